@@ -1,0 +1,32 @@
+# Each target makes the environment that it needs, then does its work.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Two threads unless the caller says otherwise: small matrices gain nothing from more.
+export OMP_NUM_THREADS ?= 2
+
+.PHONY: demo test lint bench clean
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test]'
+	@touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/neurocontext demo
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell sklearn_neurocontext tests examples benchmarks docs README.md
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed
+	$(BIN)/neurocontext benchmark --corpus neuroquery+neurosynth --text title --output benchmark_output
+
+clean:
+	rm -rf $(VENV) demo_output build dist *.egg-info

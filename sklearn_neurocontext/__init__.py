@@ -1,0 +1,77 @@
+"""Link the text of neuroscience articles to the brain maps they report.
+
+The package, from the outside in:
+
+- :mod:`~sklearn_neurocontext.datasets` reads corpora: texts and peaks of studies;
+- :mod:`~sklearn_neurocontext.text` turns texts into embeddings;
+- :mod:`~sklearn_neurocontext.maskers` turns peaks into coefficients, and back to maps;
+- :mod:`~sklearn_neurocontext.models` learns the shared space between the two;
+- :mod:`~sklearn_neurocontext.metrics` scores retrieval and predicted maps;
+- :mod:`~sklearn_neurocontext.evaluation` runs estimators over splits;
+- :mod:`~sklearn_neurocontext.plotting` draws what came out.
+
+Names load when first used, so importing the package stays quick.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0.dev0"
+
+_HOME_OF = {
+    "CCABaseline": "models",
+    "ContrastiveTextBrain": "models",
+    "KDEDiFuMoMasker": "maskers",
+    "LLMChunkEmbedder": "text",
+    "MLPBaseline": "models",
+    "RidgeBaseline": "models",
+    "dice_score": "metrics",
+    "make_dice_scorer": "metrics",
+    "make_retrieval_scorer": "metrics",
+    "mix_match_score": "metrics",
+    "paper_splits": "evaluation",
+    "recall_at_k": "metrics",
+    "retrieval_scores": "metrics",
+    "similarity": "metrics",
+}
+_SUBPACKAGES = (
+    "cli",
+    "datasets",
+    "evaluation",
+    "maskers",
+    "metrics",
+    "models",
+    "plotting",
+    "text",
+)
+
+__all__ = [
+    "CCABaseline",
+    "ContrastiveTextBrain",
+    "KDEDiFuMoMasker",
+    "LLMChunkEmbedder",
+    "MLPBaseline",
+    "RidgeBaseline",
+    "dice_score",
+    "make_dice_scorer",
+    "make_retrieval_scorer",
+    "mix_match_score",
+    "paper_splits",
+    "recall_at_k",
+    "retrieval_scores",
+    "similarity",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _HOME_OF:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_SUBPACKAGES})
