@@ -1,0 +1,58 @@
+"""The package imports quickly, offers what it lists, and keeps versions in one place."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import sklearn_neurocontext
+
+ROOT = Path(__file__).parents[1]
+HEAVY = "sklearn pandas scipy torch skorch transformers nilearn matplotlib".split()
+
+
+def test_import_leaves_heavy_modules_alone():
+    code = (
+        "import sys, sklearn_neurocontext; "
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", sklearn_neurocontext.__all__)
+def test_every_listed_name_loads(name):
+    assert callable(getattr(sklearn_neurocontext, name))
+    assert name in dir(sklearn_neurocontext)
+
+
+@pytest.mark.parametrize("name", sklearn_neurocontext._SUBPACKAGES)
+def test_every_subpackage_loads_and_lists_its_names(name):
+    module = getattr(sklearn_neurocontext, name)
+    assert sorted(module.__all__) == list(module.__all__)
+    for public in module.__all__:
+        assert getattr(module, public).__doc__
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'Word2Map'"):
+        sklearn_neurocontext.Word2Map  # noqa: B018
+
+
+def test_version_is_the_one_in_the_metadata():
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert sklearn_neurocontext.__version__ == metadata["project"]["version"]
+
+
+def test_layers_hold():
+    result = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert result.returncode == 0, result.stdout
