@@ -1,0 +1,81 @@
+"""Records on disk: one JSON file per split and estimator, written at once or not."""
+
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import joblib
+
+from .. import __version__
+
+
+def settings_hash(estimator, data_hash: str, train, test, ks) -> str:
+    """Hash all that a record depends on.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Unfitted; its classes and parameters count.
+    data_hash : str
+        Hash of X and y.
+    train, test : ndarray of int
+        The split.
+    ks : tuple of int
+        The k of each recall.
+
+    Returns
+    -------
+    hash : str
+        32 hexadecimal digits. The package's version counts, other versions do not.
+    """
+    # Estimators inside are told by their class: their own parameters are listed too.
+    params = {
+        name: type(value).__qualname__ if hasattr(value, "get_params") else value
+        for name, value in estimator.get_params(deep=True).items()
+        if name != "steps"
+    }
+    kind = type(estimator).__qualname__
+    return joblib.hash((kind, params, data_hash, train, test, tuple(ks), __version__))
+
+
+def record_path(output: Path, split: int, name: str, digest: str) -> Path:
+    """Name the file of a record; estimators' names may hold any character."""
+    safe = re.sub(r"[^\w.-]+", "-", name)
+    return output / "records" / f"split-{split:02d}_{safe}_{digest[:12]}.json"
+
+
+def read_record(path: Path, digest: str) -> dict | None:
+    """Read a finished record, or None where there is none for these settings."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return record if record.get("settings_hash") == digest else None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that it is never seen half-written.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made, an older file is replaced.
+    text : str
+        What to write, as UTF-8.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content) -> None:
+    """Write JSON so that it is never seen half-written."""
+    write_text(path, json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,198 @@
+"""Estimators over splits, with checkpoints."""
+
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from ..metrics import (
+    make_retrieval_scorer,
+    recall_curve,
+    recall_curve_auc,
+    similarity,
+)
+from ._checkpoint import read_record, record_path, settings_hash, write_json
+from ._provenance import peak_memory_mb, provenance
+from ._tables import BenchmarkResult
+
+_EPOCH_FACTS = ("best_epoch_", "n_epochs_")
+
+
+def run_benchmark(
+    estimators,
+    X,
+    y,
+    splits,
+    *,
+    output=None,
+    on_progress=None,
+    ks=(10, 100),
+    reference="ridge",
+    settings=None,
+) -> BenchmarkResult:
+    """Fit estimators on the training part of each split and score them on the rest.
+
+    Every estimator sees the same X, y and splits. What is learned from the training
+    part, such as a StandardScaler, belongs into the estimator as a Pipeline.
+
+    Parameters
+    ----------
+    estimators : dict of str to estimator
+        Unfitted; each is cloned for each split.
+    X : array-like or sparse matrix of shape (n_studies, n_features), or list of str
+        What the estimators take.
+    y : ndarray of shape (n_studies, n_components)
+        Coefficients.
+    splits : sequence of (train, test) index arrays
+        What `paper_splits` gives, or ``list(KFold(…).split(X))``.
+    output : path-like or None, default=None
+        Folder of checkpoints, one JSON file per split and estimator. A second run with
+        the same data, splits, estimators and `ks` reads them instead of fitting.
+    on_progress : callable or None, default=None
+        Called as ``on_progress(n_done, n_total, record)`` after each record.
+    ks : sequence of int, default=(10, 100)
+        The k of each recall; those not below the smallest test part are left out.
+    reference : str or None, default="ridge"
+        The estimator that others are compared with; without it, no comparison.
+    settings : dict or None, default=None
+        What else is worth keeping beside the numbers (corpus, encoder, atlas, seed).
+
+    Returns
+    -------
+    result : BenchmarkResult
+        Records, and tables made of them.
+
+    Raises
+    ------
+    ValueError
+        If there is no estimator or no split, if X and y differ in length, or if a split
+        points outside of them or puts a study on both sides.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext import CCABaseline, RidgeBaseline
+    >>> from sklearn_neurocontext.evaluation import paper_splits, run_benchmark
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 4))
+    >>> y = X @ rng.normal(size=(4, 6)) + rng.normal(size=(200, 6))
+    >>> result = run_benchmark(
+    ...     {"cca": CCABaseline(), "ridge": RidgeBaseline()},
+    ...     X,
+    ...     y,
+    ...     paper_splits(200, n_splits=3, n_test=40, n_development=20),
+    ...     ks=(10,),
+    ... )
+    >>> len(result.records)
+    6
+    """
+    splits = _check_input(estimators, X, y, splits)
+    scorer = make_retrieval_scorer(_possible_ks(ks, splits))
+    data_hash = joblib.hash((X, y))
+    output = None if output is None else Path(output)
+    n_total = len(splits) * len(estimators)
+    records = []
+    origin = {**provenance(), "settings": dict(settings or {})}
+    for index, (train, test) in enumerate(splits):
+        for name, estimator in estimators.items():
+            digest = settings_hash(estimator, data_hash, train, test, scorer.ks)
+            path = output and record_path(output, index, name, digest)
+            record = path and read_record(path, digest)
+            if record is None:
+                record = _score_split(estimator, X, y, train, test, scorer)
+                record = {"split": index, "estimator": name, **record}
+                record["settings_hash"] = digest
+                if path is not None:
+                    write_json(path, {**record, "provenance": origin})
+            record.pop("provenance", None)
+            records.append(record)
+            if on_progress is not None:
+                on_progress(len(records), n_total, record)
+    return BenchmarkResult(
+        records=records,
+        reference=reference if reference in estimators else None,
+        overlapping=_tests_overlap(splits),
+        provenance=origin,
+    )
+
+
+def _check_input(estimators, X, y, splits) -> list:
+    n = X.shape[0] if hasattr(X, "shape") else len(X)
+    splits = [(np.asarray(train), np.asarray(test)) for train, test in splits]
+    if not estimators or not splits:
+        raise ValueError(
+            f"run_benchmark got {len(estimators)} estimators and {len(splits)} splits; "
+            "expected at least one of each."
+        )
+    if n != len(y):
+        raise ValueError(
+            f"X has {n} rows and y has {len(y)}; expected one of each per study. Drop "
+            "the studies without text or peaks from both."
+        )
+    for index, (train, test) in enumerate(splits):
+        if max(train.max(initial=0), test.max(initial=0)) >= n:
+            raise ValueError(
+                f"Split {index} points to study {max(train.max(), test.max())}, but "
+                f"there are {n}. Make the splits for this corpus: paper_splits({n})."
+            )
+        if np.intersect1d(train, test).size:
+            raise ValueError(
+                f"Split {index} has studies in both its training and its test part. "
+                "Expected disjoint parts, as paper_splits and KFold give them."
+            )
+    return splits
+
+
+def _possible_ks(ks, splits) -> tuple[int, ...]:
+    smallest = min(len(test) for _, test in splits)
+    return tuple(k for k in ks if k < smallest)
+
+
+def _tests_overlap(splits) -> bool:
+    tested = np.concatenate([test for _, test in splits])
+    return len(np.unique(tested)) < len(tested)
+
+
+def _take(rows_of, rows):
+    if hasattr(rows_of, "iloc"):
+        return rows_of.iloc[rows]
+    if hasattr(rows_of, "shape"):
+        return rows_of[rows]
+    return [rows_of[row] for row in rows]
+
+
+def _score_split(estimator, X, y, train, test, scorer) -> dict:
+    """Fit a clone on the training part, score it on the test part."""
+    model = clone(estimator)
+    started = time.perf_counter()
+    model.fit(_take(X, train), _take(y, train))
+    fitted = time.perf_counter()
+    matrix = similarity(model, _take(X, test), _take(y, test))
+    scores = scorer.from_similarity(matrix)
+    curve = recall_curve(matrix)
+    scores["recall_curve_auc"] = recall_curve_auc(curve)
+    scores["recall_curve_auc_brain_to_text"] = recall_curve_auc(recall_curve(matrix.T))
+    scored = time.perf_counter()
+    return {
+        **scores,
+        "n_train": len(train),
+        "fit_seconds": fitted - started,
+        "score_seconds": scored - fitted,
+        "peak_memory_mb": peak_memory_mb(),
+        **_epoch_facts(model),
+        "recall_curve": [round(float(recall), 6) for recall in curve],
+    }
+
+
+def _epoch_facts(model) -> dict:
+    """Read how long a net was trained, where the model at the end has it."""
+    while isinstance(model, Pipeline):
+        model = model.steps[-1][1]
+    return {
+        fact.rstrip("_"): int(getattr(model, fact))
+        for fact in _EPOCH_FACTS
+        if getattr(model, fact, None) is not None
+    }
