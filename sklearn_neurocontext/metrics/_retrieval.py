@@ -44,7 +44,9 @@ def count_greater_and_tied(similarity) -> tuple[np.ndarray, np.ndarray]:
 
 def recall_from_counts(n_greater, n_tied, k: int) -> float:
     """Average the chance that the true candidate is among the first `k`."""
-    return float(np.clip((k - n_greater) / n_tied, 0.0, 1.0).mean())
+    # Places won are whole numbers: summed per number of ties, they stay exact.
+    won = np.bincount(n_tied, weights=np.clip(k - n_greater, 0, n_tied))
+    return float((won[1:] / np.arange(1, len(won))).sum() / len(n_tied))
 
 
 def mix_match_from_counts(n_greater, n_tied) -> float:
@@ -203,14 +205,14 @@ def recall_curve(similarity) -> np.ndarray:
 def curve_from_counts(n_greater, n_tied) -> np.ndarray:
     """Sum the rows' recall curves, each a ramp from n_greater to n_greater + n_tied."""
     n = len(n_greater)
-    slope = np.zeros(n + 1)
-    np.add.at(slope, n_greater, 1.0 / n_tied)
-    np.add.at(slope, n_greater + n_tied, -1.0 / n_tied)
-    # Rounding in the two sums must not let the curve fall or pass 1.
-    steps = np.maximum(np.cumsum(slope[:n]), 0.0)
-    curve = np.minimum(np.cumsum(steps) / n, 1.0)
-    curve[-1] = 1.0
-    return curve
+    curve = np.zeros(n)
+    for n_ties in np.unique(n_tied):
+        starts = n_greater[n_tied == n_ties]
+        slopes = np.bincount(starts, minlength=n + 1)
+        slopes -= np.bincount(starts + n_ties, minlength=n + 1)
+        # Whole numbers until here, so that the curve never falls and ends at 1.
+        curve += np.cumsum(np.cumsum(slopes[:n])) / n_ties
+    return curve / n
 
 
 def recall_curve_auc(recall) -> float:

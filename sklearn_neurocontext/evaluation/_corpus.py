@@ -1,0 +1,227 @@
+"""Names, as a command line has them, to corpora and estimators.
+
+Packages that take long to import are imported by the functions that need them.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from .. import datasets
+
+CORPORA = ("neuroquery", "neurosynth", "neuroquery+neurosynth", "nimare")
+ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
+_MINILM = "minilm"
+
+
+def load_corpus(name_or_folder):
+    """Load a corpus by its name, or from a folder.
+
+    Parameters
+    ----------
+    name_or_folder : str or path-like
+        One of ``"neuroquery"``, ``"neurosynth"``, ``"neuroquery+neurosynth"`` (the
+        public downloads, or the folder that the environment variable
+        ``NEUROCONTEXT_DATA`` names), ``"nimare"`` (the studies that come with NiMARE);
+        or a folder of pubget, NeuroQuery or Neurosynth, recognised by its files.
+
+    Returns
+    -------
+    corpus : Bunch
+        ``studies``, ``peaks``, ``groups`` and ``description``, as every loader of
+        `sklearn_neurocontext.datasets` gives them.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a known name nor a folder, or the folder's files are unknown.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.evaluation import load_corpus
+    >>> load_corpus("brainmap")
+    Traceback (most recent call last):
+    ...
+    ValueError: 'brainmap' is neither a folder nor one of ...
+    """
+    name = str(name_or_folder)
+    if name in CORPORA:
+        return _load_named(name)
+    folder = Path(name_or_folder)
+    if not folder.is_dir():
+        raise ValueError(
+            f"{name!r} is neither a folder nor one of {', '.join(CORPORA)}. Check the "
+            "spelling, or pass the folder that holds the corpus."
+        )
+    for loader, pattern in (
+        (datasets.load_neuroquery, "data-neuroquery_version-*_coordinates.tsv.gz"),
+        (datasets.load_neurosynth, "data-neurosynth_version-*_coordinates.tsv.gz"),
+    ):
+        if any(folder.glob(pattern)):
+            return loader(folder)
+    if any(folder.glob("**/coordinates.csv")):
+        return datasets.load_pubget(folder)
+    raise ValueError(
+        f"No corpus was recognised in {name!r}. Expected pubget's coordinates.csv, or "
+        "NeuroQuery's or Neurosynth's data-…_coordinates.tsv.gz; other tables can be "
+        "read with sklearn_neurocontext.datasets.load_table."
+    )
+
+
+def _load_named(name: str):
+    if name == "nimare":
+        return datasets.load_nimare_studyset()
+    if name == "neuroquery":
+        return datasets.fetch_neuroquery()
+    if name == "neurosynth":
+        return datasets.fetch_neurosynth()
+    return datasets.merge_corpora(
+        [datasets.fetch_neuroquery(), datasets.fetch_neurosynth()]
+    )
+
+
+def usable_rows(texts, y) -> np.ndarray:
+    """Rows of the studies that have a text and at least one peak in the mask.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        One per study; empty where unknown.
+    y : ndarray of shape (n_studies, n_components)
+        Coefficients; all zero where no peak lies in the mask.
+
+    Returns
+    -------
+    rows : ndarray of int64
+        Indices of the usable studies, rising.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, or no study is usable.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.evaluation import usable_rows
+    >>> usable_rows(["pain", "", "words"], np.array([[1.0], [1.0], [0.0]]))
+    array([0])
+    """
+    if len(texts) != len(y):
+        raise ValueError(
+            f"Got {len(texts)} texts and {len(y)} rows of y; expected one of each per "
+            "study."
+        )
+    has_text = np.array([bool(text and text.strip()) for text in texts], dtype=bool)
+    has_peak = np.any(np.asarray(y) != 0, axis=1)
+    rows = np.flatnonzero(has_text & has_peak)
+    if not rows.size:
+        raise ValueError(
+            f"No study is usable: of {len(texts)}, {has_text.sum()} have a text and "
+            f"{has_peak.sum()} a peak in the mask. Choose another text part, and check "
+            "that peaks are in mm."
+        )
+    return rows
+
+
+def make_embedder(encoder: str = _MINILM):
+    """Make the embedder of an encoder's name.
+
+    Parameters
+    ----------
+    encoder : str, default="minilm"
+        ``"minilm"`` for the embedder's default, which needs no network; else the name
+        or the folder of a language model.
+
+    Returns
+    -------
+    embedder : LLMChunkEmbedder
+        Not fitted.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.evaluation import make_embedder
+    >>> type(make_embedder()).__name__
+    'LLMChunkEmbedder'
+    """
+    from ..text import LLMChunkEmbedder
+
+    if encoder == _MINILM:
+        return LLMChunkEmbedder()
+    return LLMChunkEmbedder(model_name=encoder)
+
+
+def make_masker(atlas="geometric", n_components: int = 512):
+    """Make the masker of an atlas.
+
+    Parameters
+    ----------
+    atlas : str or path-like, default="geometric"
+        ``"geometric"`` (made from the MNI mask), ``"difumo"`` (downloaded once), or the
+        file of a 4D probabilistic atlas.
+    n_components : int, default=512
+        Number of maps; a file brings its own.
+
+    Returns
+    -------
+    masker : KDEDiFuMoMasker
+        Not fitted.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.evaluation import make_masker
+    >>> make_masker("geometric", 64).n_components
+    64
+    """
+    from ..maskers import KDEDiFuMoMasker
+
+    return KDEDiFuMoMasker(atlas=atlas, n_components=n_components)
+
+
+def make_estimators(names=ESTIMATORS, random_state=0, *, decoder=None) -> dict:
+    """Make the estimators of a benchmark, each after a StandardScaler.
+
+    Parameters
+    ----------
+    names : sequence of str, default=("contrastive", "cca", "ridge", "mlp")
+        Which ones; all have the article's settings, which are their defaults.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the nets.
+    decoder : {"residual", "ridge"} or None, default=None
+        Decoder of the contrastive model. Retrieval needs none.
+
+    Returns
+    -------
+    estimators : dict of str to Pipeline
+        Not fitted, in the order of `names`.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.evaluation import make_estimators
+    >>> list(make_estimators(["ridge", "cca"]))
+    ['ridge', 'cca']
+    """
+    from .. import models
+
+    makers = {
+        "contrastive": lambda: models.ContrastiveTextBrain(
+            decoder=decoder, random_state=random_state
+        ),
+        "cca": models.CCABaseline,
+        "ridge": models.RidgeBaseline,
+        "mlp": lambda: models.MLPBaseline(random_state=random_state),
+    }
+    unknown = [name for name in names if name not in makers]
+    if unknown:
+        raise ValueError(
+            f"Unknown estimators: {', '.join(map(repr, unknown))}. Expected some of "
+            f"{', '.join(ESTIMATORS)}."
+        )
+    return {name: make_pipeline(StandardScaler(), makers[name]()) for name in names}

@@ -1,0 +1,125 @@
+"""Dice equals sets of voxels counted one by one, and keeps its laws."""
+
+import math
+
+import nibabel
+import numpy as np
+import pytest
+
+from sklearn_neurocontext.metrics import dice_score
+
+
+def slow_selection(values, top):
+    k = math.ceil(round(top * len(values), 6))
+    cut = sorted(values, reverse=True)[k - 1]
+    return {
+        voxel
+        for voxel, value in enumerate(values)
+        if value > cut or (value == cut and cut > 0)
+    }
+
+
+def slow_dice(first, second):
+    if not first and not second:
+        return 0.0
+    return 2 * len(first & second) / (len(first) + len(second))
+
+
+@pytest.mark.parametrize("top", [0.01, 0.1, 0.25, 0.333, 1.0])
+@pytest.mark.parametrize("digits", [0, 8])
+def test_top_equals_sets_of_voxels(rng, top, digits):
+    first, second = rng.normal(size=(2, 100)).round(digits)
+    expected = slow_dice(slow_selection(first, top), slow_selection(second, top))
+    assert dice_score(first, second, top=top) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("threshold", [-0.5, 0.0, 1.0, 99.0])
+def test_threshold_equals_sets_of_voxels(rng, threshold):
+    first, second = rng.normal(size=(2, 4, 5, 6)).round(1)
+    sets = [set(np.flatnonzero(one > threshold)) for one in (first, second)]
+    score = dice_score(first, second, threshold=threshold)
+    assert score == pytest.approx(slow_dice(*sets))
+
+
+def test_a_map_overlaps_itself(rng):
+    values = rng.normal(size=(5, 6, 7))
+    assert dice_score(values, values, top=0.1) == 1.0
+    assert dice_score(values, values, threshold=0.2) == 1.0
+
+
+def test_both_maps_count_alike(rng):
+    first, second = rng.normal(size=(2, 200))
+    assert dice_score(first, second, top=0.2) == dice_score(second, first, top=0.2)
+
+
+def test_positive_factors_change_nothing_at_the_top(rng):
+    first, second = rng.normal(size=(2, 200))
+    expected = dice_score(first, second, top=0.2)
+    assert dice_score(7 * first, 0.01 * second, top=0.2) == expected
+
+
+def test_zero_background_is_never_selected():
+    sparse = np.zeros(100)
+    sparse[:3] = 1.0
+    other = np.zeros(100)
+    other[2:8] = 1.0
+    assert dice_score(sparse, other, top=0.5) == pytest.approx(2 * 1 / (3 + 6))
+
+
+def test_two_empty_maps_give_zero():
+    assert dice_score(np.zeros(10), np.zeros(10), top=0.5) == 0.0
+    assert dice_score(np.zeros(10), np.zeros(10), threshold=0.0) == 0.0
+
+
+def test_fractions_that_are_not_exact_still_count_right():
+    values = np.arange(1.0, 101.0)
+    weights = np.where(values > 93, values, 0.0)  # the seven largest
+    assert dice_score(values, weights, top=0.07) == 1.0
+
+
+def test_images_are_read(rng):
+    first, second = rng.normal(size=(2, 4, 5, 6))
+    images = [nibabel.Nifti1Image(one, np.eye(4)) for one in (first, second)]
+    expected = dice_score(first, second, top=0.3)
+    assert dice_score(*images, top=0.3) == expected
+    assert dice_score(images[0], second, top=0.3) == expected
+
+
+def test_images_on_other_grids_are_an_error(rng):
+    values = rng.normal(size=(4, 5, 6))
+    images = [nibabel.Nifti1Image(values, np.eye(4) * scale) for scale in (1, 2)]
+    with pytest.raises(ValueError, match="different affines"):
+        dice_score(*images, top=0.3)
+
+
+@pytest.mark.parametrize("cut", [{}, {"threshold": 0.5, "top": 0.1}])
+def test_exactly_one_cut_is_needed(cut):
+    with pytest.raises(ValueError, match="exactly one of threshold and top"):
+        dice_score([1.0], [1.0], **cut)
+
+
+@pytest.mark.parametrize("top", [0, -0.1, 1.1, 10, np.nan])
+def test_top_is_a_fraction(top):
+    with pytest.raises(ValueError, match=r"top must be a fraction .* write top=0\.1"):
+        dice_score([1.0], [1.0], top=top)
+
+
+def test_threshold_is_finite():
+    with pytest.raises(ValueError, match="threshold must be a finite number"):
+        dice_score([1.0], [1.0], threshold=np.nan)
+
+
+@pytest.mark.parametrize("second", [np.ones(4), np.ones((3, 1))])
+def test_maps_have_equal_shapes(second):
+    with pytest.raises(ValueError, match="two of the same shape"):
+        dice_score(np.ones(3), second, top=0.5)
+
+
+def test_empty_maps_are_an_error():
+    with pytest.raises(ValueError, match="not empty"):
+        dice_score([], [], top=0.5)
+
+
+def test_nan_in_a_map_is_an_error():
+    with pytest.raises(ValueError, match="A map holds NaN or infinity"):
+        dice_score([1.0, np.nan], [1.0, 2.0], top=0.5)

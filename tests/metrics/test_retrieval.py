@@ -1,0 +1,162 @@
+"""Retrieval scores equal slow double loops and keep their laws."""
+
+import numpy as np
+import pytest
+
+from sklearn_neurocontext.metrics import (
+    _retrieval,
+    mix_match_score,
+    recall_at_k,
+    recall_curve,
+    recall_curve_auc,
+)
+
+
+def slow_recall(similarity, k):
+    """Average over all places that the true candidate can take among its ties."""
+    total = 0.0
+    for i, row in enumerate(similarity):
+        n_greater = sum(1 for value in row if value > row[i])
+        n_tied = sum(1 for value in row if value == row[i])
+        places = range(n_greater, n_greater + n_tied)
+        total += sum(1 for place in places if place < k) / n_tied
+    return total / len(similarity)
+
+
+def slow_mix_match(similarity):
+    total, n = 0.0, len(similarity)
+    for i in range(n):
+        won = 0.0
+        for j in range(n):
+            if j != i and similarity[i][i] > similarity[i][j]:
+                won += 1.0
+            elif j != i and similarity[i][i] == similarity[i][j]:
+                won += 0.5
+        total += won / (n - 1)
+    return total / n
+
+
+def make_similarity(rng, kind, n=37):
+    similarity = rng.normal(size=(n, n)) + 0.8 * np.eye(n)
+    return {
+        "float64": similarity,
+        "float32": similarity.astype(np.float32),
+        "tied": similarity.round(0),
+        "integers": similarity.round(0).astype(int),
+    }[kind]
+
+
+KINDS = ("float64", "float32", "tied", "integers")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("k", [1, 5, 36])
+def test_recall_equals_slow_loops(rng, kind, k):
+    similarity = make_similarity(rng, kind)
+    assert recall_at_k(similarity, k) == pytest.approx(slow_recall(similarity, k))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_mix_match_equals_slow_loops(rng, kind):
+    similarity = make_similarity(rng, kind)
+    assert mix_match_score(similarity) == pytest.approx(slow_mix_match(similarity))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_curve_holds_the_recall_at_every_k(rng, kind):
+    similarity = make_similarity(rng, kind)
+    curve = recall_curve(similarity)
+    expected = [recall_at_k(similarity, k) for k in range(1, len(similarity))]
+    np.testing.assert_allclose(curve[:-1], expected, atol=1e-12)
+    assert curve[-1] == 1.0
+    assert (np.diff(curve) >= 0).all()
+
+
+@pytest.mark.parametrize("n", [2, 3, 49, 1000])
+def test_constant_similarity_gives_exactly_chance(n):
+    similarity = np.full((n, n), 0.3, dtype=np.float32)
+    assert mix_match_score(similarity) == 0.5
+    for k in {1, n // 2, n - 1}:
+        assert recall_at_k(similarity, k) == k / n
+    np.testing.assert_array_equal(recall_curve(similarity), np.arange(1, n + 1) / n)
+
+
+def test_identity_is_perfect():
+    assert recall_at_k(np.eye(30), 1) == 1.0
+    assert mix_match_score(np.eye(30)) == 1.0
+    assert (recall_curve(np.eye(30)) == 1.0).all()
+
+
+def test_reversed_identity_finds_nothing():
+    assert recall_at_k(-np.eye(30), 29) == 0.0
+    assert mix_match_score(-np.eye(30)) == 0.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_order_of_pairs_does_not_matter(rng, kind):
+    similarity = make_similarity(rng, kind)
+    order = rng.permutation(len(similarity))
+    shuffled = similarity[np.ix_(order, order)]
+    assert recall_at_k(shuffled, 5) == pytest.approx(recall_at_k(similarity, 5))
+    assert mix_match_score(shuffled) == pytest.approx(mix_match_score(similarity))
+
+
+def test_rising_functions_of_a_row_change_nothing(rng):
+    similarity = make_similarity(rng, "tied")
+    changed = np.exp(similarity) * rng.uniform(1, 2, size=(len(similarity), 1))
+    assert recall_at_k(changed, 5) == pytest.approx(recall_at_k(similarity, 5))
+    assert mix_match_score(changed) == pytest.approx(mix_match_score(similarity))
+
+
+def test_mix_match_is_the_mean_of_recall_over_k(rng):
+    similarity = make_similarity(rng, "tied")
+    n, score = len(similarity), mix_match_score(similarity)
+    curve = recall_curve(similarity)
+    assert curve[:-1].mean() == pytest.approx(score)
+    area = recall_curve_auc(curve)
+    assert area == pytest.approx(((n - 1) * score + 0.5) / n)
+    assert area == pytest.approx(np.trapezoid(np.r_[0.0, curve], dx=1 / n))
+
+
+def test_blocks_of_rows_change_nothing(rng, monkeypatch):
+    similarity = make_similarity(rng, "tied")
+    expected = recall_curve(similarity)
+    monkeypatch.setattr(_retrieval, "_BLOCK_ELEMENTS", 5 * len(similarity))
+    np.testing.assert_array_equal(recall_curve(similarity), expected)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("score", [recall_at_k, mix_match_score, recall_curve])
+def test_numbers_that_are_none_are_errors(value, score):
+    similarity = np.eye(20)
+    similarity[3, 4] = value
+    with pytest.raises(ValueError, match="similarity holds NaN or infinity"):
+        score(similarity)
+
+
+@pytest.mark.parametrize("k", [20, 21])
+def test_k_of_all_candidates_is_an_error(k):
+    with pytest.raises(ValueError, match=f"k={k} needs more than {k} candidates"):
+        recall_at_k(np.eye(20), k)
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.5, True, "10"])
+def test_k_must_be_a_positive_integer(k):
+    with pytest.raises(ValueError, match="k must be a positive integer"):
+        recall_at_k(np.eye(20), k)
+
+
+def test_a_matrix_without_true_pairs_is_an_error():
+    with pytest.raises(ValueError, match="expected a square matrix"):
+        mix_match_score(np.ones((3, 4)))
+
+
+def test_one_candidate_is_an_error():
+    with pytest.raises(ValueError, match="at least 2 candidates; got 1"):
+        mix_match_score([[1.0]])
+
+
+@pytest.mark.parametrize("recall", [[], np.ones((2, 2))])
+def test_area_wants_a_curve(recall):
+    with pytest.raises(ValueError, match=r"expected \(n_candidates,\)"):
+        recall_curve_auc(recall)
