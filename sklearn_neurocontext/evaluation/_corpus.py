@@ -9,8 +9,6 @@ import numpy as np
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from .. import datasets
-
 CORPORA = ("neuroquery", "neurosynth", "neuroquery+neurosynth", "nimare")
 ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 _MINILM = "minilm"
@@ -46,6 +44,8 @@ def load_corpus(name_or_folder):
     ...
     ValueError: 'brainmap' is neither a folder nor one of ...
     """
+    from .. import datasets
+
     name = str(name_or_folder)
     if name in CORPORA:
         return _load_named(name)
@@ -71,6 +71,8 @@ def load_corpus(name_or_folder):
 
 
 def _load_named(name: str):
+    from .. import datasets
+
     if name == "nimare":
         return datasets.load_nimare_studyset()
     if name == "neuroquery":
