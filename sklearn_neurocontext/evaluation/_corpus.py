@@ -85,7 +85,7 @@ def _load_named(name: str):
 
 
 def usable_rows(texts, y) -> np.ndarray:
-    """Rows of the studies that have a text and at least one peak in the mask.
+    """Find the studies that have a text and at least one peak in the mask.
 
     Parameters
     ----------

@@ -24,6 +24,15 @@ class PaperSplits(Sequence):
         Whether test parts share studies, because the corpus is too small for blocks.
     seed : int
         Seed of the permutation.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.evaluation import paper_splits
+    >>> splits = paper_splits(100, n_splits=2, n_test=30, n_development=20)
+    >>> [(len(train), len(test)) for train, test in splits]
+    [(70, 30), (70, 30)]
+    >>> len(splits.development), splits.overlapping
+    (40, False)
     """
 
     n: int

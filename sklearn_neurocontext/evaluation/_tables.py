@@ -1,7 +1,7 @@
 """Tables of a benchmark: mean and deviation beside chance, paired differences."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ class BenchmarkResult:
         Estimator that the others are compared with.
     overlapping : bool, default=False
         Whether test parts share studies.
-    provenance : dict, default={}
+    provenance : dict or None, default=None
         Versions, machine and settings.
 
     Examples
@@ -45,7 +45,7 @@ class BenchmarkResult:
     records: list[dict]
     reference: str | None = None
     overlapping: bool = False
-    provenance: dict = field(default_factory=dict)
+    provenance: dict | None = None
 
     def table(self) -> pd.DataFrame:
         """All records as a table, one row per split and estimator.
@@ -207,7 +207,7 @@ class BenchmarkResult:
         write_text(paths[-1], self.to_markdown())
         paths.append(output / "results.json")
         content = {
-            "provenance": self.provenance,
+            "provenance": self.provenance or {},
             "overlapping": self.overlapping,
             "reference": self.reference,
             "summary": _plain(summary),

@@ -160,6 +160,14 @@ class DiceScorer:
         Fitted; turns coefficients into voxels.
     top : float, default=0.1
         Fraction of voxels selected in each map, in (0, 1].
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext import KDEDiFuMoMasker
+    >>> from sklearn_neurocontext.metrics import DiceScorer
+    >>> masker = KDEDiFuMoMasker(atlas="geometric", n_components=16).fit()
+    >>> DiceScorer(masker, top=0.2).top
+    0.2
     """
 
     masker: Any
