@@ -34,8 +34,9 @@ def settings_hash(estimator, data_hash: str, train, test, ks) -> str:
     params = {
         name: type(value).__qualname__ if hasattr(value, "get_params") else value
         for name, value in estimator.get_params(deep=True).items()
-        if name != "steps"
     }
+    if "steps" in params:
+        params["steps"] = [name for name, _ in params["steps"]]
     kind = type(estimator).__qualname__
     return joblib.hash((kind, params, data_hash, train, test, tuple(ks), __version__))
 

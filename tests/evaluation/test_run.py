@@ -1,17 +1,23 @@
 """A benchmark equals a hand-written loop, and goes on where it stopped."""
 
 import json
+import os
+import subprocess
+import sys
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, clone
+from sklearn.decomposition import TruncatedSVD
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurocontext.evaluation import paper_splits, run_benchmark
+from sklearn_neurocontext.evaluation._checkpoint import settings_hash
 from sklearn_neurocontext.metrics import mix_match_score, recall_at_k, recall_curve
 
 
@@ -129,6 +135,40 @@ def test_other_settings_are_run_again(problem, tmp_path, change):
         output=tmp_path,
     )
     assert Regressor.n_fits - n_fits == 6
+
+
+def test_order_of_steps_counts():
+    X = np.zeros((4, 1))
+    split = (np.arange(2), np.arange(2, 4))
+    steps = [("scale", StandardScaler()), ("reduce", TruncatedSVD(1))]
+    digests = {
+        settings_hash(Pipeline(order), joblib.hash(X), *split, (1,))
+        for order in (steps, steps[::-1], steps)
+    }
+    assert len(digests) == 2
+
+
+def test_another_process_reads_the_checkpoints(tmp_path):
+    code = (
+        "import numpy as np\n"
+        "from sklearn.pipeline import make_pipeline\n"
+        "from sklearn.preprocessing import StandardScaler\n"
+        "from sklearn.decomposition import TruncatedSVD\n"
+        "from sklearn_neurocontext.evaluation._checkpoint import settings_hash\n"
+        "pipe = make_pipeline(StandardScaler(), TruncatedSVD(2, random_state=0))\n"
+        "print(settings_hash(pipe, 'x', np.arange(3), np.arange(2), (10, 100)))"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
 
 
 def test_checkpoints_say_where_they_come_from(problem, tmp_path):
