@@ -31,6 +31,7 @@ def run_benchmark(
     on_progress=None,
     ks=(10, 100),
     reference="ridge",
+    groups=None,
     settings=None,
 ) -> BenchmarkResult:
     """Fit estimators on the training part of each split and score them on the rest.
@@ -57,6 +58,8 @@ def run_benchmark(
         The k of each recall; those not below the smallest test part are left out.
     reference : str or None, default="ridge"
         The estimator that others are compared with; without it, no comparison.
+    groups : array-like of shape (n_rows,) or None, default=None
+        The study of each row, where rows are analyses: no study may be on both sides.
     settings : dict or None, default=None
         What else is worth keeping beside the numbers (corpus, encoder, atlas, seed).
 
@@ -69,7 +72,7 @@ def run_benchmark(
     ------
     ValueError
         If there is no estimator or no split, if X and y differ in length, or if a split
-        points outside of them or puts a study on both sides.
+        points outside of them or puts a row or a group on both sides.
 
     Examples
     --------
@@ -90,6 +93,7 @@ def run_benchmark(
     6
     """
     splits = _check_input(estimators, X, y, splits)
+    _check_groups(groups, splits, len(y))
     scorer = make_retrieval_scorer(_possible_ks(ks, splits))
     data_hash = joblib.hash((X, y))
     output = None if output is None else Path(output)
@@ -144,6 +148,21 @@ def _check_input(estimators, X, y, splits) -> list:
                 "Expected disjoint parts, as paper_splits and KFold give them."
             )
     return splits
+
+
+def _check_groups(groups, splits, n: int) -> None:
+    if groups is None:
+        return
+    groups = np.asarray(groups)
+    if len(groups) != n:
+        raise ValueError(f"groups has {len(groups)} rows, y has {n}; expected as many.")
+    for index, (train, test) in enumerate(splits):
+        shared = np.intersect1d(groups[train], groups[test])
+        if shared.size:
+            raise ValueError(
+                f"Split {index} has analyses of study {shared[0]!s} on both sides. "
+                "Split by study: sklearn.model_selection.GroupKFold with these groups."
+            )
 
 
 def _possible_ks(ks, splits) -> tuple[int, ...]:

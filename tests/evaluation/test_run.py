@@ -202,3 +202,14 @@ def test_wrong_input_is_an_error(problem):
         run_benchmark(estimators, X[:100], y[:100], splits)
     with pytest.raises(ValueError, match="both its training and its test part"):
         run_benchmark(estimators, X, y, [(np.arange(100), np.arange(90, 120))])
+
+
+def test_groups_on_both_sides_are_an_error(problem):
+    estimators, X, y, splits = problem
+    studies = np.arange(150).astype(str)
+    assert run_benchmark(estimators, X, y, splits, groups=studies).records
+    studies[splits[1][0][0]] = studies[splits[1][1][0]]
+    with pytest.raises(ValueError, match=r"has analyses of study .* GroupKFold"):
+        run_benchmark(estimators, X, y, splits, groups=studies)
+    with pytest.raises(ValueError, match="groups has 3 rows, y has 150"):
+        run_benchmark(estimators, X, y, splits, groups=studies[:3])
