@@ -4,13 +4,12 @@ Every score is a fraction in [0, 1]. Recall depends on the number of candidates:
 it together with that number. Mix&match does not.
 """
 
+from ._dice_scorer import DiceScorer, make_dice_scorer
 from ._overlap import dice_score
 from ._retrieval import mix_match_score, recall_at_k, recall_curve, recall_curve_auc
 from ._scorer import (
-    DiceScorer,
     RetrievalScorer,
     ScalarRetrievalScorer,
-    make_dice_scorer,
     make_retrieval_scorer,
     mix_match_brain_to_text_scorer,
     mix_match_scorer,
@@ -19,8 +18,8 @@ from ._scorer import (
     recall_at_100_brain_to_text_scorer,
     recall_at_100_scorer,
     retrieval_scores,
-    similarity,
 )
+from ._similarity import similarity
 
 # In the order of sorted(), which puts 100 before 10_.
 __all__ = [  # noqa: RUF022

@@ -209,7 +209,7 @@ def test_groups_on_both_sides_are_an_error(problem):
     studies = np.arange(150).astype(str)
     assert run_benchmark(estimators, X, y, splits, groups=studies).records
     studies[splits[1][0][0]] = studies[splits[1][1][0]]
-    with pytest.raises(ValueError, match=r"has analyses of study .* GroupKFold"):
+    with pytest.raises(ValueError, match=r"has analyses of study .*GroupKFold"):
         run_benchmark(estimators, X, y, splits, groups=studies)
     with pytest.raises(ValueError, match="groups has 3 rows, y has 150"):
         run_benchmark(estimators, X, y, splits, groups=studies[:3])
