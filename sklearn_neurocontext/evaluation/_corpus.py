@@ -39,7 +39,7 @@ def load_corpus(name_or_folder):
     Examples
     --------
     >>> from sklearn_neurocontext.evaluation import load_corpus
-    >>> load_corpus("brainmap")
+    >>> load_corpus("brainmap")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
     ValueError: 'brainmap' is neither a folder nor one of ...
@@ -80,7 +80,7 @@ def _load_named(name: str):
     if name == "neurosynth":
         return datasets.fetch_neurosynth()
     return datasets.merge_corpora(
-        [datasets.fetch_neuroquery(), datasets.fetch_neurosynth()]
+        datasets.fetch_neuroquery(), datasets.fetch_neurosynth()
     )
 
 

@@ -121,9 +121,11 @@ class BenchmarkResult:
         rows = []
         if self.reference is not None:
             table = self.table()
+            others = list(table["estimator"].unique())
+            others.remove(self.reference)
             for metric in self.metrics():
                 wide = table.pivot(index="split", columns="estimator", values=metric)
-                for name in wide.columns.drop(self.reference):
+                for name in others:
                     paired = (wide[name] - wide[self.reference]).dropna()
                     interval = _t_interval(paired.to_numpy())
                     of_what = (name, self.reference, metric)
