@@ -1,0 +1,210 @@
+"""Regularised canonical correlation analysis in closed form."""
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular, svd
+
+from .._validation import Integral, Interval, Real, StrOptions, fit_context
+from ._base import SharedSpaceEstimator
+from ._scaling import unit_rows
+
+
+def solve_cca(X, Z, *, alpha_text: float, alpha_brain: float):
+    """Solve regularised CCA through Cholesky factors and one SVD.
+
+    With ``Cxx = XᵀX/n + alpha_text·mean(diag)·I``, ``Czz`` likewise, and
+    ``Cxz = XᵀZ/n``, the canonical correlations are the singular values of
+    ``Lx⁻¹ Cxz Lz⁻ᵀ``, where ``Lx Lxᵀ = Cxx`` and ``Lz Lzᵀ = Czz``.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_studies, n_features)
+        Centred.
+    Z : ndarray of shape (n_studies, n_components)
+        Centred.
+    alpha_text, alpha_brain : float
+        Ridge added to each covariance, in units of its mean diagonal; positive.
+
+    Returns
+    -------
+    text_weights : ndarray of shape (n_features, rank)
+        ``X @ text_weights`` are the text variates, of unit regularised variance.
+    brain_weights : ndarray of shape (n_components, rank)
+        The same for Z.
+    correlations : ndarray of shape (rank,)
+        Falling, in [0, 1].
+    brain_loadings : ndarray of shape (rank, n_components)
+        The ridge prediction of Z is ``(X @ text_weights * correlations) @
+        brain_loadings``.
+
+    References
+    ----------
+    Vinod, H. D. (1976). Canonical ridge and econometrics of joint production. Journal
+    of Econometrics 4, 147-166.
+    """
+    text_factor = _ridge_factor(X, alpha_text)
+    brain_factor = _ridge_factor(Z, alpha_brain)
+    cross = X.T @ Z / len(X)
+    whitened = solve_triangular(text_factor, cross, lower=True)
+    whitened = solve_triangular(brain_factor, whitened.T, lower=True).T
+    left, correlations, right = svd(whitened, full_matrices=False)
+    return (
+        solve_triangular(text_factor, left, lower=True, trans="T"),
+        solve_triangular(brain_factor, right.T, lower=True, trans="T"),
+        correlations,
+        right @ brain_factor.T,
+    )
+
+
+def _ridge_factor(centred, alpha):
+    covariance = centred.T @ centred / len(centred)
+    mean_variance = np.trace(covariance) / len(covariance)
+    # Data without any variance still has to factorise.
+    covariance.flat[:: len(covariance) + 1] += alpha * (mean_variance or 1.0)
+    return cholesky(covariance, lower=True)
+
+
+class CCABaseline(SharedSpaceEstimator):
+    r"""Regularised canonical correlation analysis between texts and maps.
+
+    Finds the pairs of directions whose projections of text and brain correlate most,
+
+    .. math:: \max_{a, b} a^T C_{xz} b \quad
+        \text{s.t. } a^T (C_{xx} + \alpha_x I) a = b^T (C_{zz} + \alpha_z I) b = 1,
+
+    in closed form. Latents are the projections, scaled by their canonical correlations
+    and brought to norm one.
+
+    Parameters
+    ----------
+    latent_dim : int or None, default=None
+        Number of pairs kept; None keeps all, ``min(n_features, n_components)``.
+    alpha_text : float, default=0.1
+        Ridge on the covariance of X, in units of its mean variance; positive.
+    alpha_brain : float, default=1.0
+        Ridge on the covariance of the standardised coefficients, likewise.
+    correlation_power : float, default=1.0
+        Latents are scaled by the canonical correlations to this power; 0 does not
+        scale.
+    y_scaling : {"unit", "sqrt"} or None, default="unit"
+        ``"unit"`` divides each study's coefficients by their L2 norm and standardises
+        them on the training part; ``"sqrt"`` takes signed square roots first; None only
+        removes the mean.
+
+    Attributes
+    ----------
+    canonical_correlations_ : ndarray of shape (latent_dim_,), float64
+        Regularised canonical correlations, falling.
+    text_weights_ : ndarray of shape (n_features_in_, latent_dim_), float64
+        Directions in the embeddings.
+    brain_weights_ : ndarray of shape (n_components_, latent_dim_), float64
+        Directions in the standardised coefficients.
+    brain_loadings_ : ndarray of shape (latent_dim_, n_components_), float64
+        Lead from scaled text variates to standardised coefficients.
+    latent_dim_ : int
+        Dimensions of the shared space.
+    X_mean_ : ndarray of shape (n_features_in_,), float64
+        Mean of the training embeddings.
+    y_mean_, y_scale_ : ndarray of shape (n_components_,), float64
+        Mean and deviation of the normalised training coefficients.
+    n_components_ : int
+        Number of coefficients.
+    n_features_in_ : int
+        Number of features of X.
+
+    See Also
+    --------
+    ContrastiveTextBrain : Two encoders trained with InfoNCE.
+
+    References
+    ----------
+    Vinod, H. D. (1976). Canonical ridge and econometrics of joint production. Journal
+    of Econometrics 4, 147-166.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext import CCABaseline
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 5))
+    >>> y = X @ rng.normal(size=(5, 8)) + rng.normal(size=(200, 8))
+    >>> model = CCABaseline().fit(X[:150], y[:150])
+    >>> bool(model.score(X[150:], y[150:]) > 0.9)
+    True
+    """
+
+    _parameter_constraints = {
+        "latent_dim": [Interval(Integral, 1, None, closed="left"), None],
+        "alpha_text": [Interval(Real, 0, None, closed="neither")],
+        "alpha_brain": [Interval(Real, 0, None, closed="neither")],
+        "correlation_power": [Interval(Real, 0, None, closed="left")],
+        "y_scaling": [StrOptions({"unit", "sqrt"}), None],
+    }
+
+    def __init__(
+        self,
+        latent_dim=None,
+        *,
+        alpha_text=0.1,
+        alpha_brain=1.0,
+        correlation_power=1.0,
+        y_scaling="unit",
+    ):
+        self.latent_dim = latent_dim
+        self.alpha_text = alpha_text
+        self.alpha_brain = alpha_brain
+        self.correlation_power = correlation_power
+        self.y_scaling = y_scaling
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y):
+        """Solve for the directions that texts and maps share.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_studies, n_features)
+            Embeddings.
+        y : array-like of shape (n_studies, n_components)
+            Coefficients of the same studies in the same order.
+
+        Returns
+        -------
+        self : CCABaseline
+            The fitted estimator.
+        """
+        X, standardized = self._check_fit_input(X, y, dtype=np.float64)
+        largest = min(X.shape[1], self.n_components_)
+        if self.latent_dim is not None and self.latent_dim > largest:
+            raise ValueError(
+                f"latent_dim={self.latent_dim} is more than {largest}, the smaller of "
+                "n_features and n_components. Lower it, or pass None."
+            )
+        self.latent_dim_ = self.latent_dim or largest
+        self.X_mean_ = X.mean(axis=0)
+        text, brain, correlations, loadings = solve_cca(
+            X - self.X_mean_,
+            standardized,
+            alpha_text=self.alpha_text,
+            alpha_brain=self.alpha_brain,
+        )
+        kept = slice(self.latent_dim_)
+        self.text_weights_ = text[:, kept]
+        self.brain_weights_ = brain[:, kept]
+        self.canonical_correlations_ = correlations[kept]
+        self.brain_loadings_ = loadings[kept]
+        return self
+
+    def _text_variates(self, X):
+        return (X - self.X_mean_) @ self.text_weights_
+
+    def _text_latents(self, X):
+        return unit_rows(self._text_variates(X) * self._latent_scale())
+
+    def _brain_latents(self, standardized):
+        return unit_rows(standardized @ self.brain_weights_ * self._latent_scale())
+
+    def _latent_scale(self):
+        return self.canonical_correlations_**self.correlation_power
+
+    def _predict_standardized(self, X):
+        variates = self._text_variates(X) * self.canonical_correlations_
+        return variates @ self.brain_loadings_

@@ -1,0 +1,119 @@
+"""Torch modules: heads, two towers, decoder and multilayer perceptron."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ._losses import MAX_LOG_LOGIT_SCALE
+
+
+class ProjectionHead(nn.Module):
+    """Linear projection, then a second linear layer around a skip connection."""
+
+    def __init__(self, in_dim, out_dim, dropout):
+        super().__init__()
+        self.projection = nn.Linear(in_dim, out_dim)
+        self.linear = nn.Linear(out_dim, out_dim)
+        self.dropout = nn.Dropout(dropout)
+        self.norm = nn.LayerNorm(out_dim)
+
+    def forward(self, x):
+        """Map (n, in_dim) to (n, out_dim)."""
+        projected = self.projection(x)
+        return self.norm(
+            projected + self.dropout(self.linear(functional.gelu(projected)))
+        )
+
+
+class ResidualHead(nn.Module):
+    """Linear layer and GELU around a skip connection."""
+
+    def __init__(self, dim, dropout):
+        super().__init__()
+        self.linear = nn.Linear(dim, dim)
+        self.dropout = nn.Dropout(dropout)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, x):
+        """Map (n, dim) to (n, dim)."""
+        return self.norm(x + self.dropout(functional.gelu(self.linear(x))))
+
+
+class TwoTowers(nn.Module):
+    """A text and a brain encoder into one space, and the logarithm of 1/τ.
+
+    Text: projection head, two residual heads. Brain: three residual heads, the first a
+    projection head where `latent_dim` differs from `n_components`.
+    """
+
+    def __init__(self, n_features, n_components, latent_dim, dropout, temperature):
+        super().__init__()
+        self.text = nn.Sequential(
+            ProjectionHead(n_features, latent_dim, dropout),
+            ResidualHead(latent_dim, dropout),
+            ResidualHead(latent_dim, dropout),
+        )
+        if latent_dim == n_components:
+            first = ResidualHead(latent_dim, dropout)
+        else:
+            first = ProjectionHead(n_components, latent_dim, dropout)
+        self.brain = nn.Sequential(
+            first,
+            ResidualHead(latent_dim, dropout),
+            ResidualHead(latent_dim, dropout),
+        )
+        self.log_logit_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+
+    def encode_text(self, text):
+        """Map embeddings to latents of norm one."""
+        return functional.normalize(self.text(text), dim=1)
+
+    def encode_brain(self, brain):
+        """Map standardised coefficients to latents of norm one."""
+        return functional.normalize(self.brain(brain), dim=1)
+
+    def forward(self, text, brain):
+        """Give the latents of both sides and the clamped logarithm of 1/τ."""
+        return (
+            self.encode_text(text),
+            self.encode_brain(brain),
+            self.log_logit_scale.clamp(max=MAX_LOG_LOGIT_SCALE),
+        )
+
+
+class Decoder(nn.Module):
+    """Two residual heads from text latents to standardised coefficients."""
+
+    def __init__(self, latent_dim, n_components, dropout):
+        super().__init__()
+        self.heads = nn.Sequential(
+            ResidualHead(latent_dim, dropout), ResidualHead(latent_dim, dropout)
+        )
+        self.output = nn.Linear(latent_dim, n_components)
+
+    def forward(self, latents):
+        """Map (n, latent_dim) to (n, n_components)."""
+        return self.output(self.heads(latents))
+
+
+class Perceptron(nn.Module):
+    """Three linear layers; layer norm after the first two, dropout after the first."""
+
+    def __init__(self, n_features, n_components, hidden_dim, dropout):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(n_features, hidden_dim),
+            nn.LayerNorm(hidden_dim),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden_dim, hidden_dim),
+            nn.LayerNorm(hidden_dim),
+            nn.GELU(),
+            nn.Linear(hidden_dim, n_components),
+        )
+
+    def forward(self, text):
+        """Map (n, n_features) to (n, n_components)."""
+        return self.layers(text)
