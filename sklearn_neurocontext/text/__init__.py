@@ -1,0 +1,5 @@
+"""Transformers from texts to embeddings."""
+
+from ._chunk_embedder import LLMChunkEmbedder
+
+__all__ = ["LLMChunkEmbedder"]
