@@ -17,8 +17,8 @@ from .._validation import (
     fit_context,
 )
 from ._cache import PROCESS_CACHE, text_key
+from ._default_model import DEFAULT_MODEL
 
-_DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 # Texts that are tokenized and sorted together: bounds memory over any corpus.
 _LOOK_AHEAD = 4096
 
@@ -57,9 +57,9 @@ class LLMChunkEmbedder(
         Commit of the model on the hub.
     trust_remote_code : bool, default=False
         Whether code that comes with a model may run.
-    cache : {"memory"} or None, default="memory"
-        ``"memory"`` keeps embeddings of this process by content, so that folds and
-        searches never embed a text twice.
+    cache : None or False, default=None
+        None keeps the embeddings of this process by content, so that folds and
+        searches never embed a text twice; False keeps none.
 
     Attributes
     ----------
@@ -92,12 +92,12 @@ class LLMChunkEmbedder(
         "dtype": [StrOptions({"float32", "bfloat16", "float16"})],
         "revision": [str, None],
         "trust_remote_code": ["boolean"],
-        "cache": [Options(str, {"memory"}), None],
+        "cache": [Options(bool, {False}), None],
     }
 
     def __init__(
         self,
-        model_name=_DEFAULT_MODEL,
+        model_name=DEFAULT_MODEL,
         chunk_size=None,
         *,
         chunk_overlap=0,
@@ -108,7 +108,7 @@ class LLMChunkEmbedder(
         dtype="float32",
         revision=None,
         trust_remote_code=False,
-        cache="memory",
+        cache=None,
     ):
         self.model_name = model_name
         self.chunk_size = chunk_size
@@ -147,7 +147,7 @@ class LLMChunkEmbedder(
                 f"chunk_size={self.chunk_size} is more than the {limit} tokens that "
                 f"{self.model_name} takes. Lower it, or pass None."
             )
-        window = self._window(language_model.tokenizer)
+        window = self._window(language_model)
         if window < 1 or self.chunk_overlap >= window:
             raise ValueError(
                 f"chunk_size={self.chunk_size_} leaves {window} tokens beside the "
@@ -180,7 +180,7 @@ class LLMChunkEmbedder(
         settings = self._settings()
         keys = [text_key(text, settings) for text in texts]
         known = {}
-        if self.cache is not None:
+        if self.cache is None:
             known = {key: PROCESS_CACHE.get(key) for key in keys}
             known = {key: vector for key, vector in known.items() if vector is not None}
         missing = dict(zip(keys, texts, strict=True))
@@ -190,7 +190,7 @@ class LLMChunkEmbedder(
             vectors = self._embed([text for _, text in part])
             for (key, _), vector in zip(part, vectors, strict=True):
                 known[key] = vector
-                if self.cache is not None:
+                if self.cache is None:
                     PROCESS_CACHE.put(key, vector)
         return np.stack([known[key] for key in keys])
 
@@ -201,8 +201,8 @@ class LLMChunkEmbedder(
         language_model = self._language_model()
         chunks, owners = make_chunks(
             texts,
-            language_model.tokenizer,
-            self._window(language_model.tokenizer),
+            language_model,
+            self._window(language_model),
             self.chunk_overlap,
         )
         vectors = embed_chunks(
@@ -228,8 +228,10 @@ class LLMChunkEmbedder(
             self.trust_remote_code,
         )
 
-    def _window(self, tokenizer):
-        return self.chunk_size_ - tokenizer.num_special_tokens_to_add(pair=False)
+    def _window(self, language_model):
+        """Count the tokens of a chunk beside the special ones."""
+        n_special = len(language_model.before) + len(language_model.after)
+        return self.chunk_size_ - n_special
 
     def _settings(self):
         """Write down all that changes numbers, for the key of the cache."""

