@@ -1,0 +1,8 @@
+"""Checks of scikit-learn that an estimator is expected to fail, and why."""
+
+EXPECTED_FAILURES = {
+    "CCABaseline": {},
+    "ContrastiveTextBrain": {},
+    "MLPBaseline": {},
+    "RidgeBaseline": {},
+}
