@@ -1,0 +1,21 @@
+"""Pictures of brain maps, of retrieval and of training.
+
+Every function takes plain arrays, dictionaries or images and returns a matplotlib
+Figure or Axes that no pyplot state knows of: nothing is shown, and nothing has to be
+closed. Save with ``figure.savefig(path)`` or ``ax.figure.savefig(path)``; in a notebook
+a figure at the end of a cell is displayed.
+"""
+
+from ._paired_differences import plot_paired_differences
+from ._predicted_and_observed import plot_predicted_and_observed
+from ._predicted_map import plot_predicted_map
+from ._recall_curves import plot_recall_curves
+from ._training_curve import plot_training_curve
+
+__all__ = [
+    "plot_paired_differences",
+    "plot_predicted_and_observed",
+    "plot_predicted_map",
+    "plot_recall_curves",
+    "plot_training_curve",
+]

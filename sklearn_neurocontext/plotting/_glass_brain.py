@@ -1,0 +1,214 @@
+"""The strongest voxels of a map on a glass brain, with its colour bar."""
+
+import numpy as np
+
+from .._validation import check_peaks
+from ..metrics._overlap import check_top, select_top
+from ._style import GREY, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, wrap
+
+# In inches: the width of every figure of brains, the height of a row of four views, and
+# what the colour bar takes from its right side.
+WIDTH = 12.0
+ROW_HEIGHT = 2.7
+_BAR_SPACE = 1.3
+_TITLE_LINE = 1.35 * TITLE_SIZE / 72
+_TITLE_CHARACTERS = 78
+# Dark where strong: pale colours would be lost on white.
+_COLOUR_MAP = "inferno_r"
+_PEAK_COLOUR = "#0072B2"
+
+
+def read_map(img, name):
+    """Check that an image holds one map, and give it back three-dimensional.
+
+    Parameters
+    ----------
+    img : Nifti1Image
+        3D, or 4D with one map.
+    name : str
+        What the error messages call it.
+
+    Returns
+    -------
+    img : Nifti1Image of shape (nx, ny, nz)
+        The same map.
+    """
+    if not hasattr(img, "get_fdata"):
+        raise TypeError(
+            f"{name} must be a Nifti image; got {type(img).__name__}. Coefficients "
+            "become an image by KDEDiFuMoMasker.inverse_transform."
+        )
+    if len(img.shape) == 4 and img.shape[3] == 1:
+        img = img.slicer[..., 0]
+    if len(img.shape) != 3:
+        raise ValueError(
+            f"{name} has shape {img.shape}; expected one 3D map. Pass one of several "
+            "maps: img.slicer[..., i]."
+        )
+    if not np.isfinite(img.get_fdata()).all():
+        raise ValueError(f"{name} holds NaN or infinity. Set these voxels to 0 first.")
+    return img
+
+
+def keep_strongest(img, top, name):
+    """Set all but the strongest voxels of a map to zero.
+
+    The fraction counts voxels of nilearn's MNI mask on the map's grid, ties at the cut
+    as in :func:`~sklearn_neurocontext.metrics.dice_score`; only positive voxels stay.
+
+    Parameters
+    ----------
+    img : Nifti1Image of shape (nx, ny, nz)
+        The map.
+    top : float
+        Fraction in (0, 1].
+    name : str
+        What the error messages call the map.
+
+    Returns
+    -------
+    kept_img : Nifti1Image of shape (nx, ny, nz)
+        Zero outside the selection.
+    """
+    from nilearn.datasets import load_mni152_brain_mask
+    from nilearn.image import new_img_like, resample_to_img
+
+    check_top(top)
+    mask_img = resample_to_img(
+        load_mni152_brain_mask(resolution=2),
+        img,
+        interpolation="nearest",
+        copy_header=True,
+        force_resample=True,
+    )
+    inside = mask_img.get_fdata() > 0
+    if not inside.any():
+        raise ValueError(
+            f"{name} does not overlap the MNI brain; its affine is\n{img.affine}.\n"
+            "Expected millimetres in MNI space."
+        )
+    volume = img.get_fdata()
+    voxels = volume[inside]
+    selected = select_top(voxels[np.newaxis], top)[0] & (voxels > 0)
+    if not selected.any():
+        raise ValueError(
+            f"{name} has no positive voxel inside the brain, so there is nothing to "
+            "draw. Does the study have peaks inside the mask?"
+        )
+    kept = np.zeros(volume.shape)
+    kept[inside] = np.where(selected, voxels, 0.0)
+    return new_img_like(img, kept)
+
+
+def figure_with_title(title, n_rows):
+    """Make a figure for rows of glass brains below a title of any length.
+
+    Parameters
+    ----------
+    title : str
+        Drawn as it is, wrapped; no part of it is read as mathematics.
+    n_rows : int
+        Rows of glass brains.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        With the title.
+    rectangles : list of (left, bottom, width, height)
+        Room for each row, from the top, as fractions of the figure.
+    """
+    from matplotlib.figure import Figure
+
+    title = wrap(title, _TITLE_CHARACTERS)
+    head = 0.25 + _TITLE_LINE * (title.count("\n") + 1) if title else 0.1
+    height = head + n_rows * ROW_HEIGHT
+    figure = Figure(figsize=(WIDTH, height), facecolor="white")
+    figure.suptitle(
+        title, y=1 - 0.15 / height, va="top", fontsize=TITLE_SIZE, parse_math=False
+    )
+    share = ROW_HEIGHT / height
+    rows = range(n_rows - 1, -1, -1)
+    return figure, [(0.0, row * share, 1.0, share) for row in rows]
+
+
+def draw_glass_brain(figure, rectangle, img, *, label, unit, peaks=None):
+    """Draw a map with its label and its colour bar into a part of a figure.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+        Where to draw.
+    rectangle : (left, bottom, width, height)
+        The part, as fractions of the figure.
+    img : Nifti1Image of shape (nx, ny, nz)
+        What :func:`keep_strongest` gives.
+    label : str
+        Written above the views on the left.
+    unit : str
+        Written beside the colour bar.
+    peaks : ndarray of shape (n_peaks, 3) or None, default=None
+        Marked as points, mm in MNI space.
+    """
+    from nilearn.plotting import plot_glass_brain
+
+    left, bottom, width, height = rectangle
+    bar_space = _BAR_SPACE / figure.get_figwidth()
+    strongest = img.get_fdata().max()
+    weakest = img.get_fdata()[img.get_fdata() > 0].min()
+    display = plot_glass_brain(
+        img,
+        figure=figure,
+        axes=(left, bottom, width - bar_space, 0.9 * height),
+        display_mode="lyrz",
+        colorbar=False,
+        threshold=weakest / 2,
+        plot_abs=False,
+        cmap=_COLOUR_MAP,
+        vmin=0,
+        vmax=strongest,
+        symmetric_cbar=False,
+        alpha=0.85,
+    )
+    if peaks is not None and len(peaks):
+        display.add_markers(
+            peaks, marker_color=_PEAK_COLOUR, marker_size=14, linewidths=0
+        )
+    figure.text(
+        left + 0.01,
+        bottom + 0.97 * height,
+        label,
+        va="top",
+        fontsize=LABEL_SIZE,
+        fontweight="bold",
+        parse_math=False,
+    )
+    _draw_bar(figure, rectangle, strongest, weakest, unit)
+
+
+def _draw_bar(figure, rectangle, strongest, weakest, unit):
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    left, bottom, width, height = rectangle
+    bar = figure.add_axes(
+        (
+            left + width - (_BAR_SPACE - 0.1) / figure.get_figwidth(),
+            bottom + 0.12 * height,
+            0.18 / figure.get_figwidth(),
+            0.72 * height,
+        )
+    )
+    scale = ScalarMappable(Normalize(0, strongest), _COLOUR_MAP)
+    colour_bar = figure.colorbar(scale, cax=bar)
+    # Below the cut nothing is drawn.
+    bar.axhspan(0, weakest, color="white")
+    bar.axhline(weakest, color=GREY, linewidth=1)
+    bar.tick_params(labelsize=TICK_SIZE)
+    bar.locator_params(axis="y", nbins=4)
+    bar.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+    colour_bar.set_label(unit, fontsize=TICK_SIZE, parse_math=False)
+
+
+def check_study_peaks(peaks):
+    """Check the peaks of one study, or pass None through."""
+    return None if peaks is None else check_peaks([peaks])[0]

@@ -1,0 +1,129 @@
+"""Differences to a reference estimator, split by split."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ._style import COLOURS, GREY, LABEL_SIZE, axes_or_new, wrap
+
+
+def plot_paired_differences(
+    differences, *, intervals=None, unit="points", reference="the reference", ax=None
+):
+    """Draw how much better or worse estimators are than a reference, on each split.
+
+    One row per estimator: a small point per split, a large one for their mean, and the
+    interval if it is given. Nothing is estimated here, since splits that share studies
+    are not independent; an interval that respects this must come with the data.
+
+    Parameters
+    ----------
+    differences : dict of str to array-like of shape (n_splits,)
+        Name of each estimator and its score minus the reference's, split by split.
+    intervals : dict of str to (float, float) or None, default=None
+        Lower and upper end of an interval of the mean, for some or all estimators.
+    unit : str, default="points"
+        Unit of the differences, for the axis.
+    reference : str, default="the reference"
+        Name of the estimator that was subtracted, for the axis.
+    ax : matplotlib Axes or None, default=None
+        Where to draw; by default on a new figure.
+
+    Returns
+    -------
+    ax : matplotlib Axes
+        The first estimator stands at the top.
+
+    Raises
+    ------
+    TypeError
+        If `differences` is not a dictionary.
+    ValueError
+        If it is empty, an entry is not one-dimensional, is empty or holds NaN, or
+        `intervals` names other estimators or has its ends the wrong way round.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.plotting import plot_paired_differences
+    >>> ax = plot_paired_differences(
+    ...     {"ridge": [-4.1, -3.2, -5.0], "CCA": [0.3, -0.4, 0.9]},
+    ...     intervals={"ridge": (-6.3, -1.9)},
+    ...     reference="contrastive",
+    ... )
+    >>> ax.get_xlabel()
+    'difference to contrastive (points)'
+    """
+    differences = _check_differences(differences)
+    intervals = _check_intervals(intervals, differences)
+    ax = axes_or_new(ax, figsize=(8.0, 1.6 + 0.7 * len(differences)))
+    ax.axvline(0, color=GREY, linestyle="--", zorder=1)
+    for row, (name, values) in enumerate(differences.items()):
+        _draw_row(ax, row, values, intervals.get(name))
+    names = [wrap(str(name), 24, max_lines=2) for name in differences]
+    ax.set_yticks(range(len(names)), names, fontsize=LABEL_SIZE, parse_math=False)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_xlabel(
+        f"difference to {reference} ({unit})", fontsize=LABEL_SIZE, parse_math=False
+    )
+    ax.grid(axis="x", color="0.9")
+    ax.set_axisbelow(True)
+    return ax
+
+
+def _draw_row(ax, row, values, interval):
+    # Splits stand a little above the mean, so that neither hides the other.
+    ax.plot(
+        values,
+        np.full(len(values), row - 0.2),
+        linestyle="",
+        marker="o",
+        markersize=6,
+        markeredgewidth=0,
+        color=COLOURS[0],
+        alpha=0.5,
+    )
+    if interval is not None:
+        ax.plot(interval, [row, row], color=COLOURS[1], linewidth=3)
+    ax.plot([values.mean()], [row], marker="D", markersize=9, color=COLOURS[1])
+
+
+def _check_differences(differences) -> dict:
+    if not isinstance(differences, Mapping):
+        raise TypeError(
+            "differences must be a dictionary of name to array (n_splits,); got "
+            f"{type(differences).__name__}. For one estimator write {{'name': array}}."
+        )
+    if not differences:
+        raise ValueError("differences is empty; expected at least one estimator.")
+    checked = {}
+    for name, values in differences.items():
+        checked[name] = np.asarray(values, dtype=np.float64)
+        if checked[name].ndim != 1 or checked[name].size == 0:
+            raise ValueError(
+                f"The differences of {name!r} have shape {checked[name].shape}; "
+                "expected (n_splits,), one number per split."
+            )
+        if not np.isfinite(checked[name]).all():
+            raise ValueError(
+                f"The differences of {name!r} hold NaN or infinity. Leave out splits "
+                "that either estimator lacks."
+            )
+    return checked
+
+
+def _check_intervals(intervals, differences) -> dict:
+    intervals = dict(intervals or {})
+    unknown = sorted(set(intervals) - set(differences))
+    if unknown:
+        raise ValueError(
+            f"intervals names {unknown}, which differences lacks; it has "
+            f"{sorted(differences)}. Use the same names in both."
+        )
+    for name, interval in intervals.items():
+        ends = np.asarray(interval, dtype=np.float64)
+        if ends.shape != (2,) or not ends[0] <= ends[1]:
+            raise ValueError(
+                f"The interval of {name!r} is {interval!r}; expected (low, high) with "
+                "low at most high. Leave it out where it is not known."
+            )
+    return intervals

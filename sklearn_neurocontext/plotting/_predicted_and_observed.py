@@ -1,0 +1,104 @@
+"""The map predicted for a study below the one it reports."""
+
+from ._glass_brain import (
+    check_study_peaks,
+    draw_glass_brain,
+    figure_with_title,
+    keep_strongest,
+    read_map,
+)
+from ._style import check_title
+
+
+def plot_predicted_and_observed(
+    predicted_img,
+    observed_img,
+    *,
+    title=None,
+    peaks=None,
+    top=0.1,
+    predicted_unit="density (unit-norm coefficients)",
+    observed_unit="density (peaks per voxel)",
+):
+    """Draw the map a study reports and the one predicted from its text.
+
+    Each map has its own colour scale, since their units differ; what can be compared is
+    where they are strong. The voxels drawn are those that
+    :func:`~sklearn_neurocontext.metrics.dice_score` compares for the same `top`.
+
+    Parameters
+    ----------
+    predicted_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
+        What ``masker.inverse_transform(model.predict([text]))`` gives, in MNI space.
+    observed_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
+        The same for the coefficients of the study's peaks.
+    title : str or None, default=None
+        The study's title. Drawn as it is and wrapped, six lines of it at most; no part
+        of it is read as mathematics.
+    peaks : array-like of shape (n_peaks, 3) or None, default=None
+        The study's peaks, mm in MNI space, marked on the observed map.
+    top : float, default=0.1
+        Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
+        positive ones are drawn.
+    predicted_unit : str, default="density (unit-norm coefficients)"
+        Unit of the predicted map, for its colour bar. Models with ``y_scaling="unit"``
+        predict coefficients of studies scaled to norm 1.
+    observed_unit : str, default="density (peaks per voxel)"
+        Unit of the observed map, for its colour bar.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        Twelve inches wide, the observed map above the predicted one.
+
+    Raises
+    ------
+    TypeError
+        If a map is not an image, or `title` not a string.
+    ValueError
+        If an image holds several maps, NaN, or no positive voxel inside the brain,
+        `top` is out of range, or peaks are not finite (n_peaks, 3) numbers.
+
+    See Also
+    --------
+    plot_predicted_map : The map predicted for any text.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext import KDEDiFuMoMasker
+    >>> from sklearn_neurocontext.plotting import plot_predicted_and_observed
+    >>> masker = KDEDiFuMoMasker(atlas="geometric", n_components=128).fit()
+    >>> peaks = [[-42, -24, 56], [44, -22, 54]]
+    >>> observed, other = masker.transform([peaks, [[-40, -28, 50]]])
+    >>> figure = plot_predicted_and_observed(
+    ...     masker.inverse_transform([other]),
+    ...     masker.inverse_transform([observed]),
+    ...     title="Finger tapping",
+    ...     peaks=peaks,
+    ... )
+    >>> figure.get_suptitle()
+    'Finger tapping'
+    """
+    title = "" if title is None else check_title(title, "title")
+    peaks = check_study_peaks(peaks)
+    observed_img, predicted_img = (
+        keep_strongest(read_map(img, name), top, name)
+        for img, name in (
+            (observed_img, "observed_img"),
+            (predicted_img, "predicted_img"),
+        )
+    )
+    figure, (above, below) = figure_with_title(title, 2)
+    label = f"top {top:.0%}"
+    draw_glass_brain(
+        figure,
+        above,
+        observed_img,
+        label=f"observed, {label}",
+        unit=observed_unit,
+        peaks=peaks,
+    )
+    draw_glass_brain(
+        figure, below, predicted_img, label=f"predicted, {label}", unit=predicted_unit
+    )
+    return figure

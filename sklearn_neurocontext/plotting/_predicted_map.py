@@ -1,0 +1,59 @@
+"""The map predicted for a text."""
+
+from ._glass_brain import draw_glass_brain, figure_with_title, keep_strongest, read_map
+from ._style import check_title
+
+
+def plot_predicted_map(img, *, text, top=0.1, unit="density (unit-norm coefficients)"):
+    """Draw the map predicted for a text on a glass brain, below the text.
+
+    Parameters
+    ----------
+    img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
+        What ``masker.inverse_transform(model.predict([text]))`` gives, in MNI space.
+    text : str
+        Drawn as it is and wrapped, six lines of it at most; no part of it is read as
+        mathematics.
+    top : float, default=0.1
+        Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
+        positive ones are drawn.
+    unit : str, default="density (unit-norm coefficients)"
+        Unit of the map, for the colour bar. Models with ``y_scaling="unit"`` predict
+        coefficients of studies scaled to norm 1.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        Twelve inches wide.
+
+    Raises
+    ------
+    TypeError
+        If `img` is not an image, or `text` not a string.
+    ValueError
+        If `img` holds several maps, NaN, or no positive voxel inside the brain, or
+        `top` is out of range.
+
+    See Also
+    --------
+    plot_predicted_and_observed : The same above the map that the study reports.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext import KDEDiFuMoMasker
+    >>> from sklearn_neurocontext.plotting import plot_predicted_map
+    >>> masker = KDEDiFuMoMasker(atlas="geometric", n_components=128)
+    >>> coefficients = masker.fit_transform([[[-42, -24, 56], [44, -22, 54]]])
+    >>> figure = plot_predicted_map(
+    ...     masker.inverse_transform(coefficients), text="finger tapping"
+    ... )
+    >>> figure.get_suptitle()
+    'finger tapping'
+    """
+    text = check_title(text, "text")
+    kept_img = keep_strongest(read_map(img, "img"), top, "img")
+    figure, (rectangle,) = figure_with_title(text, 1)
+    draw_glass_brain(
+        figure, rectangle, kept_img, label=f"predicted, top {top:.0%}", unit=unit
+    )
+    return figure

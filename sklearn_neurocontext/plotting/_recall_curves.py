@@ -1,0 +1,170 @@
+"""Recall against k, one line per estimator."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ._style import (
+    GREY,
+    LABEL_SIZE,
+    axes_or_new,
+    line_style,
+    wrap,
+    write_axes_title,
+    write_legend,
+)
+
+# Means over test parts that differ by a study or two in size are cut to the smallest,
+# and so end a little below 1.
+_LOWEST_END = 0.9
+
+
+def plot_recall_curves(curves, *, title=None, ax=None):
+    """Draw recall@k against k, with its deviation over splits and chance.
+
+    Each line is the mean over splits; the band reaches one standard deviation (of the
+    splits, with n - 1) to each side, and is left out where there is one split. Chance
+    is ``k / n_candidates``. The number of candidates is written on the x axis, since
+    recall means nothing without it.
+
+    Parameters
+    ----------
+    curves : dict of str to array-like of shape (n_splits, n_candidates)
+        Name of each estimator and its recall at k = 1 … n_candidates, fractions in
+        [0, 1], as :func:`~sklearn_neurocontext.metrics.recall_curve` gives them. One
+        split may have shape (n_candidates,). Lines are drawn in the order of the
+        dictionary.
+    title : str or None, default=None
+        Drawn as it is, wrapped; no part of it is read as mathematics.
+    ax : matplotlib Axes or None, default=None
+        Where to draw; by default on a new figure.
+
+    Returns
+    -------
+    ax : matplotlib Axes
+        With one line per estimator and one, dashed, for chance.
+
+    Raises
+    ------
+    TypeError
+        If `curves` is not a dictionary.
+    ValueError
+        If it is empty, or a curve is not (n_splits, n_candidates), holds NaN or values
+        outside [0, 1], falls, does not reach 1, or has other candidates than the rest.
+
+    See Also
+    --------
+    sklearn_neurocontext.metrics.recall_curve : Gives the curve of one split.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.metrics import recall_curve
+    >>> from sklearn_neurocontext.plotting import plot_recall_curves
+    >>> rng = np.random.default_rng(0)
+    >>> splits = [rng.normal(size=(50, 50)) + np.eye(50) for _ in range(3)]
+    >>> ax = plot_recall_curves({"model": [recall_curve(one) for one in splits]})
+    >>> ax.get_xlabel()
+    'k (of 50 candidates)'
+    """
+    curves = _check_curves(curves)
+    n_candidates = next(iter(curves.values())).shape[1]
+    k = np.arange(1, n_candidates + 1)
+    ax = axes_or_new(ax)
+    handles = [
+        _draw_curve(ax, k, splits, line_style(position))
+        for position, splits in enumerate(curves.values())
+    ]
+    handles += ax.plot(k, k / n_candidates, color=GREY, linestyle="--", zorder=1)
+    names = [wrap(str(name), 32, max_lines=2) for name in curves]
+    write_legend(ax, handles, [*names, "chance"], loc="upper left")
+    _label_axes(ax, n_candidates)
+    if title is not None:
+        write_axes_title(ax, title)
+    return ax
+
+
+def _draw_curve(ax, k, splits, style):
+    mean = splits.mean(axis=0)
+    (line,) = ax.plot(k, mean, linewidth=2.5, **style)
+    if len(splits) > 1:
+        deviation = splits.std(axis=0, ddof=1)
+        ax.fill_between(
+            k,
+            mean - deviation,
+            mean + deviation,
+            color=style["color"],
+            alpha=0.2,
+            linewidth=0,
+        )
+    return line
+
+
+def _label_axes(ax, n_candidates):
+    from matplotlib.ticker import PercentFormatter, StrMethodFormatter
+
+    ax.set_xscale("log")
+    ax.set_xlim(1, n_candidates)
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.set_ylim(0, 1)
+    ax.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0, symbol=" %"))
+    ax.grid(color="0.9")
+    ax.set_axisbelow(True)
+    ax.set_xlabel(f"k (of {n_candidates:,} candidates)", fontsize=LABEL_SIZE)
+    ax.set_ylabel("recall@k", fontsize=LABEL_SIZE)
+
+
+def _check_curves(curves) -> dict:
+    """Read the curves as arrays of shape (n_splits, n_candidates), all alike."""
+    if not isinstance(curves, Mapping):
+        raise TypeError(
+            "curves must be a dictionary of name to array (n_splits, n_candidates); "
+            f"got {type(curves).__name__}. For one estimator write {{'name': curve}}."
+        )
+    if not curves:
+        raise ValueError("curves is empty; expected at least one estimator.")
+    checked = {name: _check_curve(name, one) for name, one in curves.items()}
+    numbers = {name: one.shape[1] for name, one in checked.items()}
+    if len(set(numbers.values())) > 1:
+        raise ValueError(
+            f"The curves have different numbers of candidates: {numbers}. Recall can "
+            "only be compared on the same candidates; score all estimators on the "
+            "same splits."
+        )
+    return checked
+
+
+def _check_curve(name, curve) -> np.ndarray:
+    try:
+        curve = np.atleast_2d(np.asarray(curve, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The curve of {name!r} cannot be read as one array ({error}). Splits must "
+            "have the same number of candidates; cut larger test parts down."
+        ) from error
+    if curve.ndim != 2 or len(curve) == 0 or curve.shape[1] < 2:
+        raise ValueError(
+            f"The curve of {name!r} has shape {curve.shape}; expected (n_splits, "
+            "n_candidates) with at least one split and two candidates."
+        )
+    if not np.isfinite(curve).all():
+        raise ValueError(
+            f"The curve of {name!r} holds NaN or infinity. Leave unfinished splits out."
+        )
+    if curve.min() < 0 or curve.max() > 1:
+        raise ValueError(
+            f"The curve of {name!r} goes from {curve.min():g} to {curve.max():g}; "
+            "expected fractions in [0, 1]. Divide percentages by 100."
+        )
+    _check_reaches_one(name, curve)
+    return curve
+
+
+def _check_reaches_one(name, curve) -> None:
+    """Refuse curves cut off before the last candidate: their chance line would lie."""
+    if (np.diff(curve, axis=1) < -1e-9).any() or curve[:, -1].min() < _LOWEST_END:
+        raise ValueError(
+            f"The curve of {name!r} falls, or ends at {curve[:, -1].min():g}; recall "
+            "never falls with k, and is 1 at k = n_candidates. Pass every k from 1 "
+            "on, as recall_curve gives them."
+        )

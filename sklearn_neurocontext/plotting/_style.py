@@ -1,0 +1,80 @@
+"""What the pictures share: colours, sizes of type, and text that is drawn as it is."""
+
+import textwrap
+
+# Okabe and Ito's palette, told apart by colour-blind readers; without its yellow, which
+# is too pale on white. See Wong, Nature Methods 8, 2011.
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+)
+# After seven lines the colours come again, and the dashes tell lines apart.
+LINE_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)))
+GREY = "0.35"
+TITLE_SIZE = 16
+LABEL_SIZE = 14
+TICK_SIZE = 12
+
+
+def line_style(position: int) -> dict:
+    """Colour and dashes of the line at a position, as arguments of ``plot``."""
+    dashes = LINE_STYLES[(position // len(COLOURS)) % len(LINE_STYLES)]
+    return {"color": COLOURS[position % len(COLOURS)], "linestyle": dashes}
+
+
+def wrap(text: str, width: int, max_lines: int = 6) -> str:
+    """Break a text into lines; what does not fit ends in an ellipsis."""
+    lines = textwrap.wrap(text, width, max_lines=max_lines, placeholder=" …")
+    return "\n".join(lines)
+
+
+def axes_or_new(ax, figsize=(8.0, 5.0)):
+    """Give back the axes, or make them on a new figure of this size in inches."""
+    if ax is None:
+        from matplotlib.figure import Figure
+
+        ax = Figure(figsize=figsize, layout="constrained").add_subplot()
+    ax.tick_params(labelsize=TICK_SIZE)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def write_axes_title(ax, title: str) -> None:
+    """Write a title as it is, wrapped to the width of the axes."""
+    # A character is about 0.6 of the size of type wide, capitals somewhat more.
+    width_points = 72 * ax.figure.get_figwidth() * ax.get_position().width
+    ax.set_title(
+        wrap(title, max(20, int(width_points / (0.62 * TITLE_SIZE)))),
+        fontsize=TITLE_SIZE,
+        parse_math=False,
+    )
+
+
+def write_legend(ax, handles, names, **options) -> None:
+    """Write a legend whose names are drawn as they are."""
+    # Names are set afterwards: a legend drops those that start with an underscore.
+    legend = ax.legend(
+        handles,
+        [str(i) for i in range(len(handles))],
+        fontsize=TICK_SIZE,
+        frameon=False,
+        **options,
+    )
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_parse_math(False)
+        text.set_text(name)
+
+
+def check_title(text, name: str) -> str:
+    """Check that a title is one string."""
+    if not isinstance(text, str):
+        raise TypeError(
+            f"{name} must be one string; got {type(text).__name__}. Pass the text of "
+            "the one study that is drawn."
+        )
+    return text
