@@ -1,0 +1,27 @@
+"""Corpora: ``load_*`` reads files, ``fetch_*`` downloads, ``make_*`` generates."""
+
+from ._bunch import SpaceWarning, study_texts
+from ._fetch_pubget import fetch_pubget
+from ._fetchers import fetch_neuroquery, fetch_neurosynth
+from ._merge import merge_corpora
+from ._neuroquery import load_neuroquery
+from ._neurosynth import load_neurosynth
+from ._nimare import load_nimare_studyset
+from ._pubget import load_pubget
+from ._synthetic import make_studies
+from ._table import load_table
+
+__all__ = [
+    "SpaceWarning",
+    "fetch_neuroquery",
+    "fetch_neurosynth",
+    "fetch_pubget",
+    "load_neuroquery",
+    "load_neurosynth",
+    "load_nimare_studyset",
+    "load_pubget",
+    "load_table",
+    "make_studies",
+    "merge_corpora",
+    "study_texts",
+]

@@ -1,0 +1,280 @@
+"""The one shape that every loader gives: studies, peaks, groups."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
+from .._space import talairach_to_mni
+
+TEXT_COLUMNS = ("title", "keywords", "abstract", "body", "journal")
+STUDY_COLUMNS = (
+    "study_id",
+    "pmid",
+    "pmcid",
+    "title",
+    "keywords",
+    "abstract",
+    "body",
+    "year",
+    "journal",
+    "reported_space",
+)
+_TEXT_PARTS = ("title", "abstract", "body", "title+abstract")
+
+
+class SpaceWarning(UserWarning):
+    """Peaks were converted from Talairach space, or their space is unknown."""
+
+
+def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra):
+    """Gather studies and their peaks, with all peaks in MNI space.
+
+    Parameters
+    ----------
+    studies : DataFrame
+        One row per study, with ``study_id`` and any of the other columns of
+        `STUDY_COLUMNS`; those that are missing are filled in as unknown. A given
+        ``reported_space`` serves rows that have no peak.
+    rows : ndarray of shape (n_peaks,), int
+        Row of `studies` that each peak belongs to.
+    xyz : ndarray of shape (n_peaks, 3)
+        Peaks as reported, in mm.
+    spaces : ndarray of shape (n_peaks,), str
+        What the source says of each peak's space.
+    description : str
+        Where the corpus comes from, in a sentence.
+    groups : array-like of shape (n_rows,) or None, default=None
+        The study of each row, where rows are analyses.
+    **extra
+        Further fields of the Bunch.
+
+    Returns
+    -------
+    corpus : Bunch
+        ``studies`` (DataFrame), ``peaks`` (list of float64 arrays of shape
+        (n_peaks_i, 3), MNI, mm), ``groups`` (ndarray of str), ``space_counts`` (dict:
+        peaks by reported space), ``description``, and the extra fields.
+
+    Raises
+    ------
+    ValueError
+        If ids repeat, or a coordinate is NaN or infinite.
+    """
+    studies = _complete_columns(studies)
+    xyz = np.asarray(xyz, dtype=np.float64).reshape(-1, 3)
+    _check_rows(studies, rows, xyz)
+    spaces = normalize_spaces(spaces)
+    converted = spaces == "TAL"
+    xyz = np.where(converted[:, None], talairach_to_mni(xyz), xyz)
+    order = np.argsort(rows, kind="stable")
+    bounds = np.searchsorted(rows[order], np.arange(1, len(studies)))
+    peaks = [part.copy() for part in np.split(xyz[order], bounds)]
+    reported = normalize_spaces(studies["reported_space"].to_numpy())
+    for row, part in enumerate(np.split(spaces[order], bounds)):
+        if len(part):
+            reported[row] = part[0] if (part == part[0]).all() else "MIXED"
+    studies["reported_space"] = reported.astype(str)
+    groups = studies["study_id"] if groups is None else groups
+    corpus = Bunch(
+        studies=studies,
+        peaks=peaks,
+        groups=np.asarray(groups, dtype=str),
+        space_counts=count_spaces(spaces),
+        description=description,
+        **extra,
+    )
+    corpus.description += f" {describe_spaces(corpus.space_counts)}"
+    return corpus
+
+
+def say_spaces(corpus, stacklevel=3):
+    """Say once, as a warning, what was converted and what is unknown.
+
+    Parameters
+    ----------
+    corpus : Bunch
+        What `make_bunch` gave.
+    stacklevel : int, default=3
+        3 names the line that called a loader.
+
+    Returns
+    -------
+    corpus : Bunch
+        The same.
+    """
+    if set(corpus.space_counts) - {"MNI"}:
+        text = describe_spaces(corpus.space_counts)
+        warnings.warn(text, SpaceWarning, stacklevel=stacklevel)
+    return corpus
+
+
+def describe_spaces(counts: dict) -> str:
+    """Write down how many peaks were reported in which space.
+
+    Parameters
+    ----------
+    counts : dict of str to int
+        Peaks by reported space.
+
+    Returns
+    -------
+    text : str
+        One sentence.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets._bunch import describe_spaces
+    >>> describe_spaces({"MNI": 7, "TAL": 2, "UNKNOWN": 1})
+    'Of 10 peaks, 2 were reported in Talairach space and converted to MNI (Lancaster); \
+1 is of unknown space and left as reported.'
+    """
+    parts = []
+    if n := counts.get("TAL", 0):
+        parts.append(
+            f"{n:,} {'was' if n == 1 else 'were'} reported in Talairach space and "
+            "converted to MNI (Lancaster)"
+        )
+    for space, words in (
+        ("UNKNOWN", "of unknown space and left as reported"),
+        ("OTHER", "of another space and left as reported"),
+        ("MIXED", "of studies that report in several spaces"),
+    ):
+        if n := counts.get(space, 0):
+            parts.append(f"{n:,} {'is' if n == 1 else 'are'} {words}")
+    total = sum(counts.values())
+    if not parts:
+        return f"All {total:,} peaks were reported in MNI space."
+    return f"Of {total:,} peaks, " + "; ".join(parts) + "."
+
+
+def normalize_spaces(spaces) -> np.ndarray:
+    """Bring names of spaces to MNI, TAL, UNKNOWN, OTHER or MIXED.
+
+    Parameters
+    ----------
+    spaces : array-like of shape (n,)
+        As sources write them; missing values are unknown.
+
+    Returns
+    -------
+    spaces : ndarray of shape (n,), object
+        One of the five words each.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets._bunch import normalize_spaces
+    >>> normalize_spaces(["mni152", "Talairach", None, "scanner"]).tolist()
+    ['MNI', 'TAL', 'UNKNOWN', 'OTHER']
+    """
+    series = pd.Series(np.asarray(spaces, dtype=object))
+    names = {name: _normalize_space(name) for name in series.unique()}
+    return series.map(names).to_numpy(dtype=object)
+
+
+def _normalize_space(name) -> str:
+    if pd.isna(name) or not str(name).strip():
+        return "UNKNOWN"
+    word = str(name).strip().upper()
+    for known in ("MNI", "TAL", "UNKNOWN", "MIXED"):
+        if word.startswith(known):
+            return known
+    return "OTHER"
+
+
+def count_spaces(spaces) -> dict:
+    """Count peaks by space.
+
+    Parameters
+    ----------
+    spaces : ndarray of shape (n_peaks,), object
+        What `normalize_spaces` gave.
+
+    Returns
+    -------
+    counts : dict of str to int
+        Spaces that occur.
+    """
+    names, counts = np.unique(spaces.astype(str), return_counts=True)
+    return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+
+def _complete_columns(studies):
+    """Give all columns, in order and in their types."""
+    studies = studies.reset_index(drop=True)
+    complete = pd.DataFrame({"study_id": studies["study_id"].astype(str)})
+    for column in STUDY_COLUMNS[1:]:
+        known = studies.get(column)
+        if column in ("pmid", "pmcid", "year"):
+            empty = pd.Series(pd.NA, index=complete.index)
+            numbers = pd.to_numeric(empty if known is None else known)
+            complete[column] = numbers.astype("Int64")
+        elif known is None:
+            complete[column] = pd.Series("", index=complete.index, dtype=str)
+        else:
+            complete[column] = known.fillna("").astype(str).str.strip()
+    return complete
+
+
+def _check_rows(studies, rows, xyz):
+    repeated = studies["study_id"][studies["study_id"].duplicated()]
+    if len(repeated):
+        raise ValueError(
+            f"{len(repeated)} rows repeat a study id, {repeated.iloc[0]!r} among them; "
+            "expected one row per study. Drop or merge the repeated rows."
+        )
+    wrong = np.flatnonzero(~np.isfinite(xyz).all(axis=1))
+    if len(wrong):
+        study = studies["study_id"].iloc[rows[wrong[0]]]
+        raise ValueError(
+            f"{len(wrong)} of {len(xyz)} peaks hold NaN or infinity, the first in "
+            f"study {study}. Expected x, y, z in mm. Drop these peaks from the table."
+        )
+
+
+def study_texts(corpus, part: str = "title+abstract") -> list[str]:
+    """Take one part of each study's text.
+
+    Parameters
+    ----------
+    corpus : Bunch
+        What a loader of this package gave.
+    part : {"title", "abstract", "body", "title+abstract"}, default="title+abstract"
+        Which part. The last joins title and abstract with a line break, and is the
+        title alone where no abstract is known.
+
+    Returns
+    -------
+    texts : list of str
+        One per row of ``corpus.studies``; empty where the corpus does not know it.
+
+    Raises
+    ------
+    ValueError
+        If the part has another name, or no study has it.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets import make_studies, study_texts
+    >>> corpus = make_studies(n_studies=3, random_state=0)
+    >>> len(study_texts(corpus, "title"))
+    3
+    """
+    if part not in _TEXT_PARTS:
+        raise ValueError(
+            f"part={part!r} is unknown; expected one of {', '.join(_TEXT_PARTS)}."
+        )
+    columns = [corpus.studies[name].str.strip() for name in part.split("+")]
+    texts = ["\n".join(filter(None, row)) for row in zip(*columns, strict=True)]
+    if not any(texts):
+        known = [
+            name
+            for name in ("title", "abstract", "body")
+            if corpus.studies[name].str.strip().any()
+        ]
+        raise ValueError(
+            f"No study of this corpus has a text in {part!r}; it knows "
+            f"{', '.join(known) or 'no text at all'}."
+        )
+    return texts

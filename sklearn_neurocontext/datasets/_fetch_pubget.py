@@ -1,0 +1,90 @@
+"""Articles of a PubMed Central query, through pubget."""
+
+import warnings
+from pathlib import Path
+
+from ._pubget import load_pubget
+
+
+def fetch_pubget(query: str, data_home=None, *, n_docs=None, api_key=None, n_jobs=1):
+    """Download the articles of a PubMed Central query and extract texts and peaks.
+
+    Drives pubget: download, extraction of articles, extraction of data. Each step takes
+    up what is there, so an interrupted call is simply repeated.
+
+    Parameters
+    ----------
+    query : str
+        A query as PubMed Central's advanced search builds it, for example
+        ``"fMRI[abstract] AND (2020[PubDate])"``.
+    data_home : path-like or None, default=None
+        Where downloads are kept, in ``pubget``; None is
+        ``~/sklearn_neurocontext_data``.
+    n_docs : int or None, default=None
+        About as many articles at most; None takes all.
+    api_key : str or None, default=None
+        Key of the Entrez utilities, for more requests per second.
+    n_jobs : int, default=1
+        Processes that extract.
+
+    Returns
+    -------
+    corpus : Bunch
+        As `load_pubget` gives it, of the articles that report peaks.
+
+    Raises
+    ------
+    ValueError
+        If the query is empty.
+    OSError
+        If a step of pubget fails.
+
+    Warns
+    -----
+    UserWarning
+        If a step of pubget was not complete; call again to complete it.
+
+    References
+    ----------
+    Dockès et al., Mass analysis of the biomedical literature with pubget, eLife 2024.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets import fetch_pubget
+    >>> corpus = fetch_pubget("fMRI[title] AND pain[title]")  # doctest: +SKIP
+    """
+    import pubget
+
+    if not isinstance(query, str) or not query.strip():
+        raise ValueError(
+            f"query must be a PubMed Central query; got {query!r}. For example "
+            "'fMRI[title] AND pain[title]'."
+        )
+    folder = Path(data_home or "~/sklearn_neurocontext_data").expanduser() / "pubget"
+    folder.mkdir(parents=True, exist_ok=True)
+    articlesets, code = pubget.download_query_results(
+        query, folder, n_docs=n_docs, api_key=api_key
+    )
+    _check_step(pubget, code, "download")
+    articles, code = pubget.extract_articles(articlesets, n_jobs=n_jobs)
+    _check_step(pubget, code, "extraction of articles")
+    extracted, code = pubget.extract_data_to_csv(
+        articles, articles_with_coords_only=True, n_jobs=n_jobs
+    )
+    _check_step(pubget, code, "extraction of data")
+    return load_pubget(extracted)
+
+
+def _check_step(pubget, code, step: str):
+    if code == pubget.ExitCode.ERROR:
+        raise OSError(
+            f"pubget's {step} failed; its log says why. What came is kept: call again "
+            "when the network or the query is mended."
+        )
+    if code == pubget.ExitCode.INCOMPLETE:
+        warnings.warn(
+            f"pubget's {step} is not complete (n_docs, or a broken connection). Call "
+            "again to go on.",
+            UserWarning,
+            stacklevel=3,
+        )

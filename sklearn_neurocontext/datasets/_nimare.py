@@ -1,0 +1,197 @@
+"""NiMARE's studysets, in JSON or Parquet, without importing NiMARE."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from .._optional import import_optional
+from ._bunch import make_bunch, say_spaces
+from ._ids import join_rows
+
+_BUNDLED = "resources/nback_vs_flanker_studyset_2026-07"
+_ROWS = ("study", "analysis")
+
+
+def load_nimare_studyset(path=None, *, rows: str = "study"):
+    """Read a NiMARE studyset.
+
+    Parameters
+    ----------
+    path : path-like or None, default=None
+        A studyset in JSON or a folder in Parquet. None takes the 320 real n-back and
+        flanker studies that come with the ``nimare`` package (extra ``[demo]``).
+    rows : {"study", "analysis"}, default="study"
+        Whether a row is a study with the peaks of all its analyses, or one analysis,
+        whose name is appended to the study's title.
+
+    Returns
+    -------
+    corpus : Bunch
+        ``studies``, ``peaks``, ``groups``, ``space_counts``, ``description`` as every
+        loader gives them. ``groups`` names the study of each row: pass it to
+        `sklearn.model_selection.GroupKFold`, so that analyses of one study never
+        straddle splits. Peaks of space TAL are converted to MNI, each by itself.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file or folder is missing.
+    ImportError
+        If the bundled studies or Parquet need a package that is not installed.
+    ValueError
+        If the file is no studyset, or `rows` has another value.
+
+    References
+    ----------
+    Salo et al., NiMARE: Neuroimaging meta-analysis research environment, 2022;
+    the bundled studies are from Neurostore's release 2026-07.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sklearn_neurocontext.datasets import SpaceWarning, load_nimare_studyset
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", SpaceWarning)
+    ...     corpus = load_nimare_studyset()
+    >>> corpus.studies.shape
+    (320, 10)
+    """
+    if rows not in _ROWS:
+        raise ValueError(f"rows={rows!r} is unknown; expected 'study' or 'analysis'.")
+    path = _bundled() if path is None else Path(path).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{str(path)!r} does not exist. Expected a studyset in JSON, or a folder "
+            "in Parquet."
+        )
+    reader = _read_parquet if path.is_dir() else _read_json
+    studies, analyses, points = reader(path)
+    if rows == "study":
+        table, keys = studies, points["study_id"]
+        groups = None
+    else:
+        table = _analysis_rows(studies, analyses)
+        keys, groups = points["id"], table["group"]
+    owners = join_rows(table, "study_id", keys, "the studyset's points")
+    known = owners >= 0
+    corpus = make_bunch(
+        table.drop(columns="group", errors="ignore"),
+        owners[known],
+        points.loc[known, ["x", "y", "z"]].to_numpy(dtype=np.float64),
+        points.loc[known, "space"].to_numpy(dtype=object),
+        description=f"A NiMARE studyset, {len(table):,} rows ({rows}).",
+        groups=groups,
+    )
+    return say_spaces(corpus)
+
+
+def _bundled() -> Path:
+    spec = importlib.util.find_spec("nimare")
+    folder = spec and Path(spec.origin).parent / _BUNDLED
+    if not folder or not folder.is_dir():
+        raise ImportError(
+            "The bundled studies come with nimare 0.22 or newer, which is not "
+            "installed. Install it with: pip install 'sklearn-neurocontext[demo]'; or "
+            "pass the path of a studyset."
+        )
+    return folder
+
+
+def _read_parquet(folder: Path):
+    import_optional("pyarrow", extra="demo")
+    tables = []
+    for name in ("studies", "analyses", "coordinates", "metadata"):
+        file = folder / f"{name}.parquet"
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{file.name} is missing in {str(folder)!r}; expected a NiMARE "
+                "studyset in Parquet."
+            )
+        tables.append(pd.read_parquet(file))
+    studies, analyses, points, metadata = tables
+    facts = metadata.drop_duplicates("study_id").set_index("study_id")
+    facts = facts.reindex(studies["study_id"])
+    known = pd.DataFrame(
+        {
+            "study_id": studies["study_id"],
+            "title": studies["name"],
+            "abstract": studies["description"],
+            "journal": studies["publication"],
+        }
+    )
+    slugs = facts.get("slug", pd.Series(index=facts.index, dtype=object))
+    ids = _read_slugs(slugs.reset_index(drop=True))
+    known["pmid"], known["pmcid"] = ids["pmid"], ids["pmcid"]
+    if "keywords" in facts:
+        known["keywords"] = facts["keywords"].map(_read_keywords).to_numpy()
+    return known, analyses, points
+
+
+def _read_slugs(slugs) -> pd.DataFrame:
+    """Read PMID and PMCID from Neurostore's slugs: ``<pmid>-<doi>-<pmcid>``."""
+    words = slugs.astype("string")
+    pmid = words.str.extract(r"^(\d{5,8})(?:-10-\d|$)")[0]
+    pmcid = words.str.extract(r"-pmc(\d+)$")[0]
+    return pd.DataFrame({"pmid": pmid, "pmcid": pmcid}).astype("Int64")
+
+
+def _read_keywords(cell) -> str:
+    """Join a JSON list of keywords with semicolons."""
+    if not isinstance(cell, str):
+        return ""
+    try:
+        return "; ".join(map(str, json.loads(cell)))
+    except json.JSONDecodeError:
+        return cell
+
+
+def _read_json(file: Path):
+    content = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(content, dict) or "studies" not in content:
+        raise ValueError(
+            f"{file.name} is no NiMARE studyset: it has no list of studies. A Dataset "
+            "of NiMARE before 0.21 is converted by nimare.nimads.Studyset."
+        )
+    studies, analyses, points = [], [], []
+    for study in content["studies"]:
+        facts = study.get("metadata") or {}
+        studies.append(
+            {
+                "study_id": str(study["id"]),
+                "title": study.get("name") or "",
+                "abstract": study.get("description") or "",
+                "journal": study.get("publication") or "",
+                "year": facts.get("year"),
+            }
+        )
+        for analysis in study.get("analyses", []):
+            names = {"study_id": str(study["id"]), "id": _analysis_id(study, analysis)}
+            analyses.append({**names, "name": analysis.get("name") or ""})
+            points.extend(
+                {
+                    **names,
+                    **dict(zip("xyz", point["coordinates"], strict=True)),
+                    "space": point.get("space"),
+                }
+                for point in analysis.get("points", [])
+            )
+    if not points:
+        raise ValueError(f"{file.name} holds no point; expected reported peaks.")
+    return pd.DataFrame(studies), pd.DataFrame(analyses), pd.DataFrame(points)
+
+
+def _analysis_id(study, analysis) -> str:
+    return f"{study['id']}-{analysis['id']}"
+
+
+def _analysis_rows(studies, analyses) -> pd.DataFrame:
+    """Make one row per analysis, with the texts of its study."""
+    table = analyses[["id", "study_id", "name"]].merge(studies, on="study_id")
+    table["group"] = table["study_id"]
+    table["study_id"] = table["id"]
+    table["title"] = table["title"].str.cat(table["name"].fillna(""), sep=": ")
+    table["title"] = table["title"].str.removesuffix(": ")
+    return table.drop(columns=["id", "name"])

@@ -1,0 +1,138 @@
+"""Any two tables: studies and peaks."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ._bunch import STUDY_COLUMNS, make_bunch, say_spaces
+from ._ids import join_rows, read_numbers
+
+_ID_COLUMNS = ("study_id", "pmid", "pmcid", "id")
+_SPACE_COLUMNS = ("reported_space", "coordinate_space", "space")
+_SYNONYMS = {"publication_year": "year"}
+
+
+def load_table(studies, peaks, *, space=None):
+    """Read a corpus from any two tables, one of studies and one of peaks.
+
+    Parameters
+    ----------
+    studies : DataFrame, dict, or path-like
+        One row per study, as a table or a CSV file (TSV by its ending; compressed
+        files too). One of the columns ``study_id``, ``pmid``, ``pmcid`` or ``id`` names
+        the study; ``title``, ``keywords``, ``abstract``, ``body``, ``year``,
+        ``journal`` and ``reported_space`` (or ``space``) are used where they exist.
+    peaks : DataFrame, dict, or path-like
+        One row per peak, with the same id column and ``x``, ``y``, ``z`` in mm;
+        a column ``space`` says the space of each peak.
+    space : {"MNI", "TAL"} or None, default=None
+        Space of all peaks, where no column states it.
+
+    Returns
+    -------
+    corpus : Bunch
+        ``studies``, ``peaks``, ``groups``, ``space_counts``, ``description`` as every
+        loader gives them. Studies without peaks keep an empty array; peaks of studies
+        that are not in the table are left out and counted in ``description``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing.
+    ValueError
+        If a column is missing, ids are of the wrong kind or never match, or a
+        coordinate is no number.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets import load_table
+    >>> corpus = load_table(
+    ...     {"pmid": [11, 12], "title": ["pain", "words"]},
+    ...     {"pmid": [11, 11, 12], "x": [0, 40, -44], "y": [0, 0, 30], "z": [8, 4, 2]},
+    ...     space="MNI",
+    ... )
+    >>> [len(of_study) for of_study in corpus.peaks]
+    [2, 1]
+    """
+    studies, peaks = _read(studies, "studies"), _read(peaks, "peaks")
+    if space not in (None, "MNI", "TAL"):
+        raise ValueError(f"space={space!r} is unknown; expected 'MNI', 'TAL' or None.")
+    kind = _id_column(studies, peaks)
+    table = _study_table(studies, kind)
+    rows = join_rows(table, kind, peaks[kind], "peaks")
+    known = rows >= 0
+    xyz = _read_coordinates(peaks)
+    spaces = _spaces(table, peaks, rows, space)
+    description = f"{len(table):,} studies of a table."
+    if not known.all():
+        description += f" {int((~known).sum()):,} peaks of other studies left out."
+    corpus = make_bunch(
+        table, rows[known], xyz[known], spaces[known], description=description
+    )
+    return say_spaces(corpus)
+
+
+def _read(table, name) -> pd.DataFrame:
+    if isinstance(table, str | Path):
+        path = Path(table).expanduser()
+        if not path.is_file():
+            raise FileNotFoundError(f"The table of {name}, {str(path)!r}, is no file.")
+        tabs = ".tsv" in path.suffixes
+        table = pd.read_csv(path, sep="\t" if tabs else ",")
+    table = pd.DataFrame(table).rename(columns=lambda name: str(name).strip().lower())
+    if not len(table):
+        raise ValueError(f"The table of {name} has no row; expected at least one.")
+    return table.reset_index(drop=True)
+
+
+def _id_column(studies, peaks) -> str:
+    for column in _ID_COLUMNS:
+        if column in studies and column in peaks:
+            return column
+    raise ValueError(
+        f"The table of studies has the columns {', '.join(studies)} and that of peaks "
+        f"{', '.join(peaks)}; expected one of {', '.join(_ID_COLUMNS)} in both. Rename "
+        "the column that names the study."
+    )
+
+
+def _study_table(studies, kind) -> pd.DataFrame:
+    table = studies.rename(columns=_SYNONYMS)
+    table["study_id"] = studies[kind].astype(str)
+    for column in ("pmid", "pmcid"):
+        if column in table:
+            table[column] = read_numbers(table[column], column)
+    for column in _SPACE_COLUMNS[1:]:
+        if column in table and "reported_space" not in table:
+            table["reported_space"] = table[column]
+    kept = [column for column in (*STUDY_COLUMNS, "id", "doi") if column in table]
+    return table[kept]
+
+
+def _read_coordinates(peaks) -> np.ndarray:
+    missing = [axis for axis in "xyz" if axis not in peaks]
+    if missing:
+        raise ValueError(
+            f"The table of peaks has no column {', '.join(missing)}; it has "
+            f"{', '.join(peaks)}. Expected x, y, z in mm."
+        )
+    xyz = peaks[["x", "y", "z"]].apply(pd.to_numeric, errors="coerce")
+    wrong = peaks.index[xyz.isna().any(axis=1)]
+    if len(wrong):
+        shown = peaks.loc[wrong[0], ["x", "y", "z"]].tolist()
+        raise ValueError(
+            f"{len(wrong)} of {len(peaks)} peaks hold no number, the first in row "
+            f"{wrong[0]}: {shown}. Expected x, y, z in mm. Drop or correct these rows."
+        )
+    return xyz.to_numpy(dtype=np.float64)
+
+
+def _spaces(table, peaks, rows, space) -> np.ndarray:
+    """Take the space of each peak from its own row, its study's, or the argument."""
+    for column in _SPACE_COLUMNS:
+        if column in peaks:
+            return peaks[column].to_numpy(dtype=object)
+    if "reported_space" in table:
+        return table["reported_space"].to_numpy(dtype=object)[rows]
+    return np.full(len(peaks), space, dtype=object)
