@@ -9,11 +9,11 @@ from ._neurosynth import read_neurosynth
 
 _GITHUB = "https://raw.githubusercontent.com/"
 _NEUROQUERY = (
-    _GITHUB
-    + "neuroquery/neuroquery_data/4580f86267fb7c14ac1f601e298cbed898d79f2d/data/"
+    f"{_GITHUB}neuroquery/neuroquery_data/"
+    "4580f86267fb7c14ac1f601e298cbed898d79f2d/data/"
 )
 _NEUROSYNTH = (
-    _GITHUB + "neurosynth/neurosynth-data/209c33cd009d0b069398a802198b41b9c488b9b7/"
+    f"{_GITHUB}neurosynth/neurosynth-data/209c33cd009d0b069398a802198b41b9c488b9b7/"
 )
 # Bytes and SHA-256 of the public files at these commits, in the order of the names.
 _NEUROQUERY_FACTS = (

@@ -40,8 +40,9 @@ def read_numbers(ids, kind: str) -> pd.Series:
     prefixed = words.str.upper().str.startswith("PMC").fillna(False)
     if kind == "pmid" and prefixed.any():
         raise ValueError(
-            f"The column pmid holds {int(prefixed.sum())} PMCIDs, {words[prefixed].iloc[0]!r} "
-            "among them; expected PMIDs. Name the column pmcid."
+            f"The column pmid holds {int(prefixed.sum())} PMCIDs, "
+            f"{words[prefixed].iloc[0]!r} among them; expected PMIDs. Name the column "
+            "pmcid."
         )
     numbers = pd.to_numeric(
         words.str.replace(r"(?i)^PMC", "", regex=True), errors="coerce"
@@ -80,12 +81,12 @@ def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
         If no id matches; where the ids match another column, it is named.
     """
     ids = pd.Series(ids)
-    rows = _match(studies[kind], ids)
+    rows = _match(studies[kind], ids, kind)
     if not len(ids) or (rows >= 0).any():
         return rows
     for other, name in _KINDS.items():
         if other != kind and other in studies:
-            found = int((_match(studies[other], ids) >= 0).sum())
+            found = int((_match(studies[other], ids, other) >= 0).sum())
             if found:
                 raise ValueError(
                     f"The ids of {source} look like {name}: {found:,} of {len(ids):,} "
@@ -101,20 +102,21 @@ def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
     )
 
 
-def _match(column, ids) -> np.ndarray:
+def _match(column, ids, kind) -> np.ndarray:
     """Position of each id in a column, -1 where it is missing."""
-    known = pd.Index(_as_words(column))
+    known = pd.Index(_as_words(column, kind))
     first = ~known.duplicated()
     positions = np.flatnonzero(first)
-    found = pd.Index(known[first]).get_indexer(pd.Index(_as_words(ids)))
-    return np.where(found >= 0, positions[found], -1) if len(positions) else found
+    found = pd.Index(known[first]).get_indexer(pd.Index(_as_words(ids, kind)))
+    return np.where(found >= 0, positions[found], -1)
 
 
-def _as_words(ids):
-    """Ids as strings; 12.0, 12 and PMC12 are the same."""
+def _as_words(ids, kind):
+    """Ids as strings; 12.0 and 12 are the same, and PMC12 where PMCIDs are meant."""
     words = pd.Series(ids).reset_index(drop=True).astype("string").str.strip()
     words = words.str.replace(r"\.0$", "", regex=True)
-    words = words.str.replace(r"(?i)^PMC(?=\d)", "", regex=True)
+    if kind == "pmcid":
+        words = words.str.replace(r"(?i)^PMC(?=\d)", "", regex=True)
     # A missing id equals no other.
     missing = words.isna()
     return words.where(~missing, "missing " + words.index.astype(str)).to_numpy(object)

@@ -45,7 +45,8 @@ def merge_corpora(first, *others):
     >>> from sklearn_neurocontext.datasets import load_table, merge_corpora
     >>> peaks = {"pmid": [1, 2], "x": [0, 4], "y": [0, 8], "z": [50, 2]}
     >>> first = load_table({"pmid": [1], "title": ["pain"]}, peaks, space="MNI")
-    >>> second = load_table({"pmid": [1, 2], "title": ["", "faces"]}, peaks, space="MNI")
+    >>> titles = {"pmid": [1, 2], "title": ["", "faces"]}
+    >>> second = load_table(titles, peaks, space="MNI")
     >>> merge_corpora(first, second).studies["title"].tolist()
     ['pain', 'faces']
     """

@@ -116,7 +116,7 @@ def _study_table(metadata, texts) -> pd.DataFrame:
     aligned = texts[rows >= 0].set_axis(rows[rows >= 0])
     aligned = aligned[~aligned.index.duplicated()].reindex(studies.index)
     for part in _TEXTS:
-        studies[part] = aligned[part] if part in aligned else None
+        studies[part] = aligned.get(part)
     studies["title"] = studies["title"].fillna(metadata.get("title", ""))
     return studies
 

@@ -60,7 +60,10 @@ def load_table(studies, peaks, *, space=None):
         raise ValueError(f"space={space!r} is unknown; expected 'MNI', 'TAL' or None.")
     kind = _id_column(studies, peaks)
     table = _study_table(studies, kind)
-    rows = join_rows(table, kind, peaks[kind], "peaks")
+    ids = peaks[kind]
+    if kind in ("pmid", "pmcid"):
+        ids = read_numbers(ids, kind)
+    rows = join_rows(table, kind, ids, "peaks")
     known = rows >= 0
     xyz = _read_coordinates(peaks)
     spaces = _spaces(table, peaks, rows, space)

@@ -9,6 +9,7 @@ from ._corpus import (
     make_masker,
     usable_rows,
 )
+from ._prepare import PreparedStudies, prepare_studies
 from ._provenance import provenance
 from ._run import run_benchmark
 from ._splits import PaperSplits, paper_splits
@@ -19,11 +20,13 @@ __all__ = [
     "ESTIMATORS",
     "BenchmarkResult",
     "PaperSplits",
+    "PreparedStudies",
     "load_corpus",
     "make_embedder",
     "make_estimators",
     "make_masker",
     "paper_splits",
+    "prepare_studies",
     "provenance",
     "run_benchmark",
     "usable_rows",

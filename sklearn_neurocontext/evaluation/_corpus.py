@@ -3,6 +3,7 @@
 Packages that take long to import are imported by the functions that need them.
 """
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def load_corpus(name_or_folder):
         (datasets.load_neuroquery, "data-neuroquery_version-*_coordinates.tsv.gz"),
         (datasets.load_neurosynth, "data-neurosynth_version-*_coordinates.tsv.gz"),
     ):
-        if any(folder.glob(pattern)):
+        if any(folder.glob(pattern)) or any(folder.glob(f"data/{pattern}")):
             return loader(folder)
     if any(folder.glob("**/coordinates.csv")):
         return datasets.load_pubget(folder)
@@ -79,9 +80,11 @@ def _load_named(name: str):
         return datasets.fetch_neuroquery()
     if name == "neurosynth":
         return datasets.fetch_neurosynth()
-    return datasets.merge_corpora(
-        datasets.fetch_neuroquery(), datasets.fetch_neurosynth()
-    )
+    with warnings.catch_warnings():
+        # The union says what is known of the spaces, after filling them in.
+        warnings.simplefilter("ignore", datasets.SpaceWarning)
+        corpora = datasets.fetch_neuroquery(), datasets.fetch_neurosynth()
+    return datasets.merge_corpora(*corpora)
 
 
 def usable_rows(texts, y) -> np.ndarray:

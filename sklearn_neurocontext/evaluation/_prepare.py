@@ -35,9 +35,8 @@ class PreparedStudies:
     --------
     >>> import numpy as np
     >>> from sklearn_neurocontext.evaluation import PreparedStudies
-    >>> studies = PreparedStudies(
-    ...     np.array([0]), ["pain"], np.ones((1, 4)), np.ones((1, 8)), np.array(["a"]), {}
-    ... )
+    >>> one = np.ones((1, 4), dtype="float32")
+    >>> studies = PreparedStudies(np.array([0]), ["pain"], one, one, np.array(["a"]), {})
     >>> len(studies.texts)
     1
     """
