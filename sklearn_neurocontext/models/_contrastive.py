@@ -11,10 +11,11 @@ from .._validation import (
     Real,
     StrOptions,
     available_if,
-    check_random_state,
+    check_is_fitted,
     fit_context,
 )
 from ._base import SharedSpaceEstimator
+from ._trained import NetEstimatorMixin
 
 PAPER_SETTINGS = MappingProxyType(
     {
@@ -38,7 +39,7 @@ def _has_decoder(estimator):
     return True
 
 
-class ContrastiveTextBrain(SharedSpaceEstimator):
+class ContrastiveTextBrain(NetEstimatorMixin, SharedSpaceEstimator):
     r"""Two encoders that place texts and brain maps in one space.
 
     Minimises the symmetric InfoNCE loss over batches of N pairs,
@@ -199,12 +200,14 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         ValueError
             If the loss becomes NaN.
         """
-        from ._net import seeded, split_validation
+        from ._net import seeded
+        from ._selection import split_validation
 
         X, standardized = self._check_fit_input(X, y, dtype=np.float32)
         self.latent_dim_ = self.latent_dim or self.n_components_
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        seed = self._draw_seed()
         rows = split_validation(len(X), self.n_validation, seed)
+        vars(self).pop("decoder_", None)  # of an earlier fit, for other latents
         with seeded(seed, self.device):
             self._fit_encoders(X, standardized, rows)
             if self.decoder is not None:
@@ -212,10 +215,9 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         return self
 
     def _fit_encoders(self, X, standardized, rows):
-        import torch
-
-        from ._losses import InfoNCE
+        from ._losses import InfoNCE, clamp_log_logit_scale
         from ._modules import TwoTowers
+        from ._selection import rank_of_latents
 
         self.module_ = TwoTowers(
             self.n_features_in_,
@@ -224,61 +226,47 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
             self.dropout,
             self.temperature,
         )
-        brain = torch.from_numpy(standardized)
-        inputs = {"text": torch.from_numpy(X), "brain": brain}
-        record = self._train(
-            self.module_, InfoNCE, inputs, brain, rows, _monitor_latents
+        inputs = {"text": X, "brain": standardized}
+        record = self._learn(
+            self.module_, InfoNCE, inputs, standardized, rows, rank_of_latents
         )
-        self.best_epoch_, self.n_epochs_ = record.best_epoch, record.n_epochs
-        self.history_ = record.history
-        self.temperature_ = float((-self.module_.log_logit_scale.detach()).exp())
+        self._record(record)
+        log_scale = clamp_log_logit_scale(self.module_.log_logit_scale)
+        self.temperature_ = float((-log_scale.detach()).exp())
 
     def _fit_decoder(self, latents, standardized, rows):
-        import torch
+        from torch.nn import MSELoss
 
         from ._modules import Decoder
+        from ._selection import squared_error
 
         if self.decoder == "ridge":
             self.decoder_ = RidgeCV(alphas=np.logspace(-3, 3, 13))
             self.decoder_.fit(latents, standardized)
             return
         self.decoder_ = Decoder(self.latent_dim_, self.n_components_, self.dropout)
-        target = torch.from_numpy(standardized)
-        inputs = {"latents": torch.from_numpy(latents)}
-        self._train(
-            self.decoder_, torch.nn.MSELoss, inputs, target, rows, _monitor_error
-        )
+        inputs = {"latents": latents}
+        self._learn(self.decoder_, MSELoss, inputs, standardized, rows, squared_error)
 
-    def _train(self, module, criterion, inputs, target, rows, monitor):
-        import torch
+    def _learn(self, module, criterion, inputs, target, rows, monitor):
+        from torch.optim import AdamW
 
-        from ._net import train_net
-
-        return train_net(
+        return self._train(
             module,
             criterion,
             inputs,
             target,
             monitor=monitor,
             rows=rows,
-            max_epochs=self.max_epochs,
-            batch_size=self.batch_size,
-            patience=self.patience,
-            optimizer=torch.optim.AdamW,
-            lr=self.lr,
+            optimizer=AdamW,
             weight_decay=self.weight_decay,
-            device=self.device,
         )
 
     def _text_latents(self, X):
-        from ._net import forward_rows
-
-        return forward_rows(self.module_.encode_text, X, self.device)
+        return self._forward(self.module_.encode_text, X)
 
     def _brain_latents(self, standardized):
-        from ._net import forward_rows
-
-        return forward_rows(self.module_.encode_brain, standardized, self.device)
+        return self._forward(self.module_.encode_brain, standardized)
 
     @available_if(_has_decoder)
     def predict(self, X):
@@ -299,25 +287,13 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         return super().predict(X)
 
     def _predict_standardized(self, X):
-        from ._net import forward_rows
-
+        check_is_fitted(self, "decoder_")
         latents = self._text_latents(X)
-        if self.decoder == "ridge":
+        if isinstance(self.decoder_, RidgeCV):
             return self.decoder_.predict(latents).reshape(len(X), -1)
-        return forward_rows(self.decoder_, latents, self.device)
+        return self._forward(self.decoder_, latents)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-def _monitor_latents(outputs, _target):
-    from ._net import mean_log_rank
-
-    text, brain, _ = outputs
-    return mean_log_rank(text @ brain.T)
-
-
-def _monitor_error(predicted, target):
-    return float(((predicted - target) ** 2).mean())

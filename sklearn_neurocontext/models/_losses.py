@@ -10,6 +10,11 @@ from torch.nn import functional
 MAX_LOG_LOGIT_SCALE = math.log(100)
 
 
+def clamp_log_logit_scale(log_logit_scale):
+    """Keep the logit scale below 100, that is τ above 0.01."""
+    return log_logit_scale.clamp(max=MAX_LOG_LOGIT_SCALE)
+
+
 def info_nce(text_latents, brain_latents, log_logit_scale):
     """Mean cross-entropy of finding each text's map and each map's text in a batch.
 

@@ -7,13 +7,13 @@ from .._validation import (
     Interval,
     Real,
     StrOptions,
-    check_random_state,
     fit_context,
 )
 from ._base import TextBrainEstimator
+from ._trained import NetEstimatorMixin
 
 
-class MLPBaseline(TextBrainEstimator):
+class MLPBaseline(NetEstimatorMixin, TextBrainEstimator):
     """Three linear layers trained on the squared error of standardised coefficients.
 
     Layer norm stands after the first two layers, dropout after the first. Up to 1,000
@@ -146,42 +146,27 @@ class MLPBaseline(TextBrainEstimator):
         import torch
 
         from ._modules import Perceptron
-        from ._net import seeded, split_validation, train_net
+        from ._net import seeded
+        from ._selection import rank_of_predictions, split_validation
 
         X, standardized = self._check_fit_input(X, y, dtype=np.float32)
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        seed = self._draw_seed()
         with seeded(seed, self.device):
             self.module_ = Perceptron(
                 self.n_features_in_, self.n_components_, self.hidden_dim, self.dropout
             )
-            record = train_net(
+            record = self._train(
                 self.module_,
                 torch.nn.MSELoss,
-                {"text": torch.from_numpy(X)},
-                torch.from_numpy(standardized),
-                monitor=_monitor_cosine_rank,
+                {"text": X},
+                standardized,
+                monitor=rank_of_predictions,
                 rows=split_validation(len(X), self.n_validation, seed),
-                max_epochs=self.max_epochs,
-                batch_size=self.batch_size,
-                patience=self.patience,
                 optimizer=torch.optim.Adam,
-                lr=self.lr,
                 weight_decay=0.0,
-                device=self.device,
             )
-        self.best_epoch_, self.n_epochs_ = record.best_epoch, record.n_epochs
-        self.history_ = record.history
+        self._record(record)
         return self
 
     def _predict_standardized(self, X):
-        from ._net import forward_rows
-
-        return forward_rows(self.module_, X, self.device)
-
-
-def _monitor_cosine_rank(predicted, target):
-    from torch.nn.functional import normalize
-
-    from ._net import mean_log_rank
-
-    return mean_log_rank(normalize(predicted, dim=1) @ normalize(target, dim=1).T)
+        return self._forward(self.module_, X)
