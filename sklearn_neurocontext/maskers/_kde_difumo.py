@@ -1,10 +1,9 @@
 """From peaks to coefficients on an atlas, and back to maps."""
 
 import warnings
-from collections import OrderedDict
+from functools import partial
 
 import numpy as np
-from nilearn.image import new_img_like
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from .._validation import (
@@ -16,12 +15,12 @@ from .._validation import (
     check_peaks,
     fit_context,
 )
-from ._atlas import content_hash, load_mask, resolve_atlas
+from ._atlas import check_maps, hash_atlas, load_mask, resolve_atlas, write_voxels
 from ._kde import build_table, peaks_to_weights
+from ._store import RecentStore
 
-# Tables of this process by content: clones in cross-validation share them.
-_TABLES: OrderedDict[str, np.ndarray] = OrderedDict()
-_N_TABLES = 2
+# By content: clones in cross-validation share them, and no pickle carries them.
+_TABLES = RecentStore(size=2)
 
 
 class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
@@ -31,13 +30,15 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
     and the given full width at half maximum at each peak. Its coefficients are the
     least squares fit of the maps A of an atlas in a mask M,
     :math:`(A^T M A)^{-1} A^T M d`. Both steps are linear, so a study's coefficients are
-    a sum of rows of one table, built at `fit`.
+    a sum of rows of one table, built at `fit`. On the grid, the Gaussian is a normal
+    density sampled at the voxels and divided by its sum over an endless grid.
 
     Parameters
     ----------
     atlas : str, path-like or Nifti image, default="difumo"
         ``"difumo"`` (through nilearn's fetcher), ``"geometric"`` (made from the MNI
-        mask alone, no download), or a 4D image of maps or a 3D image of labels.
+        mask alone, no download), or a 4D image of maps or a 3D image of labels; as a
+        path, the masker's pickle stays small. Not-a-number counts as zero.
     n_components : int, default=512
         Number of maps; ignored where the atlas is an image.
     fwhm : float, default=9.0
@@ -48,7 +49,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
     target_mm : float, default=4.0
         Voxel size of the grid, in mm.
     strategy : {"lstsq", "mean"}, default="lstsq"
-        Least squares, or the mean density in each map.
+        Least squares, or the mean density in each map, which needs maps without
+        negative values.
     empty : {"zero", "error"}, default="zero"
         What a study without any peak inside the mask gives.
     data_dir : path-like or None, default=None
@@ -57,7 +59,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     maps_img_ : Nifti1Image of shape (nx, ny, nz, n_elements_)
-        The atlas on the grid.
+        The atlas on the grid, float32, zero outside the mask; made anew when asked for.
     mask_img_ : Nifti1Image of shape (nx, ny, nz)
         The MNI mask on the grid.
     n_elements_ : int
@@ -131,20 +133,37 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         -------
         self : KDEDiFuMoMasker
             The fitted masker.
+
+        Raises
+        ------
+        TypeError, ValueError, OSError
+            If a parameter, the peaks or the atlas is not as described or not found.
         """
         if peaks is not None:
             check_peaks(peaks)
-        self.mask_img_ = load_mask(self.target_mm)
-        atlas = resolve_atlas(
-            self.atlas, self.n_components, self.mask_img_, self.data_dir
-        )
-        self.maps_img_, self.labels_ = atlas.maps_img, atlas.labels
-        self.n_elements_ = self.maps_img_.shape[3]
-        self.atlas_hash_ = content_hash(
-            self.maps_img_.dataobj, self.mask_img_.dataobj, self.mask_img_.affine
-        )
-        self._table()
+        mask_img = load_mask(self.target_mm)
+        atlas = resolve_atlas(self.atlas, self.n_components, mask_img, self.data_dir)
+        check_maps(atlas, self.strategy)
+        self.mask_img_, self._maps, self.labels_ = mask_img, atlas.maps, atlas.labels
+        self.n_elements_ = len(atlas.labels)
+        self.atlas_hash_ = hash_atlas(atlas, mask_img)
+        # Facts: a parameter set later counts from the next fit on.
+        self._kernel = (float(self.fwhm), self.strategy)
+        if not self._table().unique:
+            warnings.warn(
+                "Some maps of the atlas are combinations of others on this grid, so "
+                "coefficients are not unique; taking those of least norm, with maps "
+                "at unit norm. Use a smaller target_mm or fewer maps if that matters.",
+                UserWarning,
+                stacklevel=3,
+            )
         return self
+
+    @property
+    def maps_img_(self):
+        """The atlas on the grid: Nifti1Image of shape (nx, ny, nz, n_elements_)."""
+        check_is_fitted(self)
+        return write_voxels(self._maps.T.toarray(), self.mask_img_)
 
     def transform(self, peaks):
         """Turn the peaks of each study into coefficients.
@@ -168,11 +187,9 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         peaks = check_peaks(peaks)
+        grid = self.mask_img_.affine, self._inside()
         weights, n_off_grid, n_off_mask = peaks_to_weights(
-            peaks,
-            self.mask_img_.affine,
-            self._inside(),
-            voxelization=self.voxelization,
+            peaks, *grid, voxelization=self.voxelization
         )
         self._tell_dropped(n_off_grid, n_off_mask, sum(map(len, peaks)))
         bare = np.flatnonzero(np.diff(weights.indptr) == 0)
@@ -181,7 +198,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
                 f"{len(bare)} of {len(peaks)} studies have no peak inside the mask, "
                 f"the first in row {bare[0]}. Drop them, or pass empty='zero'."
             )
-        return np.asarray(weights @ self._table(), dtype=np.float32)
+        return self._table().sum_rows(weights)
 
     def inverse_transform(self, coefficients):
         """Turn coefficients into maps: coefficients times the maps of the atlas.
@@ -196,11 +213,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         maps_img : Nifti1Image of shape (nx, ny, nz, n_maps)
             Zero outside the mask.
         """
-        voxels = self.coefficients_to_voxels(coefficients)
-        inside = self._inside()
-        volume = np.zeros((*inside.shape, len(voxels)), dtype=np.float32)
-        volume[inside] = voxels.T
-        return new_img_like(self.mask_img_, volume)
+        return write_voxels(self.coefficients_to_voxels(coefficients), self.mask_img_)
 
     def coefficients_to_voxels(self, coefficients):
         """Turn coefficients into values at the voxels of the mask.
@@ -214,6 +227,11 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         -------
         voxels : ndarray of shape (n_maps, n_voxels), float32
             In the order of ``mask_img_``'s true voxels.
+
+        Raises
+        ------
+        ValueError
+            If the coefficients are not finite, or not `n_elements_` for each map.
         """
         check_is_fitted(self)
         coefficients = np.asarray(coefficients, dtype=np.float32)
@@ -222,7 +240,11 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
                 f"coefficients have shape {coefficients.shape}; expected (n_maps, "
                 f"{self.n_elements_}). A single map is written [coefficients]."
             )
-        return coefficients @ self._masked_maps().T
+        if not np.isfinite(coefficients).all():
+            raise ValueError(
+                "coefficients hold NaN or infinity. Check what predicted them."
+            )
+        return coefficients @ self._maps.T
 
     def get_feature_names_out(self, input_features=None):
         """Name the columns that `transform` gives.
@@ -243,24 +265,19 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
     def _inside(self):
         return np.asarray(self.mask_img_.dataobj) > 0
 
-    def _masked_maps(self):
-        return np.asarray(self.maps_img_.dataobj, dtype=np.float32)[self._inside()]
-
     def _table(self):
-        """Give the table of this atlas and these settings, built once per process."""
-        key = f"{self.atlas_hash_}-{self.fwhm}-{self.strategy}"
-        if key not in _TABLES:
-            _TABLES[key] = build_table(
-                self._masked_maps(),
-                self._inside(),
-                fwhm=self.fwhm,
-                voxel_mm=np.full(3, self.target_mm),
-                strategy=self.strategy,
-            )
-            while len(_TABLES) > _N_TABLES:
-                _TABLES.popitem(last=False)
-        _TABLES.move_to_end(key)
-        return _TABLES[key]
+        """Give the table of this atlas and kernel, built once per process."""
+        fwhm, strategy = self._kernel
+
+        build = partial(
+            build_table,
+            self._maps,
+            self._inside(),
+            fwhm=fwhm,
+            voxel_mm=np.diag(self.mask_img_.affine)[:3],
+            strategy=strategy,
+        )
+        return _TABLES.get((self.atlas_hash_, fwhm, strategy), build)
 
     def _tell_dropped(self, n_off_grid, n_off_mask, n_peaks):
         if n_off_grid + n_off_mask == 0:
@@ -270,11 +287,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
             f"outside the field of view, {n_off_mask} outside the mask. If these are "
             "many, check that peaks are in mm and in MNI space.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "atlas_hash_")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
