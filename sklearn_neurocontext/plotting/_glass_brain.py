@@ -10,11 +10,10 @@ from ._style import GREY, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, wrap
 # what the colour bar takes from its right side.
 WIDTH = 12.0
 ROW_HEIGHT = 2.7
-_BAR_SPACE = 1.3
+_BAR_SPACE = 1.5
 _TITLE_LINE = 1.35 * TITLE_SIZE / 72
 _TITLE_CHARACTERS = 78
-# Dark where strong: pale colours would be lost on white.
-_COLOUR_MAP = "inferno_r"
+_COLOURS = "inferno_r"
 _PEAK_COLOUR = "#0072B2"
 
 
@@ -70,18 +69,10 @@ def keep_strongest(img, top, name):
     kept_img : Nifti1Image of shape (nx, ny, nz)
         Zero outside the selection.
     """
-    from nilearn.datasets import load_mni152_brain_mask
-    from nilearn.image import new_img_like, resample_to_img
+    from nilearn.image import new_img_like
 
     check_top(top)
-    mask_img = resample_to_img(
-        load_mni152_brain_mask(resolution=2),
-        img,
-        interpolation="nearest",
-        copy_header=True,
-        force_resample=True,
-    )
-    inside = mask_img.get_fdata() > 0
+    inside = _inside_brain(img)
     if not inside.any():
         raise ValueError(
             f"{name} does not overlap the MNI brain; its affine is\n{img.affine}.\n"
@@ -98,6 +89,25 @@ def keep_strongest(img, top, name):
     kept = np.zeros(volume.shape)
     kept[inside] = np.where(selected, voxels, 0.0)
     return new_img_like(img, kept)
+
+
+def _inside_brain(img):
+    """Voxels of nilearn's MNI mask on the grid of an image."""
+    from nilearn.datasets import load_mni152_brain_mask
+    from nilearn.image import resample_to_img
+    from nilearn.image.resampling import BoundingBoxError
+
+    try:
+        mask_img = resample_to_img(
+            load_mni152_brain_mask(resolution=2),
+            img,
+            interpolation="nearest",
+            copy_header=True,
+            force_resample=True,
+        )
+    except BoundingBoxError:
+        return np.zeros(img.shape, dtype=bool)
+    return mask_img.get_fdata() > 0
 
 
 def figure_with_title(title, n_rows):
@@ -151,6 +161,7 @@ def draw_glass_brain(figure, rectangle, img, *, label, unit, peaks=None):
     """
     from nilearn.plotting import plot_glass_brain
 
+    colours = _colours()
     left, bottom, width, height = rectangle
     bar_space = _BAR_SPACE / figure.get_figwidth()
     strongest = img.get_fdata().max()
@@ -163,7 +174,7 @@ def draw_glass_brain(figure, rectangle, img, *, label, unit, peaks=None):
         colorbar=False,
         threshold=weakest / 2,
         plot_abs=False,
-        cmap=_COLOUR_MAP,
+        cmap=colours,
         vmin=0,
         vmax=strongest,
         symmetric_cbar=False,
@@ -171,7 +182,11 @@ def draw_glass_brain(figure, rectangle, img, *, label, unit, peaks=None):
     )
     if peaks is not None and len(peaks):
         display.add_markers(
-            peaks, marker_color=_PEAK_COLOUR, marker_size=14, linewidths=0
+            peaks,
+            marker_color=_PEAK_COLOUR,
+            marker_size=24,
+            edgecolors="white",
+            linewidths=0.7,
         )
     figure.text(
         left + 0.01,
@@ -182,13 +197,22 @@ def draw_glass_brain(figure, rectangle, img, *, label, unit, peaks=None):
         fontweight="bold",
         parse_math=False,
     )
-    _draw_bar(figure, rectangle, strongest, weakest, unit)
+    _draw_bar(figure, rectangle, colours, (weakest, strongest), unit)
 
 
-def _draw_bar(figure, rectangle, strongest, weakest, unit):
+def _colours():
+    """Dark where strong, without the palest part, lost on white, and without black."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(colormaps[_COLOURS](np.linspace(0.1, 0.8, 256)))
+
+
+def _draw_bar(figure, rectangle, colours, ends, unit):
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
+    weakest, strongest = ends
     left, bottom, width, height = rectangle
     bar = figure.add_axes(
         (
@@ -198,7 +222,7 @@ def _draw_bar(figure, rectangle, strongest, weakest, unit):
             0.72 * height,
         )
     )
-    scale = ScalarMappable(Normalize(0, strongest), _COLOUR_MAP)
+    scale = ScalarMappable(Normalize(0, strongest), colours)
     colour_bar = figure.colorbar(scale, cax=bar)
     # Below the cut nothing is drawn.
     bar.axhspan(0, weakest, color="white")
@@ -206,7 +230,7 @@ def _draw_bar(figure, rectangle, strongest, weakest, unit):
     bar.tick_params(labelsize=TICK_SIZE)
     bar.locator_params(axis="y", nbins=4)
     bar.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
-    colour_bar.set_label(unit, fontsize=TICK_SIZE, parse_math=False)
+    colour_bar.set_label(wrap(unit, 20, 2), fontsize=TICK_SIZE, parse_math=False)
 
 
 def check_study_peaks(peaks):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ._style import COLOURS, GREY, LABEL_SIZE, axes_or_new, wrap
+from ._style import COLOURS, GREY, LABEL_SIZE, axes_or_new, wrap, write_legend
 
 
 def plot_paired_differences(
@@ -55,10 +55,18 @@ def plot_paired_differences(
     """
     differences = _check_differences(differences)
     intervals = _check_intervals(intervals, differences)
-    ax = axes_or_new(ax, figsize=(8.0, 1.6 + 0.7 * len(differences)))
+    ax = axes_or_new(ax, figsize=(8.0, 1.9 + 0.7 * len(differences)))
     ax.axvline(0, color=GREY, linestyle="--", zorder=1)
     for row, (name, values) in enumerate(differences.items()):
-        _draw_row(ax, row, values, intervals.get(name))
+        marks = _draw_row(ax, row, values, intervals.get(name))
+    write_legend(
+        ax,
+        marks,
+        ["one split", "mean and interval" if intervals else "mean"],
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=2,
+    )
     names = [wrap(str(name), 24, max_lines=2) for name in differences]
     ax.set_yticks(range(len(names)), names, fontsize=LABEL_SIZE, parse_math=False)
     ax.set_ylim(len(names) - 0.5, -0.5)
@@ -72,7 +80,7 @@ def plot_paired_differences(
 
 def _draw_row(ax, row, values, interval):
     # Splits stand a little above the mean, so that neither hides the other.
-    ax.plot(
+    splits = ax.plot(
         values,
         np.full(len(values), row - 0.2),
         linestyle="",
@@ -84,7 +92,15 @@ def _draw_row(ax, row, values, interval):
     )
     if interval is not None:
         ax.plot(interval, [row, row], color=COLOURS[1], linewidth=3)
-    ax.plot([values.mean()], [row], marker="D", markersize=9, color=COLOURS[1])
+    mean = ax.plot(
+        [values.mean()],
+        [row],
+        linestyle="",
+        marker="D",
+        markersize=9,
+        color=COLOURS[1],
+    )
+    return splits + mean
 
 
 def _check_differences(differences) -> dict:

@@ -17,8 +17,8 @@ def plot_predicted_and_observed(
     title=None,
     peaks=None,
     top=0.1,
-    predicted_unit="density (unit-norm coefficients)",
-    observed_unit="density (peaks per voxel)",
+    predicted_unit="unit-norm density",
+    observed_unit="peaks per voxel",
 ):
     """Draw the map a study reports and the one predicted from its text.
 
@@ -40,10 +40,10 @@ def plot_predicted_and_observed(
     top : float, default=0.1
         Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
         positive ones are drawn.
-    predicted_unit : str, default="density (unit-norm coefficients)"
+    predicted_unit : str, default="unit-norm density"
         Unit of the predicted map, for its colour bar. Models with ``y_scaling="unit"``
         predict coefficients of studies scaled to norm 1.
-    observed_unit : str, default="density (peaks per voxel)"
+    observed_unit : str, default="peaks per voxel"
         Unit of the observed map, for its colour bar.
 
     Returns
@@ -89,7 +89,7 @@ def plot_predicted_and_observed(
         )
     )
     figure, (above, below) = figure_with_title(title, 2)
-    label = f"top {top:.0%}"
+    label = f"top {100 * top:g} %"
     draw_glass_brain(
         figure,
         above,

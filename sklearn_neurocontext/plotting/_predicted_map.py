@@ -4,7 +4,7 @@ from ._glass_brain import draw_glass_brain, figure_with_title, keep_strongest, r
 from ._style import check_title
 
 
-def plot_predicted_map(img, *, text, top=0.1, unit="density (unit-norm coefficients)"):
+def plot_predicted_map(img, *, text, top=0.1, unit="unit-norm density"):
     """Draw the map predicted for a text on a glass brain, below the text.
 
     Parameters
@@ -17,7 +17,7 @@ def plot_predicted_map(img, *, text, top=0.1, unit="density (unit-norm coefficie
     top : float, default=0.1
         Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
         positive ones are drawn.
-    unit : str, default="density (unit-norm coefficients)"
+    unit : str, default="unit-norm density"
         Unit of the map, for the colour bar. Models with ``y_scaling="unit"`` predict
         coefficients of studies scaled to norm 1.
 
@@ -54,6 +54,6 @@ def plot_predicted_map(img, *, text, top=0.1, unit="density (unit-norm coefficie
     kept_img = keep_strongest(read_map(img, "img"), top, "img")
     figure, (rectangle,) = figure_with_title(text, 1)
     draw_glass_brain(
-        figure, rectangle, kept_img, label=f"predicted, top {top:.0%}", unit=unit
+        figure, rectangle, kept_img, label=f"predicted, top {100 * top:g} %", unit=unit
     )
     return figure

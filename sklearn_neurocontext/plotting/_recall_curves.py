@@ -32,8 +32,7 @@ def plot_recall_curves(curves, *, title=None, ax=None):
     curves : dict of str to array-like of shape (n_splits, n_candidates)
         Name of each estimator and its recall at k = 1 … n_candidates, fractions in
         [0, 1], as :func:`~sklearn_neurocontext.metrics.recall_curve` gives them. One
-        split may have shape (n_candidates,). Lines are drawn in the order of the
-        dictionary.
+        split may have shape (n_candidates,). The legend names the best estimator first.
     title : str or None, default=None
         Drawn as it is, wrapped; no part of it is read as mathematics.
     ax : matplotlib Axes or None, default=None
@@ -42,7 +41,7 @@ def plot_recall_curves(curves, *, title=None, ax=None):
     Returns
     -------
     ax : matplotlib Axes
-        With one line per estimator and one, dashed, for chance.
+        The first line is chance, the others are the estimators in their order.
 
     Raises
     ------
@@ -70,14 +69,23 @@ def plot_recall_curves(curves, *, title=None, ax=None):
     curves = _check_curves(curves)
     n_candidates = next(iter(curves.values())).shape[1]
     k = np.arange(1, n_candidates + 1)
-    ax = axes_or_new(ax)
-    handles = [
-        _draw_curve(ax, k, splits, line_style(position))
-        for position, splits in enumerate(curves.values())
-    ]
-    handles += ax.plot(k, k / n_candidates, color=GREY, linestyle="--", zorder=1)
-    names = [wrap(str(name), 32, max_lines=2) for name in curves]
-    write_legend(ax, handles, [*names, "chance"], loc="upper left")
+    # Curves of few candidates fill the axes, so a new figure has room beside them.
+    place = {"loc": "best"}
+    if ax is None:
+        place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    ax = axes_or_new(ax, figsize=(10.0, 5.0))
+    chance = ax.plot(k, k / n_candidates, color=GREY, linestyle="--", zorder=1)
+    lines = {
+        name: _draw_curve(ax, k, splits, line_style(position))
+        for position, (name, splits) in enumerate(curves.items())
+    }
+    order = sorted(curves, key=lambda name: -curves[name].mean())
+    write_legend(
+        ax,
+        [*(lines[name] for name in order), *chance],
+        [*(wrap(str(name), 24, max_lines=2) for name in order), "chance"],
+        **place,
+    )
     _label_axes(ax, n_candidates)
     if title is not None:
         write_axes_title(ax, title)
@@ -101,9 +109,13 @@ def _draw_curve(ax, k, splits, style):
 
 
 def _label_axes(ax, n_candidates):
-    from matplotlib.ticker import PercentFormatter, StrMethodFormatter
+    from matplotlib.ticker import LogLocator, PercentFormatter, StrMethodFormatter
 
     ax.set_xscale("log")
+    # With more candidates than this the numbers in between would touch.
+    between = (1.0, 2.0, 5.0) if n_candidates <= 1000 else (1.0,)
+    ax.xaxis.set_major_locator(LogLocator(subs=between, numticks=20))
+    ax.minorticks_off()
     ax.set_xlim(1, n_candidates)
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.set_ylim(0, 1)

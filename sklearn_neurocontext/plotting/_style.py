@@ -28,8 +28,12 @@ def line_style(position: int) -> dict:
 
 
 def wrap(text: str, width: int, max_lines: int = 6) -> str:
-    """Break a text into lines; what does not fit ends in an ellipsis."""
+    """Break a text into lines of like length; what does not fit ends in an ellipsis."""
     lines = textwrap.wrap(text, width, max_lines=max_lines, placeholder=" …")
+    if len(textwrap.wrap(text, width)) <= max_lines:
+        # As narrow as this many lines allow, so that no word stands alone on the last.
+        while len(narrower := textwrap.wrap(text, width - 1)) == len(lines) > 1:
+            lines, width = narrower, width - 1
     return "\n".join(lines)
 
 
@@ -46,10 +50,10 @@ def axes_or_new(ax, figsize=(8.0, 5.0)):
 
 def write_axes_title(ax, title: str) -> None:
     """Write a title as it is, wrapped to the width of the axes."""
-    # A character is about 0.6 of the size of type wide, capitals somewhat more.
+    # A character is nearly 0.6 of the size of type wide, capitals somewhat more.
     width_points = 72 * ax.figure.get_figwidth() * ax.get_position().width
     ax.set_title(
-        wrap(title, max(20, int(width_points / (0.62 * TITLE_SIZE)))),
+        wrap(title, max(20, int(width_points / (0.58 * TITLE_SIZE)))),
         fontsize=TITLE_SIZE,
         parse_math=False,
     )

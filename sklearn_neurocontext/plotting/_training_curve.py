@@ -62,7 +62,7 @@ def plot_training_curve(history, *, best_epoch=None, ax=None):
             names.append(name)
     if any("monitor" in epoch for epoch in history):
         lines += _draw_monitor(ax, history)
-        names.append("monitor (right axis, lower is better)")
+        names.append("monitor (right axis)")
     if best_epoch is not None:
         mark = ax.axvline(best_epoch, color=GREY, linestyle="--", zorder=1)
         lines.append(mark)
@@ -87,7 +87,9 @@ def _draw_monitor(ax, history):
     right = ax.twinx()
     right.spines["top"].set_visible(False)
     right.tick_params(labelsize=TICK_SIZE, colors=_MONITOR_COLOUR)
-    right.set_ylabel("monitor", fontsize=LABEL_SIZE, color=_MONITOR_COLOUR)
+    right.set_ylabel(
+        "monitor (lower is better)", fontsize=LABEL_SIZE, color=_MONITOR_COLOUR
+    )
     return right.plot(*_series(history, "monitor"), **_line(_MONITOR_COLOUR))
 
 

@@ -1,0 +1,39 @@
+"""The plots leave nothing behind, and the subpackage imports without matplotlib."""
+
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from sklearn_neurocontext.plotting import (
+    plot_paired_differences,
+    plot_predicted_map,
+    plot_recall_curves,
+    plot_training_curve,
+)
+
+
+def test_no_figure_stays_open():
+    import nibabel as nib
+
+    affine = np.diag([8.0, 8.0, 8.0, 1.0])
+    affine[:3, 3] = (-88, -124, -72)
+    before = plt.get_fignums()
+    plot_recall_curves({"a": [0.5, 1.0]})
+    plot_training_curve([{"epoch": 1, "train_loss": 1.0}])
+    plot_paired_differences({"a": [1.0]})
+    plot_predicted_map(nib.Nifti1Image(np.ones((23, 28, 23)), affine), text="reading")
+    assert plt.get_fignums() == before
+
+
+def test_import_leaves_matplotlib_alone():
+    code = (
+        "import sys, sklearn_neurocontext.plotting; "
+        "print([m for m in ('matplotlib', 'nilearn.plotting', 'torch') "
+        "if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
