@@ -9,10 +9,11 @@ from ._corpus import (
     make_masker,
     usable_rows,
 )
+from ._illustrate import StudyMaps, median_study_maps
 from ._prepare import PreparedStudies, prepare_studies
 from ._provenance import provenance
 from ._run import run_benchmark
-from ._splits import PaperSplits, paper_splits
+from ._splits import PaperSplits, paper_splits, shuffled_folds
 from ._tables import BenchmarkResult
 
 __all__ = [
@@ -21,13 +22,16 @@ __all__ = [
     "BenchmarkResult",
     "PaperSplits",
     "PreparedStudies",
+    "StudyMaps",
     "load_corpus",
     "make_embedder",
     "make_estimators",
     "make_masker",
+    "median_study_maps",
     "paper_splits",
     "prepare_studies",
     "provenance",
     "run_benchmark",
+    "shuffled_folds",
     "usable_rows",
 ]

@@ -9,7 +9,7 @@ from ..datasets import study_texts
 from ._corpus import usable_rows
 
 # Texts embedded between two calls of `on_progress`.
-_STEP = 512
+_STEP = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,8 @@ class PreparedStudies:
     >>> import numpy as np
     >>> from sklearn_neurocontext.evaluation import PreparedStudies
     >>> one = np.ones((1, 4), dtype="float32")
-    >>> studies = PreparedStudies(np.array([0]), ["pain"], one, one, np.array(["a"]), {})
+    >>> rows, groups = np.array([0]), np.array(["a"])
+    >>> studies = PreparedStudies(rows, ["pain"], one, one, groups, {})
     >>> len(studies.texts)
     1
     """

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
+from sklearn.model_selection import GroupKFold, KFold
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +137,48 @@ def paper_splits(
         overlapping=overlapping,
         seed=seed,
     )
+
+
+def shuffled_folds(groups, n_splits: int = 15, seed: int = 0) -> list:
+    """Split a small corpus into shuffled folds, each study on one side only.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_rows,)
+        The study of each row, as loaders give it.
+    n_splits : int, default=15
+        Number of folds.
+    seed : int, default=0
+        Seed of the shuffle.
+
+    Returns
+    -------
+    folds : list of (train, test) index arrays
+        As ``KFold(n_splits, shuffle=True, random_state=seed)`` gives them, or
+        ``GroupKFold`` where a study has several rows.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer studies than folds.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.evaluation import shuffled_folds
+    >>> [len(test) for _, test in shuffled_folds(["a", "a", "b", "c"], n_splits=3)]
+    [2, 1, 1]
+    """
+    groups = np.asarray(groups, dtype=str)
+    n_studies = len(np.unique(groups))
+    if n_studies < n_splits:
+        raise ValueError(
+            f"{n_studies} studies are too few for {n_splits} folds; lower the number "
+            "of folds."
+        )
+    options = {"n_splits": n_splits, "shuffle": True, "random_state": seed}
+    if n_studies == len(groups):
+        return list(KFold(**options).split(groups))
+    return list(GroupKFold(**options).split(groups, groups=groups))
 
 
 def _check_counts(n, n_splits, n_test, n_development) -> None:

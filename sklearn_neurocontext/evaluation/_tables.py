@@ -133,20 +133,19 @@ class BenchmarkResult:
         return pd.DataFrame(rows, columns=columns)
 
     def recall_curves(self) -> dict[str, np.ndarray]:
-        """Mean recall curve (text→brain) of each estimator.
+        """Recall curves (text→brain) of each estimator, split by split.
 
         Returns
         -------
-        curves : dict of str to ndarray of shape (n_candidates,)
-            Entry ``k - 1`` is recall at k, averaged over splits; as long as the
-            smallest test part.
+        curves : dict of str to ndarray of shape (n_splits, n_candidates)
+            Column ``k - 1`` is recall at k; as long as the smallest test part.
         """
         curves: dict[str, list] = {}
         for record in self.records:
             curves.setdefault(record["estimator"], []).append(record["recall_curve"])
         shortest = min(len(one) for of_name in curves.values() for one in of_name)
         return {
-            name: np.mean([one[:shortest] for one in of_name], axis=0)
+            name: np.array([one[:shortest] for one in of_name])
             for name, of_name in curves.items()
         }
 

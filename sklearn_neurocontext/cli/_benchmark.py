@@ -1,0 +1,165 @@
+"""``neurocontext benchmark``: estimators on the same splits."""
+
+from ..evaluation import (
+    make_estimators,
+    paper_splits,
+    run_benchmark,
+    shuffled_folds,
+)
+from ._console import (
+    note,
+    print_differences,
+    print_scores,
+    progress_bar,
+    say,
+)
+from ._steps import draw_median_study, draw_recall_curves, prepare
+
+_DECODABLE = ("contrastive", "cca", "ridge", "mlp")
+
+
+def run(arguments):
+    """Run the command and say where its results are."""
+    names = arguments.estimators
+    estimators = make_estimators(names, arguments.seed)
+    corpus, studies, masker = prepare(
+        arguments.corpus,
+        arguments.text,
+        arguments.encoder,
+        arguments.atlas,
+        arguments.components,
+    )
+    splits = _splits(arguments, studies)
+    settings = {
+        name: str(getattr(arguments, name))
+        for name in ("corpus", "text", "encoder", "atlas", "components", "seed")
+    }
+    settings["files"] = sorted(set(corpus.get("files", {}).values()))
+    settings["n_studies"] = len(studies.texts)
+    result = _measure(estimators, studies, splits, arguments, settings)
+    result.write(arguments.output)
+    metrics = headings(arguments.ks, result)
+    _print(result, metrics, arguments, len(studies.texts))
+    if arguments.full_training:
+        _train_fully(arguments, studies, splits, settings, metrics)
+    title = f"{arguments.corpus}, {arguments.text}"
+    draw_recall_curves(result, arguments.output / "recall_curves.png", title)
+    path = arguments.output / "predicted_and_observed.png"
+    say(
+        draw_median_study(
+            corpus, studies, masker, splits[0], names[0], arguments.seed, path
+        )
+    )
+    say(f"Tables, records and pictures are in {arguments.output}")
+
+
+def headings(ks, result) -> dict:
+    """Name the scores a person reads first: those that the records have."""
+    wanted = {f"recall_at_{k}": f"recall@{k}, %" for k in ks}
+    wanted["mix_match"] = "mix&match, %"
+    return {name: words for name, words in wanted.items() if name in result.metrics()}
+
+
+def measure(estimators, studies, splits, output, ks, settings, reference="ridge"):
+    """Run the benchmark behind a progress bar.
+
+    Parameters
+    ----------
+    estimators : dict of str to estimator
+        Unfitted.
+    studies : PreparedStudies
+        X and y.
+    splits : sequence of (train, test)
+        Rows of `studies`.
+    output : Path
+        Folder of checkpoints.
+    ks : tuple of int
+        The k of each recall.
+    settings : dict
+        Kept beside the numbers.
+    reference : str or None, default="ridge"
+        Estimator that others are compared with.
+
+    Returns
+    -------
+    result : BenchmarkResult
+        Records and tables.
+    """
+    with progress_bar("fitting") as advance:
+
+        def show(n_done, n_total, record):
+            words = f"fitting ({record['estimator']}, split {record['split'] + 1})"
+            advance(n_done, n_total, words)
+
+        return run_benchmark(
+            estimators,
+            studies.X,
+            studies.y,
+            splits,
+            output=output,
+            on_progress=show,
+            ks=ks,
+            reference=reference,
+            groups=studies.groups,
+            settings=settings,
+        )
+
+
+def _splits(arguments, studies):
+    if arguments.candidates == "fold":
+        return shuffled_folds(studies.groups, arguments.folds, arguments.seed)
+    try:
+        splits = paper_splits(
+            len(studies.texts),
+            arguments.folds,
+            arguments.candidates,
+            arguments.seed,
+            n_development=300 if arguments.text == "body" else 600,
+        )
+    except ValueError as error:
+        raise ValueError(f"{error} Or: --candidates fold") from error
+    note(repr(splits))
+    return splits
+
+
+def _measure(estimators, studies, splits, arguments, settings):
+    return measure(
+        estimators, studies, splits, arguments.output, arguments.ks, settings
+    )
+
+
+def _print(result, metrics, arguments, n_studies):
+    candidates = sorted({record["n_candidates"] for record in result.records})
+    pool = " to ".join(f"{n:,}" for n in dict.fromkeys((candidates[0], candidates[-1])))
+    print_scores(
+        result,
+        metrics,
+        f"{arguments.corpus}, {arguments.text}: {n_studies:,} studies, "
+        f"{arguments.folds} splits, {pool} candidates",
+    )
+    print_differences(result, metrics)
+
+
+def _train_fully(arguments, studies, splits, settings, metrics):
+    """Train the contrastive model for all its epochs on the first split."""
+    model = make_estimators(["contrastive"], arguments.seed)["contrastive"]
+    model.set_params(contrastivetextbrain__patience=None)
+    result = measure(
+        {"contrastive, all epochs": model},
+        studies,
+        [splits[0]],
+        arguments.output,
+        arguments.ks,
+        settings,
+        reference=None,
+    )
+    result.write(arguments.output / "full_training")
+    record = result.records[0]
+    scores = ", ".join(
+        f"{words.removesuffix(', %')} {100 * record[name]:.1f} %"
+        for name, words in metrics.items()
+    )
+    say(
+        f"All {record['n_epochs']} epochs on the first split: {scores}; best epoch "
+        f"{record['best_epoch']}, {record['fit_seconds']:.0f} s"
+    )

@@ -1,0 +1,103 @@
+"""What the commands print: notes, progress bars, tables."""
+
+import warnings
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+# Results go to the standard output, notes and bars to the error output.
+OUT = Console(highlight=False, soft_wrap=True)
+NOTES = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Print a line for the person who waits."""
+    NOTES.print(text, markup=False)
+
+
+def say(text: str = "") -> None:
+    """Print a line of the result."""
+    OUT.print(text, markup=False)
+
+
+@contextmanager
+def progress_bar(words: str):
+    """Show a bar; the value is a function of steps done, steps in all and words."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=NOTES) as progress:
+        task = progress.add_task(words, total=None)
+
+        def advance(n_done, n_total, shown=None):
+            progress.update(
+                task, completed=n_done, total=n_total, description=shown or words
+            )
+
+        yield advance
+
+
+@contextmanager
+def notes_for_warnings():
+    """Print the package's warnings as notes, each once, without source lines."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        yield
+    for text in dict.fromkeys(str(warning.message) for warning in caught):
+        note(f"Note: {text}")
+
+
+def print_scores(result, metrics, title: str) -> None:
+    """Print scores in percent, mean ± standard deviation over splits, beside chance.
+
+    Parameters
+    ----------
+    result : BenchmarkResult
+        The records.
+    metrics : dict of str to str
+        Name of each score, and its heading.
+    title : str
+        Heading of the table.
+    """
+    summary = result.summary().set_index(["estimator", "metric"])
+    table = Table(title=title, title_justify="left")
+    table.add_column("estimator")
+    for heading in metrics.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("fit, s", justify="right", no_wrap=True)
+    for name in summary.index.unique("estimator"):
+        cells = []
+        for metric in metrics:
+            row = summary.loc[(name, metric)]
+            cells.append(f"{100 * row['mean']:.1f} ± {100 * row['sd']:.1f}")
+        seconds = summary.loc[(name, "fit_seconds"), "mean"]
+        table.add_row(name, *cells, f"{seconds:.1f}")
+    chances = [100 * summary.loc[(name, metric), "chance"] for metric in metrics]
+    table.add_row("chance", *(f"{chance:.1f}" for chance in chances), "", style="dim")
+    OUT.print(table)
+
+
+def print_differences(result, metrics) -> None:
+    """Print differences to the reference in points, with their paired intervals."""
+    differences = result.differences().set_index(["estimator", "metric"])
+    for name in differences.index.unique("estimator"):
+        for metric, heading in metrics.items():
+            row = differences.loc[(name, metric)]
+            interval = f"[{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
+            say(
+                f"{name} minus {row['reference']}, {heading}: "
+                f"{100 * row['mean']:+.1f} points, paired 95 % interval {interval}"
+            )

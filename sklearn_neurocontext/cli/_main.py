@@ -1,0 +1,211 @@
+"""Parse arguments, run the command, and say errors in one line."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from .. import __version__
+
+_CORPUS = (
+    "nimare, neuroquery, neurosynth, neuroquery+neurosynth, or the folder of a corpus "
+    "(pubget's, NeuroQuery's or Neurosynth's files)"
+)
+_PARTS = ("title", "abstract", "body", "title+abstract")
+
+
+def main(argv=None) -> int:
+    """Run the command ``neurocontext``.
+
+    Parameters
+    ----------
+    argv : list of str or None, default=None
+        Arguments; None takes those of the process.
+
+    Returns
+    -------
+    code : int
+        0 where all went well, 1 for an error that is said in one line, 130 after
+        Ctrl-C; argparse leaves with 2 where arguments are wrong.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except KeyboardInterrupt:
+        print(
+            "\nStopped. What was finished is kept; the same command goes on.",
+            file=sys.stderr,
+        )
+        return 130
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        if arguments.traceback:
+            raise
+        print(f"neurocontext: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="neurocontext",
+        description="Text of neuroscience articles to brain maps and back.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument(
+        "--traceback", action="store_true", help="show where an error came from"
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add_demo(commands)
+    _add_fit(commands)
+    _add_benchmark(commands)
+    return parser
+
+
+def _add_command(commands, name, help_text, run):
+    command = commands.add_parser(
+        name,
+        help=help_text,
+        description=help_text,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_demo(commands):
+    demo = _add_command(
+        commands,
+        "demo",
+        "The main job on 320 real studies: 15 folds, four estimators, pictures.",
+        _run_demo,
+    )
+    demo.add_argument(
+        "--sentence",
+        default="working memory load in the n-back task",
+        help="predict the map of this sentence",
+    )
+    _add_output(demo, "demo_output")
+
+
+def _add_fit(commands):
+    fit = _add_command(
+        commands,
+        "fit",
+        "Fit the contrastive model to a corpus; predict and retrieve for sentences.",
+        _run_fit,
+    )
+    fit.add_argument("corpus", help=_CORPUS)
+    fit.add_argument(
+        "--sentence",
+        action="append",
+        metavar="TEXT",
+        help="predict the map of this sentence; may be given several times "
+        "(without any, the studies' own texts are predicted)",
+    )
+    fit.add_argument(
+        "--text", choices=_PARTS, default="title+abstract", help="part of the text"
+    )
+    _add_choices(fit, components=256)
+    fit.add_argument(
+        "--estimator",
+        choices=("contrastive", "cca", "ridge", "mlp"),
+        default="contrastive",
+        help="what to fit",
+    )
+    _add_output(fit, "fit_output")
+
+
+def _add_benchmark(commands):
+    benchmark = _add_command(
+        commands,
+        "benchmark",
+        "Estimators on the same splits of a corpus: tables and pictures. A run that "
+        "was stopped goes on where it was.",
+        _run_benchmark,
+    )
+    benchmark.add_argument("--corpus", default="neuroquery+neurosynth", help=_CORPUS)
+    benchmark.add_argument(
+        "--text", choices=_PARTS, default="title", help="part of the text"
+    )
+    _add_choices(benchmark, components=512)
+    benchmark.add_argument(
+        "--estimators",
+        default="contrastive,cca,ridge,mlp",
+        type=_words,
+        help="separated by commas",
+    )
+    benchmark.add_argument("--folds", type=_positive, default=15, help="splits")
+    benchmark.add_argument(
+        "--candidates",
+        type=_candidates,
+        default=1000,
+        help="studies in each test part, or 'fold' for shuffled folds of the corpus",
+    )
+    benchmark.add_argument(
+        "--ks", type=_numbers, default="10,100", help="k of each recall"
+    )
+    benchmark.add_argument(
+        "--full-training",
+        action="store_true",
+        help="also train the contrastive model for all its epochs on the first split",
+    )
+    _add_output(benchmark, "benchmark_output")
+
+
+def _add_choices(command, components):
+    command.add_argument(
+        "--encoder",
+        default="minilm",
+        help="minilm, or the name or folder of a language model",
+    )
+    command.add_argument(
+        "--atlas",
+        default="geometric",
+        help="geometric, difumo, or the file of an atlas",
+    )
+    command.add_argument(
+        "--components", type=_positive, default=components, help="maps of the atlas"
+    )
+    command.add_argument("--seed", type=int, default=0, help="seed of splits and nets")
+
+
+def _add_output(command, folder):
+    command.add_argument(
+        "--output", type=Path, default=Path(folder), help="folder of what is made"
+    )
+
+
+def _words(text):
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _numbers(text):
+    return tuple(_positive(word) for word in _words(text))
+
+
+def _positive(text):
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive integer")
+    return int(text)
+
+
+def _candidates(text):
+    return text if text == "fold" else _positive(text)
+
+
+# A command's module loads what it needs only when it runs: --help stays quick.
+def _run_demo(arguments):
+    from ._demo import run
+
+    run(arguments)
+
+
+def _run_fit(arguments):
+    from ._fit import run
+
+    run(arguments)
+
+
+def _run_benchmark(arguments):
+    from ._benchmark import run
+
+    run(arguments)

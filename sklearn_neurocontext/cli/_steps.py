@@ -1,0 +1,116 @@
+"""Steps that several commands share."""
+
+import textwrap
+import warnings
+from pathlib import Path
+
+from ..datasets import SpaceWarning
+from ..evaluation import (
+    load_corpus,
+    make_embedder,
+    make_estimators,
+    make_masker,
+    median_study_maps,
+    prepare_studies,
+)
+from ._console import note, notes_for_warnings, progress_bar
+
+
+def prepare(corpus_name, part, encoder, atlas, n_components):
+    """Load a corpus, embed its texts and compute its coefficients, with notes.
+
+    Parameters
+    ----------
+    corpus_name, part, encoder, atlas : str
+        As the command line has them.
+    n_components : int
+        Maps of the atlas.
+
+    Returns
+    -------
+    corpus : Bunch
+        The corpus.
+    studies : PreparedStudies
+        Its usable studies.
+    masker : KDEDiFuMoMasker
+        Fitted.
+    """
+    with notes_for_warnings():
+        # The description says the same of the spaces.
+        warnings.simplefilter("ignore", SpaceWarning)
+        corpus = load_corpus(corpus_name)
+    note(corpus.description)
+    masker = make_masker(atlas, n_components)
+    with notes_for_warnings(), progress_bar("embedding texts") as advance:
+        studies = prepare_studies(
+            corpus, part, make_embedder(encoder), masker, on_progress=advance
+        )
+    note(
+        f"{len(studies.texts):,} of {len(corpus.peaks):,} studies have a text "
+        f"({part}) and a peak in the mask; coefficients took "
+        f"{studies.seconds['coefficients']:.0f} s, embeddings "
+        f"{studies.seconds['embeddings']:.0f} s."
+    )
+    return corpus, studies, masker
+
+
+def save_figure(figure, path: Path) -> Path:
+    """Save a picture for screens and talks."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    return path
+
+
+def draw_recall_curves(result, path: Path, title: str) -> Path:
+    """Draw the recall curves of all estimators."""
+    from ..plotting import plot_recall_curves
+
+    return save_figure(
+        plot_recall_curves(result.recall_curves(), title=title).figure, path
+    )
+
+
+def draw_median_study(corpus, studies, masker, split, name, seed, path: Path) -> str:
+    """Draw the predicted and the observed map of the median study of a test part.
+
+    Parameters
+    ----------
+    corpus : Bunch
+        The corpus.
+    studies : PreparedStudies
+        Its usable studies.
+    masker : KDEDiFuMoMasker
+        Fitted.
+    split : tuple of ndarray
+        Training and test rows of `studies`.
+    name : str
+        Estimator that predicts.
+    seed : int
+        Of the nets.
+    path : Path
+        Where the picture goes.
+
+    Returns
+    -------
+    caption : str
+        What the picture shows.
+    """
+    from ..plotting import plot_predicted_and_observed
+
+    estimator = make_estimators([name], seed, decoder="residual")[name]
+    maps = median_study_maps(estimator, studies.X, studies.y, split, masker)
+    row = studies.rows[maps.row]
+    title = textwrap.shorten(corpus.studies["title"].iloc[row], 160, placeholder=" …")
+    figure = plot_predicted_and_observed(
+        maps.predicted_img,
+        maps.observed_img,
+        title=title or str(corpus.studies["study_id"].iloc[row]),
+        peaks=corpus.peaks[row],
+    )
+    save_figure(figure, path)
+    return (
+        f"{path.name}: the held-out study of median Dice in the first split "
+        f"({maps.dice:.2f} at the strongest tenth of voxels; mean over "
+        f"{len(maps.dice_of_all)} held-out studies {maps.dice_of_all.mean():.2f}), "
+        f"predicted by {name}"
+    )
