@@ -1,0 +1,319 @@
+"""Tests of the training engine."""
+
+import copy
+from itertools import chain
+
+import numpy as np
+import pytest
+import torch
+from synthetic_pairs import N_COMPONENTS, N_FEATURES, make_pairs
+from torch import nn
+
+from sklearn_neurocontext.models import _net
+from sklearn_neurocontext.models._losses import InfoNCE
+from sklearn_neurocontext.models._modules import Perceptron, TwoTowers
+from sklearn_neurocontext.models._net import (
+    PairedTensors,
+    WholeBatches,
+    forward_rows,
+    seeded,
+    train_net,
+)
+from sklearn_neurocontext.models._selection import squared_error
+
+ALL_ROWS = (np.arange(60), np.arange(0))
+SPLIT_ROWS = (np.arange(50), np.arange(50, 60))
+
+
+def _perceptron(dropout=0.0):
+    return Perceptron(N_FEATURES, N_COMPONENTS, 8, dropout)
+
+
+def _train(module, **changes):
+    X, y = (side.astype(np.float32) for side in make_pairs(60))
+    settings = {
+        "monitor": squared_error,
+        "rows": SPLIT_ROWS,
+        "max_epochs": 4,
+        "batch_size": 16,
+        "patience": None,
+        "optimizer": torch.optim.AdamW,
+        "lr": 1e-3,
+        "weight_decay": 0.1,
+        "device": "cpu",
+    }
+    criterion = changes.pop("criterion", nn.MSELoss)
+    inputs = changes.pop("inputs", {"text": X})
+    return train_net(module, criterion, inputs, y, **settings | changes)
+
+
+class _Monitor:
+    """Give prepared values, and keep the weights of each epoch."""
+
+    def __init__(self, module, values):
+        self.module = module
+        self.values = values
+        self.weights = []
+
+    def __call__(self, output, target):
+        self.weights.append(copy.deepcopy(self.module.state_dict()))
+        value = self.values[len(self.weights) - 1]
+        if value is None:
+            raise KeyboardInterrupt
+        return value
+
+
+def _same(weights, others):
+    return all(torch.equal(weights[name], others[name]) for name in weights)
+
+
+# Batches
+
+
+def _batches(n_studies, batch_size, shuffle=False):
+    dataset = PairedTensors({"text": torch.arange(n_studies)}, torch.arange(n_studies))
+    return [batch[1].tolist() for batch in WholeBatches(dataset, batch_size, shuffle)]
+
+
+@pytest.mark.parametrize(
+    ("n_studies", "sizes"),
+    [(8, [4, 4]), (10, [4, 4, 2]), (9, [4, 5]), (3, [3]), (1, [1]), (5, [5])],
+)
+def test_a_last_batch_of_one_study_joins_the_one_before(n_studies, sizes):
+    batches = _batches(n_studies, 4)
+    assert [len(batch) for batch in batches] == sizes
+    assert list(chain(*batches)) == list(range(n_studies))
+
+
+def test_shuffled_batches_hold_each_study_once_in_a_new_order():
+    with seeded(0, "cpu"):
+        first, second = _batches(50, 8, shuffle=True), _batches(50, 8, shuffle=True)
+    assert first != second
+    assert sorted(chain(*first)) == sorted(chain(*second)) == list(range(50))
+
+
+def test_inputs_and_target_stay_together():
+    dataset = PairedTensors(
+        {"a": torch.arange(9), "b": -torch.arange(9)}, 2 * torch.arange(9)
+    )
+    for inputs, target in WholeBatches(dataset, 4, shuffle=True):
+        assert torch.equal(2 * inputs["a"], target)
+        assert torch.equal(-2 * inputs["b"], target)
+
+
+# Training
+
+
+def test_equals_a_plain_loop():
+    """The engine adds nothing: same seed, same weights as fifteen lines of torch."""
+    X, y = (torch.from_numpy(s.astype(np.float32)) for s in make_pairs(60))
+    with seeded(0, "cpu"):
+        trained = _perceptron(dropout=0.5)
+        _train(trained, monitor=_Monitor(trained, [4, 3, 2, 1]))
+    with seeded(0, "cpu"):
+        plain = _perceptron(dropout=0.5)
+        optimizer = torch.optim.AdamW(plain.parameters(), lr=1e-3, weight_decay=0.1)
+        for _ in range(4):
+            order = torch.randperm(50)
+            for rows in order.split(16):
+                optimizer.zero_grad()
+                nn.functional.mse_loss(plain(X[rows]), y[rows]).backward()
+                optimizer.step()
+    for weight, expected in zip(trained.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(weight, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_best_weights_are_copies_that_later_epochs_leave_alone():
+    module = _perceptron()
+    monitor = _Monitor(module, [3, 1, 2, 2])
+    record = _train(module, monitor=monitor)
+    assert (record.best_epoch, record.n_epochs) == (2, 4)
+    assert _same(module.state_dict(), monitor.weights[1])
+    assert not _same(module.state_dict(), monitor.weights[-1])
+    assert not module.training
+
+
+def test_an_equal_epoch_is_not_better():
+    module = _perceptron()
+    assert _train(module, monitor=_Monitor(module, [1, 1, 1, 1])).best_epoch == 1
+
+
+def test_patience_ends_the_training():
+    module = _perceptron()
+    monitor = _Monitor(module, [3, 1, 2, 2, 2, 0])
+    record = _train(module, monitor=monitor, max_epochs=6, patience=2)
+    assert (record.best_epoch, record.n_epochs) == (2, 4)
+    assert _same(module.state_dict(), monitor.weights[1])
+
+
+def test_validation_studies_are_not_trained_on():
+    X, _ = (side.astype(np.float32) for side in make_pairs(60))
+    spoiled = X.copy()
+    spoiled[SPLIT_ROWS[1]] = 1e3
+    weights = []
+    for text in (X, spoiled):
+        with seeded(0, "cpu"):
+            module = _perceptron()
+            monitor = _Monitor(module, [4, 3, 2, 1])
+            _train(module, inputs={"text": text}, monitor=monitor)
+        weights.append(module.state_dict())
+    assert _same(*weights)
+
+
+def test_the_monitor_sees_all_validation_studies_without_dropout():
+    _, y = (side.astype(np.float32) for side in make_pairs(60))
+    module = _perceptron(dropout=0.9)
+    seen = []
+
+    def monitor(output, target):
+        assert not module.training
+        seen.append(target.numpy())
+        return 0.0
+
+    _train(module, monitor=monitor, max_epochs=1)
+    np.testing.assert_array_equal(seen, [y[SPLIT_ROWS[1]]])
+
+
+def test_without_validation_the_training_loss_chooses():
+    record = _train(_perceptron(), rows=ALL_ROWS, monitor=None)
+    losses = [epoch["train_loss"] for epoch in record.history]
+    assert [epoch["monitor"] for epoch in record.history] == losses
+    assert record.best_epoch == 1 + int(np.argmin(losses))
+    assert "valid_loss" not in record.history[0]
+
+
+def test_fewer_studies_than_a_batch_still_train():
+    module = _perceptron()
+    before = copy.deepcopy(module.state_dict())
+    record = _train(module, batch_size=1000)
+    assert not _same(module.state_dict(), before)
+    assert record.history[-1]["train_loss"] < record.history[0]["train_loss"]
+
+
+def test_history_names_what_was_measured():
+    history = _train(_perceptron()).history
+    assert [epoch["epoch"] for epoch in history] == [1, 2, 3, 4]
+    assert all(
+        set(epoch) == {"epoch", "train_loss", "valid_loss", "monitor", "dur"}
+        for epoch in history
+    )
+
+
+class _NoGradient(nn.Module):
+    def forward(self, outputs, target):
+        return sum(0 * output.sum() for output in outputs)
+
+
+def test_the_temperature_is_not_decayed():
+    X, y = (side.astype(np.float32) for side in make_pairs(60))
+    module = TwoTowers(N_FEATURES, N_COMPONENTS, 4, 0.0, 0.1)
+    before = copy.deepcopy(module.state_dict())
+    _train(
+        module,
+        criterion=_NoGradient,
+        inputs={"text": X, "brain": y},
+        monitor=_Monitor(module, [4, 3, 2, 1]),
+        lr=0.1,
+    )
+    assert module.log_logit_scale == before["log_logit_scale"]
+    weight = module.text[1].linear.weight
+    shrunk = 0.99 ** (4 * 4) * before["text.1.linear.weight"]
+    torch.testing.assert_close(weight, shrunk)
+
+
+# Failures
+
+
+def test_nan_loss_says_what_to_lower():
+    X = np.full((60, N_FEATURES), np.nan, dtype=np.float32)
+    message = r"training loss became nan in epoch 1\. Lower lr \(it is 0\.001\), or"
+    with pytest.raises(ValueError, match=message):
+        _train(_perceptron(), inputs={"text": X})
+
+
+class _SpoilsLastStep(nn.Module):
+    """A finite loss whose gradient is not."""
+
+    def forward(self, output, target):
+        return output.sum() * 0 + torch.sqrt((output - output).abs()).sum()
+
+
+@pytest.mark.parametrize("rows", [ALL_ROWS, SPLIT_ROWS])
+def test_weights_spoiled_by_the_last_step_are_found(rows):
+    with pytest.raises(ValueError, match=r"became nan in epoch 1\. Lower lr"):
+        _train(
+            _perceptron(),
+            criterion=_SpoilsLastStep,
+            batch_size=60,
+            max_epochs=1,
+            rows=rows,
+        )
+
+
+@pytest.mark.parametrize("epoch", [1, 4])
+def test_ctrl_c_is_not_taken_for_the_end(epoch):
+    module = _perceptron()
+    values = [None if e == epoch else 0 for e in range(1, 5)]
+    with pytest.raises(KeyboardInterrupt):
+        _train(module, monitor=_Monitor(module, values))
+
+
+class _Interrupted(nn.Module):
+    def forward(self, output, target):
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_within_a_batch():
+    with pytest.raises(KeyboardInterrupt):
+        _train(_perceptron(), criterion=_Interrupted, max_epochs=1)
+
+
+# Helpers
+
+
+def test_seeded_leaves_the_generator_of_the_caller_alone():
+    before = torch.get_rng_state()
+    with seeded(3, "cpu"):
+        first = torch.rand(2)
+    with seeded(3, "cpu"):
+        assert torch.equal(torch.rand(2), first)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_seeded_restores_after_an_error():
+    before = torch.get_rng_state()
+    with pytest.raises(ZeroDivisionError), seeded(3, "cpu"):
+        torch.rand(2)
+        raise ZeroDivisionError
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_forward_in_pieces_equals_forward_at_once(monkeypatch):
+    X = make_pairs(10)[0].astype(np.float32)
+    module = _perceptron().eval()
+    at_once = forward_rows(module, X, "cpu")
+    monkeypatch.setattr(_net, "_FORWARD_ROWS", 3)
+    sizes = []
+
+    def spy(piece):
+        sizes.append(len(piece))
+        return module(piece)
+
+    in_pieces = forward_rows(spy, X[:, ::-1][:, ::-1], "cpu")
+    np.testing.assert_allclose(in_pieces, at_once, rtol=1e-5, atol=1e-6)
+    assert sizes == [3, 3, 3, 1]
+    assert in_pieces.dtype == np.float32
+
+
+def test_contrastive_loss_falls():
+    X, y = (side.astype(np.float32) for side in make_pairs(60))
+    with seeded(0, "cpu"):
+        module = TwoTowers(N_FEATURES, N_COMPONENTS, 4, 0.0, 0.1)
+        history = _train(
+            module,
+            criterion=InfoNCE,
+            inputs={"text": X, "brain": y},
+            rows=ALL_ROWS,
+            max_epochs=10,
+        ).history
+    assert history[-1]["train_loss"] < history[0]["train_loss"] - 0.5

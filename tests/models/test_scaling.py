@@ -1,0 +1,76 @@
+"""Tests of the functions that scale coefficients."""
+
+import numpy as np
+import pytest
+from synthetic_pairs import make_pairs, standardize_by_hand
+
+from sklearn_neurocontext.models._scaling import (
+    Y_SCALINGS,
+    learn_scale,
+    normalize_studies,
+    unit_rows,
+)
+
+
+@pytest.mark.parametrize("y_scaling", Y_SCALINGS)
+def test_scaling_equals_loops_over_studies(y_scaling):
+    _, y = make_pairs(40)
+    normalized = normalize_studies(y, y_scaling)
+    mean, scale = learn_scale(normalized, y_scaling)
+    expected, expected_mean, expected_scale = standardize_by_hand(y, y, y_scaling)
+    np.testing.assert_allclose(mean, expected_mean)
+    np.testing.assert_allclose(scale, expected_scale)
+    np.testing.assert_allclose((normalized - mean) / scale, expected)
+
+
+@pytest.mark.parametrize("y_scaling", ["unit", "sqrt"])
+def test_studies_have_norm_one_and_keep_their_signs(y_scaling):
+    _, y = make_pairs(40)
+    normalized = normalize_studies(y, y_scaling)
+    np.testing.assert_allclose(np.linalg.norm(normalized, axis=1), 1)
+    np.testing.assert_array_equal(np.sign(normalized), np.sign(y))
+
+
+@pytest.mark.parametrize("y_scaling", ["unit", "sqrt"])
+def test_the_number_of_peaks_of_a_study_does_not_matter(y_scaling):
+    _, y = make_pairs(40)
+    factors = np.linspace(0.1, 9, 40)[:, None]
+    np.testing.assert_allclose(
+        normalize_studies(factors * y, y_scaling), normalize_studies(y, y_scaling)
+    )
+
+
+def test_none_leaves_the_values_alone():
+    _, y = make_pairs(5)
+    assert normalize_studies(y, None) is y
+    mean, scale = learn_scale(y, None)
+    np.testing.assert_allclose(mean, y.mean(axis=0))
+    assert (scale == 1).all()
+
+
+@pytest.mark.parametrize("y_scaling", Y_SCALINGS)
+def test_a_study_of_zeros_stays_zero(y_scaling):
+    assert not normalize_studies(np.zeros((2, 3)), y_scaling).any()
+
+
+def test_unit_rows_survive_a_second_time():
+    rows = unit_rows(make_pairs(5)[1])
+    np.testing.assert_allclose(unit_rows(rows), rows)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -1e6])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_component_that_never_varies_has_scale_one(value, dtype):
+    y = make_pairs(50)[1].astype(dtype)
+    y[:, 3] = value
+    _, scale = learn_scale(y, "unit")
+    assert scale[3] == 1
+    assert (np.delete(scale, 3) != 1).all()
+
+
+@pytest.mark.parametrize("y_scaling", Y_SCALINGS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_is_kept(y_scaling, dtype):
+    normalized = normalize_studies(make_pairs(9)[1].astype(dtype), y_scaling)
+    mean, scale = learn_scale(normalized, y_scaling)
+    assert normalized.dtype == mean.dtype == scale.dtype == dtype
