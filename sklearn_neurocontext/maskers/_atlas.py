@@ -11,7 +11,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from nilearn.datasets import fetch_atlas_difumo, load_mni152_brain_mask
-from nilearn.image import new_img_like, resample_img
+from nilearn.image import resample_img
 from scipy.ndimage import map_coordinates
 from scipy.sparse import csc_array, hstack
 from scipy.spatial import cKDTree
@@ -63,7 +63,7 @@ def write_voxels(voxels, mask_img) -> nib.Nifti1Image:
     inside = np.asarray(mask_img.dataobj) > 0
     volume = np.zeros((*inside.shape, len(voxels)), dtype=np.float32)
     volume[inside] = voxels.T
-    return new_img_like(mask_img, volume)
+    return nib.Nifti1Image(volume, mask_img.affine)
 
 
 def geometric_centres(n_components: int) -> np.ndarray:

@@ -1,0 +1,420 @@
+"""KDEDiFuMoMasker against nilearn, its laws, and the errors of its users."""
+
+import pickle
+import warnings
+
+import joblib
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from nilearn.maskers import NiftiMapsMasker
+from scipy.ndimage import gaussian_filter
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_neurocontext import KDEDiFuMoMasker
+from sklearn_neurocontext.maskers import _atlas, _kde_difumo
+from sklearn_neurocontext.maskers._atlas import load_mask, voxel_centres
+from sklearn_neurocontext.maskers._store import RecentStore
+
+MOTOR, FUSIFORM, CENTRE = [-40, -24, 56], [44, -50, -20], [0, 0, 0]
+
+
+@pytest.fixture(scope="module")
+def masker():
+    return KDEDiFuMoMasker("geometric", 128).fit()
+
+
+@pytest.fixture
+def peaks(rng):
+    """Six studies with peaks in the mask, off the centres of its voxels."""
+    voxels = voxel_centres(load_mask(4.0))
+    return [
+        voxels[rng.integers(len(voxels), size=n)] + rng.uniform(-1.9, 1.9, (n, 3))
+        for n in (1, 2, 3, 5, 8, 40)
+    ]
+
+
+@pytest.fixture
+def own_maps_img(rng):
+    """Four smooth maps over the brain, of both signs, on a grid of 8 mm."""
+    affine = np.diag([8.0, 8, 8, 1])
+    affine[:3, 3] = [-96, -132, -78]
+    noise = rng.standard_normal((25, 29, 25, 4))
+    maps = gaussian_filter(noise, (2, 2, 2, 0)).astype(np.float32)
+    return nib.Nifti1Image(maps, affine)
+
+
+def _nilearn_coefficients(masker, img, mask_img=None):
+    """Least squares by nilearn on the masker's own atlas."""
+    nilearn_masker = NiftiMapsMasker(
+        masker.maps_img_, mask_img=mask_img, resampling_target=None
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return nilearn_masker.fit_transform(img)
+
+
+def _density_img(peaks, mask_img, fwhm_mm):
+    """Count peaks in voxels and smooth the counts with scipy's Gaussian."""
+    density = np.zeros((*mask_img.shape, len(peaks)))
+    for study, xyz in enumerate(peaks):
+        voxels = nib.affines.apply_affine(np.linalg.inv(mask_img.affine), xyz)
+        for i, j, k in np.floor(voxels + 0.5).astype(int):
+            density[i, j, k, study] += 1
+        sigma = fwhm_mm / 2.3548200450309493 / np.diag(mask_img.affine)[:3]
+        density[..., study] = gaussian_filter(
+            density[..., study], sigma, mode="constant", truncate=6
+        )
+    return nib.Nifti1Image(density, mask_img.affine)
+
+
+@pytest.mark.parametrize("fwhm", [6.0, 9.0])
+def test_coefficients_equal_nilearns_on_the_density(peaks, fwhm):
+    masker = KDEDiFuMoMasker("geometric", 32, fwhm=fwhm).fit()
+    density_img = _density_img(peaks, masker.mask_img_, fwhm)
+    expected = _nilearn_coefficients(masker, density_img, masker.mask_img_)
+    np.testing.assert_allclose(
+        masker.transform(peaks), expected, atol=1e-4 * expected.max(), rtol=0
+    )
+
+
+def test_coefficients_of_own_maps_equal_nilearns(peaks, own_maps_img):
+    masker = KDEDiFuMoMasker(own_maps_img).fit()
+    assert masker.n_elements_ == 4
+    density_img = _density_img(peaks, masker.mask_img_, 9.0)
+    # Given a mask, nilearn 0.13 leaves out voxels where no map is above zero. Without
+    # one it leaves out none, and the maps are zero outside the mask anyhow.
+    expected = _nilearn_coefficients(masker, density_img)
+    np.testing.assert_allclose(
+        masker.transform(peaks), expected, atol=1e-4 * np.abs(expected).max(), rtol=0
+    )
+
+
+def test_real_probabilistic_maps_equal_nilearns(shared_data, peaks):
+    (path,) = (shared_data / "atlases").glob("*DiFuMo*probseg.nii.gz")
+    masker = KDEDiFuMoMasker(path).fit()
+    assert masker.n_elements_ == 100
+    assert len(pickle.dumps(masker)) < 1e6
+    density_img = _density_img(peaks, masker.mask_img_, 9.0)
+    expected = _nilearn_coefficients(masker, density_img, masker.mask_img_)
+    np.testing.assert_allclose(
+        masker.transform(peaks), expected, atol=1e-4 * expected.max(), rtol=0
+    )
+
+
+def test_real_labels_give_the_mean_density_of_each(shared_data, peaks):
+    path = shared_data / "atlases/Schaefer400_space-MNI152NLin6_res-2x2x2.nii.gz"
+    masker = KDEDiFuMoMasker(str(path)).fit()
+    assert masker.get_feature_names_out()[0] == "label 1"
+    mean = KDEDiFuMoMasker(str(path), strategy="mean").fit()
+    np.testing.assert_allclose(
+        masker.transform(peaks), mean.transform(peaks), rtol=1e-5, atol=1e-9
+    )
+
+
+def test_coefficients_survive_the_way_to_maps_and_back(masker, rng):
+    coefficients = rng.standard_normal((3, 128))
+    img = masker.inverse_transform(coefficients)
+    assert img.shape == (*masker.mask_img_.shape, 3)
+    back = _nilearn_coefficients(masker, img, masker.mask_img_)
+    np.testing.assert_allclose(back, coefficients, atol=1e-5)
+
+
+def test_maps_are_saved_as_they_are(masker, rng, tmp_path):
+    img = masker.inverse_transform(rng.standard_normal((2, 128)))
+    nib.save(img, tmp_path / "maps.nii.gz")
+    np.testing.assert_array_equal(
+        nib.load(tmp_path / "maps.nii.gz").dataobj, np.asarray(img.dataobj)
+    )
+
+
+def test_maps_are_coefficients_times_the_atlas(own_maps_img, rng):
+    masker = KDEDiFuMoMasker(own_maps_img, target_mm=8.0).fit()
+    coefficients = rng.standard_normal((2, 4))
+    maps = np.asarray(masker.maps_img_.dataobj)
+    expected = np.einsum("xyzc,nc->xyzn", maps, coefficients)
+    img = masker.inverse_transform(coefficients)
+    np.testing.assert_allclose(img.dataobj, expected, atol=1e-6)
+    inside = np.asarray(masker.mask_img_.dataobj) > 0
+    voxels = masker.coefficients_to_voxels(coefficients)
+    assert voxels.dtype == np.float32
+    np.testing.assert_array_equal(voxels, np.asarray(img.dataobj)[inside].T)
+
+
+def test_maps_img_is_the_atlas_inside_the_mask(masker):
+    maps, mask = masker.maps_img_, np.asarray(masker.mask_img_.dataobj)
+    assert maps.shape == (*mask.shape, masker.n_elements_)
+    assert maps.get_data_dtype() == np.float32
+    np.testing.assert_array_equal(maps.affine, masker.mask_img_.affine)
+    np.testing.assert_array_equal(np.asarray(maps.dataobj).sum(axis=3), mask > 0)
+
+
+def test_a_peak_counts_most_where_it_lies(masker):
+    names = masker.get_feature_names_out()
+    for xyz in (MOTOR, FUSIFORM, CENTRE):
+        name = names[masker.transform([[xyz]])[0].argmax()]
+        place = [float(part.split("=")[1]) for part in name.split()]
+        assert np.linalg.norm(np.subtract(place, xyz)) < 20
+
+
+def test_transform_is_linear_in_peaks(masker, peaks):
+    joint = np.concatenate([*peaks, peaks[0]])
+    expected = masker.transform(peaks).sum(axis=0) + masker.transform(peaks[:1])[0]
+    np.testing.assert_allclose(
+        masker.transform([joint])[0], expected, rtol=1e-5, atol=1e-9
+    )
+
+
+def test_any_sequence_of_arrays_is_taken(masker):
+    lists = [[MOTOR, FUSIFORM], [CENTRE, MOTOR]]
+    expected = masker.transform(lists)
+    assert expected.dtype == np.float32
+    series = pd.Series([np.array(rows) for rows in lists])
+    for peaks in (np.array(lists), tuple(map(tuple, lists)), series):
+        np.testing.assert_array_equal(masker.transform(peaks), expected)
+
+
+def test_fit_learns_nothing_from_peaks(masker, peaks):
+    expected = masker.transform(peaks)
+    other = KDEDiFuMoMasker("geometric", 128)
+    np.testing.assert_array_equal(other.fit(peaks[:1]).transform(peaks), expected)
+    np.testing.assert_array_equal(other.fit_transform(peaks), expected)
+
+
+@pytest.mark.parametrize("target_mm", [5.0, 6.0])
+def test_coefficients_change_little_with_the_grid(peaks, target_mm):
+    fine = KDEDiFuMoMasker("geometric", 8, fwhm=20, voxelization="linear").fit()
+    coarse = clone(fine).set_params(target_mm=target_mm).fit()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rows = [fine.transform(peaks), coarse.transform(peaks)]
+    # A density is per voxel, so it grows with the volume of one.
+    scaled = rows[0] / 4**3, rows[1] / target_mm**3
+    assert np.corrcoef(*[row.ravel() for row in scaled])[0, 1] > 0.98
+    assert scaled[1].sum() == pytest.approx(scaled[0].sum(), rel=0.05)
+
+
+@pytest.mark.parametrize("voxelization", ["nearest", "linear"])
+def test_dropped_peaks_are_told_once_with_their_numbers(masker, voxelization):
+    masker = clone(masker).set_params(voxelization=voxelization).fit()
+    peaks = [[MOTOR, [0, 0, 4000], [-90, -120, -60]], [FUSIFORM, [0, 0, 4000]]]
+    with pytest.warns(UserWarning) as record:
+        coefficients = masker.transform(peaks)
+    assert len(record) == 1
+    assert "Dropped 3 of 5 peaks: 2 outside the field of view, 1 outside" in str(
+        record[0].message
+    )
+    assert record[0].filename == __file__
+    kept = masker.transform([[MOTOR], [FUSIFORM]])
+    np.testing.assert_array_equal(coefficients, kept)
+
+
+def test_a_study_without_peaks_has_zeros(masker):
+    coefficients = masker.transform([[], [MOTOR], np.zeros((0, 3))])
+    np.testing.assert_array_equal(coefficients.any(axis=1), [False, True, False])
+
+
+@pytest.mark.filterwarnings("ignore:Dropped 1 of 2 peaks")
+def test_a_study_without_peaks_is_an_error_if_asked(masker):
+    strict = clone(masker).set_params(empty="error").fit()
+    with pytest.raises(ValueError, match=r"1 of 2 studies have no peak .* in row 1"):
+        strict.transform([[MOTOR], [[0, 0, 4000]]])
+    assert strict.transform([[MOTOR]]).any()
+
+
+WRONG_PEAKS = [
+    ("peaks", TypeError, "peaks must be a sequence"),
+    (5, TypeError, "peaks must be a sequence"),
+    ([], ValueError, "peaks is empty"),
+    (np.zeros((4, 3)), ValueError, r"peaks is one array of shape \(4, 3\)"),
+    ([MOTOR], ValueError, r"study 0 have shape \(3,\)"),
+    ([[MOTOR], [[1, 2]]], ValueError, r"study 1 have shape \(1, 2\)"),
+    ([[MOTOR, [1, 2]]], ValueError, "study 0 cannot be read as numbers"),
+    ([[["x", "y", "z"]]], ValueError, "study 0 cannot be read as numbers"),
+    ([[MOTOR], [[np.nan, 0, 0]]], ValueError, "study 1 hold NaN or infinity"),
+    ([[[np.inf, 0, 0]]], ValueError, "study 0 hold NaN or infinity"),
+]
+
+
+@pytest.mark.parametrize(("peaks", "error", "match"), WRONG_PEAKS)
+def test_wrong_peaks_are_told(masker, peaks, error, match):
+    with pytest.raises(error, match=match):
+        masker.transform(peaks)
+    with pytest.raises(error, match=match):
+        clone(masker).fit(peaks)
+
+
+@pytest.mark.parametrize("coefficients", [np.zeros(128), np.zeros((2, 5))])
+def test_coefficients_of_another_shape_are_told(masker, coefficients):
+    with pytest.raises(ValueError, match=r"expected \(n_maps, 128\)"):
+        masker.inverse_transform(coefficients)
+
+
+def test_coefficients_that_are_not_finite_are_told(masker):
+    with pytest.raises(ValueError, match="coefficients hold NaN or infinity"):
+        masker.coefficients_to_voxels(np.full((1, 128), np.nan))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"n_components": 0},
+        {"fwhm": 0},
+        {"voxelization": "cubic"},
+        {"target_mm": -4},
+        {"strategy": "median"},
+        {"empty": "drop"},
+    ],
+)
+def test_wrong_parameters_are_told(wrong):
+    masker = KDEDiFuMoMasker("geometric", 8).set_params(**wrong)
+    with pytest.raises(ValueError, match=f"'{next(iter(wrong))}' parameter"):
+        masker.fit()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda masker: masker.transform([[MOTOR]]),
+        lambda masker: masker.inverse_transform(np.zeros((1, 128))),
+        lambda masker: masker.coefficients_to_voxels(np.zeros((1, 128))),
+        lambda masker: masker.get_feature_names_out(),
+        lambda masker: masker.maps_img_,
+    ],
+)
+def test_unfitted_is_told(use):
+    with pytest.raises(NotFittedError, match="This KDEDiFuMoMasker instance"):
+        use(KDEDiFuMoMasker("geometric", 128))
+
+
+def test_a_failed_fit_leaves_an_unfitted_masker(own_maps_img):
+    masker = KDEDiFuMoMasker(own_maps_img, strategy="mean")
+    with pytest.raises(ValueError, match="strategy='mean' needs maps without negative"):
+        masker.fit()
+    assert not hasattr(masker, "maps_img_")
+    with pytest.raises(NotFittedError):
+        masker.transform([[MOTOR]])
+
+
+def test_offline_difumo_names_the_others(monkeypatch):
+    def fetch(**settings):
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(_atlas, "fetch_atlas_difumo", fetch)
+    with pytest.raises(OSError, match="or use atlas='geometric'"):
+        KDEDiFuMoMasker().fit()
+
+
+def _append_map(img, volume):
+    maps = np.asarray(img.dataobj)
+    return nib.Nifti1Image(
+        np.concatenate([maps, volume(maps)[..., None]], axis=3), img.affine
+    )
+
+
+def test_collinear_maps_are_told_at_each_fit_and_share_the_coefficient(own_maps_img):
+    collinear = _append_map(own_maps_img, lambda maps: maps[..., 0])
+    masker = KDEDiFuMoMasker(collinear)
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="maps of the atlas are comb") as record:
+            masker.fit()
+        assert record[0].filename == __file__
+    single = KDEDiFuMoMasker(own_maps_img).fit().transform([[MOTOR]])
+    doubled = masker.transform([[MOTOR]])
+    np.testing.assert_allclose(doubled[:, [0, 4]].sum(axis=1), single[:, 0], rtol=1e-4)
+    assert doubled[0, 0] == pytest.approx(doubled[0, 4], rel=1e-4)
+
+
+def test_empty_maps_are_told_and_stay_zero(own_maps_img):
+    with_empty = _append_map(own_maps_img, lambda maps: 0 * maps[..., 0])
+    masker = KDEDiFuMoMasker(with_empty)
+    with pytest.warns(UserWarning, match="1 of 5 maps .* 'component 4'") as record:
+        masker.fit()
+    assert record[0].filename == __file__
+    coefficients = masker.transform([[MOTOR]])
+    assert coefficients[0, 4] == 0
+    assert coefficients[0, :4].all()
+
+
+def test_pickles_are_small_and_carry_everything_but_the_table(monkeypatch, peaks):
+    masker = KDEDiFuMoMasker("geometric", 512).fit()
+    expected = masker.transform(peaks)
+    dumped = pickle.dumps(masker)
+    assert len(dumped) < 1e6
+    assert joblib.hash(masker) == joblib.hash(pickle.loads(dumped))
+    monkeypatch.setattr(_kde_difumo, "_TABLES", RecentStore(size=1))
+    loaded = pickle.loads(dumped)
+    np.testing.assert_array_equal(loaded.transform(peaks), expected)
+    np.testing.assert_array_equal(
+        loaded.coefficients_to_voxels(expected), masker.coefficients_to_voxels(expected)
+    )
+
+
+def test_clones_share_one_table(monkeypatch, masker):
+    built = []
+    build_table = _kde_difumo.build_table
+    monkeypatch.setattr(_kde_difumo, "_TABLES", RecentStore(size=2))
+    monkeypatch.setattr(
+        _kde_difumo,
+        "build_table",
+        lambda *args, **kwargs: built.append(1) or build_table(*args, **kwargs),
+    )
+    for fwhm in (9, 9.0, 12.0, 9.0):
+        other = clone(masker).set_params(fwhm=fwhm)
+        assert not hasattr(other, "maps_img_")
+        other.fit().transform([[MOTOR]])
+    assert len(built) == 2
+
+
+def test_a_parameter_set_later_counts_from_the_next_fit_on(masker):
+    other = clone(masker).fit()
+    before = other.transform([[MOTOR]])
+    other.set_params(fwhm=18.0)
+    np.testing.assert_array_equal(other.transform([[MOTOR]]), before)
+    assert other.fit().transform([[MOTOR]]).max() < before.max()
+
+
+def test_atlas_hash_is_of_the_atlas_alone(masker):
+    same = clone(masker).set_params(fwhm=3.0).fit()
+    other = clone(masker).set_params(n_components=64).fit()
+    assert masker.atlas_hash_ == same.atlas_hash_ != other.atlas_hash_
+
+
+def test_set_output_gives_named_columns(masker):
+    named = clone(masker).set_output(transform="pandas").fit()
+    series = pd.Series([[MOTOR], [CENTRE]], index=["one", "two"])
+    frame = named.transform(series)
+    assert list(frame.columns) == list(named.get_feature_names_out())
+    assert frame.columns.is_unique
+    assert list(frame.index) == ["one", "two"]
+    np.testing.assert_array_equal(frame, masker.transform(series))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_grid_search_over_fwhm_in_a_pipeline(rng, n_jobs):
+    centres = np.array([MOTOR, FUSIFORM, CENTRE])
+    kinds = rng.integers(3, size=30)
+    peaks = [centres[kind] + rng.normal(0, 4, (6, 3)) for kind in kinds]
+    search = GridSearchCV(
+        make_pipeline(KDEDiFuMoMasker("geometric", 32, target_mm=8.0), Ridge(1e-6)),
+        {"kdedifumomasker__fwhm": [6.0, 12.0, 18.0]},
+        cv=3,
+        error_score="raise",
+        n_jobs=n_jobs,
+    )
+    with joblib.parallel_config("threading"):
+        search.fit(peaks, np.eye(3)[kinds])
+    assert search.best_score_ > 0.8
+    assert len(set(search.cv_results_["mean_test_score"])) == 3
+
+
+@pytest.mark.filterwarnings("ignore:Can't test estimator")
+@parametrize_with_checks([KDEDiFuMoMasker("geometric", 8, target_mm=8.0)])
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
