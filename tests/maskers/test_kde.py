@@ -8,6 +8,7 @@ from scipy.sparse import csc_array
 
 from sklearn_neurocontext.maskers._kde import (
     FWHM_TO_SIGMA,
+    _invert,
     build_table,
     gaussian_matrix,
     peaks_to_weights,
@@ -214,7 +215,7 @@ def test_linear_at_the_edge_of_the_mask_reaches_voxels_beside_it(inside, maps):
     edge = voxels[voxels[:, 0].argmax()] + [0.4, 0, 0]
     peaks = [(edge * VOXEL_MM + AFFINE[:3, 3])[None]]
     density = _slow_density(peaks[0], inside, "linear")
-    slow = np.linalg.lstsq(maps.astype(float), density)[0]
+    slow = np.linalg.lstsq(maps.astype(float), density, rcond=None)[0]
     fast = _fast(peaks, maps, inside, voxelization="linear")[0]
     np.testing.assert_allclose(fast, slow, atol=1e-6 * np.abs(slow).max())
 
@@ -233,11 +234,21 @@ def test_collinear_maps_give_the_solution_of_least_norm(inside, maps, rng):
     assert not table.unique
     peaks = _draw_peaks(inside, rng)[4:]
     slow = [
-        np.linalg.lstsq(maps.astype(float), _slow_density(rows, inside, "nearest"))[0]
+        np.linalg.lstsq(
+            maps.astype(float), _slow_density(rows, inside, "nearest"), rcond=None
+        )[0]
         for rows in peaks
     ]
     fast = _fast(peaks, maps, inside)
     np.testing.assert_allclose(fast, slow, atol=1e-6 * np.abs(slow).max())
+
+
+@pytest.mark.parametrize(("gap", "expected"), [(1e-14, False), (1e-6, True)])
+def test_a_nearly_singular_matrix_is_inverted_on_its_range(gap, expected):
+    matrix = np.array([[1, 1 - gap], [1 - gap, 1]])
+    inverse, unique = _invert(matrix)
+    assert unique is expected
+    np.testing.assert_allclose(matrix @ inverse @ matrix, matrix, atol=1e-9)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
