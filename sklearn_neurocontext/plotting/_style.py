@@ -61,7 +61,7 @@ def write_axes_title(ax, title: str) -> None:
 
 def write_legend(ax, handles, names, **options) -> None:
     """Write a legend whose names are drawn as they are."""
-    # Names are set afterwards: a legend drops those that start with an underscore.
+    # Set afterwards: older matplotlib drops names that start with an underscore.
     legend = ax.legend(
         handles,
         [str(i) for i in range(len(handles))],

@@ -73,6 +73,7 @@ def test_only_positive_voxels_are_kept(img, inside):
     volume = img.get_fdata()
     shifted = volume - np.quantile(volume[inside], 0.98)
     kept = keep_strongest(_img(shifted), 0.5, "img").get_fdata()
+    assert kept.min() == 0
     np.testing.assert_array_equal(kept > 0, inside & (np.float32(shifted) > 0))
 
 
@@ -101,6 +102,9 @@ def test_each_map_has_its_own_scale_and_unit(img):
     strongest = keep_strongest(img, 0.1, "img").get_fdata().max()
     assert bars["peaks per voxel"] == pytest.approx((0, strongest / 50))
     assert bars["unit-norm density"] == pytest.approx((0, strongest))
+    limits = [ax.images[0].get_clim() for ax in figure.axes if ax.images]
+    expected = [(0, strongest / 50)] * 4 + [(0, strongest)] * 4
+    np.testing.assert_allclose(limits, expected, rtol=1e-6)
 
 
 def test_peaks_are_marked_on_the_observed_map(img):
