@@ -26,7 +26,7 @@ def make_pairs(n_studies, seed=0, noise=0.5):
 
 def quick_estimators(**params):
     """Make the four estimators, small enough to train in a moment."""
-    small_net = {"max_epochs": 12, "batch_size": 32, "lr": 3e-3, "random_state": 0}
+    small_net = {"max_epochs": 10, "batch_size": 32, "lr": 3e-3, "random_state": 0}
     return [
         CCABaseline(**params),
         RidgeBaseline(**params),

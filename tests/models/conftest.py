@@ -1,0 +1,22 @@
+"""Estimators fitted once for all tests of the models that only read them."""
+
+import pytest
+from synthetic_pairs import make_pairs, name_of, quick_estimators
+
+
+@pytest.fixture(scope="session")
+def train():
+    """X and y of 300 studies."""
+    return make_pairs(300, seed=1)
+
+
+@pytest.fixture(scope="session")
+def test():
+    """X and y of 100 other studies."""
+    return make_pairs(100, seed=2)
+
+
+@pytest.fixture(scope="session", params=range(4), ids=map(name_of, quick_estimators()))
+def fitted(request, train):
+    """Each estimator, fitted; tests must not change it."""
+    return quick_estimators()[request.param].fit(*train)

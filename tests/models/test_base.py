@@ -1,0 +1,334 @@
+"""Tests of what the four estimators share."""
+
+import io
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from synthetic_pairs import (
+    N_COMPONENTS,
+    N_FEATURES,
+    cosines_by_hand,
+    make_pairs,
+    name_of,
+    quick_estimators,
+    standardize_by_hand,
+)
+
+from sklearn_neurocontext import (
+    CCABaseline,
+    ContrastiveTextBrain,
+    MLPBaseline,
+    RidgeBaseline,
+)
+
+ALL = pytest.mark.parametrize("estimator", quick_estimators(), ids=name_of)
+REGRESSORS = pytest.mark.parametrize(
+    "estimator", quick_estimators()[1:3], ids=["RidgeBaseline", "MLPBaseline"]
+)
+SCALINGS = pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
+
+
+def _chance_error(n_candidates):
+    """Standard error of mix&match over independent ranks."""
+    return 1 / np.sqrt(12 * n_candidates)
+
+
+# What is learned
+
+
+def test_beats_chance_on_studies_not_seen(fitted, test):
+    assert fitted.score(*test) > 0.85
+
+
+@SCALINGS
+@ALL
+def test_beats_chance_under_each_scaling(estimator, y_scaling, train, test):
+    estimator = clone(estimator).set_params(y_scaling=y_scaling)
+    assert estimator.fit(*train).score(*test) > 0.8
+
+
+def test_permuted_pairs_score_chance(fitted, test):
+    X, y = test
+    order = np.random.default_rng(3).permutation(len(y))
+    assert fitted.score(X, y[order]) == pytest.approx(
+        0.5, abs=3 * _chance_error(len(y))
+    )
+
+
+@ALL
+def test_nothing_is_learned_from_pairs_without_a_link(estimator):
+    """Mean over fits to unrelated X and y, within three of its standard errors."""
+    estimator = clone(estimator)
+    if "max_epochs" in estimator.get_params():
+        estimator.set_params(max_epochs=4)
+    scores = []
+    for seed in range(12):
+        X, _ = make_pairs(80, seed=100 + seed)
+        _, y = make_pairs(80, seed=200 + seed)
+        if "random_state" in estimator.get_params():
+            estimator.set_params(random_state=seed)
+        scores.append(clone(estimator).fit(X, y).score(*make_pairs(60, 300 + seed)))
+    error = np.std(scores, ddof=1) / np.sqrt(12)
+    assert np.mean(scores) == pytest.approx(0.5, abs=3 * error)
+
+
+@ALL
+def test_maps_that_are_all_the_same_give_chance(estimator, train, test):
+    model = clone(estimator).fit(train[0], np.ones((300, N_COMPONENTS)))
+    same = np.ones((100, N_COMPONENTS))
+    matrix = model.similarity(test[0], same)
+    # A product of matrices may round equal columns apart, so not exactly one half.
+    np.testing.assert_allclose(matrix, matrix[:, :1].repeat(100, axis=1), atol=1e-6)
+    chance = pytest.approx(0.5, abs=3 * _chance_error(100))
+    assert model.score(test[0], same) == chance
+
+
+# Similarity and predictions
+
+
+def test_similarity_holds_cosines_of_texts_with_maps(fitted, test):
+    X, y = test
+    matrix = fitted.similarity(X[:7], y)
+    assert matrix.shape == (7, 100)
+    assert np.abs(matrix).max() <= 1 + 1e-5
+    np.testing.assert_allclose(matrix, fitted.similarity(X, y)[:7], atol=1e-5)
+    permuted = fitted.similarity(X[:7], y[::-1])
+    np.testing.assert_allclose(permuted, matrix[:, ::-1], atol=1e-5)
+
+
+@SCALINGS
+@REGRESSORS
+def test_regressors_compare_in_standardised_units(estimator, y_scaling, train, test):
+    """Cosine of predicted and observed, the training mean removed from both."""
+    X, y = test[0][:9], test[1][:9]
+    model = clone(estimator).set_params(y_scaling=y_scaling).fit(*train)
+    observed, mean, scale = standardize_by_hand(train[1], y, y_scaling)
+    predicted = (model.predict(X) - mean) / scale
+    np.testing.assert_allclose(
+        model.similarity(X, y), cosines_by_hand(predicted, observed), atol=1e-4
+    )
+
+
+@SCALINGS
+@ALL
+def test_predictions_are_in_units_before_standardising(estimator, y_scaling, train):
+    """Over the training studies they average to the mean of normalised maps."""
+    X, y = train
+    params = {"y_scaling": y_scaling}
+    if "weight_decay" in estimator.get_params():
+        params |= {"max_epochs": 30}
+    model = clone(estimator).set_params(**params).fit(X, y)
+    _, mean, scale = standardize_by_hand(y, y, y_scaling)
+    predicted = model.predict(X)
+    assert predicted.shape == y.shape
+    np.testing.assert_allclose((predicted.mean(axis=0) - mean) / scale, 0, atol=0.2)
+
+
+def test_score_is_mix_and_match(fitted, test):
+    matrix = fitted.similarity(*test)
+    wins = [
+        (row[i] > value) + 0.5 * (row[i] == value)
+        for i, row in enumerate(matrix)
+        for j, value in enumerate(row)
+        if i != j
+    ]
+    assert fitted.score(*test) == pytest.approx(np.mean(wins))
+
+
+@ALL
+def test_one_component_may_come_as_a_column_or_flat(estimator, train, test):
+    X, y = train[0], train[1][:, 0]
+    estimator = clone(estimator).set_params(y_scaling=None)
+    flat, column = clone(estimator).fit(X, y), clone(estimator).fit(X, y[:, None])
+    assert flat.predict(test[0]).shape == (100,)
+    assert column.predict(test[0]).shape == (100, 1)
+    np.testing.assert_allclose(flat.predict(test[0]), column.predict(test[0])[:, 0])
+    np.testing.assert_allclose(
+        flat.similarity(test[0], test[1][:, 0]),
+        column.similarity(test[0], test[1][:, :1]),
+    )
+
+
+# Types
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, int])
+@ALL
+def test_dtypes_are_the_documented_ones(estimator, dtype, train, test):
+    X, y = ((10 * side).astype(dtype) for side in train)
+    model = clone(estimator).fit(X, y)
+    net = isinstance(estimator, MLPBaseline | ContrastiveTextBrain)
+    expected = np.float32 if net else np.float64
+    assert model.predict(X).dtype == expected
+    assert model.similarity(X, y).dtype == expected
+    assert model.y_mean_.dtype == model.y_scale_.dtype == expected
+
+
+@ALL
+def test_frames_and_lists_give_what_arrays_give(estimator, train, test):
+    X, y = (side[:60] for side in train)
+    expected = clone(estimator).fit(X, y).similarity(*test)
+    frame = pd.DataFrame(X, columns=[f"e{i}" for i in range(N_FEATURES)])
+    model = clone(estimator).fit(frame, pd.DataFrame(y))
+    assert list(model.feature_names_in_) == list(frame.columns)
+    test_frame = pd.DataFrame(test[0], columns=frame.columns)
+    np.testing.assert_allclose(
+        model.similarity(test_frame, test[1]), expected, atol=1e-5
+    )
+    model = clone(estimator).fit(X.tolist(), y.tolist())
+    similarity = model.similarity(test[0].tolist(), test[1].tolist())
+    np.testing.assert_allclose(similarity, expected, atol=1e-5)
+
+
+@ALL
+def test_the_input_is_left_alone(estimator):
+    X, y = (side.astype(np.float32) for side in make_pairs(40))
+    copies = X.copy(), y.copy()
+    model = clone(estimator).fit(X, y)
+    model.predict(X), model.similarity(X, y)
+    np.testing.assert_array_equal(X, copies[0])
+    np.testing.assert_array_equal(y, copies[1])
+
+
+# Copies and searches
+
+
+def test_pickle_and_joblib_give_equal_predictions(fitted, test):
+    stored = io.BytesIO()
+    joblib.dump(fitted, stored)
+    stored.seek(0)
+    for copied in (pickle.loads(pickle.dumps(fitted)), joblib.load(stored)):
+        np.testing.assert_array_equal(copied.predict(test[0]), fitted.predict(test[0]))
+        np.testing.assert_array_equal(
+            copied.similarity(*test), fitted.similarity(*test)
+        )
+
+
+def test_clone_forgets_what_was_learned(fitted, train, test):
+    copied = clone(fitted)
+    with pytest.raises(NotFittedError):
+        copied.predict(test[0])
+    copied.fit(*train)
+    np.testing.assert_array_equal(copied.predict(test[0]), fitted.predict(test[0]))
+
+
+def test_grid_search_in_a_pipeline_with_two_workers(train, test):
+    brain = ContrastiveTextBrain(max_epochs=5, batch_size=32, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), brain)
+    grid = {"contrastivetextbrain__lr": [1e-12, 1e-2]}
+    serial, parallel = (
+        GridSearchCV(pipeline, grid, cv=2, n_jobs=n_jobs).fit(*train)
+        for n_jobs in (None, 2)
+    )
+    assert parallel.best_params_ == {"contrastivetextbrain__lr": 1e-2}
+    np.testing.assert_allclose(
+        parallel.cv_results_["mean_test_score"],
+        serial.cv_results_["mean_test_score"],
+        atol=1e-3,
+    )
+    assert parallel.score(*test) > 0.8
+
+
+# Errors: what came, what was wanted, what to try
+
+
+@ALL
+def test_not_fitted(estimator, test):
+    for call in (lambda e: e.predict(test[0]), lambda e: e.similarity(*test)):
+        with pytest.raises(NotFittedError, match="is not fitted yet"):
+            call(clone(estimator))
+
+
+def test_sparse_text_features_name_a_way_out(fitted, train):
+    message = f"{name_of(fitted)} got sparse input for X.*TruncatedSVD before it"
+    with pytest.raises(TypeError, match=message):
+        clone(fitted).fit(csr_array(train[0]), train[1])
+    with pytest.raises(TypeError, match=message):
+        fitted.predict(csr_array(train[0]))
+
+
+def _replace_value(side, value, row=3):
+    changed = side.astype(object) if isinstance(value, str) else side.copy()
+    changed[row, 0] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda X, y: (_replace_value(X, np.nan), y), "X contains NaN"),
+        (lambda X, y: (X, _replace_value(y, np.nan)), "y contains NaN"),
+        (lambda X, y: (X, _replace_value(y, np.inf)), "y contains infinity"),
+        (lambda X, y: (X, y[:-1]), r"inconsistent numbers of samples: \[300, 299\]"),
+        (lambda X, y: (X[:1], y[:1]), "minimum of 2 is required"),
+        (lambda X, y: (X[:0], y[:0]), "0 sample"),
+        (lambda X, y: ([[0.0, 1.0], [2.0]], y[:2]), "inhomogeneous"),
+        (lambda X, y: (X[:2], [[0.0, 1.0], [2.0]]), "inhomogeneous"),
+        (lambda X, y: (_replace_value(X, "words"), y), "could not convert.*words"),
+        (lambda X, y: (X, _replace_value(y, "words")), "could not convert.*words"),
+        (lambda X, y: (X[0], y), "Expected 2D array, got 1D"),
+        (lambda X, y: (X, y[:, :, None]), "dim 3"),
+        (lambda X, y: (X, None), "requires y to be passed"),
+    ],
+)
+def test_wrong_input_to_fit(fitted, train, spoil, message):
+    with pytest.raises(ValueError, match=message):
+        clone(fitted).fit(*spoil(*train))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda X, y: (X[:, 1:], y),
+            f"X has {N_FEATURES - 1} features, but .* is expecting {N_FEATURES}",
+        ),
+        (
+            lambda X, y: (X, y[:, 1:]),
+            rf"y has shape \(100, 9\); expected \(n_studies, {N_COMPONENTS}\).*masker",
+        ),
+        (lambda X, y: (X, y[0]), r"y has shape \(10,\); expected \(n_studies, 10\)"),
+        (
+            lambda X, y: (X, _replace_value(y, np.nan)),
+            "y holds NaN or infinity. Drop these studies",
+        ),
+        (
+            lambda X, y: (X, _replace_value(y, "words")),
+            r"y cannot be read as numbers \(.*words.*\). Expected coeff.*n_studies, 10",
+        ),
+        (lambda X, y: (X, [[0.0], [1.0, 2.0]]), "y cannot be read as numbers"),
+        (lambda X, y: (_replace_value(X, np.inf), y), "X contains infinity"),
+    ],
+)
+def test_wrong_input_to_similarity(fitted, test, spoil, message):
+    with pytest.raises(ValueError, match=message):
+        fitted.similarity(*spoil(*test))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        RidgeBaseline(y_scaling="l2"),
+        CCABaseline(alpha_text=0),
+        CCABaseline(latent_dim=0),
+        MLPBaseline(dropout=1),
+        MLPBaseline(max_epochs=0),
+        ContrastiveTextBrain(temperature=0),
+        ContrastiveTextBrain(batch_size=1),
+        ContrastiveTextBrain(decoder="linear"),
+        ContrastiveTextBrain(patience=0),
+    ],
+    ids=repr,
+)
+def test_parameters_are_checked_in_fit(estimator, train):
+    with pytest.raises(ValueError, match=r"parameter of .* must be"):
+        estimator.fit(*train)

@@ -1,0 +1,164 @@
+"""Tests of ContrastiveTextBrain."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import RidgeCV
+from synthetic_pairs import N_COMPONENTS, make_pairs, quick_estimators
+
+from sklearn_neurocontext import ContrastiveTextBrain
+from sklearn_neurocontext.models import PAPER_SETTINGS
+from sklearn_neurocontext.models._modules import Decoder, TwoTowers
+
+QUICK = quick_estimators()[3].get_params()
+
+
+def _quick(**params):
+    return ContrastiveTextBrain(**QUICK | params)
+
+
+def test_the_articles_settings_are_the_defaults():
+    defaults = ContrastiveTextBrain().get_params()
+    assert {name: defaults[name] for name in PAPER_SETTINGS} == PAPER_SETTINGS
+    assert PAPER_SETTINGS["batch_size"] == 128
+    assert PAPER_SETTINGS["weight_decay"] == 0.1
+    assert defaults["n_validation"] == 1000
+    with pytest.raises(TypeError):
+        PAPER_SETTINGS["lr"] = 1
+
+
+def test_random_initial_weights_score_chance(test):
+    """No closed form is hidden in the start: mean over seeds, within 3 SE of 0.5."""
+    X, y = make_pairs(100)
+    scores = [
+        _quick(lr=1e-12, max_epochs=1, decoder=None, random_state=seed)
+        .fit(X, y)
+        .score(*test)
+        for seed in range(20)
+    ]
+    error = np.std(scores, ddof=1) / np.sqrt(len(scores))
+    assert np.mean(scores) == pytest.approx(0.5, abs=3 * error)
+
+
+# The shared space
+
+
+@pytest.mark.parametrize("latent_dim", [None, 4])
+def test_latents_are_unit_rows_and_make_the_similarity(latent_dim, train, test):
+    model = _quick(latent_dim=latent_dim, max_epochs=2).fit(*train)
+    expected_dim = latent_dim or N_COMPONENTS
+    text, brain = model.transform(test[0]), model.transform_brain(test[1])
+    assert model.latent_dim_ == expected_dim
+    assert text.shape == brain.shape == (100, expected_dim)
+    assert text.dtype == brain.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(text, axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(brain, axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(text @ brain.T, model.similarity(*test), atol=1e-6)
+    names = model.get_feature_names_out()
+    assert len(names) == expected_dim
+    assert names[0] == "contrastivetextbrain0"
+
+
+def test_fitted_modules(train):
+    model = _quick().fit(*train)
+    assert isinstance(model.module_, TwoTowers)
+    assert isinstance(model.decoder_, Decoder)
+    assert not model.module_.training
+    assert not model.decoder_.training
+
+
+def test_temperature_is_learned_from_its_start(train):
+    model = _quick(temperature=0.3).fit(*train)
+    log_scale = model.module_.log_logit_scale.item()
+    assert model.temperature_ == pytest.approx(np.exp(-log_scale))
+    assert model.temperature_ != pytest.approx(0.3, rel=1e-3)
+    still = _quick(temperature=0.3, lr=1e-12, max_epochs=1).fit(*train)
+    assert still.temperature_ == pytest.approx(0.3, rel=1e-5)
+
+
+def test_temperature_that_is_reported_is_the_one_that_was_used(train):
+    model = _quick(temperature=1e-3, max_epochs=1).fit(*train)
+    assert model.temperature_ == pytest.approx(0.01, rel=1e-5)
+
+
+def test_history_is_of_the_encoders(train):
+    model = _quick(decoder="ridge").fit(*train)
+    assert model.history_[-1]["valid_loss"] < np.log(30)  # chance on 30 studies
+    assert 0 <= model.history_[-1]["monitor"] < model.history_[0]["monitor"]
+
+
+# The decoder
+
+
+def test_encoders_do_not_depend_on_the_decoder(train, test):
+    similarities = [
+        _quick(decoder=decoder, max_epochs=3).fit(*train).similarity(*test)
+        for decoder in ("residual", "ridge", None)
+    ]
+    np.testing.assert_array_equal(similarities[0], similarities[1])
+    np.testing.assert_array_equal(similarities[0], similarities[2])
+
+
+@pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
+@pytest.mark.parametrize("decoder", ["residual", "ridge"])
+def test_decoders_predict_better_than_the_mean(decoder, y_scaling, train, test):
+    model = _quick(decoder=decoder, y_scaling=y_scaling, max_epochs=25).fit(*train)
+    predicted = (model.predict(test[0]) - model.y_mean_) / model.y_scale_
+    observed = model._standardize(test[1])
+    assert ((predicted - observed) ** 2).mean() < 0.7 * (observed**2).mean()
+    assert predicted.shape == (100, N_COMPONENTS)
+
+
+def test_ridge_decoder_equals_ridge_cv_on_latents(train, test):
+    model = _quick(decoder="ridge").fit(*train)
+    oracle = RidgeCV(alphas=np.logspace(-3, 3, 13))
+    oracle.fit(model.transform(train[0]), model._standardize(train[1]))
+    assert isinstance(model.decoder_, RidgeCV)
+    assert model.decoder_.alpha_ == oracle.alpha_
+    expected = oracle.predict(model.transform(test[0])) * model.y_scale_ + model.y_mean_
+    np.testing.assert_allclose(model.predict(test[0]), expected, rtol=1e-5)
+    assert model.predict(test[0]).dtype == np.float32
+
+
+def test_residual_decoder_takes_text_latents(train, test):
+    model = _quick().fit(*train)
+    with torch.inference_mode():
+        out = model.decoder_(torch.from_numpy(model.transform(test[0]))).numpy()
+    np.testing.assert_allclose(
+        model.predict(test[0]), out * model.y_scale_ + model.y_mean_, rtol=1e-5
+    )
+
+
+def test_without_a_decoder_there_is_no_predict(train, test):
+    model = _quick(decoder=None).fit(*train)
+    assert not hasattr(model, "predict")
+    assert not hasattr(model, "decoder_")
+    assert model.score(*test) > 0.8
+    with pytest.raises(AttributeError) as raised:
+        _ = model.predict
+    reason = str(raised.value.__cause__)
+    assert "has decoder=None, so it cannot predict maps. Fit it with" in reason
+
+
+def test_a_decoder_asked_for_after_fitting_is_not_fitted(train, test):
+    model = _quick(max_epochs=1).fit(*train)
+    model.set_params(decoder=None).fit(*train)
+    model.set_params(decoder="residual")
+    with pytest.raises(NotFittedError):
+        model.predict(test[0])
+
+
+# Batches
+
+
+def test_a_last_batch_of_one_study_does_no_harm(test):
+    X, y = make_pairs(65)
+    model = _quick(batch_size=32, n_validation=0).fit(X, y)
+    assert model.score(*test) > 0.7
+    assert all(np.isfinite(epoch["train_loss"]) for epoch in model.history_)
+
+
+def test_repeated_studies_do_no_harm(test):
+    X, y = (np.repeat(side, 3, axis=0) for side in make_pairs(60))
+    assert _quick().fit(X, y).score(*test) > 0.7
