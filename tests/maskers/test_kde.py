@@ -146,6 +146,13 @@ def test_gaussian_has_unit_rows_half_height_at_half_width_and_its_variance():
     assert weights[0].sum() < 0.6
 
 
+def test_gaussian_does_not_depend_on_the_length_of_the_line():
+    middle = slice(99, 102)
+    np.testing.assert_allclose(
+        gaussian_matrix(3, 8.0), gaussian_matrix(201, 8.0)[middle, middle]
+    )
+
+
 def test_concatenated_peaks_add_up_and_duplicates_count(inside, maps, rng):
     one, two = _draw_peaks(inside, rng, n_studies=6)[4:]
     joint = np.concatenate([one, two, two])

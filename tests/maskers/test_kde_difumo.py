@@ -372,6 +372,16 @@ def test_clones_share_one_table(monkeypatch, masker):
     assert len(built) == 2
 
 
+def test_strategies_of_one_atlas_keep_apart(own_maps_img):
+    positive = nib.Nifti1Image(np.abs(own_maps_img.dataobj), own_maps_img.affine)
+    lstsq, mean = (
+        KDEDiFuMoMasker(positive, strategy=strategy).fit().transform([[CENTRE]])
+        for strategy in ("lstsq", "mean")
+    )
+    assert mean.min() > 0
+    assert not np.allclose(lstsq, mean, rtol=0.1)
+
+
 def test_a_parameter_set_later_counts_from_the_next_fit_on(masker):
     other = clone(masker).fit()
     before = other.transform([[MOTOR]])
