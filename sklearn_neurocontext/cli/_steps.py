@@ -1,10 +1,8 @@
 """Steps that several commands share."""
 
 import textwrap
-import warnings
 from pathlib import Path
 
-from ..datasets import SpaceWarning
 from ..evaluation import (
     load_corpus,
     make_embedder,
@@ -36,8 +34,6 @@ def prepare(corpus_name, part, encoder, atlas, n_components):
         Fitted.
     """
     with notes_for_warnings():
-        # The description says the same of the spaces.
-        warnings.simplefilter("ignore", SpaceWarning)
         corpus = load_corpus(corpus_name)
     note(corpus.description)
     masker = make_masker(atlas, n_components)

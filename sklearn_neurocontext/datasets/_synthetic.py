@@ -21,8 +21,8 @@ _TOPICS = {
 }
 _COMMON = "participants brain activity task condition imaging study response group"
 # An ellipsoid well inside the MNI brain, in mm.
-_CENTRE = np.array([0.0, -20.0, 14.0])
-_RADII = np.array([50.0, 65.0, 42.0])
+_CENTRE = np.array([0.0, -22.0, 18.0])
+_RADII = np.array([40.0, 54.0, 32.0])
 _FOCI_PER_TOPIC = 3
 
 

@@ -30,7 +30,8 @@ def load_corpus(name_or_folder):
     -------
     corpus : Bunch
         ``studies``, ``peaks``, ``groups`` and ``description``, as every loader of
-        `sklearn_neurocontext.datasets` gives them.
+        `sklearn_neurocontext.datasets` gives them. What is known of the peaks' spaces
+        stands in the description, and is not warned of.
 
     Raises
     ------
@@ -47,9 +48,17 @@ def load_corpus(name_or_folder):
     """
     from .. import datasets
 
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", datasets.SpaceWarning)
+        if str(name_or_folder) in CORPORA:
+            return _load_named(str(name_or_folder))
+        return _load_folder(name_or_folder)
+
+
+def _load_folder(name_or_folder):
+    from .. import datasets
+
     name = str(name_or_folder)
-    if name in CORPORA:
-        return _load_named(name)
     folder = Path(name_or_folder)
     if not folder.is_dir():
         raise ValueError(
@@ -80,11 +89,9 @@ def _load_named(name: str):
         return datasets.fetch_neuroquery()
     if name == "neurosynth":
         return datasets.fetch_neurosynth()
-    with warnings.catch_warnings():
-        # The union says what is known of the spaces, after filling them in.
-        warnings.simplefilter("ignore", datasets.SpaceWarning)
-        corpora = datasets.fetch_neuroquery(), datasets.fetch_neurosynth()
-    return datasets.merge_corpora(*corpora)
+    return datasets.merge_corpora(
+        datasets.fetch_neuroquery(), datasets.fetch_neurosynth()
+    )
 
 
 def usable_rows(texts, y) -> np.ndarray:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from sklearn.dummy import DummyRegressor
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import KFold, cross_val_score
 
-from sklearn_neurocontext.evaluation import paper_splits
+from sklearn_neurocontext.evaluation import paper_splits, shuffled_folds
 
 LARGE = {"n": 17_950}
 SMALL = {"n": 3_000}
@@ -77,3 +77,25 @@ def test_too_few_studies_are_an_error(n):
 def test_counts_are_integers_in_range(arguments):
     with pytest.raises(ValueError, match="must be an integer of at least"):
         paper_splits(**{"n": 5000, **arguments})
+
+
+def test_shuffled_folds_are_kfolds_where_rows_are_studies():
+    groups = [f"study {row}" for row in range(40)]
+    expected = KFold(15, shuffle=True, random_state=3).split(groups)
+    for found, wanted in zip(shuffled_folds(groups, 15, 3), expected, strict=True):
+        np.testing.assert_array_equal(found[0], wanted[0])
+        np.testing.assert_array_equal(found[1], wanted[1])
+
+
+def test_shuffled_folds_keep_analyses_of_a_study_together(rng):
+    groups = rng.integers(30, size=200).astype(str)
+    folds = shuffled_folds(groups, 5)
+    tested = np.concatenate([test for _, test in folds])
+    np.testing.assert_array_equal(np.sort(tested), np.arange(200))
+    for train, test in folds:
+        assert not np.intersect1d(groups[train], groups[test]).size
+
+
+def test_more_folds_than_studies_is_an_error():
+    with pytest.raises(ValueError, match="2 studies are too few for 3 folds"):
+        shuffled_folds(["a", "a", "b"], 3)

@@ -88,7 +88,7 @@ def test_one_split_has_no_interval(rng):
 
 def test_curves_are_as_long_as_the_smallest_pool(result):
     curves = result.recall_curves()
-    np.testing.assert_allclose(curves["net"], [0.1, 0.2])
+    np.testing.assert_allclose(curves["net"], [[0.1, 0.2]] * 5)
 
 
 def test_markdown_is_in_percent_beside_chance(result):

@@ -1,5 +1,7 @@
 """Windows hold every token; batches keep to their budget; pooling minds padding."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +27,7 @@ def test_windows_without_overlap_hold_each_token_once(n_tokens):
 def test_neighbouring_windows_share_the_overlap(n_tokens, overlap):
     windows = split_tokens(list(range(n_tokens)), 8, overlap)
     assert {token for window in windows for token in window} == set(range(n_tokens))
-    for left, right in zip(windows, windows[1:], strict=False):
+    for left, right in itertools.pairwise(windows):
         assert left[-overlap:] == right[:overlap]
     # No window repeats what the one before it holds already.
     assert all(len(window) > overlap for window in windows[1:])

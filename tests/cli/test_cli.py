@@ -1,0 +1,139 @@
+"""Commands run to their end, say what they made, and say errors in one line."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_neurocontext import evaluation
+from sklearn_neurocontext.cli import main
+from sklearn_neurocontext.datasets import make_studies
+
+
+@pytest.fixture
+def small_corpus(monkeypatch):
+    """Stand in for any named corpus: synthetic studies."""
+    corpus = make_studies(n_studies=90, random_state=0)
+    monkeypatch.setattr(
+        "sklearn_neurocontext.cli._steps.load_corpus", lambda name: corpus
+    )
+    return corpus
+
+
+def test_benchmark_writes_tables_and_pictures(small_corpus, tmp_path, capsys):
+    output = tmp_path / "results"
+    arguments = ["benchmark", "--corpus", "nimare", "--text", "title", "--folds", "3"]
+    arguments += ["--candidates", "fold", "--ks", "1,5", "--components", "128"]
+    arguments += ["--estimators", "ridge,cca", "--output", str(output)]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    for words in ("mix&match", "recall@5", "chance", "cca minus ridge", str(output)):
+        assert words in printed
+    assert "90 studies, 3 splits, 30 candidates" in printed
+    results = json.loads((output / "results.json").read_text())
+    assert results["provenance"]["settings"]["n_studies"] == 90
+    assert len(results["records"]) == 6
+    for name in ("recall_curves.png", "predicted_and_observed.png"):
+        assert (output / name).read_bytes().startswith(b"\x89PNG")
+    # A second call reads the records instead of fitting again.
+    written = {path: path.stat().st_mtime_ns for path in output.glob("records/*.json")}
+    assert main(arguments) == 0
+    for path, modified in written.items():
+        assert path.stat().st_mtime_ns == modified
+
+
+def test_full_training_is_reported_beside(small_corpus, tmp_path, capsys, monkeypatch):
+    real = evaluation.make_estimators
+
+    def quick(*args, **kwargs):
+        estimators = real(*args, **kwargs)
+        estimators["contrastive"].set_params(contrastivetextbrain__max_epochs=2)
+        return estimators
+
+    monkeypatch.setattr("sklearn_neurocontext.cli._benchmark.make_estimators", quick)
+    monkeypatch.setattr("sklearn_neurocontext.cli._steps.make_estimators", quick)
+    arguments = ["benchmark", "--folds", "2", "--candidates", "fold", "--ks", "1"]
+    arguments += ["--estimators", "contrastive", "--components", "128"]
+    arguments += ["--full-training", "--output", str(tmp_path)]
+    assert main(arguments) == 0
+    assert "All 2 epochs on the first split: recall@1" in capsys.readouterr().out
+    assert (tmp_path / "full_training" / "results.json").is_file()
+
+
+def test_fit_predicts_and_retrieves_for_sentences(small_corpus, tmp_path, capsys):
+    arguments = ["fit", "nimare", "--estimator", "ridge", "--components", "128"]
+    arguments += ["--sentence", "pain heat", "--sentence", "finger tapping"]
+    assert main([*arguments, "--output", str(tmp_path)]) == 0
+    assert str(tmp_path) in capsys.readouterr().out
+    predictions = pd.read_csv(tmp_path / "predictions.csv")
+    assert predictions["text"].tolist() == ["pain heat", "finger tapping"]
+    assert predictions.shape == (2, 129)
+    assert nib.load(tmp_path / "predictions.nii.gz").shape[3] == 2
+    nearest = pd.read_csv(tmp_path / "nearest_studies.csv")
+    assert len(nearest) == 20
+    for _, found in nearest.groupby("sentence"):
+        assert np.all(np.diff(found["similarity"]) <= 0)
+    assert len(pd.read_csv(tmp_path / "studies.csv")) == 90
+    assert (tmp_path / "prediction_2.png").is_file()
+
+
+def test_fit_without_sentence_predicts_the_studies(small_corpus, tmp_path):
+    arguments = ["fit", "nimare", "--estimator", "contrastive", "--components", "128"]
+    assert main([*arguments, "--output", str(tmp_path)]) == 0
+    predictions = pd.read_csv(tmp_path / "predictions.csv")
+    assert predictions["text"].tolist() == small_corpus.studies["study_id"].tolist()
+    training = pd.read_csv(tmp_path / "training.csv")
+    assert {"epoch", "train_loss"} <= set(training.columns)
+    assert (tmp_path / "training.png").is_file()
+
+
+def test_an_error_is_one_line_and_code_1(tmp_path, capsys):
+    assert main(["fit", str(tmp_path / "nowhere"), "--output", str(tmp_path)]) == 1
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("neurocontext: ")
+    assert "neither a folder nor one of" in error
+    assert "Traceback" not in error
+    with pytest.raises(ValueError, match="neither a folder"):
+        main(["--traceback", "fit", str(tmp_path / "nowhere")])
+
+
+def test_a_corpus_too_small_for_the_paper_splits_says_what_to_do(
+    small_corpus, tmp_path, capsys
+):
+    assert main(["benchmark", "--components", "128", "--output", str(tmp_path)]) == 1
+    assert "--candidates fold" in capsys.readouterr().err
+
+
+def test_unknown_estimators_are_named_before_any_work(tmp_path, capsys):
+    assert main(["benchmark", "--estimators", "svm", "--output", str(tmp_path)]) == 1
+    assert "Unknown estimators: 'svm'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["fly"], ["benchmark", "--folds", "no"], ["benchmark", "--candidates", "-1"]],
+)
+def test_wrong_arguments_leave_with_code_2(arguments, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    assert "usage: neurocontext" in capsys.readouterr().err
+
+
+def test_ctrl_c_leaves_with_code_130(monkeypatch, tmp_path, capsys):
+    def stop(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sklearn_neurocontext.cli._steps.load_corpus", stop)
+    assert main(["fit", "nimare", "--output", str(tmp_path)]) == 130
+    assert "goes on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["demo", "fit", "benchmark"])
+def test_help_explains_each_option(command, capsys):
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+    assert left.value.code == 0
+    assert "--output" in capsys.readouterr().out
