@@ -6,8 +6,8 @@ from synthetic_pairs import make_pairs, name_of, quick_estimators
 
 @pytest.fixture(scope="session")
 def train():
-    """X and y of 300 studies."""
-    return make_pairs(300, seed=1)
+    """X and y of 240 studies."""
+    return make_pairs(240, seed=1)
 
 
 @pytest.fixture(scope="session")

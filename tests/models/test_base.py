@@ -83,7 +83,7 @@ def test_nothing_is_learned_from_pairs_without_a_link(estimator):
 
 @ALL
 def test_maps_that_are_all_the_same_give_chance(estimator, train, test):
-    model = clone(estimator).fit(train[0], np.ones((300, N_COMPONENTS)))
+    model = clone(estimator).fit(train[0], np.ones((240, N_COMPONENTS)))
     same = np.ones((100, N_COMPONENTS))
     matrix = model.similarity(test[0], same)
     # A product of matrices may round equal columns apart, so not exactly one half.
@@ -123,10 +123,7 @@ def test_regressors_compare_in_standardised_units(estimator, y_scaling, train, t
 def test_predictions_are_in_units_before_standardising(estimator, y_scaling, train):
     """Over the training studies they average to the mean of normalised maps."""
     X, y = train
-    params = {"y_scaling": y_scaling}
-    if "weight_decay" in estimator.get_params():
-        params |= {"max_epochs": 30}
-    model = clone(estimator).set_params(**params).fit(X, y)
+    model = clone(estimator).set_params(y_scaling=y_scaling).fit(X, y)
     _, mean, scale = standardize_by_hand(y, y, y_scaling)
     predicted = model.predict(X)
     assert predicted.shape == y.shape
@@ -161,7 +158,7 @@ def test_one_component_may_come_as_a_column_or_flat(estimator, train, test):
 # Types
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, int])
+@pytest.mark.parametrize("dtype", [np.float32, int])
 @ALL
 def test_dtypes_are_the_documented_ones(estimator, dtype, train, test):
     X, y = ((10 * side).astype(dtype) for side in train)
@@ -222,7 +219,7 @@ def test_clone_forgets_what_was_learned(fitted, train, test):
 
 
 def test_grid_search_in_a_pipeline_with_two_workers(train, test):
-    brain = ContrastiveTextBrain(max_epochs=5, batch_size=32, random_state=0)
+    brain = ContrastiveTextBrain(max_epochs=4, batch_size=32, random_state=0)
     pipeline = make_pipeline(StandardScaler(), brain)
     grid = {"contrastivetextbrain__lr": [1e-12, 1e-2]}
     serial, parallel = (
@@ -268,7 +265,7 @@ def _replace_value(side, value, row=3):
         (lambda X, y: (_replace_value(X, np.nan), y), "X contains NaN"),
         (lambda X, y: (X, _replace_value(y, np.nan)), "y contains NaN"),
         (lambda X, y: (X, _replace_value(y, np.inf)), "y contains infinity"),
-        (lambda X, y: (X, y[:-1]), r"inconsistent numbers of samples: \[300, 299\]"),
+        (lambda X, y: (X, y[:-1]), r"inconsistent numbers of samples: \[240, 239\]"),
         (lambda X, y: (X[:1], y[:1]), "minimum of 2 is required"),
         (lambda X, y: (X[:0], y[:0]), "0 sample"),
         (lambda X, y: ([[0.0, 1.0], [2.0]], y[:2]), "inhomogeneous"),

@@ -84,7 +84,7 @@ def test_temperature_that_is_reported_is_the_one_that_was_used(train):
 
 def test_history_is_of_the_encoders(train):
     model = _quick(decoder="ridge").fit(*train)
-    assert model.history_[-1]["valid_loss"] < np.log(30)  # chance on 30 studies
+    assert model.history_[-1]["valid_loss"] < np.log(24)  # chance on 24 studies
     assert 0 <= model.history_[-1]["monitor"] < model.history_[0]["monitor"]
 
 
@@ -100,10 +100,12 @@ def test_encoders_do_not_depend_on_the_decoder(train, test):
     np.testing.assert_array_equal(similarities[0], similarities[2])
 
 
-@pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
-@pytest.mark.parametrize("decoder", ["residual", "ridge"])
+@pytest.mark.parametrize(
+    ("decoder", "y_scaling"),
+    [("residual", "unit"), ("residual", None), ("ridge", "unit"), ("ridge", "sqrt")],
+)
 def test_decoders_predict_better_than_the_mean(decoder, y_scaling, train, test):
-    model = _quick(decoder=decoder, y_scaling=y_scaling, max_epochs=25).fit(*train)
+    model = _quick(decoder=decoder, y_scaling=y_scaling, max_epochs=15).fit(*train)
     predicted = (model.predict(test[0]) - model.y_mean_) / model.y_scale_
     observed = model._standardize(test[1])
     assert ((predicted - observed) ** 2).mean() < 0.7 * (observed**2).mean()

@@ -106,7 +106,7 @@ def test_validation_studies_come_from_the_training_part(estimator, train, monkey
 
     monkeypatch.setattr(_selection, "split_validation", spy)
     clone(estimator).set_params(n_validation=17, max_epochs=1).fit(*train)
-    assert [args[:2] for args in seen] == [(300, 17)]
+    assert [args[:2] for args in seen] == [(240, 17)]
 
 
 @pytest.mark.parametrize("n_studies", [2, 3, 19, 33])
