@@ -15,8 +15,6 @@ from ._console import (
 )
 from ._steps import draw_median_study, draw_recall_curves, prepare
 
-_DECODABLE = ("contrastive", "cca", "ridge", "mlp")
-
 
 def run(arguments):
     """Run the command and say where its results are."""
@@ -36,7 +34,9 @@ def run(arguments):
     }
     settings["files"] = sorted(set(corpus.get("files", {}).values()))
     settings["n_studies"] = len(studies.texts)
-    result = _measure(estimators, studies, splits, arguments, settings)
+    result = measure(
+        estimators, studies, splits, arguments.output, arguments.ks, settings
+    )
     result.write(arguments.output)
     metrics = headings(arguments.ks, result)
     _print(result, metrics, arguments, len(studies.texts))
@@ -120,12 +120,6 @@ def _splits(arguments, studies):
         raise ValueError(f"{error} Or: --candidates fold") from error
     note(repr(splits))
     return splits
-
-
-def _measure(estimators, studies, splits, arguments, settings):
-    return measure(
-        estimators, studies, splits, arguments.output, arguments.ks, settings
-    )
 
 
 def _print(result, metrics, arguments, n_studies):
