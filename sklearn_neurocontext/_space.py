@@ -27,6 +27,11 @@ def talairach_to_mni(xyz) -> np.ndarray:
     xyz : ndarray of shape (n_peaks, 3), float64
         MNI, in mm.
 
+    Raises
+    ------
+    ValueError
+        If the coordinates are not three per row.
+
     References
     ----------
     Lancaster et al., Bias between MNI and Talairach coordinates analyzed using the
@@ -55,6 +60,11 @@ def mni_to_talairach(xyz) -> np.ndarray:
     xyz : ndarray of shape (n_peaks, 3), float64
         Talairach, in mm.
 
+    Raises
+    ------
+    ValueError
+        If the coordinates are not three per row.
+
     References
     ----------
     Lancaster et al., Human Brain Mapping 2007; see `talairach_to_mni`.
@@ -69,5 +79,12 @@ def mni_to_talairach(xyz) -> np.ndarray:
 
 
 def _apply(affine, xyz):
-    xyz = np.asarray(xyz, dtype=np.float64).reshape(-1, 3)
+    xyz = np.asarray(xyz, dtype=np.float64)
+    if xyz.size == 0:
+        return xyz.reshape(0, 3)
+    if xyz.ndim != 2 or xyz.shape[1] != 3:
+        raise ValueError(
+            f"Coordinates have shape {xyz.shape}; expected (n_peaks, 3) with x, y, z "
+            "in mm. A single peak is written [[x, y, z]]."
+        )
     return xyz @ affine[:3, :3].T + affine[:3, 3]

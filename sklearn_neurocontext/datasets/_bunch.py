@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from .._space import talairach_to_mni
+from ._ids import read_numbers
 
 TEXT_COLUMNS = ("title", "keywords", "abstract", "body", "journal")
 STUDY_COLUMNS = (
@@ -60,7 +61,8 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
     Raises
     ------
     ValueError
-        If ids repeat, or a coordinate is NaN or infinite.
+        If there is no study, ids repeat, a PMID, PMCID or year is no whole number, or
+        a coordinate is NaN or infinite.
     """
     studies = _complete_columns(studies)
     xyz = np.asarray(xyz, dtype=np.float64).reshape(-1, 3)
@@ -139,7 +141,7 @@ def describe_spaces(counts: dict) -> str:
     for space, words in (
         ("UNKNOWN", "of unknown space and left as reported"),
         ("OTHER", "of another space and left as reported"),
-        ("MIXED", "of studies that report in several spaces"),
+        ("MIXED", "of studies in several spaces, peaks in Talairach converted"),
     ):
         if n := counts.get(space, 0):
             parts.append(f"{n:,} {'is' if n == 1 else 'are'} {words}")
@@ -208,12 +210,12 @@ def _complete_columns(studies):
         known = studies.get(column)
         if column in ("pmid", "pmcid", "year"):
             empty = pd.Series(pd.NA, index=complete.index)
-            numbers = pd.to_numeric(empty if known is None else known)
-            complete[column] = numbers.astype("Int64")
+            complete[column] = read_numbers(empty if known is None else known, column)
         elif known is None:
             complete[column] = pd.Series("", index=complete.index, dtype=str)
         else:
-            complete[column] = known.fillna("").astype(str).str.strip()
+            words = known.astype(object).where(known.notna(), "")
+            complete[column] = words.astype(str).str.strip()
     return complete
 
 

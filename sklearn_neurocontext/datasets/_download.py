@@ -97,6 +97,8 @@ def download(remote: RemoteFile, path: Path) -> None:
             _fetch_rest(remote, part)
         except requests.RequestException as problem:
             error = problem
+            if problem.response is not None and problem.response.status_code < 500:
+                break  # the server's answer will be the same again
             continue
         if part.stat().st_size == remote.n_bytes:
             _check_hash(part, remote)

@@ -3,7 +3,8 @@
 import warnings
 from pathlib import Path
 
-from ._pubget import load_pubget
+from ._bunch import say_spaces
+from ._pubget import read_pubget
 
 
 def fetch_pubget(query: str, data_home=None, *, n_docs=None, api_key=None, n_jobs=1):
@@ -35,7 +36,7 @@ def fetch_pubget(query: str, data_home=None, *, n_docs=None, api_key=None, n_job
     Raises
     ------
     ValueError
-        If the query is empty.
+        If the query is empty, or no article that it finds reports peaks.
     OSError
         If a step of pubget fails.
 
@@ -62,26 +63,31 @@ def fetch_pubget(query: str, data_home=None, *, n_docs=None, api_key=None, n_job
         )
     folder = Path(data_home or "~/sklearn_neurocontext_data").expanduser() / "pubget"
     folder.mkdir(parents=True, exist_ok=True)
-    articlesets, code = pubget.download_query_results(
+    codes = {}
+    articlesets, codes["download"] = pubget.download_query_results(
         query, folder, n_docs=n_docs, api_key=api_key
     )
-    _check_step(pubget, code, "download")
-    articles, code = pubget.extract_articles(articlesets, n_jobs=n_jobs)
-    _check_step(pubget, code, "extraction of articles")
-    extracted, code = pubget.extract_data_to_csv(
+    _check_step(pubget, codes, "download")
+    articles, codes["extraction of articles"] = pubget.extract_articles(
+        articlesets, n_jobs=n_jobs
+    )
+    _check_step(pubget, codes, "extraction of articles")
+    extracted, codes["extraction of data"] = pubget.extract_data_to_csv(
         articles, articles_with_coords_only=True, n_jobs=n_jobs
     )
-    _check_step(pubget, code, "extraction of data")
-    return load_pubget(extracted)
+    _check_step(pubget, codes, "extraction of data")
+    return say_spaces(read_pubget(Path(extracted)))
 
 
-def _check_step(pubget, code, step: str):
-    if code == pubget.ExitCode.ERROR:
+def _check_step(pubget, codes: dict, step: str):
+    """Raise where a step failed; warn where it is the first that is incomplete."""
+    if codes[step] == pubget.ExitCode.ERROR:
         raise OSError(
             f"pubget's {step} failed; its log says why. What came is kept: call again "
             "when the network or the query is mended."
         )
-    if code == pubget.ExitCode.INCOMPLETE:
+    incomplete = [s for s, code in codes.items() if code == pubget.ExitCode.INCOMPLETE]
+    if incomplete == [step]:
         warnings.warn(
             f"pubget's {step} is not complete (n_docs, or a broken connection). Call "
             "again to go on.",

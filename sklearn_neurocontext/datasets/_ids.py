@@ -7,13 +7,13 @@ _KINDS = {"pmid": "PMIDs", "pmcid": "PMCIDs", "study_id": "study ids", "doi": "D
 
 
 def read_numbers(ids, kind: str) -> pd.Series:
-    """Read PMIDs or PMCIDs, with or without the prefix ``PMC``.
+    """Read PMIDs, PMCIDs (with or without the prefix ``PMC``) or years.
 
     Parameters
     ----------
     ids : Series
         Numbers or strings.
-    kind : {"pmid", "pmcid"}
+    kind : {"pmid", "pmcid", "year"}
         What they should be.
 
     Returns
@@ -24,7 +24,7 @@ def read_numbers(ids, kind: str) -> pd.Series:
     Raises
     ------
     ValueError
-        If an id is of the other kind, or no number.
+        If an id is of the other kind, or no whole number.
 
     Examples
     --------
@@ -34,24 +34,26 @@ def read_numbers(ids, kind: str) -> pd.Series:
     [123, 45]
     """
     ids = pd.Series(ids).reset_index(drop=True)
-    if pd.api.types.is_numeric_dtype(ids):
-        return ids.astype("Int64")
-    words = ids.astype("string").str.strip().str.removesuffix(".0").replace("", pd.NA)
-    prefixed = words.str.upper().str.startswith("PMC").fillna(False)
-    if kind == "pmid" and prefixed.any():
-        raise ValueError(
-            f"The column pmid holds {int(prefixed.sum())} PMCIDs, "
-            f"{words[prefixed].iloc[0]!r} among them; expected PMIDs. Name the column "
-            "pmcid."
-        )
-    numbers = pd.to_numeric(
-        words.str.replace(r"(?i)^PMC", "", regex=True), errors="coerce"
-    )
-    wrong = words[numbers.isna() & words.notna()]
+    words = ids
+    if not pd.api.types.is_numeric_dtype(ids):
+        words = ids.astype("string").str.strip().replace("", pd.NA)
+        prefixed = words.str.upper().str.startswith("PMC").fillna(False)
+        if kind == "pmid" and prefixed.any():
+            raise ValueError(
+                f"The column pmid holds {int(prefixed.sum())} PMCIDs, "
+                f"{words[prefixed].iloc[0]!r} among them; expected PMIDs. Name the "
+                "column pmcid."
+            )
+        if kind == "pmcid":
+            words = words.str.replace(r"(?i)^PMC", "", regex=True)
+    numbers = pd.to_numeric(words, errors="coerce").astype("Float64")
+    whole = numbers.notna() & np.isfinite(numbers) & (numbers % 1 == 0)
+    wrong = ids[(~whole).fillna(True) & words.notna()]
     if len(wrong):
         raise ValueError(
-            f"{len(wrong)} ids in the column {kind} are no numbers, {wrong.iloc[0]!r} "
-            f"among them; expected {_KINDS[kind]}."
+            f"{len(wrong)} cells of the column {kind} are no whole numbers, "
+            f"{wrong.iloc[0]!r} among them; expected {_KINDS.get(kind, 'years')}. "
+            "Leave cells empty where none is known."
         )
     return numbers.astype("Int64")
 
@@ -78,45 +80,68 @@ def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
     Raises
     ------
     ValueError
-        If no id matches; where the ids match another column, it is named.
+        If there is no study or no id, or no id matches. Where more ids match another
+        column than match this one, by chance then, that column is named.
     """
-    ids = pd.Series(ids)
-    rows = _match(studies[kind], ids, kind)
-    if not len(ids) or (rows >= 0).any():
-        return rows
+    if not len(studies):
+        raise ValueError(
+            f"There is no study for {source} to belong to. Check that the table of "
+            "studies is whole."
+        )
+    if not len(ids):
+        raise ValueError(f"{source} has no row; expected at least one.")
+    codes, values = pd.factorize(np.asarray(ids), use_na_sentinel=False)
+    rows = _match(studies[kind], values, kind)
+    found = int((rows >= 0).sum())
+    if found < len(values) / 2:
+        _check_other_columns(studies, kind, values, found, source)
+    if not found:
+        raise ValueError(
+            f"None of the {len(values):,} ids of {source} is among the "
+            f"{len(studies):,} studies: they begin with {_plain(values[0])!r}, the "
+            f"studies' {kind} with {_plain(studies[kind].iloc[0])!r}. Check that both "
+            "tables are of one corpus and use the same kind of id."
+        )
+    return rows[codes]
+
+
+def _check_other_columns(studies, kind, values, found, source):
+    """Name the column that the ids belong to, where it is another one."""
     for other, name in _KINDS.items():
-        if other != kind and other in studies:
-            found = int((_match(studies[other], ids, other) >= 0).sum())
-            if found:
-                raise ValueError(
-                    f"The ids of {source} look like {name}: {found:,} of {len(ids):,} "
-                    f"are in the column {other} of the studies and none in {kind}, "
-                    f"where {_KINDS.get(kind, kind)} were expected. Name the column "
-                    f"{other} in both tables."
-                )
-    raise ValueError(
-        f"None of the {len(ids):,} ids of {source} is among the {len(studies):,} "
-        f"studies: they begin with {ids.iloc[0]!r}, the studies' {kind} with "
-        f"{studies[kind].iloc[0]!r}. Check that both tables are of one corpus and "
-        "use the same kind of id."
-    )
+        if other == kind or other not in studies:
+            continue
+        here = int((_match(studies[other], values, other) >= 0).sum())
+        if here > found:
+            raise ValueError(
+                f"The ids of {source} look like {name}: {here:,} of {len(values):,} "
+                f"are in the column {other} of the studies and {found or 'none'} in "
+                f"{kind}, where {_KINDS.get(kind, kind)} were expected. Name the "
+                f"column {other} in both tables."
+            )
+
+
+def _plain(value):
+    """Write a NumPy number as Python does, for an error message."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _match(column, ids, kind) -> np.ndarray:
     """Position of each id in a column, -1 where it is missing."""
     known = pd.Index(_as_words(column, kind))
-    first = ~known.duplicated()
+    first = ~known.duplicated() & ~known.isna()
     positions = np.flatnonzero(first)
-    found = pd.Index(known[first]).get_indexer(pd.Index(_as_words(ids, kind)))
+    found = known[first].get_indexer(pd.Index(_as_words(ids, kind)))
+    if not len(positions):
+        return np.full(len(found), -1)
     return np.where(found >= 0, positions[found], -1)
 
 
-def _as_words(ids, kind):
+def _as_words(ids, kind) -> np.ndarray:
     """Ids as strings; 12.0 and 12 are the same, and PMC12 where PMCIDs are meant."""
-    words = pd.Series(ids).reset_index(drop=True).astype("string").str.strip()
-    words = words.str.replace(r"\.0$", "", regex=True)
+    ids = pd.Series(ids).reset_index(drop=True)
+    words = ids.astype("string").str.strip()
+    if kind != "doi" and (kind != "study_id" or pd.api.types.is_float_dtype(ids)):
+        words = words.str.removesuffix(".0")
     if kind == "pmcid":
         words = words.str.replace(r"(?i)^PMC(?=\d)", "", regex=True)
-    # A missing id equals no other.
-    missing = words.isna()
-    return words.where(~missing, "missing " + words.index.astype(str)).to_numpy(object)
+    return words.to_numpy(object, na_value=None)

@@ -11,6 +11,8 @@ from .._space import talairach_to_mni
 from ._bunch import TEXT_COLUMNS, count_spaces, describe_spaces, say_spaces
 
 _FILLED = (*TEXT_COLUMNS, "pmcid", "year")
+# MIXED is not among them: it does not say which peak is of which space.
+_FILLING = ("MNI", "TAL", "OTHER")
 
 
 def merge_corpora(first, *others):
@@ -57,11 +59,11 @@ def merge_corpora(first, *others):
     rows, peaks, groups, spaces = [], [], [], []
     for of_study in sources.values():
         row = _fill_row(tables, of_study)
-        best, xyz, space = _choose_peaks(corpora, tables, of_study)
+        xyz, space = _choose_peaks(corpora, tables, of_study)
         row["reported_space"] = space
         rows.append(row)
         peaks.append(xyz)
-        groups.append(corpora[best[0]].groups[best[1]])
+        groups.append(corpora[of_study[0][0]].groups[of_study[0][1]])
         spaces.append(space)
     studies = pd.DataFrame(rows, columns=first.studies.columns)
     studies = studies.astype(first.studies.dtypes.to_dict())
@@ -109,10 +111,10 @@ def _choose_peaks(corpora, tables, of_study):
     space = tables[best[0]][best[1]]["reported_space"]
     if space == "UNKNOWN":
         stated = [tables[index][row]["reported_space"] for index, row in of_study]
-        space = next((other for other in stated if other in ("MNI", "TAL")), space)
+        space = next((other for other in stated if other in _FILLING), space)
         if space == "TAL":
             xyz = talairach_to_mni(xyz)
-    return best, xyz.copy(), space
+    return xyz.copy(), space
 
 
 def _merge_counts(corpora, sources) -> dict:

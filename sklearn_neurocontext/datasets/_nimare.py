@@ -13,6 +13,7 @@ from ._ids import join_rows
 
 _BUNDLED = "resources/nback_vs_flanker_studyset_2026-07"
 _ROWS = ("study", "analysis")
+_TEXTS = {"title": "name", "abstract": "description", "journal": "publication"}
 
 
 def load_nimare_studyset(path=None, *, rows: str = "study"):
@@ -42,7 +43,8 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     ImportError
         If the bundled studies or Parquet need a package that is not installed.
     ValueError
-        If the file is no studyset, or `rows` has another value.
+        If the file is no studyset, a point has no three coordinates, or `rows` has
+        another value.
 
     References
     ----------
@@ -90,7 +92,7 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
 
 def _bundled() -> Path:
     spec = importlib.util.find_spec("nimare")
-    folder = spec and Path(spec.origin).parent / _BUNDLED
+    folder = spec and spec.origin and Path(spec.origin).parent / _BUNDLED
     if not folder or not folder.is_dir():
         raise ImportError(
             "The bundled studies come with nimare 0.22 or newer, which is not "
@@ -112,40 +114,44 @@ def _read_parquet(folder: Path):
             )
         tables.append(pd.read_parquet(file))
     studies, analyses, points, metadata = tables
-    facts = metadata.drop_duplicates("study_id").set_index("study_id")
-    facts = facts.reindex(studies["study_id"])
-    known = pd.DataFrame(
-        {
-            "study_id": studies["study_id"],
-            "title": studies["name"],
-            "abstract": studies["description"],
-            "journal": studies["publication"],
-        }
-    )
-    slugs = facts.get("slug", pd.Series(index=facts.index, dtype=object))
-    ids = _read_slugs(slugs.reset_index(drop=True))
-    known["pmid"], known["pmcid"] = ids["pmid"], ids["pmcid"]
-    if "keywords" in facts:
-        known["keywords"] = facts["keywords"].map(_read_keywords).to_numpy()
-    return known, analyses, points
+    # The first value that is known among the analyses of a study.
+    facts = metadata.groupby("study_id").first().reindex(studies["study_id"])
+    return _study_table(studies, facts.reset_index(drop=True)), analyses, points
 
 
-def _read_slugs(slugs) -> pd.DataFrame:
-    """Read PMID and PMCID from Neurostore's slugs: ``<pmid>-<doi>-<pmcid>``."""
-    words = slugs.astype("string")
-    pmid = words.str.extract(r"^(\d{5,8})(?:-10-\d|$)")[0]
-    pmcid = words.str.extract(r"-pmc(\d+)$")[0]
-    return pd.DataFrame({"pmid": pmid, "pmcid": pmcid}).astype("Int64")
+def _study_table(studies, facts) -> pd.DataFrame:
+    """Gather what is known of the studies; `facts` are their metadata."""
+    table = pd.DataFrame({"study_id": studies["study_id"].astype(str)})
+    for column, source in _TEXTS.items():
+        table[column] = studies.get(source)
+    slugs = _first_known(studies, facts, "slug").astype("string")
+    numbers = {"pmid": r"^(\d{5,8})(?:-10-\d|$)", "pmcid": r"-pmc(\d+)$", "year": None}
+    for column, pattern in numbers.items():
+        words = _first_known(studies, facts, column).astype("string")
+        words = words.str.replace(r"(?i)^PMC", "", regex=True)
+        if pattern:  # Neurostore's slugs: <pmid>-<doi>-<pmcid>
+            words = words.fillna(slugs.str.extract(pattern)[0])
+        table[column] = pd.to_numeric(words, errors="coerce")
+    keywords = _first_known(studies, facts, "keywords")
+    table["keywords"] = [_read_keywords(cell) for cell in keywords]
+    return table
+
+
+def _first_known(studies, facts, column) -> pd.Series:
+    """Take a column of the studies, or of their metadata where it is missing."""
+    nothing = pd.Series(None, index=studies.index, dtype=object)
+    own, other = studies.get(column, nothing), facts.get(column, nothing)
+    return own.astype(object).where(own.notna(), other.to_numpy())
 
 
 def _read_keywords(cell) -> str:
-    """Join a JSON list of keywords with semicolons."""
-    if not isinstance(cell, str):
-        return ""
-    try:
-        return "; ".join(map(str, json.loads(cell)))
-    except json.JSONDecodeError:
-        return cell
+    """Join a list of keywords, or one in JSON, with semicolons."""
+    if isinstance(cell, str):
+        try:
+            cell = json.loads(cell)
+        except json.JSONDecodeError:
+            return cell
+    return "; ".join(map(str, cell)) if isinstance(cell, list | tuple) else ""
 
 
 def _read_json(file: Path):
@@ -157,34 +163,33 @@ def _read_json(file: Path):
         )
     studies, analyses, points = [], [], []
     for study in content["studies"]:
-        facts = study.get("metadata") or {}
-        studies.append(
-            {
-                "study_id": str(study["id"]),
-                "title": study.get("name") or "",
-                "abstract": study.get("description") or "",
-                "journal": study.get("publication") or "",
-                "year": facts.get("year"),
-            }
-        )
-        for analysis in study.get("analyses", []):
-            names = {"study_id": str(study["id"]), "id": _analysis_id(study, analysis)}
-            analyses.append({**names, "name": analysis.get("name") or ""})
+        names = {"study_id": str(study["id"])}
+        studies.append({**study, **names})
+        for analysis in study.get("analyses") or []:
+            names = {**names, "id": f"{study['id']}-{analysis['id']}"}
+            analyses.append({**names, "name": analysis.get("name")})
             points.extend(
-                {
-                    **names,
-                    **dict(zip("xyz", point["coordinates"], strict=True)),
-                    "space": point.get("space"),
-                }
-                for point in analysis.get("points", [])
+                {**names, **_read_point(point, names["id"])}
+                for point in analysis.get("points") or []
             )
     if not points:
-        raise ValueError(f"{file.name} holds no point; expected reported peaks.")
-    return pd.DataFrame(studies), pd.DataFrame(analyses), pd.DataFrame(points)
+        raise ValueError(
+            f"{file.name} holds no point; expected a studyset with reported peaks. "
+            "A studyset of images alone is not read."
+        )
+    facts = pd.DataFrame([study.get("metadata") or {} for study in content["studies"]])
+    table = _study_table(pd.DataFrame(studies), facts)
+    return table, pd.DataFrame(analyses), pd.DataFrame(points)
 
 
-def _analysis_id(study, analysis) -> str:
-    return f"{study['id']}-{analysis['id']}"
+def _read_point(point, name) -> dict:
+    coordinates = point.get("coordinates")
+    if not isinstance(coordinates, list) or len(coordinates) != 3:
+        raise ValueError(
+            f"A point of analysis {name} has the coordinates {coordinates!r}; expected "
+            "[x, y, z] in mm. Correct or drop the point."
+        )
+    return {**dict(zip("xyz", coordinates, strict=True)), "space": point.get("space")}
 
 
 def _analysis_rows(studies, analyses) -> pd.DataFrame:

@@ -35,7 +35,7 @@ def load_pubget(directory):
     FileNotFoundError
         If no extracted data, or one of its files, is there.
     ValueError
-        If there are several, or no peak belongs to a study.
+        If there are several, it holds no article, or no peak belongs to a study.
 
     Warns
     -----
@@ -54,21 +54,30 @@ def load_pubget(directory):
     """
     folder = _find_extracted(Path(directory).expanduser())
     _warn_incomplete(folder)
+    return say_spaces(read_pubget(folder))
+
+
+def read_pubget(folder: Path):
+    """Read the corpus from the folder with the extracted data."""
     metadata = pd.read_csv(find_one(folder, "metadata.csv"))
     texts = pd.read_csv(find_one(folder, "text.csv"))
     coordinates = pd.read_csv(find_one(folder, "coordinates.csv"))
+    if not len(metadata):
+        raise ValueError(
+            f"pubget extracted no article into {folder.name}: metadata.csv has no row. "
+            "Check the query."
+        )
     studies = _study_table(metadata, texts)
     rows = join_rows(studies, "pmcid", coordinates["pmcid"], "coordinates.csv")
     known = rows >= 0
     studies["reported_space"] = _read_spaces(folder, studies)
-    corpus = make_bunch(
+    return make_bunch(
         studies,
         rows[known],
         coordinates.loc[known, ["x", "y", "z"]].to_numpy(),
         studies["reported_space"].to_numpy(dtype=object)[rows[known]],
         description=f"{len(studies):,} articles that pubget extracted.",
     )
-    return say_spaces(corpus)
 
 
 def _find_extracted(directory: Path) -> Path:

@@ -1,6 +1,6 @@
 """Synthetic studies whose latent is known."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -50,7 +50,8 @@ def make_studies(
     corpus : Bunch
         ``studies`` (title and abstract), ``peaks``, ``groups``, ``space_counts``,
         ``description`` as every loader gives them, and ``latent`` (ndarray of shape
-        (n_studies, 8), rows sum to one) with ``topic_names``.
+        (n_studies, 8), rows sum to one) with ``topic_names`` and ``foci`` (ndarray of
+        shape (8, 3, 3): three foci of each topic, MNI, mm).
 
     Raises
     ------
@@ -85,6 +86,7 @@ def make_studies(
         description=f"{n_studies:,} synthetic studies of {len(_TOPICS)} topics.",
         latent=latent,
         topic_names=list(_TOPICS),
+        foci=foci,
     )
 
 
@@ -92,8 +94,8 @@ def _check(n_studies, n_peaks, noise):
     for name, value in (("n_studies", n_studies), ("n_peaks", n_peaks)):
         if not isinstance(value, Integral) or value < 1:
             raise ValueError(f"{name} must be a positive integer; got {value!r}.")
-    if not 0 <= noise <= 1:
-        raise ValueError(f"noise must lie between 0 and 1; got {noise!r}.")
+    if not isinstance(noise, Real) or not 0 <= noise <= 1:
+        raise ValueError(f"noise must be a number between 0 and 1; got {noise!r}.")
 
 
 def _foci() -> np.ndarray:

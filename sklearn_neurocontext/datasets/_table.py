@@ -27,7 +27,7 @@ def load_table(studies, peaks, *, space=None):
         One row per peak, with the same id column and ``x``, ``y``, ``z`` in mm;
         a column ``space`` says the space of each peak.
     space : {"MNI", "TAL"} or None, default=None
-        Space of all peaks, where no column states it.
+        Space of the peaks for which no column states it.
 
     Returns
     -------
@@ -41,8 +41,8 @@ def load_table(studies, peaks, *, space=None):
     FileNotFoundError
         If a file is missing.
     ValueError
-        If a column is missing, ids are of the wrong kind or never match, or a
-        coordinate is no number.
+        If a column is missing, a study has no id or two rows, ids are of the wrong
+        kind or never match, or a coordinate is no number.
 
     Examples
     --------
@@ -81,8 +81,11 @@ def _read(table, name) -> pd.DataFrame:
         path = Path(table).expanduser()
         if not path.is_file():
             raise FileNotFoundError(f"The table of {name}, {str(path)!r}, is no file.")
-        tabs = ".tsv" in path.suffixes
-        table = pd.read_csv(path, sep="\t" if tabs else ",")
+        separator = "\t" if ".tsv" in path.suffixes else ","
+        header = pd.read_csv(path, sep=separator, nrows=0)
+        # Read as text, 007 stays 007.
+        ids = {c: str for c in header if c.strip().lower() in _ID_COLUMNS}
+        table = pd.read_csv(path, sep=separator, dtype=ids)
     table = pd.DataFrame(table).rename(columns=lambda name: str(name).strip().lower())
     if not len(table):
         raise ValueError(f"The table of {name} has no row; expected at least one.")
@@ -102,10 +105,16 @@ def _id_column(studies, peaks) -> str:
 
 def _study_table(studies, kind) -> pd.DataFrame:
     table = studies.rename(columns=_SYNONYMS)
-    table["study_id"] = studies[kind].astype(str)
     for column in ("pmid", "pmcid"):
         if column in table:
             table[column] = read_numbers(table[column], column)
+    nameless = table.index[table[kind].isna()]
+    if len(nameless):
+        raise ValueError(
+            f"{len(nameless)} studies have no {kind}, the first in row {nameless[0]}. "
+            "Expected one id per study. Fill in the ids, or drop these rows."
+        )
+    table["study_id"] = table[kind].astype(str)
     for column in _SPACE_COLUMNS[1:]:
         if column in table and "reported_space" not in table:
             table["reported_space"] = table[column]
@@ -133,9 +142,11 @@ def _read_coordinates(peaks) -> np.ndarray:
 
 def _spaces(table, peaks, rows, space) -> np.ndarray:
     """Take the space of each peak from its own row, its study's, or the argument."""
-    for column in _SPACE_COLUMNS:
-        if column in peaks:
-            return peaks[column].to_numpy(dtype=object)
+    stated = [peaks[column] for column in _SPACE_COLUMNS if column in peaks]
     if "reported_space" in table:
-        return table["reported_space"].to_numpy(dtype=object)[rows]
-    return np.full(len(peaks), space, dtype=object)
+        of_study = table["reported_space"].to_numpy(dtype=object)[rows]
+        stated.append(pd.Series(of_study, index=peaks.index))
+    spaces = pd.Series(space, index=peaks.index, dtype=object)
+    for column in reversed(stated):
+        spaces = column.astype(object).where(column.notna(), spaces)
+    return spaces.to_numpy(dtype=object)
