@@ -1,0 +1,201 @@
+"""The one shape that every loader gives."""
+
+import warnings
+from importlib.util import find_spec
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_neurocontext._space import talairach_to_mni
+from sklearn_neurocontext.datasets import (
+    SpaceWarning,
+    load_nimare_studyset,
+    load_table,
+    make_studies,
+    study_texts,
+)
+from sklearn_neurocontext.datasets._bunch import describe_spaces, make_bunch
+
+COLUMNS = [
+    "study_id",
+    "pmid",
+    "pmcid",
+    "title",
+    "keywords",
+    "abstract",
+    "body",
+    "year",
+    "journal",
+    "reported_space",
+]
+NUMBERS = ["pmid", "pmcid", "year"]
+
+
+def check_contract(corpus):
+    """What every loader promises."""
+    studies = corpus.studies
+    assert list(studies.columns) == COLUMNS
+    assert studies.index.equals(pd.RangeIndex(len(studies)))
+    assert studies["study_id"].is_unique
+    for column in COLUMNS:
+        if column in NUMBERS:
+            assert studies[column].dtype == "Int64"
+        else:
+            assert studies[column].map(type).eq(str).all(), column
+    spaces = {"MNI", "TAL", "UNKNOWN", "OTHER", "MIXED"}
+    assert set(studies["reported_space"]) <= spaces
+    assert isinstance(corpus.peaks, list)
+    assert len(corpus.peaks) == len(studies) == len(corpus.groups)
+    for of_study in corpus.peaks:
+        assert of_study.dtype == np.float64
+        assert of_study.ndim == 2
+        assert of_study.shape[1] == 3
+        assert np.isfinite(of_study).all()
+    assert corpus.groups.dtype.kind == "U"
+    assert set(corpus.space_counts) <= spaces
+    assert sum(corpus.space_counts.values()) == sum(map(len, corpus.peaks))
+    assert isinstance(corpus.description, str)
+    assert corpus.description
+
+
+@pytest.mark.parametrize("name", ["neuroquery", "neurosynth", "merged"])
+def test_contract_of_real_corpora(name, request):
+    corpus = request.getfixturevalue(name)
+    check_contract(corpus)
+    assert (corpus.groups == corpus.studies["study_id"]).all()
+
+
+def test_contract_of_synthetic_studies():
+    check_contract(make_studies(20, random_state=0))
+
+
+@pytest.mark.parametrize("rows", ["study", "analysis"])
+@pytest.mark.filterwarnings("ignore::sklearn_neurocontext.datasets.SpaceWarning")
+def test_contract_of_nimare_studysets(rows):
+    if find_spec("nimare") is None:
+        pytest.skip("nimare, which carries the studies, is not installed")
+    check_contract(load_nimare_studyset(rows=rows))
+
+
+def test_contract_of_tables():
+    corpus = load_table(
+        {"pmid": [1, 2], "year": [2001.0, None], "title": [None, " faces "]},
+        {"pmid": [2], "x": [1], "y": [2], "z": [3]},
+        space="MNI",
+    )
+    check_contract(corpus)
+    assert corpus.studies["title"].tolist() == ["", "faces"]
+    assert corpus.studies["year"].tolist() == [2001, pd.NA]
+
+
+def _bunch(spaces, rows=None, n_studies=2, xyz=None):
+    xyz = np.arange(3.0 * len(spaces)).reshape(-1, 3) if xyz is None else xyz
+    rows = np.zeros(len(spaces), dtype=int) if rows is None else np.array(rows)
+    studies = pd.DataFrame({"study_id": [f"s{row}" for row in range(n_studies)]})
+    return make_bunch(studies, rows, xyz, spaces, description="Made here.")
+
+
+def test_peaks_are_grouped_in_their_order():
+    corpus = _bunch(["MNI"] * 4, rows=[1, 0, 1, 0])
+    np.testing.assert_array_equal(corpus.peaks[0], [[3, 4, 5], [9, 10, 11]])
+    np.testing.assert_array_equal(corpus.peaks[1], [[0, 1, 2], [6, 7, 8]])
+
+
+def test_each_peak_is_converted_by_its_own_space():
+    corpus = _bunch(["MNI", "TAL", "UNKNOWN"])
+    xyz = np.arange(9.0).reshape(3, 3)
+    np.testing.assert_array_equal(corpus.peaks[0][[0, 2]], xyz[[0, 2]])
+    np.testing.assert_array_equal(corpus.peaks[0][[1]], talairach_to_mni(xyz[[1]]))
+    assert corpus.studies["reported_space"].tolist() == ["MIXED", "UNKNOWN"]
+    assert corpus.space_counts == {"MNI": 1, "TAL": 1, "UNKNOWN": 1}
+
+
+def test_a_study_without_peaks_in_the_middle_and_at_the_end():
+    corpus = _bunch(["MNI", "MNI"], rows=[0, 2], n_studies=4)
+    assert [len(of_study) for of_study in corpus.peaks] == [1, 0, 1, 0]
+
+
+def test_arrays_are_the_users_own():
+    corpus = _bunch(["MNI", "MNI"], rows=[0, 1])
+    corpus.peaks[0][:] = 99
+    np.testing.assert_array_equal(corpus.peaks[1], [[3, 4, 5]])
+
+
+def test_repeated_id_is_named():
+    studies = pd.DataFrame({"study_id": ["a", "b", "a"]})
+    with pytest.raises(ValueError, match=r"1 rows repeat a study id, 'a'"):
+        make_bunch(studies, np.array([0]), [[0, 0, 0]], ["MNI"], description="")
+
+
+def test_infinite_peak_is_named_with_its_study():
+    xyz = np.array([[0, 0, 0], [0, np.inf, 0]])
+    with pytest.raises(ValueError, match=r"1 of 2 peaks hold NaN .* study s1"):
+        _bunch(["MNI", "MNI"], rows=[0, 1], xyz=xyz)
+
+
+def test_words_for_spaces():
+    assert describe_spaces({"MNI": 1234}) == (
+        "All 1,234 peaks were reported in MNI space."
+    )
+    text = describe_spaces({"TAL": 1, "OTHER": 2, "MIXED": 3, "UNKNOWN": 4000})
+    assert text.startswith("Of 4,006 peaks, 1 was reported in Talairach space and")
+    assert "4,000 are of unknown space" in text
+    assert "2 are of another space" in text
+    assert "3 are of studies in several spaces" in text
+
+
+PEAKS = {"pmid": [1, 1, 2], "x": [0, 4, 8], "y": [0, 0, 0], "z": [1, 2, 3]}
+
+
+def test_spaces_are_said_once_to_the_caller():
+    peaks = {**PEAKS, "space": ["TAL", "MNI", None]}
+    with pytest.warns(SpaceWarning) as said:
+        corpus = load_table({"pmid": [1, 2]}, peaks)
+    assert len(said) == 1
+    assert said[0].filename == __file__
+    assert str(said[0].message) == (
+        "Of 3 peaks, 1 was reported in Talairach space and converted to MNI "
+        "(Lancaster); 1 is of unknown space and left as reported."
+    )
+    assert str(said[0].message) in corpus.description
+
+
+def test_nothing_is_said_where_all_is_mni():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        corpus = load_table({"pmid": [1, 2]}, PEAKS, space="MNI")
+    assert "All 3 peaks were reported in MNI space." in corpus.description
+
+
+@pytest.fixture
+def two_studies():
+    studies = {
+        "pmid": [1, 2],
+        "title": ["pain", "faces"],
+        "abstract": ["We heated.", None],
+    }
+    return load_table(studies, PEAKS, space="MNI")
+
+
+def test_texts_by_part(two_studies):
+    assert study_texts(two_studies, "title") == ["pain", "faces"]
+    assert study_texts(two_studies, "abstract") == ["We heated.", ""]
+    assert study_texts(two_studies, "title+abstract") == ["pain\nWe heated.", "faces"]
+    assert study_texts(two_studies) == study_texts(two_studies, "title+abstract")
+
+
+def test_unknown_part_is_named(two_studies):
+    with pytest.raises(ValueError, match=r"part='methods' is unknown; .* title\+abst"):
+        study_texts(two_studies, "methods")
+
+
+def test_a_part_that_no_study_has(two_studies):
+    with pytest.raises(ValueError, match=r"'body'; it knows title, abstract"):
+        study_texts(two_studies, "body")
+
+
+def test_no_text_at_all():
+    corpus = load_table({"pmid": [1, 2]}, PEAKS, space="MNI")
+    with pytest.raises(ValueError, match="it knows no text at all"):
+        study_texts(corpus, "title")
