@@ -1,0 +1,268 @@
+"""Union of corpora by PMID."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from nilearn.datasets import load_mni152_brain_mask
+from scipy import sparse
+
+from sklearn_neurocontext._space import talairach_to_mni
+from sklearn_neurocontext.datasets import (
+    SpaceWarning,
+    load_table,
+    make_studies,
+    merge_corpora,
+)
+
+quiet = pytest.mark.filterwarnings("ignore::sklearn_neurocontext.datasets.SpaceWarning")
+
+
+def _corpus(pmids, *, peaks_of=None, space="MNI", shift=0, **columns):
+    """Studies with one peak each, (pmid + shift) on every axis."""
+    peaks_of = pmids if peaks_of is None else peaks_of
+    xyz = [pmid + shift for pmid in peaks_of]
+    peaks = {"pmid": peaks_of, "x": xyz, "y": xyz, "z": xyz}
+    return load_table({"pmid": pmids, **columns}, peaks, space=space)
+
+
+def _at(*numbers):
+    return np.repeat(np.array(numbers, dtype=float)[:, None], 3, axis=1)
+
+
+def test_first_corpus_wins_and_blanks_are_filled():
+    first = _corpus([1, 2], title=["one", ""], year=[None, 2002])
+    second = _corpus([2, 1], title=["two", "uno"], year=[1900, 2001], shift=50)
+    merged = merge_corpora(first, second)
+    assert merged.studies["pmid"].tolist() == [1, 2]
+    assert merged.studies["title"].tolist() == ["one", "two"]
+    assert merged.studies["year"].tolist() == [2001, 2002]
+    np.testing.assert_array_equal(np.concatenate(merged.peaks), _at(1, 2))
+
+
+def test_order_is_the_first_corpus_then_what_others_add():
+    merged = merge_corpora(_corpus([5, 1]), _corpus([9, 1, 3]), _corpus([3, 7]))
+    assert merged.studies["pmid"].tolist() == [5, 1, 9, 3, 7]
+    np.testing.assert_array_equal(np.concatenate(merged.peaks), _at(5, 1, 9, 3, 7))
+    assert merged.groups.tolist() == merged.studies["study_id"].tolist()
+    assert "corpora of 2 and 3 and 2 studies: 5." in merged.description
+
+
+def test_columns_and_types_stay():
+    first, second = _corpus([1], year=[2001]), _corpus([2])
+    merged = merge_corpora(first, second)
+    pd.testing.assert_series_equal(merged.studies.dtypes, first.studies.dtypes)
+
+
+def test_peaks_come_from_where_there_are_some():
+    first = _corpus([1, 2], peaks_of=[2])
+    merged = merge_corpora(first, _corpus([1, 2], shift=50))
+    np.testing.assert_array_equal(np.concatenate(merged.peaks), _at(51, 2))
+
+
+def test_group_is_that_of_the_study_id():
+    first = load_table(
+        {"study_id": ["a", "b"], "pmid": [1, 2]},
+        {"study_id": ["b"], "x": [0], "y": [0], "z": [0]},
+        space="MNI",
+    )
+    merged = merge_corpora(first, _corpus([1]))
+    assert merged.studies["study_id"].tolist() == ["a", "b"]
+    assert merged.groups.tolist() == ["a", "b"]
+
+
+@quiet
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [("TAL", "TAL"), ("MNI", "MNI"), ("scanner", "OTHER"), (None, "UNKNOWN")],
+)
+def test_unknown_space_is_filled_before_converting(stated, expected):
+    first = _corpus([30], space=None)
+    second = _corpus([30], reported_space=[stated], space=None, shift=5)
+    merged = merge_corpora(first, second)
+    peaks = talairach_to_mni(_at(30)) if stated == "TAL" else _at(30)
+    np.testing.assert_array_equal(merged.peaks[0], peaks)
+    assert merged.studies["reported_space"].tolist() == [expected]
+    assert merged.space_counts == {expected: 1}
+
+
+@quiet
+def test_a_stated_space_stays():
+    merged = merge_corpora(_corpus([30], space="MNI"), _corpus([30], space="TAL"))
+    np.testing.assert_array_equal(merged.peaks[0], _at(30))
+    assert merged.studies["reported_space"].tolist() == ["MNI"]
+
+
+@quiet
+def test_what_was_converted_is_not_converted_again(same_corpus):
+    first, second = _corpus([30, 31], space=None), _corpus([30], space="TAL")
+    merged = merge_corpora(first, second)
+    same_corpus(merge_corpora(merged), merged)
+    same_corpus(merge_corpora(merged, second), merged)
+    same_corpus(merge_corpora(merged, first, second), merged)
+
+
+@quiet
+def test_inputs_stay_as_they_are():
+    first, second = _corpus([30], space=None), _corpus([30, 31], space="TAL")
+    before = first.peaks[0].copy(), first.studies.copy()
+    merge_corpora(first, second).peaks[0][:] = 0
+    np.testing.assert_array_equal(first.peaks[0], before[0])
+    pd.testing.assert_frame_equal(first.studies, before[1])
+
+
+def test_spaces_are_said_once_to_the_caller():
+    with pytest.warns(SpaceWarning):
+        first, second = _corpus([30, 31], space=None), _corpus([30], space="TAL")
+    with pytest.warns(SpaceWarning) as said:
+        merge_corpora(first, second)
+    assert len(said) == 1
+    assert said[0].filename == __file__
+    assert str(said[0].message) == (
+        "Of 2 peaks, 1 was reported in Talairach space and converted to MNI "
+        "(Lancaster); 1 is of unknown space and left as reported."
+    )
+
+
+def test_studies_without_pmid_are_all_kept():
+    first, second = make_studies(3, random_state=0), _corpus([1, 2])
+    merged = merge_corpora(first, second)
+    assert len(merged.studies) == 5
+    assert merged.studies["pmid"].isna().tolist() == [True] * 3 + [False] * 2
+
+
+def test_study_ids_that_collide_are_named():
+    with pytest.raises(ValueError, match=r"2 studies .* share a study id, 'synthetic-"):
+        merge_corpora(make_studies(2, random_state=0), make_studies(2, random_state=1))
+
+
+def test_repeated_pmid_is_named():
+    twice = load_table(
+        {"study_id": ["a", "b"], "pmid": [7, 7]},
+        {"study_id": ["a"], "x": [0], "y": [0], "z": [0]},
+        space="MNI",
+    )
+    with pytest.raises(ValueError, match=r"PMID 7 has several rows .*rows='study'"):
+        merge_corpora(_corpus([1]), twice)
+
+
+def test_pmcids_in_the_place_of_pmids_are_recognised():
+    pmcids = list(range(100, 110))
+    right = _corpus(list(range(1, 11)), pmcid=pmcids)
+    wrong = _corpus(pmcids)
+    with pytest.raises(ValueError, match=r"10 of the 10 PMIDs .* are PMCIDs of anoth"):
+        merge_corpora(right, wrong)
+    with pytest.raises(ValueError, match=r"are PMCIDs of another"):
+        merge_corpora(wrong, right)
+
+
+def test_term_counts_follow_their_rows():
+    first, second = _corpus([5, 6]), _corpus([6, 7])
+    second.term_counts = {"title": sparse.csr_array([[1.0, 0.0], [0.0, 2.0]])}
+    second.vocabulary = ["six", "seven"]
+    merged = merge_corpora(first, second)
+    np.testing.assert_array_equal(
+        merged.term_counts["title"].toarray(), [[0, 0], [1, 0], [0, 2]]
+    )
+    assert merged.vocabulary == ["six", "seven"]
+    first.term_counts, first.vocabulary = second.term_counts, second.vocabulary
+    assert "term_counts" not in merge_corpora(first, second)
+
+
+def test_files_are_gathered():
+    first, second = _corpus([1]), _corpus([2])
+    assert "files" not in merge_corpora(first, second)
+    first.files, second.files = {"a": "verified"}, {"b": "local, unverified"}
+    files = {"a": "verified", "b": "local, unverified"}
+    assert merge_corpora(first, second).files == files
+
+
+# NeuroQuery and Neurosynth
+
+
+def _rows(corpus):
+    return {pmid: row for row, pmid in enumerate(corpus.studies["pmid"])}
+
+
+def test_union_size_and_order(merged, neuroquery, neurosynth):
+    own = neuroquery.studies["pmid"].tolist()
+    known = set(own)
+    added = [pmid for pmid in neurosynth.studies["pmid"] if pmid not in known]
+    assert merged.studies["pmid"].tolist() == own + added
+    assert len(merged.studies) == 18_000
+
+
+def test_neuroquery_wins_and_neurosynth_fills(merged, neuroquery, neurosynth):
+    first, second = _rows(neuroquery), _rows(neurosynth)
+    for row in merged.studies.sample(300, random_state=0).itertuples():
+        sources = [
+            corpus.studies.iloc[rows[row.pmid]]
+            for corpus, rows in ((neuroquery, first), (neurosynth, second))
+            if row.pmid in rows
+        ]
+        assert row.title == next((s["title"] for s in sources if s["title"]), "")
+        years = [s["year"] for s in sources if not pd.isna(s["year"])]
+        assert row.year is pd.NA if not years else row.year == years[0]
+
+
+def test_unconverted_peaks_are_converted_once(
+    merged, raw_neuroquery, raw_neurosynth, neurosynth
+):
+    _, raw = raw_neuroquery
+    metadata, _ = raw_neurosynth
+    space = dict(zip(metadata["id"], metadata["space"], strict=True))
+    n_of = dict.fromkeys(["MNI", "TAL", "UNKNOWN", None], 0)
+    for row, pmid in enumerate(merged.studies["pmid"]):
+        if pmid not in raw:
+            continue
+        stated = space.get(pmid)
+        own = raw[pmid].to_numpy()
+        expected = talairach_to_mni(own) if stated == "TAL" else own
+        np.testing.assert_array_equal(merged.peaks[row], expected)
+        assert merged.studies["reported_space"][row] == (stated or "UNKNOWN")
+        n_of[stated] += 1
+    assert min(n_of.values()) > 300
+
+
+def test_converted_peaks_agree_with_neurosynths(merged, neurosynth, neuroquery):
+    """Both corpora read the same tables, so their peaks meet once both are MNI."""
+    first, second = _rows(neuroquery), _rows(neurosynth)
+    tal = merged.studies["pmid"][merged.studies["reported_space"] == "TAL"]
+    both = [pmid for pmid in tal if pmid in first and pmid in second]
+    of_merged = _rows(merged)
+    found = {"merged": [], "as reported": []}
+    for pmid in both:
+        there = {tuple(peak) for peak in neurosynth.peaks[second[pmid]].round(3)}
+        for name, peaks in (
+            ("merged", merged.peaks[of_merged[pmid]]),
+            ("as reported", neuroquery.peaks[first[pmid]]),
+        ):
+            found[name].extend(tuple(peak) in there for peak in peaks.round(3))
+    assert len(both) > 500
+    assert np.mean(found["merged"]) > 0.9
+    assert np.mean(found["as reported"]) < 0.01
+
+
+@quiet
+def test_merging_the_union_again_changes_nothing(merged, neurosynth, same_corpus):
+    same_corpus(merge_corpora(merged, neurosynth), merged)
+
+
+def test_nearly_all_studies_have_a_peak_in_the_mask(merged):
+    mask = load_mni152_brain_mask(resolution=4)
+    inside = mask.get_fdata() > 0
+    to_voxel = np.linalg.inv(mask.affine)
+    n_inside = 0
+    for peaks in merged.peaks:
+        voxels = np.rint(peaks @ to_voxel[:3, :3].T + to_voxel[:3, 3]).astype(int)
+        fits = ((voxels >= 0) & (voxels < inside.shape)).all(axis=1)
+        n_inside += inside[tuple(voxels[fits].T)].any()
+    assert 17_900 <= n_inside <= 18_000
+
+
+def test_counts_follow_the_union(merged, neuroquery):
+    assert merged.vocabulary == neuroquery.vocabulary
+    n = len(neuroquery.studies)
+    for part, counts in merged.term_counts.items():
+        assert counts.shape == (18_000, len(merged.vocabulary))
+        assert (counts[:n] != neuroquery.term_counts[part]).nnz == 0
+        assert counts[n:].nnz == 0
