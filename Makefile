@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Two threads unless the caller says otherwise: small matrices gain nothing from more.
 export OMP_NUM_THREADS ?= 2
+# Threads that wait sleep: beside other jobs, spinning ones slow training tenfold.
+export OMP_WAIT_POLICY ?= passive
 
 .PHONY: demo test lint bench clean
 
