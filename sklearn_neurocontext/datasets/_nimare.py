@@ -158,8 +158,9 @@ def _read_json(file: Path):
     content = json.loads(file.read_text(encoding="utf-8"))
     if not isinstance(content, dict) or "studies" not in content:
         raise ValueError(
-            f"{file.name} is no NiMARE studyset: it has no list of studies. A Dataset "
-            "of NiMARE before 0.21 is converted by nimare.nimads.Studyset."
+            f"{file.name} is no NiMARE studyset: it has no list of studies. Convert an "
+            "old Dataset first: nimare.io.convert_dataset_to_studyset(dataset, "
+            "out_file='studyset.json')."
         )
     studies, analyses, points = [], [], []
     for study in content["studies"]:

@@ -132,7 +132,7 @@ def _read_coordinates(peaks) -> np.ndarray:
     xyz = peaks[["x", "y", "z"]].apply(pd.to_numeric, errors="coerce")
     wrong = peaks.index[xyz.isna().any(axis=1)]
     if len(wrong):
-        shown = peaks.loc[wrong[0], ["x", "y", "z"]].tolist()
+        shown = ", ".join(map(str, peaks.loc[wrong[0], ["x", "y", "z"]]))
         raise ValueError(
             f"{len(wrong)} of {len(peaks)} peaks hold no number, the first in row "
             f"{wrong[0]}: {shown}. Expected x, y, z in mm. Drop or correct these rows."

@@ -106,7 +106,7 @@ def test_each_peak_is_converted_by_its_own_space():
     corpus = _bunch(["MNI", "TAL", "UNKNOWN"])
     xyz = np.arange(9.0).reshape(3, 3)
     np.testing.assert_array_equal(corpus.peaks[0][[0, 2]], xyz[[0, 2]])
-    np.testing.assert_array_equal(corpus.peaks[0][[1]], talairach_to_mni(xyz[[1]]))
+    np.testing.assert_allclose(corpus.peaks[0][[1]], talairach_to_mni(xyz[[1]]))
     assert corpus.studies["reported_space"].tolist() == ["MIXED", "UNKNOWN"]
     assert corpus.space_counts == {"MNI": 1, "TAL": 1, "UNKNOWN": 1}
 

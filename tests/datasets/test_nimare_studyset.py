@@ -1,0 +1,268 @@
+"""NiMARE's studysets, read without NiMARE."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_neurocontext._space import talairach_to_mni
+from sklearn_neurocontext.datasets import (
+    SpaceWarning,
+    load_nimare_studyset,
+    merge_corpora,
+)
+
+quiet = pytest.mark.filterwarnings("ignore::sklearn_neurocontext.datasets.SpaceWarning")
+
+
+@pytest.fixture(scope="module")
+def resources():
+    """Folder of the studysets in NiMARE's wheel."""
+    spec = importlib.util.find_spec("nimare")
+    if spec is None:
+        pytest.skip("nimare, which carries the studies, is not installed")
+    return Path(spec.origin).parent / "resources"
+
+
+@pytest.fixture(scope="module")
+def tables(resources):
+    """The bundled studyset's tables, by pandas alone."""
+    folder = resources / "nback_vs_flanker_studyset_2026-07"
+    names = ("studies", "analyses", "coordinates", "metadata")
+    return {name: pd.read_parquet(folder / f"{name}.parquet") for name in names}
+
+
+def _to_mni(points):
+    xyz = points[["x", "y", "z"]].to_numpy(dtype=float)
+    tal = (points["space"] == "TAL").to_numpy()[:, None]
+    return np.where(tal, talairach_to_mni(xyz), xyz)
+
+
+@quiet
+def test_default_is_320_real_studies(tables):
+    corpus = load_nimare_studyset()
+    assert corpus.studies["study_id"].tolist() == tables["studies"]["study_id"].tolist()
+    assert len(corpus.studies) == 320
+    assert (corpus.studies[["title", "abstract"]] != "").all(axis=None)
+    assert min(map(len, corpus.peaks)) > 0
+    of_study = dict(list(tables["coordinates"].groupby("study_id")))
+    for study, peaks in zip(corpus.studies["study_id"], corpus.peaks, strict=True):
+        np.testing.assert_allclose(peaks, _to_mni(of_study[study]), atol=1e-9)
+
+
+@quiet
+def test_rows_can_be_analyses(tables):
+    corpus = load_nimare_studyset(rows="analysis")
+    assert len(corpus.studies) == 906
+    assert len(set(corpus.groups)) == 320
+    assert corpus.studies["study_id"].tolist() == tables["analyses"]["id"].tolist()
+    assert corpus.groups.tolist() == tables["analyses"]["study_id"].tolist()
+    of_analysis = dict(list(tables["coordinates"].groupby("id")))
+    for name, peaks in zip(corpus.studies["study_id"], corpus.peaks, strict=True):
+        np.testing.assert_allclose(peaks, _to_mni(of_analysis[name]), atol=1e-9)
+
+
+@quiet
+def test_analyses_have_the_texts_of_their_study():
+    studies, analyses = load_nimare_studyset(), load_nimare_studyset(rows="analysis")
+    own = studies.studies.set_index("study_id").loc[analyses.groups]
+    for column in ("abstract", "journal", "keywords"):
+        assert own[column].tolist() == analyses.studies[column].tolist()
+    titles = zip(own["title"], analyses.studies["title"], strict=True)
+    assert all(title.startswith(of_study) for of_study, title in titles)
+
+
+@quiet
+def test_peaks_of_mixed_studies_are_converted_one_by_one(tables):
+    corpus = load_nimare_studyset()
+    mixed = corpus.studies.query("reported_space == 'MIXED'")
+    assert len(mixed) > 0
+    of_study = dict(list(tables["coordinates"].groupby("study_id")))
+    for row, study in mixed["study_id"].items():
+        points = of_study[study]
+        assert points["space"].nunique() > 1
+        np.testing.assert_allclose(corpus.peaks[row], _to_mni(points), atol=1e-9)
+
+
+@quiet
+def test_pmids_and_pmcids_are_those_of_the_slugs(tables):
+    studies = load_nimare_studyset().studies.set_index("study_id")
+    slugs = tables["metadata"].dropna(subset="slug")
+    for study, slug in zip(slugs["study_id"], slugs["slug"], strict=True):
+        first, last = slug.split("-")[0], slug.split("-")[-1]
+        if first.isdigit() and len(first) > 2:
+            assert studies.loc[study, "pmid"] == int(first)
+        if last.startswith("pmc"):
+            assert studies.loc[study, "pmcid"] == int(last[3:])
+    assert studies["pmid"].notna().sum() > 100
+
+
+def test_spaces_are_said_once_to_the_caller(resources):
+    with pytest.warns(SpaceWarning, match="1,159 were reported in Talairach") as said:
+        load_nimare_studyset()
+    assert len(said) == 1
+    assert said[0].filename == __file__
+
+
+def _write_json(tables, path):
+    """Write the tables as a studyset in JSON."""
+    facts = tables["metadata"].groupby("study_id").first()
+    points = dict(list(tables["coordinates"].groupby("id")))
+    analyses = dict(list(tables["analyses"].groupby("study_id")))
+    content = {"id": "s", "name": "", "studies": []}
+    for study in tables["studies"].itertuples():
+        known = facts.loc[study.study_id, ["slug", "keywords"]].dropna().to_dict()
+        content["studies"].append(
+            {
+                "id": study.study_id,
+                "name": study.name,
+                "description": study.description,
+                "publication": study.publication,
+                "metadata": known,
+                "analyses": [
+                    {
+                        "id": analysis.contrast_id,
+                        "name": analysis.name,
+                        "points": [
+                            {"space": p.space, "coordinates": [p.x, p.y, p.z]}
+                            for p in points[analysis.id].itertuples()
+                        ],
+                    }
+                    for analysis in analyses[study.study_id].itertuples(index=False)
+                ],
+            }
+        )
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+@quiet
+def test_json_equals_parquet(tables, tmp_path, same_corpus):
+    path = tmp_path / "studyset.json"
+    _write_json(tables, path)
+    same_corpus(load_nimare_studyset(path), load_nimare_studyset())
+    found = load_nimare_studyset(str(path), rows="analysis")
+    expected = load_nimare_studyset(rows="analysis")
+    by_name = expected.studies.sort_values("study_id").index
+    own = found.studies.sort_values("study_id").index
+    pd.testing.assert_frame_equal(
+        found.studies.loc[own].reset_index(drop=True),
+        expected.studies.loc[by_name].reset_index(drop=True),
+    )
+    assert found.groups[own].tolist() == expected.groups[by_name].tolist()
+
+
+@pytest.mark.parametrize("name", ["neurosynth_laird_studyset", "nidm_pain_studyset"])
+def test_nimares_own_json(resources, name):
+    path = resources / f"{name}.json"
+    corpus = load_nimare_studyset(path)
+    studies = json.loads(path.read_text())["studies"]
+    assert corpus.studies["study_id"].tolist() == [study["id"] for study in studies]
+    for study, peaks in zip(studies, corpus.peaks, strict=True):
+        points = [p["coordinates"] for a in study["analyses"] for p in a["points"]]
+        np.testing.assert_array_equal(peaks, np.reshape(points, (-1, 3)))
+
+
+def _studyset(tmp_path, *studies):
+    path = tmp_path / "studyset.json"
+    path.write_text(json.dumps({"id": "s", "studies": studies}), encoding="utf-8")
+    return path
+
+
+def _study(study_id, points=(), **more):
+    points = [{"space": "MNI", "coordinates": xyz} for xyz in points]
+    return {"id": study_id, "analyses": [{"id": "1", "points": points}], **more}
+
+
+def test_facts_of_studies_in_json(tmp_path):
+    path = _studyset(
+        tmp_path,
+        _study("a", [[0, 0, 0]], pmid="12", year=2001, name=None),
+        _study("b", metadata={"pmid": 34, "pmcid": "PMC5", "year": "2002"}),
+        _study("c", metadata={"keywords": ["pain", "heat"], "year": "in press"}),
+        _study("d", metadata=None, analyses=None),
+        _study("e", metadata={"keywords": "fMRI, faces", "slug": "10-1016-x"}),
+    )
+    corpus = load_nimare_studyset(path)
+    studies = corpus.studies
+    assert studies["pmid"].tolist() == [12, 34, pd.NA, pd.NA, pd.NA]
+    assert studies["pmcid"].tolist() == [pd.NA, 5, pd.NA, pd.NA, pd.NA]
+    assert studies["year"].tolist() == [2001, 2002, pd.NA, pd.NA, pd.NA]
+    assert studies["keywords"].tolist() == ["", "", "pain; heat", "", "fMRI, faces"]
+    assert studies["title"].tolist() == [""] * 5
+    assert [len(of_study) for of_study in corpus.peaks] == [1, 0, 0, 0, 0]
+
+
+def test_analyses_without_a_name_keep_the_title(tmp_path):
+    path = _studyset(tmp_path, _study("a", [[0, 0, 0]], name="Pain"))
+    corpus = load_nimare_studyset(path, rows="analysis")
+    assert corpus.studies["title"].tolist() == ["Pain"]
+    assert corpus.studies["study_id"].tolist() == ["a-1"]
+    assert corpus.groups.tolist() == ["a"]
+
+
+@quiet
+def test_analyses_of_a_study_with_pmid_do_not_merge():
+    if importlib.util.find_spec("nimare") is None:
+        pytest.skip("nimare, which carries the studies, is not installed")
+    with pytest.raises(ValueError, match="has several rows in one corpus"):
+        merge_corpora(load_nimare_studyset(rows="analysis"))
+
+
+def test_legacy_dataset_is_named(resources):
+    with pytest.raises(ValueError, match=r"nidm_pain_dset\.json is no NiMARE studyset"):
+        load_nimare_studyset(resources / "nidm_pain_dset.json")
+
+
+def test_studyset_without_points(tmp_path):
+    with pytest.raises(ValueError, match="holds no point; expected a studyset with"):
+        load_nimare_studyset(_studyset(tmp_path, _study("a")))
+
+
+@pytest.mark.parametrize("xyz", [[1, 2], None, [1, 2, 3, 4]])
+def test_point_without_three_coordinates(tmp_path, xyz):
+    path = _studyset(tmp_path, _study("a", [xyz]))
+    with pytest.raises(ValueError, match=r"A point of analysis a-1 .* \[x, y, z\]"):
+        load_nimare_studyset(path)
+
+
+def test_other_rows_are_refused():
+    with pytest.raises(ValueError, match="rows='contrast' is unknown"):
+        load_nimare_studyset(rows="contrast")
+
+
+def test_missing_path_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere' does not exist\. Expected"):
+        load_nimare_studyset(tmp_path / "nowhere")
+
+
+def test_folder_without_tables(tmp_path):
+    pytest.importorskip("pyarrow")
+    with pytest.raises(FileNotFoundError, match=r"studies\.parquet is missing"):
+        load_nimare_studyset(tmp_path)
+
+
+def test_hidden_nimare_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "nimare", None)
+    with pytest.raises(ImportError, match=r"pip install 'sklearn-neurocontext\[demo\]"):
+        load_nimare_studyset()
+
+
+def test_hidden_pyarrow_is_named(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"pip install 'sklearn-neurocontext\[demo\]"):
+        load_nimare_studyset(tmp_path)
+
+
+def test_nimare_is_not_imported(resources):
+    code = (
+        "import sys, warnings; warnings.simplefilter('ignore')\n"
+        "from sklearn_neurocontext.datasets import load_nimare_studyset\n"
+        "load_nimare_studyset()\n"
+        "raise SystemExit('nimare' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,196 @@
+"""Any two tables of studies and peaks."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_neurocontext._space import talairach_to_mni
+from sklearn_neurocontext.datasets import SpaceWarning, load_table
+
+STUDIES = {
+    "pmid": [11, 12, 13],
+    "title": ["pain", "words", "faces"],
+    "year": [2001, 2002, 2003],
+}
+PEAKS = {"pmid": [13, 11, 13], "x": [1, 2, 3], "y": [4, 5, 6], "z": [7, 8, 9]}
+
+
+def test_peaks_go_to_their_studies():
+    corpus = load_table(STUDIES, PEAKS, space="MNI")
+    assert corpus.studies["title"].tolist() == STUDIES["title"]
+    assert corpus.studies["study_id"].tolist() == ["11", "12", "13"]
+    np.testing.assert_array_equal(corpus.peaks[0], [[2, 5, 8]])
+    assert corpus.peaks[1].shape == (0, 3)
+    np.testing.assert_array_equal(corpus.peaks[2], [[1, 4, 7], [3, 6, 9]])
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.xz"])
+@pytest.mark.parametrize("as_path", [str, lambda path: path])
+def test_files_equal_tables(tmp_path, same_corpus, ending, as_path):
+    paths = []
+    for name, columns in (("studies", STUDIES), ("peaks", PEAKS)):
+        path = tmp_path / f"{name}{ending}"
+        separator = "\t" if ".tsv" in ending else ","
+        pd.DataFrame(columns).to_csv(path, sep=separator, index=False)
+        paths.append(as_path(path))
+    expected = load_table(STUDIES, PEAKS, space="MNI")
+    same_corpus(load_table(*paths, space="MNI"), expected)
+
+
+def test_frames_equal_dicts_and_stay_as_they_are(same_corpus):
+    studies = pd.DataFrame(STUDIES, index=["u", "v", "w"])
+    peaks = pd.DataFrame(PEAKS, index=[7, 7, 7]).rename(columns=str.upper)
+    copies = studies.copy(), peaks.copy()
+    expected = load_table(STUDIES, PEAKS, space="MNI")
+    same_corpus(load_table(studies, peaks, space="MNI"), expected)
+    pd.testing.assert_frame_equal(studies, copies[0])
+    pd.testing.assert_frame_equal(peaks, copies[1])
+
+
+@pytest.mark.parametrize("kind", ["study_id", "pmid", "pmcid", "id"])
+def test_each_kind_of_id(kind):
+    studies = {kind: [11, 12, 13], "title": ["a", "b", "c"]}
+    peaks = {kind: ["13", "11", "13"], "x": [1, 2, 3], "y": [0] * 3, "z": [0] * 3}
+    corpus = load_table(studies, peaks, space="MNI")
+    assert [len(of_study) for of_study in corpus.peaks] == [1, 0, 2]
+    assert corpus.studies["study_id"].tolist() == ["11", "12", "13"]
+    if kind in ("pmid", "pmcid"):
+        assert corpus.studies[kind].tolist() == [11, 12, 13]
+
+
+def test_prefix_of_pmcids_on_either_side():
+    studies = {"pmcid": ["PMC11", "PMC12"]}
+    peaks = {"pmcid": [12], "x": [0], "y": [0], "z": [0]}
+    corpus = load_table(studies, peaks, space="MNI")
+    assert corpus.studies["pmcid"].tolist() == [11, 12]
+    assert [len(of_study) for of_study in corpus.peaks] == [0, 1]
+
+
+def test_ids_in_files_are_words(tmp_path):
+    (tmp_path / "s.csv").write_text("Study_ID,title\n007,pain\n7,words\nb,faces\n")
+    (tmp_path / "p.csv").write_text("study_id,x,y,z\n007,1,2,3\n")
+    corpus = load_table(tmp_path / "s.csv", tmp_path / "p.csv", space="MNI")
+    assert corpus.studies["study_id"].tolist() == ["007", "7", "b"]
+    assert [len(of_study) for of_study in corpus.peaks] == [1, 0, 0]
+
+
+def test_ids_are_whole_where_pandas_made_them_floats():
+    studies = {"study_id": ["a", "b"], "pmid": [11.0, None]}
+    peaks = {"study_id": ["a"], "x": [0], "y": [0], "z": [0]}
+    corpus = load_table(studies, peaks, space="MNI")
+    assert corpus.studies["pmid"].tolist() == [11, pd.NA]
+    studies = {"pmid": [11.0, 12.0]}
+    peaks = {"pmid": [11.0, None], "x": [0, 0], "y": [0, 0], "z": [0, 0]}
+    corpus = load_table(studies, peaks, space="MNI")
+    assert corpus.studies["study_id"].tolist() == ["11", "12"]
+    assert [len(of_study) for of_study in corpus.peaks] == [1, 0]
+
+
+def test_peaks_of_other_studies_are_counted():
+    corpus = load_table({"pmid": [11]}, PEAKS, space="MNI")
+    assert "2 peaks of other studies left out." in corpus.description
+    assert len(corpus.peaks[0]) == 1
+
+
+def test_synonyms_of_columns():
+    studies = {"pmid": [11], "publication_year": [1999], "coordinate_space": ["MNI"]}
+    corpus = load_table(studies, PEAKS)
+    assert corpus.studies["year"].tolist() == [1999]
+    assert corpus.studies["reported_space"].tolist() == ["MNI"]
+
+
+XYZ = np.array([[1, 4, 7], [2, 5, 8], [3, 6, 9.0]])
+
+
+def test_space_of_each_peak():
+    with pytest.warns(SpaceWarning, match="1 was reported in Talairach"):
+        corpus = load_table(STUDIES, {**PEAKS, "space": ["TAL", "MNI", "MNI"]})
+    np.testing.assert_allclose(corpus.peaks[2][[0]], talairach_to_mni(XYZ[[0]]))
+    np.testing.assert_array_equal(corpus.peaks[2][[1]], XYZ[[2]])
+    reported = corpus.studies["reported_space"].tolist()
+    assert reported == ["MNI", "UNKNOWN", "MIXED"]
+
+
+def test_space_of_each_study():
+    studies = {**STUDIES, "space": ["TAL", "TAL", "MNI"]}
+    with pytest.warns(SpaceWarning, match="1 was reported in Talairach"):
+        corpus = load_table(studies, PEAKS)
+    np.testing.assert_allclose(corpus.peaks[0], talairach_to_mni(XYZ[[1]]))
+    np.testing.assert_array_equal(corpus.peaks[2], XYZ[[0, 2]])
+    assert corpus.studies["reported_space"].tolist() == ["TAL", "TAL", "MNI"]
+
+
+def test_peaks_before_studies_before_the_argument():
+    studies = {**STUDIES, "space": [None, None, "MNI"]}
+    peaks = {**PEAKS, "space": ["scanner", None, None]}
+    with pytest.warns(SpaceWarning) as said:
+        corpus = load_table(studies, peaks, space="TAL")
+    assert len(said) == 1
+    assert corpus.space_counts == {"OTHER": 1, "TAL": 1, "MNI": 1}
+
+
+def test_argument_for_all():
+    with pytest.warns(SpaceWarning, match="3 were reported in Talairach"):
+        load_table(STUDIES, PEAKS, space="TAL")
+    with pytest.warns(SpaceWarning, match="3 are of unknown space"):
+        load_table(STUDIES, PEAKS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_table(STUDIES, PEAKS, space="MNI")
+
+
+def _without(table, column):
+    return {name: cells for name, cells in table.items() if name != column}
+
+
+NO_ID = "expected one of study_id, pmid, pmcid, id in both. Rename"
+ERRORS = {
+    "no x": (STUDIES, _without(PEAKS, "x"), "has no column x; it has pmid, y, z"),
+    "no id of peaks": (STUDIES, _without(PEAKS, "pmid"), NO_ID),
+    "no id of studies": (_without(STUDIES, "pmid"), PEAKS, NO_ID),
+    "ids never match": (STUDIES, {**PEAKS, "pmid": [1, 2, 3]}, "None of the 3 ids"),
+    "PMIDs as PMCIDs": (
+        {"pmid": [11, 12, 13], "pmcid": [91, 92, 93]},
+        {**_without(PEAKS, "pmid"), "pmcid": [11, 13, 13]},
+        "The ids of peaks look like PMIDs",
+    ),
+    "PMCIDs as PMIDs": (
+        {"pmid": ["PMC11", "PMC12"]},
+        PEAKS,
+        "The column pmid holds 2 PMCIDs",
+    ),
+    "id is a word": (STUDIES, {**PEAKS, "pmid": ["a", "b", "c"]}, "no whole numbers"),
+    "year is a word": ({**STUDIES, "year": ["x", 1, 2]}, PEAKS, "expected years"),
+    "string for a number": (
+        STUDIES,
+        {**PEAKS, "y": [4, "left", 6]},
+        r"1 of 3 peaks hold no number, the first in row 1: 2, left, 8",
+    ),
+    "NaN": (STUDIES, {**PEAKS, "z": [7, 8, np.nan]}, "peaks hold no number"),
+    "infinity": (STUDIES, {**PEAKS, "z": [7, 8, np.inf]}, "NaN or infinity"),
+    "no peak": (STUDIES, {name: [] for name in PEAKS}, "table of peaks has no row"),
+    "no study": ({"pmid": []}, PEAKS, "table of studies has no row"),
+    "repeated study": ({"pmid": [11, 11]}, PEAKS, "repeat a study id, '11'"),
+    "study without id": ({"pmid": [11, None]}, PEAKS, "1 studies have no pmid.*row 1"),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_wrong_tables_are_explained(case):
+    studies, peaks, message = ERRORS[case]
+    with pytest.raises(ValueError, match=message):
+        load_table(studies, peaks, space="MNI")
+
+
+def test_unknown_space_is_named():
+    with pytest.raises(ValueError, match="space='mni152' is unknown; expected 'MNI'"):
+        load_table(STUDIES, PEAKS, space="mni152")
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match=r"The table of peaks, .*p\.csv', is no"
+    ):
+        load_table(STUDIES, tmp_path / "p.csv")
