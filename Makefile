@@ -15,8 +15,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test]'
 	@touch $@
 
+# make demo SENTENCE='reading words aloud' predicts the map of that sentence.
 demo: $(VENV)/.installed
-	$(BIN)/neurocontext demo
+	$(BIN)/neurocontext demo $(if $(SENTENCE),--sentence '$(SENTENCE)')
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
