@@ -126,7 +126,9 @@ def _study_table(metadata, texts) -> pd.DataFrame:
     aligned = aligned[~aligned.index.duplicated()].reindex(studies.index)
     for part in _TEXTS:
         studies[part] = aligned.get(part)
-    studies["title"] = studies["title"].fillna(metadata.get("title", ""))
+    if "title" in metadata:
+        titles = studies["title"].astype(object)
+        studies["title"] = titles.where(titles.notna(), metadata["title"])
     return studies
 
 
