@@ -8,7 +8,8 @@ from pathlib import Path
 import requests
 
 LOCAL_FOLDER_VARIABLE = "NEUROCONTEXT_DATA"
-_PIECE = 1 << 16
+# What a broken connection loses at most, in bytes.
+_PIECE = 1 << 13
 _ATTEMPTS = 3
 _TIMEOUT_SECONDS = (10, 60)
 

@@ -72,7 +72,8 @@ class FileServer:
         handler = type("Handler", (_Handler,), {"owner": self})
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._http.server_port}/"
-        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        serve = self._http.serve_forever
+        threading.Thread(target=serve, args=(0.01,), daemon=True).start()
 
     def close(self):
         self._http.shutdown()

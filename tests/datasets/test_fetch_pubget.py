@@ -3,6 +3,7 @@
 import json
 import shutil
 import tarfile
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from sklearn_neurocontext._space import talairach_to_mni
 from sklearn_neurocontext.datasets import SpaceWarning, fetch_pubget, load_pubget
 
 pubget = pytest.importorskip("pubget")
-# pubget 0.0.8 calls pandas in ways that pandas 3 calls deprecated.
+# pubget calls pandas in ways that pandas 3 calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pubget")
 quiet = pytest.mark.filterwarnings("ignore::sklearn_neurocontext.datasets.SpaceWarning")
 QUERY = "fMRI[title] AND pain[title]"
@@ -136,6 +137,7 @@ def test_a_broken_download_is_resumed(entrez, tmp_path):
 @quiet
 def test_part_of_the_query_is_said_once_to_the_caller(entrez, tmp_path):
     with pytest.warns(UserWarning, match="pubget's download is not complete") as said:
+        warnings.simplefilter("ignore", DeprecationWarning)
         fetch_pubget(QUERY, tmp_path, n_docs=500)
     own = [warning for warning in said if warning.category is UserWarning]
     assert len(own) == 1
@@ -144,6 +146,7 @@ def test_part_of_the_query_is_said_once_to_the_caller(entrez, tmp_path):
 
 def test_spaces_are_said_once_to_the_caller(entrez, tmp_path):
     with pytest.warns(SpaceWarning) as said:
+        warnings.simplefilter("ignore", DeprecationWarning)
         fetch_pubget(QUERY, tmp_path)
     own = [warning for warning in said if warning.category is SpaceWarning]
     assert len(own) == 1
