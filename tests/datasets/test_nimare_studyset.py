@@ -68,7 +68,7 @@ def test_rows_can_be_analyses(tables):
 
 
 @quiet
-def test_analyses_have_the_texts_of_their_study():
+def test_analyses_have_the_texts_of_their_study(resources):
     studies, analyses = load_nimare_studyset(), load_nimare_studyset(rows="analysis")
     own = studies.studies.set_index("study_id").loc[analyses.groups]
     for column in ("abstract", "journal", "keywords"):
@@ -206,9 +206,7 @@ def test_analyses_without_a_name_keep_the_title(tmp_path):
 
 
 @quiet
-def test_analyses_of_a_study_with_pmid_do_not_merge():
-    if importlib.util.find_spec("nimare") is None:
-        pytest.skip("nimare, which carries the studies, is not installed")
+def test_analyses_of_a_study_with_pmid_do_not_merge(resources):
     with pytest.raises(ValueError, match="has several rows in one corpus"):
         merge_corpora(load_nimare_studyset(rows="analysis"))
 
