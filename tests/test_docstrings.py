@@ -24,7 +24,10 @@ def _public_names():
 
 
 def _is_documented_apart(value):
-    return inspect.isclass(value) or inspect.isfunction(value)
+    """Tell classes and functions that have a signature; exceptions have none."""
+    if inspect.isclass(value):
+        return not issubclass(value, Exception)
+    return inspect.isfunction(value)
 
 
 def _load(path):
