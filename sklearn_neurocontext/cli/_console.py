@@ -98,6 +98,6 @@ def print_differences(result, metrics) -> None:
             row = differences.loc[(name, metric)]
             interval = f"[{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
             say(
-                f"{name} minus {row['reference']}, {heading}: "
+                f"{name} minus {row['reference']}, {heading.removesuffix(', %')}: "
                 f"{100 * row['mean']:+.1f} points, paired 95 % interval {interval}"
             )
