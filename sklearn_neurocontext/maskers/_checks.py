@@ -26,11 +26,10 @@ def check_maps(maps: Maps, strategy: str) -> None:
     ValueError
         If a map has negative values and the strategy is ``"mean"``.
     """
-    lowest = maps.array.data.min(initial=0)
-    if strategy == "mean" and lowest < 0:
+    if strategy == "mean" and maps.lowest < 0:
         raise ValueError(
             "strategy='mean' needs maps without negative values; the atlas has values "
-            f"down to {lowest:.3g}. Use strategy='lstsq'."
+            f"down to {maps.lowest:.3g}. Use strategy='lstsq'."
         )
     bare = np.flatnonzero(np.diff(maps.array.indptr) == 0)
     if len(bare):

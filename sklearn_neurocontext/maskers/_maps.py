@@ -33,12 +33,15 @@ class Maps:
         Inverse of AᵀMA, that of least norm where it is singular.
     condition : float
         Condition number of AᵀMA with maps at unit norm; infinite where it is singular.
+    lowest : float
+        Lowest value of all maps, at most zero.
     """
 
     array: csc_array
     labels: list
     inverse: np.ndarray
     condition: float
+    lowest: float
 
 
 def open_maps(entry) -> Maps:
@@ -48,9 +51,8 @@ def open_maps(entry) -> Maps:
     parts = arrays["data"], arrays["indices"], arrays["indptr"]
     array = csc_array(parts, shape=(facts["n_voxels"], len(facts["labels"])))
     inverse = np.asarray(arrays["inverse"])
-    return Maps(
-        array, facts["labels"], inverse, np.inf if condition is None else condition
-    )
+    condition = np.inf if condition is None else condition
+    return Maps(array, facts["labels"], inverse, condition, facts["lowest"])
 
 
 def read_blocks(folder: Path):
@@ -99,7 +101,7 @@ def build_maps(folder: Path, atlas: Atlas, mask_img) -> dict:
     Returns
     -------
     facts : dict
-        Number of voxels, labels, condition number.
+        Number of voxels, labels, condition number, lowest value.
 
     Raises
     ------
@@ -110,7 +112,7 @@ def build_maps(folder: Path, atlas: Atlas, mask_img) -> dict:
     n_voxels = int(np.count_nonzero(mask_img.dataobj))
     wide = n_voxels * len(labels) > np.iinfo(np.int32).max
     index_dtype = np.int64 if wide else np.int32
-    ends = [0]
+    ends, lowest = [0], 0.0
     with (
         NpyWriter(folder / "data.npy", np.float32) as data,
         NpyWriter(folder / "indices.npy", index_dtype) as indices,
@@ -119,6 +121,7 @@ def build_maps(folder: Path, atlas: Atlas, mask_img) -> dict:
             data.append(values)
             indices.append(held)
             ends.append(data.n_rows)
+            lowest = min(lowest, float(values.min(initial=0)))
     np.save(folder / "indptr.npy", np.array(ends, dtype=index_dtype))
     np.save(folder / "n_voxels.npy", n_voxels)
     inverse, condition = solve_gram(gram_matrix(*read_blocks(folder)))
@@ -127,6 +130,7 @@ def build_maps(folder: Path, atlas: Atlas, mask_img) -> dict:
         "n_voxels": n_voxels,
         "labels": labels,
         "condition": condition if np.isfinite(condition) else None,
+        "lowest": lowest,
     }
 
 
