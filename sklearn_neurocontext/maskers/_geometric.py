@@ -108,7 +108,7 @@ def soft_parcels(centres, voxels, width: float):
         Shares; those of one voxel sum to one.
     """
     n_sharing = min(_N_SHARING, len(centres))
-    distance, centre_of = cKDTree(centres).query(voxels, k=range(1, n_sharing + 1))
+    distance, centre_of = cKDTree(centres).query(voxels, k=[*range(1, n_sharing + 1)])
     share = np.exp((distance[:, :1] ** 2 - distance**2) / (2 * width**2))
     share /= share.sum(axis=1, keepdims=True)
     order = np.argsort(centre_of, axis=None, kind="stable")

@@ -5,8 +5,11 @@ import os
 import numpy as np
 from nilearn.image import load_img, resample_img
 
+# Volumes in memory at a time.
+_BATCH = 32
 
-def stream_images(imgs, mask_img, batch_size: int = 32):
+
+def stream_images(imgs, mask_img):
     """Read images at the voxels of a mask, a batch in memory at a time.
 
     Parameters
@@ -16,8 +19,6 @@ def stream_images(imgs, mask_img, batch_size: int = 32):
     mask_img : Nifti1Image of shape (nx, ny, nz)
         Images on another grid are resampled to this one (nilearn's continuous
         interpolation).
-    batch_size : int, default=32
-        Number of volumes in a batch.
 
     Yields
     ------
@@ -47,7 +48,7 @@ def stream_images(imgs, mask_img, batch_size: int = 32):
         if np.isinf(voxels).any():
             raise ValueError(f"Image {number} holds infinity. Repair it first.")
         batch.append(np.nan_to_num(voxels))
-        if len(batch) == batch_size:
+        if len(batch) == _BATCH:
             yield np.stack(batch)
             batch = []
     if batch:
