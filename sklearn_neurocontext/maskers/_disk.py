@@ -141,17 +141,7 @@ def _open(place: Path, settings: dict) -> Entry | None:
 
 def _build(place: Path, settings: dict, build: Callable) -> None:
     """Build an entry beside its place, then move it there whole."""
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(place.parent)
-        folder = Path(
-            tempfile.mkdtemp(prefix=f"building-{place.name}-", dir=place.parent)
-        )
-    except OSError as error:
-        raise OSError(
-            f"The cache folder {str(place.parent)!r} cannot be written to ({error}). "
-            "Set the environment variable NEUROCONTEXT_CACHE to a folder that can."
-        ) from error
+    folder = _begin(place)
     try:
         facts = build(folder)
         files = sorted(folder.glob("*.npy"))
@@ -174,6 +164,20 @@ def _build(place: Path, settings: dict, build: Callable) -> None:
             # Another process was first; its entry is opened next.
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _begin(place: Path) -> Path:
+    """Make a folder beside a place, to build in what is moved there."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(place.parent)
+        prefix = f"building-{place.name}-"
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=place.parent))
+    except OSError as error:
+        raise OSError(
+            f"The cache folder {str(place.parent)!r} cannot be written to ({error}). "
+            "Set the environment variable NEUROCONTEXT_CACHE to a folder that can."
+        ) from error
 
 
 def _discard(place: Path) -> None:
@@ -232,8 +236,9 @@ def hash_file(path: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     digest = _sha256(path)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    part = note.with_name(f"building-{name}-{os.getpid()}")
+    folder = _begin(note)
+    part = folder / note.name
     part.write_text(json.dumps({"signature": signature, "sha256": digest}))
     part.replace(note)
+    folder.rmdir()
     return digest

@@ -110,8 +110,9 @@ def build_maps(folder: Path, atlas: Atlas, mask_img) -> dict:
     """
     labels, columns = sample_atlas(atlas, mask_img)
     n_voxels = int(np.count_nonzero(mask_img.dataobj))
-    wide = n_voxels * len(labels) > np.iinfo(np.int32).max
-    index_dtype = np.int64 if wide else np.int32
+    # The least that holds the number of values: scipy wants one for both arrays.
+    least = np.min_scalar_type(-n_voxels * len(labels) - 1)
+    index_dtype = np.promote_types(np.int32, least)
     ends, lowest = [0], 0.0
     with (
         NpyWriter(folder / "data.npy", np.float32) as data,
