@@ -45,7 +45,7 @@ class CoefficientsMixin:
         mean = self._recipe.strategy == "mean"
         rows = [np.zeros((0, self.n_elements_))]
         for voxels in stream_images(imgs, self.mask_img_):
-            products = (maps.array.T @ voxels.T).T
+            products = maps.project(voxels)
             rows.append(products / mass_of(maps) if mean else products @ maps.inverse)
         coefficients = np.concatenate(rows).astype(np.float32)
         if not len(coefficients):
@@ -87,7 +87,7 @@ class CoefficientsMixin:
         """
         check_is_fitted(self)
         coefficients = check_coefficients(coefficients, self.n_elements_)
-        return coefficients @ self._recipe.maps().array.T
+        return self._recipe.maps().expand(coefficients)
 
     def get_feature_names_out(self, input_features=None):
         """Name the columns that `transform` gives.

@@ -5,8 +5,8 @@ import os
 import numpy as np
 from nilearn.image import load_img, resample_img
 
-# Volumes in memory at a time.
-_BATCH = 32
+# Bytes of voxels in memory at a time.
+_BATCH = 2**28
 
 
 def stream_images(imgs, mask_img):
@@ -31,7 +31,7 @@ def stream_images(imgs, mask_img):
         If there is no image, or one is not 3D or 4D, or not finite.
     """
     inside = np.asarray(mask_img.dataobj) > 0
-    batch = []
+    batch, size = [], max(1, _BATCH // (8 * np.count_nonzero(inside)))
     for number, img in enumerate(_each(imgs)):
         if img.shape != mask_img.shape or not np.allclose(
             img.affine, mask_img.affine, rtol=0, atol=1e-6
@@ -48,7 +48,7 @@ def stream_images(imgs, mask_img):
         if np.isinf(voxels).any():
             raise ValueError(f"Image {number} holds infinity. Repair it first.")
         batch.append(np.nan_to_num(voxels))
-        if len(batch) == _BATCH:
+        if len(batch) == size:
             yield np.stack(batch)
             batch = []
     if batch:

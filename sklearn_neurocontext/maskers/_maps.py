@@ -13,7 +13,7 @@ from ._atlas import Atlas, width_of
 from ._geometric import hard_parcels, soft_parcels
 from ._grid import voxel_centres
 from ._npy import NpyWriter
-from ._solve import gram_matrix, solve_gram
+from ._solve import gram_matrix, is_full, solve_gram
 
 # Maps held in memory at a time.
 _BLOCK = 64
@@ -42,6 +42,27 @@ class Maps:
     inverse: np.ndarray
     condition: float
     lowest: float
+
+    def project(self, voxels) -> np.ndarray:
+        """Multiply images (n_images, n_voxels) with maps: (n_images, n_components)."""
+        parts = [maps.T @ voxels.T for _, maps in self._quick_blocks(np.float64)]
+        return np.concatenate(parts).T
+
+    def expand(self, coefficients) -> np.ndarray:
+        """Sum maps by coefficients (n_maps, n_components): (n_maps, n_voxels)."""
+        return sum(
+            coefficients[:, block] @ maps.T
+            for block, maps in self._quick_blocks(np.float32)
+        )
+
+    def _quick_blocks(self, dtype):
+        """Give the maps whole, or if they are full, as plain arrays block by block."""
+        n_components = self.array.shape[1]
+        if not is_full(self.array):
+            yield slice(0, n_components), self.array
+            return
+        for block in gen_batches(n_components, _BLOCK):
+            yield block, self.array[:, block].toarray().astype(dtype)
 
 
 def open_maps(entry) -> Maps:

@@ -45,8 +45,12 @@ def gram_matrix(blocks, read) -> np.ndarray:
 def _wide(maps):
     """Write maps in float64, as a plain array where few zeros are in them."""
     maps = maps.astype(np.float64)
-    full = maps.nnz > _FULL * maps.shape[0] * maps.shape[1]
-    return maps.toarray() if full else maps
+    return maps.toarray() if is_full(maps) else maps
+
+
+def is_full(maps) -> bool:
+    """Tell whether sparse maps would multiply faster as a plain array."""
+    return maps.nnz > _FULL * maps.shape[0] * maps.shape[1]
 
 
 def solve_gram(gram):

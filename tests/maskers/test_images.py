@@ -88,7 +88,7 @@ def test_all_ways_to_give_images_give_the_same(masker, imgs, tmp_path, monkeypat
     for img, path in zip(singles, paths, strict=True):
         nib.save(img, path)
     nib.save(imgs, tmp_path / "all.nii")
-    monkeypatch.setattr(_images, "_BATCH", 3)
+    monkeypatch.setattr(_images, "_BATCH", 8 * 3 * np.sum(masker.mask_img_.dataobj))
     for given in (
         singles,
         iter(paths),
