@@ -29,6 +29,7 @@ import numpy as np
 import pandas as pd
 
 N_MAPS = 512
+SIZES = (1, 100, 200, 1000, 2000)
 FWHM = 9.0
 
 
@@ -189,22 +190,34 @@ def nimare(atlas, n_studies):
     }
 
 
-def measure_speed(folder, options):
+def measure_speed(folder, n_reference):
+    """Measure one after the other; what was measured before is kept."""
+    file = folder / "speed.json"
+    results = json.loads(file.read_text()) if file.exists() else {}
+
+    def measure(function, *args, name=None):
+        key = name or f"{function.__name__} {args[1]}"
+        if key not in results:
+            results[key] = in_fresh_process(function, *args)
+            file.write_text(json.dumps(results, indent=1))
+
     atlas, densities = str(folder / "atlas.nii"), str(folder / "densities.npy")
-    results = {"reference": options.reference}
-    results["neuroquery"] = in_fresh_process(neuroquery, options.reference, densities)
+    measure(neuroquery, n_reference, densities, name="neuroquery")
     if not Path(atlas).exists():
         make_atlas(atlas, nib.load(folder / "mask.nii"))
-    results["build"] = in_fresh_process(ours, atlas, 1)
-    sizes = (1, 100, 200, 1000, 2000)
-    results["ours"] = [
-        in_fresh_process(ours, atlas, n_studies) for n_studies in (*sizes, None)
-    ]
-    results["nimare"] = [in_fresh_process(nimare, atlas, 100)]
-    results["nilearn"] = [
-        in_fresh_process(nilearn, atlas, n_studies, densities) for n_studies in sizes
-    ]
-    (folder / "speed.json").write_text(json.dumps(results, indent=1))
+    measure(ours, atlas, 1, name="build")
+    for n_studies in (*SIZES, None):
+        measure(ours, atlas, n_studies)
+    for n_studies in (200, 1, 2000, 100, 1000):
+        measure(nilearn, atlas, n_studies, densities)
+    measure(nimare, atlas, 100)
+    return results
+
+
+def gather(results, name):
+    """Give the measurements of a function by number of studies, in order."""
+    rows = [row for key, row in results.items() if key.split()[0] == name]
+    return sorted(rows, key=lambda row: row["n"])
 
 
 def draw(results, path):
@@ -214,12 +227,12 @@ def draw(results, path):
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    ours, theirs = results["ours"], reference_rows(results)
+    theirs = reference_rows(results)
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
     lines = {
         "NeuroQuery + NiftiMapsMasker": (theirs, "#999999", "s"),
-        "NiMARE + NiftiMapsMasker": (results["nimare"], "#E69F00", "^"),
-        "KDEDiFuMoMasker": (ours, "#0072B2", "o"),
+        "NiMARE + NiftiMapsMasker": (gather(results, "nimare"), "#E69F00", "^"),
+        "KDEDiFuMoMasker": (gather(results, "ours"), "#0072B2", "o"),
     }
     for name, (rows, colour, marker) in lines.items():
         style = {"color": colour, "marker": marker, "label": name}
@@ -240,7 +253,7 @@ def draw(results, path):
 def reference_rows(results):
     """Add NeuroQuery's time of the mean study to nilearn's, size by size."""
     measured, rows = results["neuroquery"], []
-    for nilearn_row in results["nilearn"]:
+    for nilearn_row in gather(results, "nilearn"):
         n_studies = nilearn_row["n"]
         row = {"n": n_studies}
         for unit in ("wall_s", "cpu_s"):
@@ -253,10 +266,10 @@ def reference_rows(results):
 
 def write_table(results, path):
     theirs = {row["n"]: row for row in reference_rows(results)}
-    nimare_rows = {row["n"]: row for row in results["nimare"]}
+    nimare_rows = {row["n"]: row for row in gather(results, "nimare")}
     names = ("KDEDiFuMoMasker", "NeuroQuery + nilearn", "ratio", "NiMARE + nilearn")
     lines = [f"| studies | {' | '.join(names)} |", "|---|---|---|---|---|"]
-    for row in results["ours"]:
+    for row in gather(results, "ours"):
         n_studies = row["n"]
         cells = [f"{n_studies:,}", cell(row), "–", "–", "–"]
         if n_studies in theirs:
@@ -284,8 +297,7 @@ def main():
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("NEUROCONTEXT_CACHE", str(options.output.resolve() / "cache"))
-    measure_speed(options.output, options)
-    results = json.loads((options.output / "speed.json").read_text())
+    results = measure_speed(options.output, options.reference)
     write_table(results, options.output / "speed.md")
     draw(results, options.output / "masker_speed.png")
 

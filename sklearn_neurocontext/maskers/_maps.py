@@ -32,7 +32,8 @@ class Maps:
     inverse : ndarray of shape (n_components, n_components), float64
         Inverse of AᵀMA, that of least norm where it is singular.
     condition : float
-        Condition number of AᵀMA with maps at unit norm; infinite where it is singular.
+        Condition number of AᵀMA with maps at unit norm (LAPACK's estimate, seldom too
+        low by more than a factor of three); infinite where it is singular.
     lowest : float
         Lowest value of all maps, at most zero.
     """

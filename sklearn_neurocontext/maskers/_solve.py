@@ -67,8 +67,8 @@ def solve_gram(gram):
         An empty map has no density, hence the coefficient zero. Where a map is a
         combination of others, coefficients are those of least norm.
     condition : float
-        Condition number in the one-norm, of maps at unit norm; infinite where a map is
-        a combination of others.
+        Condition number in the one-norm, of maps at unit norm, as LAPACK estimates it;
+        infinite where a map is a combination of others.
     """
     norm = np.sqrt(gram.diagonal())
     held = norm > 0

@@ -45,7 +45,8 @@ def test_inverse_and_condition_are_those_of_the_gram_matrix(written):
     gram = values.T.astype(float) @ values
     np.testing.assert_allclose(maps.inverse, np.linalg.inv(gram), rtol=1e-6, atol=1e-9)
     scaled = gram / np.sqrt(np.outer(gram.diagonal(), gram.diagonal()))
-    assert maps.condition == pytest.approx(np.linalg.cond(scaled, 1), rel=1e-3)
+    condition = np.linalg.cond(scaled, 1)
+    assert 0.3 * condition < maps.condition < 1.001 * condition
 
 
 def test_products_are_those_of_plain_arrays(written, rng):
