@@ -51,8 +51,7 @@ def peak_gb():
 
 def in_fresh_process(function, *args):
     """Run a function in a process of its own; its result is a dictionary."""
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         result = pool.submit(function, *args).result()
     print(f"{function.__name__:12s} {json.dumps(result)}", flush=True)
     return result
@@ -92,25 +91,21 @@ def load_atlas(path):
     return nib.Nifti1Image(np.asarray(img.dataobj), img.affine)
 
 
-def ours(atlas, n_studies, voxelization="nearest"):
+def ours(atlas, n_studies):
     from sklearn_neurocontext import KDEDiFuMoMasker
 
     warnings.simplefilter("ignore")
     peaks = load_peaks(n_studies)
-    before = peak_gb()
     watch = Stopwatch()
-    masker = KDEDiFuMoMasker(atlas, voxelization=voxelization).fit()
+    masker = KDEDiFuMoMasker(atlas).fit()
     fit = watch.read()
     watch = Stopwatch()
-    coefficients = masker.transform(peaks)
-    first = watch.read()
-    np.save(Path(atlas).with_name(f"{voxelization}.npy"), coefficients)
-    return first | {
+    masker.transform(peaks)
+    return watch.read() | {
         "n": len(peaks),
         "fit_s": fit["wall_s"],
         "fit_cpu_s": fit["cpu_s"],
         "peak_gb": peak_gb(),
-        "peak_before_gb": before,
     }
 
 
@@ -144,10 +139,8 @@ def nilearn(atlas, n_studies, densities):
     masker = NiftiMapsMasker(load_atlas(atlas), mask_img=mask_img)
     masker.set_params(resampling_target=None).fit()
     watch = Stopwatch()
-    coefficients = masker.transform(img)
-    seconds = watch.read()
-    np.save(Path(atlas).with_name("reference.npy"), coefficients)
-    return seconds | {"n": n_studies, "peak_gb": peak_gb()}
+    masker.transform(img)
+    return watch.read() | {"n": n_studies, "peak_gb": peak_gb()}
 
 
 def nimare(atlas, n_studies):
@@ -273,11 +266,10 @@ def write_table(results, path):
         n_studies = row["n"]
         cells = [f"{n_studies:,}", cell(row), "–", "–", "–"]
         if n_studies in theirs:
+            other = theirs[n_studies]
             mark = "~" if n_studies != results["neuroquery"]["n"] else ""
-            cells[2] = mark + cell(theirs[n_studies])
-            wall, cpu = (
-                theirs[n_studies][unit] / row[unit] for unit in ("wall_s", "cpu_s")
-            )
+            cells[2] = mark + cell(other)
+            wall, cpu = (other[unit] / row[unit] for unit in ("wall_s", "cpu_s"))
             cells[3] = f"{mark}{wall:,.0f} / {cpu:,.0f}"
         if n_studies in nimare_rows:
             cells[4] = cell(nimare_rows[n_studies])

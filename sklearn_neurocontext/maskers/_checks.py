@@ -53,9 +53,9 @@ def check_maps(maps: Maps, strategy: str) -> None:
     elif strategy == "lstsq" and maps.condition > ILL_CONDITIONED:
         warnings.warn(
             "Some maps of the atlas are nearly combinations of others on this grid: "
-            f"the condition number of AᵀMA is about {maps.condition:.1e}. Coefficients are "
-            "unique, but rounding in the maps changes them. Use fewer maps if that "
-            "matters.",
+            f"the condition number of AᵀMA is about {maps.condition:.1e}. "
+            "Coefficients are unique, but rounding in the maps changes them. Use fewer "
+            "maps if that matters.",
             UserWarning,
             stacklevel=_USER,
         )
