@@ -140,7 +140,7 @@ def test_server_that_is_not_there(path):
 def test_nothing_stands_under_the_name_before_all_is_there(remote, path, monkeypatch):
     """The name appears in one step, after the hash was checked."""
     seen = []
-    check = "sklearn_neurocontext.datasets._download._check_hash"
+    check = "sklearn_neurocontext.datasets._download._check_part"
     monkeypatch.setattr(check, lambda part, _: seen.append((part.name, path.exists())))
     download(remote, path)
     assert seen == [(NAME + ".part", False)]
@@ -172,13 +172,33 @@ def test_what_is_there_is_verified_without_network(
 
 
 def test_a_tampered_file_is_recognised(remote, tmp_path, no_local_files, server):
+    """It may be the user's own: it is named and left; moved away, it is replaced."""
     find_files("corpus", [remote], tmp_path)
     path = tmp_path / "corpus" / NAME
-    path.write_bytes(BODY[:-1] + b"x")
-    with pytest.raises(OSError, match=r"peaks\.tsv\.gz has SHA-256 .* was removed"):
+    other = BODY[:-1] + b"x"
+    path.write_bytes(other)
+    with pytest.raises(OSError, match="NEUROCONTEXT_DATA") as raised:
         find_files("corpus", [remote], tmp_path)
+    for part in (str(path), _sha256(other), _sha256(BODY), "left as it is"):
+        assert part in str(raised.value)
+    assert path.read_bytes() == other
+    assert len(server.requests) == 1
+    path.rename(tmp_path / "elsewhere")
     (found,) = find_files("corpus", [remote], tmp_path)
     assert found.path.read_bytes() == BODY
+
+
+def test_own_copy_is_used_as_its_error_says(remote, tmp_path, monkeypatch, no_network):
+    """A subset of the corpus, given as home of downloads, is refused but not lost."""
+    monkeypatch.delenv("NEUROCONTEXT_DATA", raising=False)
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / NAME).write_bytes(b"a subset")
+    with pytest.raises(OSError, match="use it unverified") as raised:
+        find_files("corpus", [remote], tmp_path)
+    assert repr(str(tmp_path)) in str(raised.value)
+    monkeypatch.setenv("NEUROCONTEXT_DATA", str(tmp_path))
+    (found,) = find_files("corpus", [remote], tmp_path)
+    assert found.path.read_bytes() == b"a subset"
 
 
 def test_local_files_come_first_and_unverified(
