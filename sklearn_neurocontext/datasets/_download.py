@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import requests
+from filelock import FileLock
 
 LOCAL_FOLDER_VARIABLE = "NEUROCONTEXT_DATA"
 # What a broken connection loses at most, in bytes.
@@ -76,7 +77,9 @@ def find_files(corpus: str, remote_files, data_home=None) -> list[FoundFile]:
 def download(remote: RemoteFile, path: Path) -> None:
     """Download a file; it appears under its name only when complete and right.
 
-    A download that broke off is taken up where it stopped.
+    A download that broke off is taken up where it stopped. Of several processes one
+    downloads into a folder at a time; those that waited find the file there. The lock
+    ends with its process.
 
     Parameters
     ----------
@@ -92,6 +95,12 @@ def download(remote: RemoteFile, path: Path) -> None:
         published.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(".lock")):
+        if not path.is_file():
+            _download_alone(remote, path)
+
+
+def _download_alone(remote, path):
     part = path.with_name(path.name + ".part")
     error = None
     for _ in range(_ATTEMPTS):
