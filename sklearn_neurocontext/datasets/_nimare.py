@@ -9,11 +9,12 @@ import pandas as pd
 
 from .._optional import import_optional
 from ._bunch import make_bunch, say_spaces
-from ._ids import join_rows
+from ._ids import join_rows, read_numbers
 
 _BUNDLED = "resources/nback_vs_flanker_studyset_2026-07"
 _ROWS = ("study", "analysis")
 _TEXTS = {"title": "name", "abstract": "description", "journal": "publication"}
+_SLUGS = {"pmid": r"^(\d{5,8})(?:-10-\d|$)", "pmcid": r"-pmc(\d+)$"}
 
 
 def load_nimare_studyset(path=None, *, rows: str = "study"):
@@ -43,8 +44,8 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     ImportError
         If the bundled studies or Parquet need a package that is not installed.
     ValueError
-        If the file is no studyset, a point has no three coordinates, or `rows` has
-        another value.
+        If the file is no studyset, an id is of the wrong kind, a point has no three
+        coordinates, or `rows` has another value.
 
     References
     ----------
@@ -124,14 +125,15 @@ def _study_table(studies, facts) -> pd.DataFrame:
     table = pd.DataFrame({"study_id": studies["study_id"].astype(str)})
     for column, source in _TEXTS.items():
         table[column] = studies.get(source)
+    # Neurostore's slugs: <pmid>-<doi>-<pmcid>
     slugs = _first_known(studies, facts, "slug").astype("string")
-    numbers = {"pmid": r"^(\d{5,8})(?:-10-\d|$)", "pmcid": r"-pmc(\d+)$", "year": None}
-    for column, pattern in numbers.items():
+    for column, pattern in _SLUGS.items():
         words = _first_known(studies, facts, column).astype("string")
-        words = words.str.replace(r"(?i)^PMC", "", regex=True)
-        if pattern:  # Neurostore's slugs: <pmid>-<doi>-<pmcid>
-            words = words.fillna(slugs.str.extract(pattern)[0])
-        table[column] = pd.to_numeric(words, errors="coerce")
+        words = words.fillna(slugs.str.extract(pattern)[0])
+        table[column] = read_numbers(words, column)
+    years = _first_known(studies, facts, "year").astype("string")
+    years = pd.to_numeric(years, errors="coerce")  # "in press" is no year
+    table["year"] = years.where(years % 1 == 0)
     keywords = _first_known(studies, facts, "keywords")
     table["keywords"] = [_read_keywords(cell) for cell in keywords]
     return table

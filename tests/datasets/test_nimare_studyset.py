@@ -197,6 +197,31 @@ def test_facts_of_studies_in_json(tmp_path):
     assert [len(of_study) for of_study in corpus.peaks] == [1, 0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("place", ["study", "metadata"])
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ({"pmid": "PMC5"}, "column pmid holds 1 PMCIDs, 'PMC5' among them"),
+        ({"pmid": "10.1/x"}, r"column pmid .* '10\.1/x' .* expected PMIDs"),
+        ({"pmcid": "10.1/x"}, r"column pmcid .* '10\.1/x' .* expected PMCIDs"),
+    ],
+)
+def test_ids_of_the_wrong_kind_are_named(tmp_path, place, ids, message):
+    facts = ids if place == "study" else {"metadata": ids}
+    path = _studyset(tmp_path, _study("a", [[0, 0, 0]], **facts))
+    with pytest.raises(ValueError, match=message):
+        load_nimare_studyset(path)
+
+
+def test_years_that_are_none_are_unknown(tmp_path):
+    cells = ["in press", 2001.5, "2002", None, 2003]
+    studies = [_study(str(row), year=year) for row, year in enumerate(cells)]
+    path = _studyset(tmp_path, _study("a", [[0, 0, 0]], pmcid="pmc7"), *studies)
+    studies = load_nimare_studyset(path).studies
+    assert studies["year"].tolist() == [pd.NA, pd.NA, pd.NA, 2002, pd.NA, 2003]
+    assert studies["pmcid"].tolist() == [7] + [pd.NA] * 5
+
+
 def test_analyses_without_a_name_keep_the_title(tmp_path):
     path = _studyset(tmp_path, _study("a", [[0, 0, 0]], name="Pain"))
     corpus = load_nimare_studyset(path, rows="analysis")
