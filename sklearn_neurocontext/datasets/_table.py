@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ._bunch import STUDY_COLUMNS, make_bunch, say_spaces
-from ._ids import join_rows, read_numbers
+from ._ids import join_rows, read_numbers, write_ids
 
 _ID_COLUMNS = ("study_id", "pmid", "pmcid", "id")
 _SPACE_COLUMNS = ("reported_space", "coordinate_space", "space")
@@ -108,13 +108,14 @@ def _study_table(studies, kind) -> pd.DataFrame:
     for column in ("pmid", "pmcid"):
         if column in table:
             table[column] = read_numbers(table[column], column)
-    nameless = table.index[table[kind].isna()]
+    words = write_ids(table[kind], kind)
+    nameless = table.index[words.isna() | (words == "")]
     if len(nameless):
         raise ValueError(
             f"{len(nameless)} studies have no {kind}, the first in row {nameless[0]}. "
             "Expected one id per study. Fill in the ids, or drop these rows."
         )
-    table["study_id"] = table[kind].astype(str)
+    table["study_id"] = words
     for column in _SPACE_COLUMNS[1:]:
         if column in table and "reported_space" not in table:
             table["reported_space"] = table[column]

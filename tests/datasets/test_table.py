@@ -88,6 +88,22 @@ def test_ids_are_whole_where_pandas_made_them_floats():
     assert [len(of_study) for of_study in corpus.peaks] == [1, 0]
 
 
+@pytest.mark.parametrize("kind", ["study_id", "id"])
+def test_one_and_one_point_nought_are_two_studies(kind):
+    studies = {kind: ["1", "1.0"]}
+    peaks = {kind: ["1.0", "1", "1.0"], "x": [1, 2, 3], "y": [0] * 3, "z": [0] * 3}
+    corpus = load_table(studies, peaks, space="MNI")
+    assert [of_study[:, 0].tolist() for of_study in corpus.peaks] == [[2], [1, 3]]
+
+
+@pytest.mark.parametrize("kind", ["study_id", "id"])
+def test_float_ids_are_whole_numbers(kind):
+    peaks = {kind: [13.0, None], "x": [1, 2], "y": [0] * 2, "z": [0] * 2}
+    corpus = load_table({kind: [12.0, 13.0]}, peaks, space="MNI")
+    assert corpus.studies["study_id"].tolist() == ["12", "13"]
+    assert [len(of_study) for of_study in corpus.peaks] == [0, 1]
+
+
 def test_peaks_of_other_studies_are_counted():
     corpus = load_table({"pmid": [11]}, PEAKS, space="MNI")
     assert "2 peaks of other studies left out." in corpus.description
@@ -173,6 +189,11 @@ ERRORS = {
     "no peak": (STUDIES, {name: [] for name in PEAKS}, "table of peaks has no row"),
     "no study": ({"pmid": []}, PEAKS, "table of studies has no row"),
     "repeated study": ({"pmid": [11, 11]}, PEAKS, "repeat a study id, '11'"),
+    "study with a blank id": (
+        {"id": ["a", " "]},
+        {"id": ["a"]},
+        "1 studies have no id",
+    ),
     "study without id": ({"pmid": [11, None]}, PEAKS, "1 studies have no pmid.*row 1"),
 }
 
