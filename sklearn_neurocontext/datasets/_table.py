@@ -22,12 +22,16 @@ def load_table(studies, peaks, *, space=None):
         One row per study, as a table or a CSV file (TSV by its ending; compressed
         files too). One of the columns ``study_id``, ``pmid``, ``pmcid`` or ``id`` names
         the study; ``title``, ``keywords``, ``abstract``, ``body``, ``year``,
-        ``journal`` and ``reported_space`` (or ``space``) are used where they exist.
+        ``journal`` and ``reported_space`` (or ``coordinate_space``, ``space``) are used
+        where they exist.
     peaks : DataFrame, dict, or path-like
         One row per peak, with the same id column and ``x``, ``y``, ``z`` in mm;
-        a column ``space`` says the space of each peak.
+        a column ``space`` (or ``coordinate_space``, ``reported_space``) says the space
+        of each peak.
     space : {"MNI", "TAL"} or None, default=None
-        Space of the peaks for which no column states it.
+        Space of the peaks whose own row states none, whatever the studies say: with
+        ``"MNI"``, peaks that a loader of this package gave are not converted again.
+        None takes what the table of studies says. Blank cells state nothing.
 
     Returns
     -------
@@ -142,12 +146,15 @@ def _read_coordinates(peaks) -> np.ndarray:
 
 
 def _spaces(table, peaks, rows, space) -> np.ndarray:
-    """Take the space of each peak from its own row, its study's, or the argument."""
+    """Take the space of each peak from its own row, the argument, or its study's."""
     stated = [peaks[column] for column in _SPACE_COLUMNS if column in peaks]
+    if space is not None:
+        stated.append(pd.Series(space, index=peaks.index))
     if "reported_space" in table:
         of_study = table["reported_space"].to_numpy(dtype=object)[rows]
         stated.append(pd.Series(of_study, index=peaks.index))
-    spaces = pd.Series(space, index=peaks.index, dtype=object)
+    spaces = pd.Series(None, index=peaks.index, dtype=object)
     for column in reversed(stated):
-        spaces = column.astype(object).where(column.notna(), spaces)
+        known = column.astype("string").str.strip().fillna("") != ""
+        spaces = column.astype(object).where(known, spaces)
     return spaces.to_numpy(dtype=object)

@@ -138,13 +138,47 @@ def test_space_of_each_study():
     assert corpus.studies["reported_space"].tolist() == ["TAL", "TAL", "MNI"]
 
 
-def test_peaks_before_studies_before_the_argument():
-    studies = {**STUDIES, "space": [None, None, "MNI"]}
-    peaks = {**PEAKS, "space": ["scanner", None, None]}
+def test_peaks_before_the_argument_before_studies():
+    studies = {**STUDIES, "space": ["MNI", None, "TAL"]}
+    peaks = {**PEAKS, "space": ["scanner", None, "MNI"]}
     with pytest.warns(SpaceWarning) as said:
         corpus = load_table(studies, peaks, space="TAL")
     assert len(said) == 1
     assert corpus.space_counts == {"OTHER": 1, "TAL": 1, "MNI": 1}
+
+
+@pytest.mark.parametrize("blank", ["", "  ", None, np.nan])
+def test_blank_spaces_state_nothing(blank):
+    """Of a peak: the argument or its study; of a study: unknown."""
+    studies = {**STUDIES, "space": ["TAL", blank, blank]}
+    peaks = {**PEAKS, "space": [blank, blank, "MNI"]}
+    with pytest.warns(SpaceWarning):
+        corpus = load_table(studies, peaks)
+    assert corpus.space_counts == {"UNKNOWN": 1, "TAL": 1, "MNI": 1}
+    corpus = load_table(studies, peaks, space="MNI")
+    assert corpus.space_counts == {"MNI": 3}
+
+
+def _peak_table(corpus):
+    sizes = [len(of_study) for of_study in corpus.peaks]
+    xyz = pd.DataFrame(np.concatenate(corpus.peaks), columns=["x", "y", "z"])
+    return xyz.assign(study_id=np.repeat(corpus.studies["study_id"], sizes).to_numpy())
+
+
+@pytest.mark.parametrize("as_files", [False, True])
+def test_a_round_trip_does_not_convert_again(tmp_path, as_files):
+    with pytest.warns(SpaceWarning):
+        first = load_table(STUDIES, {**PEAKS, "space": ["TAL", "TAL", "MNI"]})
+    tables = first.studies, _peak_table(first)
+    if as_files:
+        for table, name in zip(tables, ("s.csv", "p.csv"), strict=True):
+            table.to_csv(tmp_path / name, index=False)
+        tables = tmp_path / "s.csv", tmp_path / "p.csv"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = load_table(*tables, space="MNI")
+    for one, other in zip(again.peaks, first.peaks, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-9)
 
 
 def test_argument_for_all():
