@@ -141,6 +141,7 @@ def assert_same_peaks(found, expected):
 def assert_same_corpus(found, expected):
     pd.testing.assert_frame_equal(found.studies, expected.studies)
     assert_same_peaks(found.peaks, expected.peaks)
+    assert_same_peaks(found.peak_spaces, expected.peak_spaces)
     assert found.groups.tolist() == expected.groups.tolist()
     assert found.space_counts == expected.space_counts
 
