@@ -173,6 +173,36 @@ def write_ids(ids, kind: str) -> pd.Series:
     return words
 
 
+def name_studies(ids, kind: str) -> pd.Series:
+    """Write the ids of studies, of which each must have one.
+
+    Parameters
+    ----------
+    ids : array-like of shape (n_studies,)
+        Numbers or strings.
+    kind : str
+        What they are, as for `write_ids`.
+
+    Returns
+    -------
+    words : Series of string
+        As `write_ids` gives them.
+
+    Raises
+    ------
+    ValueError
+        If an id is missing or blank.
+    """
+    words = write_ids(ids, kind)
+    nameless = words.index[words.isna() | (words == "")]
+    if len(nameless):
+        raise ValueError(
+            f"{len(nameless)} studies have no {kind}, the first in row {nameless[0]}. "
+            "Expected one id per study. Fill in the ids, or drop these rows."
+        )
+    return words
+
+
 def _whole(value):
     is_float = isinstance(value, float | np.floating)
     return int(value) if is_float and float(value).is_integer() else value

@@ -4,16 +4,23 @@ import importlib.util
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from .._optional import import_optional
 from ._bunch import make_bunch, say_spaces
+from ._files import read_coordinates, read_json, read_parquet
 from ._ids import join_rows, read_numbers
 
 _BUNDLED = "resources/nback_vs_flanker_studyset_2026-07"
 _ROWS = ("study", "analysis")
 _TEXTS = {"title": "name", "abstract": "description", "journal": "publication"}
+_PARQUET = {
+    "studies": ("study_id",),
+    "analyses": ("id", "study_id", "name"),
+    "coordinates": ("id", "study_id", "x", "y", "z", "space"),
+    "metadata": ("study_id",),
+}
+_IDS = {"id", "study_id"}
 _SLUGS = {"pmid": r"^(\d{5,8})(?:-10-\d|$)", "pmcid": r"-pmc(\d+)$"}
 
 
@@ -83,7 +90,7 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     corpus = make_bunch(
         table.drop(columns="group", errors="ignore"),
         owners[known],
-        points.loc[known, ["x", "y", "z"]].to_numpy(dtype=np.float64),
+        read_coordinates(points[known], "the studyset's points"),
         points.loc[known, "space"].to_numpy(dtype=object),
         description=f"A NiMARE studyset, {len(table):,} rows ({rows}).",
         groups=groups,
@@ -106,14 +113,15 @@ def _bundled() -> Path:
 def _read_parquet(folder: Path):
     import_optional("pyarrow", extra="demo")
     tables = []
-    for name in ("studies", "analyses", "coordinates", "metadata"):
+    for name, wanted in _PARQUET.items():
         file = folder / f"{name}.parquet"
         if not file.is_file():
             raise FileNotFoundError(
                 f"{file.name} is missing in {str(folder)!r}; expected a NiMARE "
                 "studyset in Parquet."
             )
-        tables.append(pd.read_parquet(file))
+        table = read_parquet(file, wanted)
+        tables.append(table.astype(dict.fromkeys(_IDS.intersection(table), str)))
     studies, analyses, points, metadata = tables
     # The first value that is known among the analyses of a study.
     facts = metadata.groupby("study_id").first().reindex(studies["study_id"])
@@ -157,7 +165,7 @@ def _read_keywords(cell) -> str:
 
 
 def _read_json(file: Path):
-    content = json.loads(file.read_text(encoding="utf-8"))
+    content = read_json(file)
     if not isinstance(content, dict) or "studies" not in content:
         raise ValueError(
             f"{file.name} is no NiMARE studyset: it has no list of studies. Convert an "
@@ -166,10 +174,11 @@ def _read_json(file: Path):
         )
     studies, analyses, points = [], [], []
     for study in content["studies"]:
-        names = {"study_id": str(study["id"])}
+        names = {"study_id": _read_id(study, "A study")}
         studies.append({**study, **names})
         for analysis in study.get("analyses") or []:
-            names = {**names, "id": f"{study['id']}-{analysis['id']}"}
+            own = _read_id(analysis, f"An analysis of study {names['study_id']}")
+            names = {**names, "id": f"{names['study_id']}-{own}"}
             analyses.append({**names, "name": analysis.get("name")})
             points.extend(
                 {**names, **_read_point(point, names["id"])}
@@ -183,6 +192,16 @@ def _read_json(file: Path):
     facts = pd.DataFrame([study.get("metadata") or {} for study in content["studies"]])
     table = _study_table(pd.DataFrame(studies), facts)
     return table, pd.DataFrame(analyses), pd.DataFrame(points)
+
+
+def _read_id(item, words) -> str:
+    if not isinstance(item, dict) or item.get("id") in (None, ""):
+        keys = ", ".join(item) if isinstance(item, dict) else repr(item)
+        raise ValueError(
+            f"{words} has no id; it has {keys or 'nothing'}. "
+            "Expected NiMARE's fields: id, name, analyses with id and points."
+        )
+    return str(item["id"])
 
 
 def _read_point(point, name) -> dict:

@@ -253,6 +253,48 @@ def test_point_without_three_coordinates(tmp_path, xyz):
         load_nimare_studyset(path)
 
 
+@pytest.mark.parametrize("value", [None, "left"])
+def test_coordinate_that_is_no_number(tmp_path, value):
+    path = _studyset(tmp_path, _study("a", [[1, 2, value]]))
+    with pytest.raises(ValueError, match=r"studyset's points 1 of 1 peaks hold no num"):
+        load_nimare_studyset(path)
+
+
+def test_studies_and_analyses_without_id(tmp_path):
+    path = _studyset(tmp_path, {"name": "Pain", "analyses": []})
+    with pytest.raises(ValueError, match="A study has no id; it has na"):
+        load_nimare_studyset(path)
+    path = _studyset(tmp_path, {"id": "a", "analyses": [{"name": "heat"}]})
+    with pytest.raises(ValueError, match="An analysis of study a has no id; it has"):
+        load_nimare_studyset(path)
+
+
+def test_studyset_that_is_cut_off(tmp_path):
+    path = _studyset(tmp_path, _study("a", [[0, 0, 0]]))
+    path.write_text(path.read_text()[:-5])
+    with pytest.raises(
+        ValueError, match=r"studyset\.json' is not JSON.*, or is cut off"
+    ):
+        load_nimare_studyset(path)
+
+
+@quiet
+def test_parquet_with_numbers_for_ids(tmp_path, tables):
+    """Study ids are words in all tables, however one of them was written."""
+    pytest.importorskip("pyarrow")
+    codes = {name: row for row, name in enumerate(tables["studies"]["study_id"])}
+    for name, table in tables.items():
+        ids = table["study_id"].map(codes)
+        table.assign(study_id=ids).to_parquet(tmp_path / f"{name}.parquet")
+    corpus = load_nimare_studyset(tmp_path, rows="analysis")
+    assert len(corpus.studies) == 906
+    tables["studies"][["name"]].to_parquet(tmp_path / "studies.parquet")
+    with pytest.raises(
+        ValueError, match=r"studies\.parquet' has no column study_id; it"
+    ):
+        load_nimare_studyset(tmp_path)
+
+
 def test_other_rows_are_refused():
     with pytest.raises(ValueError, match="rows='contrast' is unknown"):
         load_nimare_studyset(rows="contrast")

@@ -223,6 +223,11 @@ ERRORS = {
     "no peak": (STUDIES, {name: [] for name in PEAKS}, "table of peaks has no row"),
     "no study": ({"pmid": []}, PEAKS, "table of studies has no row"),
     "repeated study": ({"pmid": [11, 11]}, PEAKS, "repeat a study id, '11'"),
+    "two columns of a name": (
+        {**STUDIES, "PMID": [1, 2, 3]},
+        PEAKS,
+        r"studies has several columns 'pmid' \(capitals do not count\)",
+    ),
     "study with a blank id": (
         {"id": ["a", " "]},
         {"id": ["a"]},
@@ -249,3 +254,17 @@ def test_missing_file_is_named(tmp_path):
         FileNotFoundError, match=r"The table of peaks, .*p\.csv', is no"
     ):
         load_table(STUDIES, tmp_path / "p.csv")
+
+
+def test_year_is_preferred_to_its_synonym():
+    studies = {**STUDIES, "publication_year": [1999] * 3}
+    corpus = load_table(studies, PEAKS, space="MNI")
+    assert corpus.studies["year"].tolist() == STUDIES["year"]
+
+
+def test_file_that_is_cut_off_is_named(tmp_path):
+    path = tmp_path / "studies.csv.gz"
+    pd.DataFrame(STUDIES).to_csv(path, index=False)
+    path.write_bytes(path.read_bytes()[:-12])
+    with pytest.raises(OSError, match=r"studies\.csv\.gz' cannot be read .* cut off"):
+        load_table(path, PEAKS)
