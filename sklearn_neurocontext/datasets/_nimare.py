@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from .._optional import import_optional
+from ._articles import group_articles
 from ._bunch import make_bunch, say_spaces
 from ._files import read_coordinates, read_json, read_parquet
 from ._ids import join_rows, read_numbers
@@ -40,9 +41,12 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     -------
     corpus : Bunch
         ``studies``, ``peaks``, ``groups``, ``space_counts``, ``description`` as every
-        loader gives them. ``groups`` names the study of each row: pass it to
-        `sklearn.model_selection.GroupKFold`, so that analyses of one study never
-        straddle splits. Peaks of space TAL are converted to MNI, each by itself.
+        loader gives them. ``groups`` names the article of each row: pass it to
+        `sklearn.model_selection.GroupKFold`, so that analyses of one study, or an
+        article that stands twice, never straddle splits. Two studies are one article
+        where the PMID, or title and abstract, are the same ("Reprint of" apart); among
+        the bundled ones that is one pair, ``3iFzKZYtJ8fr`` and ``4CAE7uGTB2gw``. Peaks
+        of space TAL are converted to MNI, each by itself.
 
     Raises
     ------
@@ -79,21 +83,18 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
         )
     reader = _read_parquet if path.is_dir() else _read_json
     studies, analyses, points = reader(path)
-    if rows == "study":
-        table, keys = studies, points["study_id"]
-        groups = None
-    else:
-        table = _analysis_rows(studies, analyses)
-        keys, groups = points["id"], table["group"]
+    table, keys = studies.assign(group=group_articles(studies)), points["study_id"]
+    if rows == "analysis":
+        table, keys = _analysis_rows(table, analyses), points["id"]
     owners = join_rows(table, "study_id", keys, "the studyset's points")
     known = owners >= 0
     corpus = make_bunch(
-        table.drop(columns="group", errors="ignore"),
+        table.drop(columns="group"),
         owners[known],
         read_coordinates(points[known], "the studyset's points"),
         points.loc[known, "space"].to_numpy(dtype=object),
         description=f"A NiMARE studyset, {len(table):,} rows ({rows}).",
-        groups=groups,
+        groups=table["group"],
     )
     return say_spaces(corpus)
 
@@ -217,7 +218,6 @@ def _read_point(point, name) -> dict:
 def _analysis_rows(studies, analyses) -> pd.DataFrame:
     """Make one row per analysis, with the texts of its study."""
     table = analyses[["id", "study_id", "name"]].merge(studies, on="study_id")
-    table["group"] = table["study_id"]
     table["study_id"] = table["id"]
     table["title"] = table["title"].str.cat(table["name"].fillna(""), sep=": ")
     table["title"] = table["title"].str.removesuffix(": ")
