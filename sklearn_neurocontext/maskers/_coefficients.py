@@ -22,7 +22,7 @@ class CoefficientsMixin:
         """Turn images of maps, for example statistical ones, into coefficients.
 
         With ``strategy="lstsq"`` they equal those of nilearn's ``NiftiMapsMasker``, but
-        the maps are factorised only once and images are read one at a time.
+        the maps are factorised only once and images are read in batches of 256 MB.
 
         Parameters
         ----------
