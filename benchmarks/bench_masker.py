@@ -228,6 +228,8 @@ def draw(results, path):
         "KDEDiFuMoMasker": (gather(results, "ours"), "#0072B2", "o"),
     }
     for name, (rows, colour, marker) in lines.items():
+        if not rows:
+            continue
         style = {"color": colour, "marker": marker, "label": name}
         left.loglog([r["n"] for r in rows], [r["cpu_s"] for r in rows], **style)
         right.semilogx([r["n"] for r in rows], [r["peak_gb"] for r in rows], **style)
@@ -237,9 +239,8 @@ def draw(results, path):
     for axes in (left, right):
         axes.set_xlabel("studies in one call")
         axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(
-        *left.get_legend_handles_labels(), loc="outside upper center", ncols=3
-    )
+    handles = left.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=3, frameon=False)
     figure.savefig(path, dpi=100)
 
 
@@ -279,7 +280,8 @@ def write_table(results, path):
 
 
 def cell(row):
-    return f"{row['wall_s']:.3g} / {row['cpu_s']:.3g} s, {row['peak_gb']:.2f} GB"
+    wall, cpu = (f"{float(f'{row[unit]:.3g}'):,g}" for unit in ("wall_s", "cpu_s"))
+    return f"{wall} / {cpu} s, {row['peak_gb']:.2f} GB"
 
 
 def main():
