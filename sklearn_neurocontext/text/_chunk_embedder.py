@@ -50,7 +50,7 @@ class LLMChunkEmbedder(
     chunk_weighting : {"uniform", "tokens"}, default="uniform"
         Whether the chunks of a text count alike, as in the article, or in proportion to
         their tokens, so that a short last chunk counts less.
-    batch_tokens : int, default=4096
+    batch_tokens : int, default=2048
         Tokens in a padded batch at most. The default is the fastest for MiniLM on two
         cores; GPUs want more.
     device : str, default="cpu"
@@ -131,7 +131,7 @@ class LLMChunkEmbedder(
         pooling="mean",
         normalize_chunks=True,
         chunk_weighting="uniform",
-        batch_tokens=4096,
+        batch_tokens=2048,
         device="cpu",
         dtype="auto",
         revision=None,
