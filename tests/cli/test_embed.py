@@ -73,7 +73,8 @@ def test_ctrl_c_leaves_a_store_that_can_be_resumed(
     assert "the same command goes on" in capsys.readouterr().err
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".sqlite"]
     assert embed("--output", tmp_path / "X.npy") == 0
-    assert not set(handed[0]) & set(sum(handed[2:], []))
+    again = {text for batch in handed[2:] for text in batch}
+    assert not set(handed[0]) & again
     assert len(np.load(tmp_path / "X.npy")) == 30
 
 
