@@ -1,26 +1,27 @@
 """Kill a run of the embedder again and again, and look at what is left each time.
 
-``python benchmarks/kill_embedder.py --data FOLDER`` embeds 2,000 real abstracts with
-MiniLM into a store, in a process that is killed (SIGKILL) at random moments, at least
-10 times in a forward pass and 5 times in a commit, and at least 20 times in all. After
-each kill it checks the file, compares every vector to what was there before, and at the
-end to a run that nobody disturbed. Called again with the same ``--store``, it goes on
-from what that holds.
+``python benchmarks/kill_embedder.py --data FOLDER --store FILE.sqlite`` embeds 2,000 real
+titles with MiniLM into a store, in a process that is killed (SIGKILL) at random moments,
+at least 10 times in a forward pass and 5 times in a commit, and at least 20 times in all.
+After each kill it lets SQLite check the file, compares every vector to what was there
+before, and in the end to a run that nobody disturbed. What was seen stands beside the
+store as JSON: stopped, or bounded by ``--runs``, the same command goes on.
 """
 
 import argparse
+import json
 import multiprocessing
 import random
 import sqlite3
 import sys
-import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from sklearn_neurocontext.text import EmbeddingStore, LLMChunkEmbedder
+from sklearn_neurocontext.text._cache import text_key
 
 IDLE, FORWARD, COMMIT = range(3)
 NAMES = {IDLE: "between", FORWARD: "forward pass", COMMIT: "commit"}
@@ -76,19 +77,45 @@ def read_store(path) -> dict:
 
 @dataclass
 class Report:
-    """What was seen."""
+    """What was seen, over all calls on one store."""
 
     n_kills: dict = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
-    n_runs: int = 0
     n_stored: list = field(default_factory=list)
+    n_runs: int = 0
     n_again: int = 0
     n_changed: int = 0
+    finished: bool = False
     difference: float = np.inf
 
     @property
     def failed(self) -> bool:
         """Whether anything was wrong."""
         return bool(self.n_again or self.n_changed or self.difference > _TOLERANCE)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How often the run is to be killed, and when.
+
+    ``n_kills``, ``n_forward`` and ``n_commit`` are kills in all, in a forward pass and
+    in a commit, at least; ``seconds`` lie between two commits; a run is killed after
+    ``most_commits`` of them at most; one call makes ``most_runs`` at most.
+    """
+
+    n_kills: int
+    n_forward: int
+    n_commit: int
+    seconds: float = 0.0
+    most_commits: int = 6
+    most_runs: int = 1000
+
+    def wanted(self, report, rng):
+        """Choose the moment of the next kill; None where there were enough."""
+        needs = {FORWARD: self.n_forward, COMMIT: self.n_commit}
+        short = [name for name in needs if report.n_kills[name] < needs[name]]
+        if not short and sum(report.n_kills.values()) < self.n_kills:
+            short = list(needs)
+        return rng.choice(short) if short else None
 
 
 def _wait_and_kill(process, moment, commits, wanted, rng, most_commits):
@@ -106,9 +133,7 @@ def _wait_and_kill(process, moment, commits, wanted, rng, most_commits):
     process.join()
 
 
-def kill_again_and_again(
-    settings, texts, path, *, n_kills, n_forward, n_commit, seconds=0.2, most_commits=12
-):
+def kill_again_and_again(settings, texts, path, plan, report=None):
     """Kill runs until enough of them died where they should; then let one finish.
 
     Parameters
@@ -119,12 +144,10 @@ def kill_again_and_again(
         All different.
     path : Path
         The store.
-    n_kills, n_forward, n_commit : int
-        Kills in all, in a forward pass and in a commit, at least.
-    seconds : float
-        Between two commits.
-    most_commits : int
-        Commits of one run before it is killed, at most.
+    plan : Plan
+        When to kill.
+    report : Report or None
+        Of earlier calls on the same store.
 
     Returns
     -------
@@ -134,88 +157,116 @@ def kill_again_and_again(
     context = multiprocessing.get_context("forkserver")
     modules = ("_forward", "_language_model")
     context.set_forkserver_preload([f"sklearn_neurocontext.text.{m}" for m in modules])
-    keys = _keys(settings, texts)
-    rng, report = random.Random(0), Report()
-    before = read_store(path)
-    enough = False
-    while True:
-        moment = context.RawValue("b", IDLE)
-        commits = context.RawValue("l", 0)
-        handed = context.RawArray("b", len(texts))
-        process = context.Process(
-            target=run_child,
-            args=(settings, texts, path, moment, commits, handed, seconds),
-        )
-        process.start()
-        report.n_runs += 1
-        counts = report.n_kills
-        enough = (
-            counts[FORWARD] >= n_forward
-            and counts[COMMIT] >= n_commit
-            and sum(counts.values()) >= n_kills
-        )
-        if not enough:
-            wanted = FORWARD if counts[FORWARD] < n_forward else COMMIT
-            _wait_and_kill(process, moment, commits, wanted, rng, most_commits)
-        process.join()
-        died = process.exitcode != 0
+    report = report or Report()
+    rng = random.Random(report.n_runs)
+    embedder = LLMChunkEmbedder(**settings, cache=None).fit()
+    keys = [text_key(text, embedder.settings_key()) for text in texts]
+    stored = read_store(path)
+    for _ in range(plan.most_runs):
+        wanted = plan.wanted(report, rng)
+        run = _run_once(context, settings, texts, path, plan, wanted, report, rng)
         after = read_store(path)
-        report.n_again += sum(
-            key in before and handed[number] for number, key in enumerate(keys)
-        )
-        report.n_changed += sum(after.get(key) != before[key] for key in before)
-        if died:
-            counts[moment.value] += 1
-            report.n_stored.append(len(after))
-            print(
-                f"kill {sum(counts.values())}: in {NAMES[moment.value]}, "
-                f"{len(after)} of {len(texts)} texts stored",
-                flush=True,
-            )
-        before = after
-        if not died:
+        _compare(stored, after, keys, run, report)
+        stored = after
+        if run.moment is None:
             break
-    vectors = np.stack([np.frombuffer(before[key], "<f4") for key in keys])
-    undisturbed = LLMChunkEmbedder(**settings, cache=None).fit_transform(texts)
-    report.difference = float(np.abs(vectors - undisturbed).max())
-    if not enough:
-        print("The run was over before enough kills: take more texts.")
+    if report.finished:
+        vectors = np.stack([np.frombuffer(stored[key], "<f4") for key in keys])
+        report.difference = float(np.abs(vectors - embedder.transform(texts)).max())
     return report
 
 
-def _keys(settings, texts):
-    from sklearn_neurocontext.text._cache import text_key
+@dataclass(frozen=True)
+class _Run:
+    """Where a run was killed, None where it finished, and what it was handed."""
 
-    embedder = LLMChunkEmbedder(**settings).fit()
-    return [text_key(text, embedder.settings_key()) for text in texts]
+    moment: int | None
+    handed: list
+
+
+def _run_once(context, settings, texts, path, plan, wanted, report, rng):
+    """Start a run, and kill it if a kill is wanted."""
+    moment, commits = context.RawValue("b", IDLE), context.RawValue("l", 0)
+    handed = context.RawArray("b", len(texts))
+    process = context.Process(
+        target=run_child,
+        args=(settings, texts, path, moment, commits, handed, plan.seconds),
+    )
+    process.start()
+    if wanted is not None:
+        _wait_and_kill(process, moment, commits, wanted, rng, plan.most_commits)
+    process.join()
+    if process.exitcode not in (0, -9):
+        raise SystemExit(f"FAILED: a run left with {process.exitcode}")
+    report.n_runs += 1
+    return _Run(moment.value if process.exitcode else None, list(handed))
+
+
+def _compare(before, after, keys, run, report):
+    """Count what a run did to texts that were stored before it."""
+    for key, was_handed in zip(keys, run.handed, strict=True):
+        report.n_again += bool(key in before and was_handed)
+    report.n_changed += sum(after.get(key) != vector for key, vector in before.items())
+    if run.moment is None:
+        report.finished = True
+        return
+    report.n_kills[run.moment] += 1
+    report.n_stored.append(len(after))
+    print(
+        f"kill {len(report.n_stored)}: in {NAMES[run.moment]}, {len(after)} of "
+        f"{len(keys)} texts stored",
+        flush=True,
+    )
+
+
+def load_texts(data, kind, n_texts):
+    """Take the first of the real titles or abstracts, each once."""
+    import pandas as pd
+
+    file = {
+        "title": "neuroquery/data-neuroquery_version-1_metadata.tsv.gz",
+        "abstract": "abstracts/abstracts.tsv.gz",
+    }
+    table = pd.read_csv(data / file[kind], sep="\t")
+    return table[kind].dropna().drop_duplicates().tolist()[:n_texts]
 
 
 def main():
     """Run the full size and say what was seen."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the shared corpora")
-    parser.add_argument("--store", type=Path, help="kept; default: a temporary one")
+    parser.add_argument("--store", type=Path, required=True, help="file of the store")
+    parser.add_argument("--text", choices=("title", "abstract"), default="title")
     parser.add_argument("--texts", type=int, default=2000)
+    parser.add_argument("--batch-tokens", type=int, default=256)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--runs", type=int, default=1000, help="of this call, at most")
     arguments = parser.parse_args()
-    import pandas as pd
-
-    table = pd.read_csv(arguments.data / "abstracts" / "abstracts.tsv.gz", sep="\t")
-    texts = table["abstract"].drop_duplicates().tolist()[: arguments.texts]
-    with tempfile.TemporaryDirectory() as folder:
-        report = kill_again_and_again(
-            {},
-            texts,
-            arguments.store or Path(folder) / "store.sqlite",
-            n_kills=arguments.kills,
-            n_forward=arguments.kills // 2,
-            n_commit=arguments.kills // 4,
-        )
+    texts = load_texts(arguments.data, arguments.text, arguments.texts)
+    notes = arguments.store.with_suffix(".json")
+    report = Report()
+    if notes.is_file():
+        report = Report(**json.loads(notes.read_text()))
+        report.n_kills = {int(key): n for key, n in report.n_kills.items()}
+    plan = Plan(
+        n_kills=arguments.kills,
+        n_forward=arguments.kills // 2,
+        n_commit=arguments.kills // 4,
+        most_runs=arguments.runs,
+    )
+    settings = {"batch_tokens": arguments.batch_tokens}
+    report = kill_again_and_again(settings, texts, arguments.store, plan, report)
+    notes.write_text(json.dumps(asdict(report)))
     kills = ", ".join(f"{n} in {NAMES[key]}" for key, n in report.n_kills.items())
     print(f"{len(texts)} texts, {report.n_runs} runs, kills: {kills}")
     print(f"texts embedded again after they were stored: {report.n_again}")
     print(f"stored vectors that changed a bit: {report.n_changed}")
+    if not report.finished:
+        print("not finished: call again with the same --store")
+        return
     print(f"largest difference to an undisturbed run: {report.difference:.1e}")
+    if plan.wanted(report, random.Random(0)) is not None:
+        print("the run was over before there were enough kills: take more texts")
     sys.exit(report.failed)
 
 

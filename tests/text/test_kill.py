@@ -7,7 +7,7 @@ from tiny_models import WORDS, save_tiny_model
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from kill_embedder import COMMIT, FORWARD, kill_again_and_again
+from kill_embedder import COMMIT, FORWARD, Plan, kill_again_and_again
 
 
 def test_kills_in_forward_passes_and_commits_harm_nothing(tmp_path, rng):
@@ -15,16 +15,10 @@ def test_kills_in_forward_passes_and_commits_harm_nothing(tmp_path, rng):
     texts = [" ".join(rng.choice(WORDS.split(), size=size)) for size in sizes]
     settings = {"model_name": save_tiny_model(tmp_path / "model", "bert")}
     settings["batch_tokens"] = 128
-    report = kill_again_and_again(
-        settings,
-        texts,
-        tmp_path / "store.sqlite",
-        n_kills=3,
-        n_forward=2,
-        n_commit=1,
-        seconds=0,
-        most_commits=20,
-    )
+    plan = Plan(n_kills=3, n_forward=2, n_commit=1, most_commits=20)
+    path = tmp_path / "store.sqlite"
+    report = kill_again_and_again(settings, texts, path, plan)
+    assert report.finished
     assert report.n_kills[FORWARD] >= 2
     assert report.n_kills[COMMIT] >= 1
     assert report.n_runs == sum(report.n_kills.values()) + 1
