@@ -14,7 +14,11 @@ from ._prepare import PreparedStudies, prepare_studies
 from ._provenance import provenance
 from ._run import run_benchmark
 from ._splits import PaperSplits, paper_splits, shuffled_folds
-from ._tables import BenchmarkResult
+from ._tables import (
+    BenchmarkResult,
+    difference_and_interval,
+    mean_and_deviation,
+)
 
 __all__ = [
     "CORPORA",
@@ -23,10 +27,12 @@ __all__ = [
     "PaperSplits",
     "PreparedStudies",
     "StudyMaps",
+    "difference_and_interval",
     "load_corpus",
     "make_embedder",
     "make_estimators",
     "make_masker",
+    "mean_and_deviation",
     "median_study_maps",
     "paper_splits",
     "prepare_studies",
