@@ -11,9 +11,12 @@ store as JSON: stopped, or bounded by ``--runs``, the same command goes on.
 import argparse
 import json
 import multiprocessing
+import os
 import random
+import signal
 import sqlite3
 import sys
+import threading
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,22 +31,34 @@ NAMES = {IDLE: "between", FORWARD: "forward pass", COMMIT: "commit"}
 _TOLERANCE = 1e-6
 
 
-def run_child(settings, texts, path, moment, commits, handed, seconds):
-    """Embed the texts into the store, saying at each moment what is being done."""
+def run_child(settings, texts, path, moment, handed, kill):
+    """Embed the texts into the store, saying at each moment what is being done.
+
+    With ``kill``, a tuple of a kind of moment, its number and a delay in seconds, a
+    thread kills the process that long after this moment has begun. Torch and SQLite
+    run beside it, so it strikes anywhere in them.
+    """
     from sklearn_neurocontext.text import _forward
 
     run_batch, put_many = _forward._run_batch, EmbeddingStore.put_many
     embed = LLMChunkEmbedder._embed
-    _forward._SECONDS_BETWEEN_YIELDS = seconds
+    _forward._SECONDS_BETWEEN_YIELDS = 0.0
+    counts = dict.fromkeys(NAMES, 0)
+
+    def die(delay):
+        time.sleep(delay)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def marked(function, name):
         def wrapper(*args):
             if name == COMMIT and not args[1]:
                 return None
+            counts[name] += 1
             moment.value = name
+            if kill is not None and kill[:2] == (name, counts[name]):
+                threading.Thread(target=die, args=[kill[2]], daemon=True).start()
             result = function(*args)
             moment.value = IDLE
-            commits.value += name == COMMIT
             return result
 
         return wrapper
@@ -98,39 +113,30 @@ class Plan:
     """How often the run is to be killed, and when.
 
     ``n_kills``, ``n_forward`` and ``n_commit`` are kills in all, in a forward pass and
-    in a commit, at least; ``seconds`` lie between two commits; a run is killed after
-    ``most_commits`` of them at most; one call makes ``most_runs`` at most.
+    in a commit, at least. A run is killed in one of its first ``most_steps`` forward
+    passes or commits; one call makes ``most_runs`` at most.
     """
 
     n_kills: int
     n_forward: int
     n_commit: int
-    seconds: float = 0.0
-    most_commits: int = 6
+    most_steps: int = 6
     most_runs: int = 1000
 
-    def wanted(self, report, rng):
-        """Choose the moment of the next kill; None where there were enough."""
+    def next_kill(self, report, rng):
+        """Choose kind, number and delay of the next kill; None where there were enough.
+
+        The delays are about what a forward pass and a commit take.
+        """
         needs = {FORWARD: self.n_forward, COMMIT: self.n_commit}
         short = [name for name in needs if report.n_kills[name] < needs[name]]
         if not short and sum(report.n_kills.values()) < self.n_kills:
             short = list(needs)
-        return rng.choice(short) if short else None
-
-
-def _wait_and_kill(process, moment, commits, wanted, rng, most_commits):
-    """Kill the process after a random number of commits, in a moment of the kind."""
-    n_commits = rng.randint(0, most_commits)
-    while commits.value < n_commits and process.is_alive():
-        time.sleep(0.001)
-    while moment.value == IDLE and process.is_alive():
-        time.sleep(0.001)
-    time.sleep(rng.uniform(0, 0.1))
-    # Commits are short: whoever wants to hit one must not sleep.
-    while moment.value != wanted and process.is_alive():
-        pass
-    process.kill()
-    process.join()
+        if not short:
+            return None
+        name = rng.choice(short)
+        longest = {FORWARD: 0.02, COMMIT: 0.001}[name]
+        return name, rng.randint(1, self.most_steps), rng.uniform(0, longest)
 
 
 def kill_again_and_again(settings, texts, path, plan, report=None):
@@ -163,8 +169,9 @@ def kill_again_and_again(settings, texts, path, plan, report=None):
     keys = [text_key(text, embedder.settings_key()) for text in texts]
     stored = read_store(path)
     for _ in range(plan.most_runs):
-        wanted = plan.wanted(report, rng)
-        run = _run_once(context, settings, texts, path, plan, wanted, report, rng)
+        kill = plan.next_kill(report, rng)
+        run = _run_once(context, (settings, texts, path), kill)
+        report.n_runs += 1
         after = read_store(path)
         _compare(stored, after, keys, run, report)
         stored = after
@@ -184,21 +191,15 @@ class _Run:
     handed: list
 
 
-def _run_once(context, settings, texts, path, plan, wanted, report, rng):
-    """Start a run, and kill it if a kill is wanted."""
-    moment, commits = context.RawValue("b", IDLE), context.RawValue("l", 0)
-    handed = context.RawArray("b", len(texts))
-    process = context.Process(
-        target=run_child,
-        args=(settings, texts, path, moment, commits, handed, plan.seconds),
-    )
+def _run_once(context, job, kill):
+    """Start a run, and let it be killed if a kill is wanted."""
+    moment = context.RawValue("b", IDLE)
+    handed = context.RawArray("b", len(job[1]))
+    process = context.Process(target=run_child, args=(*job, moment, handed, kill))
     process.start()
-    if wanted is not None:
-        _wait_and_kill(process, moment, commits, wanted, rng, plan.most_commits)
     process.join()
-    if process.exitcode not in (0, -9):
+    if process.exitcode not in (0, -signal.SIGKILL):
         raise SystemExit(f"FAILED: a run left with {process.exitcode}")
-    report.n_runs += 1
     return _Run(moment.value if process.exitcode else None, list(handed))
 
 
@@ -265,7 +266,7 @@ def main():
         print("not finished: call again with the same --store")
         return
     print(f"largest difference to an undisturbed run: {report.difference:.1e}")
-    if plan.wanted(report, random.Random(0)) is not None:
+    if plan.next_kill(report, random.Random(0)) is not None:
         print("the run was over before there were enough kills: take more texts")
     sys.exit(report.failed)
 

@@ -98,7 +98,7 @@ def batches_by_tokens(lengths, batch_tokens: int) -> list:
     Examples
     --------
     >>> from sklearn_neurocontext.text._chunking import batches_by_tokens
-    >>> [batch.tolist() for batch in batches_by_tokens([2, 5, 3], 6)]
+    >>> [batch.tolist() for batch in batches_by_tokens([2, 5, 3], 12)]
     [[0, 2], [1]]
     """
     lengths = np.asarray(lengths)
