@@ -98,6 +98,7 @@ def _add_embed(commands):
         "Embed the texts of a corpus into a store, an array, or both. With a store, a "
         "run that was stopped goes on where it was.",
         _run_embed,
+        resumes=True,
     )
     embed.add_argument("corpus", nargs="?", help=_CORPUS)
     embed.add_argument(
