@@ -11,10 +11,13 @@ import numpy as np
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Hidden, Interval, Options, StrOptions
+from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 __all__ = [
+    "BaseComposition",
     "Hidden",
     "Integral",
     "Interval",
@@ -22,6 +25,7 @@ __all__ = [
     "Real",
     "StrOptions",
     "available_if",
+    "check_feature_names_in",
     "check_is_fitted",
     "check_peaks",
     "check_random_state",
