@@ -90,4 +90,4 @@ def _abstract(random_state):
 
 
 def _body(random_state):
-    return _words(random_state, {"min_df": 10})
+    return _words(random_state, {"min_df": 10}, alpha_text=1.0)

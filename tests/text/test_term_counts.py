@@ -1,20 +1,35 @@
 """Tests of TermCounts."""
 
+import pickle
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csr_array, issparse
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_neurocontext.text import TermCounts
 
 TEXTS = ["pain and fear", "fear of pain", "pain pain", "memory 1999 7b"]
 
 
-@parametrize_with_checks([TermCounts(min_df=1)])
-def test_sklearn_check(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize("X", [TEXTS, np.eye(4)], ids=["texts", "counts"])
+def test_pickled_it_gives_the_same_and_unfitted_it_refuses(X):
+    model = TermCounts(min_df=1)
+    with pytest.raises(NotFittedError):
+        model.transform(X)
+    expected = model.fit(X).transform(X).toarray()
+    restored = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(restored.transform(X).toarray(), expected)
+    assert len(model.get_feature_names_out()) == model.n_terms_ == expected.shape[1]
+
+
+def test_columns_of_counts_keep_their_names():
+    frame = pd.DataFrame({"pain": [1, 1], "fear": [0, 1]})
+    model = TermCounts(min_df=2).fit(frame)
+    assert list(model.get_feature_names_out()) == ["pain"]
 
 
 @pytest.mark.parametrize("ngram_range", [(1, 1), (1, 2)])
