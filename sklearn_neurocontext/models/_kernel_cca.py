@@ -1,7 +1,6 @@
 """Canonical correlation analysis of sparse texts with a kernel between brain maps."""
 
 import numpy as np
-from scipy.linalg import cholesky, eigh, solve_triangular
 
 from .._validation import (
     Integral,
@@ -12,125 +11,15 @@ from .._validation import (
     fit_context,
 )
 from ._base import SharedSpaceEstimator
+from ._brain_kernel import (
+    canonical_rotation,
+    gaussian_kernel,
+    nystroem_map,
+    whitening,
+)
 from ._hubness import correct_hubness
-from ._ridge_solver import mean_squared_norm, solve_ridge
+from ._ridge_solver import solve_ridge
 from ._scaling import unit_rows
-
-# Directions of the landmarks' kernel below this share of the largest are noise.
-_SMALLEST = 1e-6
-
-
-def gaussian_kernel(rows, landmarks, width: float) -> np.ndarray:
-    r"""Gaussian kernel :math:`\exp(-\|u - v\|^2 / 2h)`.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n, n_components)
-        u.
-    landmarks : ndarray of shape (n_landmarks, n_components)
-        v.
-    width : float
-        h; for rows of norm one the kernel is ``exp((u·v - 1) / h)``.
-
-    Returns
-    -------
-    kernel : ndarray of shape (n, n_landmarks)
-        In (0, 1].
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_neurocontext.models._kernel_cca import gaussian_kernel
-    >>> gaussian_kernel(np.eye(2), np.eye(2), 1.0).round(3)
-    array([[1.   , 0.368],
-           [0.368, 1.   ]])
-    """
-    squares = (rows**2).sum(axis=1)[:, None] + (landmarks**2).sum(axis=1)
-    distance = squares - 2 * rows @ landmarks.T
-    return np.exp(np.maximum(distance, 0) / (-2 * width))
-
-
-def nystroem_map(landmarks, width: float) -> np.ndarray:
-    """Matrix that turns kernel values with landmarks into features.
-
-    Inner products of ``gaussian_kernel(rows, landmarks, width) @ nystroem_map(…)`` are
-    the Nyström approximation of the kernel between rows, exact between landmarks.
-
-    Parameters
-    ----------
-    landmarks : ndarray of shape (n_landmarks, n_components)
-        Rows whose kernel is decomposed.
-    width : float
-        h of the kernel.
-
-    Returns
-    -------
-    projection : ndarray of shape (n_landmarks, n_kept)
-        ``n_kept <= n_landmarks``: directions of numerically no extent are left out.
-
-    References
-    ----------
-    Williams and Seeger (2001), Using the Nyström method to speed up kernel machines.
-    """
-    kernel = gaussian_kernel(landmarks, landmarks, width).astype(np.float64)
-    values, vectors = eigh(kernel)
-    kept = values > _SMALLEST * values[-1]
-    return (vectors[:, kept] / np.sqrt(values[kept])).astype(landmarks.dtype)
-
-
-def whitening(features: np.ndarray, alpha: float) -> np.ndarray:
-    """Matrix that gives centred features unit regularised covariance.
-
-    Parameters
-    ----------
-    features : ndarray of shape (n_studies, n_features)
-        Centred.
-    alpha : float
-        Ridge on the sum of squares, in units of the rows' mean squared norm; positive.
-
-    Returns
-    -------
-    whitener : ndarray of shape (n_features, n_features)
-        ``A`` such that ``Aᵀ (FᵀF/n + λI) A = I`` with ``λ = alpha·mean‖f‖²/n``.
-    """
-    n = len(features)
-    covariance = (features.T @ features / n).astype(np.float64)
-    ridge = alpha * (mean_squared_norm(features) or 1.0) / n
-    covariance.flat[:: len(covariance) + 1] += ridge
-    factor = cholesky(covariance, lower=True)
-    identity = np.eye(len(factor))
-    return solve_triangular(factor, identity, lower=True).T.astype(features.dtype)
-
-
-def canonical_rotation(white: np.ndarray, predicted: np.ndarray, latent_dim: int):
-    """Rotate whitened brain features so that each is predicted by itself alone.
-
-    Parameters
-    ----------
-    white : ndarray of shape (n_studies, n_features)
-        Whitened brain features.
-    predicted : ndarray of shape (n_studies, n_features)
-        Their ridge prediction from the texts.
-    latent_dim : int
-        Number of directions kept, those of the largest correlations.
-
-    Returns
-    -------
-    rotation : ndarray of shape (n_features, latent_dim)
-        Orthonormal columns.
-    correlations : ndarray of shape (latent_dim,)
-        Regularised canonical correlations, falling.
-    """
-    shared = (white.T @ predicted / len(white)).astype(np.float64)
-    n = len(shared)
-    squares, vectors = eigh(
-        (shared + shared.T) / 2, subset_by_index=[n - latent_dim, n - 1]
-    )
-    correlations = np.sqrt(np.maximum(squares[::-1], 0))
-    return (
-        vectors[:, ::-1].astype(white.dtype),
-        correlations.astype(white.dtype),
-    )
 
 
 class KernelCCA(SharedSpaceEstimator):
@@ -162,8 +51,8 @@ class KernelCCA(SharedSpaceEstimator):
         positive.
     kernel_width : float or None, default=0.4
         h of the kernel :math:`\exp(-\|u - v\|^2 / 2h)` between coefficients of norm
-        one; with ``y_scaling=None`` coefficients are divided by their root mean squared
-        norm first. With None, F are the standardised coefficients themselves.
+        one; with ``y_scaling=None`` it is in units of their mean squared norm. With
+        None, F are the standardised coefficients themselves.
     n_landmarks : int, default=1500
         Training studies, at most, that the kernel is computed with.
     correlation_power : float, default=1.0
@@ -199,6 +88,9 @@ class KernelCCA(SharedSpaceEstimator):
         ``kernel_width=None``.
     landmark_projection_ : ndarray of shape (n_landmarks_, n_brain_features)
         From kernel values to brain features; absent with ``kernel_width=None``.
+    kernel_width_ : float
+        `kernel_width` times the mean squared norm of the normalised coefficients;
+        absent with ``kernel_width=None``.
     coef_ : ndarray of shape (n_features_in_, n_components_)
         Ridge regression of the standardised coefficients, for `predict`.
     intercept_ : ndarray of shape (n_components_,)
@@ -323,16 +215,18 @@ class KernelCCA(SharedSpaceEstimator):
 
     def _fit_brain_features(self, standardized):
         """Choose landmarks and give the centred brain features of training studies."""
-        vars(self).pop("landmarks_", None)  # of an earlier fit
+        for name in ("landmarks_", "landmark_projection_", "kernel_width_"):
+            vars(self).pop(name, None)  # of an earlier fit
         if self.kernel_width is not None:
             rows = self._normalized(standardized)
             rng = check_random_state(self.random_state)
             n_landmarks = min(self.n_landmarks, len(rows))
-            chosen = rng.choice(len(rows), n_landmarks, replace=False)
-            self._kernel_scale = np.sqrt((rows**2).sum(axis=1).mean()) or 1.0
-            self.landmarks_ = rows[chosen] / self._kernel_scale
-            self.landmark_projection_ = nystroem_map(self.landmarks_, self.kernel_width)
-        self.brain_mean_ = 0
+            self.landmarks_ = rows[rng.choice(len(rows), n_landmarks, replace=False)]
+            mean_square = float((rows**2).sum(axis=1).mean())
+            self.kernel_width_ = self.kernel_width * (mean_square or 1.0)
+            self.landmark_projection_ = nystroem_map(
+                self.landmarks_, self.kernel_width_
+            )
         features = self._brain_features(standardized)
         self.brain_mean_ = features.mean(axis=0)
         return features - self.brain_mean_
@@ -342,10 +236,10 @@ class KernelCCA(SharedSpaceEstimator):
 
     def _brain_features(self, standardized):
         if self.kernel_width is None:
-            return standardized - self.brain_mean_
-        rows = self._normalized(standardized) / self._kernel_scale
-        kernel = gaussian_kernel(rows, self.landmarks_, self.kernel_width)
-        return kernel @ self.landmark_projection_ - self.brain_mean_
+            return standardized
+        rows = self._normalized(standardized)
+        kernel = gaussian_kernel(rows, self.landmarks_, self.kernel_width_)
+        return kernel @ self.landmark_projection_
 
     def _scale_text(self, predicted):
         # A prediction is the variate times its correlation already.
@@ -365,9 +259,8 @@ class KernelCCA(SharedSpaceEstimator):
         return self._scale_text(X @ self.text_weights_ + self.text_intercept_)
 
     def _brain_latents(self, standardized):
-        return self._scale_brain(
-            self._brain_features(standardized) @ self.brain_weights_
-        )
+        features = self._brain_features(standardized) - self.brain_mean_
+        return self._scale_brain(features @ self.brain_weights_)
 
     def _similarity(self, X, standardized):
         text, brain = self._text_latents(X), self._brain_latents(standardized)

@@ -7,7 +7,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from synthetic_pairs import N_COMPONENTS, N_FEATURES, make_pairs
 
 from sklearn_neurocontext import CCABaseline, KernelCCA
-from sklearn_neurocontext.models._kernel_cca import (
+from sklearn_neurocontext.models._brain_kernel import (
     canonical_rotation,
     gaussian_kernel,
     nystroem_map,
