@@ -6,6 +6,7 @@ The package, from the outside in:
 - :mod:`~sklearn_neurocontext.text` turns texts into embeddings;
 - :mod:`~sklearn_neurocontext.maskers` turns peaks into coefficients, and back to maps;
 - :mod:`~sklearn_neurocontext.models` learns the shared space between the two;
+- :mod:`~sklearn_neurocontext.pipelines` puts text and models together, best settings;
 - :mod:`~sklearn_neurocontext.metrics` scores retrieval and predicted maps;
 - :mod:`~sklearn_neurocontext.evaluation` runs estimators over splits;
 - :mod:`~sklearn_neurocontext.plotting` draws what came out.
@@ -22,9 +23,13 @@ _HOME_OF = {
     "CCABaseline": "models",
     "ContrastiveTextBrain": "models",
     "KDEDiFuMoMasker": "maskers",
+    "KernelCCA": "models",
     "LLMChunkEmbedder": "text",
     "MLPBaseline": "models",
     "RidgeBaseline": "models",
+    "TermCounts": "text",
+    "TextBrainEnsemble": "models",
+    "best_text_brain": "pipelines",
     "dice_score": "metrics",
     "make_dice_scorer": "metrics",
     "make_retrieval_scorer": "metrics",
@@ -41,6 +46,7 @@ _SUBPACKAGES = (
     "maskers",
     "metrics",
     "models",
+    "pipelines",
     "plotting",
     "text",
 )
@@ -49,9 +55,13 @@ __all__ = [
     "CCABaseline",
     "ContrastiveTextBrain",
     "KDEDiFuMoMasker",
+    "KernelCCA",
     "LLMChunkEmbedder",
     "MLPBaseline",
     "RidgeBaseline",
+    "TermCounts",
+    "TextBrainEnsemble",
+    "best_text_brain",
     "dice_score",
     "make_dice_scorer",
     "make_retrieval_scorer",

@@ -12,10 +12,13 @@ from sklearn.base import _fit_context as fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Hidden, Interval, Options, StrOptions
 from sklearn.utils._set_output import _get_output_config as get_output_config
+from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 __all__ = [
+    "BaseComposition",
     "Hidden",
     "Integral",
     "Interval",
@@ -23,6 +26,7 @@ __all__ = [
     "Real",
     "StrOptions",
     "available_if",
+    "check_feature_names_in",
     "check_is_fitted",
     "check_peaks",
     "check_random_state",

@@ -10,6 +10,7 @@ from ._corpus import (
     usable_rows,
 )
 from ._illustrate import StudyMaps, median_study_maps
+from ._leakage import duplicate_groups, normalize_title, without_leaks
 from ._prepare import PreparedStudies, prepare_studies
 from ._provenance import provenance
 from ._run import run_benchmark
@@ -28,16 +29,19 @@ __all__ = [
     "PreparedStudies",
     "StudyMaps",
     "difference_and_interval",
+    "duplicate_groups",
     "load_corpus",
     "make_embedder",
     "make_estimators",
     "make_masker",
     "mean_and_deviation",
     "median_study_maps",
+    "normalize_title",
     "paper_splits",
     "prepare_studies",
     "provenance",
     "run_benchmark",
     "shuffled_folds",
     "usable_rows",
+    "without_leaks",
 ]

@@ -14,9 +14,9 @@ import joblib
 
 @cache
 def _code_hash() -> str:
-    """Hash the code of models and metrics: a development version says little."""
+    """Hash the code of what is fitted and scored: a development version says little."""
     digest = hashlib.sha256()
-    for part in ("metrics", "models"):
+    for part in ("metrics", "models", "text"):
         folder = files("sklearn_neurocontext") / part
         for module in sorted(folder.iterdir(), key=lambda path: path.name):
             if module.name.endswith(".py"):
@@ -43,19 +43,23 @@ def settings_hash(name: str, estimator, data_hash: str, train, test, ks) -> str:
     Returns
     -------
     hash : str
-        32 hexadecimal digits. The package's models and metrics count as they are
-        written, other packages do not.
+        32 hexadecimal digits. The package's models, metrics and transformers of text
+        count as they are written, other packages do not.
     """
-    # Estimators inside are told by their class: their own parameters are listed too.
     params = {
-        name: type(value).__qualname__ if hasattr(value, "get_params") else value
+        name: _without_estimators(value)
         for name, value in estimator.get_params(deep=True).items()
     }
-    if "steps" in params:
-        params["steps"] = [name for name, _ in params["steps"]]
     kind = type(estimator).__qualname__
     facts = (name, kind, params, data_hash, train, test, tuple(ks), _code_hash())
     return joblib.hash(facts)
+
+
+def _without_estimators(value):
+    """Tell estimators by their class: get_params lists their parameters by name."""
+    if isinstance(value, list | tuple):
+        return [_without_estimators(one) for one in value]
+    return type(value).__qualname__ if hasattr(value, "get_params") else value
 
 
 def record_path(output: Path, split: int, name: str, digest: str) -> Path:

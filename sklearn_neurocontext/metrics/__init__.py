@@ -4,6 +4,7 @@ Every score is a fraction in [0, 1]. Recall depends on the number of candidates:
 it together with that number. Mix&match does not.
 """
 
+from ._csls import csls
 from ._dice_scorer import DiceScorer, make_dice_scorer
 from ._overlap import dice_score
 from ._retrieval import mix_match_score, recall_at_k, recall_curve, recall_curve_auc
@@ -26,6 +27,7 @@ __all__ = [  # noqa: RUF022
     "DiceScorer",
     "RetrievalScorer",
     "ScalarRetrievalScorer",
+    "csls",
     "dice_score",
     "make_dice_scorer",
     "make_retrieval_scorer",

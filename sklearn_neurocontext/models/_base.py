@@ -17,8 +17,10 @@ class TextBrainEstimator(BaseEstimator):
     """Base of the estimators: X are embeddings, y are coefficients.
 
     A subclass gives `fit`, and either `_predict_standardized(X)` or an override of
-    `_similarity(X, y)`.
+    `_similarity(X, y)`. One that computes with sparse X sets `_takes_sparse`.
     """
+
+    _takes_sparse = False
 
     def _check_fit_input(self, X, y, *, dtype):
         self._refuse_sparse(X)
@@ -26,12 +28,13 @@ class TextBrainEstimator(BaseEstimator):
             self,
             X,
             y,
+            accept_sparse="csr" if self._takes_sparse else False,
             dtype=dtype,
             multi_output=True,
             y_numeric=True,
             ensure_min_samples=2,
         )
-        y = y.astype(dtype, copy=False)
+        y = y.astype(X.dtype, copy=False)
         self._single_component = y.ndim == 1
         y = y.reshape(len(y), -1)
         self.n_components_ = y.shape[1]
@@ -42,10 +45,16 @@ class TextBrainEstimator(BaseEstimator):
     def _check_X(self, X):
         check_is_fitted(self)
         self._refuse_sparse(X)
-        return validate_data(self, X, reset=False, dtype=self.y_mean_.dtype)
+        return validate_data(
+            self,
+            X,
+            reset=False,
+            accept_sparse="csr" if self._takes_sparse else False,
+            dtype=self.y_mean_.dtype,
+        )
 
     def _refuse_sparse(self, X):
-        if issparse(X):
+        if issparse(X) and not self._takes_sparse:
             raise TypeError(
                 f"{type(self).__name__} got sparse input for X and takes dense arrays. "
                 "Put sklearn.decomposition.TruncatedSVD before it in the pipeline."

@@ -153,8 +153,10 @@ def test_another_process_reads_the_checkpoints(tmp_path):
         "from sklearn.pipeline import make_pipeline\n"
         "from sklearn.preprocessing import StandardScaler\n"
         "from sklearn.decomposition import TruncatedSVD\n"
+        "from sklearn_neurocontext import RidgeBaseline, TextBrainEnsemble\n"
         "from sklearn_neurocontext.evaluation._checkpoint import settings_hash\n"
         "pipe = make_pipeline(StandardScaler(), TruncatedSVD(2, random_state=0))\n"
+        "pipe.steps.append(('e', TextBrainEnsemble([('a', RidgeBaseline())])))\n"
         "print(settings_hash('a', pipe, 'x', np.arange(3), np.arange(2), (10, 100)))"
     )
     digests = {

@@ -3,6 +3,8 @@
 EXPECTED_FAILURES = {
     "CCABaseline": {},
     "ContrastiveTextBrain": {},
+    "KernelCCA": {},
     "MLPBaseline": {},
     "RidgeBaseline": {},
+    "TextBrainEnsemble": {},
 }

@@ -10,13 +10,18 @@ from sklearn.utils.estimator_checks import (
 from sklearn_neurocontext import (
     CCABaseline,
     ContrastiveTextBrain,
+    KernelCCA,
     MLPBaseline,
     RidgeBaseline,
+    TextBrainEnsemble,
 )
 
 ESTIMATORS = [
     CCABaseline(),
+    KernelCCA(random_state=0),
+    KernelCCA(kernel_width=None, hubness_weight=0),
     RidgeBaseline(),
+    TextBrainEnsemble([("cca", CCABaseline()), ("ridge", RidgeBaseline())]),
     MLPBaseline(hidden_dim=8, max_epochs=2),
     ContrastiveTextBrain(latent_dim=4, max_epochs=2),
     ContrastiveTextBrain(latent_dim=4, max_epochs=2, decoder=None),
@@ -34,7 +39,7 @@ def test_sklearn_check(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS[:4], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("estimator", ESTIMATORS[:7], ids=lambda e: type(e).__name__)
 def test_expected_failures_are_few_and_name_real_checks(estimator):
     failures = _expected_failures(estimator)
     checks = {

@@ -1,0 +1,281 @@
+"""Several models as one: their similarities, added."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import resample
+
+from .._validation import (
+    BaseComposition,
+    available_if,
+    check_is_fitted,
+    check_random_state,
+    fit_context,
+)
+from ..metrics import mix_match_score, similarity
+
+# Training studies whose cross similarities give each member's scale.
+_N_SCALE = 1000
+
+
+def last_step(estimator):
+    """Give the model at the end of a Pipeline, or the estimator itself."""
+    while isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    return estimator
+
+
+def spread_of_wrong_pairs(matrix: np.ndarray) -> tuple[float, float]:
+    """Mean and deviation of the similarities of texts with other studies' maps.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n, n)
+        True pairs on the diagonal, which is left out.
+
+    Returns
+    -------
+    mean, deviation : float
+        The deviation is one where all entries are equal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.models._ensemble import spread_of_wrong_pairs
+    >>> spread_of_wrong_pairs(np.array([[9.0, 1.0], [3.0, 9.0]]))
+    (2.0, 1.0)
+    """
+    wrong = matrix[~np.eye(len(matrix), dtype=bool)]
+    return float(wrong.mean()), float(wrong.std()) or 1.0
+
+
+def _all_predict(ensemble):
+    members = getattr(ensemble, "members_", None)
+    if members is None:
+        members = [member for _, member in ensemble.estimators]
+    lacking = [m for m in members if not hasattr(m, "predict")]
+    if lacking:
+        raise AttributeError(
+            f"{type(last_step(lacking[0])).__name__} in this TextBrainEnsemble has no "
+            "predict. Give it a decoder, or leave it out."
+        )
+    return True
+
+
+class TextBrainEnsemble(BaseComposition, BaseEstimator):
+    r"""Adds the similarities of several models, each on its own scale.
+
+    .. math:: s_{ij} = \sum_m w_m \frac{s^{(m)}_{ij} - \mu_m}{\sigma_m}
+
+    where μ and σ are the mean and deviation of member m's similarities between training
+    texts and the maps of *other* training studies. They are constants once the ensemble
+    is fitted: an entry depends on its own text and map, on no other candidate.
+
+    Parameters
+    ----------
+    estimators : list of (str, estimator)
+        Models of this package, or Pipelines that end in one, all taking the same X:
+        texts, counts or embeddings.
+    weights : array-like of shape (n_estimators,) or None, default=None
+        w; None weighs all alike.
+    random_state : int, RandomState instance or None, default=None
+        Choice of the training studies that give the scales, where there are more than
+        1,000. Members have their own.
+
+    Attributes
+    ----------
+    members_ : list of estimator
+        Fitted clones.
+    means_, deviations_ : ndarray of shape (n_estimators,), float64
+        μ and σ.
+    n_features_in_ : int
+        Number of features of X; only where the first member knows it.
+
+    See Also
+    --------
+    KernelCCA : The member of the best settings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext import CCABaseline, RidgeBaseline, TextBrainEnsemble
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 5))
+    >>> y = X @ rng.normal(size=(5, 8)) + rng.normal(size=(200, 8))
+    >>> model = TextBrainEnsemble([("cca", CCABaseline()), ("ridge", RidgeBaseline())])
+    >>> bool(model.fit(X[:150], y[:150]).score(X[150:], y[150:]) > 0.9)
+    True
+    """
+
+    _parameter_constraints = {
+        "estimators": [list],
+        "weights": ["array-like", None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, estimators, *, weights=None, random_state=None):
+        self.estimators = estimators
+        self.weights = weights
+        self.random_state = random_state
+
+    def get_params(self, deep=True):
+        """Get the parameters, those of the members under their names.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether members and their parameters are among them.
+
+        Returns
+        -------
+        params : dict
+            Name to value.
+        """
+        return self._get_params("estimators", deep=deep)
+
+    def set_params(self, **params):
+        """Set parameters, of members as ``name__parameter``.
+
+        Parameters
+        ----------
+        **params
+            Name to value.
+
+        Returns
+        -------
+        self : TextBrainEnsemble
+            The estimator.
+        """
+        self._set_params("estimators", **params)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y):
+        """Fit all members, then learn their scales.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or sequence of str
+            What the members take, one row per study.
+        y : array-like of shape (n_studies, n_components)
+            Coefficients of the same studies in the same order.
+
+        Returns
+        -------
+        self : TextBrainEnsemble
+            The fitted ensemble.
+
+        Raises
+        ------
+        ValueError
+            If there is no member, names repeat, or weights are not one for each.
+        """
+        self._check_members()
+        members = [clone(member).fit(X, y) for _, member in self.estimators]
+        n_scale = min(_N_SCALE, len(y))
+        rng = check_random_state(self.random_state)
+        some_X, some_y = resample(
+            X, y, replace=False, n_samples=n_scale, random_state=rng
+        )
+        spreads = [
+            spread_of_wrong_pairs(similarity(member, some_X, some_y))
+            for member in members
+        ]
+        self.members_ = members
+        self.means_, self.deviations_ = np.array(spreads).T
+        if hasattr(members[0], "n_features_in_"):
+            self.n_features_in_ = members[0].n_features_in_
+        return self
+
+    def _check_members(self):
+        names = [name for name, _ in self.estimators]
+        if not names:
+            raise ValueError("TextBrainEnsemble got no estimator; expected some.")
+        self._validate_names(names)
+        if self.weights is not None and len(self.weights) != len(names):
+            raise ValueError(
+                f"weights has {len(self.weights)} entries for {len(names)} estimators; "
+                "expected one for each, or None."
+            )
+
+    def _weights(self):
+        if self.weights is None:
+            return np.ones(len(self.members_))
+        return np.asarray(self.weights, dtype=np.float64)
+
+    def similarity(self, X, y):
+        """Similarity of each text with each map.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or sequence of str
+            What the members take, one row per text.
+        y : array-like of shape (n_maps, n_components)
+            Coefficients.
+
+        Returns
+        -------
+        similarity : ndarray of shape (n_texts, n_maps)
+            In deviations of wrong pairs, summed over members. Where rows of X and y are
+            the same studies, true pairs lie on the diagonal.
+        """
+        check_is_fitted(self)
+        facts = zip(
+            self._weights(), self.members_, self.means_, self.deviations_, strict=True
+        )
+        return sum(
+            weight * (similarity(member, X, y) - mean) / deviation
+            for weight, member, mean, deviation in facts
+        )
+
+    def score(self, X, y):
+        """Mix&match: the share of wrong maps that the right one beats.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or sequence of str
+            What the members take, one row per study.
+        y : array-like of shape (n_studies, n_components)
+            Coefficients of the same studies in the same order.
+
+        Returns
+        -------
+        mix_match : float
+            In [0, 1]; 0.5 is chance, whatever the number of candidates.
+        """
+        return mix_match_score(self.similarity(X, y))
+
+    @available_if(_all_predict)
+    def predict(self, X):
+        """Predict the coefficients to expect from each text: the members' mean.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or sequence of str
+            What the members take, one row per text.
+
+        Returns
+        -------
+        coefficients : ndarray of shape (n_texts, n_components)
+            In the units of the members' ``y_scaling``, before standardising.
+
+        Raises
+        ------
+        ValueError
+            If members differ in ``y_scaling``: their predictions are of other units.
+        """
+        check_is_fitted(self)
+        scalings = {last_step(member).y_scaling for member in self.members_}
+        if len(scalings) > 1:
+            raise ValueError(
+                "Members predict in different units, y_scaling is one of "
+                f"{sorted(map(str, scalings))}. Give all the same to average them."
+            )
+        predictions = [member.predict(X) for member in self.members_]
+        return np.average(predictions, axis=0, weights=self._weights())
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        return tags

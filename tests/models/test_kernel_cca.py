@@ -1,0 +1,204 @@
+"""Tests of KernelCCA and of the functions that it is made of."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from sklearn.metrics.pairwise import rbf_kernel
+from synthetic_pairs import N_COMPONENTS, N_FEATURES, make_pairs
+
+from sklearn_neurocontext import CCABaseline, KernelCCA
+from sklearn_neurocontext.models._brain_kernel import (
+    canonical_rotation,
+    gaussian_kernel,
+    nystroem_map,
+    whitening,
+)
+
+SCALINGS = pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
+
+
+def _linear(**params):
+    return KernelCCA(kernel_width=None, hubness_weight=0, **params)
+
+
+@SCALINGS
+@pytest.mark.parametrize("power", [0.5, 1, 2.5])
+def test_without_a_kernel_it_is_the_dense_solution(y_scaling, power, train, test):
+    X, y = train
+    shared = {"y_scaling": y_scaling, "correlation_power": power}
+    dense = CCABaseline(alpha_text=0.3, alpha_brain=2.0, **shared).fit(X, y)
+    # CCABaseline's ridge is in units of a mean variance, on a covariance.
+    n = len(X)
+    model = _linear(
+        alpha_text=0.3 * n / N_FEATURES, alpha_brain=2.0 * n / N_COMPONENTS, **shared
+    ).fit(X, y)
+    np.testing.assert_allclose(
+        model.canonical_correlations_, dense.canonical_correlations_, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        model.similarity(*test), dense.similarity(*test), atol=1e-7
+    )
+    np.testing.assert_allclose(model.predict(test[0]), dense.predict(test[0]))
+
+
+def test_kernel_equals_scikit_learns(rng):
+    rows, landmarks = rng.normal(size=(7, 3)), rng.normal(size=(4, 3))
+    np.testing.assert_allclose(
+        gaussian_kernel(rows, landmarks, 0.7), rbf_kernel(rows, landmarks, 0.5 / 0.7)
+    )
+
+
+def test_nystroem_features_give_the_kernel_of_landmarks(rng):
+    landmarks = rng.normal(size=(12, 3))
+    kernel = gaussian_kernel(landmarks, landmarks, 0.4)
+    features = kernel @ nystroem_map(landmarks, 0.4)
+    np.testing.assert_allclose(features @ features.T, kernel, atol=1e-4)
+
+
+def test_repeated_landmarks_are_one_direction(rng):
+    landmarks = np.repeat(rng.normal(size=(3, 2)), 4, axis=0)
+    assert nystroem_map(landmarks, 1.0).shape == (12, 3)
+
+
+def test_whitened_features_have_unit_regularised_covariance(rng):
+    features = rng.normal(size=(50, 4)) * [1, 2, 3, 4]
+    features -= features.mean(axis=0)
+    A = whitening(features, 3.0)
+    ridge = 3.0 * (features**2).sum() / 50
+    gram = features.T @ features + ridge * np.eye(4)
+    np.testing.assert_allclose(A.T @ gram @ A / 50, np.eye(4), atol=1e-12)
+
+
+def test_rotation_makes_white_features_predict_only_themselves(rng):
+    white = np.linalg.qr(rng.normal(size=(60, 5)))[0] * np.sqrt(60)
+    shared = rng.normal(size=(5, 5))
+    predicted = white @ (shared @ shared.T)
+    rotation, correlations = canonical_rotation(white, predicted, 3)
+    products = (white @ rotation).T @ (predicted @ rotation) / 60
+    np.testing.assert_allclose(products, np.diag(correlations**2), atol=1e-9)
+    assert (np.diff(correlations) < 0).all()
+
+
+@pytest.mark.parametrize("n", [40, 240])
+def test_sparse_features_give_what_dense_ones_give(n, rng):
+    """Once with more features than studies, once with fewer."""
+    X = rng.poisson(0.3, size=(n, 100)).astype(float)
+    X[:, :3] += 1  # filled columns take another way
+    y = X @ rng.random((100, N_COMPONENTS)) + rng.random((n, N_COMPONENTS))
+    dense = KernelCCA(random_state=0).fit(X[:-20], y[:-20])
+    sparse = KernelCCA(random_state=0).fit(csr_array(X[:-20]), y[:-20])
+    np.testing.assert_allclose(
+        sparse.similarity(csr_array(X[-20:]), y[-20:]),
+        dense.similarity(X[-20:], y[-20:]),
+        atol=1e-8,
+    )
+    np.testing.assert_allclose(
+        sparse.predict(csr_array(X[-20:])), dense.predict(X[-20:]), atol=1e-8
+    )
+
+
+def test_kernel_finds_what_no_sum_over_components_says(rng):
+    """The text says how far apart two coefficients are, not which is larger."""
+    difference = rng.normal(size=(600, 1))
+    y = np.hstack([1 + difference, 1 - difference, np.full_like(difference, 3)])
+    X = np.exp(-4 * (np.abs(difference) - np.linspace(0, 3, 10)) ** 2)
+    shared = {"y_scaling": "unit", "alpha_text": 0.01, "alpha_brain": 0.01}
+    kernel = KernelCCA(kernel_width=0.1, random_state=0, **shared)
+    linear = KernelCCA(kernel_width=None, **shared)
+    scores = [
+        model.fit(X[:400], y[:400]).score(X[400:], y[400:])
+        for model in (kernel, linear)
+    ]
+    assert scores[0] > 0.95
+    assert scores[1] < 0.8
+
+
+@pytest.mark.parametrize("weight", [0, 0.5])
+def test_an_entry_depends_on_no_other_candidate(weight, train, test):
+    model = KernelCCA(hubness_weight=weight, random_state=0).fit(*train)
+    X, y = test
+    np.testing.assert_allclose(
+        model.similarity(X[3:8], y[5:20]), model.similarity(X, y)[3:8, 5:20]
+    )
+
+
+def test_without_correction_the_similarity_is_the_cosine_of_latents(train, test):
+    model = KernelCCA(3, hubness_weight=0, random_state=0).fit(*train)
+    text, brain = model.transform(test[0]), model.transform_brain(test[1])
+    assert text.shape == brain.shape == (100, 3)
+    np.testing.assert_allclose(np.linalg.norm(text, axis=1), 1)
+    np.testing.assert_allclose(np.linalg.norm(brain, axis=1), 1)
+    np.testing.assert_allclose(text @ brain.T, model.similarity(*test))
+    assert not hasattr(model, "text_references_")
+
+
+def test_references_are_the_latents_of_the_training_studies(train):
+    X, y = train
+    model = KernelCCA(random_state=0).fit(X, y)
+    np.testing.assert_allclose(model.text_references_, model.transform(X), atol=1e-9)
+    np.testing.assert_allclose(
+        model.brain_references_, model.transform_brain(y), atol=1e-9
+    )
+
+
+@SCALINGS
+def test_the_scales_of_both_sides_do_not_matter(y_scaling, train, test):
+    X, y = train
+    model = KernelCCA(y_scaling=y_scaling, random_state=0)
+    similarity = model.fit(X, y).similarity(*test)
+    larger = model.fit(1000 * X + 7, 50 * y).similarity(
+        1000 * test[0] + 7, 50 * test[1]
+    )
+    np.testing.assert_allclose(larger, similarity, atol=1e-6)
+
+
+def test_learns(train, test):
+    assert KernelCCA(random_state=0).fit(*train).score(*test) > 0.85
+
+
+def test_seed_chooses_the_landmarks(train, test):
+    def similarity(seed):
+        model = KernelCCA(n_landmarks=50, random_state=seed).fit(*train)
+        assert model.landmarks_.shape == (50, N_COMPONENTS)
+        return model.similarity(*test)
+
+    np.testing.assert_array_equal(similarity(0), similarity(0))
+    assert not np.allclose(similarity(0), similarity(1))
+
+
+def test_precision_is_that_of_the_features(train, test):
+    X, y = (side.astype(np.float32) for side in train)
+    single = KernelCCA(random_state=0).fit(X, y.astype(np.float64))
+    assert single.similarity(test[0].astype(np.float32), test[1]).dtype == np.float32
+    double = KernelCCA(random_state=0).fit(*train)
+    assert double.predict(test[0]).dtype == np.float64
+    np.testing.assert_allclose(
+        single.similarity(test[0].astype(np.float32), test[1]),
+        double.similarity(*test),
+        atol=0.02,
+    )
+
+
+def test_a_second_fit_forgets_the_first(train):
+    model = KernelCCA(random_state=0).fit(*train)
+    model.set_params(kernel_width=None, hubness_weight=0).fit(*train)
+    assert not hasattr(model, "landmarks_")
+    assert not hasattr(model, "text_references_")
+
+
+def test_fitted_facts(train):
+    model = KernelCCA(random_state=0).fit(*train)
+    assert model.latent_dim_ == N_FEATURES
+    assert model.text_weights_.shape == (N_FEATURES, N_FEATURES)
+    assert model.coef_.shape == (N_FEATURES, N_COMPONENTS)
+    rho = model.canonical_correlations_
+    assert (np.diff(rho) <= 0).all()
+    assert 0 <= rho.min() <= rho.max() <= 1
+    assert list(model.get_feature_names_out()[:2]) == ["kernelcca0", "kernelcca1"]
+
+
+def test_more_features_than_studies_and_no_variance():
+    X, y = make_pairs(4)
+    assert np.isfinite(KernelCCA(random_state=0).fit(X, y).similarity(X, y)).all()
+    constant = KernelCCA(random_state=0).fit(np.ones((5, 2)), np.ones((5, 3)))
+    assert np.ptp(constant.similarity(np.ones((4, 2)), np.ones((4, 3)))) == 0

@@ -1,0 +1,81 @@
+"""Tests of the best settings: they take raw texts, and learn."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import cross_validate
+
+from sklearn_neurocontext import (
+    KDEDiFuMoMasker,
+    TermCounts,
+    best_text_brain,
+    make_retrieval_scorer,
+    mix_match_score,
+    similarity,
+)
+from sklearn_neurocontext.datasets import make_studies, study_texts
+
+# A small corpus has fewer studies than the kernel between embeddings asks for.
+FEW_STUDIES = pytest.mark.filterwarnings("ignore:n_components > n_samples")
+PARTS = pytest.mark.parametrize("part", ["title", "abstract", "body"])
+
+
+@pytest.fixture(scope="module")
+def studies():
+    corpus = make_studies(n_studies=160, random_state=0)
+    y = KDEDiFuMoMasker(atlas="geometric", n_components=64).fit_transform(corpus.peaks)
+    texts = {part: study_texts(corpus, part) for part in ("title", "abstract")}
+    return {**texts, "body": texts["abstract"]}, y
+
+
+@FEW_STUDIES
+@PARTS
+def test_learns_from_raw_texts(part, studies):
+    texts, y = studies[0][part], studies[1]
+    model = best_text_brain(part, random_state=0).fit(texts[:120], y[:120])
+    matrix = similarity(model, texts[120:], y[120:])
+    assert mix_match_score(matrix) > 0.7
+    assert model.predict(texts[120:]).shape == (40, 64)
+    some = similarity(model, texts[120:125], y[130:150])
+    np.testing.assert_allclose(some, matrix[:5, 10:30], atol=1e-4)
+
+
+@pytest.mark.parametrize("part", ["abstract", "body"])
+def test_counts_do_as_well_as_texts(part, studies):
+    texts, y = studies[0][part], studies[1]
+    model = best_text_brain(part, random_state=0)
+    terms = clone(model.named_steps["termcounts"]).set_params(min_df=1)
+    counts = terms.fit_transform(texts)
+    from_texts = clone(model).fit(texts[:120], y[:120])
+    from_counts = clone(model).fit(counts[:120], y[:120])
+    np.testing.assert_allclose(
+        similarity(from_counts, counts[120:], y[120:]),
+        similarity(from_texts, texts[120:], y[120:]),
+        atol=1e-4,
+    )
+
+
+def test_cross_validates_as_it_is(studies):
+    texts, y = studies[0]["abstract"], studies[1]
+    scores = cross_validate(
+        best_text_brain("abstract", random_state=0),
+        texts,
+        y,
+        cv=2,
+        scoring=make_retrieval_scorer(ks=(10,)),
+    )
+    assert (scores["test_recall_at_10"] > 2 * 10 / 80).all()
+
+
+@PARTS
+def test_is_unfitted_clones_and_passes_on_the_seed(part):
+    model = best_text_brain(part, random_state=7)
+    params = clone(model).get_params()
+    seeds = {v for name, v in params.items() if name.endswith("random_state")}
+    assert seeds == {7}
+    assert any(isinstance(value, TermCounts) for value in params.values())
+
+
+def test_unknown_part():
+    with pytest.raises(ValueError, match=r"part='keywords' is unknown; expected one"):
+        best_text_brain("keywords")
