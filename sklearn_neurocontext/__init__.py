@@ -7,6 +7,7 @@ The package, from the outside in:
 - :mod:`~sklearn_neurocontext.maskers` turns peaks into coefficients, and back to maps;
 - :mod:`~sklearn_neurocontext.models` learns the shared space between the two;
 - :mod:`~sklearn_neurocontext.metrics` scores retrieval and predicted maps;
+- :mod:`~sklearn_neurocontext.persistence` saves and loads models;
 - :mod:`~sklearn_neurocontext.evaluation` runs estimators over splits;
 - :mod:`~sklearn_neurocontext.plotting` draws what came out.
 
@@ -26,12 +27,14 @@ _HOME_OF = {
     "MLPBaseline": "models",
     "RidgeBaseline": "models",
     "dice_score": "metrics",
+    "load_model": "persistence",
     "make_dice_scorer": "metrics",
     "make_retrieval_scorer": "metrics",
     "mix_match_score": "metrics",
     "paper_splits": "evaluation",
     "recall_at_k": "metrics",
     "retrieval_scores": "metrics",
+    "save_model": "persistence",
     "similarity": "metrics",
 }
 _SUBPACKAGES = (
@@ -41,6 +44,7 @@ _SUBPACKAGES = (
     "maskers",
     "metrics",
     "models",
+    "persistence",
     "plotting",
     "text",
 )
@@ -53,12 +57,14 @@ __all__ = [
     "MLPBaseline",
     "RidgeBaseline",
     "dice_score",
+    "load_model",
     "make_dice_scorer",
     "make_retrieval_scorer",
     "mix_match_score",
     "paper_splits",
     "recall_at_k",
     "retrieval_scores",
+    "save_model",
     "similarity",
 ]
 
