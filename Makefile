@@ -15,9 +15,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test]'
 	@touch $@
 
-# make demo SENTENCE='reading words aloud' predicts the map of that sentence.
+# make demo SENTENCE='reading words aloud' predicts the map of that sentence; it goes
+# through the environment, so that an apostrophe in it stays one.
+export SENTENCE
 demo: $(VENV)/.installed
-	$(BIN)/neurocontext demo $(if $(SENTENCE),--sentence '$(SENTENCE)')
+	$(BIN)/neurocontext demo $(if $(SENTENCE),--sentence "$$SENTENCE")
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
@@ -32,4 +34,4 @@ bench: $(VENV)/.installed
 	$(BIN)/neurocontext benchmark --corpus neuroquery+neurosynth --text title --output benchmark_output
 
 clean:
-	rm -rf $(VENV) demo_output build dist *.egg-info
+	rm -rf $(VENV) demo_output fit_output build dist *.egg-info

@@ -18,5 +18,6 @@ def test_example_runs(path, tmp_path):
         env={**os.environ, "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1"},
         capture_output=True,
         text=True,
+        timeout=300,  # a minute on a free machine
     )
     assert result.returncode == 0, result.stderr

@@ -39,6 +39,7 @@ def run(arguments):
     )
     result.write(arguments.output)
     metrics = headings(arguments.ks, result)
+    _note_left_out(arguments.ks, result)
     _print(result, metrics, arguments, len(studies.texts))
     if arguments.full_training:
         _train_fully(arguments, studies, splits, settings, metrics)
@@ -120,6 +121,15 @@ def _splits(arguments, studies):
         raise ValueError(f"{error} Or: --candidates fold") from error
     note(repr(splits))
     return splits
+
+
+def _note_left_out(ks, result):
+    """Say which recalls were asked for that this number of candidates does not give."""
+    left_out = [k for k in ks if f"recall_at_{k}" not in result.metrics()]
+    if left_out:
+        n = min(record["n_candidates"] for record in result.records)
+        words = ", ".join(f"recall@{k}" for k in left_out)
+        note(f"Left out {words}: the smallest test part has {n} candidates.")
 
 
 def _print(result, metrics, arguments, n_studies):

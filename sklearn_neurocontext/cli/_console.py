@@ -13,6 +13,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
+
+from ..evaluation import difference_and_interval, mean_and_deviation
 
 # Results go to the standard output, notes and bars to the error output.
 OUT = Console(highlight=False, soft_wrap=True)
@@ -73,7 +76,8 @@ def print_scores(result, metrics, title: str) -> None:
         Heading of the table.
     """
     summary = result.summary().set_index(["estimator", "metric"])
-    table = Table(title=title, title_justify="left")
+    # As text: names and folders may hold what rich reads as markup.
+    table = Table(title=Text(title), title_justify="left")
     table.add_column("estimator")
     for heading in metrics.values():
         table.add_column(heading, justify="right", no_wrap=True)
@@ -82,9 +86,9 @@ def print_scores(result, metrics, title: str) -> None:
         cells = []
         for metric in metrics:
             row = summary.loc[(name, metric)]
-            cells.append(f"{100 * row['mean']:.1f} ± {100 * row['sd']:.1f}")
+            cells.append(mean_and_deviation(row["mean"], row["sd"]))
         seconds = summary.loc[(name, "fit_seconds"), "mean"]
-        table.add_row(name, *cells, f"{seconds:.1f}")
+        table.add_row(Text(name), *cells, f"{seconds:.1f}")
     chances = [100 * summary.loc[(name, metric), "chance"] for metric in metrics]
     table.add_row("chance", *(f"{chance:.1f}" for chance in chances), "", style="dim")
     OUT.print(table)
@@ -96,8 +100,7 @@ def print_differences(result, metrics) -> None:
     for name in differences.index.unique("estimator"):
         for metric, heading in metrics.items():
             row = differences.loc[(name, metric)]
-            interval = f"[{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
             say(
-                f"{name} minus {row['reference']}, {heading.removesuffix(', %')}: "
-                f"{100 * row['mean']:+.1f} points, paired 95 % interval {interval}"
+                f"{name} minus {row['reference']}, {heading.removesuffix(', %')}, in "
+                f"points [paired 95 % interval]: {difference_and_interval(row)}"
             )

@@ -28,7 +28,7 @@ def run(arguments):
     result = measure(estimators, studies, folds, output, _KS, settings)
     result.write(output)
     _print(result, len(studies.texts))
-    title = "320 n-back and flanker studies, 15 folds"
+    title = f"{len(studies.texts)} n-back and flanker studies, {_N_FOLDS} folds"
     draw_recall_curves(result, output / "recall_curves.png", title)
     path = output / "predicted_and_observed.png"
     say(
@@ -45,9 +45,10 @@ def _print(result, n_studies):
     title = f"{n_studies} studies, {_N_FOLDS} folds; mix&match: chance is 50 %"
     print_scores(result, metrics, title)
     print_differences(result, {"mix_match": "mix&match"})
+    n_candidates = min(record["n_candidates"] for record in result.records)
     say(
-        "Recall among 21 candidates compares with nothing published (there: 1,000). "
-        "mix&match: how often the right map beats a wrong one."
+        f"Recall among {n_candidates} candidates compares with nothing published "
+        "(there: 1,000). mix&match: how often the right map beats a wrong one."
     )
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from .. import __version__
 
+# Names that the package has, too; importing them here would make --help slow.
 _CORPUS = (
     "nimare, neuroquery, neurosynth, neuroquery+neurosynth, or the folder of a corpus "
     "(pubget's, NeuroQuery's or Neurosynth's files)"
 )
 _PARTS = ("title", "abstract", "body", "title+abstract")
+_ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 
 
 def main(argv=None) -> int:
@@ -31,10 +33,8 @@ def main(argv=None) -> int:
     try:
         arguments.run(arguments)
     except KeyboardInterrupt:
-        print(
-            "\nStopped. What was finished is kept; the same command goes on.",
-            file=sys.stderr,
-        )
+        kept = "What was finished is kept; the same command goes on."
+        print(f"\nStopped. {kept if arguments.resumes else ''}", file=sys.stderr)
         return 130
     except (OSError, ValueError, TypeError, ImportError) as error:
         if arguments.traceback:
@@ -60,14 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_command(commands, name, help_text, run):
+def _add_command(commands, name, help_text, run, *, resumes):
     command = commands.add_parser(
         name,
         help=help_text,
         description=help_text,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, resumes=resumes)
     return command
 
 
@@ -77,9 +77,11 @@ def _add_demo(commands):
         "demo",
         "The main job on 320 real studies: 15 folds, four estimators, pictures.",
         _run_demo,
+        resumes=True,
     )
     demo.add_argument(
         "--sentence",
+        type=_sentence,
         default="working memory load in the n-back task",
         help="predict the map of this sentence",
     )
@@ -92,11 +94,13 @@ def _add_fit(commands):
         "fit",
         "Fit the contrastive model to a corpus; predict and retrieve for sentences.",
         _run_fit,
+        resumes=False,
     )
     fit.add_argument("corpus", help=_CORPUS)
     fit.add_argument(
         "--sentence",
         action="append",
+        type=_sentence,
         metavar="TEXT",
         help="predict the map of this sentence; may be given several times "
         "(without any, the studies' own texts are predicted)",
@@ -107,7 +111,7 @@ def _add_fit(commands):
     _add_choices(fit, components=256)
     fit.add_argument(
         "--estimator",
-        choices=("contrastive", "cca", "ridge", "mlp"),
+        choices=_ESTIMATORS,
         default="contrastive",
         help="what to fit",
     )
@@ -121,6 +125,7 @@ def _add_benchmark(commands):
         "Estimators on the same splits of a corpus: tables and pictures. A run that "
         "was stopped goes on where it was.",
         _run_benchmark,
+        resumes=True,
     )
     benchmark.add_argument("--corpus", default="neuroquery+neurosynth", help=_CORPUS)
     benchmark.add_argument(
@@ -129,7 +134,7 @@ def _add_benchmark(commands):
     _add_choices(benchmark, components=512)
     benchmark.add_argument(
         "--estimators",
-        default="contrastive,cca,ridge,mlp",
+        default=",".join(_ESTIMATORS),
         type=_words,
         help="separated by commas",
     )
@@ -174,8 +179,17 @@ def _add_output(command, folder):
     )
 
 
+def _sentence(text):
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a sentence needs at least one word")
+    return text
+
+
 def _words(text):
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not words:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing")
+    return words
 
 
 def _numbers(text):

@@ -9,12 +9,22 @@ from ._corpus import (
     make_masker,
     usable_rows,
 )
+from ._encoding import (
+    bootstrap_interval,
+    density_map,
+    score_maps,
+    studies_sharing_foci,
+)
 from ._illustrate import StudyMaps, median_study_maps
 from ._prepare import PreparedStudies, prepare_studies
 from ._provenance import provenance
 from ._run import run_benchmark
 from ._splits import PaperSplits, paper_splits, shuffled_folds
-from ._tables import BenchmarkResult
+from ._tables import (
+    BenchmarkResult,
+    difference_and_interval,
+    mean_and_deviation,
+)
 
 __all__ = [
     "CORPORA",
@@ -23,15 +33,21 @@ __all__ = [
     "PaperSplits",
     "PreparedStudies",
     "StudyMaps",
+    "bootstrap_interval",
+    "density_map",
+    "difference_and_interval",
     "load_corpus",
     "make_embedder",
     "make_estimators",
     "make_masker",
+    "mean_and_deviation",
     "median_study_maps",
     "paper_splits",
     "prepare_studies",
     "provenance",
     "run_benchmark",
+    "score_maps",
     "shuffled_folds",
+    "studies_sharing_foci",
     "usable_rows",
 ]

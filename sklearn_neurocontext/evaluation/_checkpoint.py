@@ -1,21 +1,36 @@
 """Records on disk: one JSON file per split and estimator, written at once or not."""
 
+import hashlib
 import json
 import os
 import re
 import tempfile
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 import joblib
 
-from .. import __version__
+
+@cache
+def _code_hash() -> str:
+    """Hash the code of models and metrics: a development version says little."""
+    digest = hashlib.sha256()
+    for part in ("metrics", "models"):
+        folder = files("sklearn_neurocontext") / part
+        for module in sorted(folder.iterdir(), key=lambda path: path.name):
+            if module.name.endswith(".py"):
+                digest.update(module.read_bytes())
+    return digest.hexdigest()
 
 
-def settings_hash(estimator, data_hash: str, train, test, ks) -> str:
+def settings_hash(name: str, estimator, data_hash: str, train, test, ks) -> str:
     """Hash all that a record depends on.
 
     Parameters
     ----------
+    name : str
+        What the estimator is called.
     estimator : estimator
         Unfitted; its classes and parameters count.
     data_hash : str
@@ -28,7 +43,8 @@ def settings_hash(estimator, data_hash: str, train, test, ks) -> str:
     Returns
     -------
     hash : str
-        32 hexadecimal digits. The package's version counts, other versions do not.
+        32 hexadecimal digits. The package's models and metrics count as they are
+        written, other packages do not.
     """
     # Estimators inside are told by their class: their own parameters are listed too.
     params = {
@@ -38,7 +54,8 @@ def settings_hash(estimator, data_hash: str, train, test, ks) -> str:
     if "steps" in params:
         params["steps"] = [name for name, _ in params["steps"]]
     kind = type(estimator).__qualname__
-    return joblib.hash((kind, params, data_hash, train, test, tuple(ks), __version__))
+    facts = (name, kind, params, data_hash, train, test, tuple(ks), _code_hash())
+    return joblib.hash(facts)
 
 
 def record_path(output: Path, split: int, name: str, digest: str) -> Path:

@@ -15,7 +15,7 @@ from ..metrics import (
     similarity,
 )
 from ._checkpoint import read_record, record_path, settings_hash, write_json
-from ._provenance import peak_memory_mb, provenance
+from ._provenance import forget_peak_memory, peak_memory_mb, provenance
 from ._tables import BenchmarkResult
 
 _EPOCH_FACTS = ("best_epoch_", "n_epochs_")
@@ -100,26 +100,29 @@ def run_benchmark(
     n_total = len(splits) * len(estimators)
     records = []
     origin = {**provenance(), "settings": dict(settings or {})}
+    origins = []
     for index, (train, test) in enumerate(splits):
         for name, estimator in estimators.items():
-            digest = settings_hash(estimator, data_hash, train, test, scorer.ks)
+            digest = settings_hash(name, estimator, data_hash, train, test, scorer.ks)
             path = output and record_path(output, index, name, digest)
             record = path and read_record(path, digest)
             if record is None:
                 record = _score_split(estimator, X, y, train, test, scorer)
                 record = {"split": index, "estimator": name, **record}
-                record["settings_hash"] = digest
+                record |= {"settings_hash": digest, "provenance": origin}
                 if path is not None:
-                    write_json(path, {**record, "provenance": origin})
-            record.pop("provenance", None)
-            records.append(record)
+                    write_json(path, record)
+            source = record.pop("provenance")
+            if source not in origins:
+                origins.append(source)
+            records.append({**record, "run": origins.index(source)})
             if on_progress is not None:
-                on_progress(len(records), n_total, record)
+                on_progress(len(records), n_total, records[-1])
     return BenchmarkResult(
         records=records,
         reference=reference if reference in estimators else None,
         overlapping=_tests_overlap(splits),
-        provenance=origin,
+        provenance=origins,
     )
 
 
@@ -186,6 +189,7 @@ def _take(rows_of, rows):
 def _score_split(estimator, X, y, train, test, scorer) -> dict:
     """Fit a clone on the training part, score it on the test part."""
     model = clone(estimator)
+    forget_peak_memory()
     started = time.perf_counter()
     model.fit(_take(X, train), _take(y, train))
     fitted = time.perf_counter()

@@ -27,8 +27,9 @@ class BenchmarkResult:
         Estimator that the others are compared with.
     overlapping : bool, default=False
         Whether test parts share studies.
-    provenance : dict or None, default=None
-        Versions, machine and settings.
+    provenance : list of dict or None, default=None
+        Versions, machine and settings of each run that made records; a record's
+        ``run`` is its place in this list.
 
     Examples
     --------
@@ -45,7 +46,7 @@ class BenchmarkResult:
     records: list[dict]
     reference: str | None = None
     overlapping: bool = False
-    provenance: dict | None = None
+    provenance: list[dict] | None = None
 
     def table(self) -> pd.DataFrame:
         """All records as a table, one row per split and estimator.
@@ -138,14 +139,16 @@ class BenchmarkResult:
         Returns
         -------
         curves : dict of str to ndarray of shape (n_splits, n_candidates)
-            Column ``k - 1`` is recall at k; as long as the smallest test part.
+            Column ``k - 1`` is recall at k among the candidates of the smallest test
+            part; curves of larger parts are read at the same fractions of their
+            candidates, so that all end at 1 and share their chance.
         """
         curves: dict[str, list] = {}
         for record in self.records:
             curves.setdefault(record["estimator"], []).append(record["recall_curve"])
         shortest = min(len(one) for of_name in curves.values() for one in of_name)
         return {
-            name: np.array([one[:shortest] for one in of_name])
+            name: np.array([_read_at_fractions(one, shortest) for one in of_name])
             for name, of_name in curves.items()
         }
 
@@ -175,6 +178,12 @@ class BenchmarkResult:
             "candidates, mix&match does not. Training parts share studies, so paired "
             "intervals are somewhat too narrow."
         )
+        sources = [(run["versions"], run["machine"]) for run in self.provenance or ()]
+        if any(source != sources[0] for source in sources):
+            text += (
+                " The records come from runs with different versions or machines, "
+                "see results.json."
+            )
         if self.overlapping:
             text += (
                 " Test parts overlap, because the corpus is too small for disjoint "
@@ -208,7 +217,7 @@ class BenchmarkResult:
         write_text(paths[-1], self.to_markdown())
         paths.append(output / "results.json")
         content = {
-            "provenance": self.provenance or {},
+            "provenance": self.provenance or [],
             "overlapping": self.overlapping,
             "reference": self.reference,
             "summary": _plain(summary),
@@ -217,6 +226,12 @@ class BenchmarkResult:
         }
         write_json(paths[-1], content)
         return paths
+
+
+def _read_at_fractions(curve, n: int) -> np.ndarray:
+    """Read a recall curve at 1/n, 2/n … 1 of its candidates, linear from (0, 0)."""
+    fractions = np.arange(len(curve) + 1) / len(curve)
+    return np.interp(np.arange(1, n + 1) / n, fractions, [0.0, *curve])
 
 
 def _chance(metric: str, n_candidates: float) -> float | None:
@@ -249,9 +264,60 @@ def _heading(metric: str) -> str:
 
 
 def _markdown(rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    lines = ["| " + " | ".join(row) + " |" for row in cells]
     lines.insert(1, "|---|" + "---:|" * (len(rows[0]) - 1))
     return "\n".join(lines)
+
+
+def mean_and_deviation(mean: float, deviation: float, scale: float = 100) -> str:
+    """Write a mean and its deviation, if any, in percent.
+
+    Parameters
+    ----------
+    mean, deviation : float
+        Fractions; one split has the deviation NaN.
+    scale : float, default=100
+        1 writes what is no fraction as it is.
+
+    Returns
+    -------
+    words : str
+        For example ``15.1 ± 0.9``.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.evaluation import mean_and_deviation
+    >>> mean_and_deviation(0.151, 0.009), mean_and_deviation(0.151, float("nan"))
+    ('15.1 ± 0.9', '15.1')
+    """
+    spread = "" if np.isnan(deviation) else f" ± {scale * deviation:.1f}"
+    return f"{scale * mean:.1f}{spread}"
+
+
+def difference_and_interval(row) -> str:
+    """Write a row of `BenchmarkResult.differences` in points, with its interval if any.
+
+    Parameters
+    ----------
+    row : Series or dict
+        With ``mean``, ``low`` and ``high``.
+
+    Returns
+    -------
+    words : str
+        For example ``+1.2 [+0.3, +2.1]``.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.evaluation import difference_and_interval
+    >>> difference_and_interval({"mean": 0.012, "low": 0.003, "high": 0.021})
+    '+1.2 [+0.3, +2.1]'
+    """
+    words = f"{100 * row['mean']:+.1f}"
+    if np.isnan(row["low"]):
+        return words
+    return f"{words} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
 
 
 def _score_table(summary: pd.DataFrame, metrics: list[str]) -> str:
@@ -267,8 +333,7 @@ def _score_table(summary: pd.DataFrame, metrics: list[str]) -> str:
                 continue
             scale = 1 if metric in costs else 100
             one = cells.loc[(name, metric)]
-            spread = "" if np.isnan(one["sd"]) else f" ± {scale * one['sd']:.1f}"
-            row.append(f"{scale * one['mean']:.1f}{spread}")
+            row.append(mean_and_deviation(one["mean"], one["sd"], scale))
         rows.append(row)
     chances = summary.groupby("metric")["chance"].mean()
     rows.append(["chance", *(f"{100 * chances[metric]:.1f}" for metric in metrics)])
@@ -284,11 +349,6 @@ def _difference_table(differences: pd.DataFrame) -> str:
         row = [str(name)]
         for metric in metrics:
             one = of_name[of_name["metric"] == metric].iloc[0]
-            interval = (
-                ""
-                if np.isnan(one["low"])
-                else f" [{100 * one['low']:+.1f}, {100 * one['high']:+.1f}]"
-            )
-            row.append(f"{100 * one['mean']:+.1f}{interval}")
+            row.append(difference_and_interval(one))
         rows.append(row)
     return _markdown(rows)

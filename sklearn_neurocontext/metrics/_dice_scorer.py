@@ -7,6 +7,7 @@ import numpy as np
 
 from .._validation import check_is_fitted
 from ._overlap import check_top, dice_of_rows, select_top
+from ._similarity import innermost_model
 
 _BLOCK_ELEMENTS = 8_000_000
 
@@ -62,9 +63,11 @@ class DiceScorer:
 
     def __call__(self, estimator, X, y) -> float:
         """Score a fitted estimator on texts `X` and coefficients `y`."""
-        return _mean_dice(
-            self.masker, self.top, np.asarray(estimator.predict(X)), np.asarray(y)
-        )
+        predicted = np.asarray(estimator.predict(X))
+        if getattr(innermost_model(estimator), "y_scaling", None) == "sqrt":
+            # Predictions are signed square roots, which order voxels otherwise.
+            predicted = np.sign(predicted) * predicted**2
+        return _mean_dice(self.masker, self.top, predicted, np.asarray(y))
 
 
 def check_masker(masker) -> None:
@@ -82,8 +85,8 @@ def make_dice_scorer(masker, top: float = 0.1) -> DiceScorer:
 
     Both maps are cut at their strongest `top` voxels, which no positive factor per
     study changes: predictions may stand in units of the row norm while y does not.
-    Under ``y_scaling="sqrt"`` predictions are square roots, so pass a y in square roots
-    too. A study whose observed map is empty scores 0.
+    The square roots that a model predicts under ``y_scaling="sqrt"`` are squared first.
+    A study whose observed map is empty scores 0.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """Dice overlap of two maps."""
 
 import math
+from numbers import Real
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
         )
     true_map, predicted_map = _check_maps(true_map, predicted_map)
     if top is None:
-        if not math.isfinite(threshold):
+        if not isinstance(threshold, Real) or not math.isfinite(threshold):
             raise ValueError(f"threshold must be a finite number; got {threshold!r}.")
         selected = [rows > threshold for rows in (true_map, predicted_map)]
     else:
@@ -65,7 +66,7 @@ def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
 
 def check_top(top) -> None:
     """Check that `top` is a fraction in (0, 1]."""
-    if not 0.0 < top <= 1.0:
+    if not isinstance(top, Real) or not 0.0 < top <= 1.0:
         raise ValueError(
             f"top must be a fraction of the voxels in (0, 1]; got {top!r}. For the "
             "strongest 10 % write top=0.1."
@@ -75,10 +76,7 @@ def check_top(top) -> None:
 def _check_maps(true_map, predicted_map) -> tuple[np.ndarray, np.ndarray]:
     """Read two maps of equal shape as arrays of shape (1, n_voxels)."""
     affines = [getattr(one, "affine", None) for one in (true_map, predicted_map)]
-    true_map, predicted_map = (
-        np.asarray(one.get_fdata() if hasattr(one, "get_fdata") else one, np.float64)
-        for one in (true_map, predicted_map)
-    )
+    true_map, predicted_map = (_read_map(one) for one in (true_map, predicted_map))
     if true_map.shape != predicted_map.shape or true_map.size == 0:
         raise ValueError(
             f"The maps have shapes {true_map.shape} and {predicted_map.shape}; "
@@ -95,6 +93,17 @@ def _check_maps(true_map, predicted_map) -> tuple[np.ndarray, np.ndarray]:
             "A map holds NaN or infinity. Mask these voxels or set them to 0 first."
         )
     return true_map.reshape(1, -1), predicted_map.reshape(1, -1)
+
+
+def _read_map(one) -> np.ndarray:
+    try:
+        values = one.get_fdata() if hasattr(one, "get_fdata") else one
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"A map cannot be read as numbers ({error}). Expected an array of values "
+            "at voxels, or a Nifti image."
+        ) from error
 
 
 def select_top(maps, top: float) -> np.ndarray:

@@ -141,7 +141,9 @@ class RetrievalScorer:
             keys = ", ".join(f"recall_at_{k}" for k in self.ks if k >= n)
             warnings.warn(
                 f"Left out {keys}: there are only {n} candidates. Score more studies "
-                "at once, or choose smaller ks in make_retrieval_scorer.",
+                "at once, or choose ks below the smallest fold with "
+                "make_retrieval_scorer: cross_validate fails with a KeyError where "
+                "folds have different keys.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -184,7 +186,7 @@ def make_retrieval_scorer(
     ValueError
         If a k is not a positive integer, or `top` is not in (0, 1].
     TypeError
-        If the masker cannot turn coefficients into voxels.
+        If `ks` is no sequence, or the masker cannot turn coefficients into voxels.
 
     Examples
     --------
@@ -192,7 +194,14 @@ def make_retrieval_scorer(
     >>> make_retrieval_scorer(ks=(1, 5))
     RetrievalScorer(ks=(1, 5), masker=None, top=0.1)
     """
-    return RetrievalScorer(tuple(ks), masker, top)
+    try:
+        ks = tuple(ks)
+    except TypeError as error:
+        raise TypeError(
+            f"ks must be a sequence of integers; got {ks!r}. For a single one write "
+            f"ks=({ks!r},)."
+        ) from error
+    return RetrievalScorer(ks, masker, top)
 
 
 retrieval_scores = RetrievalScorer()

@@ -4,6 +4,15 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 
+def innermost_model(estimator):
+    """Give the model at the end of Pipelines and inside of fitted searches."""
+    if isinstance(estimator, Pipeline):
+        return innermost_model(estimator.steps[-1][1])
+    if hasattr(estimator, "best_estimator_"):
+        return innermost_model(estimator.best_estimator_)
+    return estimator
+
+
 def similarity(estimator, X, y) -> np.ndarray:
     """Similarity of texts and maps under an estimator, however it is wrapped.
 

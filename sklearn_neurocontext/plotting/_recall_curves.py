@@ -14,10 +14,6 @@ from ._style import (
     write_legend,
 )
 
-# Means over test parts that differ by a study or two in size are cut to the smallest,
-# and so end a little below 1.
-_LOWEST_END = 0.9
-
 
 def plot_recall_curves(curves, *, title=None, ax=None):
     """Draw recall@k against k, with its deviation over splits and chance.
@@ -152,7 +148,8 @@ def _check_curve(name, curve) -> np.ndarray:
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"The curve of {name!r} cannot be read as one array ({error}). Splits must "
-            "have the same number of candidates; cut larger test parts down."
+            "have the same number of candidates; BenchmarkResult.recall_curves brings "
+            "them there."
         ) from error
     if curve.ndim != 2 or len(curve) == 0 or curve.shape[1] < 2:
         raise ValueError(
@@ -174,7 +171,7 @@ def _check_curve(name, curve) -> np.ndarray:
 
 def _check_reaches_one(name, curve) -> None:
     """Refuse curves cut off before the last candidate: their chance line would lie."""
-    if (np.diff(curve, axis=1) < -1e-9).any() or curve[:, -1].min() < _LOWEST_END:
+    if (np.diff(curve, axis=1) < -1e-9).any() or curve[:, -1].min() < 1 - 1e-6:
         raise ValueError(
             f"The curve of {name!r} falls, or ends at {curve[:, -1].min():g}; recall "
             "never falls with k, and is 1 at k = n_candidates. Pass every k from 1 "

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from sklearn_neurocontext import evaluation
-from sklearn_neurocontext.cli import main
-from sklearn_neurocontext.datasets import make_studies
+from sklearn_neurocontext.cli import _main, main
+from sklearn_neurocontext.cli._console import print_differences, print_scores
+from sklearn_neurocontext.datasets import _bunch, make_studies
 
 
 @pytest.fixture
@@ -20,6 +21,49 @@ def small_corpus(monkeypatch):
         "sklearn_neurocontext.cli._steps.load_corpus", lambda name: corpus
     )
     return corpus
+
+
+def test_demo_makes_what_it_names(small_corpus, tmp_path, capsys, monkeypatch):
+    real = evaluation.make_estimators
+
+    def quick(*args, **kwargs):
+        estimators = real(*args, **kwargs)
+        for name in {"contrastive", "mlp"} & set(estimators):
+            estimators[name][-1].set_params(max_epochs=1)
+        return estimators
+
+    for module in ("_demo", "_steps"):
+        monkeypatch.setattr(f"sklearn_neurocontext.cli.{module}.make_estimators", quick)
+    monkeypatch.setattr("sklearn_neurocontext.cli._demo._N_COMPONENTS", 128)
+    sentence = "Alzheimer's [disease]"
+    assert main(["demo", "--sentence", sentence, "--output", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    for words in ("90 studies, 15 folds", "mix&match", "chance", sentence):
+        assert words in printed
+    assert "Recall among 6 candidates compares with nothing published" in printed
+    assert printed.strip().endswith(f"Look into: {tmp_path}")
+    for name in ("recall_curves", "predicted_and_observed", "sentence"):
+        path = tmp_path / f"{name}.png"
+        assert path.name in printed or name == "recall_curves"
+        assert path.read_bytes().startswith(b"\x89PNG")
+    assert nib.load(tmp_path / "sentence.nii.gz").ndim == 3
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert {r["estimator"] for r in results["records"]} == set(evaluation.ESTIMATORS)
+    assert len(results["records"]) == 15 * 4
+
+
+def test_one_split_has_no_deviation_and_names_hold_anything(capsys):
+    scores = {"n_candidates": 30, "mix_match": 0.7, "fit_seconds": 1.0}
+    names = ("ridge", "[/x] mine")
+    records = [{"split": 0, "estimator": name, **scores} for name in names]
+    result = evaluation.BenchmarkResult(records, reference="ridge")
+    print_scores(result, {"mix_match": "mix&match, %"}, "my[old] corpus [/x]")
+    print_differences(result, {"mix_match": "mix&match, %"})
+    printed = capsys.readouterr().out
+    assert "my[old] corpus [/x]" in printed
+    assert "[/x] mine" in printed
+    assert "70.0" in printed
+    assert "nan" not in printed
 
 
 def test_benchmark_writes_tables_and_pictures(small_corpus, tmp_path, capsys):
@@ -33,7 +77,7 @@ def test_benchmark_writes_tables_and_pictures(small_corpus, tmp_path, capsys):
         assert words in printed
     assert "90 studies, 3 splits, 30 candidates" in printed
     results = json.loads((output / "results.json").read_text())
-    assert results["provenance"]["settings"]["n_studies"] == 90
+    assert results["provenance"][0]["settings"]["n_studies"] == 90
     assert len(results["records"]) == 6
     for name in ("recall_curves.png", "predicted_and_observed.png"):
         assert (output / name).read_bytes().startswith(b"\x89PNG")
@@ -113,7 +157,15 @@ def test_unknown_estimators_are_named_before_any_work(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["fly"], ["benchmark", "--folds", "no"], ["benchmark", "--candidates", "-1"]],
+    [
+        [],
+        ["fly"],
+        ["benchmark", "--folds", "no"],
+        ["benchmark", "--candidates", "-1"],
+        ["benchmark", "--estimators", ","],
+        ["demo", "--sentence", " "],
+        ["fit", "nimare", "--sentence", ""],
+    ],
 )
 def test_wrong_arguments_leave_with_code_2(arguments, capsys):
     with pytest.raises(SystemExit) as left:
@@ -122,13 +174,16 @@ def test_wrong_arguments_leave_with_code_2(arguments, capsys):
     assert "usage: neurocontext" in capsys.readouterr().err
 
 
-def test_ctrl_c_leaves_with_code_130(monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize("command", ["fit nimare", "benchmark"])
+def test_ctrl_c_leaves_with_code_130(command, monkeypatch, tmp_path, capsys):
     def stop(name):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sklearn_neurocontext.cli._steps.load_corpus", stop)
-    assert main(["fit", "nimare", "--output", str(tmp_path)]) == 130
-    assert "goes on" in capsys.readouterr().err
+    assert main([*command.split(), "--output", str(tmp_path)]) == 130
+    error = capsys.readouterr().err
+    assert "Stopped." in error
+    assert ("goes on" in error) is (command == "benchmark")
 
 
 @pytest.mark.parametrize("command", ["demo", "fit", "benchmark"])
@@ -137,3 +192,11 @@ def test_help_explains_each_option(command, capsys):
         main([command, "--help"])
     assert left.value.code == 0
     assert "--output" in capsys.readouterr().out
+    commands = _main._parser()._subparsers._group_actions[0].choices
+    assert all(action.help for action in commands[command]._actions)
+
+
+def test_words_of_the_command_line_are_those_of_the_package():
+    assert _main._ESTIMATORS == evaluation.ESTIMATORS
+    assert _main._PARTS == _bunch._TEXT_PARTS
+    assert all(name in _main._CORPUS for name in evaluation.CORPORA)

@@ -8,6 +8,8 @@ import pytest
 from scipy import stats
 
 from sklearn_neurocontext.evaluation import BenchmarkResult
+from sklearn_neurocontext.metrics import recall_curve
+from sklearn_neurocontext.plotting import plot_recall_curves
 
 
 def make_records(rng, n_splits=5):
@@ -21,7 +23,7 @@ def make_records(rng, n_splits=5):
             "recall_curve_auc": rng.uniform(0.6, 0.9),
             "n_candidates": 100,
             "fit_seconds": rng.uniform(1, 2),
-            "recall_curve": [0.1, 0.2, 0.3][: 3 if split else 2],
+            "recall_curve": [0.4, 0.6, 0.8, 1.0] if split else [0.5, 1.0],
             "settings_hash": "0",
             **({"best_epoch": 3} if name == "net" else {}),
         }
@@ -86,9 +88,28 @@ def test_one_split_has_no_interval(rng):
     assert "nan" not in result.to_markdown()
 
 
-def test_curves_are_as_long_as_the_smallest_pool(result):
+def test_curves_are_read_at_the_fractions_of_the_smallest_pool(result):
     curves = result.recall_curves()
-    np.testing.assert_allclose(curves["net"], [[0.1, 0.2]] * 5)
+    np.testing.assert_allclose(curves["net"], [[0.5, 1.0], *[[0.6, 1.0]] * 4])
+
+
+def test_curves_of_chance_are_chance_in_pools_of_any_size():
+    records = [
+        {"estimator": "a", "recall_curve": recall_curve(np.zeros((n, n)))}
+        for n in (21, 22, 30)
+    ]
+    curves = BenchmarkResult(records).recall_curves()["a"]
+    np.testing.assert_allclose(curves, [np.arange(1, 22) / 21] * 3)
+
+
+def test_curves_of_unequal_folds_are_drawn(rng):
+    """The right maps of the larger fold rank last: cut, its curve would end early."""
+    records = [
+        {"estimator": "a", "recall_curve": recall_curve(matrix)}
+        for matrix in (np.eye(21), 1 - np.eye(22))
+    ]
+    curves = BenchmarkResult(records).recall_curves()
+    assert plot_recall_curves(curves).get_xlabel() == "k (of 21 candidates)"
 
 
 def test_markdown_is_in_percent_beside_chance(result):
@@ -104,6 +125,19 @@ def test_markdown_is_in_percent_beside_chance(result):
 def test_overlapping_splits_are_said(rng):
     result = BenchmarkResult(make_records(rng), reference="ridge", overlapping=True)
     assert "Test parts overlap" in result.to_markdown()
+
+
+def test_runs_on_different_machines_are_said(rng):
+    here, there = ({"versions": {}, "machine": name} for name in ("here", "there"))
+    records = make_records(rng)
+    for runs, said in (([here, here], False), ([here, there], True)):
+        text = BenchmarkResult(records, provenance=runs).to_markdown()
+        assert ("different versions or machines" in text) is said
+
+
+def test_names_cannot_break_a_markdown_table(rng):
+    records = [{**record, "estimator": "a|b"} for record in make_records(rng, 1)[:1]]
+    assert "| a\\|b | " in BenchmarkResult(records).to_markdown()
 
 
 def test_pools_of_two_sizes_are_said(rng):

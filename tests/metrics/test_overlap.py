@@ -98,15 +98,22 @@ def test_exactly_one_cut_is_needed(cut):
         dice_score([1.0], [1.0], **cut)
 
 
-@pytest.mark.parametrize("top", [0, -0.1, 1.1, 10, np.nan])
+@pytest.mark.parametrize("top", [0, -0.1, 1.1, 10, np.nan, "0.1"])
 def test_top_is_a_fraction(top):
     with pytest.raises(ValueError, match=r"top must be a fraction .* write top=0\.1"):
         dice_score([1.0], [1.0], top=top)
 
 
-def test_threshold_is_finite():
+@pytest.mark.parametrize("threshold", [np.nan, "a"])
+def test_threshold_is_a_finite_number(threshold):
     with pytest.raises(ValueError, match="threshold must be a finite number"):
-        dice_score([1.0], [1.0], threshold=np.nan)
+        dice_score([1.0], [1.0], threshold=threshold)
+
+
+@pytest.mark.parametrize("one", [["a", "b"], [[1.0], [1.0, 2.0]]])
+def test_maps_are_numbers(one):
+    with pytest.raises(ValueError, match=r"A map cannot be read as numbers .* voxels"):
+        dice_score(one, [1.0, 2.0], top=0.5)
 
 
 @pytest.mark.parametrize("second", [np.ones(4), np.ones((3, 1))])

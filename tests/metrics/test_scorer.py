@@ -232,6 +232,37 @@ def test_dice_of_the_truth_is_one(data):
     assert make_dice_scorer(masker, top=0.2)(model, *data) == 1.0
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_predicted_square_roots_are_squared_for_dice(data, wrapped):
+    class Rooted(Regressor):
+        y_scaling = "sqrt"
+
+        def predict(self, X):
+            return np.sign(self.truth) * np.sqrt(np.abs(self.truth))
+
+    class Overlapping(Masker):
+        def coefficients_to_voxels(self, coefs):
+            return np.asarray(coefs) @ np.random.default_rng(0).normal(size=(6, 40))
+
+    model = Rooted().fit(*data)
+    model.truth = data[1]
+    masker = Overlapping().fit()
+    estimator = make_pipeline(model) if wrapped else model
+    assert make_dice_scorer(masker, top=0.2)(estimator, *data) == 1.0
+    Rooted.y_scaling = "unit"
+    assert make_dice_scorer(masker, top=0.2)(estimator, *data) < 0.9
+
+
+def test_folds_on_both_sides_of_k_are_warned_of(data):
+    with (
+        pytest.warns(UserWarning, match="choose ks below the smallest fold"),
+        pytest.raises(KeyError, match="recall_at_53"),
+    ):
+        cross_validate(
+            Regressor(), *data, cv=KFold(3), scoring=make_retrieval_scorer((53,))
+        )
+
+
 def test_too_many_predictions_are_an_error(data):
     X, y = data
     scorer = make_dice_scorer(Masker().fit())
@@ -257,6 +288,8 @@ def test_arguments_of_scorers_are_checked():
         make_dice_scorer(Masker().fit(), top=10)
     with pytest.raises(ValueError, match="k must be a positive integer"):
         make_retrieval_scorer(ks=(0, 10))
+    with pytest.raises(TypeError, match=r"ks must be a sequence .* write ks=\(10,\)"):
+        make_retrieval_scorer(10)
     with pytest.raises(ValueError, match="direction must be one of"):
         ScalarRetrievalScorer(direction="sideways")
 

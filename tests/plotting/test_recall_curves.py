@@ -118,13 +118,6 @@ def test_draws_into_given_axes(splits):
     assert isinstance(ax, Axes)
 
 
-def test_means_over_unequal_splits_may_end_just_below_one():
-    small, large = recall_curve(np.zeros((21, 21))), recall_curve(np.zeros((22, 22)))
-    mean = np.mean([small, large[:21]], axis=0)
-    assert mean[-1] < 1
-    assert plot_recall_curves({"a": mean}).get_xlabel() == "k (of 21 candidates)"
-
-
 @pytest.mark.parametrize(
     ("curves", "kind", "message"),
     [
