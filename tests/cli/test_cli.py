@@ -35,12 +35,13 @@ def test_demo_makes_what_it_names(small_corpus, tmp_path, capsys, monkeypatch):
     for module in ("_demo", "_steps"):
         monkeypatch.setattr(f"sklearn_neurocontext.cli.{module}.make_estimators", quick)
     monkeypatch.setattr("sklearn_neurocontext.cli._demo._N_COMPONENTS", 128)
+    monkeypatch.setattr("sklearn_neurocontext.cli._demo._N_FOLDS", 3)
     sentence = "Alzheimer's [disease]"
     assert main(["demo", "--sentence", sentence, "--output", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    for words in ("90 studies, 15 folds", "mix&match", "chance", sentence):
+    for words in ("90 studies, 3 folds", "mix&match", "chance", sentence):
         assert words in printed
-    assert "Recall among 6 candidates compares with nothing published" in printed
+    assert "Recall among 30 candidates compares with nothing published" in printed
     assert printed.strip().endswith(f"Look into: {tmp_path}")
     for name in ("recall_curves", "predicted_and_observed", "sentence"):
         path = tmp_path / f"{name}.png"
@@ -49,7 +50,7 @@ def test_demo_makes_what_it_names(small_corpus, tmp_path, capsys, monkeypatch):
     assert nib.load(tmp_path / "sentence.nii.gz").ndim == 3
     results = json.loads((tmp_path / "results.json").read_text())
     assert {r["estimator"] for r in results["records"]} == set(evaluation.ESTIMATORS)
-    assert len(results["records"]) == 15 * 4
+    assert len(results["records"]) == 3 * 4
 
 
 def test_one_split_has_no_deviation_and_names_hold_anything(capsys):

@@ -182,10 +182,12 @@ def test_titles_through_the_language_model(corpus, coefficients):
     model = make_pipeline(
         LLMChunkEmbedder(),
         StandardScaler(),
-        ContrastiveTextBrain(max_epochs=3, random_state=0),
+        ContrastiveTextBrain(max_epochs=10, random_state=0),
     )
-    score = _check_fitted(model, study_texts(corpus, "title"), coefficients)
-    assert 0 <= score <= 1
+    titles = study_texts(corpus, "title")
+    held_out = _check_fitted(model, titles, coefficients)
+    # Forty held-out titles tell little; what was trained on must be found again.
+    assert model.score(titles[:160], coefficients[:160]) > max(held_out, 0.8)
 
 
 # Small folders, and what is wrong with them
