@@ -8,6 +8,7 @@ The package, from the outside in:
 - :mod:`~sklearn_neurocontext.models` learns the shared space between the two;
 - :mod:`~sklearn_neurocontext.metrics` scores retrieval and predicted maps;
 - :mod:`~sklearn_neurocontext.persistence` saves and loads models;
+- :mod:`~sklearn_neurocontext.pretrained` predicts and decodes maps without training;
 - :mod:`~sklearn_neurocontext.evaluation` runs estimators over splits;
 - :mod:`~sklearn_neurocontext.plotting` draws what came out.
 
@@ -25,6 +26,7 @@ _HOME_OF = {
     "KDEDiFuMoMasker": "maskers",
     "LLMChunkEmbedder": "text",
     "MLPBaseline": "models",
+    "NeuroContextModel": "pretrained",
     "RidgeBaseline": "models",
     "dice_score": "metrics",
     "load_model": "persistence",
@@ -46,6 +48,7 @@ _SUBPACKAGES = (
     "models",
     "persistence",
     "plotting",
+    "pretrained",
     "text",
 )
 
@@ -55,6 +58,7 @@ __all__ = [
     "KDEDiFuMoMasker",
     "LLMChunkEmbedder",
     "MLPBaseline",
+    "NeuroContextModel",
     "RidgeBaseline",
     "dice_score",
     "load_model",

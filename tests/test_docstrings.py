@@ -19,6 +19,7 @@ PARTS = (
     "models",
     "persistence",
     "plotting",
+    "pretrained",
     "text",
 )
 

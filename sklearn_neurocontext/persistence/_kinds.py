@@ -15,8 +15,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-# Parameters of the machine and not of the model, left out; a folder of pickles too.
-LOCAL_PARAMETERS = ("cache", "memory")
+# Of the machine and not of the model, hence left out; among them a folder of pickles.
+LOCAL_PARAMETERS = ("cache", "memory", "shards", "token_env_variable")
 _COMMON = {
     "n_features_in_": int | None,
     "feature_names_in_": np.ndarray | None,

@@ -79,7 +79,9 @@ class Writer:
                 f"{where} is an array of {array.dtype}, which cannot be saved; "
                 f"expected one of {', '.join(DTYPES)}."
             )
-        stored = np.asarray(array, order="C")
+        # A product of matrices rounds differently when one of them lies the other way.
+        by_columns = array.flags.f_contiguous and not array.flags.c_contiguous
+        stored = np.asarray(array.T if by_columns else array, order="C")
         if self.half and array.dtype.kind == "f":
             with np.errstate(over="ignore"):
                 stored = stored.astype(np.float16)
@@ -89,7 +91,12 @@ class Writer:
                 "type, and was not saved. Check the data that it was fitted to."
             )
         self.arrays[where] = stored
-        return {"array": where, "dtype": array.dtype.name, "shape": list(array.shape)}
+        return {
+            "array": where,
+            "dtype": array.dtype.name,
+            "shape": list(array.shape),
+            "order": "F" if by_columns else "C",
+        }
 
     def _write_module(self, module, where):
         from ..models._weights import read_weights
@@ -140,13 +147,15 @@ class Reader:
         return read(self, content, where)
 
     def _read_array(self, value, where):
-        if set(value) != {"array", "dtype", "shape"} or value["dtype"] not in DTYPES:
+        described = set(value) == {"array", "dtype", "shape", "order"}
+        if not described or value["dtype"] not in DTYPES:
             raise _altered(where, f"an array described by {value!r}")
         array = self.arrays.pop(value["array"], None)
         if array is None:
             raise _altered(
                 where, f"an array {value['array']!r} that is not in the file"
             )
+        array = array.T if value["order"] == "F" else array
         dtype = np.dtype(value["dtype"])
         half = array.dtype == np.float16 and dtype.kind == "f"
         if list(array.shape) != value["shape"] or (array.dtype != dtype and not half):

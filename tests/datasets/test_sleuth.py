@@ -125,7 +125,6 @@ def _plain_count(path):
     return n_blocks, sum(foci)
 
 
-@pytest.mark.shared
 def test_every_meta_analysis_is_read_whole(shared_data):
     paths = sorted((shared_data / "meta_analyses").glob("*.txt"))
     assert len(paths) == 18

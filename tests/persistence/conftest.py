@@ -1,6 +1,5 @@
 """Models that are fitted once, and a saved one to spoil."""
 
-import json
 import warnings
 
 import numpy as np
@@ -15,11 +14,9 @@ from sklearn_neurocontext import (
     ContrastiveTextBrain,
     MLPBaseline,
     RidgeBaseline,
-    load_model,
     save_model,
 )
 from sklearn_neurocontext.datasets import make_studies
-from sklearn_neurocontext.persistence._files import ARRAYS, DESCRIPTION, HASHES, _hash
 
 _NET = {"max_epochs": 2, "batch_size": 32, "random_state": 0}
 
@@ -84,24 +81,3 @@ def saved(tmp_path):
     model = make_pipeline(StandardScaler(), ContrastiveTextBrain(3, **_NET))
     model.fit(rng.normal(size=(30, 4)), rng.normal(size=(30, 5)))
     return save_model(model, tmp_path / "model")
-
-
-def forge(directory, change):
-    """Change the description as someone who writes new hashes would."""
-    path = directory / DESCRIPTION
-    description = json.loads(path.read_text())
-    description = change(description) or description
-    path.write_text(json.dumps(description))
-    sign(directory)
-
-
-def sign(directory):
-    """Write the hashes of the files as they are."""
-    names = (DESCRIPTION, ARRAYS)
-    lines = [f"{_hash((directory / name).read_bytes())}  {name}\n" for name in names]
-    (directory / HASHES).write_text("".join(lines))
-
-
-def reload(model, directory):
-    """Save and load."""
-    return load_model(save_model(model, directory))

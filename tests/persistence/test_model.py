@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import reload
+from forging import reload
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -42,6 +42,19 @@ def test_loaded_models_give_the_same_bits(fitted, studies, tmp_path):
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other)
     assert repr(loaded) == repr(fitted)
+
+
+def test_arrays_lie_in_memory_as_they_did(tmp_path, rng):
+    X, y = rng.normal(size=(300, 40)), rng.normal(size=(300, 50))
+    model = CCABaseline().fit(X, y)
+    loaded = reload(model, tmp_path / "model")
+    for name, array in vars(model).items():
+        if isinstance(array, np.ndarray):
+            flags = getattr(loaded, name).flags
+            assert flags.f_contiguous == array.flags.f_contiguous
+            assert flags.c_contiguous == array.flags.c_contiguous
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    np.testing.assert_array_equal(loaded.similarity(X, y), model.similarity(X, y))
 
 
 def test_half_precision_is_near_and_smaller(fitted, studies, tmp_path):

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import forge, sign
+from forging import forge, sign
 from safetensors.numpy import load, save
 
 from sklearn_neurocontext import load_model

@@ -1,0 +1,125 @@
+"""The folder of a pretrained model: model, masker, and what was measured on studies."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from ..persistence import load_model, save_model
+from ..persistence._files import read_files, write_files
+
+_DATA = files("sklearn_neurocontext.pretrained") / "data"
+_ARRAYS = ("mean", "z_scale", "reference", "term_features")
+
+
+def find_folder(name_or_directory) -> Path:
+    """Find a pretrained model by its name or folder.
+
+    Parameters
+    ----------
+    name_or_directory : str or path-like
+        Name of a model that comes with the package, or a folder.
+
+    Returns
+    -------
+    folder : Path
+        Where it is.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is neither.
+    """
+    directory = Path(name_or_directory).expanduser()
+    if directory.is_dir():
+        return directory
+    shipped = sorted(entry.name for entry in _DATA.iterdir() if entry.is_dir())
+    if str(name_or_directory) in shipped:
+        return Path(str(_DATA / str(name_or_directory)))
+    raise FileNotFoundError(
+        f"{str(name_or_directory)!r} is neither a folder nor a pretrained model; those "
+        f"that come with the package are {', '.join(shipped)}."
+    )
+
+
+def write_folder(directory, model, masker, *, half, terms, card, arrays) -> Path:
+    """Write a pretrained model into a new folder.
+
+    Parameters
+    ----------
+    directory : path-like
+        Must not exist, or be empty.
+    model, masker : estimator
+        Fitted.
+    half : bool
+        Whether floats are kept with 16 bits.
+    terms : dict of str to int
+        Training studies of each term.
+    card : dict
+        JSON values.
+    arrays : dict of str to ndarray or None
+        By the names in `_ARRAYS`.
+
+    Returns
+    -------
+    directory : Path
+        The folder.
+    """
+    directory = Path(directory).expanduser()
+    if directory.exists() and any(directory.iterdir()):
+        raise FileExistsError(
+            f"{str(directory)!r} is not empty; nothing was saved. Name a new folder."
+        )
+    dtype = np.float16 if half else np.float32
+    kept = {
+        name: np.ascontiguousarray(array, dtype=dtype)
+        for name, array in arrays.items()
+        if array is not None
+    }
+    save_model(model, directory / "model", half=half)
+    save_model(masker, directory / "masker")
+    write_files(directory / "index", {"terms": terms, "card": card}, kept)
+    return directory
+
+
+def read_folder(directory: Path, device) -> dict:
+    """Read what `write_folder` wrote, checked, as arguments of the constructor.
+
+    Parameters
+    ----------
+    directory : Path
+        The folder.
+    device : str or None
+        Torch device of the model.
+
+    Returns
+    -------
+    parts : dict
+        ``model``, ``masker``, ``terms``, ``card`` and the arrays, float32.
+
+    Raises
+    ------
+    ValueError
+        If a file was altered, or arrays do not fit each other.
+    """
+    description, arrays = read_files(directory / "index")
+    terms, card = description.get("terms"), description.get("card")
+    unknown = sorted(set(arrays) - set(_ARRAYS))
+    if not (isinstance(terms, dict) and isinstance(card, dict)) or unknown:
+        raise ValueError(
+            f"The index in {directory.name!r} was altered: expected terms, a card and "
+            f"the arrays {', '.join(_ARRAYS)}. Save the model again."
+        )
+    for name, array in arrays.items():
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise ValueError(
+                f"{name} in {directory.name!r} holds NaN, infinity or no floats. Save "
+                "the model again."
+            )
+    return {
+        "model": load_model(directory / "model", device=device),
+        "masker": load_model(directory / "masker"),
+        "terms": terms,
+        "card": card,
+        **{name: array.astype(np.float32) for name, array in arrays.items()},
+    }
