@@ -52,15 +52,18 @@ model.fit(texts, y)
 # %%
 # The map to expect from a sentence
 # ---------------------------------
-# Coefficients times maps are an image like any other, ready for nilearn.
+# Coefficients times maps are an image like any other, ready for nilearn. Its strongest
+# tenth is shown.
 
+import numpy as np
 from nilearn.plotting import plot_glass_brain
 
 sentence = "working memory load in the n-back task"
-predicted_img = masker.inverse_transform(model.predict([sentence]))
+coefficients = model.predict([sentence])
+voxels = masker.coefficients_to_voxels(coefficients)
 plot_glass_brain(
-    predicted_img.slicer[..., 0],
-    threshold="90%",
+    masker.inverse_transform(coefficients).slicer[..., 0],
+    threshold=float(np.quantile(voxels, 0.9)),
     title=sentence,
     display_mode="lyrz",
     colorbar=True,

@@ -1,11 +1,26 @@
-"""The README's Python runs as printed."""
+"""The README's Python runs as printed, and links lead somewhere."""
 
 import re
 from pathlib import Path
 
-README = Path(__file__).parents[1] / "README.md"
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page):
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    inside = [target for target in targets if "://" not in target]
+    missing = [name for name in inside if not (page.parent / name).exists()]
+    assert not missing
+
+
+@pytest.mark.filterwarnings(
+    "ignore::sklearn_neurocontext.datasets.SpaceWarning", "ignore:Dropped 300 of 9492"
+)
 def test_python_block_runs_as_printed(capsys):
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
     assert len(blocks) == 1

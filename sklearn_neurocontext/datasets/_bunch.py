@@ -55,8 +55,10 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
     -------
     corpus : Bunch
         ``studies`` (DataFrame), ``peaks`` (list of float64 arrays of shape
-        (n_peaks_i, 3), MNI, mm), ``groups`` (ndarray of str), ``space_counts`` (dict:
-        peaks by reported space), ``description``, and the extra fields.
+        (n_peaks_i, 3), MNI, mm), ``peak_spaces`` (list of str arrays of shape
+        (n_peaks_i,): the reported space of each peak), ``groups`` (ndarray of str),
+        ``space_counts`` (dict: peaks by reported space), ``description``, and the extra
+        fields.
 
     Raises
     ------
@@ -73,8 +75,9 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
     order = np.argsort(rows, kind="stable")
     bounds = np.searchsorted(rows[order], np.arange(1, len(studies)))
     peaks = [part.copy() for part in np.split(xyz[order], bounds)]
+    peak_spaces = [part.copy() for part in np.split(spaces[order].astype(str), bounds)]
     reported = normalize_spaces(studies["reported_space"].to_numpy())
-    for row, part in enumerate(np.split(spaces[order], bounds)):
+    for row, part in enumerate(peak_spaces):
         if len(part):
             reported[row] = part[0] if (part == part[0]).all() else "MIXED"
     studies["reported_space"] = reported.astype(str)
@@ -82,6 +85,7 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
     corpus = Bunch(
         studies=studies,
         peaks=peaks,
+        peak_spaces=peak_spaces,
         groups=np.asarray(groups, dtype=str),
         space_counts=count_spaces(spaces),
         description=description,
@@ -141,7 +145,7 @@ def describe_spaces(counts: dict) -> str:
     for space, words in (
         ("UNKNOWN", "of unknown space and left as reported"),
         ("OTHER", "of another space and left as reported"),
-        ("MIXED", "of studies in several spaces, peaks in Talairach converted"),
+        ("MIXED", "of several spaces, which is not said, and left as reported"),
     ):
         if n := counts.get(space, 0):
             parts.append(f"{n:,} {'is' if n == 1 else 'are'} {words}")
@@ -191,7 +195,7 @@ def count_spaces(spaces) -> dict:
     Parameters
     ----------
     spaces : ndarray of shape (n_peaks,), object
-        What `normalize_spaces` gave.
+        The words of `normalize_spaces`.
 
     Returns
     -------

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import requests
+from filelock import FileLock
 
 LOCAL_FOLDER_VARIABLE = "NEUROCONTEXT_DATA"
 # What a broken connection loses at most, in bytes.
@@ -53,7 +54,8 @@ def find_files(corpus: str, remote_files, data_home=None) -> list[FoundFile]:
     Raises
     ------
     OSError
-        If a download fails, or a file has the wrong size or hash.
+        If a download fails, or a file has the wrong size or hash. A file that was there
+        before is never removed: it may be the user's own.
     """
     local = os.environ.get(LOCAL_FOLDER_VARIABLE)
     kept = Path(data_home or "~/sklearn_neurocontext_data").expanduser() / corpus
@@ -66,8 +68,8 @@ def find_files(corpus: str, remote_files, data_home=None) -> list[FoundFile]:
         path = kept / remote.name
         if not path.is_file():
             download(remote, path)
-        elif remote.sha256 is not None:
-            _check_hash(path, remote)
+        else:
+            _check_kept(path, remote)
         found.append(FoundFile(path, verified=remote.sha256 is not None))
     return found
 
@@ -75,7 +77,9 @@ def find_files(corpus: str, remote_files, data_home=None) -> list[FoundFile]:
 def download(remote: RemoteFile, path: Path) -> None:
     """Download a file; it appears under its name only when complete and right.
 
-    A download that broke off is taken up where it stopped.
+    A download that broke off is taken up where it stopped. Of several processes one
+    downloads into a folder at a time; those that waited find the file there. The lock
+    ends with its process.
 
     Parameters
     ----------
@@ -91,6 +95,12 @@ def download(remote: RemoteFile, path: Path) -> None:
         published.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(".lock")):
+        if not path.is_file():
+            _download_alone(remote, path)
+
+
+def _download_alone(remote, path):
     part = path.with_name(path.name + ".part")
     error = None
     for _ in range(_ATTEMPTS):
@@ -102,7 +112,7 @@ def download(remote: RemoteFile, path: Path) -> None:
                 break  # the server's answer will be the same again
             continue
         if part.stat().st_size == remote.n_bytes:
-            _check_hash(part, remote)
+            _check_part(part, remote)
             part.replace(path)
             return
         error = f"{part.stat().st_size:,} of {remote.n_bytes:,} bytes came"
@@ -142,14 +152,34 @@ def _fetch_rest(remote, part):
         )
 
 
-def _check_hash(path: Path, remote: RemoteFile):
+def _check_kept(path: Path, remote: RemoteFile):
+    """Raise where a file that was there before is another one, and leave it there."""
+    found = _find_other_hash(path, remote)
+    if found:
+        raise OSError(
+            f"{str(path)!r} has SHA-256 {found}; expected {remote.sha256}, that of the "
+            "published file. It was left as it is. To use it unverified, name the "
+            f"folder {str(path.parents[1])!r} in the environment variable "
+            f"{LOCAL_FOLDER_VARIABLE}; to download the published file, move this one "
+            "away."
+        )
+
+
+def _check_part(part: Path, remote: RemoteFile):
+    """Raise where a download is another file, and remove it."""
+    found = _find_other_hash(part, remote)
+    if found:
+        part.unlink()
+        raise OSError(
+            f"What came from {remote.url} has SHA-256 {found}; expected "
+            f"{remote.sha256}. It was removed; call again to download it anew."
+        )
+
+
+def _find_other_hash(path: Path, remote: RemoteFile) -> str | None:
+    """Give the SHA-256 of a file where it is not the published one."""
     if remote.sha256 is None:
-        return
+        return None
     with path.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != remote.sha256:
-        path.unlink()
-        raise OSError(
-            f"{remote.name} has SHA-256 {found}; expected {remote.sha256}. The file "
-            "was removed; call again to download it anew."
-        )
+    return None if found == remote.sha256 else found

@@ -52,8 +52,8 @@ def read_numbers(ids, kind: str) -> pd.Series:
     if len(wrong):
         raise ValueError(
             f"{len(wrong)} cells of the column {kind} are no whole numbers, "
-            f"{wrong.iloc[0]!r} among them; expected {_KINDS.get(kind, 'years')}. "
-            "Leave cells empty where none is known."
+            f"{_plain(wrong.iloc[0])!r} among them; expected "
+            f"{_KINDS.get(kind, 'years')}. Leave cells empty where none is known."
         )
     return numbers.astype("Int64")
 
@@ -127,21 +127,82 @@ def _plain(value):
 
 def _match(column, ids, kind) -> np.ndarray:
     """Position of each id in a column, -1 where it is missing."""
-    known = pd.Index(_as_words(column, kind))
+    known = pd.Index(write_ids(column, kind).to_numpy(object, na_value=None))
     first = ~known.duplicated() & ~known.isna()
     positions = np.flatnonzero(first)
-    found = known[first].get_indexer(pd.Index(_as_words(ids, kind)))
+    words = write_ids(ids, kind).to_numpy(object, na_value=None)
+    found = known[first].get_indexer(pd.Index(words))
     if not len(positions):
         return np.full(len(found), -1)
     return np.where(found >= 0, positions[found], -1)
 
 
-def _as_words(ids, kind) -> np.ndarray:
-    """Ids as strings; 12.0 and 12 are the same, and PMC12 where PMCIDs are meant."""
+def write_ids(ids, kind: str) -> pd.Series:
+    """Write ids as words.
+
+    Parameters
+    ----------
+    ids : array-like of shape (n,)
+        Numbers or strings. A whole float, as pandas makes one where a cell of the
+        column is empty, is the integer.
+    kind : str
+        What they are. ``"12.0"`` is 12, and ``"PMC12"`` too, only where PMIDs or PMCIDs
+        are meant; other ids are words, so ``"1"`` and ``"1.0"`` are two.
+
+    Returns
+    -------
+    words : Series of string
+        Missing where none is given.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets._ids import write_ids
+    >>> write_ids([12.0, None], "study_id").tolist()
+    ['12', <NA>]
+    >>> write_ids(["1", "1.0", "PMC12"], "id").tolist()
+    ['1', '1.0', 'PMC12']
+    """
     ids = pd.Series(ids).reset_index(drop=True)
+    if ids.dtype == object or pd.api.types.is_float_dtype(ids):
+        ids = pd.Series([_whole(value) for value in ids], dtype=object)
     words = ids.astype("string").str.strip()
-    if kind != "doi" and (kind != "study_id" or pd.api.types.is_float_dtype(ids)):
+    if kind in ("pmid", "pmcid"):
         words = words.str.removesuffix(".0")
     if kind == "pmcid":
         words = words.str.replace(r"(?i)^PMC(?=\d)", "", regex=True)
-    return words.to_numpy(object, na_value=None)
+    return words
+
+
+def name_studies(ids, kind: str) -> pd.Series:
+    """Write the ids of studies, of which each must have one.
+
+    Parameters
+    ----------
+    ids : array-like of shape (n_studies,)
+        Numbers or strings.
+    kind : str
+        What they are, as for `write_ids`.
+
+    Returns
+    -------
+    words : Series of string
+        As `write_ids` gives them.
+
+    Raises
+    ------
+    ValueError
+        If an id is missing or blank.
+    """
+    words = write_ids(ids, kind)
+    nameless = words.index[words.isna() | (words == "")]
+    if len(nameless):
+        raise ValueError(
+            f"{len(nameless)} studies have no {kind}, the first in row {nameless[0]}. "
+            "Expected one id per study. Fill in the ids, or drop these rows."
+        )
+    return words
+
+
+def _whole(value):
+    is_float = isinstance(value, float | np.floating)
+    return int(value) if is_float and float(value).is_integer() else value

@@ -56,22 +56,22 @@ def merge_corpora(first, *others):
     _check_pmids(corpora)
     sources = _rows_by_study(corpora)
     tables = [corpus.studies.to_dict("records") for corpus in corpora]
-    rows, peaks, groups, spaces = [], [], [], []
+    rows, peaks, groups, peak_spaces = [], [], [], []
     for of_study in sources.values():
         row = _fill_row(tables, of_study)
-        xyz, space = _choose_peaks(corpora, tables, of_study)
-        row["reported_space"] = space
+        xyz, spaces, row["reported_space"] = _choose_peaks(corpora, tables, of_study)
         rows.append(row)
         peaks.append(xyz)
         groups.append(corpora[of_study[0][0]].groups[of_study[0][1]])
-        spaces.append(space)
+        peak_spaces.append(spaces)
     studies = pd.DataFrame(rows, columns=first.studies.columns)
     studies = studies.astype(first.studies.dtypes.to_dict())
-    counts = count_spaces(np.repeat(np.array(spaces, dtype=object), [*map(len, peaks)]))
+    counts = count_spaces(np.concatenate(peak_spaces))
     sizes = " and ".join(f"{len(corpus.studies):,}" for corpus in corpora)
     corpus = Bunch(
         studies=studies,
         peaks=peaks,
+        peak_spaces=peak_spaces,
         groups=np.asarray(groups, dtype=str),
         space_counts=counts,
         description=f"Union by PMID of corpora of {sizes} studies: {len(studies):,}. "
@@ -104,17 +104,21 @@ def _fill_row(tables, of_study) -> dict:
 
 
 def _choose_peaks(corpora, tables, of_study):
-    """Take the first peaks that there are; convert them where only now known as TAL."""
+    """Take the first peaks that there are; convert them where only now known as TAL.
+
+    Returns them with the space of each, and that of the study.
+    """
     found = [pair for pair in of_study if len(corpora[pair[0]].peaks[pair[1]])]
-    best = found[0] if found else of_study[0]
-    xyz = corpora[best[0]].peaks[best[1]]
-    space = tables[best[0]][best[1]]["reported_space"]
+    index, row = found[0] if found else of_study[0]
+    xyz, spaces = corpora[index].peaks[row], corpora[index].peak_spaces[row]
+    space = tables[index][row]["reported_space"]
     if space == "UNKNOWN":
         stated = [tables[index][row]["reported_space"] for index, row in of_study]
         space = next((other for other in stated if other in _FILLING), space)
+        spaces = np.full(len(xyz), space)
         if space == "TAL":
             xyz = talairach_to_mni(xyz)
-    return xyz.copy(), space
+    return xyz.copy(), spaces.copy(), space
 
 
 def _merge_counts(corpora, sources) -> dict:

@@ -1,11 +1,10 @@
 """NeuroQuery's corpus: peaks, titles and word counts."""
 
 import pandas as pd
-from scipy import sparse
 
 from ._bunch import make_bunch, say_spaces
-from ._files import find_one, locate
-from ._ids import join_rows
+from ._files import find_one, locate, read_columns, read_coordinates, read_matrix
+from ._ids import join_rows, name_studies
 
 STEM = "data-neuroquery_version-1_"
 _COUNTS = STEM + "vocab-neuroquery156521_source-{part}_type-count_features.npz"
@@ -41,8 +40,10 @@ def load_neuroquery(directory):
     ------
     FileNotFoundError
         If the folder or one of the files is missing.
+    OSError
+        If a file is cut off or damaged.
     ValueError
-        If no peak belongs to a study.
+        If a column is missing, or no peak belongs to a study.
 
     References
     ----------
@@ -55,16 +56,17 @@ def load_neuroquery(directory):
     >>> corpus = load_neuroquery("neuroquery_data")  # doctest: +SKIP
     """
     folder = locate(directory, FILES[0])
-    return say_spaces(read_neuroquery([find_one(folder, name) for name in FILES]))
+    paths = [find_one(folder, name, "NeuroQuery's public files") for name in FILES]
+    return say_spaces(read_neuroquery(paths))
 
 
 def read_neuroquery(paths):
     """Read the corpus from its files, in the order of `FILES`."""
-    coordinates = pd.read_csv(paths[0], sep="\t")
-    metadata = pd.read_csv(paths[1], sep="\t")
+    coordinates = read_columns(paths[0], ("id", "x", "y", "z"))
+    metadata = read_columns(paths[1], ("id", "title"))
     studies = pd.DataFrame(
         {
-            "study_id": metadata["id"].astype(str),
+            "study_id": name_studies(metadata["id"], "pmid"),
             "pmid": metadata["id"],
             "title": metadata["title"],
         }
@@ -72,7 +74,7 @@ def read_neuroquery(paths):
     rows = join_rows(studies, "pmid", coordinates["id"], paths[0].name)
     known = rows >= 0
     counts = {
-        part: sparse.csr_array(sparse.load_npz(path))
+        part: read_matrix(path)
         for part, path in zip(COUNTED_PARTS, paths[2:5], strict=True)
     }
     vocabulary = paths[5].read_text(encoding="utf-8").splitlines()
@@ -80,7 +82,7 @@ def read_neuroquery(paths):
     return make_bunch(
         studies,
         rows[known],
-        coordinates.loc[known, ["x", "y", "z"]].to_numpy(),
+        read_coordinates(coordinates[known], paths[0].name),
         ["UNKNOWN"] * int(known.sum()),
         description=f"NeuroQuery's corpus, {len(studies):,} studies.",
         term_counts=counts,

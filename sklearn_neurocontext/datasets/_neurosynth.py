@@ -3,8 +3,8 @@
 import pandas as pd
 
 from ._bunch import make_bunch, say_spaces
-from ._files import find_one, locate
-from ._ids import join_rows
+from ._files import find_one, locate, read_columns, read_coordinates
+from ._ids import join_rows, name_studies
 
 STEM = "data-neurosynth_version-7_"
 FILES = (STEM + "coordinates.tsv.gz", STEM + "metadata.tsv.gz")
@@ -28,8 +28,10 @@ def load_neurosynth(directory):
     ------
     FileNotFoundError
         If the folder or one of the files is missing.
+    OSError
+        If a file is cut off or damaged.
     ValueError
-        If no peak belongs to a study.
+        If a column is missing, or no peak belongs to a study.
 
     References
     ----------
@@ -42,16 +44,17 @@ def load_neurosynth(directory):
     >>> corpus = load_neurosynth("neurosynth-data")  # doctest: +SKIP
     """
     folder = locate(directory, FILES[0])
-    return say_spaces(read_neurosynth([find_one(folder, name) for name in FILES]))
+    paths = [find_one(folder, name, "Neurosynth's public files") for name in FILES]
+    return say_spaces(read_neurosynth(paths))
 
 
 def read_neurosynth(paths):
     """Read the corpus from its files, in the order of `FILES`."""
-    coordinates = pd.read_csv(paths[0], sep="\t")
-    metadata = pd.read_csv(paths[1], sep="\t")
+    coordinates = read_columns(paths[0], ("id", "x", "y", "z"))
+    metadata = read_columns(paths[1], ("id", "space", "title", "year", "journal"))
     studies = pd.DataFrame(
         {
-            "study_id": metadata["id"].astype(str),
+            "study_id": name_studies(metadata["id"], "pmid"),
             "pmid": metadata["id"],
             "title": metadata["title"],
             "year": metadata["year"],
@@ -64,7 +67,7 @@ def read_neurosynth(paths):
     return make_bunch(
         studies,
         rows[known],
-        coordinates.loc[known, ["x", "y", "z"]].to_numpy(),
+        read_coordinates(coordinates[known], paths[0].name),
         metadata["space"].to_numpy()[rows[known]],
         description=f"Neurosynth's corpus, version 7, {len(studies):,} studies.",
     )

@@ -4,16 +4,25 @@ import importlib.util
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from .._optional import import_optional
+from ._articles import group_articles
 from ._bunch import make_bunch, say_spaces
-from ._ids import join_rows
+from ._files import read_coordinates, read_json, read_parquet
+from ._ids import join_rows, read_numbers
 
 _BUNDLED = "resources/nback_vs_flanker_studyset_2026-07"
 _ROWS = ("study", "analysis")
 _TEXTS = {"title": "name", "abstract": "description", "journal": "publication"}
+_PARQUET = {
+    "studies": ("study_id",),
+    "analyses": ("id", "study_id", "name"),
+    "coordinates": ("id", "study_id", "x", "y", "z", "space"),
+    "metadata": ("study_id",),
+}
+_IDS = {"id", "study_id"}
+_SLUGS = {"pmid": r"^(\d{5,8})(?:-10-\d|$)", "pmcid": r"-pmc(\d+)$"}
 
 
 def load_nimare_studyset(path=None, *, rows: str = "study"):
@@ -32,9 +41,12 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     -------
     corpus : Bunch
         ``studies``, ``peaks``, ``groups``, ``space_counts``, ``description`` as every
-        loader gives them. ``groups`` names the study of each row: pass it to
-        `sklearn.model_selection.GroupKFold`, so that analyses of one study never
-        straddle splits. Peaks of space TAL are converted to MNI, each by itself.
+        loader gives them. ``groups`` names the article of each row: pass it to
+        `sklearn.model_selection.GroupKFold`, so that analyses of one study, or an
+        article that stands twice, never straddle splits. Two studies are one article
+        where the PMID, or title and abstract, are the same ("Reprint of" apart); among
+        the bundled ones that is one pair, ``3iFzKZYtJ8fr`` and ``4CAE7uGTB2gw``. Peaks
+        of space TAL are converted to MNI, each by itself.
 
     Raises
     ------
@@ -43,8 +55,8 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     ImportError
         If the bundled studies or Parquet need a package that is not installed.
     ValueError
-        If the file is no studyset, a point has no three coordinates, or `rows` has
-        another value.
+        If the file is no studyset, an id is of the wrong kind, a point has no three
+        coordinates, or `rows` has another value.
 
     References
     ----------
@@ -71,21 +83,18 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
         )
     reader = _read_parquet if path.is_dir() else _read_json
     studies, analyses, points = reader(path)
-    if rows == "study":
-        table, keys = studies, points["study_id"]
-        groups = None
-    else:
-        table = _analysis_rows(studies, analyses)
-        keys, groups = points["id"], table["group"]
+    table, keys = studies.assign(group=group_articles(studies)), points["study_id"]
+    if rows == "analysis":
+        table, keys = _analysis_rows(table, analyses), points["id"]
     owners = join_rows(table, "study_id", keys, "the studyset's points")
     known = owners >= 0
     corpus = make_bunch(
-        table.drop(columns="group", errors="ignore"),
+        table.drop(columns="group"),
         owners[known],
-        points.loc[known, ["x", "y", "z"]].to_numpy(dtype=np.float64),
+        read_coordinates(points[known], "the studyset's points"),
         points.loc[known, "space"].to_numpy(dtype=object),
         description=f"A NiMARE studyset, {len(table):,} rows ({rows}).",
-        groups=groups,
+        groups=table["group"],
     )
     return say_spaces(corpus)
 
@@ -105,14 +114,15 @@ def _bundled() -> Path:
 def _read_parquet(folder: Path):
     import_optional("pyarrow", extra="demo")
     tables = []
-    for name in ("studies", "analyses", "coordinates", "metadata"):
+    for name, wanted in _PARQUET.items():
         file = folder / f"{name}.parquet"
         if not file.is_file():
             raise FileNotFoundError(
                 f"{file.name} is missing in {str(folder)!r}; expected a NiMARE "
                 "studyset in Parquet."
             )
-        tables.append(pd.read_parquet(file))
+        table = read_parquet(file, wanted)
+        tables.append(table.astype(dict.fromkeys(_IDS.intersection(table), str)))
     studies, analyses, points, metadata = tables
     # The first value that is known among the analyses of a study.
     facts = metadata.groupby("study_id").first().reindex(studies["study_id"])
@@ -124,14 +134,15 @@ def _study_table(studies, facts) -> pd.DataFrame:
     table = pd.DataFrame({"study_id": studies["study_id"].astype(str)})
     for column, source in _TEXTS.items():
         table[column] = studies.get(source)
+    # Neurostore's slugs: <pmid>-<doi>-<pmcid>
     slugs = _first_known(studies, facts, "slug").astype("string")
-    numbers = {"pmid": r"^(\d{5,8})(?:-10-\d|$)", "pmcid": r"-pmc(\d+)$", "year": None}
-    for column, pattern in numbers.items():
+    for column, pattern in _SLUGS.items():
         words = _first_known(studies, facts, column).astype("string")
-        words = words.str.replace(r"(?i)^PMC", "", regex=True)
-        if pattern:  # Neurostore's slugs: <pmid>-<doi>-<pmcid>
-            words = words.fillna(slugs.str.extract(pattern)[0])
-        table[column] = pd.to_numeric(words, errors="coerce")
+        words = words.fillna(slugs.str.extract(pattern)[0])
+        table[column] = read_numbers(words, column)
+    years = _first_known(studies, facts, "year").astype("string")
+    years = pd.to_numeric(years, errors="coerce")  # "in press" is no year
+    table["year"] = years.where(years % 1 == 0)
     keywords = _first_known(studies, facts, "keywords")
     table["keywords"] = [_read_keywords(cell) for cell in keywords]
     return table
@@ -155,7 +166,7 @@ def _read_keywords(cell) -> str:
 
 
 def _read_json(file: Path):
-    content = json.loads(file.read_text(encoding="utf-8"))
+    content = read_json(file)
     if not isinstance(content, dict) or "studies" not in content:
         raise ValueError(
             f"{file.name} is no NiMARE studyset: it has no list of studies. Convert an "
@@ -164,10 +175,11 @@ def _read_json(file: Path):
         )
     studies, analyses, points = [], [], []
     for study in content["studies"]:
-        names = {"study_id": str(study["id"])}
+        names = {"study_id": _read_id(study, "A study")}
         studies.append({**study, **names})
         for analysis in study.get("analyses") or []:
-            names = {**names, "id": f"{study['id']}-{analysis['id']}"}
+            own = _read_id(analysis, f"An analysis of study {names['study_id']}")
+            names = {**names, "id": f"{names['study_id']}-{own}"}
             analyses.append({**names, "name": analysis.get("name")})
             points.extend(
                 {**names, **_read_point(point, names["id"])}
@@ -183,6 +195,16 @@ def _read_json(file: Path):
     return table, pd.DataFrame(analyses), pd.DataFrame(points)
 
 
+def _read_id(item, words) -> str:
+    if not isinstance(item, dict) or item.get("id") in (None, ""):
+        keys = ", ".join(item) if isinstance(item, dict) else repr(item)
+        raise ValueError(
+            f"{words} has no id; it has {keys or 'nothing'}. "
+            "Expected NiMARE's fields: id, name, analyses with id and points."
+        )
+    return str(item["id"])
+
+
 def _read_point(point, name) -> dict:
     coordinates = point.get("coordinates")
     if not isinstance(coordinates, list) or len(coordinates) != 3:
@@ -196,7 +218,6 @@ def _read_point(point, name) -> dict:
 def _analysis_rows(studies, analyses) -> pd.DataFrame:
     """Make one row per analysis, with the texts of its study."""
     table = analyses[["id", "study_id", "name"]].merge(studies, on="study_id")
-    table["group"] = table["study_id"]
     table["study_id"] = table["id"]
     table["title"] = table["title"].str.cat(table["name"].fillna(""), sep=": ")
     table["title"] = table["title"].str.removesuffix(": ")

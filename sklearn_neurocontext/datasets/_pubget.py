@@ -1,6 +1,5 @@
 """What pubget extracts from PubMed Central."""
 
-import json
 import warnings
 from pathlib import Path
 
@@ -8,10 +7,15 @@ import numpy as np
 import pandas as pd
 
 from ._bunch import make_bunch, say_spaces
-from ._files import find_one
-from ._ids import join_rows, read_numbers
+from ._files import find_one, read_columns, read_coordinates, read_json
+from ._ids import join_rows, name_studies, read_numbers
 
 _FOLDERS = "subset_*_extractedData"
+_WANTED = {
+    "metadata.csv": ("pmcid",),
+    "text.csv": ("pmcid",),
+    "coordinates.csv": ("pmcid", "x", "y", "z"),
+}
 _TEXTS = ("title", "keywords", "abstract", "body")
 
 
@@ -35,7 +39,8 @@ def load_pubget(directory):
     FileNotFoundError
         If no extracted data, or one of its files, is there.
     ValueError
-        If there are several, it holds no article, or no peak belongs to a study.
+        If there are several, it holds no article, a column is missing, or no peak
+        belongs to a study.
 
     Warns
     -----
@@ -59,9 +64,10 @@ def load_pubget(directory):
 
 def read_pubget(folder: Path):
     """Read the corpus from the folder with the extracted data."""
-    metadata = pd.read_csv(find_one(folder, "metadata.csv"))
-    texts = pd.read_csv(find_one(folder, "text.csv"))
-    coordinates = pd.read_csv(find_one(folder, "coordinates.csv"))
+    metadata, texts, coordinates = (
+        read_columns(find_one(folder, name, "the files that pubget extracted"), wanted)
+        for name, wanted in _WANTED.items()
+    )
     if not len(metadata):
         raise ValueError(
             f"pubget extracted no article into {folder.name}: metadata.csv has no row. "
@@ -74,7 +80,7 @@ def read_pubget(folder: Path):
     return make_bunch(
         studies,
         rows[known],
-        coordinates.loc[known, ["x", "y", "z"]].to_numpy(),
+        read_coordinates(coordinates[known], "coordinates.csv"),
         studies["reported_space"].to_numpy(dtype=object)[rows[known]],
         description=f"{len(studies):,} articles that pubget extracted.",
     )
@@ -105,7 +111,7 @@ def _find_extracted(directory: Path) -> Path:
 
 def _warn_incomplete(folder: Path):
     info = folder / "info.json"
-    if info.is_file() and not json.loads(info.read_text()).get("is_complete", True):
+    if info.is_file() and not read_json(info).get("is_complete", True):
         warnings.warn(
             f"pubget notes that the extraction in {folder.name} is incomplete; its "
             "studies are some of all. Run pubget again to complete it.",
@@ -116,7 +122,7 @@ def _warn_incomplete(folder: Path):
 
 def _study_table(metadata, texts) -> pd.DataFrame:
     studies = pd.DataFrame({"pmcid": read_numbers(metadata["pmcid"], "pmcid")})
-    studies["study_id"] = "PMC" + studies["pmcid"].astype(str)
+    studies["study_id"] = "PMC" + name_studies(studies["pmcid"], "pmcid")
     if "pmid" in metadata:
         studies["pmid"] = read_numbers(metadata["pmid"], "pmid")
     studies["year"] = metadata.get("publication_year")
@@ -136,7 +142,7 @@ def _read_spaces(folder: Path, studies) -> np.ndarray:
     path = folder / "coordinate_space.csv"
     spaces = np.full(len(studies), None, dtype=object)
     if path.is_file():
-        table = pd.read_csv(path)
+        table = read_columns(path, ("pmcid", "coordinate_space"))
         rows = join_rows(studies, "pmcid", table["pmcid"], path.name)
         spaces[rows[rows >= 0]] = table["coordinate_space"].to_numpy()[rows >= 0]
     return spaces

@@ -1,16 +1,17 @@
 """Any two tables: studies and peaks."""
 
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ._bunch import STUDY_COLUMNS, make_bunch, say_spaces
-from ._ids import join_rows, read_numbers
+from ._files import read_columns, read_coordinates
+from ._ids import join_rows, name_studies, read_numbers
 
 _ID_COLUMNS = ("study_id", "pmid", "pmcid", "id")
 _SPACE_COLUMNS = ("reported_space", "coordinate_space", "space")
-_SYNONYMS = {"publication_year": "year"}
 
 
 def load_table(studies, peaks, *, space=None):
@@ -22,12 +23,16 @@ def load_table(studies, peaks, *, space=None):
         One row per study, as a table or a CSV file (TSV by its ending; compressed
         files too). One of the columns ``study_id``, ``pmid``, ``pmcid`` or ``id`` names
         the study; ``title``, ``keywords``, ``abstract``, ``body``, ``year``,
-        ``journal`` and ``reported_space`` (or ``space``) are used where they exist.
+        ``journal`` and ``reported_space`` (or ``coordinate_space``, ``space``) are used
+        where they exist.
     peaks : DataFrame, dict, or path-like
         One row per peak, with the same id column and ``x``, ``y``, ``z`` in mm;
-        a column ``space`` says the space of each peak.
+        a column ``space`` (or ``coordinate_space``, ``reported_space``) says the space
+        of each peak.
     space : {"MNI", "TAL"} or None, default=None
-        Space of the peaks for which no column states it.
+        Space of the peaks whose own row states none, whatever the studies say: with
+        ``"MNI"``, peaks that a loader of this package gave are not converted again.
+        None takes what the table of studies says. Blank cells state nothing.
 
     Returns
     -------
@@ -40,6 +45,8 @@ def load_table(studies, peaks, *, space=None):
     ------
     FileNotFoundError
         If a file is missing.
+    OSError
+        If a file is cut off or damaged.
     ValueError
         If a column is missing, a study has no id or two rows, ids are of the wrong
         kind or never match, or a coordinate is no number.
@@ -65,7 +72,7 @@ def load_table(studies, peaks, *, space=None):
         ids = read_numbers(ids, kind)
     rows = join_rows(table, kind, ids, "peaks")
     known = rows >= 0
-    xyz = _read_coordinates(peaks)
+    xyz = read_coordinates(peaks, "the table of peaks")
     spaces = _spaces(table, peaks, rows, space)
     description = f"{len(table):,} studies of a table."
     if not known.all():
@@ -77,16 +84,21 @@ def load_table(studies, peaks, *, space=None):
 
 
 def _read(table, name) -> pd.DataFrame:
-    if isinstance(table, str | Path):
+    if isinstance(table, str | PathLike):
         path = Path(table).expanduser()
         if not path.is_file():
             raise FileNotFoundError(f"The table of {name}, {str(path)!r}, is no file.")
-        separator = "\t" if ".tsv" in path.suffixes else ","
-        header = pd.read_csv(path, sep=separator, nrows=0)
+        header = read_columns(path, nrows=0)
         # Read as text, 007 stays 007.
         ids = {c: str for c in header if c.strip().lower() in _ID_COLUMNS}
-        table = pd.read_csv(path, sep=separator, dtype=ids)
+        table = read_columns(path, dtype=ids)
     table = pd.DataFrame(table).rename(columns=lambda name: str(name).strip().lower())
+    repeated = table.columns[table.columns.duplicated()]
+    if len(repeated):
+        raise ValueError(
+            f"The table of {name} has several columns {repeated[0]!r} (capitals do not "
+            "count); expected one. Drop or rename the others."
+        )
     if not len(table):
         raise ValueError(f"The table of {name} has no row; expected at least one.")
     return table.reset_index(drop=True)
@@ -104,17 +116,13 @@ def _id_column(studies, peaks) -> str:
 
 
 def _study_table(studies, kind) -> pd.DataFrame:
-    table = studies.rename(columns=_SYNONYMS)
+    table = studies.copy()
+    if "publication_year" in table and "year" not in table:
+        table = table.rename(columns={"publication_year": "year"})
     for column in ("pmid", "pmcid"):
         if column in table:
             table[column] = read_numbers(table[column], column)
-    nameless = table.index[table[kind].isna()]
-    if len(nameless):
-        raise ValueError(
-            f"{len(nameless)} studies have no {kind}, the first in row {nameless[0]}. "
-            "Expected one id per study. Fill in the ids, or drop these rows."
-        )
-    table["study_id"] = table[kind].astype(str)
+    table["study_id"] = name_studies(table[kind], kind)
     for column in _SPACE_COLUMNS[1:]:
         if column in table and "reported_space" not in table:
             table["reported_space"] = table[column]
@@ -122,31 +130,16 @@ def _study_table(studies, kind) -> pd.DataFrame:
     return table[kept]
 
 
-def _read_coordinates(peaks) -> np.ndarray:
-    missing = [axis for axis in "xyz" if axis not in peaks]
-    if missing:
-        raise ValueError(
-            f"The table of peaks has no column {', '.join(missing)}; it has "
-            f"{', '.join(peaks)}. Expected x, y, z in mm."
-        )
-    xyz = peaks[["x", "y", "z"]].apply(pd.to_numeric, errors="coerce")
-    wrong = peaks.index[xyz.isna().any(axis=1)]
-    if len(wrong):
-        shown = ", ".join(map(str, peaks.loc[wrong[0], ["x", "y", "z"]]))
-        raise ValueError(
-            f"{len(wrong)} of {len(peaks)} peaks hold no number, the first in row "
-            f"{wrong[0]}: {shown}. Expected x, y, z in mm. Drop or correct these rows."
-        )
-    return xyz.to_numpy(dtype=np.float64)
-
-
 def _spaces(table, peaks, rows, space) -> np.ndarray:
-    """Take the space of each peak from its own row, its study's, or the argument."""
+    """Take the space of each peak from its own row, the argument, or its study's."""
     stated = [peaks[column] for column in _SPACE_COLUMNS if column in peaks]
+    if space is not None:
+        stated.append(pd.Series(space, index=peaks.index))
     if "reported_space" in table:
         of_study = table["reported_space"].to_numpy(dtype=object)[rows]
         stated.append(pd.Series(of_study, index=peaks.index))
-    spaces = pd.Series(space, index=peaks.index, dtype=object)
+    spaces = pd.Series(None, index=peaks.index, dtype=object)
     for column in reversed(stated):
-        spaces = column.astype(object).where(column.notna(), spaces)
+        known = column.astype("string").str.strip().fillna("") != ""
+        spaces = column.astype(object).where(known, spaces)
     return spaces.to_numpy(dtype=object)

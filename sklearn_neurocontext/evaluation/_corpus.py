@@ -13,6 +13,30 @@ from sklearn.preprocessing import StandardScaler
 CORPORA = ("neuroquery", "neurosynth", "neuroquery+neurosynth", "nimare")
 ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 _MINILM = "minilm"
+# The files that tell which loader reads a folder, in the order of trying.
+_SIGNS = {
+    "load_neuroquery": [
+        "data-neuroquery_version-*_coordinates.tsv.gz",
+        "data/data-neuroquery_version-*_coordinates.tsv.gz",
+    ],
+    "load_neurosynth": [
+        "data-neurosynth_version-*_coordinates.tsv.gz",
+        "data/data-neurosynth_version-*_coordinates.tsv.gz",
+    ],
+    "load_pubget": [
+        "coordinates.csv",
+        "subset_*_extractedData",
+        "*/subset_*_extractedData",
+    ],
+    "load_table": ["studies.[ct]sv", "peaks.[ct]sv"],
+    "load_nimare_studyset": ["studies.parquet", "*.json"],
+}
+_FOLDERS = (
+    "a folder with NeuroQuery's or Neurosynth's data-…_coordinates.tsv.gz, with "
+    "pubget's coordinates.csv or its folder subset_…_extractedData, with a NiMARE "
+    "studyset (studies.parquet and its tables, or one file in JSON), or with the two "
+    "tables studies.csv and peaks.csv (or .tsv)"
+)
 
 
 def load_corpus(name_or_folder):
@@ -24,7 +48,10 @@ def load_corpus(name_or_folder):
         One of ``"neuroquery"``, ``"neurosynth"``, ``"neuroquery+neurosynth"`` (the
         public downloads, or the folder that the environment variable
         ``NEUROCONTEXT_DATA`` names), ``"nimare"`` (the studies that come with NiMARE);
-        or a folder of pubget, NeuroQuery or Neurosynth, recognised by its files.
+        or a folder of NeuroQuery, Neurosynth or pubget, a NiMARE studyset (a JSON file,
+        a folder with one, or a folder in Parquet), or a folder with the two tables
+        ``studies.csv`` and ``peaks.csv`` (or ``.tsv``) as `load_table` takes them, each
+        recognised by its files. ``~`` is the home folder.
 
     Returns
     -------
@@ -36,7 +63,8 @@ def load_corpus(name_or_folder):
     Raises
     ------
     ValueError
-        If it is neither a known name nor a folder, or the folder's files are unknown.
+        If it is neither a known name nor a corpus's folder or file, or the folder's
+        files are unknown or ambiguous.
 
     Examples
     --------
@@ -56,28 +84,45 @@ def load_corpus(name_or_folder):
 
 
 def _load_folder(name_or_folder):
-    from .. import datasets
-
-    name = str(name_or_folder)
-    folder = Path(name_or_folder)
+    folder = Path(name_or_folder).expanduser()
+    if folder.is_file() and folder.suffix == ".json":
+        return _load_files("load_nimare_studyset", folder)
     if not folder.is_dir():
         raise ValueError(
-            f"{name!r} is neither a folder nor one of {', '.join(CORPORA)}. Check the "
-            "spelling, or pass the folder that holds the corpus."
+            f"{str(name_or_folder)!r} is neither a folder nor one of "
+            f"{', '.join(CORPORA)}, nor a studyset in JSON. Check the spelling, or "
+            f"pass {_FOLDERS}."
         )
-    for loader, pattern in (
-        (datasets.load_neuroquery, "data-neuroquery_version-*_coordinates.tsv.gz"),
-        (datasets.load_neurosynth, "data-neurosynth_version-*_coordinates.tsv.gz"),
-    ):
-        if any(folder.glob(pattern)) or any(folder.glob(f"data/{pattern}")):
-            return loader(folder)
-    if any(folder.glob("**/coordinates.csv")):
-        return datasets.load_pubget(folder)
+    for loader, patterns in _SIGNS.items():
+        if any(any(folder.glob(pattern)) for pattern in patterns):
+            return _load_files(loader, folder)
     raise ValueError(
-        f"No corpus was recognised in {name!r}. Expected pubget's coordinates.csv, or "
-        "NeuroQuery's or Neurosynth's data-…_coordinates.tsv.gz; other tables can be "
-        "read with sklearn_neurocontext.datasets.load_table."
+        f"No corpus was recognised in {str(folder)!r}. Expected {_FOLDERS}. Other "
+        "tables can be read with sklearn_neurocontext.datasets.load_table."
     )
+
+
+def _load_files(loader: str, path: Path):
+    from .. import datasets
+
+    if loader == "load_table":
+        tables = [_the_one(path, f"{name}.[ct]sv") for name in ("studies", "peaks")]
+        return datasets.load_table(*tables)
+    in_json = path.is_dir() and not (path / "studies.parquet").is_file()
+    if loader == "load_nimare_studyset" and in_json:
+        path = _the_one(path, "*.json")
+    return getattr(datasets, loader)(path)
+
+
+def _the_one(folder, pattern: str) -> Path:
+    found = sorted(folder.glob(pattern))
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise ValueError(
+            f"Expected one file {pattern} in {str(folder)!r}; there is {names}. Pass "
+            f"{_FOLDERS}."
+        )
+    return found[0]
 
 
 def _load_named(name: str):

@@ -1,6 +1,8 @@
 """The real corpora, each read once, and a server on this machine."""
 
+import contextlib
 import threading
+import time
 import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -62,12 +64,14 @@ class FileServer:
         For each coming request in turn, the bytes after which it hangs up.
     statuses : list of int
         For each coming request in turn, an error that it answers with.
+    pause : float
+        Seconds that it waits in the middle of a body.
     requests : list of (path, Range)
         What was asked.
     """
 
     def __init__(self):
-        self.files, self.resumes = {}, True
+        self.files, self.resumes, self.pause = {}, True, 0.0
         self.cuts, self.statuses, self.requests = [], [], []
         handler = type("Handler", (_Handler,), {"owner": self})
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -100,7 +104,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body) - start))
         self.end_headers()
         size = owner.cuts.pop(0) if owner.cuts else len(body)
-        self.wfile.write(body[start:][:size])
+        sent = body[start:][:size]
+        with contextlib.suppress(ConnectionError):  # the client may have gone
+            self.wfile.write(sent[: len(sent) // 2])
+            time.sleep(owner.pause)
+            self.wfile.write(sent[len(sent) // 2 :])
 
     def log_message(self, *args):
         pass
@@ -133,6 +141,7 @@ def assert_same_peaks(found, expected):
 def assert_same_corpus(found, expected):
     pd.testing.assert_frame_equal(found.studies, expected.studies)
     assert_same_peaks(found.peaks, expected.peaks)
+    assert_same_peaks(found.peak_spaces, expected.peak_spaces)
     assert found.groups.tolist() == expected.groups.tolist()
     assert found.space_counts == expected.space_counts
 

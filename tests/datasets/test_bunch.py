@@ -54,7 +54,9 @@ def check_contract(corpus):
         assert np.isfinite(of_study).all()
     assert corpus.groups.dtype.kind == "U"
     assert set(corpus.space_counts) <= spaces
-    assert sum(corpus.space_counts.values()) == sum(map(len, corpus.peaks))
+    assert [*map(len, corpus.peak_spaces)] == [*map(len, corpus.peaks)]
+    names, counts = np.unique(np.concatenate(corpus.peak_spaces), return_counts=True)
+    assert corpus.space_counts == dict(zip(names, counts, strict=True))
     assert isinstance(corpus.description, str)
     assert corpus.description
 
@@ -111,6 +113,15 @@ def test_each_peak_is_converted_by_its_own_space():
     assert corpus.space_counts == {"MNI": 1, "TAL": 1, "UNKNOWN": 1}
 
 
+def test_what_a_source_calls_mixed_is_left_and_said_so():
+    """No peak of it is converted: which ones are in Talairach space is not known."""
+    corpus = _bunch(["MIXED", "MIXED", "TAL"], rows=[0, 0, 1])
+    np.testing.assert_array_equal(corpus.peaks[0], [[0, 1, 2], [3, 4, 5]])
+    assert corpus.space_counts == {"MIXED": 2, "TAL": 1}
+    assert "1 was reported in Talairach space and converted" in corpus.description
+    assert "2 are of several spaces, which is not said, and left" in corpus.description
+
+
 def test_a_study_without_peaks_in_the_middle_and_at_the_end():
     corpus = _bunch(["MNI", "MNI"], rows=[0, 2], n_studies=4)
     assert [len(of_study) for of_study in corpus.peaks] == [1, 0, 1, 0]
@@ -142,7 +153,7 @@ def test_words_for_spaces():
     assert text.startswith("Of 4,006 peaks, 1 was reported in Talairach space and")
     assert "4,000 are of unknown space" in text
     assert "2 are of another space" in text
-    assert "3 are of studies in several spaces" in text
+    assert "3 are of several spaces, which is not said, and left as reported" in text
 
 
 PEAKS = {"pmid": [1, 1, 2], "x": [0, 4, 8], "y": [0, 0, 0], "z": [1, 2, 3]}

@@ -1,6 +1,10 @@
 """Downloads: resumed, bounded, hashed, and whole or not there."""
 
 import hashlib
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -30,7 +34,8 @@ def _start(header):
 
 
 def _names(path):
-    return [entry.name for entry in path.parent.iterdir()]
+    names = {entry.name for entry in path.parent.iterdir()}
+    return sorted(names - {".lock"})
 
 
 def test_file_is_the_servers(remote, path):
@@ -140,11 +145,71 @@ def test_server_that_is_not_there(path):
 def test_nothing_stands_under_the_name_before_all_is_there(remote, path, monkeypatch):
     """The name appears in one step, after the hash was checked."""
     seen = []
-    check = "sklearn_neurocontext.datasets._download._check_hash"
+    check = "sklearn_neurocontext.datasets._download._check_part"
     monkeypatch.setattr(check, lambda part, _: seen.append((part.name, path.exists())))
     download(remote, path)
     assert seen == [(NAME + ".part", False)]
     assert path.exists()
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.1])
+def test_one_downloads_and_others_wait(remote, path, server, delay):
+    """At the same moment, or the second in the middle of the first."""
+    server.pause = 0.4
+    with ThreadPoolExecutor() as pool:
+        calls = []
+        for _ in range(3):
+            calls.append(pool.submit(download, remote, path))
+            time.sleep(delay)
+        for call in calls:
+            call.result()
+    assert path.read_bytes() == BODY
+    assert server.requests == [(NAME, None)]
+    assert _names(path) == [NAME]
+
+
+_DOWNLOAD = """
+import sys
+from pathlib import Path
+from sklearn_neurocontext.datasets._download import RemoteFile, download
+url, n_bytes, sha256, path = sys.argv[1:]
+path = Path(path)
+download(RemoteFile(path.name, url, int(n_bytes), sha256), path)
+"""
+
+
+def _start_download(remote, path):
+    facts = [remote.url, str(remote.n_bytes), remote.sha256, str(path)]
+    return subprocess.Popen([sys.executable, "-c", _DOWNLOAD, *facts])
+
+
+def _wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.02)
+
+
+def test_a_process_that_dies_lets_the_next_go_on(remote, path, server):
+    """The lock ends with its process; what came is taken up."""
+    server.pause = 60
+    part = path.with_name(NAME + ".part")
+    with _start_download(remote, path) as process:
+        _wait_for(lambda: part.is_file() and part.stat().st_size > 100_000)
+        process.kill()
+    server.pause = 0.0
+    have = part.stat().st_size
+    download(remote, path)
+    assert path.read_bytes() == BODY
+    assert server.requests == [(NAME, None), (NAME, f"bytes={have}-")]
+
+
+def test_processes_share_one_download(remote, path, server):
+    server.pause = 0.5
+    processes = [_start_download(remote, path) for _ in range(2)]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert path.read_bytes() == BODY
+    assert server.requests == [(NAME, None)]
 
 
 def test_file_without_a_known_hash(server, tmp_path, monkeypatch):
@@ -172,13 +237,33 @@ def test_what_is_there_is_verified_without_network(
 
 
 def test_a_tampered_file_is_recognised(remote, tmp_path, no_local_files, server):
+    """It may be the user's own: it is named and left; moved away, it is replaced."""
     find_files("corpus", [remote], tmp_path)
     path = tmp_path / "corpus" / NAME
-    path.write_bytes(BODY[:-1] + b"x")
-    with pytest.raises(OSError, match=r"peaks\.tsv\.gz has SHA-256 .* was removed"):
+    other = BODY[:-1] + b"x"
+    path.write_bytes(other)
+    with pytest.raises(OSError, match="NEUROCONTEXT_DATA") as raised:
         find_files("corpus", [remote], tmp_path)
+    for part in (str(path), _sha256(other), _sha256(BODY), "left as it is"):
+        assert part in str(raised.value)
+    assert path.read_bytes() == other
+    assert len(server.requests) == 1
+    path.rename(tmp_path / "elsewhere")
     (found,) = find_files("corpus", [remote], tmp_path)
     assert found.path.read_bytes() == BODY
+
+
+def test_own_copy_is_used_as_its_error_says(remote, tmp_path, monkeypatch, no_network):
+    """A subset of the corpus, given as home of downloads, is refused but not lost."""
+    monkeypatch.delenv("NEUROCONTEXT_DATA", raising=False)
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / NAME).write_bytes(b"a subset")
+    with pytest.raises(OSError, match="use it unverified") as raised:
+        find_files("corpus", [remote], tmp_path)
+    assert repr(str(tmp_path)) in str(raised.value)
+    monkeypatch.setenv("NEUROCONTEXT_DATA", str(tmp_path))
+    (found,) = find_files("corpus", [remote], tmp_path)
+    assert found.path.read_bytes() == b"a subset"
 
 
 def test_local_files_come_first_and_unverified(

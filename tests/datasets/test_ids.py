@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_neurocontext.datasets._ids import join_rows, read_numbers
+from sklearn_neurocontext.datasets._ids import join_rows, read_numbers, write_ids
 
 STUDIES = pd.DataFrame(
     {
@@ -72,10 +72,27 @@ def test_prefix_joins_where_pmcids_are_meant():
     assert rows.tolist() == [1, 2]
 
 
-def test_study_ids_are_words():
-    studies = pd.DataFrame({"study_id": ["007", "7", "7.0"]})
-    rows = join_rows(studies, "study_id", ["7.0", "007", "7"], "peaks")
+@pytest.mark.parametrize("kind", ["study_id", "id"])
+def test_study_ids_are_words(kind):
+    studies = pd.DataFrame({kind: ["007", "7", "7.0"]})
+    rows = join_rows(studies, kind, ["7.0", "007", "7"], "peaks")
     assert rows.tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize("kind", ["study_id", "id", "pmid", "pmcid"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "Float64", object])
+def test_whole_floats_are_whole_numbers(kind, dtype):
+    """Also from 1e16 on, where Python writes floats with an exponent."""
+    ids = [2.0**55, 12.0, np.nan]
+    column = pd.Series(ids).astype(dtype)
+    assert write_ids(column, kind).tolist() == [str(2**55), "12", pd.NA]
+    studies = pd.DataFrame({kind: ["12", str(2**55)]})
+    assert join_rows(studies, kind, column, "peaks").tolist() == [1, 0, -1]
+
+
+def test_a_wrong_number_is_written_as_python_does():
+    with pytest.raises(ValueError, match=r"numbers, 12\.5 among them"):
+        read_numbers(pd.Series([11.0, 12.5]), "pmid")
 
 
 def test_pmids_in_the_place_of_pmcids_are_named():

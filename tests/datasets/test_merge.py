@@ -102,6 +102,24 @@ def test_what_was_converted_is_not_converted_again(same_corpus):
 
 
 @quiet
+def test_peaks_are_counted_by_what_happened_to_them(same_corpus):
+    """Of a study in two spaces, each peak was converted or not by its own."""
+    peaks = {"pmid": [30, 30, 30, 31], "x": [1, 2, 3, 4], "y": [0] * 4, "z": [0] * 4}
+    spaces = ["TAL", "MNI", "TAL", "mixed"]
+    first = load_table({"pmid": [30, 31]}, {**peaks, "space": spaces})
+    second = _corpus([30, 31, 32], space="MNI")
+    merged = merge_corpora(first, second)
+    assert merged.studies["reported_space"].tolist() == ["MIXED", "MIXED", "MNI"]
+    assert merged.space_counts == {"TAL": 2, "MNI": 2, "MIXED": 1}
+    assert [of_study.tolist() for of_study in merged.peak_spaces] == [
+        ["TAL", "MNI", "TAL"],
+        ["MIXED"],
+        ["MNI"],
+    ]
+    same_corpus(merge_corpora(first), first)
+
+
+@quiet
 def test_inputs_stay_as_they_are():
     first, second = _corpus([30], space=None), _corpus([30, 31], space="TAL")
     before = first.peaks[0].copy(), first.studies.copy()

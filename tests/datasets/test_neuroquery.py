@@ -101,7 +101,38 @@ def test_missing_folder_is_named(tmp_path):
 
 def test_missing_file_is_named_beside_what_is_there(folder):
     (folder / FILES[1]).unlink()
-    with pytest.raises(FileNotFoundError, match=r"metadata\.tsv\.gz is missing.*which"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"metadata\.tsv\.gz is missing.*which.*NeuroQuery's pub",
+    ):
+        load_neuroquery(folder)
+
+
+@pytest.mark.parametrize("name", FILES[:5])
+def test_file_that_is_cut_off_is_named(folder, name):
+    body = (folder / name).read_bytes()
+    (folder / name).write_bytes(body[: len(body) // 2])
+    with pytest.raises(OSError, match=f"{re.escape(name)}' cannot be read .* cut off"):
+        load_neuroquery(folder)
+
+
+def test_missing_columns_are_named(folder):
+    _write(folder / FILES[0], {"id": [7], "x": [0], "y": [0]})
+    with pytest.raises(
+        ValueError, match=r"coordinates\.tsv\.gz' has no column z; it ha"
+    ):
+        load_neuroquery(folder)
+    _write(folder / FILES[1], {"pmid": [5, 7]})
+    _write(folder / FILES[0], {"id": [7], "x": [0], "y": [0], "z": [0]})
+    with pytest.raises(
+        ValueError, match=r"metadata.* has no column id, title; it has pm"
+    ):
+        load_neuroquery(folder)
+
+
+def test_study_without_id(folder):
+    _write(folder / FILES[1], {"id": [7, None], "title": ["Faces", "Pain"]})
+    with pytest.raises(ValueError, match="1 studies have no pmid, the first in row 1"):
         load_neuroquery(folder)
 
 

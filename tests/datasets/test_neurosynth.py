@@ -64,3 +64,25 @@ def test_small_corpus(tmp_path):
     assert said[0].filename == __file__
     assert corpus.peaks[1].shape == (0, 3)
     assert corpus.studies["reported_space"].tolist() == ["TAL", "MNI"]
+
+
+def test_missing_columns_are_named(tmp_path):
+    xyz = {"id": [5], "x": [0], "y": [4], "z": [0]}
+    pd.DataFrame(xyz).to_csv(tmp_path / FILES[0], sep="\t", index=False)
+    table = pd.DataFrame({"id": [5], "title": ["Faces"]})
+    table.to_csv(tmp_path / FILES[1], sep="\t", index=False)
+    with pytest.raises(
+        ValueError, match=r"no column space, year, journal; it has id, t"
+    ):
+        load_neurosynth(tmp_path)
+    body = (tmp_path / FILES[0]).read_bytes()
+    (tmp_path / FILES[0]).write_bytes(body[:-12])
+    with pytest.raises(
+        OSError, match=r"coordinates\.tsv\.gz' cannot be read .* cut off"
+    ):
+        load_neurosynth(tmp_path)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="with Neurosynth's public files"):
+        load_neurosynth(tmp_path)

@@ -16,7 +16,10 @@ from sklearn_neurocontext.datasets import (
     load_nimare_studyset,
     merge_corpora,
 )
+from sklearn_neurocontext.evaluation import shuffled_folds
 
+# One article of the bundled studies stands twice.
+REPRINTED, REPRINT = "3iFzKZYtJ8fr", "4CAE7uGTB2gw"
 quiet = pytest.mark.filterwarnings("ignore::sklearn_neurocontext.datasets.SpaceWarning")
 
 
@@ -56,12 +59,29 @@ def test_default_is_320_real_studies(tables):
 
 
 @quiet
+@pytest.mark.parametrize("rows", ["study", "analysis"])
+def test_an_article_that_stands_twice_is_on_one_side(rows):
+    corpus = load_nimare_studyset(rows=rows)
+    ids = corpus.studies["study_id"].str.split("-").str[0]
+    assert (corpus.groups == ids.replace(REPRINT, REPRINTED)).all()
+    assert set(corpus.groups[ids == REPRINT]) == {REPRINTED}
+    if rows == "study":
+        abstracts = corpus.studies.set_index("study_id")["abstract"]
+        assert abstracts[REPRINT] == abstracts[REPRINTED]
+        folds = shuffled_folds(corpus.groups, 15)
+        sizes = [len(test) for _, test in folds]
+        assert sum(sizes) == 320
+        assert 21 <= min(sizes) <= max(sizes) <= 23
+
+
+@quiet
 def test_rows_can_be_analyses(tables):
     corpus = load_nimare_studyset(rows="analysis")
     assert len(corpus.studies) == 906
-    assert len(set(corpus.groups)) == 320
+    assert len(set(corpus.groups)) == 319
     assert corpus.studies["study_id"].tolist() == tables["analyses"]["id"].tolist()
-    assert corpus.groups.tolist() == tables["analyses"]["study_id"].tolist()
+    owners = tables["analyses"]["study_id"].replace(REPRINT, REPRINTED)
+    assert corpus.groups.tolist() == owners.tolist()
     of_analysis = dict(list(tables["coordinates"].groupby("id")))
     for name, peaks in zip(corpus.studies["study_id"], corpus.peaks, strict=True):
         np.testing.assert_allclose(peaks, _to_mni(of_analysis[name]), atol=1e-9)
@@ -70,7 +90,8 @@ def test_rows_can_be_analyses(tables):
 @quiet
 def test_analyses_have_the_texts_of_their_study(resources):
     studies, analyses = load_nimare_studyset(), load_nimare_studyset(rows="analysis")
-    own = studies.studies.set_index("study_id").loc[analyses.groups]
+    ids = analyses.studies["study_id"].str.split("-").str[0]
+    own = studies.studies.set_index("study_id").loc[ids]
     for column in ("abstract", "journal", "keywords"):
         assert own[column].tolist() == analyses.studies[column].tolist()
     titles = zip(own["title"], analyses.studies["title"], strict=True)
@@ -197,6 +218,31 @@ def test_facts_of_studies_in_json(tmp_path):
     assert [len(of_study) for of_study in corpus.peaks] == [1, 0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("place", ["study", "metadata"])
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ({"pmid": "PMC5"}, "column pmid holds 1 PMCIDs, 'PMC5' among them"),
+        ({"pmid": "10.1/x"}, r"column pmid .* '10\.1/x' .* expected PMIDs"),
+        ({"pmcid": "10.1/x"}, r"column pmcid .* '10\.1/x' .* expected PMCIDs"),
+    ],
+)
+def test_ids_of_the_wrong_kind_are_named(tmp_path, place, ids, message):
+    facts = ids if place == "study" else {"metadata": ids}
+    path = _studyset(tmp_path, _study("a", [[0, 0, 0]], **facts))
+    with pytest.raises(ValueError, match=message):
+        load_nimare_studyset(path)
+
+
+def test_years_that_are_none_are_unknown(tmp_path):
+    cells = ["in press", 2001.5, "2002", None, 2003]
+    studies = [_study(str(row), year=year) for row, year in enumerate(cells)]
+    path = _studyset(tmp_path, _study("a", [[0, 0, 0]], pmcid="pmc7"), *studies)
+    studies = load_nimare_studyset(path).studies
+    assert studies["year"].tolist() == [pd.NA, pd.NA, pd.NA, 2002, pd.NA, 2003]
+    assert studies["pmcid"].tolist() == [7] + [pd.NA] * 5
+
+
 def test_analyses_without_a_name_keep_the_title(tmp_path):
     path = _studyset(tmp_path, _study("a", [[0, 0, 0]], name="Pain"))
     corpus = load_nimare_studyset(path, rows="analysis")
@@ -226,6 +272,48 @@ def test_point_without_three_coordinates(tmp_path, xyz):
     path = _studyset(tmp_path, _study("a", [xyz]))
     with pytest.raises(ValueError, match=r"A point of analysis a-1 .* \[x, y, z\]"):
         load_nimare_studyset(path)
+
+
+@pytest.mark.parametrize("value", [None, "left"])
+def test_coordinate_that_is_no_number(tmp_path, value):
+    path = _studyset(tmp_path, _study("a", [[1, 2, value]]))
+    with pytest.raises(ValueError, match=r"studyset's points 1 of 1 peaks hold no num"):
+        load_nimare_studyset(path)
+
+
+def test_studies_and_analyses_without_id(tmp_path):
+    path = _studyset(tmp_path, {"name": "Pain", "analyses": []})
+    with pytest.raises(ValueError, match="A study has no id; it has na"):
+        load_nimare_studyset(path)
+    path = _studyset(tmp_path, {"id": "a", "analyses": [{"name": "heat"}]})
+    with pytest.raises(ValueError, match="An analysis of study a has no id; it has"):
+        load_nimare_studyset(path)
+
+
+def test_studyset_that_is_cut_off(tmp_path):
+    path = _studyset(tmp_path, _study("a", [[0, 0, 0]]))
+    path.write_text(path.read_text()[:-5])
+    with pytest.raises(
+        ValueError, match=r"studyset\.json' is not JSON.*, or is cut off"
+    ):
+        load_nimare_studyset(path)
+
+
+@quiet
+def test_parquet_with_numbers_for_ids(tmp_path, tables):
+    """Study ids are words in all tables, however one of them was written."""
+    pytest.importorskip("pyarrow")
+    codes = {name: row for row, name in enumerate(tables["studies"]["study_id"])}
+    for name, table in tables.items():
+        ids = table["study_id"].map(codes)
+        table.assign(study_id=ids).to_parquet(tmp_path / f"{name}.parquet")
+    corpus = load_nimare_studyset(tmp_path, rows="analysis")
+    assert len(corpus.studies) == 906
+    tables["studies"][["name"]].to_parquet(tmp_path / "studies.parquet")
+    with pytest.raises(
+        ValueError, match=r"studies\.parquet' has no column study_id; it"
+    ):
+        load_nimare_studyset(tmp_path)
 
 
 def test_other_rows_are_refused():

@@ -279,8 +279,54 @@ def test_folder_without_extraction(tmp_path):
 @pytest.mark.parametrize("name", ["metadata", "text", "coordinates"])
 def test_missing_file_is_named(small, name):
     (small / f"{name}.csv").unlink()
-    with pytest.raises(FileNotFoundError, match=rf"{name}\.csv is missing in"):
+    with pytest.raises(
+        FileNotFoundError, match=rf"{name}\.csv is missing in .*that pubget extracted"
+    ):
         load_pubget(small.parent)
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("metadata", "pmcid"),
+        ("text", "pmcid"),
+        ("coordinates", "pmcid"),
+        ("coordinates", "y"),
+        ("coordinate_space", "pmcid"),
+        ("coordinate_space", "coordinate_space"),
+    ],
+)
+def test_missing_column_is_named(small, name, column):
+    path = small / f"{name}.csv"
+    pd.read_csv(path).drop(columns=column).to_csv(path, index=False)
+    with pytest.raises(
+        ValueError, match=rf"{name}\.csv' has no column {column}; it has"
+    ):
+        load_pubget(small)
+
+
+def test_article_without_pmcid(small):
+    path = small / "metadata.csv"
+    pd.DataFrame({"pmcid": [91, None]}).to_csv(path, index=False)
+    with pytest.raises(
+        ValueError, match=r"1 studies have no pmcid, the first in row 1"
+    ):
+        load_pubget(small)
+
+
+def test_peak_that_is_no_number(small):
+    path = small / "coordinates.csv"
+    pd.read_csv(path).assign(y=["2", "left"]).to_csv(path, index=False)
+    with pytest.raises(
+        ValueError, match=r"In coordinates\.csv 1 of 2 peaks hold no num"
+    ):
+        load_pubget(small)
+
+
+def test_notes_of_pubget_that_are_cut_off(small):
+    (small / "info.json").write_text('{"name": ')
+    with pytest.raises(ValueError, match=r"info\.json' is not JSON"):
+        load_pubget(small)
 
 
 def test_no_article(tmp_path):

@@ -88,6 +88,22 @@ def test_ids_are_whole_where_pandas_made_them_floats():
     assert [len(of_study) for of_study in corpus.peaks] == [1, 0]
 
 
+@pytest.mark.parametrize("kind", ["study_id", "id"])
+def test_one_and_one_point_nought_are_two_studies(kind):
+    studies = {kind: ["1", "1.0"]}
+    peaks = {kind: ["1.0", "1", "1.0"], "x": [1, 2, 3], "y": [0] * 3, "z": [0] * 3}
+    corpus = load_table(studies, peaks, space="MNI")
+    assert [of_study[:, 0].tolist() for of_study in corpus.peaks] == [[2], [1, 3]]
+
+
+@pytest.mark.parametrize("kind", ["study_id", "id"])
+def test_float_ids_are_whole_numbers(kind):
+    peaks = {kind: [13.0, None], "x": [1, 2], "y": [0] * 2, "z": [0] * 2}
+    corpus = load_table({kind: [12.0, 13.0]}, peaks, space="MNI")
+    assert corpus.studies["study_id"].tolist() == ["12", "13"]
+    assert [len(of_study) for of_study in corpus.peaks] == [0, 1]
+
+
 def test_peaks_of_other_studies_are_counted():
     corpus = load_table({"pmid": [11]}, PEAKS, space="MNI")
     assert "2 peaks of other studies left out." in corpus.description
@@ -122,13 +138,47 @@ def test_space_of_each_study():
     assert corpus.studies["reported_space"].tolist() == ["TAL", "TAL", "MNI"]
 
 
-def test_peaks_before_studies_before_the_argument():
-    studies = {**STUDIES, "space": [None, None, "MNI"]}
-    peaks = {**PEAKS, "space": ["scanner", None, None]}
+def test_peaks_before_the_argument_before_studies():
+    studies = {**STUDIES, "space": ["MNI", None, "TAL"]}
+    peaks = {**PEAKS, "space": ["scanner", None, "MNI"]}
     with pytest.warns(SpaceWarning) as said:
         corpus = load_table(studies, peaks, space="TAL")
     assert len(said) == 1
     assert corpus.space_counts == {"OTHER": 1, "TAL": 1, "MNI": 1}
+
+
+@pytest.mark.parametrize("blank", ["", "  ", None, np.nan])
+def test_blank_spaces_state_nothing(blank):
+    """Of a peak: the argument or its study; of a study: unknown."""
+    studies = {**STUDIES, "space": ["TAL", blank, blank]}
+    peaks = {**PEAKS, "space": [blank, blank, "MNI"]}
+    with pytest.warns(SpaceWarning):
+        corpus = load_table(studies, peaks)
+    assert corpus.space_counts == {"UNKNOWN": 1, "TAL": 1, "MNI": 1}
+    corpus = load_table(studies, peaks, space="MNI")
+    assert corpus.space_counts == {"MNI": 3}
+
+
+def _peak_table(corpus):
+    sizes = [len(of_study) for of_study in corpus.peaks]
+    xyz = pd.DataFrame(np.concatenate(corpus.peaks), columns=["x", "y", "z"])
+    return xyz.assign(study_id=np.repeat(corpus.studies["study_id"], sizes).to_numpy())
+
+
+@pytest.mark.parametrize("as_files", [False, True])
+def test_a_round_trip_does_not_convert_again(tmp_path, as_files):
+    with pytest.warns(SpaceWarning):
+        first = load_table(STUDIES, {**PEAKS, "space": ["TAL", "TAL", "MNI"]})
+    tables = first.studies, _peak_table(first)
+    if as_files:
+        for table, name in zip(tables, ("s.csv", "p.csv"), strict=True):
+            table.to_csv(tmp_path / name, index=False)
+        tables = tmp_path / "s.csv", tmp_path / "p.csv"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = load_table(*tables, space="MNI")
+    for one, other in zip(again.peaks, first.peaks, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-9)
 
 
 def test_argument_for_all():
@@ -173,6 +223,16 @@ ERRORS = {
     "no peak": (STUDIES, {name: [] for name in PEAKS}, "table of peaks has no row"),
     "no study": ({"pmid": []}, PEAKS, "table of studies has no row"),
     "repeated study": ({"pmid": [11, 11]}, PEAKS, "repeat a study id, '11'"),
+    "two columns of a name": (
+        {**STUDIES, "PMID": [1, 2, 3]},
+        PEAKS,
+        r"studies has several columns 'pmid' \(capitals do not count\)",
+    ),
+    "study with a blank id": (
+        {"id": ["a", " "]},
+        {"id": ["a"]},
+        "1 studies have no id",
+    ),
     "study without id": ({"pmid": [11, None]}, PEAKS, "1 studies have no pmid.*row 1"),
 }
 
@@ -194,3 +254,17 @@ def test_missing_file_is_named(tmp_path):
         FileNotFoundError, match=r"The table of peaks, .*p\.csv', is no"
     ):
         load_table(STUDIES, tmp_path / "p.csv")
+
+
+def test_year_is_preferred_to_its_synonym():
+    studies = {**STUDIES, "publication_year": [1999] * 3}
+    corpus = load_table(studies, PEAKS, space="MNI")
+    assert corpus.studies["year"].tolist() == STUDIES["year"]
+
+
+def test_file_that_is_cut_off_is_named(tmp_path):
+    path = tmp_path / "studies.csv.gz"
+    pd.DataFrame(STUDIES).to_csv(path, index=False)
+    path.write_bytes(path.read_bytes()[:-12])
+    with pytest.raises(OSError, match=r"studies\.csv\.gz' cannot be read .* cut off"):
+        load_table(path, PEAKS)
