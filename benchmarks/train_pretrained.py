@@ -43,6 +43,8 @@ GRID = {
 N_DEVELOPMENT = 1000
 N_REFERENCE = 1000
 N_TERMS = 3000
+# Texts embedded at a time; a run that was stopped goes on after the last ones.
+BLOCK = 1000
 _SCORER = make_retrieval_scorer((10, 100))
 
 
@@ -71,13 +73,20 @@ class Data:
         if self.known is None:
             longest = study_texts(self.corpus, "title+abstract")
             pairs = [(self.titles[row], longest[row]) for row in self.studies]
-            distinct = list(dict.fromkeys(text for pair in pairs for text in pair))
-            path = self.cache / f"embeddings-{joblib.hash(distinct)}.npy"
-            if not path.is_file():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                np.save(path, self.embedder.transform(distinct))
-            self.known = dict(zip(distinct, np.load(path), strict=True))
+            titles, longest = zip(*pairs, strict=True)
+            # Titles first: they are the same with and without abstracts.
+            distinct = list(dict.fromkeys([*titles, *longest]))
+            parts = [distinct[i : i + BLOCK] for i in range(0, len(distinct), BLOCK)]
+            vectors = np.concatenate([self._embed_part(part) for part in parts])
+            self.known = dict(zip(distinct, vectors, strict=True))
         return np.stack([self.known[text] for text in texts])
+
+    def _embed_part(self, texts):
+        path = self.cache / f"embeddings-{joblib.hash(texts)}.npy"
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, self.embedder.transform(texts))
+        return np.load(path)
 
     def prepare(self, studies, settings):
         """Give terms, rows, words pipeline, features and embeddings."""

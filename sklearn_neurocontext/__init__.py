@@ -10,7 +10,8 @@ The package, from the outside in:
 - :mod:`~sklearn_neurocontext.persistence` saves and loads models;
 - :mod:`~sklearn_neurocontext.pretrained` predicts and decodes maps without training;
 - :mod:`~sklearn_neurocontext.evaluation` runs estimators over splits;
-- :mod:`~sklearn_neurocontext.plotting` draws what came out.
+- :mod:`~sklearn_neurocontext.plotting` draws what came out;
+- :mod:`~sklearn_neurocontext.reporting` writes it as one HTML page.
 
 Names load when first used, so importing the package stays quick.
 """
@@ -31,6 +32,7 @@ _HOME_OF = {
     "dice_score": "metrics",
     "load_model": "persistence",
     "make_dice_scorer": "metrics",
+    "make_report": "reporting",
     "make_retrieval_scorer": "metrics",
     "mix_match_score": "metrics",
     "paper_splits": "evaluation",
@@ -49,6 +51,7 @@ _SUBPACKAGES = (
     "persistence",
     "plotting",
     "pretrained",
+    "reporting",
     "text",
 )
 
@@ -63,6 +66,7 @@ __all__ = [
     "dice_score",
     "load_model",
     "make_dice_scorer",
+    "make_report",
     "make_retrieval_scorer",
     "mix_match_score",
     "paper_splits",

@@ -20,6 +20,7 @@ PARTS = (
     "persistence",
     "plotting",
     "pretrained",
+    "reporting",
     "text",
 )
 

@@ -6,8 +6,8 @@ import re
 import nibabel as nib
 import numpy as np
 import pytest
-from known_terms import TERMS
 from sklearn.pipeline import make_pipeline
+from text_model import TERMS
 
 from sklearn_neurocontext import CCABaseline, NeuroContextModel
 from sklearn_neurocontext.pretrained._arrays import cosines
