@@ -1,6 +1,6 @@
 """Maps predicted from descriptions of meta-analyses, against their foci.
 
-    python benchmarks/bench_encoding.py META_ANALYSES --output FOLDER
+    python benchmarks/bench_encoding.py META_ANALYSES --cache FOLDER --output FOLDER
 
 META_ANALYSES holds ``descriptions.tsv`` (columns name, file, description) and the files
 that it names, in Sleuth's text form. Files with one description are one topic. Training
@@ -19,10 +19,11 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+from embedding_cache import embed_kept
 from encoding_tables import score, write
 
 from sklearn_neurocontext import similarity
-from sklearn_neurocontext.datasets import SpaceWarning, load_sleuth
+from sklearn_neurocontext.datasets import SpaceWarning, load_sleuth, study_texts
 from sklearn_neurocontext.evaluation import (
     bootstrap_interval,
     density_map,
@@ -30,9 +31,9 @@ from sklearn_neurocontext.evaluation import (
     make_embedder,
     make_estimators,
     make_masker,
-    prepare_studies,
     provenance,
     studies_sharing_foci,
+    usable_rows,
 )
 from sklearn_neurocontext.plotting import (
     plot_dice_bars,
@@ -91,6 +92,7 @@ def _parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("meta_analyses", type=Path)
     parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, required=True, help="embeddings")
     parser.add_argument("--corpus", default="neuroquery+neurosynth")
     parser.add_argument("--methods", type=lambda t: t.split(","), default=METHODS)
     parser.add_argument("--components", type=int, default=512)
@@ -123,15 +125,18 @@ def prepare(arguments, topics):
     """Embed titles and topics; leave out studies that share foci."""
     corpus = load_corpus(arguments.corpus)
     masker = make_masker("geometric", arguments.components)
-    embedder = make_embedder()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # peaks outside the mask
-        studies = prepare_studies(corpus, "title", embedder, masker)
+        y = masker.fit_transform(corpus.peaks)
         y_topics = masker.transform(topics.foci.tolist())
+    titles = study_texts(corpus, "title")
+    studies = usable_rows(titles, y)
+    embedder = make_embedder().fit(titles[:1])
+    X = embed_kept([titles[row] for row in studies], embedder, arguments.cache)
     experiments = [one for of_topic in topics.experiments for one in of_topic]
     sharing = studies_sharing_foci(corpus.peaks, experiments)
-    kept = ~np.isin(studies.rows, sharing)
-    rows = studies.rows[kept]
+    kept = ~np.isin(studies, sharing)
+    rows = studies[kept]
     print(
         f"{len(sharing)} studies share foci with an experiment and are left out; "
         f"{len(rows):,} are trained on. {len(topics)} topics."
@@ -145,8 +150,8 @@ def prepare(arguments, topics):
     task = Task(
         corpus=corpus,
         rows=rows,
-        X=studies.X[kept],
-        y=studies.y[kept],
+        X=X[kept],
+        y=y[rows],
         X_topics=embedder.transform(topics.description.tolist()),
         y_topics=y_topics,
         topics=topics,

@@ -11,14 +11,13 @@ on all. The corpora are downloaded, or taken from NEUROCONTEXT_DATA.
 
 import argparse
 import dataclasses
-import itertools
 import json
 import warnings
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pretrained_recipe as recipe
+from embedding_cache import embed_kept
 
 from sklearn_neurocontext.datasets import study_texts
 from sklearn_neurocontext.evaluation import (
@@ -34,17 +33,16 @@ from sklearn_neurocontext.metrics import make_retrieval_scorer
 from sklearn_neurocontext.pretrained import NeuroContextModel
 
 CHOSEN = recipe.Settings()
-GRID = {
-    "word_dim": (300, 600),
-    "minilm_weight": (0.5, 0.7, 1.0),
-    "alpha_text": (0.03, 0.1, 0.3),
-    "alpha_brain": (1.0, 3.0),
+# Each is compared with the chosen one, all else being equal.
+VARIANTS = {
+    "minilm_weight": (0.35, 0.7, 1.4),
+    "alpha_text": (0.03, 0.1, 0.3, 1.0),
+    "alpha_brain": (0.3, 1.0, 3.0),
+    "word_dim": (150, 300, 600),
 }
 N_DEVELOPMENT = 1000
 N_REFERENCE = 1000
 N_TERMS = 3000
-# Texts embedded at a time; a run that was stopped goes on after the last ones.
-BLOCK = 1000
 _SCORER = make_retrieval_scorer((10, 100))
 
 
@@ -66,27 +64,26 @@ class Data:
         self.development = self.studies[splits.development[:N_DEVELOPMENT]]
         self.rest = np.setdiff1d(self.studies, self.development)
         self.embedder = make_embedder().fit(["text"])
-        self.cache, self.known = arguments.cache, None
+        self.cache, self.known, self.maps = arguments.cache, None, None
+
+    def development_maps(self):
+        """Give the densities of the development studies."""
+        if self.maps is None:
+            mask_img = self.masker.mask_img_
+            peaks = [self.corpus.peaks[row] for row in self.development]
+            self.maps = [density_map(one, mask_img) for one in peaks]
+        return self.maps
 
     def embed(self, texts):
         """Look up embeddings of texts; all of the corpus are computed once."""
         if self.known is None:
             longest = study_texts(self.corpus, "title+abstract")
-            pairs = [(self.titles[row], longest[row]) for row in self.studies]
-            titles, longest = zip(*pairs, strict=True)
             # Titles first: they are the same with and without abstracts.
-            distinct = list(dict.fromkeys([*titles, *longest]))
-            parts = [distinct[i : i + BLOCK] for i in range(0, len(distinct), BLOCK)]
-            vectors = np.concatenate([self._embed_part(part) for part in parts])
-            self.known = dict(zip(distinct, vectors, strict=True))
+            every = [self.titles[row] for row in self.studies]
+            every += [longest[row] for row in self.studies]
+            vectors = embed_kept(every, self.embedder, self.cache)
+            self.known = dict(zip(every, vectors, strict=True))
         return np.stack([self.known[text] for text in texts])
-
-    def _embed_part(self, texts):
-        path = self.cache / f"embeddings-{joblib.hash(texts)}.npy"
-        if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, self.embedder.transform(texts))
-        return np.load(path)
 
     def prepare(self, studies, settings):
         """Give terms, rows, words pipeline, features and embeddings."""
@@ -124,17 +121,15 @@ def _parse():
 
 
 def select(data):
-    """Print the scores of all settings on development studies, by title alone."""
-    for word_dim in GRID["word_dim"]:
-        base = dataclasses.replace(CHOSEN, word_dim=word_dim)
-        prepared = data.prepare(data.rest, base)
-        names = [name for name in GRID if name != "word_dim"]
-        for values in itertools.product(*(GRID[name] for name in names)):
-            settings = dataclasses.replace(
-                base, **dict(zip(names, values, strict=True))
-            )
+    """Print the scores of settings on development studies, by title alone."""
+    prepared = data.prepare(data.rest, CHOSEN)
+    for name, values in VARIANTS.items():
+        for value in values:
+            settings = dataclasses.replace(CHOSEN, **{name: value})
+            if name == "word_dim":
+                prepared = data.prepare(data.rest, settings)
             model = data.fit(prepared, settings)
-            print(settings, _say(measure(model, data)), flush=True)
+            print(f"{name}={value}: {_say(measure(model, data))}", flush=True)
 
 
 def measure(model, data) -> dict:
