@@ -11,7 +11,8 @@ from ._map_parsers import add_map_commands
 # Names that the package has, too; importing them here would make --help slow.
 _CORPUS = (
     "nimare, neuroquery, neurosynth, neuroquery+neurosynth, or the folder of a corpus "
-    "(pubget's, NeuroQuery's or Neurosynth's files)"
+    "(files of pubget, NeuroQuery, Neurosynth or a NiMARE studyset, or tables named "
+    "studies and peaks)"
 )
 _PARTS = ("title", "abstract", "body", "title+abstract")
 _ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
