@@ -76,7 +76,11 @@ def test_decode_ranks_a_corpus(folder, image, small_corpus, capsys):
     assert sum(title in printed for title in make_corpus().studies["title"]) >= 3
 
 
-def test_report_writes_a_page(folder, small_corpus, tmp_path, capsys):
+def test_report_writes_a_page(folder, small_corpus, tmp_path, capsys, monkeypatch):
+    # Pictures take most of the time; tests/reporting looks at them.
+    monkeypatch.setattr(
+        "sklearn_neurocontext.reporting._report._map_sections", lambda *_: []
+    )
     output = tmp_path / "report.html"
     arguments = ["report", "pain <b>", "-o", str(output), "--corpus", "nimare"]
     assert main([*arguments, "--model", folder]) == 0

@@ -94,7 +94,11 @@ def test_it_is_saved_and_shown(report, tmp_path):
     assert frame.frames == ["<p>&amp;</p>"]
 
 
-def test_without_corpus_or_terms_there_are_fewer_sections():
+def test_without_corpus_or_terms_there_are_fewer_sections(monkeypatch):
+    # Pictures take most of the time and are the same.
+    monkeypatch.setattr(
+        "sklearn_neurocontext.reporting._report._map_sections", lambda *_: []
+    )
     parts = make_parts()
     model = NeuroContextModel(parts["model"], parts["masker"])
     words = " ".join(_parse(make_report(model, "pain").html).words)
