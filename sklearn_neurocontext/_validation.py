@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Hidden, Interval, Options, StrOptions
+from sklearn.utils._set_output import _get_output_config as get_output_config
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -28,6 +29,7 @@ __all__ = [
     "check_similarity",
     "check_texts",
     "fit_context",
+    "get_output_config",
     "validate_data",
 ]
 

@@ -1,6 +1,8 @@
 """Fixtures that several parts of the test suite share."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,13 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 _SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_configure(config):
+    """Give this run, and the processes that it starts, a cache folder of its own."""
+    folder = tempfile.mkdtemp(prefix="neurocontext-cache-")
+    os.environ["NEUROCONTEXT_CACHE"] = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture

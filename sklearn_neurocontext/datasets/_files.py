@@ -200,8 +200,12 @@ def read_matrix(path: Path) -> sparse.csr_array:
     ValueError
         If it holds no sparse matrix.
     """
-    with _naming(path, "a sparse matrix of scipy.sparse.save_npz"):
-        return sparse.csr_array(sparse.load_npz(path))
+    # Opened here, since a damaged file would be left open there.
+    with (
+        _naming(path, "a sparse matrix of scipy.sparse.save_npz"),
+        path.open("rb") as stream,
+    ):
+        return sparse.csr_array(sparse.load_npz(stream))
 
 
 def read_json(path: Path):

@@ -1,158 +1,103 @@
-"""An atlas from a name, a file, an image, or the MNI mask alone."""
+"""Where an atlas comes from, and the hash of its content."""
 
 import hashlib
-import os
-import warnings
 from collections import Counter
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nilearn.datasets import fetch_atlas_difumo, load_mni152_brain_mask
-from nilearn.image import resample_img
-from scipy.ndimage import map_coordinates
-from scipy.sparse import csc_array, hstack
-from scipy.spatial import cKDTree
+from nilearn.datasets import fetch_atlas_difumo
 
-SHIPPED_CENTRES = (128, 256, 512, 1024)
+from ._disk import hash_file
+from ._geometric import geometric_centres, soft_width
+from ._grid import open_img
+
 DIFUMO_DIMENSIONS = (64, 128, 256, 512, 1024)
+_NAMES = "'geometric', 'geometric-soft', 'difumo'"
 
 
 @dataclass(frozen=True)
 class Atlas:
-    """Maps at the voxels of a mask, and their names.
+    """An atlas as it was given, before it comes to a grid.
 
     Attributes
     ----------
-    maps : csc_array of shape (n_voxels, n_components), float32
-        Zeros are not stored.
-    labels : list of str
-        One distinct name for each map.
+    kind : {"hard", "soft", "maps", "labels"}
+        Parcels around centres, shared or not; maps (4D) or labels (3D).
+    content : ndarray of shape (n_components, 3), or Nifti image
+        Centres in mm, or the image.
+    names : list of str or None
+        One distinct name for each map; None where only the labels on a grid tell.
+    hash : str
+        SHA-256 of the content.
     """
 
-    maps: csc_array
-    labels: list
+    kind: str
+    content: Any
+    names: list | None
+    hash: str
+
+    @property
+    def img(self):
+        """The image, or None."""
+        return None if self.kind in ("hard", "soft") else self.content
 
 
-def load_mask(target_mm: float) -> nib.Nifti1Image:
-    """Load nilearn's MNI mask, resampled to voxels of `target_mm` mm."""
-    mask_img = resample_img(
-        load_mni152_brain_mask(resolution=2),
-        target_affine=np.eye(3) * target_mm,
-        interpolation="nearest",
-        copy_header=True,
-        force_resample=True,
-    )
-    if not np.any(mask_img.dataobj):
-        raise ValueError(
-            f"No voxel of target_mm={target_mm} mm lies inside the MNI mask. Lower it; "
-            "4 is usual."
-        )
-    return mask_img
-
-
-def voxel_centres(mask_img) -> np.ndarray:
-    """Positions of a mask's true voxels in mm, of shape (n_voxels, 3)."""
-    return nib.affines.apply_affine(mask_img.affine, np.argwhere(mask_img.dataobj))
-
-
-def write_voxels(voxels, mask_img) -> nib.Nifti1Image:
-    """Write values of shape (n_maps, n_voxels) as a 4D image, zero outside the mask."""
-    inside = np.asarray(mask_img.dataobj) > 0
-    volume = np.zeros((*inside.shape, len(voxels)), dtype=np.float32)
-    volume[inside] = voxels.T
-    return nib.Nifti1Image(volume, mask_img.affine)
-
-
-def geometric_centres(n_components: int) -> np.ndarray:
-    """Centres of a k-means on the voxels of the MNI mask, in mm.
-
-    Parameters
-    ----------
-    n_components : int
-        128, 256, 512 and 1024 come with the package, so that coefficients never drift
-        between versions; other numbers are computed on a 4 mm grid with a fixed seed.
-
-    Returns
-    -------
-    centres : ndarray of shape (n_components, 3), float64
-        In mm, MNI.
-    """
-    if n_components in SHIPPED_CENTRES:
-        source = files("sklearn_neurocontext.maskers") / "data/geometric_centres.npz"
-        with source.open("rb") as stream, np.load(stream) as centres:
-            return centres[str(n_components)].astype(np.float64)
-    return compute_centres(n_components)
-
-
-def compute_centres(n_components: int) -> np.ndarray:
-    """Run the k-means of `geometric_centres` on the voxels of the 4 mm mask."""
-    from sklearn.cluster import KMeans
-
-    voxels = voxel_centres(load_mask(4))
-    if n_components > len(voxels):
-        raise ValueError(
-            f"n_components={n_components} is more than the {len(voxels)} voxels of the "
-            "4 mm mask. Lower it."
-        )
-    means = KMeans(n_components, n_init=1, max_iter=100, random_state=0).fit(voxels)
-    return means.cluster_centers_
-
-
-def resolve_atlas(atlas, n_components, mask_img, data_dir=None) -> Atlas:
-    """Bring an atlas to the voxels of a mask.
+def find_atlas(atlas, n_components, *, resolution_mm=2, data_dir=None) -> Atlas:
+    """Find an atlas by its name, path or image; no map is read yet.
 
     Parameters
     ----------
     atlas : str, path-like or Nifti image
-        ``"geometric"``, ``"difumo"``, or maps (4D) or labels (3D) of the user's.
+        ``"geometric"``, ``"geometric-soft"``, ``"difumo"``, or maps (4D) or labels
+        (3D) of the user's.
     n_components : int
         Number of maps; ignored for the user's own.
-    mask_img : Nifti image
-        Its true voxels are the target.
+    resolution_mm : {2, 3}, default=2
+        Resolution of the DiFuMo to fetch.
     data_dir : path-like or None, default=None
         Where nilearn keeps DiFuMo.
 
     Returns
     -------
     atlas : Atlas
-        Maps are interpolated linearly, labels taken from the nearest voxel.
+        A path has the hash of its file, an image that of its values and affine.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        If it is of another type or shape, or not to be found.
     """
-    voxels = voxel_centres(mask_img)
-    if isinstance(atlas, str) and atlas == "geometric":
-        return _geometric(n_components, voxels)
+    if isinstance(atlas, str) and atlas in ("geometric", "geometric-soft"):
+        kind = "soft" if atlas == "geometric-soft" else "hard"
+        centres = geometric_centres(n_components)
+        names = [f"x={x:.0f} y={y:.0f} z={z:.0f}" for x, y, z in centres]
+        hashed = _hash(kind.encode(), centres)
+        return Atlas(kind, centres, _distinct(names), hashed)
+    names = None
     if isinstance(atlas, str) and atlas == "difumo":
-        path, names = _fetch_difumo(n_components, data_dir)
-        return Atlas(_sample_maps(_load(path), voxels), _distinct(names))
-    img = _load(atlas)
+        atlas, names = _fetch_difumo(n_components, resolution_mm, data_dir)
+    img = open_img(atlas, "atlas", _NAMES)
+    hashed = _hash_img(img) if img is atlas else _hash_files(img)
     if img.ndim == 4:
-        names = [f"component {index}" for index in range(img.shape[3])]
-        return Atlas(_sample_maps(img, voxels), names)
+        names = names or [f"component {index}" for index in range(img.shape[3])]
+        return Atlas("maps", img, _distinct(names), hashed)
     if img.ndim == 3:
-        return _sample_labels(img, voxels)
+        return Atlas("labels", img, None, hashed)
     raise ValueError(
         f"The atlas has shape {img.shape}; expected a 4D image of maps or a 3D image "
         "of labels."
     )
 
 
-def _geometric(n_components, voxels):
-    centres = geometric_centres(n_components)
-    _, nearest = cKDTree(centres).query(voxels)
-    names = [f"x={x:.0f} y={y:.0f} z={z:.0f}" for x, y, z in centres]
-    return Atlas(_parcels(nearest, n_components), _distinct(names))
+def width_of(atlas: Atlas) -> float:
+    """Width of a soft atlas's parcels, in mm."""
+    return soft_width(atlas.content)
 
 
-def _parcels(parcel_of, n_parcels):
-    """Write a partition of voxels as maps of zeros and ones."""
-    voxels = np.arange(len(parcel_of))
-    ones = np.ones(len(parcel_of), dtype=np.float32)
-    return csc_array((ones, (voxels, parcel_of)), shape=(len(voxels), n_parcels))
-
-
-def _fetch_difumo(n_components, data_dir):
+def _fetch_difumo(n_components, resolution_mm, data_dir):
     if n_components not in DIFUMO_DIMENSIONS:
         raise ValueError(
             f"DiFuMo has no version with n_components={n_components}; choose one of "
@@ -161,7 +106,10 @@ def _fetch_difumo(n_components, data_dir):
         )
     try:
         fetched = fetch_atlas_difumo(
-            dimension=n_components, resolution_mm=2, data_dir=data_dir, verbose=0
+            dimension=n_components,
+            resolution_mm=resolution_mm,
+            data_dir=data_dir,
+            verbose=0,
         )
     except (OSError, ValueError) as error:
         raise OSError(
@@ -173,63 +121,31 @@ def _fetch_difumo(n_components, data_dir):
     return fetched.maps, list(fetched.labels["difumo_names"])
 
 
-def _load(atlas):
-    if isinstance(atlas, nib.spatialimages.SpatialImage):
-        return atlas
-    if not isinstance(atlas, str | os.PathLike):
-        raise TypeError(
-            f"atlas is a {type(atlas).__name__}; expected 'geometric', 'difumo', the "
-            "path of an image, or an image that nibabel has loaded."
-        )
-    path = Path(atlas).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"atlas={str(atlas)!r} is no file here. Expected 'geometric', 'difumo', or "
-            "the path of a 4D image of maps or a 3D image of labels."
-        )
-    # One open file, so that reading map after map unpacks the file only once.
-    return nib.load(path, keep_file_open=True)
+def _hash_files(img) -> str:
+    """Hash the file of an image, or its two files."""
+    paths = sorted({Path(held.filename) for held in img.file_map.values()})
+    hashes = [hash_file(path) for path in paths]
+    return hashes[0] if len(hashes) == 1 else _hash("".join(hashes).encode())
 
 
-def _sample_maps(img, voxels):
-    """Interpolate maps at positions in mm, one map in memory at a time."""
-    positions = _positions(img, voxels)
-    columns = []
-    for index in range(img.shape[3]):
-        # Atlases often mark the outside of a map with NaN.
-        volume = np.nan_to_num(img.dataobj[..., index], posinf=np.inf, neginf=-np.inf)
-        if not np.isfinite(volume).all():
-            raise ValueError(
-                f"Map {index} of the atlas holds infinity. Repair it first."
-            )
-        values = map_coordinates(volume, positions, order=1, output=np.float32)
-        columns.append(csc_array(values[:, None]))
-    return csc_array(hstack(columns, format="csc"))
+def _hash_img(img) -> str:
+    """Hash values and affine of an image, one map in memory at a time."""
+    maps = (
+        (img.dataobj[..., index] for index in range(img.shape[3]))
+        if img.ndim == 4
+        else (img.dataobj,)
+    )
+    return _hash(str(img.shape).encode(), img.affine, *maps)
 
 
-def _sample_labels(img, voxels):
-    """Take the label of the nearest voxel at positions in mm; zero is no label."""
-    volume = np.nan_to_num(np.asanyarray(img.dataobj))
-    if np.any(np.abs(volume - np.rint(volume)) > 1e-3):
-        raise ValueError(
-            "The atlas is a 3D image whose values are not whole numbers; expected "
-            "labels. Maps go along a fourth axis, also if there is only one."
-        )
-    values = map_coordinates(volume, _positions(img, voxels), order=0)
-    labels, parcel_of = np.unique(np.rint(values), return_inverse=True)
-    present = np.flatnonzero(labels)
-    if len(present) == 0:
-        raise ValueError(
-            "The atlas has no label but 0 in the MNI mask. Check that its affine is in "
-            "mm and in MNI space."
-        )
-    maps = _parcels(parcel_of, len(labels))[:, present]
-    return Atlas(csc_array(maps), [f"label {labels[index]:.0f}" for index in present])
-
-
-def _positions(img, voxels):
-    """Positions in mm as those on the grid of an image, of shape (3, n_voxels)."""
-    return nib.affines.apply_affine(np.linalg.inv(img.affine), voxels).T
+def _hash(*parts) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        if not isinstance(part, bytes):
+            part = np.ascontiguousarray(part)
+            digest.update(f"{part.dtype}{part.shape}".encode())
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def _distinct(names):
@@ -242,32 +158,7 @@ def _distinct(names):
     return distinct
 
 
-def check_maps(atlas: Atlas, strategy: str) -> None:
-    """Refuse negative maps under ``strategy="mean"``; warn about empty ones."""
-    lowest = atlas.maps.data.min(initial=0)
-    if strategy == "mean" and lowest < 0:
-        raise ValueError(
-            "strategy='mean' needs maps without negative values; the atlas has values "
-            f"down to {lowest:.3g}. Use strategy='lstsq'."
-        )
-    bare = np.flatnonzero(np.diff(atlas.maps.indptr) == 0)
-    if len(bare):
-        warnings.warn(
-            f"{len(bare)} of {len(atlas.labels)} maps of the atlas are empty in the "
-            f"mask, the first {atlas.labels[bare[0]]!r}; their coefficients are always "
-            "zero. Use a smaller target_mm, or check that the atlas is in MNI space.",
-            UserWarning,
-            # The user's line: above this, fit, and scikit-learn's wrapper of fit.
-            stacklevel=4,
-        )
-
-
-def hash_atlas(atlas: Atlas, mask_img) -> str:
-    """SHA-256 of the contents, shapes and types of maps, mask and affine."""
-    maps = (atlas.maps.data, atlas.maps.indices, atlas.maps.indptr)
-    digest = hashlib.sha256()
-    for array in (*maps, mask_img.dataobj, mask_img.affine):
-        array = np.ascontiguousarray(array)
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+def hash_grid(mask_img: nib.Nifti1Image) -> str:
+    """SHA-256 of a mask's voxels, shape and affine."""
+    inside = np.asarray(mask_img.dataobj) > 0
+    return _hash(np.packbits(inside), str(inside.shape).encode(), mask_img.affine)

@@ -1,58 +1,69 @@
 """From peaks to coefficients on an atlas, and back to maps."""
 
-import warnings
-from functools import partial
-
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from .._validation import (
     Integral,
     Interval,
+    Options,
     Real,
     StrOptions,
     check_is_fitted,
-    check_peaks,
     fit_context,
+    get_output_config,
 )
-from ._atlas import check_maps, hash_atlas, load_mask, resolve_atlas, write_voxels
-from ._kde import build_table, peaks_to_weights
-from ._store import RecentStore
+from ._atlas import find_atlas
+from ._checks import check_maps
+from ._coefficients import CoefficientsMixin
+from ._grid import check_affine, open_mask, resample_mask
+from ._kde import peaks_to_weights
+from ._peaks import gather_peaks, tell_outside
+from ._recipe import Recipe
 
-# By content: clones in cross-validation share them, and no pickle carries them.
-_TABLES = RecentStore(size=2)
 
-
-class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
+class KDEDiFuMoMasker(CoefficientsMixin, TransformerMixin, BaseEstimator):
     r"""Coefficients of an atlas for the kernel density of reported peaks.
 
     The density of a study is :math:`d(v) = \sum_p g(v - p)`, a Gaussian of unit mass
     and the given full width at half maximum at each peak. Its coefficients are the
     least squares fit of the maps A of an atlas in a mask M,
     :math:`(A^T M A)^{-1} A^T M d`. Both steps are linear, so a study's coefficients are
-    a sum of rows of one table, built at `fit`. On the grid, the Gaussian is a normal
-    density sampled at the voxels and divided by its sum over an endless grid.
+    a sum of rows of one table, which is built at the first `fit` and kept on disk.
 
     Parameters
     ----------
     atlas : str, path-like or Nifti image, default="difumo"
-        ``"difumo"`` (through nilearn's fetcher), ``"geometric"`` (made from the MNI
-        mask alone, no download), or a 4D image of maps or a 3D image of labels; as a
-        path, the masker's pickle stays small. Not-a-number counts as zero.
+        ``"difumo"`` (through nilearn's fetcher); ``"geometric"`` (k-means on the voxels
+        of the MNI mask, no download) or ``"geometric-soft"`` (the same, overlapping);
+        or a 4D image of maps or a 3D image of labels; as a path, the masker's pickle
+        stays small. Not-a-number counts as zero.
     n_components : int, default=512
         Number of maps; ignored where the atlas is an image.
     fwhm : float, default=9.0
         Full width at half maximum of the Gaussian, in mm.
-    voxelization : {"nearest", "linear"}, default="nearest"
-        Whether a peak moves to the centre of its voxel or is shared among the eight
-        voxels around it.
-    target_mm : float, default=4.0
-        Voxel size of the grid, in mm.
+    voxelization : {"nearest", "linear", "neuroquery"}, default="nearest"
+        A peak moves to the centre of its voxel; or is shared among the eight voxels
+        around it; or all is done as NeuroQuery does: a peak moves to the next lower
+        voxel, the Gaussian ends at four standard deviations and is reflected at the
+        borders of the grid, and peaks on the grid but outside the mask are kept.
+    target_affine : float, array-like of shape (3,), (3, 3), (4, 4) or None, default=4.0
+        Voxel size of the grid in mm, or its affine; None is the mask's own grid.
+    mask_img : "mni", path-like, 3D Nifti image or None, default="mni"
+        Where the maps are fitted. ``"mni"`` is nilearn's MNI mask, None the whole box
+        of it; with ``target_affine=None`` the whole grid of the atlas's image.
+    resolution_mm : {2, 3}, default=2
+        Resolution in which DiFuMo is fetched.
     strategy : {"lstsq", "mean"}, default="lstsq"
         Least squares, or the mean density in each map, which needs maps without
         negative values.
+    space : {"MNI", "TAL"}, default="MNI"
+        Space of the peaks; Talairach is converted by Lancaster's transform. Leave it
+        at MNI for peaks from this package's loaders: they have converted already, and
+        converting twice moves peaks by 6 mm on average.
     empty : {"zero", "error"}, default="zero"
-        What a study without any peak inside the mask gives.
+        What a study without any peak left gives.
     data_dir : path-like or None, default=None
         Where nilearn keeps DiFuMo.
 
@@ -61,17 +72,25 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
     maps_img_ : Nifti1Image of shape (nx, ny, nz, n_elements_)
         The atlas on the grid, float32, zero outside the mask; made anew when asked for.
     mask_img_ : Nifti1Image of shape (nx, ny, nz)
-        The MNI mask on the grid.
+        The mask on the grid.
     n_elements_ : int
         Number of maps.
     labels_ : list of str
         Name of each map.
     atlas_hash_ : str
-        SHA-256 of maps, mask and affine on the grid.
+        SHA-256 of the atlas as it was given: of its file, or of values and affine.
+    atlas_affine_ : ndarray of shape (4, 4), float64
+        Affine of the atlas's image, voxel to mm; that of the grid for ``"geometric"``.
 
     See Also
     --------
     nilearn.maskers.NiftiMapsMasker : The same coefficients for images.
+
+    Notes
+    -----
+    Maps and table are kept in the folder that the environment variable
+    ``NEUROCONTEXT_CACHE`` names, or in the user's cache folder, by the content of atlas
+    and settings; 512 maps on the 4 mm grid take 0.1 GB. The folder may be deleted.
 
     References
     ----------
@@ -90,9 +109,12 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         "atlas": "no_validation",
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "fwhm": [Interval(Real, 0, None, closed="neither")],
-        "voxelization": [StrOptions({"nearest", "linear"})],
-        "target_mm": [Interval(Real, 0, None, closed="neither")],
+        "voxelization": [StrOptions({"nearest", "linear", "neuroquery"})],
+        "target_affine": "no_validation",
+        "mask_img": "no_validation",
+        "resolution_mm": [Options(Integral, {2, 3})],
         "strategy": [StrOptions({"lstsq", "mean"})],
+        "space": [StrOptions({"MNI", "TAL"})],
         "empty": [StrOptions({"zero", "error"})],
         "data_dir": "no_validation",
     }
@@ -104,8 +126,11 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         *,
         fwhm=9.0,
         voxelization="nearest",
-        target_mm=4.0,
+        target_affine=4.0,
+        mask_img="mni",
+        resolution_mm=2,
         strategy="lstsq",
+        space="MNI",
         empty="zero",
         data_dir=None,
     ):
@@ -113,18 +138,21 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         self.n_components = n_components
         self.fwhm = fwhm
         self.voxelization = voxelization
-        self.target_mm = target_mm
+        self.target_affine = target_affine
+        self.mask_img = mask_img
+        self.resolution_mm = resolution_mm
         self.strategy = strategy
+        self.space = space
         self.empty = empty
         self.data_dir = data_dir
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, peaks=None, y=None):
-        """Load the atlas and build the table.
+        """Find the atlas, and build the table where it is not on disk.
 
         Parameters
         ----------
-        peaks : sequence of array-like of shape (n_peaks_i, 3) or None, default=None
+        peaks : see `transform`, or None, default=None
             Checked if given; nothing is learned from them.
         y : None, default=None
             Ignored.
@@ -139,40 +167,49 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         TypeError, ValueError, OSError
             If a parameter, the peaks or the atlas is not as described or not found.
         """
+        check_affine(self.target_affine)
+        source = {"resolution_mm": self.resolution_mm, "data_dir": self.data_dir}
+        atlas = find_atlas(self.atlas, self.n_components, **source)
+        own_grid = self.target_affine is None
+        counts_img = open_mask(self.mask_img, atlas.img if own_grid else None)
+        counts_grid = counts_img.shape, counts_img.affine
         if peaks is not None:
-            check_peaks(peaks)
-        mask_img = load_mask(self.target_mm)
-        atlas = resolve_atlas(self.atlas, self.n_components, mask_img, self.data_dir)
-        check_maps(atlas, self.strategy)
-        self.mask_img_, self._maps, self.labels_ = mask_img, atlas.maps, atlas.labels
-        self.n_elements_ = len(atlas.labels)
-        self.atlas_hash_ = hash_atlas(atlas, mask_img)
+            gather_peaks(peaks, space=self.space, counts_grid=counts_grid)
+        whole = self.mask_img is None
+        recipe = Recipe(
+            self.atlas,
+            self.n_components,
+            **source,
+            atlas_hash=atlas.hash,
+            mask_img=resample_mask(counts_img, self.target_affine, whole),
+            fwhm=float(self.fwhm),
+            kernel="reflected" if self.voxelization == "neuroquery" else "endless",
+            strategy=self.strategy,
+        )
+        maps = recipe.maps()
+        check_maps(maps, self.strategy)
+        recipe.table()
         # Facts: a parameter set later counts from the next fit on.
-        self._kernel = (float(self.fwhm), self.strategy)
-        if not self._table().unique:
-            warnings.warn(
-                "Some maps of the atlas are combinations of others on this grid, so "
-                "coefficients are not unique; taking those of least norm, with maps "
-                "at unit norm. Use a smaller target_mm or fewer maps if that matters.",
-                UserWarning,
-                stacklevel=3,
-            )
+        self.mask_img_, self.labels_ = recipe.mask_img, list(maps.labels)
+        self.n_elements_, self.atlas_hash_ = len(maps.labels), atlas.hash
+        self.atlas_affine_ = (atlas.img or recipe.mask_img).affine.astype(np.float64)
+        self._recipe, self._voxelization = recipe, self.voxelization
+        self._counts_grid = counts_grid
         return self
-
-    @property
-    def maps_img_(self):
-        """The atlas on the grid: Nifti1Image of shape (nx, ny, nz, n_elements_)."""
-        check_is_fitted(self)
-        return write_voxels(self._maps.T.toarray(), self.mask_img_)
 
     def transform(self, peaks):
         """Turn the peaks of each study into coefficients.
 
         Parameters
         ----------
-        peaks : sequence of array-like of shape (n_peaks_i, 3)
-            x, y, z in mm, MNI; one array per study. Peaks outside the mask are dropped,
-            with one warning that counts them.
+        peaks : sequence of array-like of shape (n_peaks_i, 3), DataFrame, sparse matrix
+            x, y, z in mm; one array per study (a list, Series, or object array). Or a
+            table of peaks with the columns ``x``, ``y``, ``z`` and one of ``study_id``,
+            ``pmid``, ``pmcid``, ``id``: studies come in the order in which they first
+            appear there. Or rows of NiMARE's ``Studyset.to_bunch().data``, where the
+            masker's `mask_img` is ``bunch.masker.mask_img``. Peaks outside the field of
+            view or the mask are dropped, with one warning that counts them; those
+            outside the mask are kept, and counted, by ``voxelization="neuroquery"``.
 
         Returns
         -------
@@ -181,114 +218,39 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
 
         Raises
         ------
-        ValueError
-            If a study's peaks are not finite (n, 3) numbers, or none is left and
+        TypeError, ValueError
+            If the peaks are in no such form or not finite, or a study has none left and
             ``empty="error"``.
         """
         check_is_fitted(self)
-        peaks = check_peaks(peaks)
-        grid = self.mask_img_.affine, self._inside()
-        weights, n_off_grid, n_off_mask = peaks_to_weights(
-            peaks, *grid, voxelization=self.voxelization
+        peaks, ids = gather_peaks(
+            peaks, space=self.space, counts_grid=self._counts_grid
         )
-        self._tell_dropped(n_off_grid, n_off_mask, sum(map(len, peaks)))
+        weights, n_off_grid, n_off_mask = peaks_to_weights(
+            peaks,
+            self.mask_img_.affine,
+            np.asarray(self.mask_img_.dataobj) > 0,
+            voxelization=self._voxelization,
+        )
+        kept = self._voxelization == "neuroquery"
+        tell_outside(n_off_grid, n_off_mask, sum(map(len, peaks)), kept=kept)
         bare = np.flatnonzero(np.diff(weights.indptr) == 0)
         if self.empty == "error" and len(bare):
             raise ValueError(
                 f"{len(bare)} of {len(peaks)} studies have no peak inside the mask, "
                 f"the first in row {bare[0]}. Drop them, or pass empty='zero'."
             )
-        return self._table().sum_rows(weights)
+        coefficients = self._recipe.table().sum_rows(weights)
+        if (
+            ids is not None
+            and get_output_config("transform", self)["dense"] == "pandas"
+        ):
+            # The rows of the input are peaks, so that its index would not fit.
+            return pd.DataFrame(coefficients, index=ids, columns=self.labels_)
+        return coefficients
 
-    def inverse_transform(self, coefficients):
-        """Turn coefficients into maps: coefficients times the maps of the atlas.
-
-        Parameters
-        ----------
-        coefficients : array-like of shape (n_maps, n_elements_)
-            For example what a model predicts.
-
-        Returns
-        -------
-        maps_img : Nifti1Image of shape (nx, ny, nz, n_maps)
-            Zero outside the mask.
-        """
-        return write_voxels(self.coefficients_to_voxels(coefficients), self.mask_img_)
-
-    def coefficients_to_voxels(self, coefficients):
-        """Turn coefficients into values at the voxels of the mask.
-
-        Parameters
-        ----------
-        coefficients : array-like of shape (n_maps, n_elements_)
-            For example what a model predicts.
-
-        Returns
-        -------
-        voxels : ndarray of shape (n_maps, n_voxels), float32
-            In the order of ``mask_img_``'s true voxels.
-
-        Raises
-        ------
-        ValueError
-            If the coefficients are not finite, or not `n_elements_` for each map.
-        """
-        check_is_fitted(self)
-        coefficients = np.asarray(coefficients, dtype=np.float32)
-        if coefficients.ndim != 2 or coefficients.shape[1] != self.n_elements_:
-            raise ValueError(
-                f"coefficients have shape {coefficients.shape}; expected (n_maps, "
-                f"{self.n_elements_}). A single map is written [coefficients]."
-            )
-        if not np.isfinite(coefficients).all():
-            raise ValueError(
-                "coefficients hold NaN or infinity. Check what predicted them."
-            )
-        return coefficients @ self._maps.T
-
-    def get_feature_names_out(self, input_features=None):
-        """Name the columns that `transform` gives.
-
-        Parameters
-        ----------
-        input_features : None, default=None
-            Ignored.
-
-        Returns
-        -------
-        names : ndarray of shape (n_elements_,), object
-            The atlas's labels.
-        """
-        check_is_fitted(self)
-        return np.asarray(self.labels_, dtype=object)
-
-    def _inside(self):
-        return np.asarray(self.mask_img_.dataobj) > 0
-
-    def _table(self):
-        """Give the table of this atlas and kernel, built once per process."""
-        fwhm, strategy = self._kernel
-
-        build = partial(
-            build_table,
-            self._maps,
-            self._inside(),
-            fwhm=fwhm,
-            voxel_mm=np.diag(self.mask_img_.affine)[:3],
-            strategy=strategy,
-        )
-        return _TABLES.get((self.atlas_hash_, fwhm, strategy), build)
-
-    def _tell_dropped(self, n_off_grid, n_off_mask, n_peaks):
-        if n_off_grid + n_off_mask == 0:
-            return
-        warnings.warn(
-            f"Dropped {n_off_grid + n_off_mask} of {n_peaks} peaks: {n_off_grid} "
-            f"outside the field of view, {n_off_mask} outside the mask. If these are "
-            "many, check that peaks are in mm and in MNI space.",
-            UserWarning,
-            stacklevel=4,
-        )
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_recipe")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

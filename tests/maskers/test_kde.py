@@ -1,18 +1,24 @@
 """The table of coefficients against direct sums, and laws of the density."""
 
 import itertools
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from scipy.sparse import csc_array
+from sklearn.utils import gen_batches
 
+from sklearn_neurocontext.maskers import _table
 from sklearn_neurocontext.maskers._kde import (
     FWHM_TO_SIGMA,
-    _invert,
-    build_table,
     gaussian_matrix,
     peaks_to_weights,
+    reflected_matrix,
 )
+from sklearn_neurocontext.maskers._solve import _invert, gram_matrix, solve_gram
+from sklearn_neurocontext.maskers._table import Table, build_table
 
 SHAPE = (9, 8, 7)
 VOXEL_MM = np.array([4.0, 3.0, 5.0])
@@ -79,9 +85,32 @@ def _slow_density(peaks, inside, voxelization):
     return density
 
 
+def _build(maps, inside, *, fwhm, voxel_mm, strategy="lstsq", kernel="endless"):
+    """Build a table in blocks of two maps, and tell whether maps are independent."""
+    maps = csc_array(maps)
+    blocks = list(gen_batches(maps.shape[1], 2))
+
+    def read(block):
+        return maps[:, np.arange(block.start, block.stop)]
+
+    mix, condition = solve_gram(gram_matrix(blocks, read))
+    if strategy == "mean":
+        mass = maps.sum(axis=0)
+        mix = 1 / np.where(mass > 0, mass, 1)
+    settings = {"fwhm": fwhm, "voxel_mm": voxel_mm, "kernel": kernel}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        build_table(folder, blocks, read, mix, inside, **settings)
+        files = {path.name for path in folder.iterdir()}
+        assert files == {"table.npy", "rows.npy"}
+        table = Table(np.load(folder / "rows.npy"), np.load(folder / "table.npy"))
+    return table, np.isfinite(condition)
+
+
 def _fast(peaks, maps, inside, *, fwhm=FWHM, strategy="lstsq", voxelization="nearest"):
-    table = build_table(
-        csc_array(maps), inside, fwhm=fwhm, voxel_mm=VOXEL_MM, strategy=strategy
+    kernel = "reflected" if voxelization == "neuroquery" else "endless"
+    table, _ = _build(
+        maps, inside, fwhm=fwhm, voxel_mm=VOXEL_MM, strategy=strategy, kernel=kernel
     )
     weights, _, _ = peaks_to_weights(peaks, AFFINE, inside, voxelization=voxelization)
     return table.sum_rows(weights)
@@ -121,8 +150,8 @@ def test_mean_strategy_is_the_mean_of_the_direct_sum(inside, maps, rng):
 def test_unmasked_mass_is_the_number_of_peaks(rng, voxelization, fwhm):
     inside = np.ones((31, 31, 31), dtype=bool)
     peaks = [rng.uniform(14, 16, (n, 3)) for n in (0, 1, 7, 40)]
-    table = build_table(
-        csc_array(np.ones((inside.size, 1), dtype=np.float32)),
+    table, _ = _build(
+        np.ones((inside.size, 1), dtype=np.float32),
         inside,
         fwhm=fwhm,
         voxel_mm=np.ones(3),
@@ -237,8 +266,8 @@ def test_dropped_peaks_are_counted_by_kind(inside):
 
 def test_collinear_maps_give_the_solution_of_least_norm(inside, maps, rng):
     maps = np.column_stack([maps, maps[:, 0]])
-    table = build_table(csc_array(maps), inside, fwhm=FWHM, voxel_mm=VOXEL_MM)
-    assert not table.unique
+    _, unique = _build(maps, inside, fwhm=FWHM, voxel_mm=VOXEL_MM)
+    assert not unique
     peaks = _draw_peaks(inside, rng)[4:]
     slow = [
         np.linalg.lstsq(
@@ -253,8 +282,10 @@ def test_collinear_maps_give_the_solution_of_least_norm(inside, maps, rng):
 @pytest.mark.parametrize(("gap", "expected"), [(1e-14, False), (1e-6, True)])
 def test_a_nearly_singular_matrix_is_inverted_on_its_range(gap, expected):
     matrix = np.array([[1, 1 - gap], [1 - gap, 1]])
-    inverse, unique = _invert(matrix)
-    assert unique is expected
+    inverse, condition = _invert(matrix)
+    assert np.isfinite(condition) == expected
+    if expected:
+        assert condition == pytest.approx(np.linalg.cond(matrix, 1), rel=1e-6)
     np.testing.assert_allclose(matrix @ inverse @ matrix, matrix, atol=1e-9)
 
 
@@ -263,8 +294,8 @@ def test_a_sum_of_maps_is_recognised_at_any_scale(inside, maps, scale):
     collinear = np.column_stack([maps, scale * (maps[:, 0] + maps[:, 1])])
     independent = np.column_stack([maps[:, :4], scale * maps[:, 4]])
     settings = {"fwhm": FWHM, "voxel_mm": VOXEL_MM}
-    assert not build_table(csc_array(collinear), inside, **settings).unique
-    assert build_table(csc_array(independent), inside, **settings).unique
+    assert not _build(collinear, inside, **settings)[1]
+    assert _build(independent, inside, **settings)[1]
 
 
 @pytest.mark.parametrize("strategy", ["lstsq", "mean"])
@@ -282,3 +313,61 @@ def test_an_empty_map_has_zero_coefficients_and_changes_no_other(
         rtol=1e-5,
         atol=1e-8,
     )
+
+
+def test_neuroquerys_gaussian_is_scipys(inside, rng):
+    """Cut off at four deviations and reflected, also where the grid is short."""
+    sigma = FWHM / 2.3548200450309493 / VOXEL_MM
+    volume = rng.random(SHAPE)
+    x, y, z = (reflected_matrix(*axis) for axis in zip(SHAPE, sigma, strict=True))
+    np.testing.assert_allclose(
+        np.einsum("ai,bj,ck,ijk->abc", x, y, z, volume),
+        gaussian_filter(volume, sigma, mode="reflect", truncate=4),
+        atol=1e-12,
+    )
+    for weights in (x, y, z, reflected_matrix(3, 2.0)):
+        np.testing.assert_allclose(weights, weights.T, atol=1e-15)
+        np.testing.assert_allclose(weights.sum(axis=1), 1)
+
+
+def test_neuroquery_floors_and_keeps_what_is_outside_the_mask(inside, maps, rng):
+    peaks = _draw_peaks(inside, rng, jitter=0.9)
+    n_outside = _count_outside(peaks, inside)
+    peaks[-1] = np.concatenate([peaks[-1], AFFINE[:3, 3] + [[1, 1, 1], [-1, 0, 0]]])
+    sigma = FWHM / 2.3548200450309493 / VOXEL_MM
+    slow = []
+    for rows in peaks:
+        counts = np.zeros(SHAPE)
+        for peak in rows:
+            voxel = np.floor((peak - AFFINE[:3, 3]) / VOXEL_MM).astype(int)
+            if (voxel >= 0).all():
+                counts[tuple(voxel)] += 1
+        density = gaussian_filter(counts, sigma, mode="reflect", truncate=4)[inside]
+        slow.append(np.linalg.lstsq(maps.astype(float), density, rcond=None)[0])
+    fast = _fast(peaks, maps, inside, voxelization="neuroquery")
+    np.testing.assert_allclose(fast, slow, atol=1e-6 * np.abs(slow).max())
+    _, n_off_grid, n_off_mask = peaks_to_weights(
+        peaks, AFFINE, inside, voxelization="neuroquery"
+    )
+    assert (n_off_grid, n_off_mask) == (1, 1 + n_outside)
+
+
+def _count_outside(peaks, inside):
+    voxels = np.floor((np.concatenate(peaks) - AFFINE[:3, 3]) / VOXEL_MM).astype(int)
+    return (~inside[tuple(voxels.T)]).sum()
+
+
+def test_blocks_of_rows_change_nothing(inside, maps, rng, monkeypatch):
+    peaks = _draw_peaks(inside, rng)
+    expected = _fast(peaks, maps, inside)
+    monkeypatch.setattr(_table, "_BLOCK", 7)
+    np.testing.assert_allclose(_fast(peaks, maps, inside), expected, rtol=1e-6)
+
+
+def test_gram_matrix_is_that_of_dense_maps_for_any_mixture_of_blocks(rng):
+    maps = rng.standard_normal((50, 6))
+    maps[:, 2:4] *= rng.random((50, 2)) > 0.95
+    stored = csc_array(maps)
+    blocks = list(gen_batches(6, 2))
+    gram = gram_matrix(blocks, lambda b: stored[:, np.arange(b.start, b.stop)])
+    np.testing.assert_allclose(gram, maps.T @ maps, atol=1e-12)

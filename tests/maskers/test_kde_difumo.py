@@ -1,6 +1,7 @@
 """KDEDiFuMoMasker against nilearn, its laws, and the errors of its users."""
 
 import pickle
+import re
 import warnings
 
 import joblib
@@ -15,11 +16,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.utils import estimator_checks
+from sklearn.utils import estimator_checks, get_tags
 
 from sklearn_neurocontext import KDEDiFuMoMasker
-from sklearn_neurocontext.maskers import _atlas, _kde_difumo
-from sklearn_neurocontext.maskers._atlas import load_mask, voxel_centres
+from sklearn_neurocontext.maskers import _atlas, _recipe
+from sklearn_neurocontext.maskers._grid import open_mask, resample_mask, voxel_centres
 from sklearn_neurocontext.maskers._store import RecentStore
 
 MOTOR, FUSIFORM, CENTRE = [-40, -24, 56], [44, -50, -20], [0, 0, 0]
@@ -33,7 +34,7 @@ def masker():
 @pytest.fixture
 def peaks(rng):
     """Six studies with peaks in the mask, off the centres of its voxels."""
-    voxels = voxel_centres(load_mask(4.0))
+    voxels = voxel_centres(resample_mask(open_mask(), 4.0))
     return [
         voxels[rng.integers(len(voxels), size=n)] + rng.uniform(-1.9, 1.9, (n, 3))
         for n in (1, 2, 3, 5, 8, 40)
@@ -124,6 +125,7 @@ def test_coefficients_survive_the_way_to_maps_and_back(masker, rng):
     assert img.shape == (*masker.mask_img_.shape, 3)
     back = _nilearn_coefficients(masker, img, masker.mask_img_)
     np.testing.assert_allclose(back, coefficients, atol=1e-5)
+    np.testing.assert_allclose(masker.transform_imgs(img), coefficients, atol=1e-5)
 
 
 def test_maps_are_saved_as_they_are(masker, rng, tmp_path):
@@ -135,7 +137,7 @@ def test_maps_are_saved_as_they_are(masker, rng, tmp_path):
 
 
 def test_maps_are_coefficients_times_the_atlas(own_maps_img, rng):
-    masker = KDEDiFuMoMasker(own_maps_img, target_mm=8.0).fit()
+    masker = KDEDiFuMoMasker(own_maps_img, target_affine=8.0).fit()
     coefficients = rng.standard_normal((2, 4))
     maps = np.asarray(masker.maps_img_.dataobj)
     expected = np.einsum("xyzc,nc->xyzn", maps, coefficients)
@@ -187,15 +189,15 @@ def test_fit_learns_nothing_from_peaks(masker, peaks):
     np.testing.assert_array_equal(other.fit_transform(peaks), expected)
 
 
-@pytest.mark.parametrize("target_mm", [5.0, 6.0])
-def test_coefficients_change_little_with_the_grid(peaks, target_mm):
+@pytest.mark.parametrize("target_affine", [5.0, 6.0])
+def test_coefficients_change_little_with_the_grid(peaks, target_affine):
     fine = KDEDiFuMoMasker("geometric", 8, fwhm=20, voxelization="linear").fit()
-    coarse = clone(fine).set_params(target_mm=target_mm).fit()
+    coarse = clone(fine).set_params(target_affine=target_affine).fit()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         rows = [fine.transform(peaks), coarse.transform(peaks)]
     # A density is per voxel, so it grows with the volume of one.
-    scaled = rows[0] / 4**3, rows[1] / target_mm**3
+    scaled = rows[0] / 4**3, rows[1] / target_affine**3
     assert np.corrcoef(*[row.ravel() for row in scaled])[0, 1] > 0.98
     assert scaled[1].sum() == pytest.approx(scaled[0].sum(), rel=0.05)
 
@@ -267,7 +269,12 @@ def test_coefficients_that_are_not_finite_are_told(masker):
         {"n_components": 0},
         {"fwhm": 0},
         {"voxelization": "cubic"},
-        {"target_mm": -4},
+        {"target_affine": 0},
+        {"target_affine": [4, 4]},
+        {"target_affine": "4 mm"},
+        {"target_affine": np.nan},
+        {"resolution_mm": 4},
+        {"space": "Talairach"},
         {"strategy": "median"},
         {"empty": "drop"},
     ],
@@ -284,6 +291,7 @@ def test_wrong_parameters_are_told(wrong):
         lambda masker: masker.transform([[MOTOR]]),
         lambda masker: masker.inverse_transform(np.zeros((1, 128))),
         lambda masker: masker.coefficients_to_voxels(np.zeros((1, 128))),
+        lambda masker: masker.transform_imgs("no-such-file.nii"),
         lambda masker: masker.get_feature_names_out(),
         lambda masker: masker.maps_img_,
     ],
@@ -348,7 +356,7 @@ def test_pickles_are_small_and_carry_everything_but_the_table(monkeypatch, peaks
     dumped = pickle.dumps(masker)
     assert len(dumped) < 1e6
     assert joblib.hash(masker) == joblib.hash(pickle.loads(dumped))
-    monkeypatch.setattr(_kde_difumo, "_TABLES", RecentStore(size=1))
+    monkeypatch.setattr(_recipe, "_OPENED", RecentStore(size=2))
     loaded = pickle.loads(dumped)
     np.testing.assert_array_equal(loaded.transform(peaks), expected)
     np.testing.assert_array_equal(
@@ -356,12 +364,12 @@ def test_pickles_are_small_and_carry_everything_but_the_table(monkeypatch, peaks
     )
 
 
-def test_clones_share_one_table(monkeypatch, masker):
+def test_clones_share_one_table(monkeypatch, masker, tmp_path):
     built = []
-    build_table = _kde_difumo.build_table
-    monkeypatch.setattr(_kde_difumo, "_TABLES", RecentStore(size=2))
+    build_table = _recipe.build_table
+    monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path))
     monkeypatch.setattr(
-        _kde_difumo,
+        _recipe,
         "build_table",
         lambda *args, **kwargs: built.append(1) or build_table(*args, **kwargs),
     )
@@ -369,7 +377,25 @@ def test_clones_share_one_table(monkeypatch, masker):
         other = clone(masker).set_params(fwhm=fwhm)
         assert not hasattr(other, "maps_img_")
         other.fit().transform([[MOTOR]])
+    monkeypatch.setattr(_recipe, "_OPENED", RecentStore(size=2))
+    np.testing.assert_array_equal(
+        clone(masker).fit().transform([[MOTOR]]), masker.transform([[MOTOR]])
+    )
     assert len(built) == 2
+
+
+def test_a_pickle_is_used_where_the_cache_is_empty(own_maps_img, tmp_path, monkeypatch):
+    nib.save(own_maps_img, tmp_path / "atlas.nii")
+    masker = KDEDiFuMoMasker(tmp_path / "atlas.nii").fit()
+    expected = masker.transform([[MOTOR]])
+    loaded = pickle.loads(pickle.dumps(masker))
+    loaded.set_params(atlas="geometric")  # Counts from the next fit on.
+    monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "new"))
+    np.testing.assert_array_equal(loaded.transform([[MOTOR]]), expected)
+    nib.save(nib.Nifti1Image(own_maps_img.dataobj, np.eye(4)), tmp_path / "atlas.nii")
+    monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "other"))
+    with pytest.raises(ValueError, match=r"its content has changed\. Fit the"):
+        loaded.transform([[MOTOR]])
 
 
 def test_strategies_of_one_atlas_keep_apart(own_maps_img):
@@ -388,6 +414,13 @@ def test_a_parameter_set_later_counts_from_the_next_fit_on(masker):
     other.set_params(fwhm=18.0)
     np.testing.assert_array_equal(other.transform([[MOTOR]]), before)
     assert other.fit().transform([[MOTOR]]).max() < before.max()
+
+
+def test_affine_and_hash_of_the_atlas_are_facts(masker, own_maps_img):
+    own = KDEDiFuMoMasker(own_maps_img).fit()
+    np.testing.assert_array_equal(own.atlas_affine_, own_maps_img.affine)
+    np.testing.assert_array_equal(masker.atlas_affine_, masker.mask_img_.affine)
+    assert len(own.atlas_hash_) == 64
 
 
 def test_atlas_hash_is_of_the_atlas_alone(masker):
@@ -412,7 +445,7 @@ def test_grid_search_over_fwhm_in_a_pipeline(rng, n_jobs):
     kinds = rng.integers(3, size=30)
     peaks = [centres[kind] + rng.normal(0, 4, (6, 3)) for kind in kinds]
     search = GridSearchCV(
-        make_pipeline(KDEDiFuMoMasker("geometric", 32, target_mm=8.0), Ridge(1e-6)),
+        make_pipeline(KDEDiFuMoMasker("geometric", 32, target_affine=8.0), Ridge(1e-6)),
         {"kdedifumomasker__fwhm": [6.0, 12.0, 18.0]},
         cv=3,
         error_score="raise",
@@ -422,6 +455,119 @@ def test_grid_search_over_fwhm_in_a_pipeline(rng, n_jobs):
         search.fit(peaks, np.eye(3)[kinds])
     assert search.best_score_ > 0.8
     assert len(set(search.cv_results_["mean_test_score"])) == 3
+
+
+def test_talairach_peaks_are_converted_as_lancaster_published(masker, peaks):
+    """Published: MNI to Talairach, pooled over templates; here the way back."""
+    published = np.array(
+        [
+            [0.9357, 0.0029, -0.0072, -1.0423],
+            [-0.0065, 0.9396, -0.0726, -1.3940],
+            [0.0103, 0.0752, 0.8967, 3.6475],
+        ]
+    )
+    linear = clone(masker).set_params(voxelization="linear").fit()
+    talairach = [xyz @ published[:, :3].T + published[:, 3] for xyz in peaks]
+    converted = clone(linear).set_params(space="TAL").fit().transform(talairach)
+    expected = linear.transform(peaks)
+    np.testing.assert_allclose(converted, expected, atol=1e-5 * expected.max())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert np.abs(linear.transform(talairach) - expected).max() > 0.01 * (
+            expected.max()
+        )
+
+
+def test_an_object_array_is_sliced_and_taken(masker, peaks):
+    array = np.empty(len(peaks), dtype=object)
+    array[:] = peaks
+    expected = masker.transform(peaks)
+    np.testing.assert_array_equal(masker.transform(array[[4, 1]]), expected[[4, 1]])
+
+
+def test_a_table_of_peaks_has_a_row_for_each_study(masker, peaks):
+    frame = pd.concat(
+        [
+            pd.DataFrame(xyz, columns=list("xyz")).assign(pmid=number)
+            for number, xyz in zip((30, 10, 20, 60, 50, 40), peaks, strict=True)
+        ]
+    )
+    expected = masker.transform(peaks)
+    np.testing.assert_array_equal(masker.transform(frame), expected)
+    shuffled = frame.iloc[::-1]
+    np.testing.assert_allclose(masker.transform(shuffled), expected[::-1], rtol=1e-5)
+    named = clone(masker).set_output(transform="pandas").fit(frame).transform(frame)
+    assert named.index.tolist() == [30, 10, 20, 60, 50, 40]
+    assert list(named.columns) == list(masker.get_feature_names_out())
+    np.testing.assert_array_equal(named, expected)
+
+
+def test_the_whole_box_and_a_mask_of_the_users(own_maps_img, peaks):
+    whole = KDEDiFuMoMasker(own_maps_img, mask_img=None).fit()
+    assert np.all(whole.mask_img_.dataobj)
+    assert whole.mask_img_.shape == KDEDiFuMoMasker(own_maps_img).fit().mask_img_.shape
+    own_grid = KDEDiFuMoMasker(own_maps_img, mask_img=None, target_affine=None).fit()
+    assert own_grid.mask_img_.shape == own_maps_img.shape[:3]
+    np.testing.assert_array_equal(own_grid.maps_img_.dataobj, own_maps_img.dataobj)
+    for masker in (whole, own_grid):
+        density_img = _density_img(peaks, masker.mask_img_, 9.0)
+        expected = _nilearn_coefficients(masker, density_img)
+        np.testing.assert_allclose(
+            masker.transform(peaks), expected, atol=1e-4 * np.abs(expected).max()
+        )
+    half = np.asarray(whole.mask_img_.dataobj).copy()
+    half[:25] = 0
+    mask_img = nib.Nifti1Image(half, whole.mask_img_.affine)
+    right = KDEDiFuMoMasker(own_maps_img, mask_img=mask_img).fit()
+    np.testing.assert_array_equal(right.mask_img_.dataobj, half)
+    with pytest.warns(UserWarning, match="Dropped 1 of 1 peaks: 0 outside the field"):
+        right.transform([[MOTOR]])
+
+
+def test_nearly_collinear_maps_are_told_with_their_condition(own_maps_img):
+    almost = _append_map(
+        own_maps_img, lambda maps: maps[..., 0] + 1e-5 * maps[::-1, ..., 1]
+    )
+    with pytest.warns(
+        UserWarning, match=r"condition number of AᵀMA is about \d\.\de\+"
+    ) as r:
+        KDEDiFuMoMasker(almost).fit()
+    assert r[0].filename == __file__
+    positive = nib.Nifti1Image(np.abs(almost.dataobj), almost.affine)
+    KDEDiFuMoMasker(positive, strategy="mean").fit()
+
+
+def test_neuroquery_keeps_peaks_outside_the_mask_and_counts_them(masker):
+    like = clone(masker).set_params(voxelization="neuroquery").fit()
+    beside, corner = [80, -30, 10], [-90, -120, -60]
+    with pytest.warns(UserWarning) as record:
+        coefficients = like.transform([[MOTOR, [0, 0, 4000], corner], [beside]])
+    assert len(record) == 1
+    assert re.match(
+        "Dropped 1 of 4 peaks: outside the field of view. Kept 2 outside the mask",
+        str(record[0].message),
+    )
+    np.testing.assert_allclose(coefficients[0], like.transform([[MOTOR]])[0])
+    assert coefficients[1].max() > 0.01 * coefficients[0].max()
+
+
+def test_html_shows_parameters_and_state_escaped(masker, own_maps_img):
+    html = masker._repr_html_()
+    assert "KDEDiFuMoMasker" in html
+    assert "fitted" in html
+    assert "geometric" in html
+    unfitted = KDEDiFuMoMasker("<script>")._repr_html_()
+    assert "<script>&" not in unfitted
+    assert "&lt;script&gt;" in unfitted
+    assert "Nifti1Image" in KDEDiFuMoMasker(own_maps_img)._repr_html_()
+
+
+def test_tags_say_what_is_taken(masker):
+    tags = get_tags(masker)
+    assert not tags.input_tags.two_d_array
+    assert tags.requires_fit
+    assert not tags.target_tags.required
+    assert tags.transformer_tags.preserves_dtype == ["float32"]
 
 
 # Those of scikit-learn's checks that need no table as input; for an estimator of other

@@ -1,0 +1,116 @@
+"""What a fitted masker keeps instead of its table: how to come by it."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from ._atlas import find_atlas, hash_grid
+from ._disk import entry_place, fetch_entry
+from ._maps import Maps, build_maps, open_maps, read_blocks
+from ._store import RecentStore
+from ._table import Table, build_table, open_table
+
+# Raised when what the files hold changes, so that no version reads another's.
+_FORMAT = 1
+# Opened files by their place, so that clones in cross-validation open them once.
+_OPENED = RecentStore(size=16)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Atlas, grid and kernel of a fitted masker; maps and table are on disk.
+
+    Attributes
+    ----------
+    atlas, n_components, resolution_mm, data_dir : object
+        As the masker was given them.
+    atlas_hash : str
+        Content of the atlas when the masker was fitted.
+    mask_img : Nifti1Image of shape (nx, ny, nz)
+        The grid.
+    fwhm : float
+        In mm.
+    kernel : {"endless", "reflected"}
+        Kind of Gaussian.
+    strategy : {"lstsq", "mean"}
+        Least squares, or means.
+    """
+
+    atlas: Any
+    n_components: int
+    resolution_mm: int
+    data_dir: Any
+    atlas_hash: str
+    mask_img: nib.Nifti1Image
+    fwhm: float
+    kernel: str
+    strategy: str
+    _grid_hash: str = field(default="")
+
+    def __post_init__(self):
+        object.__setattr__(self, "_grid_hash", hash_grid(self.mask_img))
+
+    def maps(self) -> Maps:
+        """Open the maps of the atlas on the grid, bringing them there if need be."""
+        settings = self._maps_settings()
+        return _OPENED.get(
+            entry_place("maps", settings), lambda: open_maps(self._fetch_maps())
+        )
+
+    def table(self) -> Table:
+        """Open the table, building it if need be."""
+        settings = self._maps_settings() | {
+            "fwhm": self.fwhm,
+            "kernel": self.kernel,
+            "strategy": self.strategy,
+        }
+        fetch = partial(fetch_entry, "table", settings, self._build_table)
+        return _OPENED.get(entry_place("table", settings), lambda: open_table(fetch()))
+
+    def _maps_settings(self):
+        return {
+            "format": _FORMAT,
+            "atlas": self.atlas_hash,
+            "grid": self._grid_hash,
+        }
+
+    def _fetch_maps(self):
+        return fetch_entry("maps", self._maps_settings(), self._build_maps)
+
+    def _build_maps(self, folder):
+        atlas = find_atlas(
+            self.atlas,
+            self.n_components,
+            resolution_mm=self.resolution_mm,
+            data_dir=self.data_dir,
+        )
+        if atlas.hash != self.atlas_hash:
+            raise ValueError(
+                "The atlas is another one than when the masker was fitted: its content "
+                "has changed. Fit the masker again."
+            )
+        return build_maps(folder, atlas, self.mask_img)
+
+    def _build_table(self, folder):
+        entry = self._fetch_maps()
+        maps = open_maps(entry)
+        mix = maps.inverse if self.strategy == "lstsq" else 1 / mass_of(maps)
+        build_table(
+            folder,
+            *read_blocks(entry.folder),
+            mix,
+            np.asarray(self.mask_img.dataobj) > 0,
+            fwhm=self.fwhm,
+            voxel_mm=nib.affines.voxel_sizes(self.mask_img.affine),
+            kernel=self.kernel,
+        )
+        return {}
+
+
+def mass_of(maps: Maps) -> np.ndarray:
+    """Sum of each map; one for an empty map, whose coefficients are zero anyhow."""
+    mass = maps.array.sum(axis=0, dtype=np.float64)
+    return np.where(mass > 0, mass, 1)
