@@ -30,7 +30,7 @@ class Settings:
     min_studies: int = 20
     word_dim: int = 300
     minilm_weight: float = 0.7
-    alpha_text: float = 0.1
+    alpha_text: float = 1.0
     alpha_brain: float = 1.0
 
 

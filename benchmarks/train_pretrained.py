@@ -1,12 +1,14 @@
 r"""Train the model that comes with the package, and write its card.
 
     python benchmarks/train_pretrained.py select --cache FOLDER [--abstracts FILE]
+    python benchmarks/train_pretrained.py measure --cache FOLDER [--abstracts FILE]
     python benchmarks/train_pretrained.py train --cache FOLDER [--abstracts FILE] \
         --output sklearn_neurocontext/pretrained/data/titles-abstracts
 
 ``select`` compares settings on development studies, which are in no test part of
-`paper_splits`; ``train`` measures the chosen ones on the same studies and then trains
-on all. The corpora are downloaded, or taken from NEUROCONTEXT_DATA.
+`paper_splits`; ``measure`` trains with the chosen ones on all other studies, and keeps
+scores and residuals of the development studies in the cache; ``train`` trains on all.
+The corpora are downloaded, or taken from NEUROCONTEXT_DATA.
 """
 
 import argparse
@@ -31,8 +33,11 @@ from sklearn_neurocontext.evaluation import (
 )
 from sklearn_neurocontext.metrics import make_retrieval_scorer
 from sklearn_neurocontext.pretrained import NeuroContextModel
+from sklearn_neurocontext.pretrained._arrays import smooth_voxels
 
 CHOSEN = recipe.Settings()
+# Of predicted maps, in mm. Retrieval knows nothing of it.
+SMOOTHING_FWHM = 14.0
 # Each is compared with the chosen one, all else being equal.
 VARIANTS = {
     "minilm_weight": (0.35, 0.7, 1.4),
@@ -74,6 +79,11 @@ class Data:
             self.maps = [density_map(one, mask_img) for one in peaks]
         return self.maps
 
+    def to_voxels(self, coefficients):
+        """Give maps as the pretrained model does."""
+        voxels = self.masker.coefficients_to_voxels(coefficients)
+        return smooth_voxels(voxels, self.masker.mask_img_, SMOOTHING_FWHM)
+
     def embed(self, texts):
         """Look up embeddings of texts; all of the corpus are computed once."""
         if self.known is None:
@@ -103,18 +113,19 @@ def main():
     arguments = _parse()
     data = Data(arguments)
     print(f"{len(data.studies):,} studies, {data.n_abstracts:,} abstracts", flush=True)
-    if arguments.step == "select":
-        select(data)
+    steps = {"select": select, "measure": measure_chosen}
+    if arguments.step in steps:
+        steps[arguments.step](data)
     else:
         train(data, arguments.output)
 
 
 def _parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("step", choices=("select", "train"))
+    parser.add_argument("step", choices=("select", "measure", "train"))
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--abstracts", type=Path)
-    parser.add_argument("--atlas", default="geometric")
+    parser.add_argument("--atlas", default="geometric-soft")
     parser.add_argument("--components", type=int, default=512)
     parser.add_argument("--output", type=Path)
     return parser.parse_args()
@@ -138,7 +149,7 @@ def measure(model, data) -> dict:
     y = data.y[data.development]
     X = model[:-1].transform(titles)
     scores = dict(_SCORER(model[-1], X, y))
-    predicted = data.masker.coefficients_to_voxels(model[-1].predict(X))
+    predicted = data.to_voxels(model[-1].predict(X))
     correlations = [
         np.corrcoef(density_map(data.corpus.peaks[row], data.masker.mask_img_), one)[
             0, 1
@@ -153,13 +164,24 @@ def _say(scores):
     return ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
 
 
-def train(data, output):
-    """Measure on development studies, then train on all studies and save."""
+def measure_chosen(data):
+    """Keep scores and z scale, measured on development studies."""
     prepared = data.prepare(data.rest, CHOSEN)
     model = data.fit(prepared, CHOSEN)
     scores = measure(model, data)
     print(_say(scores), flush=True)
-    z_scale = null_scale(model, prepared, data)
+    z_scale, h = null_scale(model, prepared, data)
+    facts = {**scores, "null_share": h, "settings": repr(CHOSEN)}
+    (data.cache / "measured.json").write_text(json.dumps(facts))
+    np.save(data.cache / "z_scale.npy", z_scale)
+
+
+def train(data, output):
+    """Train on all studies and save, with what was measured."""
+    scores = json.loads((data.cache / "measured.json").read_text())
+    if scores.pop("settings") != repr(CHOSEN):
+        raise ValueError("Settings changed since they were measured: measure again.")
+    z_scale = np.load(data.cache / "z_scale.npy")
     prepared = data.prepare(data.studies, CHOSEN)
     terms, counts = prepared[:2]
     n_documents = np.asarray((counts[data.studies] > 0).sum(axis=0)).ravel()
@@ -169,6 +191,7 @@ def train(data, output):
     )
     card = {
         "settings": dataclasses.asdict(CHOSEN),
+        "smoothing_fwhm_mm": SMOOTHING_FWHM,
         "n_studies": len(data.studies),
         "n_abstracts": data.n_abstracts,
         "n_development": len(data.development),
@@ -178,6 +201,7 @@ def train(data, output):
     NeuroContextModel(
         data.fit(prepared, CHOSEN),
         data.masker,
+        smoothing_fwhm=SMOOTHING_FWHM,
         terms=dict(
             zip(
                 [terms[column] for column in common],
@@ -199,7 +223,7 @@ def final_mean(data) -> np.ndarray:
     return (y / np.linalg.norm(y, axis=1, keepdims=True)).mean(axis=0)
 
 
-def null_scale(model, prepared, data) -> np.ndarray:
+def null_scale(model, prepared, data) -> tuple[np.ndarray, float]:
     """Scale of z maps: held-out residuals, times what chance leaves of them.
 
     A model that is trained on the same rows with the studies' maps exchanged predicts
@@ -213,7 +237,7 @@ def null_scale(model, prepared, data) -> np.ndarray:
     order = np.random.default_rng(0).permutation(data.rest)
     exchanged = dict(zip(data.rest.tolist(), order.tolist(), strict=True))
     null = data.fit(prepared, CHOSEN, [exchanged[row] for row in rows.study.tolist()])
-    to_voxels = data.masker.coefficients_to_voxels
+    to_voxels = data.to_voxels
     by_chance = to_voxels(null[-1].predict(X) - null[-1].y_mean_)
     y = data.y[data.development]
     observed = y / np.linalg.norm(y, axis=1, keepdims=True)
@@ -221,7 +245,7 @@ def null_scale(model, prepared, data) -> np.ndarray:
     variance = residual.astype(np.float64).var(axis=0)
     h = (by_chance.astype(np.float64) ** 2).mean() / variance.mean()
     print(f"h = {h:.4g}", flush=True)
-    return np.sqrt(variance * h).astype(np.float32)
+    return np.sqrt(variance * h).astype(np.float32), float(h)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 import nibabel as nib
 import numpy as np
+from scipy.ndimage import gaussian_filter
+
+_FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
 
 
 def check_array(name: str, array, shape: tuple):
@@ -33,3 +36,33 @@ def voxels_to_imgs(voxels: np.ndarray, mask_img) -> list:
         volume[inside] = one
         imgs.append(nib.Nifti1Image(volume, mask_img.affine))
     return imgs
+
+
+def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
+    """Smooth each row of voxels with a Gaussian that sees nothing outside the mask.
+
+    Parameters
+    ----------
+    voxels : ndarray of shape (n_maps, n_voxels)
+        In the order of the mask's true voxels.
+    mask_img : Nifti1Image of shape (nx, ny, nz)
+        The mask; its axes are those of space.
+    fwhm : float
+        Full width at half maximum, in mm; 0 smooths nothing.
+
+    Returns
+    -------
+    smoothed : ndarray of shape (n_maps, n_voxels)
+        Weighted means of each voxel's neighbours inside the mask.
+    """
+    if fwhm == 0:
+        return voxels
+    inside = np.asarray(mask_img.dataobj) > 0
+    sigma = fwhm * _FWHM_TO_SIGMA / np.sqrt((mask_img.affine[:3, :3] ** 2).sum(axis=0))
+    weight = gaussian_filter(inside.astype(np.float32), sigma, mode="constant")[inside]
+    smoothed = np.empty_like(voxels)
+    for row, one in enumerate(voxels):
+        volume = np.zeros(inside.shape, dtype=voxels.dtype)
+        volume[inside] = one
+        smoothed[row] = gaussian_filter(volume, sigma, mode="constant")[inside] / weight
+    return smoothed

@@ -1,10 +1,11 @@
 """From text to brain map and back, called as NeuroQuery is."""
 
+import nibabel as nib
 import numpy as np
 from sklearn.pipeline import Pipeline
 
 from .._validation import check_texts
-from ._arrays import check_array, voxels_to_imgs
+from ._arrays import check_array, smooth_voxels, voxels_to_imgs
 from ._lookup import LookupMixin
 from ._storage import find_folder, read_folder, write_folder
 
@@ -21,6 +22,8 @@ class NeuroContextModel(LookupMixin):
         Fitted; takes texts and ends in an estimator of this package that predicts.
     masker : KDEDiFuMoMasker
         Fitted; the one that made the model's coefficients.
+    smoothing_fwhm : float, default=0.0
+        Full width at half maximum of the Gaussian that smooths predicted maps, in mm.
     terms : dict of str to int or None, default=None
         Terms, in lower case, and the number of training studies of each; for
         `similar_words`, `highlighted_text` and `decode`.
@@ -38,7 +41,7 @@ class NeuroContextModel(LookupMixin):
 
     Attributes
     ----------
-    model, masker, terms, card
+    model, masker, smoothing_fwhm, terms, card
         As given.
     studies : IndexedStudies or None
         Those of the corpus that `index_corpus` was given.
@@ -65,6 +68,7 @@ class NeuroContextModel(LookupMixin):
         model,
         masker,
         *,
+        smoothing_fwhm=0.0,
         terms=None,
         mean=None,
         z_scale=None,
@@ -85,6 +89,11 @@ class NeuroContextModel(LookupMixin):
             )
         self.model = model
         self.masker = masker
+        if not (isinstance(smoothing_fwhm, int | float) and smoothing_fwhm >= 0):
+            raise ValueError(
+                f"smoothing_fwhm={smoothing_fwhm!r}; expected millimetres, 0 for none."
+            )
+        self.smoothing_fwhm = smoothing_fwhm
         self.terms = dict(terms or {})
         self.card = dict(card or {})
         self.studies = None
@@ -149,8 +158,11 @@ class NeuroContextModel(LookupMixin):
             self.model,
             self.masker,
             half=half,
-            terms=self.terms,
-            card=self.card,
+            facts={
+                "smoothing_fwhm": self.smoothing_fwhm,
+                "terms": self.terms,
+                "card": self.card,
+            },
             arrays=arrays,
         )
 
@@ -168,7 +180,8 @@ class NeuroContextModel(LookupMixin):
             Expected density of peaks in a study with this text; density of studies
             scaled to norm one where the model has ``y_scaling="unit"``.
         """
-        return self.masker.inverse_transform(self.model.predict(check_texts(texts)))
+        imgs = voxels_to_imgs(self._voxels(texts), self.masker.mask_img_)
+        return nib.concat_images(imgs)
 
     def transform(self, texts):
         r"""Predict brain maps, and z maps that say where they differ from any text's.
@@ -193,12 +206,12 @@ class NeuroContextModel(LookupMixin):
             ``brain_map``, and ``z_map`` where the model has `mean` and `z_scale`; one
             image per text.
         """
-        to_voxels, mask_img = self.masker.coefficients_to_voxels, self.masker.mask_img_
-        voxels = to_voxels(self.model.predict(check_texts(texts)))
+        mask_img = self.masker.mask_img_
+        voxels = self._voxels(texts)
         maps = {"brain_map": voxels_to_imgs(voxels, mask_img)}
         if self._z_scale is not None and self._mean is not None:
             scale = np.where(self._z_scale > 0, self._z_scale, np.inf)
-            z = (voxels - to_voxels(self._mean[None])) / scale
+            z = (voxels - self._to_voxels(self._mean[None])) / scale
             maps["z_map"] = voxels_to_imgs(z, mask_img)
         return maps
 
@@ -229,3 +242,10 @@ class NeuroContextModel(LookupMixin):
         result["similar_documents"] = found
         result["highlighted_text"] = self.highlighted_text(text)
         return result
+
+    def _voxels(self, texts):
+        return self._to_voxels(self.model.predict(check_texts(texts)))
+
+    def _to_voxels(self, coefficients):
+        voxels = self.masker.coefficients_to_voxels(coefficients)
+        return smooth_voxels(voxels, self.masker.mask_img_, self.smoothing_fwhm)

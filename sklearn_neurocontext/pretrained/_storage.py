@@ -9,6 +9,7 @@ from ..persistence import load_model, save_model
 from ..persistence._files import read_files, write_files
 
 _DATA = files("sklearn_neurocontext.pretrained") / "data"
+_FACTS = {"smoothing_fwhm": (int, float), "terms": dict, "card": dict}
 _ARRAYS = ("mean", "z_scale", "reference", "term_features")
 
 
@@ -42,7 +43,7 @@ def find_folder(name_or_directory) -> Path:
     )
 
 
-def write_folder(directory, model, masker, *, half, terms, card, arrays) -> Path:
+def write_folder(directory, model, masker, *, half, facts, arrays) -> Path:
     """Write a pretrained model into a new folder.
 
     Parameters
@@ -53,10 +54,8 @@ def write_folder(directory, model, masker, *, half, terms, card, arrays) -> Path
         Fitted.
     half : bool
         Whether floats are kept with 16 bits.
-    terms : dict of str to int
-        Training studies of each term.
-    card : dict
-        JSON values.
+    facts : dict
+        JSON values, by the names in `_FACTS`.
     arrays : dict of str to ndarray or None
         By the names in `_ARRAYS`.
 
@@ -78,7 +77,7 @@ def write_folder(directory, model, masker, *, half, terms, card, arrays) -> Path
     }
     save_model(model, directory / "model", half=half)
     save_model(masker, directory / "masker")
-    write_files(directory / "index", {"terms": terms, "card": card}, kept)
+    write_files(directory / "index", facts, kept)
     return directory
 
 
@@ -95,7 +94,7 @@ def read_folder(directory: Path, device) -> dict:
     Returns
     -------
     parts : dict
-        ``model``, ``masker``, ``terms``, ``card`` and the arrays, float32.
+        ``model``, ``masker``, what `_FACTS` names and the arrays, float32.
 
     Raises
     ------
@@ -103,12 +102,13 @@ def read_folder(directory: Path, device) -> dict:
         If a file was altered, or arrays do not fit each other.
     """
     description, arrays = read_files(directory / "index")
-    terms, card = description.get("terms"), description.get("card")
-    unknown = sorted(set(arrays) - set(_ARRAYS))
-    if not (isinstance(terms, dict) and isinstance(card, dict)) or unknown:
+    facts = {name: description.get(name) for name in _FACTS}
+    whole = all(isinstance(facts[name], kinds) for name, kinds in _FACTS.items())
+    if not whole or set(arrays) - set(_ARRAYS):
         raise ValueError(
-            f"The index in {directory.name!r} was altered: expected terms, a card and "
-            f"the arrays {', '.join(_ARRAYS)}. Save the model again."
+            f"The index in {directory.name!r} was altered: expected "
+            f"{', '.join(_FACTS)} and no arrays but {', '.join(_ARRAYS)}. Save the "
+            "model again."
         )
     for name, array in arrays.items():
         if array.dtype.kind != "f" or not np.isfinite(array).all():
@@ -119,7 +119,6 @@ def read_folder(directory: Path, device) -> dict:
     return {
         "model": load_model(directory / "model", device=device),
         "masker": load_model(directory / "masker"),
-        "terms": terms,
-        "card": card,
+        **facts,
         **{name: array.astype(np.float32) for name, array in arrays.items()},
     }

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from text_model import TERMS
 
 from sklearn_neurocontext import CCABaseline, NeuroContextModel
-from sklearn_neurocontext.pretrained._arrays import cosines
+from sklearn_neurocontext.pretrained._arrays import cosines, smooth_voxels
 
 
 def test_transform_gives_lists_of_maps(model, parts):
@@ -183,6 +183,33 @@ def test_a_corpus_without_peaks_is_refused(model, corpus):
     none = [np.zeros((0, 3))] * len(corpus.peaks)
     with pytest.raises(ValueError, match="No study of the corpus has both a title"):
         model.index_corpus(Bunch(studies=corpus.studies, peaks=none))
+
+
+def test_smoothing_is_a_mean_over_the_mask(parts):
+    rough = NeuroContextModel(**parts)
+    smooth = NeuroContextModel(**parts, smoothing_fwhm=14.0)
+    inside = parts["masker"].mask_img_.get_fdata() > 0
+    one, other = (
+        model.transform(["pain"])["brain_map"][0].get_fdata()
+        for model in (rough, smooth)
+    )
+    np.testing.assert_array_equal(
+        smooth.predict_img(["pain"]).get_fdata()[..., 0], other
+    )
+    assert not other[~inside].any()
+    assert one[inside].min() < other[inside].min()
+    assert other[inside].max() < one[inside].max()
+    x, y, z = np.argwhere(inside).mean(axis=0).astype(int)
+    grid = np.moveaxis(np.indices(inside.shape), 0, -1) - [x, y, z]
+    sigma = 14.0 / np.sqrt(8 * np.log(2)) / 4
+    weight = np.exp(-(grid**2).sum(axis=-1) / (2 * sigma**2)) * inside
+    assert other[x, y, z] == pytest.approx(
+        (weight * one).sum() / weight.sum(), rel=0.01
+    )
+    flat = smooth_voxels(np.ones((1, inside.sum())), parts["masker"].mask_img_, 14.0)
+    np.testing.assert_allclose(flat, 1.0, rtol=1e-5)
+    with pytest.raises(ValueError, match="smoothing_fwhm=-1; expected millimetres"):
+        NeuroContextModel(**parts, smoothing_fwhm=-1)
 
 
 def test_cosines_of_nothing_are_zero():
