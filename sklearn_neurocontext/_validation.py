@@ -43,7 +43,7 @@ def _name_rows(rows) -> str:
     return shown + (f" and {hidden} more" if hidden > 0 else "")
 
 
-def check_texts(texts, name: str = "texts") -> list[str]:
+def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
     """Check that the input is a sequence of texts that hold something.
 
     Parameters
@@ -52,6 +52,8 @@ def check_texts(texts, name: str = "texts") -> list[str]:
         List, tuple, Series, or one-dimensional array of strings.
     name : str, default="texts"
         What the error messages call the input.
+    first_row : int, default=0
+        Number of the first row in the messages, where the texts are a part of more.
 
     Returns
     -------
@@ -89,14 +91,15 @@ def check_texts(texts, name: str = "texts") -> list[str]:
     rows = list(texts)
     if not rows:
         raise ValueError(f"{name} is empty; expected at least one string.")
-    wrong = [row for row, text in enumerate(rows) if not isinstance(text, str)]
+    numbered = list(enumerate(rows, first_row))
+    wrong = [row for row, text in numbered if not isinstance(text, str)]
     if wrong:
-        kinds = sorted({type(rows[row]).__name__ for row in wrong})
+        kinds = sorted({type(rows[row - first_row]).__name__ for row in wrong})
         raise TypeError(
             f"{name} must hold strings only; got {', '.join(kinds)} in row "
             f"{_name_rows(wrong)}. Drop these studies or fill in their text."
         )
-    blank = [row for row, text in enumerate(rows) if not text.strip()]
+    blank = [row for row, text in numbered if not text.strip()]
     if blank:
         raise ValueError(
             f"{name} must not be empty or blank; got no text in row "

@@ -1,5 +1,6 @@
 """What the commands print: notes, progress bars, tables."""
 
+import time
 import warnings
 from contextlib import contextmanager
 
@@ -52,6 +53,52 @@ def progress_bar(words: str):
             )
 
         yield advance
+
+
+class TokenBar:
+    """Counts what an embedder has done, and shows it.
+
+    Parameters
+    ----------
+    progress : rich.progress.Progress
+        Running.
+    n_texts, n_characters : int
+        Of all texts.
+    """
+
+    def __init__(self, progress, n_texts, n_characters):
+        self.n_tokens = 0
+        self._progress, self._started = progress, time.monotonic()
+        self._task = progress.add_task(
+            "embedding", total=n_characters, n_done=0, n_texts=n_texts, rate="–"
+        )
+
+    def advance(self, n_tokens, n_characters):
+        """Count tokens that went through the model, and characters done."""
+        self.n_tokens += n_tokens
+        rate = self.n_tokens / max(time.monotonic() - self._started, 1e-3)
+        self._progress.update(self._task, advance=n_characters, rate=f"{rate:,.0f}")
+
+    def finish(self, n_done):
+        """Say how many texts are done."""
+        self._progress.update(self._task, n_done=n_done)
+
+
+@contextmanager
+def token_bar(n_texts: int, n_characters: int):
+    """Show texts done, tokens per second and the time left, by characters."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f} %", markup=False),
+        TextColumn("{task.fields[n_done]:,}/{task.fields[n_texts]:,} texts"),
+        TextColumn("{task.fields[rate]} tokens/s", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("left", markup=False),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=NOTES, speed_estimate_period=300) as progress:
+        yield TokenBar(progress, n_texts, n_characters)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ _CORPUS = (
     "(files of pubget, NeuroQuery, Neurosynth or a NiMARE studyset, or tables named "
     "studies and peaks)"
 )
+_ENCODER = "minilm, or the name or folder of a language model"
 _PARTS = ("title", "abstract", "body", "title+abstract")
 _ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     checks = {"sentence": _sentence, "positive": _positive}
     add_map_commands(commands, _add_command, checks)
     _add_demo(commands)
+    _add_embed(commands)
     _add_fit(commands)
     _add_benchmark(commands)
     return parser
@@ -99,6 +101,50 @@ def _add_demo(commands):
         help="predict the map of this sentence",
     )
     _add_output(demo, "demo_output")
+
+
+def _add_embed(commands):
+    embed = _add_command(
+        commands,
+        "embed",
+        "Embed the texts of a corpus into a store, an array, or both. With a store, a "
+        "run that was stopped goes on where it was.",
+        _run_embed,
+        resumes=True,
+    )
+    embed.add_argument("corpus", nargs="?", help=_CORPUS)
+    embed.add_argument(
+        "--text", choices=_PARTS, default="title+abstract", help="part of the text"
+    )
+    embed.add_argument(
+        "--store", type=Path, help="file of the store, on a disk of this host"
+    )
+    embed.add_argument(
+        "--output", type=Path, help="FILE.npy, one row per study of FILE.csv beside it"
+    )
+    embed.add_argument(
+        "--merge",
+        nargs="+",
+        type=Path,
+        metavar="SHARD",
+        help="join these stores into --store instead of embedding",
+    )
+    embed.add_argument("--encoder", default="minilm", help=_ENCODER)
+    embed.add_argument("--revision", help="commit of the language model on the hub")
+    embed.add_argument(
+        "--chunk-size", type=_positive, help="tokens; without it, the model's limit"
+    )
+    embed.add_argument("--device", default="auto", help="cpu, cuda:0, …, or auto")
+    embed.add_argument(
+        "--dtype",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        default="auto",
+        help="precision",
+    )
+    embed.add_argument("--jobs", type=_positive, help="workers on this host")
+    embed.add_argument(
+        "--shards", type=Path, help="folder where each worker also keeps a store"
+    )
 
 
 def _add_fit(commands):
@@ -173,7 +219,7 @@ def _add_choices(command, components):
     command.add_argument(
         "--encoder",
         default="minilm",
-        help="minilm, or the name or folder of a language model",
+        help=_ENCODER,
     )
     command.add_argument(
         "--atlas",
@@ -222,6 +268,12 @@ def _candidates(text):
 # A command's module loads what it needs only when it runs: --help stays quick.
 def _run_demo(arguments):
     from ._demo import run
+
+    run(arguments)
+
+
+def _run_embed(arguments):
+    from ._embed import run
 
     run(arguments)
 

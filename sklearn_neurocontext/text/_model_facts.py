@@ -1,0 +1,165 @@
+"""What a loaded language model says of itself, or shows when it is tried."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from transformers.utils import cached_file
+
+# Some tokenizers state "no limit" as a huge number.
+_NO_LIMIT = 1_000_000_000
+_WITHOUT_LIMIT = 512
+# Facts of a configuration that differ between copies of the same model.
+_NOT_OF_THE_MODEL = {
+    "_name_or_path",
+    "architectures",
+    "dtype",
+    "gradient_checkpointing",
+    "torch_dtype",
+    "transformers_version",
+    "use_cache",
+}
+_PROBE_TOKENS = 8
+
+
+def special_tokens(tokenizer) -> tuple[list, list]:
+    """Find the special tokens that a tokenizer puts before and after a text.
+
+    Parameters
+    ----------
+    tokenizer : PreTrainedTokenizer
+        The model's.
+
+    Returns
+    -------
+    before, after : list of int
+        Token numbers; either may be empty.
+
+    Raises
+    ------
+    ValueError
+        If they do not stand around the text.
+    """
+    probe = "brain"
+    bare = tokenizer(probe, add_special_tokens=False)["input_ids"]
+    whole = tokenizer(probe)["input_ids"]
+    for start in range(len(whole) - len(bare) + 1):
+        if whole[start : start + len(bare)] == bare:
+            return whole[:start], whole[start + len(bare) :]
+    raise ValueError(
+        f"The tokenizer gives {bare} for {probe!r} without special tokens and {whole} "
+        "with them; expected the former inside the latter. Use another model."
+    )
+
+
+def max_tokens(place, tokenizer, model, options) -> int:
+    """Take the smallest limit that tokenizer, positions or configuration state.
+
+    Parameters
+    ----------
+    place : str
+        Folder, or name on the hub.
+    tokenizer : PreTrainedTokenizer
+        Its ``model_max_length``.
+    model : PreTrainedModel
+        Its position embeddings.
+    options : dict
+        Revision and token, for where the model comes from the hub.
+
+    Returns
+    -------
+    limit : int
+        Tokens, special ones included; 512 where nothing states a limit.
+    """
+    limits = [
+        tokenizer.model_max_length,
+        getattr(model.config, "max_position_embeddings", None),
+        _rows_of_positions(model),
+        _sentence_limit(place, options),
+    ]
+    limits = [limit for limit in limits if limit and limit < _NO_LIMIT]
+    return int(min(limits, default=_WITHOUT_LIMIT))
+
+
+def _rows_of_positions(model):
+    """Count the positions of the RoBERTa kind, which start after the padding's."""
+    embeddings = getattr(model, "embeddings", None)
+    positions = getattr(embeddings, "position_embeddings", None)
+    padding = getattr(positions, "padding_idx", None)
+    return None if padding is None else positions.num_embeddings - padding - 1
+
+
+def _sentence_limit(place, options):
+    """Read the limit of a sentence-transformers configuration beside the model."""
+    found = cached_file(
+        place,
+        "sentence_bert_config.json",
+        revision=options["revision"],
+        token=options["token"],
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    return json.loads(Path(found).read_text()).get("max_seq_length") if found else None
+
+
+@torch.inference_mode()
+def is_causal(model, device) -> bool:
+    """Try whether a token's state depends on the tokens to its right.
+
+    Where it does not, padding on the right needs no mask.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+        Encoder or decoder.
+    device : torch.device
+        Where it is.
+
+    Returns
+    -------
+    causal : bool
+        Whether two chunks that differ in the last token have, to the last bit, the same
+        states before it.
+    """
+    ids = torch.zeros((1, _PROBE_TOKENS), dtype=torch.long, device=device)
+    ids[0, :] = torch.arange(_PROBE_TOKENS) % model.config.vocab_size
+    states = []
+    for last in range(3):
+        ids[0, -1] = last % model.config.vocab_size
+        states.append(model(input_ids=ids).last_hidden_state[0, :-1].clone())
+    return all(torch.equal(states[0], other) for other in states[1:])
+
+
+def model_fingerprint(tokenizer, model) -> str:
+    """Hash what changes numbers: weights, architecture and tokenizer.
+
+    Copies of a model in a wheel, a folder and on the hub have the same.
+
+    Parameters
+    ----------
+    tokenizer : PreTrainedTokenizer
+        The model's.
+    model : PreTrainedModel
+        As loaded, before its layers are packed.
+
+    Returns
+    -------
+    fingerprint : str
+        SHA-256, hexadecimal.
+    """
+    digest = hashlib.sha256(type(model).__name__.encode())
+    config = model.config.to_dict()
+    facts = {key: config[key] for key in sorted(config.keys() - _NOT_OF_THE_MODEL)}
+    digest.update(json.dumps(facts, sort_keys=True, default=str).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        facts = sorted(tokenizer.get_vocab().items())
+    else:
+        # Padding and cutting are done here, whatever the file says of them.
+        facts = json.loads(backend.to_str()) | {"padding": None, "truncation": None}
+    digest.update(json.dumps(facts, sort_keys=True).encode())
+    return digest.hexdigest()

@@ -1,0 +1,214 @@
+"""Streams come in blocks: read no further than needed, resumed, spread over workers."""
+
+import itertools
+import tracemalloc
+
+import joblib
+import numpy as np
+import pytest
+from tiny_models import WORDS, save_tiny_model
+
+from sklearn_neurocontext import LLMChunkEmbedder
+from sklearn_neurocontext.text import EmbeddingStore, _blocks
+from sklearn_neurocontext.text._blocks import cut_into_blocks
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return save_tiny_model(tmp_path_factory.mktemp("bert"), "bert")
+
+
+@pytest.fixture
+def embedder(folder):
+    return LLMChunkEmbedder(folder, cache=None).fit()
+
+
+@pytest.fixture
+def texts(rng):
+    sizes = rng.integers(1, 60, size=50)
+    return [" ".join(rng.choice(WORDS.split(), size=size)) for size in sizes]
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(_blocks, "_MOST_TEXTS", 7)
+
+
+def test_blocks_end_by_texts_or_by_characters(monkeypatch):
+    monkeypatch.setattr(_blocks, "_MOST_TEXTS", 3)
+    monkeypatch.setattr(_blocks, "_MOST_CHARACTERS", 100)
+    texts = ["a", "b", "c", "d", "e" * 1000, "f", "g"]
+    blocks = list(cut_into_blocks(iter(texts)))
+    assert [row for row, _ in blocks] == [0, 3, 5]
+    assert [text for _, block in blocks for text in block] == texts
+
+
+def test_blocks_equal_a_transform_and_keep_the_order(embedder, texts, small_blocks):
+    blocks = list(embedder.embed_blocks(iter(texts)))
+    assert [block.first_row for block in blocks] == list(range(0, 50, 7))
+    found = np.concatenate([block.vectors for block in blocks])
+    np.testing.assert_allclose(found, embedder.transform(texts), atol=1e-5)
+
+
+def test_a_generator_is_read_one_block_at_a_time(embedder, texts, small_blocks):
+    n_read = 0
+
+    def count():
+        nonlocal n_read
+        for text in itertools.cycle(texts):
+            n_read += 1
+            yield text
+
+    # Endless: only a bounded look-ahead comes to an end.
+    for number, _ in enumerate(embedder.embed_blocks(count()), 1):
+        assert n_read == 7 * number
+        if number == 3:
+            break
+
+
+def test_memory_does_not_grow_with_the_stream(embedder, small_blocks):
+    # One long word each: much to hold, little to compute.
+    texts = (f"{'x' * 20_000}{number} pain" for number in range(500))
+    next(embedder.embed_blocks(["pain"]))
+    tracemalloc.start()
+    n_texts = sum(len(block.vectors) for block in embedder.embed_blocks(texts))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert n_texts == 500
+    # All texts together are 10 MB, those of a block 0.14 MB.
+    assert peak < 2_000_000
+
+
+def test_wrong_rows_of_a_stream_are_named_by_their_place(embedder, small_blocks):
+    stream = embedder.embed_blocks(["pain"] * 9 + [None, " "])
+    assert next(stream).first_row == 0
+    with pytest.raises(TypeError, match="got NoneType in row 9"):
+        next(stream)
+    with pytest.raises(TypeError, match=r"Put it into a list: \[text\]"):
+        next(embedder.embed_blocks("pain"))
+    assert list(embedder.embed_blocks([])) == []
+
+
+def test_progress_adds_up_to_all_tokens_and_characters(embedder, texts, small_blocks):
+    done = []
+    for _ in embedder.embed_blocks([*texts, *texts], lambda *step: done.append(step)):
+        pass
+    tokens, characters = np.sum(done, axis=0)
+    assert characters == pytest.approx(2 * sum(map(len, texts)))
+    # Every word is a token, and with no cache the second half counts again.
+    n_words = sum(len(text.split()) for text in texts)
+    assert n_words < tokens <= 2 * n_words
+
+
+def test_a_stopped_run_goes_on_where_it_was(
+    embedder, texts, small_blocks, tmp_path, monkeypatch
+):
+    embedder.set_params(cache=tmp_path / "store.sqlite")
+    handed = []
+    real = LLMChunkEmbedder._embed
+
+    def noting(self, batch):
+        handed.append(list(batch))
+        if len(handed) == 4:
+            raise KeyboardInterrupt
+        return real(self, batch)
+
+    monkeypatch.setattr(LLMChunkEmbedder, "_embed", noting)
+    with pytest.raises(KeyboardInterrupt):
+        embedder.transform(texts)
+    with EmbeddingStore(tmp_path / "store.sqlite") as store:
+        assert len(store) == 21
+    X = embedder.transform(texts)
+    stored = [text for batch in handed[:3] for text in batch]
+    assert not set(stored) & {text for batch in handed[4:] for text in batch}
+    # From now on nothing is embedded, whatever the order, and every bit stays.
+    del handed[:]
+    np.testing.assert_array_equal(embedder.transform(texts[::-1])[::-1], X)
+    assert not handed
+
+
+def test_workers_of_joblib_give_the_same(embedder, texts, small_blocks, tmp_path):
+    expected = embedder.transform(texts)
+    embedder.set_params(n_jobs=2, shards=tmp_path / "shards")
+    embedder.set_params(cache=tmp_path / "store.sqlite")
+    with joblib.parallel_config(backend="threading"):
+        np.testing.assert_allclose(
+            embedder.transform(texts * 2), np.tile(expected, (2, 1)), atol=1e-5
+        )
+    (shard,) = (tmp_path / "shards").glob("*.sqlite")
+    with EmbeddingStore(tmp_path / "joined.sqlite") as joined:
+        assert joined.merge(shard) == len(set(texts))
+    # The shard holds what came back, to the bit.
+    other = LLMChunkEmbedder(embedder.model_name, cache=tmp_path / "joined.sqlite")
+    np.testing.assert_array_equal(other.fit_transform(texts), embedder.transform(texts))
+
+
+def test_a_worker_with_another_model_is_refused(embedder):
+    with pytest.raises(ValueError, match="Bring the same files of the model"):
+        _blocks._embed_part(embedder, "other settings", ["pain"])
+
+
+BACKENDS = """
+import sys
+
+import joblib
+import numpy as np
+
+from sklearn_neurocontext import LLMChunkEmbedder
+from sklearn_neurocontext.text import _blocks
+
+if __name__ == "__main__":
+    folder, shards, backend = sys.argv[1:]
+    _blocks._MOST_TEXTS = 9
+    texts = [f"pain {'brain ' * (i % 40)} words" for i in range(60)]
+    embedder = LLMChunkEmbedder(folder, cache=None, shards=shards).fit()
+    if backend == "dask":
+        from distributed import Client, LocalCluster
+
+        cluster = LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        )
+        client = Client(cluster)
+        options = {"backend": "dask"}
+    else:
+        import ray
+        from ray.util.joblib import register_ray
+
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        register_ray()
+        options = {"backend": "ray", "n_jobs": 2}
+    with joblib.parallel_config(**options):
+        assert joblib.effective_n_jobs() == 2
+        spread = embedder.transform(texts)
+    if backend == "dask":
+        client.close()
+        cluster.close()
+    else:
+        ray.shutdown()
+    here = embedder.set_params(shards=None).transform(texts)
+    print("largest difference", np.abs(spread - here).max())
+    assert np.abs(spread - here).max() < 1e-5
+"""
+
+
+@pytest.mark.parametrize(
+    ("backend", "needs"), [("dask", "distributed"), ("ray", "ray")]
+)
+def test_a_cluster_of_two_workers_gives_the_same(folder, tmp_path, backend, needs):
+    pytest.importorskip(needs)
+    import subprocess
+    import sys
+
+    (tmp_path / "script.py").write_text(BACKENDS)
+    shards = tmp_path / "shards"
+    ran = subprocess.run(
+        [sys.executable, "script.py", folder, str(shards), backend],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "largest difference" in ran.stdout
+    (shard,) = shards.glob("*.sqlite")
+    with EmbeddingStore(shard) as store:
+        assert len(store) == 40

@@ -1,0 +1,54 @@
+"""With sockets blocked, local models work and nothing tries to connect."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from tiny_models import save_tiny_model
+
+# A new process without the offline switches of the test suite: its environment is that
+# of a user who has never heard of them.
+SCRIPT = """
+import socket, sys
+
+tried = []
+
+def refuse(*args, **kwargs):
+    tried.append(args)
+    raise OSError("sockets are blocked")
+
+for name in ("connect", "connect_ex", "sendto"):
+    setattr(socket.socket, name, refuse)
+for name in ("getaddrinfo", "gethostbyname", "create_connection"):
+    setattr(socket, name, refuse)
+
+from sklearn_neurocontext import LLMChunkEmbedder
+
+names = [name for name in sys.argv[1:] if name != "default"]
+for name in names or [LLMChunkEmbedder().model_name]:
+    X = LLMChunkEmbedder(name, cache=None).fit_transform(["pain " * 600, "fear"])
+    print(name, X.shape)
+print("tried:", tried)
+"""
+
+
+@pytest.mark.parametrize("kind", ["default", "local"])
+def test_nothing_tries_to_connect(tmp_path, kind):
+    models = ["default"]
+    if kind == "local":
+        models = [
+            save_tiny_model(tmp_path / name, name) for name in ("bert", "mistral")
+        ]
+    hidden = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HOME")
+    environment = {key: os.environ[key] for key in os.environ.keys() - set(hidden)}
+    environment |= {"HF_HOME": str(tmp_path / "hub")}
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *models],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("(2, ") == len(models)
+    assert ran.stdout.endswith("tried: []\n")
