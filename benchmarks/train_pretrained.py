@@ -3,12 +3,14 @@ r"""Train the model that comes with the package, and write its card.
     python benchmarks/train_pretrained.py select --cache FOLDER [--abstracts FILE]
     python benchmarks/train_pretrained.py measure --cache FOLDER [--abstracts FILE]
     python benchmarks/train_pretrained.py train --cache FOLDER [--abstracts FILE] \
-        --output sklearn_neurocontext/pretrained/data/titles-abstracts
+        --output FOLDER
+    python benchmarks/train_pretrained.py check --output FOLDER
 
 ``select`` compares settings on development studies, which are in no test part of
 `paper_splits`; ``measure`` trains with the chosen ones on all other studies, and keeps
-scores and residuals of the development studies in the cache; ``train`` trains on all.
-The corpora are downloaded, or taken from NEUROCONTEXT_DATA.
+scores and residuals of the development studies in the cache; ``train`` trains on all;
+``check`` says how near to an atlas's regions the strongest voxels of queries lie. The
+corpora are downloaded, or taken from NEUROCONTEXT_DATA.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pretrained_recipe as recipe
 from embedding_cache import embed_kept
+from positions import MAX_MM, QUERIES, distances_to_regions
 
 from sklearn_neurocontext.datasets import study_texts
 from sklearn_neurocontext.evaluation import (
@@ -111,6 +114,9 @@ class Data:
 
 def main():
     arguments = _parse()
+    if arguments.step == "check":
+        check(arguments.output)
+        return
     data = Data(arguments)
     print(f"{len(data.studies):,} studies, {data.n_abstracts:,} abstracts", flush=True)
     steps = {"select": select, "measure": measure_chosen}
@@ -122,8 +128,8 @@ def main():
 
 def _parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("step", choices=("select", "measure", "train"))
-    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("step", choices=("select", "measure", "train", "check"))
+    parser.add_argument("--cache", type=Path)
     parser.add_argument("--abstracts", type=Path)
     parser.add_argument("--atlas", default="geometric-soft")
     parser.add_argument("--components", type=int, default=512)
@@ -215,6 +221,17 @@ def train(data, output):
         card=card,
     ).save(output, half=True)
     print(json.dumps(card, indent=1))
+
+
+def check(folder):
+    """Print the median distance of the strongest voxels to each query's regions."""
+    model = NeuroContextModel.from_pretrained(folder)
+    imgs = model.transform(list(QUERIES))["brain_map"]
+    distances = distances_to_regions(imgs)
+    for query, distance in distances.items():
+        print(f"{distance:5.1f} mm  {query}")
+    near = np.mean([one <= MAX_MM for one in distances.values()])
+    print(f"{near:.0%} of {len(distances)} queries within {MAX_MM:g} mm")
 
 
 def final_mean(data) -> np.ndarray:

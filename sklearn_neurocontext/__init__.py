@@ -8,7 +8,7 @@ The package, from the outside in:
 - :mod:`~sklearn_neurocontext.models` learns the shared space between the two;
 - :mod:`~sklearn_neurocontext.metrics` scores retrieval and predicted maps;
 - :mod:`~sklearn_neurocontext.persistence` saves and loads models;
-- :mod:`~sklearn_neurocontext.pretrained` predicts and decodes maps without training;
+- :mod:`~sklearn_neurocontext.pretrained` calls a trained model as NeuroQuery is called;
 - :mod:`~sklearn_neurocontext.evaluation` runs estimators over splits;
 - :mod:`~sklearn_neurocontext.plotting` draws what came out;
 - :mod:`~sklearn_neurocontext.reporting` writes it as one HTML page.

@@ -1,9 +1,7 @@
-"""Arguments of the commands that use the pretrained model."""
+"""Arguments of the commands that use a trained model."""
 
 import argparse
 from pathlib import Path
-
-_MODEL = "titles-abstracts"
 
 
 def add_map_commands(commands, add_command, checks) -> None:
@@ -27,12 +25,12 @@ def _add_map(commands, add_command, checks):
     command = add_command(
         commands,
         "map",
-        "The brain map to expect from a text, by the pretrained model.",
+        "The brain map to expect from a text, by a trained model.",
         _run_map,
         resumes=False,
         examples=(
-            'neurocontext map "reading words aloud" -o map.nii.gz --plot map.png',
-            'neurocontext map "finger tapping" -o z.nii.gz --z',
+            'neurocontext map "reading" --model FOLDER -o map.nii.gz --plot map.png',
+            'neurocontext map "finger tapping" -o z.nii.gz --z --model FOLDER',
         ),
     )
     command.add_argument("text", type=checks["sentence"], help="a text of any length")
@@ -56,9 +54,9 @@ def _add_decode(commands, add_command, checks):
         _run_decode,
         resumes=False,
         examples=(
-            "neurocontext decode map.nii.gz",
-            "neurocontext decode map.nii.gz --corpus neuroquery -k 50 -o studies.csv",
-            'neurocontext decode map.nii.gz --text "viewing faces" --text "pain"',
+            "neurocontext decode map.nii.gz --model FOLDER",
+            "neurocontext decode map.nii.gz --model FOLDER --corpus nimare -k 50",
+            "neurocontext decode map.nii.gz --model FOLDER --text faces --text pain",
         ),
     )
     command.add_argument("image", type=Path, help="a map in MNI space (.nii.gz)")
@@ -88,8 +86,8 @@ def _add_report(commands, add_command, checks):
         _run_report,
         resumes=False,
         examples=(
-            'neurocontext report "fear conditioning" -o report.html',
-            'neurocontext report "fear conditioning" -o report.html --corpus nimare',
+            'neurocontext report "fear" --model FOLDER -o report.html',
+            'neurocontext report "fear" --model FOLDER --corpus nimare -o report.html',
         ),
     )
     command.add_argument("text", type=checks["sentence"], help="a text of any length")
@@ -104,7 +102,10 @@ def _add_report(commands, add_command, checks):
 
 def _add_model(command):
     command.add_argument(
-        "--model", default=_MODEL, help="name or folder of a pretrained model"
+        "--model",
+        type=Path,
+        required=True,
+        help="folder of a model that NeuroContextModel.save wrote",
     )
 
 

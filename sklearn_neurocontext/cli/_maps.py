@@ -1,4 +1,4 @@
-"""``neurocontext map``, ``decode`` and ``report``: the pretrained model at work."""
+"""``neurocontext map``, ``decode`` and ``report``: a trained model at work."""
 
 from ..evaluation import load_corpus
 from ..pretrained import NeuroContextModel
@@ -12,7 +12,7 @@ def run_map(arguments):
     maps = model.transform([arguments.text])
     name = "z_map" if arguments.z else "brain_map"
     if name not in maps:
-        raise ValueError(f"The model {arguments.model!r} does not know z maps.")
+        raise ValueError(f"The model in {str(arguments.model)!r} does not know z maps.")
     (img,) = maps[name]
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     img.to_filename(arguments.output)

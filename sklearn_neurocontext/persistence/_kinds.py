@@ -89,13 +89,13 @@ def _refit_embedder(embedder) -> None:
             "trust_remote_code=True runs code that comes with a language model, which "
             "a saved model must not; save the model that follows the embedder instead"
         )
-    embedder.fit(["text"])
+    embedder.fit()
 
 
 def _identify_embedder(embedder) -> dict:
+    # Hash of weights and tokenizer, precision, and how chunks are made and averaged.
     return {
-        "encoder_hash": embedder._language_model().fingerprint,
-        "chunk_size": embedder.chunk_size_,
+        "settings_key": embedder.settings_key(),
         "embedding_dim": embedder.embedding_dim_,
     }
 

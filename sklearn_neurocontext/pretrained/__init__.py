@@ -1,4 +1,4 @@
-"""A model that is ready to use, called as NeuroQuery is."""
+"""A trained model with all that it needs, called as NeuroQuery is."""
 
 from ._neurocontext_model import NeuroContextModel
 

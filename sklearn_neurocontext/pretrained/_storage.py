@@ -1,6 +1,5 @@
 """The folder of a pretrained model: model, masker, and what was measured on studies."""
 
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -8,39 +7,8 @@ import numpy as np
 from ..persistence import load_model, save_model
 from ..persistence._files import read_files, write_files
 
-_DATA = files("sklearn_neurocontext.pretrained") / "data"
 _FACTS = {"smoothing_fwhm": (int, float), "terms": dict, "card": dict}
 _ARRAYS = ("mean", "z_scale", "reference", "term_features")
-
-
-def find_folder(name_or_directory) -> Path:
-    """Find a pretrained model by its name or folder.
-
-    Parameters
-    ----------
-    name_or_directory : str or path-like
-        Name of a model that comes with the package, or a folder.
-
-    Returns
-    -------
-    folder : Path
-        Where it is.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is neither.
-    """
-    directory = Path(name_or_directory).expanduser()
-    if directory.is_dir():
-        return directory
-    shipped = sorted(entry.name for entry in _DATA.iterdir() if entry.is_dir())
-    if str(name_or_directory) in shipped:
-        return Path(str(_DATA / str(name_or_directory)))
-    raise FileNotFoundError(
-        f"{str(name_or_directory)!r} is neither a folder nor a pretrained model; those "
-        f"that come with the package are {', '.join(shipped)}."
-    )
 
 
 def write_folder(directory, model, masker, *, half, facts, arrays) -> Path:
@@ -81,12 +49,12 @@ def write_folder(directory, model, masker, *, half, facts, arrays) -> Path:
     return directory
 
 
-def read_folder(directory: Path, device) -> dict:
+def read_folder(directory, device) -> dict:
     """Read what `write_folder` wrote, checked, as arguments of the constructor.
 
     Parameters
     ----------
-    directory : Path
+    directory : path-like
         The folder.
     device : str or None
         Torch device of the model.
@@ -98,9 +66,17 @@ def read_folder(directory: Path, device) -> dict:
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such folder.
     ValueError
         If a file was altered, or arrays do not fit each other.
     """
+    directory = Path(directory).expanduser()
+    if not (directory / "index").is_dir():
+        raise FileNotFoundError(
+            f"{str(directory)!r} is no folder of a pretrained model. Expected one that "
+            "NeuroContextModel.save wrote."
+        )
     description, arrays = read_files(directory / "index")
     facts = {name: description.get(name) for name in _FACTS}
     whole = all(isinstance(facts[name], kinds) for name, kinds in _FACTS.items())

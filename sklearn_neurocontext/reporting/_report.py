@@ -93,7 +93,7 @@ def make_report(model, text, *, k=20, top=0.1) -> Report:
     --------
     >>> from sklearn_neurocontext import NeuroContextModel
     >>> from sklearn_neurocontext.reporting import make_report
-    >>> model = NeuroContextModel.from_pretrained()  # doctest: +SKIP
+    >>> model = NeuroContextModel.from_pretrained("my_model")  # doctest: +SKIP
     >>> make_report(model, "finger tapping").save("report.html")  # doctest: +SKIP
     """
     (text,) = check_texts([text], "text")

@@ -93,9 +93,12 @@ def test_report_writes_a_page(folder, small_corpus, tmp_path, capsys, monkeypatc
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["map", "pain", "-o", "m.nii.gz", "--model", "titels"], "nor a pretrained"),
-        (["decode", "nowhere.nii.gz"], "'nowhere.nii.gz' is no file"),
-        (["decode", "a", "--text", "b", "--corpus", "c"], "not both"),
+        (
+            ["map", "pain", "-o", "m.nii.gz", "--model", "titels"],
+            "is no folder of a pre",
+        ),
+        (["decode", "nowhere.nii.gz", "--model", "a"], "'nowhere.nii.gz' is no file"),
+        (["decode", "a", "--text", "b", "--corpus", "c", "--model", "d"], "not both"),
     ],
 )
 def test_errors_are_one_line(arguments, words, capsys):
@@ -112,7 +115,7 @@ def test_errors_are_one_line(arguments, words, capsys):
         (["map", "pain", "-o", "map.png"], "must end in .nii or .nii.gz"),
         (["map", "pain", "-o", "m.nii", "--plot", "m.txt"], "must end in .png or"),
         (["map", " ", "-o", "m.nii"], "needs at least one word"),
-        (["map", "pain"], "-o/--output"),
+        (["map", "pain"], "-o/--output, --model"),
         (["decode", "m.nii", "-k", "0"], "is no positive integer"),
     ],
 )

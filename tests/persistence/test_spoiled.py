@@ -200,7 +200,7 @@ def test_another_encoder_or_atlas_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"atlas_hash .* instead of 0000"):
         load_model(folder)
     folder = save_model(LLMChunkEmbedder().fit(["a"]), tmp_path / "embedder")
-    forge(folder, lambda d: d["model"]["facts"].update(encoder_hash="f" * 64))
+    forge(folder, lambda d: d["model"]["facts"].update(settings_key="f" * 64))
     with pytest.raises(ValueError, match="not what the model was trained with"):
         load_model(folder)
     forge(folder, lambda d: d["model"]["params"].update(trust_remote_code=True))

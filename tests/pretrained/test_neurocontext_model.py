@@ -137,7 +137,7 @@ def test_saved_and_loaded_it_gives_the_same(model, tmp_path):
 
 
 def test_unknown_and_altered_models_are_refused(model, tmp_path):
-    with pytest.raises(FileNotFoundError, match="neither a folder nor a pretrained"):
+    with pytest.raises(FileNotFoundError, match="'titels' is no folder of a"):
         NeuroContextModel.from_pretrained("titels")
     index = model.save(tmp_path / "mine") / "index"
     text = (index / "model.json").read_text()

@@ -5,6 +5,11 @@ NeuroImage 2002), rounded to mm, MNI. Which regions belong to a query was fixed 
 textbooks before any map was predicted.
 """
 
+import numpy as np
+from nibabel.affines import apply_affine
+
+N_STRONGEST = 60
+MAX_MM = 16.0
 # Left, right.
 AAL = {
     "postcentral": ((-42, -23, 49), (41, -25, 53)),
@@ -73,3 +78,26 @@ QUERIES = {
     ],
     "default mode network at rest": ["posterior cingulate", "precuneus", "angular"],
 }
+
+
+def distances_to_regions(imgs) -> dict:
+    """Median distance of a map's strongest voxels to its query's nearest region.
+
+    Parameters
+    ----------
+    imgs : list of Nifti1Image
+        The map of each of `QUERIES`, in order.
+
+    Returns
+    -------
+    distances : dict of str to float
+        By query, in mm.
+    """
+    medians = {}
+    for (query, regions), img in zip(QUERIES.items(), imgs, strict=True):
+        targets = np.array([xyz for region in regions for xyz in AAL[region]])
+        strongest = np.argsort(img.get_fdata(), axis=None)[-N_STRONGEST:]
+        grid = np.stack(np.unravel_index(strongest, img.shape), axis=1)
+        offsets = apply_affine(img.affine, grid)[:, None] - targets
+        medians[query] = float(np.median(np.linalg.norm(offsets, axis=2).min(axis=1)))
+    return medians
