@@ -69,11 +69,13 @@ def test_decode_prints_or_writes_a_table(folder, image, tmp_path, capsys):
     assert {"similarity", "p_value", "q_value"} <= set(found)
 
 
-def test_decode_ranks_a_corpus(folder, image, small_corpus, capsys):
+def test_decode_ranks_a_corpus(folder, image, small_corpus, tmp_path):
+    table = tmp_path / "new" / "table.csv"
     arguments = ["decode", image, "--corpus", "nimare", "-k", "3", "--model", folder]
-    assert main(arguments) == 0
-    printed = capsys.readouterr().out
-    assert sum(title in printed for title in make_corpus().studies["title"]) >= 3
+    assert main([*arguments, "-o", str(table)]) == 0
+    found = pd.read_csv(table)["candidate"]
+    assert len(found) == 3
+    assert set(found) <= set(make_corpus().studies["title"])
 
 
 def test_report_writes_a_page(folder, small_corpus, tmp_path, capsys, monkeypatch):

@@ -190,7 +190,7 @@ def test_values_that_cannot_be_saved_are_named(tmp_path, studies, rng):
 
 
 def test_remote_code_is_never_saved(tmp_path):
-    embedder = LLMChunkEmbedder(trust_remote_code=True).fit(["a"])
+    embedder = LLMChunkEmbedder().fit().set_params(trust_remote_code=True)
     with pytest.raises(ValueError, match="trust_remote_code=True runs code"):
         save_model(embedder, tmp_path / "model")
 
