@@ -96,7 +96,7 @@ def test_report_writes_a_page(folder, small_corpus, tmp_path, capsys, monkeypatc
     ("arguments", "words"),
     [
         (
-            ["map", "pain", "-o", "m.nii.gz", "--model", "titels"],
+            ["map", "pain", "-o", "m.nii.gz", "--model", "nowhere"],
             "is no folder of a pre",
         ),
         (["decode", "nowhere.nii.gz", "--model", "a"], "'nowhere.nii.gz' is no file"),

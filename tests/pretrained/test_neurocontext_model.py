@@ -137,8 +137,8 @@ def test_saved_and_loaded_it_gives_the_same(model, tmp_path):
 
 
 def test_unknown_and_altered_models_are_refused(model, tmp_path):
-    with pytest.raises(FileNotFoundError, match="'titels' is no folder of a"):
-        NeuroContextModel.from_pretrained("titels")
+    with pytest.raises(FileNotFoundError, match="'nowhere' is no folder of a"):
+        NeuroContextModel.from_pretrained("nowhere")
     index = model.save(tmp_path / "mine") / "index"
     text = (index / "model.json").read_text()
     (index / "model.json").write_text(text.replace("pain", "gain"))
