@@ -56,7 +56,7 @@ model.fit(texts, y)
 # tenth is shown.
 
 import numpy as np
-from nilearn.plotting import plot_glass_brain
+from nilearn.plotting import plot_glass_brain, show
 
 sentence = "working memory load in the n-back task"
 coefficients = model.predict([sentence])
@@ -69,6 +69,7 @@ plot_glass_brain(
     colorbar=True,
     plot_abs=False,
 )
+show()
 
 # %%
 # The map is what these 320 studies suggest, and they know two tasks. The next example

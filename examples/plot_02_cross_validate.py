@@ -63,6 +63,7 @@ for name, estimator in estimators.items():
 # many candidates there are. With 21 of them recall compares with nothing published.
 
 import matplotlib.pyplot as plt
+from nilearn.plotting import show
 
 fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 ax.boxplot(
@@ -74,6 +75,7 @@ ax.axhline(50, color="0.5", linestyle="--")
 ax.annotate("chance", (0.52, 50), va="bottom", color="0.4")
 ax.set_ylabel("mix&match (%)")
 ax.set_title("15 folds, 21 or 22 candidates each")
+show()
 
 # %%
 # On 300 studies of two tasks, a closed form or a ridge is hard to beat; the nets need

@@ -4,7 +4,7 @@ Names that scikit-learn keeps private are imported here and nowhere else, so tha
 release which moves one of them breaks one line.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 
 import numpy as np
@@ -81,6 +81,12 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
         raise TypeError(
             f"{name} must be a sequence of strings, one per study; got a single "
             f"{type(texts).__name__}. Put it into a list: [text]."
+        )
+    if isinstance(texts, Mapping):
+        raise TypeError(
+            f"{name} must be a sequence of strings, one per study; got a "
+            f"{type(texts).__name__} with the keys {_name_rows(list(texts))}. Of a "
+            "corpus take study_texts(corpus, 'title'), of a dictionary its values."
         )
     if getattr(texts, "ndim", 1) != 1:
         raise ValueError(

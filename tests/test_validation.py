@@ -81,3 +81,8 @@ def test_check_similarity_keeps_float32_and_converts_integers():
 def test_check_similarity_errors(similarity, message):
     with pytest.raises(ValueError, match=message):
         check_similarity(similarity)
+
+
+def test_a_dictionary_is_no_sequence_of_texts():
+    with pytest.raises(TypeError, match=r"got a dict with the keys studies, peaks\."):
+        check_texts({"studies": 1, "peaks": 2})

@@ -25,6 +25,9 @@ def run(arguments):
     note(f"Fitting {name} to {len(studies.texts):,} studies …")
     model.fit(studies.X, studies.y)
     output.mkdir(parents=True, exist_ok=True)
+    for stale in output.glob("prediction*"):  # of an earlier run, for other sentences
+        stale.unlink()
+    (output / "nearest_studies.csv").unlink(missing_ok=True)
     _write_training(model[-1], output)
     used = corpus.studies.iloc[studies.rows]
     used[["study_id", "pmid", "pmcid", "title", "reported_space"]].to_csv(
@@ -74,7 +77,8 @@ def _predict_sentences(arguments, model, corpus, studies, masker):
     for index, sentence in enumerate(sentences):
         img = maps_img.slicer[..., index]
         figure = plot_predicted_map(img, text=sentence)
-        save_figure(figure, output / f"prediction_{index + 1}.png")
+        path = save_figure(figure, output / f"prediction_{index + 1}.png")
+        say(f"{path.name}: the map predicted for “{sentence}”")
         best = scores[index].argsort()[::-1][:_N_NEAREST]
         found = corpus.studies.iloc[studies.rows[best]][["study_id", "title"]]
         found = found.assign(similarity=scores[index][best])

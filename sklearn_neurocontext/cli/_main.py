@@ -222,8 +222,15 @@ def _add_choices(command, components):
 
 def _add_output(command, folder):
     command.add_argument(
-        "--output", type=Path, default=Path(folder), help="folder of what is made"
+        "--output", type=_folder, default=Path(folder), help="folder of what is made"
     )
+
+
+def _folder(text):
+    path = Path(text).expanduser()
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a file; name a folder")
+    return path
 
 
 def _sentence(text):

@@ -104,6 +104,12 @@ def read_columns(path: Path, wanted=(), **options) -> pd.DataFrame:
     separator = "\t" if ".tsv" in path.suffixes else ","
     with _naming(path, "a table in UTF-8"):
         table = pd.read_csv(path, sep=separator, **options)
+    if len(table.columns) == 1:
+        for other in {";", "\t", ","} & set(str(table.columns[0])):
+            raise ValueError(
+                f"{str(path)!r} looks separated by {other!r}; expected {separator!r} "
+                "for a file of this name. Save it so."
+            )
     return _check_columns(table, wanted, path)
 
 
@@ -239,6 +245,10 @@ def _naming(path, expected):
         raise OSError(
             f"{str(path)!r} cannot be read ({_say(error)}): it is cut off or damaged. "
             "Fetch or copy it anew."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{str(path)!r} is not {expected} ({_say(error)}). Save it as UTF-8."
         ) from error
     except ValueError as error:
         raise ValueError(

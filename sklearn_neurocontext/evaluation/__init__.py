@@ -11,15 +11,12 @@ from ._corpus import (
 )
 from ._illustrate import StudyMaps, median_study_maps
 from ._leakage import duplicate_groups, normalize_title, without_leaks
+from ._markdown import difference_and_interval, mean_and_deviation
 from ._prepare import PreparedStudies, prepare_studies
 from ._provenance import provenance
 from ._run import run_benchmark
 from ._splits import PaperSplits, paper_splits, shuffled_folds
-from ._tables import (
-    BenchmarkResult,
-    difference_and_interval,
-    mean_and_deviation,
-)
+from ._tables import BenchmarkResult
 
 __all__ = [
     "CORPORA",

@@ -179,7 +179,8 @@ def make_retrieval_scorer(
     scorer : RetrievalScorer
         Picklable callable ``(estimator, X, y) -> dict`` with the keys
         ``recall_at_<k>``, ``mix_match``, both with ``_brain_to_text``,
-        ``n_candidates``, and ``dice``.
+        ``n_candidates``, and ``dice``. In a ``GridSearchCV`` name one of them:
+        ``refit="mix_match"``.
 
     Raises
     ------

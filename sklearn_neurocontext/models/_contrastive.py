@@ -113,7 +113,7 @@ class ContrastiveTextBrain(NetEstimatorMixin, SharedSpaceEstimator):
 
     See Also
     --------
-    CCABaseline : The closed form, in under a second.
+    CCABaseline : A closed form, many times as fast.
 
     References
     ----------

@@ -110,8 +110,13 @@ def test_full_training_is_reported_beside(small_corpus, tmp_path, capsys, monkey
 def test_fit_predicts_and_retrieves_for_sentences(small_corpus, tmp_path, capsys):
     arguments = ["fit", "nimare", "--estimator", "ridge", "--components", "128"]
     arguments += ["--sentence", "pain heat", "--sentence", "finger tapping"]
+    stale = tmp_path / "prediction_3.png"
+    stale.write_text("of an earlier run")
     assert main([*arguments, "--output", str(tmp_path)]) == 0
-    assert str(tmp_path) in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert str(tmp_path) in printed
+    assert "prediction_2.png: the map predicted for “finger tapping”" in printed
+    assert not stale.exists()
     predictions = pd.read_csv(tmp_path / "predictions.csv")
     assert predictions["text"].tolist() == ["pain heat", "finger tapping"]
     assert predictions.shape == (2, 129)
@@ -165,6 +170,7 @@ def test_unknown_estimators_are_named_before_any_work(tmp_path, capsys):
         ["benchmark", "--candidates", "-1"],
         ["benchmark", "--estimators", ","],
         ["demo", "--sentence", " "],
+        ["demo", "--output", __file__],
         ["fit", "nimare", "--sentence", ""],
     ],
 )

@@ -129,3 +129,13 @@ def test_a_missing_file_is_named_with_whose_it_is(tmp_path):
     )
     with pytest.raises(FileNotFoundError, match=message):
         find_one(tmp_path, "a.csv", "pubget's files")
+
+
+def test_other_separators_and_encodings_are_named(tmp_path):
+    path = tmp_path / "studies.csv"
+    path.write_text("pmid;title\n1;pain\n")
+    with pytest.raises(ValueError, match="looks separated by ';'; expected ','"):
+        read_columns(path, ["pmid"])
+    path.write_bytes("pmid,title\n1,Präfrontal\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"UTF-8 .* Save it as UTF-8"):
+        read_columns(path, ["pmid"])
