@@ -1,8 +1,8 @@
 """Queries, and where in the brain their maps must be strong.
 
-Coordinates are the centres of regions of the AAL atlas (Tzourio-Mazoyer et al.,
-NeuroImage 2002), rounded to mm, MNI. Which regions belong to a query was fixed from
-textbooks before any map was predicted.
+Coordinates are about those of the centres of AAL's regions (Tzourio-Mazoyer et al.,
+NeuroImage 2002) in MNI mm, written down without the atlas at hand and not yet compared
+with its file. Which regions belong to a query was fixed before any map was predicted.
 """
 
 import numpy as np
