@@ -2,17 +2,17 @@
 How does the kernel's fwhm change the coefficients?
 ===================================================
 
-A peak is a point, and its neighbours 5 mm away report the same finding. How much of the
-brain a peak speaks for is the full width at half maximum (fwhm) of the Gaussian that is
-put on it. Too narrow, and studies of the same task share nothing; too wide, and studies
-of different tasks look alike.
+A peak is a point, and two studies of one task report peaks that lie millimetres apart.
+How much of the brain a peak speaks for is set by the full width at half maximum (fwhm)
+of the Gaussian that is put on it: the wider, the more maps of the atlas each study
+reaches, and the more alike all studies look.
 """
 
 # %%
 # One study, three widths
 # -----------------------
 # The masker gives the coefficients of a study's density on the maps of an atlas, and
-# the way back to an image.
+# the way back to an image. Each row has its own scale: its highest value is darkest.
 
 import matplotlib.pyplot as plt
 from nilearn.plotting import plot_glass_brain
@@ -29,18 +29,19 @@ maskers = {
 row = max(range(len(corpus.peaks)), key=lambda row: len(corpus.peaks[row]) == 12)
 study = [corpus.peaks[row]]
 
-figure, axes = plt.subplots(3, 1, figsize=(8, 8))
+figure, axes = plt.subplots(3, 1, figsize=(9, 7))
 for fwhm, axis in zip((3, 9, 25), axes, strict=True):
     maps_img = maskers[fwhm].inverse_transform(maskers[fwhm].transform(study))
     plot_glass_brain(
         maps_img.slicer[..., 0],
         axes=axis,
         display_mode="lyrz",
-        title=f"fwhm {fwhm} mm",
         threshold=0,
         plot_abs=False,
+        colorbar=False,
         cmap="Reds",
     )
+    axis.set_title(f"fwhm {fwhm} mm")
 
 # %%
 # How many maps a study speaks for

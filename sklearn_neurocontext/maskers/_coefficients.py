@@ -49,7 +49,8 @@ class CoefficientsMixin:
         """The atlas on the grid: Nifti1Image of shape (nx, ny, nz, n_elements_)."""
         check_is_fitted(self)
         maps = LazyMaps(self._recipe, self.n_elements_)
-        return nib.Nifti1Image(maps, self.mask_img_.affine)
+        # With its dtype, which nibabel would read a value for.
+        return nib.Nifti1Image(maps, self.mask_img_.affine, dtype=maps.dtype)
 
     def transform_imgs(self, imgs):
         """Turn images of maps, for example statistical ones, into coefficients.
