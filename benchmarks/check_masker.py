@@ -33,6 +33,8 @@ from bench_masker import (
 from sklearn_neurocontext import KDEDiFuMoMasker
 
 N_STUDIES = 200
+# Largest difference from the reference, as a share of its largest coefficient.
+TOLERANCE = 1e-4
 REAL_SHAPE = (104, 123, 104, 512)
 
 
@@ -44,6 +46,7 @@ def check_parity(folder, data):
     grid = get_masker(None, (4, 4, 4)).mask_img_
     make_atlas(folder / "atlas.nii", grid)
     (difumo,) = (data / "atlases").glob("*DiFuMo*probseg.nii.gz")
+    worst = 0.0
     whole = nib.Nifti1Image(np.ones(grid.shape, np.uint8), grid.affine)
     for mask_img, theirs in (("mni", grid), (None, whole)):
         with contextlib.redirect_stdout(io.StringIO()):
@@ -60,6 +63,10 @@ def check_parity(folder, data):
             expected = nilearn.fit_transform(densities)
             off = np.abs(coefficients - expected).max() / np.abs(expected).max()
             print(f"{name:7s} mask_img={mask_img!s:5s} n={len(maps)} {off:.1e}")
+            # Not `max`, which would let not-a-number pass.
+            worst = np.maximum(worst, off)
+    if not worst <= TOLERANCE:
+        raise SystemExit(f"{worst:.1e} is more than {TOLERANCE:.0e}")
 
 
 def check_voxelization(folder, data):
@@ -163,13 +170,19 @@ CHECKS = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("check", choices=list(CHECKS))
-    parser.add_argument("--data", type=Path, default=os.environ["NEUROCONTEXT_DATA"])
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("NEUROCONTEXT_DATA")
+    )
     parser.add_argument("--folder", type=Path, help="for scratch files of 6 GB")
     options = parser.parse_args()
+    if options.data:
+        os.environ["NEUROCONTEXT_DATA"] = str(options.data)
+    elif options.check != "real-size":
+        parser.error("name the folder of the corpora: --data, or NEUROCONTEXT_DATA")
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         os.environ["NEUROCONTEXT_CACHE"] = str(Path(name) / "cache")
-        CHECKS[options.check](Path(name), Path(options.data))
+        CHECKS[options.check](Path(name), options.data)
 
 
 if __name__ == "__main__":

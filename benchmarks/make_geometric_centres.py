@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from sklearn_neurocontext.maskers._atlas import SHIPPED_CENTRES, compute_centres
+from sklearn_neurocontext.maskers._geometric import SHIPPED_CENTRES, compute_centres
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:

@@ -1,6 +1,7 @@
-"""Talairach to MNI and back."""
+"""Names of spaces, Talairach to MNI and back."""
 
 import numpy as np
+import pandas as pd
 
 # Lancaster et al. 2007, pooled over templates: MNI (mm) to Talairach (mm).
 _MNI_TO_TALAIRACH = np.array(
@@ -88,3 +89,37 @@ def _apply(affine, xyz):
             "in mm. A single peak is written [[x, y, z]]."
         )
     return xyz @ affine[:3, :3].T + affine[:3, 3]
+
+
+def normalize_spaces(spaces) -> np.ndarray:
+    """Bring names of spaces to MNI, TAL, UNKNOWN, OTHER or MIXED.
+
+    Parameters
+    ----------
+    spaces : array-like of shape (n,)
+        As sources write them; missing values are unknown.
+
+    Returns
+    -------
+    spaces : ndarray of shape (n,), object
+        One of the five words each.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext._space import normalize_spaces
+    >>> normalize_spaces(["mni152", "Talairach", "T88", None, "scanner"]).tolist()
+    ['MNI', 'TAL', 'TAL', 'UNKNOWN', 'OTHER']
+    """
+    series = pd.Series(np.asarray(spaces, dtype=object))
+    names = {name: _normalize_space(name) for name in series.unique()}
+    return series.map(names).to_numpy(dtype=object)
+
+
+def _normalize_space(name) -> str:
+    if pd.isna(name) or not str(name).strip():
+        return "UNKNOWN"
+    word = str(name).strip().upper()
+    for beginning in ("MNI", "TAL", "T88", "UNKNOWN", "MIXED"):
+        if word.startswith(beginning):
+            return "TAL" if beginning == "T88" else beginning
+    return "OTHER"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from .._space import talairach_to_mni
+from .._space import normalize_spaces, talairach_to_mni
 from ._ids import read_numbers
 
 TEXT_COLUMNS = ("title", "keywords", "abstract", "body", "journal")
@@ -153,40 +153,6 @@ def describe_spaces(counts: dict) -> str:
     if not parts:
         return f"All {total:,} peaks were reported in MNI space."
     return f"Of {total:,} peaks, " + "; ".join(parts) + "."
-
-
-def normalize_spaces(spaces) -> np.ndarray:
-    """Bring names of spaces to MNI, TAL, UNKNOWN, OTHER or MIXED.
-
-    Parameters
-    ----------
-    spaces : array-like of shape (n,)
-        As sources write them; missing values are unknown.
-
-    Returns
-    -------
-    spaces : ndarray of shape (n,), object
-        One of the five words each.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext.datasets._bunch import normalize_spaces
-    >>> normalize_spaces(["mni152", "Talairach", None, "scanner"]).tolist()
-    ['MNI', 'TAL', 'UNKNOWN', 'OTHER']
-    """
-    series = pd.Series(np.asarray(spaces, dtype=object))
-    names = {name: _normalize_space(name) for name in series.unique()}
-    return series.map(names).to_numpy(dtype=object)
-
-
-def _normalize_space(name) -> str:
-    if pd.isna(name) or not str(name).strip():
-        return "UNKNOWN"
-    word = str(name).strip().upper()
-    for known in ("MNI", "TAL", "UNKNOWN", "MIXED"):
-        if word.startswith(known):
-            return known
-    return "OTHER"
 
 
 def count_spaces(spaces) -> dict:

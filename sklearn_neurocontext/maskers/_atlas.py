@@ -12,7 +12,7 @@ from nilearn.datasets import fetch_atlas_difumo
 
 from ._disk import hash_file
 from ._geometric import geometric_centres, soft_width
-from ._grid import open_img
+from ._grid import is_path, open_img
 
 DIFUMO_DIMENSIONS = (64, 128, 256, 512, 1024)
 _NAMES = "'geometric', 'geometric-soft', 'difumo'"
@@ -32,12 +32,15 @@ class Atlas:
         One distinct name for each map; None where only the labels on a grid tell.
     hash : str
         SHA-256 of the content.
+    width : float or None
+        Width of soft parcels, in mm.
     """
 
     kind: str
     content: Any
     names: list | None
     hash: str
+    width: float | None = None
 
     @property
     def img(self):
@@ -63,7 +66,8 @@ def find_atlas(atlas, n_components, *, resolution_mm=2, data_dir=None) -> Atlas:
     Returns
     -------
     atlas : Atlas
-        A path has the hash of its file, an image that of its values and affine.
+        A path has the hash of its file, an image that of its values and affine. An
+        image of shape (nx, ny, nz, 1) with several whole numbers holds labels.
 
     Raises
     ------
@@ -74,13 +78,16 @@ def find_atlas(atlas, n_components, *, resolution_mm=2, data_dir=None) -> Atlas:
         kind = "soft" if atlas == "geometric-soft" else "hard"
         centres = geometric_centres(n_components)
         names = [f"x={x:.0f} y={y:.0f} z={z:.0f}" for x, y, z in centres]
-        hashed = _hash(kind.encode(), centres)
-        return Atlas(kind, centres, _distinct(names), hashed)
+        width = soft_width(centres) if kind == "soft" else None
+        hashed = _hash(kind.encode(), centres, str(width).encode())
+        return Atlas(kind, centres, _distinct(names), hashed, width)
     names = None
     if isinstance(atlas, str) and atlas == "difumo":
         atlas, names = _fetch_difumo(n_components, resolution_mm, data_dir)
     img = open_img(atlas, "atlas", _NAMES)
-    hashed = _hash_img(img) if img is atlas else _hash_files(img)
+    hashed = _hash_files(img) if is_path(atlas) else _hash_img(img)
+    if img.ndim == 4 and img.shape[3] == 1 and _is_labels(img.dataobj[..., 0]):
+        img = img.slicer[..., 0]
     if img.ndim == 4:
         names = names or [f"component {index}" for index in range(img.shape[3])]
         return Atlas("maps", img, _distinct(names), hashed)
@@ -90,11 +97,6 @@ def find_atlas(atlas, n_components, *, resolution_mm=2, data_dir=None) -> Atlas:
         f"The atlas has shape {img.shape}; expected a 4D image of maps or a 3D image "
         "of labels."
     )
-
-
-def width_of(atlas: Atlas) -> float:
-    """Width of a soft atlas's parcels, in mm."""
-    return soft_width(atlas.content)
 
 
 def _fetch_difumo(n_components, resolution_mm, data_dir):
@@ -119,6 +121,12 @@ def _fetch_difumo(n_components, resolution_mm, data_dir):
             "download, or the path of an atlas that you have."
         ) from error
     return fetched.maps, list(fetched.labels["difumo_names"])
+
+
+def _is_labels(volume) -> bool:
+    """Tell whether a volume holds several values other than zero, all whole."""
+    values = np.unique(np.nan_to_num(volume))
+    return np.count_nonzero(values) > 1 and np.array_equal(values, np.rint(values))
 
 
 def _hash_files(img) -> str:

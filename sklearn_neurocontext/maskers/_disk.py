@@ -15,6 +15,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,17 +126,22 @@ def _open(place: Path, settings: dict) -> Entry | None:
             return None
         if body["settings"] != settings:
             return None
-        arrays = {}
+        arrays, signatures = {}, {}
         for name, digest in body["files"].items():
             path = place / name
-            seen = record["signatures"].get(name)
-            trusted = path.stat().st_size > _ALWAYS_HASHED and seen == _signature(path)
-            if not trusted and _sha256(path) != digest:
+            seen = signatures[name] = _signature(path)
+            known = seen == record["signatures"].get(name)
+            if not (known and seen[0] > _ALWAYS_HASHED) and _sha256(path) != digest:
                 return None
-            mapped = "r" if path.stat().st_size > 2**16 else None
+            mapped = "r" if seen[0] > 2**16 else None
             arrays[path.stem] = np.load(path, mmap_mode=mapped, allow_pickle=False)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+    if signatures != record.get("signatures"):
+        # A copy, and whole: the next process need not hash it again. Where the folder
+        # is read-only it must.
+        with suppress(OSError):
+            _write_json(place / _RECORD, record | {"signatures": signatures})
     return Entry(place, arrays, body["facts"])
 
 
@@ -206,6 +212,15 @@ def _signature(path: Path) -> list:
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
+def _write_json(path: Path, content: dict) -> None:
+    """Write a file beside its place and move it there, so that it is always whole."""
+    folder = _begin(path)
+    part = folder / path.name
+    part.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    part.replace(path)
+    folder.rmdir()
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -236,9 +251,49 @@ def hash_file(path: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     digest = _sha256(path)
-    folder = _begin(note)
-    part = folder / note.name
-    part.write_text(json.dumps({"signature": signature, "sha256": digest}))
-    part.replace(note)
-    folder.rmdir()
+    _write_json(note, {"signature": signature, "sha256": digest})
     return digest
+
+
+class NpyWriter:
+    """Append rows to a new .npy file, their number unknown until the end.
+
+    Parameters
+    ----------
+    path : Path
+        Created, or written anew.
+    dtype : dtype
+        Of the elements.
+    row_shape : tuple of int, default=()
+        Shape of one row.
+    """
+
+    def __init__(self, path: Path, dtype, row_shape=()):
+        self._path = path
+        self._dtype, self._row_shape = np.dtype(dtype), tuple(row_shape)
+        self.n_rows = 0
+
+    def __enter__(self):
+        self._stream = self._path.open("wb")
+        self._write_header()
+        return self
+
+    def append(self, rows) -> None:
+        """Write rows of shape (n, *row_shape) behind those that are there."""
+        np.ascontiguousarray(rows, dtype=self._dtype).tofile(self._stream)
+        self.n_rows += len(rows)
+
+    def __exit__(self, kind, error, trace):
+        # NumPy pads the header so that the first number of the shape may grow.
+        if kind is None:
+            self._stream.seek(0)
+            self._write_header()
+        self._stream.close()
+
+    def _write_header(self):
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self._dtype),
+            "fortran_order": False,
+            "shape": (self.n_rows, *self._row_shape),
+        }
+        np.lib.format.write_array_header_1_0(self._stream, header)

@@ -3,10 +3,14 @@
 import os
 from functools import cache
 from pathlib import Path
+from xml.parsers.expat import ExpatError
 
 import nibabel as nib
 import nilearn
 import numpy as np
+from nibabel.arrayproxy import ArrayProxy
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 from nilearn.datasets import load_mni152_brain_mask
 from nilearn.image import resample_img
 
@@ -61,8 +65,8 @@ def _build_mni_mask(folder):
 def open_img(img, name: str, others: str):
     """Take an image, or open that of a path; `name` and `others` are for errors."""
     if isinstance(img, nib.spatialimages.SpatialImage):
-        return img
-    if not isinstance(img, str | os.PathLike):
+        return _keep_open(img)
+    if not is_path(img):
         raise TypeError(
             f"{name} is a {type(img).__name__}; expected {others}, the path of an "
             "image, or an image that nibabel has loaded."
@@ -73,8 +77,37 @@ def open_img(img, name: str, others: str):
             f"{name}={str(img)!r} is no file here. Expected {others}, or the path of "
             "an image."
         )
-    # One open file, so that reading map after map unpacks the file only once.
-    return nib.load(path, keep_file_open=True)
+    try:
+        opened = nib.load(path)
+    except (ImageFileError, HeaderDataError, ExpatError, OSError, EOFError) as error:
+        raise ValueError(
+            f"{name}={str(img)!r} cannot be read as an image ({error}). Expected a "
+            "file of voxels, such as .nii or .nii.gz."
+        ) from error
+    if not isinstance(opened, nib.spatialimages.SpatialImage):
+        raise ValueError(
+            f"{name}={str(img)!r} holds a {type(opened).__name__}, no voxels. "
+            "Expected a volume, such as .nii or .nii.gz; bring surfaces to one first."
+        )
+    return _keep_open(opened)
+
+
+def is_path(img) -> bool:
+    """Tell whether an image is given by its path."""
+    return isinstance(img, str | os.PathLike)
+
+
+def _keep_open(img):
+    """Let a file stay open: else each volume of a packed one is unpacked from the top.
+
+    Affine and header are those in memory, whatever the file says.
+    """
+    held = img.dataobj
+    if type(held) is not ArrayProxy or img.ndim != 4:
+        return img
+    spec = held.shape, held.dtype, held.offset, held.slope, held.inter
+    kept = ArrayProxy(held.file_like, spec, order=held.order, keep_file_open=True)
+    return type(img)(kept, img.affine, img.header, file_map=img.file_map)
 
 
 def resample_mask(mask_img, target_affine, whole: bool = False) -> nib.Nifti1Image:
@@ -160,9 +193,9 @@ def voxel_centres(mask_img) -> np.ndarray:
     return nib.affines.apply_affine(mask_img.affine, np.argwhere(mask_img.dataobj))
 
 
-def write_voxels(voxels, mask_img) -> nib.Nifti1Image:
-    """Write values of shape (n_maps, n_voxels) as a 4D image, zero outside the mask."""
+def write_array(voxels, mask_img) -> np.ndarray:
+    """Write values of shape (n_maps, n_voxels) as a 4D array, zero outside the mask."""
     inside = np.asarray(mask_img.dataobj) > 0
     volume = np.zeros((*inside.shape, len(voxels)), dtype=np.float32)
     volume[inside] = voxels.T
-    return nib.Nifti1Image(volume, mask_img.affine)
+    return volume

@@ -1,9 +1,9 @@
 """Images, one at a time, at the voxels of a mask."""
 
-import os
-
 import numpy as np
-from nilearn.image import load_img, resample_img
+from nilearn.image import resample_img
+
+from ._grid import is_path, open_img
 
 # Bytes of voxels in memory at a time.
 _BATCH = 2**28
@@ -57,15 +57,15 @@ def stream_images(imgs, mask_img):
 
 def _each(imgs):
     """Give 3D images one by one; a path is opened when its turn comes."""
-    if isinstance(imgs, str | os.PathLike) or hasattr(imgs, "dataobj"):
+    if is_path(imgs) or hasattr(imgs, "dataobj"):
         imgs = [imgs]
     if not hasattr(imgs, "__iter__"):
         raise TypeError(
             f"imgs is a {type(imgs).__name__}; expected an image, the path of one, or "
             "a sequence of these."
         )
-    for item in imgs:
-        img = load_img(item)
+    for number, item in enumerate(imgs):
+        img = open_img(item, f"imgs[{number}]", "an image")
         if img.ndim == 3:
             yield img
         elif img.ndim == 4:

@@ -15,10 +15,10 @@ from .._validation import (
     get_output_config,
 )
 from ._atlas import find_atlas
-from ._checks import check_maps
 from ._coefficients import CoefficientsMixin
 from ._grid import check_affine, open_mask, resample_mask
 from ._kde import peaks_to_weights
+from ._maps import check_maps
 from ._peaks import gather_peaks, tell_outside
 from ._recipe import Recipe
 
@@ -36,9 +36,10 @@ class KDEDiFuMoMasker(CoefficientsMixin, TransformerMixin, BaseEstimator):
     ----------
     atlas : str, path-like or Nifti image, default="difumo"
         ``"difumo"`` (through nilearn's fetcher); ``"geometric"`` (k-means on the voxels
-        of the MNI mask, no download) or ``"geometric-soft"`` (the same, overlapping);
-        or a 4D image of maps or a 3D image of labels; as a path, the masker's pickle
-        stays small. Not-a-number counts as zero.
+        of the MNI mask, no download) or ``"geometric-soft"`` (the same, overlapping),
+        which ship with 128, 256, 512 and 1024 centres and run the k-means in each
+        process for other numbers; or a 4D image of maps or a 3D image of labels; as a
+        path, the masker's pickle stays small. Not-a-number counts as zero.
     n_components : int, default=512
         Number of maps; ignored where the atlas is an image.
     fwhm : float, default=9.0
@@ -70,7 +71,8 @@ class KDEDiFuMoMasker(CoefficientsMixin, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     maps_img_ : Nifti1Image of shape (nx, ny, nz, n_elements_)
-        The atlas on the grid, float32, zero outside the mask; made anew when asked for.
+        The atlas on the grid, float32, zero outside the mask; its values are written
+        out each time that they are read.
     mask_img_ : Nifti1Image of shape (nx, ny, nz)
         The mask on the grid.
     n_elements_ : int
@@ -84,7 +86,7 @@ class KDEDiFuMoMasker(CoefficientsMixin, TransformerMixin, BaseEstimator):
 
     See Also
     --------
-    nilearn.maskers.NiftiMapsMasker : The same coefficients for images.
+    nilearn.maskers.NiftiMapsMasker : Coefficients of images; see `transform_imgs`.
 
     Notes
     -----
@@ -177,7 +179,7 @@ class KDEDiFuMoMasker(CoefficientsMixin, TransformerMixin, BaseEstimator):
             gather_peaks(peaks, space=self.space, counts_grid=counts_grid)
         whole = self.mask_img is None
         recipe = Recipe(
-            self.atlas,
+            self.atlas if atlas.img else atlas,
             self.n_components,
             **source,
             atlas_hash=atlas.hash,
@@ -193,8 +195,9 @@ class KDEDiFuMoMasker(CoefficientsMixin, TransformerMixin, BaseEstimator):
         self.mask_img_, self.labels_ = recipe.mask_img, list(maps.labels)
         self.n_elements_, self.atlas_hash_ = len(maps.labels), atlas.hash
         self.atlas_affine_ = (atlas.img or recipe.mask_img).affine.astype(np.float64)
-        self._recipe, self._voxelization = recipe, self.voxelization
-        self._counts_grid = counts_grid
+        self._recipe, self._counts_grid = recipe, counts_grid
+        self._voxelization, self._space = self.voxelization, self.space
+        self._empty = self.empty
         return self
 
     def transform(self, peaks):
@@ -224,7 +227,7 @@ class KDEDiFuMoMasker(CoefficientsMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         peaks, ids = gather_peaks(
-            peaks, space=self.space, counts_grid=self._counts_grid
+            peaks, space=self._space, counts_grid=self._counts_grid
         )
         weights, n_off_grid, n_off_mask = peaks_to_weights(
             peaks,
@@ -235,7 +238,7 @@ class KDEDiFuMoMasker(CoefficientsMixin, TransformerMixin, BaseEstimator):
         kept = self._voxelization == "neuroquery"
         tell_outside(n_off_grid, n_off_mask, sum(map(len, peaks)), kept=kept)
         bare = np.flatnonzero(np.diff(weights.indptr) == 0)
-        if self.empty == "error" and len(bare):
+        if self._empty == "error" and len(bare):
             raise ValueError(
                 f"{len(bare)} of {len(peaks)} studies have no peak inside the mask, "
                 f"the first in row {bare[0]}. Drop them, or pass empty='zero'."

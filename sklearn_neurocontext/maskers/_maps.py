@@ -1,5 +1,6 @@
 """Maps of an atlas on a grid, and the least squares on them, kept on disk."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,14 +10,16 @@ from scipy.ndimage import map_coordinates
 from scipy.sparse import csc_array
 from sklearn.utils import gen_batches
 
-from ._atlas import Atlas, width_of
+from ._atlas import Atlas
+from ._disk import NpyWriter
 from ._geometric import hard_parcels, soft_parcels
 from ._grid import voxel_centres
-from ._npy import NpyWriter
-from ._solve import gram_matrix, is_full, solve_gram
+from ._solve import ILL_CONDITIONED, gram_matrix, is_full, solve_gram
 
 # Maps held in memory at a time.
 _BLOCK = 64
+# The user's line: above a check, fit, and scikit-learn's wrapper of fit.
+_USER = 4
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,7 @@ def sample_atlas(atlas: Atlas, mask_img):
     if atlas.kind == "hard":
         return atlas.names, hard_parcels(atlas.content, voxels)
     if atlas.kind == "soft":
-        return atlas.names, soft_parcels(atlas.content, voxels, width_of(atlas))
+        return atlas.names, soft_parcels(atlas.content, voxels, atlas.width)
     positions = nib.affines.apply_affine(np.linalg.inv(atlas.img.affine), voxels).T
     if atlas.kind == "labels":
         return _sample_labels(atlas.img, positions)
@@ -215,8 +218,9 @@ def _sample_labels(img, positions):
             "labels. Maps go along a fourth axis, also if there is only one."
         )
     values = np.rint(map_coordinates(volume, positions, order=0))
-    labels = [label for label in np.unique(values) if label]
-    if not labels:
+    # All those of the image: one that the grid misses keeps its place, empty.
+    labels = [label for label in np.unique(np.rint(volume)) if label]
+    if not values.any():
         raise ValueError(
             "The atlas has no label but 0 in the mask. Check that its affine is in "
             "mm and in MNI space."
@@ -226,3 +230,53 @@ def _sample_labels(img, positions):
         [f"label {label:.0f}" for label in labels],
         ((voxels, np.ones(len(voxels))) for voxels in held),
     )
+
+
+def check_maps(maps: Maps, strategy: str) -> None:
+    """Refuse negative maps for means; warn about empty and about collinear ones.
+
+    Parameters
+    ----------
+    maps : Maps
+        The atlas on the grid.
+    strategy : {"lstsq", "mean"}
+        What is to be done with it.
+
+    Raises
+    ------
+    ValueError
+        If a map has negative values and the strategy is ``"mean"``.
+    """
+    if strategy == "mean" and maps.lowest < 0:
+        raise ValueError(
+            "strategy='mean' needs maps without negative values; the atlas has values "
+            f"down to {maps.lowest:.3g}. Use strategy='lstsq'."
+        )
+    bare = np.flatnonzero(np.diff(maps.array.indptr) == 0)
+    if len(bare):
+        warnings.warn(
+            f"{len(bare)} of {len(maps.labels)} maps of the atlas are empty in the "
+            f"mask, the first {maps.labels[bare[0]]!r}; their coefficients are always "
+            "zero. Use smaller voxels (target_affine), or check that the atlas is in "
+            "MNI space.",
+            UserWarning,
+            stacklevel=_USER,
+        )
+    if strategy == "lstsq" and np.isinf(maps.condition):
+        warnings.warn(
+            "Some maps of the atlas are combinations of others on this grid, so "
+            "coefficients are not unique; taking those of least norm, with maps at "
+            "unit norm. Use smaller voxels (target_affine) or fewer maps if that "
+            "matters.",
+            UserWarning,
+            stacklevel=_USER,
+        )
+    elif strategy == "lstsq" and maps.condition > ILL_CONDITIONED:
+        warnings.warn(
+            "Some maps of the atlas are nearly combinations of others on this grid: "
+            f"the condition number of AᵀMA is about {maps.condition:.1e}. "
+            "Coefficients are unique, but rounding in the maps changes them. Use fewer "
+            "maps if that matters.",
+            UserWarning,
+            stacklevel=_USER,
+        )

@@ -1,17 +1,20 @@
 """Peaks in the forms that people have them in, as one array per study."""
 
+import os
 import warnings
+from collections.abc import Mapping
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, issparse
 
-from .._space import talairach_to_mni
+from .._space import normalize_spaces, talairach_to_mni
 from .._validation import check_peaks
 
 STUDY_COLUMNS = ("study_id", "pmid", "pmcid", "id")
-_SPACE_COLUMNS = ("space", "coordinate_space", "reported_space")
+# Not reported_space: peaks of this package's corpora have been converted already.
+_SPACE_COLUMNS = ("space", "coordinate_space")
 
 
 def gather_peaks(peaks, *, space="MNI", counts_grid=None):
@@ -20,9 +23,10 @@ def gather_peaks(peaks, *, space="MNI", counts_grid=None):
     Parameters
     ----------
     peaks : sequence of array-like of shape (n_peaks_i, 3), DataFrame, or sparse matrix
-        One array per study; or a table of peaks with the columns ``x``, ``y``, ``z``
-        and one of ``study_id``, ``pmid``, ``pmcid``, ``id``; or rows of counts of peaks
-        at the voxels of `counts_grid`, as NiMARE's ``Studyset.to_bunch().data``.
+        One array, or DataFrame with ``x``, ``y``, ``z``, per study; or a table of all
+        peaks with the columns ``x``, ``y``, ``z`` and one of ``study_id``, ``pmid``,
+        ``pmcid``, ``id``; or rows of counts of peaks at the voxels of `counts_grid`, as
+        NiMARE's ``Studyset.to_bunch().data``.
     space : {"MNI", "TAL"}, default="MNI"
         Space that the peaks are in.
     counts_grid : tuple of shape and affine, or None, default=None
@@ -45,6 +49,9 @@ def gather_peaks(peaks, *, space="MNI", counts_grid=None):
         peaks = _from_counts(peaks, *counts_grid)
     elif isinstance(peaks, pd.DataFrame):
         peaks, ids = _from_table(peaks, space)
+    else:
+        _refuse_others(peaks)
+        peaks = _from_frames(peaks, space)
     peaks = check_peaks(peaks)
     if space == "TAL":
         ends = np.cumsum([len(rows) for rows in peaks])[:-1]
@@ -61,13 +68,7 @@ def _from_table(table, space):
             f"expected x, y, z in mm and one of {', '.join(STUDY_COLUMNS)}. Rename the "
             "columns."
         )
-    for name in _SPACE_COLUMNS:
-        if name in table and table[name].isin({"MNI", "TAL"} - {space}).any():
-            raise ValueError(
-                f"The column {name!r} of the table holds other spaces than the "
-                f"masker's space={space!r}. Read the table with datasets.load_table, "
-                "which converts peak by peak, or pass the rows of one space."
-            )
+    _check_spaces([table], space)
     of_study, ids = pd.factorize(table[study])
     if (of_study < 0).any():
         raise ValueError(
@@ -81,6 +82,69 @@ def _from_table(table, space):
             f"The coordinates of the table cannot be read as numbers ({error})."
         ) from error
     return _split(xyz, of_study, len(ids)), np.asarray(ids)
+
+
+def _refuse_others(peaks):
+    """Tell what to do with images and mappings, which are no peaks."""
+    if isinstance(peaks, Mapping):
+        raise TypeError(
+            f"peaks is a {type(peaks).__name__}; expected a sequence, one array per "
+            "study. Pass list(peaks.values())."
+        )
+    first = next(iter(peaks), None) if _is_sequence(peaks) else peaks
+    if isinstance(first, str | os.PathLike) or hasattr(first, "dataobj"):
+        raise TypeError(
+            f"peaks holds a {type(first).__name__}; peaks must be a sequence of arrays "
+            "of x, y, z in mm. For images, or paths of images, call transform_imgs."
+        )
+
+
+def _is_sequence(peaks) -> bool:
+    kinds = list | tuple | np.ndarray | pd.Series
+    return isinstance(peaks, kinds) and getattr(peaks, "ndim", 1) > 0
+
+
+def _from_frames(peaks, space):
+    """Read tables, one per study, by the names of their columns."""
+    if not _is_sequence(peaks):
+        return peaks
+    frames = [rows for rows in peaks if isinstance(rows, pd.DataFrame)]
+    if not frames:
+        return peaks
+    for frame in frames:
+        if not {"x", "y", "z"} <= set(frame):
+            raise ValueError(
+                f"A study's table has the columns {', '.join(map(str, frame))}; "
+                "expected x, y, z in mm. Rename the columns."
+            )
+    _check_spaces(frames, space)
+    return [
+        rows[["x", "y", "z"]] if isinstance(rows, pd.DataFrame) else rows
+        for rows in peaks
+    ]
+
+
+def _check_spaces(tables, space):
+    """Refuse tables that name another space; warn where theirs is not known."""
+    for name in _SPACE_COLUMNS:
+        columns = [table[name] for table in tables if name in table]
+        if not columns:
+            continue
+        words = normalize_spaces(pd.concat(columns))
+        if np.isin(words, list({"MNI", "TAL"} - {space})).any():
+            raise ValueError(
+                f"The column {name!r} of the table holds other spaces than the "
+                f"masker's space={space!r}. Read the table with datasets.load_table, "
+                "which converts peak by peak, or pass the rows of one space."
+            )
+        if n_others := np.count_nonzero(words != space):
+            warnings.warn(
+                f"Of {len(words)} peaks, {n_others} are of unknown or another space by "
+                f"the column {name!r}; taking them as {space}.",
+                UserWarning,
+                # Above this: a reader, gather_peaks, transform, scikit-learn's wrapper.
+                stacklevel=6,
+            )
 
 
 def _split(xyz, of_study, n_studies):

@@ -1,5 +1,8 @@
 """What a fitted masker keeps instead of its table: how to come by it."""
 
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -7,14 +10,53 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from ._atlas import find_atlas, hash_grid
+from ._atlas import Atlas, find_atlas, hash_grid
 from ._disk import entry_place, fetch_entry
 from ._maps import Maps, build_maps, open_maps, read_blocks
-from ._store import RecentStore
 from ._table import Table, build_table, open_table
 
 # Raised when what the files hold changes, so that no version reads another's.
-_FORMAT = 1
+_FORMAT = 2
+
+
+class RecentStore:
+    """Keeps the results that were used last; builds one that is missing.
+
+    Parameters
+    ----------
+    size : int
+        Number of results to keep.
+    """
+
+    def __init__(self, size: int):
+        self._size = size
+        self._results = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, build: Callable):
+        """Give the result of `key`, from ``build()`` if it is not here.
+
+        Parameters
+        ----------
+        key : hashable
+            Names everything that the result depends on.
+        build : callable
+            Takes nothing, gives the result. Threads that ask meanwhile wait for it.
+
+        Returns
+        -------
+        result : object
+            Shared: not to be changed.
+        """
+        with self._lock:
+            if key not in self._results:
+                self._results[key] = build()
+            self._results.move_to_end(key)
+            while len(self._results) > self._size:
+                self._results.popitem(last=False)
+            return self._results[key]
+
+
 # Opened files by their place, so that clones in cross-validation open them once.
 _OPENED = RecentStore(size=16)
 
@@ -26,7 +68,8 @@ class Recipe:
     Attributes
     ----------
     atlas, n_components, resolution_mm, data_dir : object
-        As the masker was given them.
+        As the masker was given them; of a geometric atlas the centres themselves, as an
+        Atlas, which another machine's k-means might not find again.
     atlas_hash : str
         Content of the atlas when the masker was fitted.
     mask_img : Nifti1Image of shape (nx, ny, nz)
@@ -81,12 +124,14 @@ class Recipe:
         return fetch_entry("maps", self._maps_settings(), self._build_maps)
 
     def _build_maps(self, folder):
-        atlas = find_atlas(
-            self.atlas,
-            self.n_components,
-            resolution_mm=self.resolution_mm,
-            data_dir=self.data_dir,
-        )
+        atlas = self.atlas
+        if not isinstance(atlas, Atlas):
+            atlas = find_atlas(
+                atlas,
+                self.n_components,
+                resolution_mm=self.resolution_mm,
+                data_dir=self.data_dir,
+            )
         if atlas.hash != self.atlas_hash:
             raise ValueError(
                 "The atlas is another one than when the masker was fitted: its content "

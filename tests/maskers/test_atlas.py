@@ -4,9 +4,11 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from nibabel.openers import ImageOpener
 from nilearn.image import resample_img
 from scipy.spatial import cKDTree
 from sklearn.utils import Bunch
+from threadpoolctl import threadpool_limits
 
 from sklearn_neurocontext.maskers import _atlas
 from sklearn_neurocontext.maskers._atlas import find_atlas
@@ -306,3 +308,98 @@ def test_real_maps_equal_nilearns(shared_data):
     some = nib.load(path).slicer[..., 40:43]
     expected = _resample(some, mask_img, "linear")
     np.testing.assert_allclose(maps[:, 40:43], expected, atol=1e-6 * expected.max())
+
+
+@pytest.mark.parametrize("name", ["geometric", "geometric-soft"])
+def test_computed_centres_are_the_same_whatever_the_threads(name):
+    hashes = []
+    for n_threads in (1, 2, 3):
+        compute_centres.cache_clear()
+        with threadpool_limits(n_threads):
+            hashes.append(find_atlas(name, 200).hash)
+    assert len(set(hashes)) == 1
+
+
+def test_hash_of_soft_parcels_covers_their_width(monkeypatch):
+    before = find_atlas("geometric-soft", 128)
+    assert before.width == pytest.approx(soft_width(before.content), abs=1e-3)
+    monkeypatch.setattr(_atlas, "soft_width", lambda centres: before.width + 0.01)
+    assert find_atlas("geometric-soft", 128).hash != before.hash
+
+
+def test_labels_that_the_grid_misses_keep_their_columns(labels_img, mask_img):
+    values = np.array(labels_img.dataobj)
+    values[0, 0, 0] = 5
+    labels, maps = _bring(nib.Nifti1Image(values, AFFINE), 1, mask_img)
+    assert labels == ["label 2", "label 5", "label 7", "label 11"]
+    assert not maps[:, 1].any()
+    np.testing.assert_array_equal(
+        maps[:, [0, 2, 3]], _bring(labels_img, 1, mask_img)[1]
+    )
+
+
+def test_labels_along_a_fourth_axis_are_labels(labels_img, mask_img, tmp_path):
+    wrapped = nib.Nifti1Image(np.asarray(labels_img.dataobj)[..., None], AFFINE)
+    nib.save(wrapped, tmp_path / "labels.nii.gz")
+    expected = _bring(labels_img, 1, mask_img)
+    for given in (wrapped, tmp_path / "labels.nii.gz"):
+        labels, maps = _bring(given, 1, mask_img)
+        assert labels == expected[0]
+        np.testing.assert_array_equal(maps, expected[1])
+
+
+def test_one_map_along_a_fourth_axis_stays_a_map(maps_img, mask_img):
+    labels, maps = _bring(maps_img.slicer[..., :1], 1, mask_img)
+    assert labels == ["component 0"]
+    np.testing.assert_array_equal(maps, _bring(maps_img, 1, mask_img)[1][:, :1])
+
+
+@pytest.mark.parametrize("kind", [nib.load, str])
+def test_a_packed_file_is_opened_once(maps_img, tmp_path, kind, monkeypatch):
+    """Opened for each map, a .nii.gz would be unpacked from its start each time."""
+    many = nib.Nifti1Image(np.tile(maps_img.dataobj, 5), AFFINE)
+    nib.save(many, tmp_path / "maps.nii.gz")
+    given, opened = kind(tmp_path / "maps.nii.gz"), []
+
+    class Counting(ImageOpener):
+        def __init__(self, *args, **kwargs):
+            opened.append(1)
+            super().__init__(*args, **kwargs)
+
+    atlas = find_atlas(given, 1)
+    monkeypatch.setattr("nibabel.arrayproxy.openers.ImageOpener", Counting)
+    _, columns = sample_atlas(atlas, _load_mask(12.0))
+    assert len(list(columns)) == 15
+    assert len(opened) <= 1
+
+
+def test_an_image_that_was_changed_in_memory_counts_as_it_is(maps_img, tmp_path):
+    nib.save(maps_img, tmp_path / "maps.nii.gz")
+    img = nib.load(tmp_path / "maps.nii.gz")
+    moved = nib.Nifti1Image(img.dataobj, AFFINE + np.eye(4, k=3))
+    np.testing.assert_array_equal(find_atlas(moved, 1).img.affine, moved.affine)
+    assert find_atlas(moved, 1).hash != find_atlas(img, 1).hash
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("junk.nii", b"junk" * 200),
+        ("junk.nii.gz", b"junk" * 200),
+        ("empty.nii", b""),
+        ("junk.gii", b"junk"),
+        ("junk.mgz", b"junk"),
+        ("table.csv", b"x,y,z"),
+    ],
+)
+def test_a_file_that_is_no_image_is_told(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"{name}' cannot be read as an image"):
+        find_atlas(tmp_path / name, 1)
+
+
+def test_a_surface_is_told(tmp_path):
+    array = nib.gifti.GiftiDataArray(np.zeros(5, dtype=np.float32))
+    nib.save(nib.GiftiImage(darrays=[array]), tmp_path / "surface.gii")
+    with pytest.raises(ValueError, match="holds a GiftiImage, no voxels"):
+        find_atlas(tmp_path / "surface.gii", 1)

@@ -12,12 +12,12 @@ import pytest
 
 from sklearn_neurocontext.maskers import _disk
 from sklearn_neurocontext.maskers._disk import (
+    NpyWriter,
     cache_folder,
     entry_place,
     fetch_entry,
     hash_file,
 )
-from sklearn_neurocontext.maskers._npy import NpyWriter
 
 SETTINGS = {"fwhm": 9.0, "atlas": "abc"}
 
@@ -140,8 +140,15 @@ def test_a_copied_cache_is_taken_after_hashing(cache, monkeypatch, tmp_path):
         target = cache / path.relative_to(tmp_path / "before")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
+    hashed = []
+    sha256 = _disk._sha256
+    monkeypatch.setattr(_disk, "_sha256", lambda path: hashed.append(1) or sha256(path))
     _assert_whole(fetch_entry("table", SETTINGS, build))
     assert build.n_built == 1
+    assert len(hashed) == 2
+    _assert_whole(fetch_entry("table", SETTINGS, build))
+    assert len(hashed) == 2
+    assert not list(cache.rglob("building-*"))
 
 
 def test_a_pickle_in_place_of_an_array_is_not_run(cache):

@@ -9,7 +9,7 @@ from sklearn_neurocontext.maskers._grid import (
     open_mask,
     resample_mask,
     voxel_centres,
-    write_voxels,
+    write_array,
 )
 
 
@@ -96,7 +96,7 @@ def test_no_affine_is_told(target):
 def test_written_voxels_are_read_back_in_the_mask(mask_img, rng):
     inside = np.asarray(mask_img.dataobj) > 0
     voxels = rng.random((2, inside.sum())).astype(np.float32)
-    volume = np.asarray(write_voxels(voxels, mask_img).dataobj)
+    volume = write_array(voxels, mask_img)
     np.testing.assert_array_equal(volume[inside].T, voxels)
     assert not volume[~inside].any()
     assert len(voxel_centres(mask_img)) == voxels.shape[1]

@@ -5,6 +5,7 @@ import warnings
 import nibabel as nib
 import numpy as np
 import pytest
+from nibabel.openers import ImageOpener
 from nilearn.maskers import NiftiLabelsMasker, NiftiMapsMasker
 from scipy.ndimage import gaussian_filter
 
@@ -101,9 +102,9 @@ def test_all_ways_to_give_images_give_the_same(masker, imgs, tmp_path, monkeypat
 
 def test_images_are_opened_when_their_turn_comes(masker, imgs, monkeypatch):
     opened, seen = [], []
-    load_img = _images.load_img
+    open_img = _images.open_img
     monkeypatch.setattr(
-        _images, "load_img", lambda item: opened.append(1) or load_img(item)
+        _images, "open_img", lambda *given: opened.append(1) or open_img(*given)
     )
 
     def one_by_one():
@@ -136,6 +137,9 @@ def test_nan_counts_as_zero(masker, imgs):
     [
         (lambda img: 5, TypeError, "imgs is a int; expected an image, the path"),
         (lambda img: [], ValueError, "imgs is empty"),
+        (lambda img: [img, 5], TypeError, r"imgs\[1\] is a int; expected an image"),
+        (lambda img: __file__, ValueError, r"imgs\[0\]=.* cannot be read as an image"),
+        (lambda img: "no.nii", FileNotFoundError, r"imgs\[0\]='no.nii' is no file"),
         (
             lambda img: nib.Nifti1Image(np.full(img.shape, np.inf), img.affine),
             ValueError,
@@ -151,3 +155,37 @@ def test_nan_counts_as_zero(masker, imgs):
 def test_what_is_no_image_is_told(masker, imgs, make, error, match):
     with pytest.raises(error, match=match):
         masker.transform_imgs(make(imgs))
+
+
+@pytest.mark.parametrize("kind", [nib.load, str])
+def test_a_packed_file_is_opened_once(masker, imgs, tmp_path, monkeypatch, kind):
+    """Opened for each volume, a .nii.gz would be unpacked from its start each time."""
+    nib.save(imgs, tmp_path / "all.nii.gz")
+    given, opened = kind(tmp_path / "all.nii.gz"), []
+    masker.transform_imgs(imgs)
+
+    class Counting(ImageOpener):
+        def __init__(self, *args, **kwargs):
+            opened.append(1)
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr("nibabel.arrayproxy.openers.ImageOpener", Counting)
+    assert len(masker.transform_imgs(given)) == 7
+    assert len(opened) == 1
+
+
+def test_maps_of_both_signs_equal_nilearns_without_its_mask(grid, imgs, rng):
+    """With a mask nilearn leaves out the voxels where no map is above zero."""
+    signed = _smooth_maps_img(rng, grid, 3)
+    masker = KDEDiFuMoMasker(signed, target_affine=8).fit()
+    coefficients = masker.transform_imgs(imgs)
+    settings = {"resampling_target": "maps"}
+    without, with_mask = (
+        NiftiMapsMasker(masker.maps_img_, mask_img=mask_img, **settings).fit_transform(
+            imgs
+        )
+        for mask_img in (None, masker.mask_img_)
+    )
+    largest = np.abs(without).max()
+    np.testing.assert_allclose(coefficients, without, atol=1e-4 * largest, rtol=0)
+    assert np.abs(coefficients - with_mask).max() > 1e-2 * largest

@@ -1,5 +1,6 @@
 """KDEDiFuMoMasker against nilearn, its laws, and the errors of its users."""
 
+import inspect
 import pickle
 import re
 import warnings
@@ -21,7 +22,7 @@ from sklearn.utils import estimator_checks, get_tags
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.maskers import _atlas, _recipe
 from sklearn_neurocontext.maskers._grid import open_mask, resample_mask, voxel_centres
-from sklearn_neurocontext.maskers._store import RecentStore
+from sklearn_neurocontext.maskers._recipe import RecentStore
 
 MOTOR, FUSIFORM, CENTRE = [-40, -24, 56], [44, -50, -20], [0, 0, 0]
 
@@ -231,7 +232,7 @@ def test_a_study_without_peaks_is_an_error_if_asked(masker):
 
 
 WRONG_PEAKS = [
-    ("peaks", TypeError, "peaks must be a sequence"),
+    ("peaks", TypeError, "peaks holds a str; peaks must be a sequence"),
     (5, TypeError, "peaks must be a sequence"),
     ([], ValueError, "peaks is empty"),
     (np.zeros((4, 3)), ValueError, r"peaks is one array of shape \(4, 3\)"),
@@ -408,12 +409,59 @@ def test_strategies_of_one_atlas_keep_apart(own_maps_img):
     assert not np.allclose(lstsq, mean, rtol=0.1)
 
 
-def test_a_parameter_set_later_counts_from_the_next_fit_on(masker):
-    other = clone(masker).fit()
-    before = other.transform([[MOTOR]])
-    other.set_params(fwhm=18.0)
-    np.testing.assert_array_equal(other.transform([[MOTOR]]), before)
-    assert other.fit().transform([[MOTOR]]).max() < before.max()
+@pytest.mark.filterwarnings("ignore:Dropped")
+@pytest.mark.parametrize("name", sorted(KDEDiFuMoMasker().get_params()))
+def test_a_parameter_set_later_counts_from_the_next_fit_on(name, tmp_path):
+    other = {
+        "atlas": "geometric-soft",
+        "n_components": 32,
+        "fwhm": 18.0,
+        "voxelization": "neuroquery",
+        "target_affine": 6.0,
+        "mask_img": None,
+        "resolution_mm": 3,
+        "strategy": "mean",
+        "space": "TAL",
+        "empty": "error",
+        "data_dir": tmp_path,
+    }
+    peaks = [[[-41.5, -24, 56], [80, -30, 10]], [[0, 0, 4000]]]
+    changed = KDEDiFuMoMasker(
+        "geometric", 24, voxelization="linear", target_affine=8.0
+    ).fit()
+    before = changed.transform(peaks)
+    changed.set_params(**{name: other[name]})
+    np.testing.assert_array_equal(changed.transform(peaks), before)
+    changed.fit()
+    if name == "empty":
+        with pytest.raises(ValueError, match="have no peak inside the mask"):
+            changed.transform(peaks)
+    elif name not in ("data_dir", "resolution_mm", "strategy"):
+        assert not np.array_equal(changed.transform(peaks), before)
+
+
+def test_a_pickle_of_computed_centres_needs_no_k_means(tmp_path, monkeypatch):
+    masker = KDEDiFuMoMasker("geometric", 24, target_affine=8.0).fit()
+    expected = masker.transform([[MOTOR]])
+    dumped = pickle.dumps(masker)
+    monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path))
+    monkeypatch.setattr(_recipe, "_OPENED", RecentStore(size=2))
+    monkeypatch.setattr(_recipe, "find_atlas", None)
+    np.testing.assert_array_equal(pickle.loads(dumped).transform([[MOTOR]]), expected)
+
+
+def test_labels_that_the_grid_misses_are_told_and_stay_zero(own_maps_img):
+    labels = np.zeros(own_maps_img.shape[:3], dtype=np.int16)
+    labels[12:] = 1
+    labels[:12] = 4
+    labels[0, 0, 0] = 3
+    masker = KDEDiFuMoMasker(nib.Nifti1Image(labels, own_maps_img.affine))
+    with pytest.warns(UserWarning, match="1 of 3 maps .* empty .* 'label 3'"):
+        masker.fit()
+    assert masker.labels_ == ["label 1", "label 3", "label 4"]
+    coefficients = masker.transform([[MOTOR]])[0]
+    assert coefficients[1] == 0
+    assert coefficients.argmax() in (0, 2)
 
 
 def test_affine_and_hash_of_the_atlas_are_facts(masker, own_maps_img):
@@ -552,14 +600,43 @@ def test_neuroquery_keeps_peaks_outside_the_mask_and_counts_them(masker):
 
 
 def test_html_shows_parameters_and_state_escaped(masker, own_maps_img):
-    html = masker._repr_html_()
-    assert "KDEDiFuMoMasker" in html
-    assert "fitted" in html
-    assert "geometric" in html
+    html, before = masker._repr_html_(), clone(masker)._repr_html_()
+    for part in ("KDEDiFuMoMasker", "geometric", ">Fitted<"):
+        assert part in html
+    assert ">Not fitted<" in before
+    assert ">Fitted<" not in before
     unfitted = KDEDiFuMoMasker("<script>")._repr_html_()
     assert "<script>&" not in unfitted
     assert "&lt;script&gt;" in unfitted
     assert "Nifti1Image" in KDEDiFuMoMasker(own_maps_img)._repr_html_()
+
+
+def test_looking_at_a_masker_writes_no_maps_out(own_maps_img, tmp_path, monkeypatch):
+    """Nor does it need the atlas, which may be gone; `maps_img_` is 4D and dense."""
+    nib.save(own_maps_img, tmp_path / "atlas.nii")
+    masker = KDEDiFuMoMasker(tmp_path / "atlas.nii").fit()
+    (tmp_path / "atlas.nii").unlink()
+    monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "new"))
+    monkeypatch.setattr(_recipe, "_OPENED", RecentStore(size=2))
+    assert "maps_img_" in dir(masker)
+    assert "KDEDiFuMoMasker" in masker._repr_html_()
+    members = dict(inspect.getmembers(masker))
+    assert members["maps_img_"].shape == (*masker.mask_img_.shape, 4)
+    assert "maps_img_" not in repr(masker)
+    with pytest.raises(FileNotFoundError, match="is no file here"):
+        members["maps_img_"].get_fdata()
+
+
+def test_maps_img_gives_the_values_that_are_asked_for(own_maps_img, tmp_path):
+    masker = KDEDiFuMoMasker(own_maps_img, mask_img=None, target_affine=None).fit()
+    img, values = masker.maps_img_, np.asarray(own_maps_img.dataobj)
+    for part in (np.s_[..., 2], np.s_[3:9, 5, ::2, 1:3]):
+        np.testing.assert_array_equal(img.dataobj[part], values[part])
+    np.testing.assert_array_equal(img.slicer[:, :5, :, 1].dataobj, values[:, :5, :, 1])
+    np.testing.assert_array_equal(img.get_fdata(), values)
+    nib.save(img, tmp_path / "maps.nii.gz")
+    np.testing.assert_array_equal(nib.load(tmp_path / "maps.nii.gz").dataobj, values)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(img)).dataobj, values)
 
 
 def test_tags_say_what_is_taken(masker):

@@ -1,5 +1,7 @@
 """Peaks of all forms are the same peaks; what is none of them is told."""
 
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -19,6 +21,11 @@ TABLE = pd.DataFrame(
         "z": [7, 8, 9],
     }
 )
+
+
+@pytest.fixture(scope="module")
+def masker():
+    return KDEDiFuMoMasker("geometric", 8, mask_img=None, target_affine=8.0).fit()
 
 
 @pytest.mark.parametrize("name", STUDY_COLUMNS)
@@ -56,7 +63,16 @@ def test_rows_of_counts_are_peaks_at_voxel_centres(rng):
         (TABLE.assign(id=["b", None, "b"]), "1 rows of the table of peaks have no id"),
         (TABLE.assign(x=["a", "b", "c"]), "cannot be read as numbers"),
         (TABLE.assign(x=[1, np.nan, 2]), "study 1 hold NaN or infinity"),
-        (TABLE.assign(space=["MNI", "TAL", "MNI"]), "'space' of the table holds other"),
+        *(
+            (
+                TABLE.assign(**{name: ["MNI", word, None]}),
+                f"'{name}' of the table holds",
+            )
+            for name in ("space", "coordinate_space")
+            for word in ("TAL", "Talairach", "tal", "T88", " talairach 1988 ")
+        ),
+        ([TABLE.assign(space="TAL")], "'space' of the table holds other"),
+        ([TABLE.rename(columns={"x": "X"})], "study's table has the columns id, X, y"),
         (TABLE.iloc[:0], "peaks is empty"),
         (csr_array((2, 7)), r"have 7 columns; the mask's own grid \(9, 8, 7\) has 504"),
         (csr_array(np.full((1, 504), 0.5)), "other values than whole numbers"),
@@ -70,15 +86,14 @@ def test_other_forms_are_told(peaks, match):
 
 def test_a_space_that_fits_is_taken():
     table = TABLE.assign(space=["TAL", "TAL", "UNKNOWN"])
-    peaks, _ = gather_peaks(table, space="TAL")
+    with pytest.warns(UserWarning, match="1 are of unknown or another space"):
+        peaks, _ = gather_peaks(table, space="TAL")
     assert np.abs(peaks[1] - [[2, 5, 8]]).max() > 1
 
 
 def test_rows_of_nimares_bunch_are_taken():
     """Peaks of each analysis, rounded to NiMARE's 2 mm voxels."""
-    nimare = pytest.importorskip("nimare")
-    from nimare.studyset import Studyset
-
+    Studyset = pytest.importorskip("nimare.studyset").Studyset
     points = [[[-40, -24, 56], [44, -50, -20]], [[0, -10, 4]]]
     studies = [
         {
@@ -104,7 +119,6 @@ def test_rows_of_nimares_bunch_are_taken():
         for row, of_study in enumerate(points)
     ]
     bunch = Studyset({"id": "x", "name": "", "studies": studies}).to_bunch()
-    assert nimare.__version__
     masker = KDEDiFuMoMasker("geometric", 16, mask_img=bunch.masker.mask_img).fit()
     np.testing.assert_allclose(
         masker.transform(bunch.data), masker.transform(points), rtol=1e-6
@@ -112,3 +126,45 @@ def test_rows_of_nimares_bunch_are_taken():
     np.testing.assert_array_equal(
         masker.transform(bunch.data[[1]]), masker.transform(bunch.data)[[1]]
     )
+
+
+def test_what_a_corpus_was_reported_in_is_no_space_of_its_peaks(recwarn):
+    """Peaks of this package's corpora are MNI, whatever `reported_space` says."""
+    peaks, _ = gather_peaks(TABLE.assign(reported_space=["TAL", "MNI", "UNKNOWN"]))
+    np.testing.assert_array_equal(peaks[1], [[2, 5, 8]])
+    assert not recwarn
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_spaces_that_are_not_known_are_told(masker, as_list):
+    table = TABLE.assign(space=["MNI152", "scanner", None])
+    with pytest.warns(UserWarning, match="Of 3 peaks, 2 are of unknown or") as record:
+        masker.transform([table] if as_list else table)
+    assert record[0].filename == __file__
+
+
+def test_tables_of_studies_are_read_by_name():
+    first = pd.DataFrame({"z": [7.0, 9], "value": [1, 2], "x": [1, 3], "y": [4, 6]})
+    peaks, _ = gather_peaks([first, [[2, 5, 8]]])
+    np.testing.assert_array_equal(peaks[0], [[1, 4, 7], [3, 6, 9]])
+    np.testing.assert_array_equal(peaks[1], [[2, 5, 8]])
+
+
+@pytest.mark.parametrize(
+    "imgs",
+    [
+        nib.Nifti1Image(np.zeros(SHAPE), AFFINE),
+        [nib.Nifti1Image(np.zeros(SHAPE), AFFINE)],
+        "map.nii.gz",
+        ["map.nii.gz"],
+        (Path("map.nii.gz"),),
+    ],
+)
+def test_images_are_sent_to_transform_imgs(imgs):
+    with pytest.raises(TypeError, match="or paths of images, call transform_imgs"):
+        gather_peaks(imgs)
+
+
+def test_a_mapping_is_told_how_to_pass_it():
+    with pytest.raises(TypeError, match=r"a dict; .* Pass list\(peaks\.values\(\)\)"):
+        gather_peaks({"a": [[1, 2, 3]]})

@@ -2,7 +2,9 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from sklearn_neurocontext.maskers._store import RecentStore
+import pytest
+
+from sklearn_neurocontext.maskers._recipe import RecentStore
 
 
 def test_a_result_is_built_once_until_others_push_it_out():
@@ -23,10 +25,9 @@ def test_a_result_is_built_once_until_others_push_it_out():
 
 def test_a_failed_build_leaves_nothing_behind():
     store = RecentStore(size=1)
-    try:
+    with pytest.raises(ZeroDivisionError):
         store.get("a", lambda: 1 / 0)
-    except ZeroDivisionError:
-        assert store.get("a", lambda: 1) == 1
+    assert store.get("a", lambda: 1) == 1
 
 
 def test_threads_share_one_build():
