@@ -42,7 +42,7 @@ def csls(similarity, k: int = 10) -> np.ndarray:
     --------
     >>> from sklearn_neurocontext.metrics import csls
     >>> csls([[0.9, 0.8], [0.9, 0.1]], k=1)
-    array([[ 0. ,  0. ],
+    array([[ 0. , -0.1],
            [ 0. , -1.5]])
     """
     similarity = np.asarray(similarity, dtype=np.float64)

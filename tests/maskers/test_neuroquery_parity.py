@@ -11,7 +11,7 @@ from nilearn.maskers import NiftiMapsMasker
 from sklearn_neurocontext import KDEDiFuMoMasker
 
 _COORDINATES = "neuroquery/data-neuroquery_version-1_coordinates.tsv.gz"
-N_STUDIES = 20
+N_STUDIES = 8
 
 
 @pytest.fixture(scope="module")

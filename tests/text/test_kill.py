@@ -15,7 +15,7 @@ def test_kills_in_forward_passes_and_commits_harm_nothing(tmp_path, rng):
     texts = [" ".join(rng.choice(WORDS.split(), size=size)) for size in sizes]
     settings = {"model_name": save_tiny_model(tmp_path / "model", "bert")}
     settings["batch_tokens"] = 128
-    plan = Plan(n_kills=3, n_forward=2, n_commit=1, most_steps=60)
+    plan = Plan(n_kills=3, n_forward=2, n_commit=1, most_steps=8)
     path = tmp_path / "store.sqlite"
     report = kill_again_and_again(settings, texts, path, plan)
     assert report.finished
