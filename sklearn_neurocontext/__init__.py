@@ -8,8 +8,11 @@ The package, from the outside in:
 - :mod:`~sklearn_neurocontext.models` learns the shared space between the two;
 - :mod:`~sklearn_neurocontext.pipelines` puts text and models together, best settings;
 - :mod:`~sklearn_neurocontext.metrics` scores retrieval and predicted maps;
+- :mod:`~sklearn_neurocontext.persistence` saves and loads models;
+- :mod:`~sklearn_neurocontext.pretrained` calls a trained model as NeuroQuery is called;
 - :mod:`~sklearn_neurocontext.evaluation` runs estimators over splits;
-- :mod:`~sklearn_neurocontext.plotting` draws what came out.
+- :mod:`~sklearn_neurocontext.plotting` draws what came out;
+- :mod:`~sklearn_neurocontext.reporting` writes it as one HTML page.
 
 Names load when first used, so importing the package stays quick.
 """
@@ -26,17 +29,21 @@ _HOME_OF = {
     "KernelCCA": "models",
     "LLMChunkEmbedder": "text",
     "MLPBaseline": "models",
+    "NeuroContextModel": "pretrained",
     "RidgeBaseline": "models",
     "TermCounts": "text",
     "TextBrainEnsemble": "models",
     "best_text_brain": "pipelines",
     "dice_score": "metrics",
+    "load_model": "persistence",
     "make_dice_scorer": "metrics",
+    "make_report": "reporting",
     "make_retrieval_scorer": "metrics",
     "mix_match_score": "metrics",
     "paper_splits": "evaluation",
     "recall_at_k": "metrics",
     "retrieval_scores": "metrics",
+    "save_model": "persistence",
     "similarity": "metrics",
 }
 _SUBPACKAGES = (
@@ -47,7 +54,10 @@ _SUBPACKAGES = (
     "metrics",
     "models",
     "pipelines",
+    "persistence",
     "plotting",
+    "pretrained",
+    "reporting",
     "text",
 )
 
@@ -58,17 +68,21 @@ __all__ = [
     "KernelCCA",
     "LLMChunkEmbedder",
     "MLPBaseline",
+    "NeuroContextModel",
     "RidgeBaseline",
     "TermCounts",
     "TextBrainEnsemble",
     "best_text_brain",
     "dice_score",
+    "load_model",
     "make_dice_scorer",
+    "make_report",
     "make_retrieval_scorer",
     "mix_match_score",
     "paper_splits",
     "recall_at_k",
     "retrieval_scores",
+    "save_model",
     "similarity",
 ]
 

@@ -11,7 +11,18 @@ from numpydoc.validate import validate
 import sklearn_neurocontext
 
 CHECKS = {"GL08", "PR01", "PR02", "PR03", "PR04", "PR07", "RT01", "RT03", "SS05"}
-PARTS = ("datasets", "evaluation", "maskers", "metrics", "models", "plotting", "text")
+PARTS = (
+    "datasets",
+    "evaluation",
+    "maskers",
+    "metrics",
+    "models",
+    "persistence",
+    "plotting",
+    "pretrained",
+    "reporting",
+    "text",
+)
 
 
 def _public_names():

@@ -5,6 +5,7 @@ import warnings
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -151,3 +152,15 @@ def print_differences(result, metrics) -> None:
                 f"{name} minus {row['reference']}, {heading.removesuffix(', %')}, in "
                 f"points [paired 95 % interval]: {difference_and_interval(row)}"
             )
+
+
+def print_frame(frame, title: str) -> None:
+    """Print a DataFrame; what it holds is not read as markup."""
+    table = Table(title=escape(title), title_justify="left")
+    for name in frame:
+        right = frame[name].dtype.kind == "f"
+        table.add_column(name, justify="right" if right else "left")
+    for row in frame.itertuples(index=False):
+        cells = [f"{v:.3g}" if isinstance(v, float) else str(v) for v in row]
+        table.add_row(*map(escape, cells))
+    OUT.print(table)

@@ -2,9 +2,11 @@
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 
 from .. import __version__
+from ._map_parsers import add_map_commands
 
 # Names that the package has, too; importing them here would make --help slow.
 _CORPUS = (
@@ -56,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
         "--traceback", action="store_true", help="show where an error came from"
     )
     commands = parser.add_subparsers(required=True, metavar="command")
+    checks = {"sentence": _sentence, "positive": _positive}
+    add_map_commands(commands, _add_command, checks)
     _add_demo(commands)
     _add_embed(commands)
     _add_fit(commands)
@@ -63,12 +67,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_command(commands, name, help_text, run, *, resumes):
+class _HelpFormatter(
+    argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter
+):
+    """Defaults beside options, examples line by line."""
+
+
+def _add_command(commands, name, help_text, run, *, resumes, examples=()):
+    lines = ["examples:", *(f"  {example}" for example in examples)]
     command = commands.add_parser(
         name,
         help=help_text,
-        description=help_text,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description=textwrap.fill(help_text, 80),
+        epilog="\n".join(lines) if examples else None,
+        formatter_class=_HelpFormatter,
     )
     command.set_defaults(run=run, resumes=resumes)
     return command

@@ -8,6 +8,7 @@ from ._neuroquery import load_neuroquery
 from ._neurosynth import load_neurosynth
 from ._nimare import load_nimare_studyset
 from ._pubget import load_pubget
+from ._sleuth import load_sleuth, write_sleuth
 from ._synthetic import make_studies
 from ._table import load_table
 
@@ -20,8 +21,10 @@ __all__ = [
     "load_neurosynth",
     "load_nimare_studyset",
     "load_pubget",
+    "load_sleuth",
     "load_table",
     "make_studies",
     "merge_corpora",
     "study_texts",
+    "write_sleuth",
 ]

@@ -9,17 +9,20 @@ from ._corpus import (
     make_masker,
     usable_rows,
 )
+from ._encoding import (
+    bootstrap_interval,
+    density_map,
+    score_maps,
+    studies_sharing_foci,
+)
 from ._illustrate import StudyMaps, median_study_maps
 from ._leakage import duplicate_groups, normalize_title, without_leaks
+from ._markdown import difference_and_interval, mean_and_deviation
 from ._prepare import PreparedStudies, prepare_studies
 from ._provenance import provenance
 from ._run import run_benchmark
 from ._splits import PaperSplits, paper_splits, shuffled_folds
-from ._tables import (
-    BenchmarkResult,
-    difference_and_interval,
-    mean_and_deviation,
-)
+from ._tables import BenchmarkResult
 
 __all__ = [
     "CORPORA",
@@ -28,6 +31,8 @@ __all__ = [
     "PaperSplits",
     "PreparedStudies",
     "StudyMaps",
+    "bootstrap_interval",
+    "density_map",
     "difference_and_interval",
     "duplicate_groups",
     "load_corpus",
@@ -41,7 +46,9 @@ __all__ = [
     "prepare_studies",
     "provenance",
     "run_benchmark",
+    "score_maps",
     "shuffled_folds",
+    "studies_sharing_foci",
     "usable_rows",
     "without_leaks",
 ]

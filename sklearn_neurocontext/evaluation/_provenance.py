@@ -5,28 +5,9 @@ import platform
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .. import __version__
-
-_PACKAGES = (
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "pandas",
-    "nilearn",
-    "torch",
-    "skorch",
-    "transformers",
-)
-
-
-def _version_or_none(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+from .._versions import library_versions
 
 
 def provenance() -> dict:
@@ -44,11 +25,8 @@ def provenance() -> dict:
     >>> sorted(provenance())
     ['machine', 'started', 'versions']
     """
-    versions = {"sklearn_neurocontext": __version__}
-    versions["python"] = platform.python_version()
-    versions.update({package: _version_or_none(package) for package in _PACKAGES})
     return {
-        "versions": versions,
+        "versions": library_versions(),
         "machine": {
             "platform": f"{platform.system()} {platform.machine()}",
             "cpu_count": os.cpu_count(),

@@ -13,6 +13,14 @@ from ..metrics import mix_match_score
 from ._scaling import learn_scale, normalize_studies, unit_rows
 
 
+def _first(rows):
+    """Give the first row of a sequence of anything but numbers, else None."""
+    kind = getattr(getattr(rows, "dtype", None), "kind", None)
+    if isinstance(rows, list | tuple) or kind in ("O", "U", "T"):
+        return next(iter(rows), None)
+    return None
+
+
 class TextBrainEstimator(BaseEstimator):
     """Base of the estimators: X are embeddings, y are coefficients.
 
@@ -23,7 +31,7 @@ class TextBrainEstimator(BaseEstimator):
     _takes_sparse = False
 
     def _check_fit_input(self, X, y, *, dtype):
-        self._refuse_sparse(X)
+        self._refuse_other_stages(X, y)
         X, y = validate_data(
             self,
             X,
@@ -44,7 +52,7 @@ class TextBrainEstimator(BaseEstimator):
 
     def _check_X(self, X):
         check_is_fitted(self)
-        self._refuse_sparse(X)
+        self._refuse_other_stages(X)
         return validate_data(
             self,
             X,
@@ -53,10 +61,22 @@ class TextBrainEstimator(BaseEstimator):
             dtype=self.y_mean_.dtype,
         )
 
-    def _refuse_sparse(self, X):
+    def _refuse_other_stages(self, X, y=None):
+        """Say which step is missing where X or y is what an earlier one takes."""
+        name = type(self).__name__
+        if isinstance(_first(X), str):
+            raise TypeError(
+                f"{name} got texts for X and takes embeddings. Put LLMChunkEmbedder "
+                "before it: make_pipeline(LLMChunkEmbedder(), StandardScaler(), …)."
+            )
+        if np.ndim(_first(y)) == 2:
+            raise TypeError(
+                f"{name} got one array of peaks per study for y and takes "
+                "coefficients. Pass KDEDiFuMoMasker(…).fit_transform(peaks)."
+            )
         if issparse(X) and not self._takes_sparse:
             raise TypeError(
-                f"{type(self).__name__} got sparse input for X and takes dense arrays. "
+                f"{name} got sparse input for X and takes dense arrays. "
                 "Put sklearn.decomposition.TruncatedSVD before it in the pipeline."
             )
 

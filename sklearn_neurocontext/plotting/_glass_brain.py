@@ -166,7 +166,7 @@ def draw_glass_brain(figure, rectangle, img, *, label, unit, peaks=None):
     """
     from nilearn.plotting import plot_glass_brain
 
-    colours = _colours()
+    colours = map_colours()
     left, bottom, width, height = rectangle
     bar_space = _BAR_SPACE / figure.get_figwidth()
     strongest = img.get_fdata().max()
@@ -202,10 +202,10 @@ def draw_glass_brain(figure, rectangle, img, *, label, unit, peaks=None):
         fontweight="bold",
         parse_math=False,
     )
-    _draw_bar(figure, rectangle, colours, (weakest, strongest), unit)
+    draw_bar(figure, rectangle, colours, (weakest, strongest), unit)
 
 
-def _colours():
+def map_colours():
     """Dark where strong, without the palest part, lost on white, and without black."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
@@ -213,7 +213,7 @@ def _colours():
     return ListedColormap(colormaps[_COLOURS](np.linspace(0.1, 0.8, 256)))
 
 
-def _draw_bar(figure, rectangle, colours, ends, unit):
+def draw_bar(figure, rectangle, colours, ends, unit):
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 

@@ -31,8 +31,13 @@ def wrap(text: str, width: int, max_lines: int = 6) -> str:
     """Break a text into lines of like length; what does not fit ends in an ellipsis."""
     lines = textwrap.wrap(text, width, max_lines=max_lines, placeholder=" …")
     if len(textwrap.wrap(text, width)) <= max_lines:
-        # As narrow as this many lines allow, so that no word stands alone on the last.
-        while len(narrower := textwrap.wrap(text, width - 1)) == len(lines) > 1:
+        # As narrow as this many lines allow, so that no word stands alone on the last;
+        # never narrower than the longest word, which would be broken.
+        longest = max(map(len, text.split()), default=0)
+        while (
+            width > longest
+            and len(narrower := textwrap.wrap(text, width - 1)) == len(lines) > 1
+        ):
             lines, width = narrower, width - 1
     return "\n".join(lines)
 

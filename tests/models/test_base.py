@@ -329,3 +329,19 @@ def test_wrong_input_to_similarity(fitted, test, spoil, message):
 def test_parameters_are_checked_in_fit(estimator, train):
     with pytest.raises(ValueError, match=r"parameter of .* must be"):
         estimator.fit(*train)
+
+
+# What belongs to an earlier step
+
+
+@pytest.mark.parametrize("estimator", quick_estimators(), ids=name_of)
+@pytest.mark.parametrize("kind", [list, np.array, pd.Series])
+def test_texts_and_peaks_are_sent_to_their_step(estimator, kind, train):
+    X, y = train
+    texts = kind(["finger tapping"] * len(X))
+    with pytest.raises(TypeError, match=r"got texts for X .* Put LLMChunkEmbedder"):
+        estimator.fit(texts, y)
+    with pytest.raises(TypeError, match=r"peaks per study for y .* KDEDiFuMoMasker"):
+        estimator.fit(X, [np.zeros((3, 3))] * len(X))
+    with pytest.raises(TypeError, match="got texts for X"):
+        estimator.fit(X, y).predict(texts)

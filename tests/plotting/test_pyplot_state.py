@@ -7,9 +7,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from sklearn_neurocontext.plotting import (
+    plot_dice_bars,
     plot_paired_differences,
     plot_predicted_map,
     plot_recall_curves,
+    plot_similarity_matrix,
+    plot_surface_maps,
     plot_training_curve,
 )
 
@@ -23,7 +26,11 @@ def test_no_figure_stays_open():
     plot_recall_curves({"a": [0.5, 1.0]})
     plot_training_curve([{"epoch": 1, "train_loss": 1.0}])
     plot_paired_differences({"a": [1.0]})
-    plot_predicted_map(nib.Nifti1Image(np.ones((23, 28, 23)), affine), text="reading")
+    plot_dice_bars({"a": [0.5]})
+    plot_similarity_matrix(np.eye(2))
+    img = nib.Nifti1Image(np.ones((23, 28, 23)), affine)
+    plot_predicted_map(img, text="reading")
+    plot_surface_maps({"reading": img})
     assert plt.get_fignums() == before
 
 

@@ -1,0 +1,66 @@
+"""``neurocontext map``, ``decode`` and ``report``: a trained model at work."""
+
+from ..evaluation import load_corpus
+from ..pretrained import NeuroContextModel
+from ._console import note, notes_for_warnings, print_frame, say
+from ._steps import save_figure
+
+
+def run_map(arguments):
+    """Write the map of a text, and its picture."""
+    model = NeuroContextModel.from_pretrained(arguments.model)
+    maps = model.transform([arguments.text])
+    name = "z_map" if arguments.z else "brain_map"
+    if name not in maps:
+        raise ValueError(f"The model in {str(arguments.model)!r} does not know z maps.")
+    (img,) = maps[name]
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    img.to_filename(arguments.output)
+    say(f"{arguments.output}: the map of “{arguments.text}”")
+    if arguments.plot:
+        from ..plotting import plot_predicted_map
+
+        unit = {"unit": "z"} if arguments.z else {}
+        figure = plot_predicted_map(img, text=arguments.text, **unit)
+        say(f"{save_figure(figure, arguments.plot)}: its strongest tenth")
+
+
+def run_decode(arguments):
+    """Print, or write, what matches a map."""
+    if arguments.corpus and arguments.text:
+        raise ValueError("Give either --corpus or --text, not both.")
+    if not arguments.image.is_file():
+        raise FileNotFoundError(
+            f"{str(arguments.image)!r} is no file. Expected a map in MNI space."
+        )
+    model = NeuroContextModel.from_pretrained(arguments.model)
+    candidates = arguments.text or "terms"
+    if arguments.corpus:
+        _index(model, arguments.corpus)
+        note(f"Embedding {len(model.studies.titles):,} titles …")
+        candidates = "studies"
+    ranking = model.decode(arguments.image, candidates, k=arguments.k)
+    if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        ranking.to_csv(arguments.output, index=False, float_format="%.5g")
+        say(f"{arguments.output}: the {len(ranking)} best")
+    else:
+        print_frame(ranking, f"What matches {arguments.image.name} best")
+
+
+def run_report(arguments):
+    """Write the page about a text."""
+    from ..reporting import make_report
+
+    model = NeuroContextModel.from_pretrained(arguments.model)
+    if arguments.corpus:
+        _index(model, arguments.corpus)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    say(f"{make_report(model, arguments.text).save(arguments.output)}: open it")
+
+
+def _index(model, name):
+    with notes_for_warnings():
+        corpus = load_corpus(name)
+        note(corpus.description)
+        model.index_corpus(corpus)

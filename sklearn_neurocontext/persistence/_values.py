@@ -1,0 +1,224 @@
+"""Values of estimators as JSON and named arrays, and back.
+
+JSON's own values stand for themselves. What JSON lacks is an object with one key, the
+tag: ``tuple``, ``dict``, ``strings``, ``dtype``, ``array``, ``module``, ``estimator``.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+DTYPES = ("float16", "float32", "float64", "int32", "int64", "bool")
+
+
+@dataclass
+class Writer:
+    """Turns values into JSON and gathers their arrays.
+
+    Attributes
+    ----------
+    half : bool
+        Whether arrays of floats are kept with 16 bits.
+    write_estimator : callable
+        ``write_estimator(writer, estimator, where)`` gives JSON.
+    arrays : dict of str to ndarray
+        Gathered so far.
+    """
+
+    half: bool
+    write_estimator: Callable
+    arrays: dict = field(default_factory=dict)
+
+    def write(self, value, where: str):
+        """Turn a value into JSON; `where` names it in errors and names its array."""
+        if isinstance(value, np.generic):
+            value = value.item()
+        if value is None or isinstance(value, bool | int | float | str):
+            return _check_number(value, where)
+        if isinstance(value, os.PathLike):
+            return os.fspath(value)
+        for kinds, method in (
+            ((list, tuple, dict), self._write_container),
+            (np.ndarray, self._write_array),
+            ((np.dtype, type), self._write_dtype),
+        ):
+            if isinstance(value, kinds):
+                return method(value, where)
+        if hasattr(value, "state_dict"):
+            return self._write_module(value, where)
+        if hasattr(value, "get_params"):
+            return {"estimator": self.write_estimator(self, value, where)}
+        raise _unknown(value, where)
+
+    def _write_dtype(self, value, where):
+        name = value.name if isinstance(value, np.dtype) else value.__name__
+        if name not in DTYPES:
+            raise _unknown(value, where)
+        return {"dtype": name}
+
+    def _write_container(self, value, where):
+        if isinstance(value, dict):
+            if not all(isinstance(key, str) for key in value):
+                raise TypeError(
+                    f"{where} is a dictionary whose keys are not all strings, which "
+                    "cannot be saved."
+                )
+            return {
+                "dict": {k: self.write(v, f"{where}.{k}") for k, v in value.items()}
+            }
+        items = [self.write(item, f"{where}.{i}") for i, item in enumerate(value)]
+        return {"tuple": items} if isinstance(value, tuple) else items
+
+    def _write_array(self, array, where):
+        if array.dtype == object and all(isinstance(one, str) for one in array.flat):
+            return {"strings": array.tolist()}
+        if array.dtype.name not in DTYPES:
+            raise TypeError(
+                f"{where} is an array of {array.dtype}, which cannot be saved; "
+                f"expected one of {', '.join(DTYPES)}."
+            )
+        # A product of matrices rounds differently when one of them lies the other way.
+        by_columns = array.flags.f_contiguous and not array.flags.c_contiguous
+        stored = np.asarray(array.T if by_columns else array, order="C")
+        if self.half and array.dtype.kind == "f":
+            with np.errstate(over="ignore"):
+                stored = stored.astype(np.float16)
+        if not np.isfinite(stored).all():
+            raise ValueError(
+                f"{where} holds NaN, infinity, or numbers beyond the range of its "
+                "type, and was not saved. Check the data that it was fitted to."
+            )
+        self.arrays[where] = stored
+        return {
+            "array": where,
+            "dtype": array.dtype.name,
+            "shape": list(array.shape),
+            "order": "F" if by_columns else "C",
+        }
+
+    def _write_module(self, module, where):
+        from ..models._weights import read_weights
+
+        weights = read_weights(module)
+        return {
+            "module": {
+                name: self._write_array(weight, f"{where}.{name}")
+                for name, weight in weights.items()
+            }
+        }
+
+
+@dataclass
+class Module:
+    """Weights that still want their net."""
+
+    weights: dict
+
+
+@dataclass
+class Reader:
+    """Turns JSON and arrays into values; builds nothing but what is listed here.
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+        Of the file; those that are used are taken out.
+    read_estimator : callable
+        ``read_estimator(reader, content, where)`` gives an estimator.
+    """
+
+    arrays: dict
+    read_estimator: Callable
+
+    def read(self, value, where: str):
+        """Turn JSON into a value; `where` names it in errors."""
+        if isinstance(value, list):
+            return [self.read(item, f"{where}.{i}") for i, item in enumerate(value)]
+        if not isinstance(value, dict):
+            return value
+        tag, content = next(iter(value.items()), (None, None))
+        if tag == "array":
+            return self._read_array(value, where)
+        expected, read = _READERS.get(tag, (None, None))
+        if len(value) != 1 or read is None or not isinstance(content, expected):
+            raise _altered(where, f"an object with the keys {sorted(value)}")
+        return read(self, content, where)
+
+    def _read_array(self, value, where):
+        described = set(value) == {"array", "dtype", "shape", "order"}
+        if not described or value["dtype"] not in DTYPES:
+            raise _altered(where, f"an array described by {value!r}")
+        array = self.arrays.pop(value["array"], None)
+        if array is None:
+            raise _altered(
+                where, f"an array {value['array']!r} that is not in the file"
+            )
+        array = array.T if value["order"] == "F" else array
+        dtype = np.dtype(value["dtype"])
+        half = array.dtype == np.float16 and dtype.kind == "f"
+        if list(array.shape) != value["shape"] or (array.dtype != dtype and not half):
+            raise _altered(
+                where,
+                f"an array of {array.dtype} and shape {array.shape}, described as "
+                f"{value['dtype']} and {value['shape']}",
+            )
+        if not np.isfinite(array).all():
+            raise ValueError(
+                f"{where} holds NaN or infinity, and the model was not loaded. Save it "
+                "again, or train it again."
+            )
+        return array.astype(dtype)
+
+    def _read_tuple(self, content, where):
+        return tuple(self.read(content, where))
+
+    def _read_dict(self, content, where):
+        return {key: self.read(one, f"{where}.{key}") for key, one in content.items()}
+
+    def _read_strings(self, content, where):
+        if not all(isinstance(one, str) for one in content):
+            raise _altered(where, "strings that are none")
+        return np.array(content, dtype=object)
+
+    def _read_dtype(self, content, where):
+        if content not in DTYPES:
+            raise _altered(where, f"the type {content!r}")
+        return np.dtype(content).type
+
+    def _read_module(self, content, where):
+        return Module(self._read_dict(content, where))
+
+    def _read_estimator(self, content, where):
+        return self.read_estimator(self, content, where)
+
+
+_READERS = {
+    "tuple": (list, Reader._read_tuple),
+    "dict": (dict, Reader._read_dict),
+    "strings": (list, Reader._read_strings),
+    "dtype": (str, Reader._read_dtype),
+    "module": (dict, Reader._read_module),
+    "estimator": (dict, Reader._read_estimator),
+}
+
+
+def _unknown(value, where: str) -> TypeError:
+    return TypeError(
+        f"{where} is a {type(value).__name__}, which cannot be saved. Expected "
+        "numbers, strings, arrays or estimators that save_model knows; a random_state "
+        "is saved as a whole number."
+    )
+
+
+def _check_number(value, where: str):
+    if isinstance(value, float) and not np.isfinite(value):
+        raise ValueError(f"{where} is {value}, and was not saved. Expected a number.")
+    return value
+
+
+def _altered(where: str, found: str) -> ValueError:
+    return ValueError(
+        f"The saved model was altered: {where} holds {found}. Save the model again."
+    )

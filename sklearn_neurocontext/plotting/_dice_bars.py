@@ -1,0 +1,133 @@
+"""Dice overlap of predicted and observed maps, one bar per method."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ._style import (
+    COLOURS,
+    GREY,
+    LABEL_SIZE,
+    axes_or_new,
+    wrap,
+    write_axes_title,
+    write_legend,
+)
+
+
+def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
+    """Draw the mean Dice overlap of each method, and every map's own.
+
+    Points of one map are joined from method to method, since the same maps stand behind
+    all bars: what counts is whether the lines rise, not whether the bars' ends overlap.
+
+    Parameters
+    ----------
+    scores : dict of str to array-like of shape (n_maps,)
+        Name of each method and its Dice for each map, the same maps in the same order,
+        fractions in [0, 1].
+    intervals : dict of str to (float, float) or None, default=None
+        Lower and upper end of an interval of the mean, for some or all methods.
+    top : float, default=0.1
+        Fraction of voxels that Dice compared, for the axis.
+    title : str or None, default=None
+        Drawn as it is, wrapped; no part of it is read as mathematics.
+    ax : matplotlib Axes or None, default=None
+        Where to draw; by default on a new figure.
+
+    Returns
+    -------
+    ax : matplotlib Axes
+        Methods from left to right in their order.
+
+    Raises
+    ------
+    TypeError
+        If `scores` is not a dictionary.
+    ValueError
+        If it is empty, methods have different numbers of maps, a score is not in
+        [0, 1], or `intervals` names other methods.
+
+    See Also
+    --------
+    sklearn_neurocontext.metrics.dice_score : Dice of one map.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.plotting import plot_dice_bars
+    >>> ax = plot_dice_bars({"mean map": [0.21, 0.3], "model": [0.42, 0.38]})
+    >>> ax.get_ylabel()
+    'Dice, top 10 % of voxels'
+    """
+    scores = _check_scores(scores)
+    unknown = sorted(set(intervals or {}) - set(scores))
+    if unknown:
+        raise ValueError(
+            f"intervals names {unknown}, which scores lacks; it has {sorted(scores)}."
+        )
+    # A new figure has room beside the bars.
+    place = {"loc": "best"}
+    if ax is None:
+        place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    ax = axes_or_new(ax, figsize=(3.5 + 1.4 * len(scores), 5.0))
+    matrix = np.stack(list(scores.values()))
+    places = np.arange(len(scores))
+    bars = ax.bar(places, matrix.mean(axis=1), width=0.6, color=COLOURS[5], zorder=1)
+    ax.plot(places, matrix, color=GREY, linewidth=0.7, alpha=0.5, zorder=2)
+    points = ax.plot(
+        np.repeat(places, matrix.shape[1]),
+        matrix.ravel(),
+        linestyle="",
+        marker="o",
+        markersize=5,
+        color=GREY,
+        alpha=0.7,
+        zorder=3,
+    )
+    handles, words = [bars, *points], ["mean", "one map"]
+    for x, name in enumerate(scores):
+        if name in (intervals or {}):
+            ends = ax.plot(
+                [x, x], intervals[name], color=COLOURS[1], linewidth=4, zorder=4
+            )
+            handles, words = [bars, *points, *ends], ["mean", "one map", "interval"]
+    write_legend(ax, handles, words, **place)
+    _label_axes(ax, scores, top)
+    if title is not None:
+        write_axes_title(ax, title)
+    return ax
+
+
+def _label_axes(ax, scores, top):
+    names = [wrap(str(name), 16, max_lines=3) for name in scores]
+    ax.set_xticks(range(len(names)), names, fontsize=LABEL_SIZE, parse_math=False)
+    ax.set_ylim(0, None)
+    ax.set_ylabel(f"Dice, top {100 * top:g} % of voxels", fontsize=LABEL_SIZE)
+    ax.grid(axis="y", color="0.9")
+    ax.set_axisbelow(True)
+
+
+def _check_scores(scores) -> dict:
+    if not isinstance(scores, Mapping):
+        raise TypeError(
+            "scores must be a dictionary of name to array (n_maps,); got "
+            f"{type(scores).__name__}. For one method write {{'name': array}}."
+        )
+    checked = {n: np.asarray(one, dtype=np.float64) for n, one in scores.items()}
+    shapes = {name: one.shape for name, one in checked.items()}
+    if (
+        not checked
+        or len(set(shapes.values())) > 1
+        or len(shapes[next(iter(shapes))]) != 1
+    ):
+        raise ValueError(
+            f"scores has the shapes {shapes}; expected one number per map and method, "
+            "of the same maps in the same order."
+        )
+    for name, one in checked.items():
+        if not one.size or not ((one >= 0) & (one <= 1)).all():
+            raise ValueError(
+                f"The scores of {name!r} are empty or not in [0, 1]; expected one "
+                "fraction per map. Divide percentages by 100."
+            )
+    return checked

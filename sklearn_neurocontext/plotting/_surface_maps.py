@@ -1,0 +1,180 @@
+"""The strongest parts of maps on the cortical surface."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ._glass_brain import (
+    ROW_HEIGHT,
+    draw_bar,
+    figure_with_title,
+    keep_strongest,
+    map_colours,
+    read_map,
+)
+from ._style import LABEL_SIZE, check_title
+
+_VIEWS = (
+    ("left", "lateral"),
+    ("left", "medial"),
+    ("right", "medial"),
+    ("right", "lateral"),
+)
+# Of a row's width; the rest holds the colour bar.
+_BRAINS_WIDTH = 0.86
+# Height of an axes in rows: a brain leaves its cube empty above and below.
+_ZOOM = 1.12
+# Greys of gyri and sulci.
+_GYRUS, _SULCUS = 0.12, 0.4
+# Of the thickness of cortex, from its outside to its inside.
+_DEPTHS = (0.2, 0.5, 0.8)
+
+
+def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
+    """Draw maps one below the other on the inflated cortical surface.
+
+    Maps are sampled through the thickness of cortex on fsaverage5, which nilearn
+    brings, and each is cut where its strongest voxels begin: the fraction counts voxels
+    of the whole brain, as in the pictures of glass brains and in
+    :func:`~sklearn_neurocontext.metrics.dice_score`. What lies below cortex is not
+    seen.
+
+    Parameters
+    ----------
+    maps : dict of str to Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
+        Name and map of each row, in MNI space; for example ``{"observed": …,
+        "predicted": …}``.
+    title : str or None, default=None
+        Drawn as it is and wrapped; no part of it is read as mathematics.
+    top : float, default=0.1
+        Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
+        positive ones are drawn.
+    unit : str or dict of str to str, default="density"
+        Unit of all maps or of each, for the colour bars. Each map has its own scale.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        Twelve inches wide, both sides of both hemispheres in each row.
+
+    Raises
+    ------
+    TypeError
+        If `maps` is no dictionary, a map is not an image, or `title` not a string.
+    ValueError
+        If `maps` is empty, an image holds several maps, NaN, or no positive voxel
+        inside the brain, `top` is out of range, or `unit` names other maps.
+
+    See Also
+    --------
+    plot_predicted_and_observed : The same on glass brains, which show all depths.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext import KDEDiFuMoMasker
+    >>> from sklearn_neurocontext.plotting import plot_surface_maps
+    >>> masker = KDEDiFuMoMasker(atlas="geometric", n_components=128)
+    >>> coefficients = masker.fit_transform([[[-42, -24, 56], [44, -22, 54]]])
+    >>> maps = {"tapping": masker.inverse_transform(coefficients)}
+    >>> figure = plot_surface_maps(maps)  # doctest: +SKIP
+    """
+    title = "" if title is None else check_title(title, "title")
+    if not isinstance(maps, Mapping):
+        raise TypeError(
+            f"maps must be a dictionary of name to image; got {type(maps).__name__}. "
+            "For one map write {'predicted': img}."
+        )
+    if not maps:
+        raise ValueError("maps is empty; expected at least one image.")
+    imgs = {name: read_map(img, name) for name, img in maps.items()}
+    cuts = {name: _cut(img, top, name) for name, img in imgs.items()}
+    units = dict.fromkeys(imgs, unit) if isinstance(unit, str) else dict(unit)
+    if set(units) != set(imgs):
+        raise ValueError(
+            f"unit names {sorted(units)} and maps {sorted(imgs)}; expected the same "
+            "names, or one string for all."
+        )
+    surface = _load_surface()
+    figure, rows = figure_with_title(title, len(imgs))
+    for rectangle, (name, img) in zip(rows, imgs.items(), strict=True):
+        _draw_row(figure, rectangle, surface, img, cuts[name], units[name])
+        figure.text(
+            0.01,
+            rectangle[1] + 0.97 * rectangle[3],
+            f"{name}, top {100 * top:g} %",
+            va="top",
+            fontsize=LABEL_SIZE,
+            fontweight="bold",
+            parse_math=False,
+        )
+    return figure
+
+
+def _cut(img, top, name) -> tuple[float, float]:
+    """Find the weakest and the strongest of the voxels that are drawn."""
+    kept = keep_strongest(img, top, name).get_fdata()
+    return float(kept[kept > 0].min()), float(kept.max())
+
+
+def _load_surface() -> dict:
+    """Load meshes and folding of both hemispheres, from nilearn's own files."""
+    from nilearn.datasets import load_fsaverage, load_fsaverage_data
+
+    meshes = load_fsaverage("fsaverage5")
+    folding = load_fsaverage_data(mesh="fsaverage5", data_type="sulcal")
+    return {
+        side: {
+            "pial": meshes["pial"].parts[side],
+            "white": meshes["white_matter"].parts[side],
+            "drawn": meshes["inflated"].parts[side],
+            "folding": folding.data.parts[side],
+        }
+        for side in ("left", "right")
+    }
+
+
+def _draw_row(figure, rectangle, surface, img, ends, unit):
+    weakest, strongest = ends
+    colours = map_colours()
+    values = {side: _sample(img, part) for side, part in surface.items()}
+    left, bottom, width, height = rectangle
+    step = _BRAINS_WIDTH * width / len(_VIEWS)
+    side_length = _ZOOM * ROW_HEIGHT
+    size = (side_length / figure.get_figwidth(), side_length / figure.get_figheight())
+    for place, (side, view) in enumerate(_VIEWS):
+        centre = left + (place + 0.5) * step, bottom + 0.42 * height
+        ax = figure.add_axes(
+            (centre[0] - size[0] / 2, centre[1] - size[1] / 2, *size),
+            projection="3d",
+        )
+        _draw_hemisphere(ax, surface[side], values[side], side, view, ends, colours)
+    draw_bar(figure, rectangle, colours, (weakest, strongest), unit)
+
+
+def _sample(img, part) -> np.ndarray:
+    from nilearn.surface import vol_to_surf
+
+    return vol_to_surf(img, part["pial"], inner_mesh=part["white"], depth=list(_DEPTHS))
+
+
+def _draw_hemisphere(ax, part, values, side, view, ends, colours):
+    from nilearn.plotting import plot_surf_stat_map
+
+    weakest, strongest = ends
+    plot_surf_stat_map(
+        surf_mesh=part["drawn"],
+        stat_map=np.where(values >= weakest, values, 0.0),
+        bg_map=np.where(part["folding"] > 0, _SULCUS, _GYRUS),
+        hemi=side,
+        view=view,
+        threshold=weakest / 2,
+        cmap=colours,
+        vmin=0,
+        vmax=strongest,
+        symmetric_cbar=False,
+        colorbar=False,
+        bg_on_data=False,
+        figure=ax.figure,
+        axes=ax,
+    )
+    ax.patch.set_alpha(0)

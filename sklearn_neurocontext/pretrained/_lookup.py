@@ -1,0 +1,186 @@
+"""What a pretrained model finds: words, documents, and candidates for a map."""
+
+import numpy as np
+import pandas as pd
+
+from .._validation import check_texts
+from ..metrics import similarity
+from ._arrays import cosines
+from ._ranking import rank_candidates
+from ._studies import IndexedStudies
+from ._words import highlight, term_shares
+
+
+class LookupMixin:
+    """Methods of `NeuroContextModel` that look something up."""
+
+    def similar_words(self, text):
+        """Compare a text with the terms that the model knows.
+
+        Parameters
+        ----------
+        text : str
+            Of any length.
+
+        Returns
+        -------
+        words : DataFrame
+            Indexed by term, the column ``weight_in_brain_map`` falling: the cosine
+            between the term's predicted map and the text's, the mean map taken out of
+            both. ``similarity`` is the cosine of the texts' features,
+            ``weight_in_query`` the term's share of the known terms in the text,
+            ``n_documents`` the number of training studies with the term.
+        """
+        texts = check_texts([text], "text")
+        query, known = self._features(texts), self._known_features()
+        mean = 0 if self._mean is None else self._mean
+        predict = self.model[-1].predict
+        shares = term_shares(text, self.terms)
+        words = pd.DataFrame(
+            {
+                "similarity": cosines(known, query),
+                "weight_in_brain_map": cosines(
+                    predict(known) - mean, predict(query) - mean
+                ),
+                "weight_in_query": [shares.get(term, 0.0) for term in self.terms],
+                "n_documents": list(self.terms.values()),
+            },
+            index=pd.Index(list(self.terms), name="term"),
+        )
+        return words.sort_values("weight_in_brain_map", ascending=False, kind="stable")
+
+    def highlighted_text(self, text) -> str:
+        """Mark the terms that the model knows in a text.
+
+        Parameters
+        ----------
+        text : str
+            Of any length.
+
+        Returns
+        -------
+        marked : str
+            HTML with ``<mark>`` elements; everything else is escaped.
+        """
+        return highlight(*check_texts([text], "text"), self.terms)
+
+    def index_corpus(self, corpus):
+        """Take the studies of a corpus as documents, and compute their coefficients.
+
+        Parameters
+        ----------
+        corpus : Bunch
+            What a loader of `sklearn_neurocontext.datasets` gave.
+
+        Returns
+        -------
+        self : NeuroContextModel
+            Studies without a title or a peak inside the mask are left out.
+
+        Raises
+        ------
+        ValueError
+            If no study is left.
+        """
+        self.studies = IndexedStudies(corpus, self.masker)
+        return self
+
+    def similar_documents(self, text, *, k=100):
+        """Find the studies whose maps match a text best.
+
+        Parameters
+        ----------
+        text : str
+            Of any length.
+        k : int, default=100
+            Number of studies.
+
+        Returns
+        -------
+        documents : DataFrame
+            Columns ``study_id``, ``pmid``, ``title``, ``year``, ``journal``,
+            ``similarity``; the best first.
+        """
+        texts = check_texts([text], "text")
+        studies = self._indexed()
+        return studies.best(similarity(self.model, texts, studies.coefficients)[0], k)
+
+    def decode(self, img, candidates="terms", *, k=20):
+        """Rank terms, studies or texts by how well they match a brain map.
+
+        Parameters
+        ----------
+        img : Nifti image or path-like
+            One map in MNI space, on any grid.
+        candidates : {"terms", "studies"} or sequence of str, default="terms"
+            The terms that the model knows, the titles of the corpus that
+            `index_corpus` was given, or any texts.
+        k : int, default=20
+            Number of candidates to give.
+
+        Returns
+        -------
+        ranking : DataFrame
+            Columns ``candidate``, ``similarity``, ``p_value`` and ``q_value`` (for all
+            candidates, not only those given), the best first. The p value compares with
+            the same candidate's similarity to maps of training studies: a small one
+            says that this map matches better than a study's map usually does.
+
+        Raises
+        ------
+        ValueError
+            If `img` holds several maps or only zeros, or the model lacks what is
+            needed.
+        """
+        if self._reference is None:
+            raise ValueError(
+                "This model has no reference maps, which p values need. Pass reference "
+                "to NeuroContextModel, or load a model that has them."
+            )
+        coefficients = self.masker.transform_imgs(img)
+        if len(coefficients) != 1 or not coefficients.any():
+            raise ValueError(
+                f"img holds {len(coefficients)} maps, expected one, and not only zeros "
+                "inside the brain. Decode several one by one: "
+                "nilearn.image.index_img(img, i)."
+            )
+        names, features = self._candidates(candidates)
+        score = self.model[-1].similarity
+        ranking = rank_candidates(
+            names,
+            score(features, coefficients)[:, 0],
+            lambda rows: score(features[rows], self._reference),
+        )
+        return ranking.head(k)
+
+    def _candidates(self, candidates):
+        if isinstance(candidates, str) and candidates == "terms":
+            return list(self.terms), self._known_features()
+        if isinstance(candidates, str) and candidates == "studies":
+            studies = self._indexed()
+            return studies.titles, studies.features(self._features)
+        texts = check_texts(candidates, "candidates")
+        return texts, self._features(texts)
+
+    def _features(self, texts):
+        return self.model[:-1].transform(texts)
+
+    def _known_features(self):
+        if not self.terms:
+            raise ValueError(
+                "This model knows no terms. Pass terms to NeuroContextModel, or load a "
+                "model that has them."
+            )
+        if self._term_features is None:
+            # As they are when loaded again.
+            features = self._features(list(self.terms))
+            self._term_features = features.astype(np.float32)
+        return self._term_features
+
+    def _indexed(self):
+        if self.studies is None:
+            raise ValueError(
+                "This model has no studies yet. Load or fetch a corpus and pass it to "
+                "index_corpus(corpus)."
+            )
+        return self.studies

@@ -1,0 +1,137 @@
+"""map, decode and report: files, tables, helpful errors, exit codes."""
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from text_model import make_corpus, make_parts
+
+from sklearn_neurocontext import NeuroContextModel
+from sklearn_neurocontext.cli import main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The small model, saved."""
+    model = NeuroContextModel(**make_parts())
+    return str(model.save(tmp_path_factory.mktemp("models") / "small"))
+
+
+@pytest.fixture
+def small_corpus(monkeypatch):
+    """Stand in for any named corpus: synthetic studies."""
+    monkeypatch.setattr(
+        "sklearn_neurocontext.cli._maps.load_corpus", lambda name: make_corpus()
+    )
+
+
+def test_map_writes_image_and_picture(folder, tmp_path, capsys):
+    output, plot = tmp_path / "new" / "map.nii.gz", tmp_path / "map.png"
+    arguments = ["map", "pain heat", "-o", str(output), "--plot", str(plot)]
+    assert main([*arguments, "--model", folder]) == 0
+    expected = NeuroContextModel(**make_parts()).predict_img(["pain heat"])
+    found = nib.load(output).get_fdata()
+    np.testing.assert_allclose(found, expected.get_fdata()[..., 0], atol=1e-6)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert str(output) in printed
+    assert str(plot) in printed
+
+
+def test_map_writes_z_maps(folder, tmp_path):
+    output = tmp_path / "z.nii.gz"
+    assert main(["map", "pain", "--z", "-o", str(output), "--model", folder]) == 0
+    (expected,) = NeuroContextModel(**make_parts()).transform(["pain"])["z_map"]
+    np.testing.assert_allclose(
+        nib.load(output).get_fdata(), expected.get_fdata(), rtol=1e-3, atol=1e-3
+    )
+
+
+@pytest.fixture
+def image(tmp_path):
+    """The map of pain, in a file."""
+    path = tmp_path / "pain.nii.gz"
+    NeuroContextModel(**make_parts()).predict_img(["pain heat"]).to_filename(path)
+    return str(path)
+
+
+def test_decode_prints_or_writes_a_table(folder, image, tmp_path, capsys):
+    assert main(["decode", image, "-k", "2", "--model", folder]) == 0
+    printed = capsys.readouterr().out
+    assert "pain.nii.gz" in printed
+    assert "heat" in printed
+    assert "faces" not in printed
+    table = tmp_path / "table.csv"
+    arguments = ["decode", image, "--text", "faces", "--text", "pain [b]heat[/b]"]
+    assert main([*arguments, "--model", folder, "-o", str(table)]) == 0
+    found = pd.read_csv(table)
+    assert found["candidate"].tolist() == ["pain [b]heat[/b]", "faces"]
+    assert {"similarity", "p_value", "q_value"} <= set(found)
+
+
+def test_decode_ranks_a_corpus(folder, image, small_corpus, tmp_path):
+    table = tmp_path / "new" / "table.csv"
+    arguments = ["decode", image, "--corpus", "nimare", "-k", "3", "--model", folder]
+    assert main([*arguments, "-o", str(table)]) == 0
+    found = pd.read_csv(table)["candidate"]
+    assert len(found) == 3
+    assert set(found) <= set(make_corpus().studies["title"])
+
+
+def test_report_writes_a_page(folder, small_corpus, tmp_path, capsys, monkeypatch):
+    # Pictures take most of the time; tests/reporting looks at them.
+    monkeypatch.setattr(
+        "sklearn_neurocontext.reporting._report._map_sections", lambda *_: []
+    )
+    output = tmp_path / "report.html"
+    arguments = ["report", "pain <b>", "-o", str(output), "--corpus", "nimare"]
+    assert main([*arguments, "--model", folder]) == 0
+    page = output.read_text()
+    assert "Studies with matching maps" in page
+    assert "<b>" not in page
+    assert str(output) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["map", "pain", "-o", "m.nii.gz", "--model", "nowhere"],
+            "is no folder of a pre",
+        ),
+        (["decode", "nowhere.nii.gz", "--model", "a"], "'nowhere.nii.gz' is no file"),
+        (["decode", "a", "--text", "b", "--corpus", "c", "--model", "d"], "not both"),
+    ],
+)
+def test_errors_are_one_line(arguments, words, capsys):
+    assert main(arguments) == 1
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("neurocontext: ")
+    assert words in error
+    assert "\n" not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["map", "pain", "-o", "map.png"], "must end in .nii or .nii.gz"),
+        (["map", "pain", "-o", "m.nii", "--plot", "m.txt"], "must end in .png or"),
+        (["map", " ", "-o", "m.nii"], "needs at least one word"),
+        (["map", "pain"], "-o/--output, --model"),
+        (["decode", "m.nii", "-k", "0"], "is no positive integer"),
+    ],
+)
+def test_wrong_arguments_leave_with_code_2(arguments, words, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["map", "decode", "report"])
+def test_help_has_examples(command, capsys):
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+    assert left.value.code == 0
+    printed = capsys.readouterr().out
+    assert f"examples:\n  neurocontext {command} " in printed

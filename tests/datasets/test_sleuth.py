@@ -1,0 +1,184 @@
+"""Sleuth's text files: every real variant is read, every wrong line is named."""
+
+import itertools
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_neurocontext._space import talairach_to_mni
+from sklearn_neurocontext.datasets import (
+    SpaceWarning,
+    load_sleuth,
+    make_studies,
+    write_sleuth,
+)
+
+PLAIN = """// Reference=MNI
+// Ito, 2003: tap > rest
+// Subjects=9
+-42 -22 54
+4\t0\t60.5
+
+//Ito, 2003: imagine > rest
+// of a name that goes on
+//Subjects = 9
+ -40.5, -20 ,50
+"""
+
+
+def _write(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "foci.txt"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def _check_plain(corpus):
+    assert corpus.studies["title"].tolist() == [
+        "Ito, 2003: tap > rest",
+        "Ito, 2003: imagine > rest of a name that goes on",
+    ]
+    assert corpus.studies["study_id"].tolist() == ["foci-0001", "foci-0002"]
+    assert corpus.studies["year"].tolist() == [2003, 2003]
+    assert corpus.groups.tolist() == ["Ito, 2003", "Ito, 2003"]
+    assert corpus.n_subjects.tolist() == [9, 9]
+    assert corpus.space_counts == {"MNI": 3}
+    np.testing.assert_array_equal(corpus.peaks[0], [[-42, -22, 54], [4, 0, 60.5]])
+    np.testing.assert_array_equal(corpus.peaks[1], [[-40.5, -20, 50]])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+def test_line_ends_and_encodings(tmp_path, end, encoding):
+    path = _write(tmp_path, PLAIN.replace("\n", end), encoding)
+    _check_plain(load_sleuth(path))
+
+
+def test_signs_and_accents(tmp_path):
+    text = PLAIN.replace("-42", "−42").replace("-22", "–22")
+    _check_plain(load_sleuth(_write(tmp_path, text)))
+    text = PLAIN.replace("Ito", "Krämer")
+    for encoding in ("utf-8", "cp1252"):
+        corpus = load_sleuth(_write(tmp_path, text, encoding))
+        assert corpus.groups[0] == "Krämer, 2003"
+
+
+def test_a_reference_that_changes_counts_from_there_on(tmp_path):
+    text = PLAIN + "// Reference=TAL\n// Abe, 2001; see\n// Subjects=7\n10 20 30\n"
+    with pytest.warns(SpaceWarning, match="1 was reported in Talairach"):
+        corpus = load_sleuth(_write(tmp_path, text))
+    assert corpus.studies["reported_space"].tolist() == ["MNI", "MNI", "TAL"]
+    np.testing.assert_array_equal(corpus.peaks[0], [[-42, -22, 54], [4, 0, 60.5]])
+    np.testing.assert_allclose(corpus.peaks[2], talairach_to_mni([[10, 20, 30]]))
+    assert corpus.groups[2] == "Abe, 2001"
+
+
+def test_without_reference_the_space_is_unknown(tmp_path):
+    text = PLAIN.split("\n", 1)[1]
+    with pytest.warns(SpaceWarning, match="3 are of unknown space"):
+        corpus = load_sleuth(_write(tmp_path, text))
+    assert set(corpus.studies["reported_space"]) == {"UNKNOWN"}
+
+
+def test_experiments_without_foci_or_subjects(tmp_path):
+    text = "//Reference=MNI\n//24814646-1\n//Subjects=3\n//24814646-2\n1 2 3\n//\n//x\n"
+    corpus = load_sleuth(_write(tmp_path, text))
+    assert [len(peaks) for peaks in corpus.peaks] == [0, 1, 0]
+    assert corpus.n_subjects.isna().tolist() == [False, True, True]
+    assert corpus.groups.tolist() == ["24814646", "24814646", "x"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("//Reference=MNI\n1 2 3\n", "foci.txt, line 2: '1 2 3' stands before the"),
+        ("//a\n1 2\n", "foci.txt, line 2: '1 2' is no focus; expected three"),
+        ("//a\r1 2 3\r1 2 3 4\r", "foci.txt, line 3: '1 2 3 4' is no focus"),
+        ("//a\r\n1 2 nan\r\n", "foci.txt, line 2: '1 2 nan' is no focus"),
+        ("//a\n\nx y z\n", "foci.txt, line 3: 'x y z' is no focus"),
+        ("//Reference=scanner\n", "line 1: the reference 'scanner' is unknown"),
+        ("//Reference=\n", "line 1: the reference '' is unknown"),
+        ("//a\n//Subjects=some\n", "line 2: the number of subjects is 'some'"),
+        ("//Subjects=3\n", "line 1: a number of subjects without the name"),
+        ("//a\n//Subjects=3\n//Subjects=4\n", "line 3: a number of subjects without"),
+        ("\n \n", "foci.txt names no experiment"),
+    ],
+)
+def test_wrong_lines_are_named(tmp_path, text, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        load_sleuth(_write(tmp_path, text))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere.txt' is no file"):
+        load_sleuth(tmp_path / "nowhere.txt")
+
+
+def _plain_count(path):
+    """Count experiments and foci another way: foci are lines without a slash."""
+    text = path.read_bytes().decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    foci = [not line.startswith("/") for line in lines]
+    n_blocks = sum(now and not before for before, now in itertools.pairwise(foci))
+    return n_blocks, sum(foci)
+
+
+def test_every_meta_analysis_is_read_whole(shared_data):
+    paths = sorted((shared_data / "meta_analyses").glob("*.txt"))
+    assert len(paths) == 18
+    for path in paths:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SpaceWarning)
+            corpus = load_sleuth(path)
+        assert (len(corpus.peaks), sum(map(len, corpus.peaks))) == _plain_count(path)
+        assert not corpus.n_subjects.isna().any()
+        assert set(corpus.space_counts) <= {"MNI", "TAL"}
+        assert not corpus.studies["title"].str.contains(r"Subjects=|Reference=").any()
+        assert len(set(corpus.groups)) < len(corpus.groups)
+    changing = load_with_spaces(shared_data, "visuospatial_reasoning")
+    assert set(changing) == {"MNI", "TAL"}
+
+
+def load_with_spaces(shared_data, name):
+    """Count the peaks of a meta-analysis by space."""
+    path = shared_data / "meta_analyses" / f"{name}.txt"
+    with pytest.warns(SpaceWarning):
+        return load_sleuth(path).space_counts
+
+
+@pytest.mark.parametrize("space", ["MNI", "TAL"])
+def test_written_and_read_it_is_the_same(tmp_path, space):
+    corpus = make_studies(20, random_state=0)
+    corpus.n_subjects = pd.array([None, *range(1, 20)], dtype="Int64")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SpaceWarning)
+        again = load_sleuth(write_sleuth(corpus, tmp_path / "foci.txt", space=space))
+    assert again.studies["title"].tolist() == corpus.studies["title"].tolist()
+    assert again.space_counts.keys() == {space}
+    pd.testing.assert_extension_array_equal(again.n_subjects, corpus.n_subjects)
+    for one, other in zip(again.peaks, corpus.peaks, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_names_that_are_written_stay_names(tmp_path):
+    corpus = make_studies(3, random_state=0)
+    corpus.studies["title"] = ["", "two\nlines", "// a comment"]
+    corpus.peaks[1] = np.zeros((0, 3))
+    with pytest.warns(UserWarning, match="1 of 3 rows have no peak and were left out"):
+        path = write_sleuth(corpus, tmp_path / "foci.txt")
+    titles = load_sleuth(path).studies["title"].tolist()
+    assert titles == ["synthetic-00000", "a comment"]
+    corpus.studies.loc[0, "title"] = "Subjects=3"
+    with pytest.raises(ValueError, match="would be read as something else"):
+        write_sleuth(corpus, path)
+
+
+def test_nothing_to_write_is_an_error(tmp_path):
+    corpus = make_studies(1, random_state=0)
+    with pytest.raises(ValueError, match="space='tal' is unknown"):
+        write_sleuth(corpus, tmp_path / "foci.txt", space="tal")
+    corpus.peaks[0] = np.zeros((0, 3))
+    with pytest.raises(ValueError, match="No row of the corpus has a peak"):
+        write_sleuth(corpus, tmp_path / "foci.txt")

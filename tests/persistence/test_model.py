@@ -1,0 +1,209 @@
+"""Saved and loaded, a model predicts the same bits; what cannot be saved is named."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from forging import reload
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from sklearn_neurocontext import (
+    CCABaseline,
+    ContrastiveTextBrain,
+    KDEDiFuMoMasker,
+    LLMChunkEmbedder,
+    RidgeBaseline,
+    load_model,
+    save_model,
+    similarity,
+)
+from sklearn_neurocontext.persistence._kinds import KINDS
+
+
+def _outputs(model, texts, y):
+    yield similarity(model, texts, y)
+    if hasattr(model, "predict"):
+        yield model.predict(texts)
+    if hasattr(model[-1], "transform"):
+        yield model.transform(texts)
+        yield model[-1].transform_brain(y)
+
+
+def test_loaded_models_give_the_same_bits(fitted, studies, tmp_path):
+    texts, y = studies
+    loaded = reload(fitted, tmp_path / "model")
+    before, after = (list(_outputs(one, texts, y)) for one in (fitted, loaded))
+    assert len(before) == len(after) >= 2
+    for one, other in zip(before, after, strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+    assert repr(loaded) == repr(fitted)
+
+
+def test_arrays_lie_in_memory_as_they_did(tmp_path, rng):
+    X, y = rng.normal(size=(300, 40)), rng.normal(size=(300, 50))
+    model = CCABaseline().fit(X, y)
+    loaded = reload(model, tmp_path / "model")
+    for name, array in vars(model).items():
+        if isinstance(array, np.ndarray):
+            flags = getattr(loaded, name).flags
+            assert flags.f_contiguous == array.flags.f_contiguous
+            assert flags.c_contiguous == array.flags.c_contiguous
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    np.testing.assert_array_equal(loaded.similarity(X, y), model.similarity(X, y))
+
+
+def test_half_precision_is_near_and_smaller(fitted, studies, tmp_path):
+    texts, y = studies
+    whole, half = tmp_path / "whole", tmp_path / "half"
+    save_model(fitted, whole)
+    loaded = load_model(save_model(fitted, half, half=True))
+    sizes = [(one / "model.safetensors").stat().st_size for one in (whole, half)]
+    assert sizes[1] < 0.8 * sizes[0]
+    one, other = similarity(fitted, texts, y), similarity(loaded, texts, y)
+    assert one.dtype == other.dtype
+    assert 0 < np.abs(one - other).max() < 0.05
+
+
+def test_loading_draws_no_random_numbers(saved):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    load_model(saved)
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_a_loaded_model_can_be_fitted_again(saved, rng):
+    model = load_model(saved)
+    model.fit(rng.normal(size=(30, 4)), rng.normal(size=(30, 5)))
+    assert model[-1].n_epochs_ == 2
+
+
+def test_masker_and_embedder_are_kept_by_settings_and_hashes(tmp_path):
+    masker = KDEDiFuMoMasker("geometric", 128, fwhm=12.0).fit()
+    loaded = reload(masker, tmp_path / "masker")
+    peaks = [[[-42, -22, 54], [30, -80, 0]]]
+    np.testing.assert_array_equal(loaded.transform(peaks), masker.transform(peaks))
+    embedder = LLMChunkEmbedder(chunk_size=8, chunk_overlap=2).fit(["a"])
+    loaded = reload(embedder, tmp_path / "embedder")
+    texts = ["a long text about reading words aloud and tapping fingers"]
+    np.testing.assert_array_equal(loaded.transform(texts), embedder.transform(texts))
+    for name in ("masker", "embedder"):
+        text = (tmp_path / name / "model.json").read_text()
+        assert re.search("[0-9a-f]{64}", text)
+        assert str(tmp_path) not in text
+
+
+def test_parameters_set_after_fitting_are_refused(tmp_path):
+    masker = KDEDiFuMoMasker("geometric", 128).fit().set_params(fwhm=20.0)
+    with pytest.raises(ValueError, match="had parameters set after it was fitted"):
+        save_model(masker, tmp_path / "masker")
+
+
+def test_the_description_states_format_and_versions(saved):
+    description = json.loads((saved / "model.json").read_text())
+    assert description["format_version"] == 1
+    assert {"sklearn_neurocontext", "numpy", "scikit-learn"} <= set(
+        description["versions"]
+    )
+    assert sorted(path.name for path in saved.iterdir()) == [
+        "SHA256SUMS",
+        "model.json",
+        "model.safetensors",
+    ]
+
+
+def test_feature_names_and_output_settings_survive(tmp_path, rng):
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(rng.normal(size=(20, 2)), columns=["one", "two"])
+    scaler = StandardScaler().set_output(transform="pandas").fit(X)
+    loaded = reload(scaler, tmp_path / "scaler")
+    pandas.testing.assert_frame_equal(loaded.transform(X), scaler.transform(X))
+    with pytest.raises(ValueError, match="feature names"):
+        loaded.transform(X.rename(columns={"one": "three"}))
+
+
+def test_unfitted_models_are_refused(tmp_path):
+    with pytest.raises(NotFittedError):
+        save_model(CCABaseline(), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_types_are_named(tmp_path, studies, rng):
+    X, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 4))
+    with pytest.raises(TypeError, match=r"LogisticRegression, which cannot be saved"):
+        save_model(LogisticRegression().fit(X, y[:, 0] > 0), tmp_path / "model")
+    pipe = make_pipeline(FunctionTransformer(np.abs), RidgeBaseline()).fit(X, y)
+    with pytest.raises(TypeError, match=r"Pipeline\.steps\.0\.1 is a .*Function"):
+        save_model(pipe, tmp_path / "model")
+
+    class RidgeBaselineLike(RidgeBaseline):
+        pass
+
+    RidgeBaselineLike.__name__ = "RidgeBaseline"
+    with pytest.raises(TypeError, match="cannot be saved; the list is CCABaseline"):
+        save_model(RidgeBaselineLike().fit(X, y), tmp_path / "model")
+
+
+def test_values_that_cannot_be_saved_are_named(tmp_path, studies, rng):
+    X, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 4))
+    vectorizer = TfidfVectorizer(preprocessor=str.lower).fit(studies[0])
+    with pytest.raises(TypeError, match=r"preprocessor is a method_descriptor"):
+        save_model(vectorizer, tmp_path / "model")
+    model = ContrastiveTextBrain(random_state=np.random.RandomState(0), max_epochs=1)
+    with pytest.raises(TypeError, match=r"random_state is a RandomState, which"):
+        save_model(model.fit(X, y), tmp_path / "model")
+    model = RidgeBaseline().fit(X, y)
+    model.note_ = "mine"
+    with pytest.raises(TypeError, match="has learned note_, which this package"):
+        save_model(model, tmp_path / "model")
+    model = RidgeBaseline().fit(X, y)
+    model.coef_[0, 0] = np.nan
+    with pytest.raises(ValueError, match=r"coef_ holds NaN, infinity"):
+        save_model(model, tmp_path / "model")
+    model = RidgeBaseline().fit(X, y)
+    model.coef_ *= 1e9
+    with pytest.raises(ValueError, match="beyond the range of its type"):
+        save_model(model, tmp_path / "model", half=True)
+    model = RidgeBaseline().fit(X, y)
+    model.alpha_ = np.inf
+    with pytest.raises(ValueError, match="alpha_ is inf"):
+        save_model(model, tmp_path / "model")
+    vectorizer = TfidfVectorizer().fit(studies[0]).set_params(dtype=np.longdouble)
+    with pytest.raises(TypeError, match="dtype is a type, which cannot be saved"):
+        save_model(vectorizer, tmp_path / "model")
+    model = RidgeBaseline().fit(X, y)
+    model.coef_ = model.coef_.astype(complex)
+    with pytest.raises(TypeError, match="an array of complex128, which cannot"):
+        save_model(model, tmp_path / "model")
+    vectorizer = TfidfVectorizer().fit(studies[0])
+    vectorizer.vocabulary_ = {1: 0}
+    with pytest.raises(TypeError, match="keys are not all strings"):
+        save_model(vectorizer, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_remote_code_is_never_saved(tmp_path):
+    embedder = LLMChunkEmbedder().fit().set_params(trust_remote_code=True)
+    with pytest.raises(ValueError, match="trust_remote_code=True runs code"):
+        save_model(embedder, tmp_path / "model")
+
+
+def test_nothing_is_overwritten(saved):
+    before = (saved / "model.json").read_bytes()
+    with pytest.raises(FileExistsError, match="not an empty folder; nothing was saved"):
+        save_model(load_model(saved), saved)
+    assert (saved / "model.json").read_bytes() == before
+    assert len(list(saved.parent.iterdir())) == 1
+
+
+def test_every_kind_on_the_list_exists():
+    for kind in KINDS.values():
+        assert kind.load_class().__name__ == kind.name
+    assert Ridge.__name__ not in KINDS

@@ -1,0 +1,233 @@
+"""Spoiled files never load silently wrong, and forged ones execute nothing."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from forging import forge, sign
+from safetensors.numpy import load, save
+
+from sklearn_neurocontext import load_model
+from sklearn_neurocontext.persistence import _files
+
+N_CORRUPTIONS = 200
+
+
+def _corrupt(content: bytes, rng) -> bytes:
+    """Spoil some bytes in one of five ways."""
+    content = bytearray(content)
+    start, stop = np.sort(rng.integers(0, len(content), size=2))
+    way = rng.integers(5)
+    if way == 0:
+        content[start] ^= 1 << int(rng.integers(8))
+    elif way == 1:
+        del content[start:]
+    elif way == 2:
+        del content[start : stop + 1]
+    elif way == 3:
+        content[start:start] = rng.bytes(int(rng.integers(1, 40)))
+    else:
+        content[start : stop + 1] = rng.bytes(int(stop + 1 - start))
+    return bytes(content)
+
+
+@pytest.fixture
+def spoil(saved, tmp_path):
+    """Give copies of the saved model with one file spoiled, by its number."""
+
+    def make(seed):
+        rng = np.random.default_rng(seed)
+        copy = tmp_path / f"copy-{seed}"
+        shutil.copytree(saved, copy)
+        path = sorted(copy.iterdir())[rng.integers(3)]
+        before = path.read_bytes()
+        while (after := _corrupt(before, rng)) == before:
+            pass
+        path.write_bytes(after)
+        return copy, path.name
+
+    return make
+
+
+def test_random_corruptions_never_load(spoil):
+    loaded = []
+    for seed in range(N_CORRUPTIONS):
+        copy, name = spoil(seed)
+        try:
+            load_model(copy)
+        except ValueError:
+            continue
+        loaded.append((seed, name))
+    # Spaces and ends of lines of the hashes may change without changing a hash.
+    assert {name for _, name in loaded} <= {_files.HASHES}
+    assert len(loaded) <= 2
+
+
+def test_forged_corruptions_raise_one_kind_of_error(spoil):
+    refused = 0
+    for seed in range(N_CORRUPTIONS):
+        copy, _ = spoil(seed)
+        sign(copy)
+        try:
+            load_model(copy)
+        except ValueError:
+            refused += 1
+    assert refused > N_CORRUPTIONS / 3
+
+
+def _step(description):
+    return description["model"]["params"]["steps"][1]["tuple"][1]["estimator"]
+
+
+def _set(path, value):
+    def change(description):
+        holder = _step(description)
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d.update(format="pickle"), "states the format 'pickle'"),
+        (lambda d: d.update(format_version=2), "format version 2, written by"),
+        (lambda d: d.update(array_bytes=-1), "states array_bytes=-1"),
+        (lambda d: d.update(array_bytes=3), "more than the 3 that it may have"),
+        (lambda d: d.update(model=None), "altered: model holds an object"),
+        (lambda d: d.update(model={}), "model is no estimator"),
+        (_set(["type"], "os.system"), "of type 'os.system', which cannot be loaded"),
+        (_set(["type"], "CCABaseline"), "unexpected keyword"),
+        (_set(["params", "lr"], "high"), "The 'lr' parameter"),
+        (_set(["params", "max_epochs"], {"eval": "1"}), "an object with the keys"),
+        (_set(["params", "max_epochs"], {}), "an object with the keys"),
+        (_set(["params", "device"], "nowhere"), "device='nowhere' is not usable"),
+        (_set(["facts", "latent_dim_"], 10**12), "do not fit its dimensions"),
+        (_set(["facts", "latent_dim_"], "3"), "latent_dim_ is str; expected"),
+        (_set(["facts", "n_components_"], 6), "y_mean_ has shape"),
+        (_set(["facts", "y_mean_"], 0.5), "y_mean_ is no array of floats"),
+        (_set(["facts", "module_"], 0.5), "module_ is no net"),
+        (_set(["facts", "spy_"], 0.5), "has learned spy_, which is unknown"),
+        (_set(["facts", "y_mean_", "array"], "none"), "that is not in the file"),
+        (_set(["facts", "y_mean_", "shape"], [7]), r"described as float32 and \[7\]"),
+        (_set(["facts", "y_mean_", "dtype"], "float64"), "described as float64"),
+        (_set(["facts", "y_mean_", "dtype"], "object"), "an array described by"),
+        (_set(["facts", "y_mean_"], {"dtype": "object"}), "the type 'object'"),
+        (_set(["facts", "y_mean_"], {"strings": [1]}), "strings that are none"),
+    ],
+)
+def test_forged_descriptions_are_refused(saved, change, words):
+    forge(saved, change)
+    with pytest.raises(ValueError, match=words):
+        load_model(saved)
+
+
+def test_arrays_of_no_part_are_refused(saved):
+    forge(saved, _set(["facts", "decoder_"], None))
+    with pytest.raises(ValueError, match="belong to no part of it"):
+        load_model(saved)
+
+
+def test_numbers_that_are_none_are_refused(saved):
+    path = saved / _files.ARRAYS
+    arrays = load(path.read_bytes())
+    name = next(name for name in sorted(arrays) if name.endswith("y_scale_"))
+    arrays[name][1] = np.nan
+    path.write_bytes(save(arrays))
+    sign(saved)
+    with pytest.raises(ValueError, match=r"y_scale_ holds NaN or infinity"):
+        load_model(saved)
+    path = saved / _files.DESCRIPTION
+    path.write_text(path.read_text().replace('"lr": 0.0005', '"lr": NaN'))
+    sign(saved)
+    with pytest.raises(ValueError, match="it holds NaN, which is no number"):
+        load_model(saved)
+
+
+def test_nesting_without_end_is_refused(saved):
+    path = saved / _files.DESCRIPTION
+    for depth in (500, 100_000):
+        description = json.loads(path.read_text())
+        forged = {"type": "Pipeline", "params": {"steps": "here"}, "facts": {}}
+        text = json.dumps({**description, "model": forged})
+        path.write_text(text.replace('"here"', "[" * depth + "]" * depth))
+        sign(saved)
+        with pytest.raises(ValueError, match=r"cannot be read|too deep|cannot be load"):
+            load_model(saved)
+        path.write_text(json.dumps(description))
+
+
+def test_a_header_that_is_none_is_refused(saved):
+    path = saved / _files.ARRAYS
+    for content in (b"", b"\xff" * 8, (2**40).to_bytes(8, "little") + b"{}"):
+        path.write_bytes(content)
+        sign(saved)
+        with pytest.raises(ValueError, match="is no safetensors file"):
+            load_model(saved)
+
+
+def test_oversized_files_are_not_read(saved, monkeypatch):
+    monkeypatch.setattr(_files, "_MAX_DESCRIPTION_BYTES", 100)
+    with pytest.raises(ValueError, match="more than the 100 that it may have, and was"):
+        load_model(saved)
+    monkeypatch.undo()
+    with (saved / _files.ARRAYS).open("ab") as stream:
+        stream.truncate(2**36)  # sparse
+    with pytest.raises(ValueError, match=r"68,719,476,736 bytes, more than"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("name", [_files.DESCRIPTION, _files.ARRAYS, _files.HASHES])
+def test_missing_and_altered_files_are_named(saved, name):
+    path = saved / name
+    content = path.read_bytes()
+    path.write_bytes(content[:-70])
+    with pytest.raises(ValueError, match="altered or cut off"):
+        load_model(saved)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=f"holds no {name}; expected a folder"):
+        load_model(saved)
+
+
+def test_another_encoder_or_atlas_is_refused(tmp_path):
+    from sklearn_neurocontext import KDEDiFuMoMasker, LLMChunkEmbedder, save_model
+
+    folder = save_model(KDEDiFuMoMasker("geometric", 128).fit(), tmp_path / "masker")
+    forge(folder, lambda d: d["model"]["facts"].update(atlas_hash="0" * 64))
+    with pytest.raises(ValueError, match=r"atlas_hash .* instead of 0000"):
+        load_model(folder)
+    folder = save_model(LLMChunkEmbedder().fit(["a"]), tmp_path / "embedder")
+    forge(folder, lambda d: d["model"]["facts"].update(settings_key="f" * 64))
+    with pytest.raises(ValueError, match="not what the model was trained with"):
+        load_model(folder)
+    forge(folder, lambda d: d["model"]["params"].update(trust_remote_code=True))
+    with pytest.raises(ValueError, match="runs code that comes with"):
+        load_model(folder)
+
+
+def test_vocabularies_that_point_elsewhere_are_refused(tmp_path):
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    from sklearn_neurocontext import save_model
+
+    vectorizer = TfidfVectorizer().fit(["reading words", "tapping fingers"])
+    folder = save_model(vectorizer, tmp_path / "words")
+
+    def point(column, word="words"):
+        def change(description):
+            vocabulary = description["model"]["facts"]["vocabulary_"]["dict"]
+            vocabulary[word] = column
+
+        return change
+
+    for column in (10**9, -1, "3"):
+        forge(folder, point(column))
+        with pytest.raises(ValueError, match=r"TfidfVectorizer\) cannot be loaded"):
+            load_model(folder)
+    forge(folder, point(3))
+    forge(folder, point(4, "more"))
+    with pytest.raises(ValueError, match="has 5 words and idf_ 4 weights"):
+        load_model(folder)

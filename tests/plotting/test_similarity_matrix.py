@@ -1,0 +1,65 @@
+"""Similarity matrices: values, rings, names."""
+
+import re
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from sklearn_neurocontext.plotting import plot_similarity_matrix
+
+
+def test_the_matrix_is_drawn_as_given(rng):
+    similarity = rng.normal(size=(4, 4)) + 9 * np.eye(4)[[0, 1, 3, 2]]
+    ax = plot_similarity_matrix(similarity)
+    (image,) = ax.images
+    np.testing.assert_array_equal(image.get_array(), similarity)
+    assert image.norm.vmax == -image.norm.vmin == np.abs(similarity).max()
+    (rings,) = ax.lines
+    np.testing.assert_array_equal(rings.get_xdata(), [0, 1, 3, 2])
+    assert ax.get_xlabel() == "map (nearest to its own text: 2 of 4)"
+
+
+def test_names_are_drawn_as_they_are():
+    texts, maps = ["a_$b$", "c"], ["one", "two", "three"]
+    ax = plot_similarity_matrix(
+        [[1, 0, 0], [0, 1, 0]], texts=texts, maps=maps, title="$x$ and"
+    )
+    for labels, names in ((ax.get_yticklabels(), texts), (ax.get_xticklabels(), maps)):
+        assert [label.get_text() for label in labels] == names
+        assert not any(label.get_parse_math() for label in labels)
+    assert ax.get_xlabel() == "map"
+    assert ax.get_title() == "$x$ and"
+
+
+def test_many_studies_have_neither_names_nor_rings(rng):
+    names = [str(i) for i in range(40)]
+    ax = plot_similarity_matrix(rng.normal(size=(40, 40)), texts=names, maps=names)
+    assert len(ax.lines) == 0
+    assert len(ax.get_yticklabels()) < 40
+    assert plot_similarity_matrix(np.zeros((2, 2))).images[0].norm.vmax == 1
+
+
+def test_draws_into_given_axes():
+    ax = Figure().add_subplot()
+    assert plot_similarity_matrix(np.eye(2), ax=ax) is ax
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"similarity": [[np.nan]]}, "similarity holds NaN"),
+        ({"similarity": []}, "expected (n_texts, n_maps)"),
+        (
+            {"similarity": np.eye(2), "texts": ["a"]},
+            "texts holds 1 names; expected 2, one for each row",
+        ),
+        (
+            {"similarity": np.eye(2), "maps": "abc"},
+            "maps holds 3 names; expected 2, one for each column",
+        ),
+    ],
+)
+def test_wrong_input_is_named(arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        plot_similarity_matrix(**arguments)

@@ -1,0 +1,89 @@
+"""Maps on the surface: coloured where they are strong, and only there."""
+
+import re
+
+import nibabel as nib
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from nilearn.datasets import load_mni152_brain_mask
+from nilearn.image import resample_img
+
+from sklearn_neurocontext.plotting import plot_surface_maps
+from sklearn_neurocontext.plotting._surface_maps import _load_surface, _sample
+
+
+def _blob(x, y, z):
+    """A Gaussian of 10 mm around a point, on a 6 mm grid."""
+    mask_img = resample_img(
+        load_mni152_brain_mask(resolution=2),
+        target_affine=np.eye(3) * 6,
+        interpolation="nearest",
+        copy_header=True,
+        force_resample=True,
+    )
+    grid = np.moveaxis(np.indices(mask_img.shape), 0, -1)
+    position = nib.affines.apply_affine(mask_img.affine, grid)
+    distance = ((position - [x, y, z]) ** 2).sum(axis=-1)
+    return nib.Nifti1Image(
+        np.exp(-distance / 200) * (mask_img.get_fdata() > 0), mask_img.affine
+    )
+
+
+@pytest.fixture(scope="module")
+def figure():
+    """The hand areas of both sides, one a row."""
+    maps = {"left_$hand$": _blob(-40, -22, 56), "right": _blob(42, -22, 56)}
+    units = {"left_$hand$": "apples", "right": "pears"}
+    return plot_surface_maps(maps, title="two $hands$", top=0.02, unit=units)
+
+
+def _share_coloured(ax):
+    """Share of a hemisphere's triangles that are not grey."""
+    colours = ax.collections[0].get_facecolor()[:, :3]
+    return (np.ptp(colours, axis=1) > 0.05).mean()
+
+
+def test_only_the_right_hemisphere_is_coloured(figure):
+    brains = [ax for ax in figure.axes if ax.name == "3d"]
+    shares = np.reshape([_share_coloured(ax) for ax in brains], (2, 4))
+    assert (shares[0, :2] > 0.01).all()
+    assert (shares[1, 2:] > 0.01).all()
+    assert shares[0, 2:].max() == shares[1, :2].max() == 0
+    assert shares.max() < 0.2
+
+
+def test_words_are_drawn_as_they_are(figure):
+    assert figure.get_suptitle() == "two $hands$"
+    words = {text.get_text(): text.get_parse_math() for text in figure.texts}
+    assert words == {
+        "left_$hand$, top 2 %": False,
+        "right, top 2 %": False,
+        "two $hands$": False,
+    }
+    bars = [ax.get_ylabel() for ax in figure.axes if ax.name != "3d"]
+    assert bars == ["apples", "pears"]
+    assert to_rgb(figure.get_facecolor()) == (1, 1, 1)
+
+
+def test_samples_are_strongest_where_the_map_is():
+    part = _load_surface()["left"]
+    values = _sample(_blob(-40, -22, 56), part)
+    peak = part["pial"].coordinates[values.argmax()]
+    assert np.linalg.norm(peak - [-40, -22, 56]) < 12
+
+
+@pytest.mark.parametrize(
+    ("maps", "options", "kind", "message"),
+    [
+        ([], {}, TypeError, "maps must be a dictionary of name to image; got list"),
+        ({}, {}, ValueError, "maps is empty"),
+        ({"a": 3}, {}, TypeError, "a must be a Nifti image; got int"),
+        ({"a": _blob(0, 0, 0)}, {"title": 3}, TypeError, "title must be one string"),
+        ({"a": _blob(0, 0, 0)}, {"top": 0}, ValueError, "top must be a fraction"),
+        ({"a": _blob(0, 0, 0)}, {"unit": {}}, ValueError, "unit names [] and maps"),
+    ],
+)
+def test_wrong_input_is_named(maps, options, kind, message):
+    with pytest.raises(kind, match=re.escape(message)):
+        plot_surface_maps(maps, **options)

@@ -1,0 +1,222 @@
+"""The pretrained model's interface: NeuroQuery's keys, z maps, lookups, files."""
+
+import json
+import re
+
+import nibabel as nib
+import numpy as np
+import pytest
+from sklearn.pipeline import make_pipeline
+from text_model import TERMS
+
+from sklearn_neurocontext import CCABaseline, NeuroContextModel
+from sklearn_neurocontext.pretrained._arrays import cosines, smooth_voxels
+
+
+def test_transform_gives_lists_of_maps(model, parts):
+    maps = model.transform(["pain heat", "finger"])
+    assert set(maps) == {"brain_map", "z_map"}
+    predicted = parts["model"].predict(["pain heat", "finger"])
+    expected = parts["masker"].inverse_transform(predicted).get_fdata()
+    for index, img in enumerate(maps["brain_map"]):
+        np.testing.assert_array_equal(img.get_fdata(), expected[..., index])
+    inside = parts["masker"].mask_img_.get_fdata() > 0
+    mean = parts["masker"].coefficients_to_voxels([parts["mean"]])[0]
+    by_hand = (expected[inside][:, 0] - mean) / parts["z_scale"]
+    z = maps["z_map"][0].get_fdata()
+    np.testing.assert_allclose(z[inside], by_hand, rtol=1e-3, atol=1e-4)
+    assert not z[~inside].any()
+
+
+def test_predict_img_is_the_short_path(model):
+    img = model.predict_img(["pain heat", "finger"])
+    maps = model.transform(["pain heat", "finger"])["brain_map"]
+    assert img.shape[3] == 2
+    np.testing.assert_array_equal(img.get_fdata()[..., 1], maps[1].get_fdata())
+
+
+def test_a_call_has_the_keys_of_neuroquery(model, corpus):
+    result = model("pain & heat")
+    assert set(result) == {
+        "brain_map",
+        "z_map",
+        "similar_words",
+        "similar_documents",
+        "highlighted_text",
+    }
+    assert result["similar_documents"] is None
+    assert isinstance(result["z_map"], nib.Nifti1Image)
+    assert result["highlighted_text"].startswith(
+        '<mark title="30 studies">pain</mark> &amp; <mark'
+    )
+    found = model.index_corpus(corpus)("pain heat")["similar_documents"]
+    assert len(found) == 100
+    assert (np.diff(found["similarity"]) <= 0).all()
+    topic = corpus.latent[:, corpus.topic_names.index("pain")]
+    rows = [int(name.split("-")[1]) for name in found["study_id"][:10]]
+    assert topic[rows].mean() > 2 * topic.mean()
+
+
+def test_a_bare_model_gives_what_it_can(parts):
+    model = NeuroContextModel(parts["model"], parts["masker"])
+    assert set(model("pain")) == {"brain_map", "similar_documents", "highlighted_text"}
+    with pytest.raises(ValueError, match="knows no terms"):
+        model.similar_words("pain")
+    with pytest.raises(ValueError, match="no studies yet"):
+        model.similar_documents("pain")
+    with pytest.raises(ValueError, match="has no reference maps"):
+        model.decode(model.predict_img(["pain"]))
+
+
+def test_similar_words_by_hand(model, parts):
+    words = model.similar_words("pain heat heat")
+    assert sorted(words.index) == sorted(TERMS)
+    assert words["n_documents"].to_dict() == TERMS
+    assert words["weight_in_query"].to_dict() == {
+        **dict.fromkeys(TERMS, 0.0),
+        "pain": pytest.approx(1 / 3),
+        "heat": pytest.approx(2 / 3),
+    }
+    predicted = parts["model"].predict(["pain heat heat", "heat"]) - parts["mean"]
+    assert words.loc["heat", "weight_in_brain_map"] == pytest.approx(
+        np.corrcoef(predicted)[0, 1], abs=0.02
+    )
+    assert (np.diff(words["weight_in_brain_map"]) <= 0).all()
+    assert set(words.index[:2]) == {"pain", "heat"}
+
+
+def test_decoding_finds_the_terms_of_a_map(model, parts, corpus):
+    foci = corpus.foci[corpus.topic_names.index("pain")]
+    img = parts["masker"].inverse_transform(parts["masker"].transform([foci]))
+    ranking = model.decode(img, k=3)
+    assert len(ranking) == 3
+    assert set(ranking["candidate"][:2]) == {"pain", "heat"}
+    assert ranking.columns.tolist() == ["candidate", "similarity", "p_value", "q_value"]
+    assert ranking["p_value"][0] < 0.1
+    texts = ["finger tapping hand", "pain nociceptive"]
+    assert model.decode(img, texts)["candidate"][0] == texts[1]
+    found = model.index_corpus(corpus).decode(img, "studies", k=150)
+    assert set(found["candidate"]) == set(corpus.studies["title"])
+    again = model.decode(img, "studies", k=5)
+    assert again.equals(found.head(5))
+
+
+def test_p_values_are_uniform_for_maps_like_the_reference(model, parts, corpus):
+    y = parts["masker"].transform(corpus.peaks[60:])
+    imgs = parts["masker"].inverse_transform(y)
+    p_values = [
+        model.decode(imgs.slicer[..., index], ["pain heat"])["p_value"][0]
+        for index in range(90)
+    ]
+    assert min(p_values) >= 1 / 61
+    assert np.mean(p_values) == pytest.approx(0.5, abs=0.12)
+    assert np.mean(np.array(p_values) < 0.2) == pytest.approx(0.2, abs=0.13)
+
+
+def test_decode_refuses_what_is_not_one_map(model):
+    two = model.predict_img(["pain", "finger"])
+    with pytest.raises(ValueError, match="img holds 2 maps, expected one"):
+        model.decode(two)
+    nothing = nib.Nifti1Image(np.zeros(two.shape[:3]), two.affine)
+    with pytest.raises(ValueError, match="not only zeros inside the brain"):
+        model.decode(nothing)
+
+
+def test_saved_and_loaded_it_gives_the_same(model, tmp_path):
+    loaded = NeuroContextModel.from_pretrained(model.save(tmp_path / "mine"))
+    one, other = model("pain heat"), loaded("pain heat")
+    for name in ("brain_map", "z_map"):
+        np.testing.assert_array_equal(one[name].get_fdata(), other[name].get_fdata())
+    assert one["similar_words"].equals(other["similar_words"])
+    assert loaded.card == {"n_studies": 150}
+    with pytest.raises(FileExistsError, match="is not empty; nothing was saved"):
+        model.save(tmp_path / "mine")
+    small = NeuroContextModel.from_pretrained(model.save(tmp_path / "half", half=True))
+    maps = [one["brain_map"].get_fdata(), small("pain heat")["brain_map"].get_fdata()]
+    assert np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1] > 0.999
+
+
+def test_unknown_and_altered_models_are_refused(model, tmp_path):
+    with pytest.raises(FileNotFoundError, match="'nowhere' is no folder of a"):
+        NeuroContextModel.from_pretrained("nowhere")
+    index = model.save(tmp_path / "mine") / "index"
+    text = (index / "model.json").read_text()
+    (index / "model.json").write_text(text.replace("pain", "gain"))
+    with pytest.raises(ValueError, match=r"model.json has SHA-256"):
+        NeuroContextModel.from_pretrained(tmp_path / "mine")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"mean": [1.0]}, "mean has shape (1,); expected (128)"),
+        ({"z_scale": [1.0]}, "z_scale has shape (1,); expected (29398)"),
+        ({"reference": [[1.0]]}, "reference has shape (1, 1); expected (any, 128)"),
+        ({"term_features": [[1.0]]}, "term_features has shape (1, 1); expected (6,"),
+    ],
+)
+def test_arrays_of_other_shapes_are_refused(parts, change, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        NeuroContextModel(**(parts | change))
+
+
+def test_other_models_are_refused(parts):
+    with pytest.raises(TypeError, match="model is a CCABaseline; expected a fitted Pi"):
+        NeuroContextModel(CCABaseline(), parts["masker"])
+    roots = make_pipeline(CCABaseline(y_scaling="sqrt"))
+    with pytest.raises(ValueError, match="predicts square roots of coefficients"):
+        NeuroContextModel(roots, parts["masker"])
+
+
+def test_several_texts_are_for_transform(model):
+    with pytest.raises(TypeError, match=r"Expected one string; got list. For several"):
+        model(["pain"])
+    with pytest.raises(TypeError, match=r"Put it into a list: \[text\]"):
+        model.transform("pain")
+    with pytest.raises(ValueError, match="must not be empty or blank"):
+        model(" ")
+
+
+def test_a_corpus_without_peaks_is_refused(model, corpus):
+    from sklearn.utils import Bunch
+
+    none = [np.zeros((0, 3))] * len(corpus.peaks)
+    with pytest.raises(ValueError, match="No study of the corpus has both a title"):
+        model.index_corpus(Bunch(studies=corpus.studies, peaks=none))
+
+
+def test_smoothing_is_a_mean_over_the_mask(parts):
+    rough = NeuroContextModel(**parts)
+    smooth = NeuroContextModel(**parts, smoothing_fwhm=14.0)
+    inside = parts["masker"].mask_img_.get_fdata() > 0
+    one, other = (
+        model.transform(["pain"])["brain_map"][0].get_fdata()
+        for model in (rough, smooth)
+    )
+    np.testing.assert_array_equal(
+        smooth.predict_img(["pain"]).get_fdata()[..., 0], other
+    )
+    assert not other[~inside].any()
+    assert one[inside].min() < other[inside].min()
+    assert other[inside].max() < one[inside].max()
+    x, y, z = np.argwhere(inside).mean(axis=0).astype(int)
+    grid = np.moveaxis(np.indices(inside.shape), 0, -1) - [x, y, z]
+    sigma = 14.0 / np.sqrt(8 * np.log(2)) / 4
+    weight = np.exp(-(grid**2).sum(axis=-1) / (2 * sigma**2)) * inside
+    assert other[x, y, z] == pytest.approx(
+        (weight * one).sum() / weight.sum(), rel=0.01
+    )
+    flat = smooth_voxels(np.ones((1, inside.sum())), parts["masker"].mask_img_, 14.0)
+    np.testing.assert_allclose(flat, 1.0, rtol=1e-5)
+    with pytest.raises(ValueError, match="smoothing_fwhm=-1; expected millimetres"):
+        NeuroContextModel(**parts, smoothing_fwhm=-1)
+
+
+def test_cosines_of_nothing_are_zero():
+    np.testing.assert_allclose(
+        cosines(np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([[1.0, 0.0]])), [0.6, 0.0]
+    )
+
+
+def test_the_card_is_json(parts):
+    assert json.loads(json.dumps(NeuroContextModel(**parts).card))

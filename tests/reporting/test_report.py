@@ -1,0 +1,138 @@
+"""The page holds what it should, asks for nothing outside, and runs nothing foreign."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+from sklearn.utils import Bunch
+from text_model import make_corpus, make_parts
+
+from sklearn_neurocontext import NeuroContextModel
+from sklearn_neurocontext.reporting import Report, make_report
+
+HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)> & pain"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+class _Elements(HTMLParser):
+    """Gathers start tags, and the documents inside frames."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.frames, self.words = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag == "iframe":
+            self.frames.append(dict(attrs)["srcdoc"])
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def _parse(text):
+    parser = _Elements()
+    parser.feed(text)
+    parser.close()
+    return parser
+
+
+@pytest.fixture(scope="module")
+def report():
+    """A report on a hostile text, with a hostile title among the studies."""
+    corpus = make_corpus()
+    hostile = corpus.studies.assign(title=HOSTILE)
+    corpus = Bunch(**{**corpus, "studies": hostile})
+    model = NeuroContextModel(**make_parts()).index_corpus(corpus)
+    model.card = {"note": "</pre><script>document.title='owned'</script>"}
+    return make_report(model, HOSTILE, k=5)
+
+
+def test_texts_and_titles_are_escaped(report):
+    page = _parse(report.html)
+    tags = [tag for tag, _ in page.tags]
+    assert "script" not in tags  # those of the viewer are inside the frame
+    assert tags.count("iframe") == 1
+    assert tags.count("img") == 2
+    assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
+    assert "".join(page.words).count(HOSTILE) >= 1 + 5  # the text, and the studies
+    assert HOSTILE not in page.frames[0]
+
+
+def test_the_page_says_what_it_should(report):
+    words = " ".join(_parse(report.html).words)
+    for heading in (
+        "Predicted map",
+        "Terms with similar maps",
+        "Studies with",
+        "Where",
+    ):
+        assert heading in words
+    facts = json.loads(re.search(r"\{\s*\"made\".*\}", words, re.DOTALL)[0])
+    assert facts["versions"]["sklearn_neurocontext"]
+    assert facts["model"]["note"].startswith("</pre>")
+
+
+def test_nothing_outside_is_named(report):
+    page = _parse(report.html)
+    for tag, attrs in [*page.tags, *_parse(page.frames[0]).tags]:
+        for name in ("src", "href", "action", "data"):
+            assert (attrs.get(name) or "data:").startswith(("data:", "#")), (tag, name)
+    assert not re.search(r"url\(\s*['\"]?https?:", html.unescape(report.html))
+    policy = next(attrs for tag, attrs in page.tags if attrs.get("http-equiv"))
+    assert policy["content"].startswith("default-src 'none'")
+
+
+def test_it_is_saved_and_shown(report, tmp_path):
+    path = report.save(tmp_path / "report.html")
+    assert path.read_text(encoding="utf-8") == report.html
+    frame = _parse(Report("<p>&amp;</p>")._repr_html_())
+    assert frame.frames == ["<p>&amp;</p>"]
+
+
+def test_without_corpus_or_terms_there_are_fewer_sections(monkeypatch):
+    # Pictures take most of the time and are the same.
+    monkeypatch.setattr(
+        "sklearn_neurocontext.reporting._report._map_sections", lambda *_: []
+    )
+    parts = make_parts()
+    model = NeuroContextModel(parts["model"], parts["masker"])
+    words = " ".join(_parse(make_report(model, "pain").html).words)
+    assert "Terms with" not in words
+    assert "Studies with" not in words
+
+
+def _open(path, profile):
+    """Open a page in Chromium; give what its console says, and the document."""
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--log-level=0"]
+    command += [f"--user-data-dir={profile}", "--enable-logging=stderr"]
+    command += ["--virtual-time-budget=8000", "--dump-dom", path.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return [ln for ln in done.stderr.splitlines() if "CONSOLE" in ln], done.stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_it_opens_in_a_browser_without_errors(report, tmp_path):
+    spoiled = tmp_path / "spoiled.html"
+    spoiled.write_text(report.html.replace("</body>", "<script>none()</script></body>"))
+    console, _ = _open(spoiled, tmp_path / "profile")
+    assert "none is not defined" in console[0]
+    path = report.save(tmp_path / "report.html")
+    console, document = _open(path, tmp_path / "profile")
+    assert console == []
+    title = re.search("<title>(.*?)</title>", document, re.DOTALL)[1]
+    assert html.unescape(title).startswith("<script>document")
+    assert "script" not in [tag for tag, _ in _parse(document).tags]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_the_browser_refuses_whatever_is_outside(report, tmp_path):
+    path = tmp_path / "spoiled.html"
+    outside = '<img src="http://localhost:9/a.png"></body>'
+    path.write_text(report.html.replace("</body>", outside))
+    console, _ = _open(path, tmp_path / "profile")
+    assert "Content Security Policy" in console[0]
