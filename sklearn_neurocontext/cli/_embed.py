@@ -8,6 +8,9 @@ from ..datasets import study_texts
 from ..evaluation import load_corpus, make_embedder
 from ._console import note, notes_for_warnings, say, token_bar
 
+# Of the table beside the array.
+_COLUMNS = ["study_id", "pmid", "pmcid", "title"]
+
 
 def run(arguments):
     """Run the command and say where its results are."""
@@ -36,6 +39,8 @@ def _embed(arguments):
     output = arguments.output
     if output is not None and output.suffix != ".npy":
         raise ValueError(f"--output {output} should end in .npy, a NumPy array.")
+    if output is not None:
+        _check_table(output.with_suffix(".csv"))
     with notes_for_warnings():
         corpus = load_corpus(arguments.corpus)
     texts = study_texts(corpus, arguments.text)
@@ -50,16 +55,30 @@ def _embed(arguments):
         n_jobs=arguments.jobs,
         shards=arguments.shards,
     )
+    if arguments.batch_tokens is not None:
+        embedder.set_params(batch_tokens=arguments.batch_tokens)
     texts = [texts[row] for row in rows]
     n_tokens = _run(embedder.fit(), texts, output)
     if output is not None:
         studies = output.with_suffix(".csv")
-        columns = ["study_id", "pmid", "pmcid", "title"]
-        corpus.studies.iloc[rows][columns].to_csv(studies, index=False)
+        corpus.studies.iloc[rows][_COLUMNS].to_csv(studies, index=False)
         say(f"{output}: {len(rows):,} embeddings; {studies}: the studies of its rows")
     if arguments.store is not None:
         say(f"{arguments.store}: the embeddings by content; the same command goes on")
     say(f"{n_tokens:,} tokens went through the model")
+
+
+def _check_table(studies):
+    """Refuse to write over a table that this command has not written."""
+    if not studies.exists():
+        return
+    with studies.open(errors="replace") as file:
+        header = file.readline().strip()
+    if header != ",".join(_COLUMNS) or not studies.with_suffix(".npy").exists():
+        raise ValueError(
+            f"{studies} is there and not from this command, which writes the studies "
+            "of the array's rows under that name. Pass another name as --output."
+        )
 
 
 def _run(embedder, texts, output) -> int:

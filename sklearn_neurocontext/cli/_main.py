@@ -134,6 +134,12 @@ def _add_embed(commands):
     embed.add_argument(
         "--chunk-size", type=_positive, help="tokens; without it, the model's limit"
     )
+    embed.add_argument(
+        "--batch-tokens",
+        type=_positive,
+        help="tokens in a batch; without it, what is fastest for MiniLM on two cores, "
+        "while GPUs want more",
+    )
     embed.add_argument("--device", default="auto", help="cpu, cuda:0, …, or auto")
     embed.add_argument(
         "--dtype",

@@ -2,12 +2,14 @@
 
 import copy
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
+from joblib.parallel import get_active_backend
 
 from .._validation import check_texts
 from ._cache import open_cache, text_key
@@ -64,7 +66,8 @@ def cut_into_blocks(texts):
     TypeError, ValueError
         If a row is no string, or empty; the message names the rows.
     """
-    if isinstance(texts, str | bytes):
+    # Iterating over these gives characters, column names or keys.
+    if isinstance(texts, str | bytes | Mapping) or getattr(texts, "ndim", 1) != 1:
         check_texts(texts)
     first_row, block, n_characters = 0, [], 0
     for text in texts:
@@ -144,15 +147,25 @@ def _embed_elsewhere(embedder, parts, on_progress, n_jobs):
     settings = embedder.settings_key()
     # A worker computes in the precision that this process has put into the keys.
     worker = copy.copy(embedder).set_params(cache=None, n_jobs=1, dtype=embedder.dtype_)
-    results = Parallel(n_jobs=embedder.n_jobs, batch_size=1)(
-        delayed(_embed_part)(worker, settings, list(part.values())) for part in parts
+    results = _parallel(embedder.n_jobs)(
+        delayed(_embed_part)(worker, settings, number, list(part.values()))
+        for number, part in enumerate(parts)
     )
-    for part, (vectors, n_tokens) in zip(parts, results, strict=True):
+    for number, vectors, n_tokens in results:
+        part = parts[number]
         on_progress(n_tokens, _count_characters(part.values()))
         yield dict(zip(part, vectors, strict=True))
 
 
-def _embed_part(embedder, settings, texts):
+def _parallel(n_jobs):
+    """Take results as they arrive; all at the end where the backend cannot do that."""
+    backend, _ = get_active_backend()
+    streams = getattr(backend, "supports_return_generator", False)
+    return_as = "generator_unordered" if streams else "list"
+    return Parallel(n_jobs=n_jobs, batch_size=1, return_as=return_as)
+
+
+def _embed_part(embedder, settings, number, texts):
     """Embed texts in a worker, which loads the model once; keep them in its shard."""
     found = embedder.settings_key()
     if found != settings:
@@ -173,7 +186,8 @@ def _embed_part(embedder, settings, texts):
         n_tokens += n_more
 
     blocks = list(stream_blocks(embedder, texts, count))
-    return np.concatenate([block.vectors for block in blocks]), n_tokens
+    vectors = np.concatenate([block.vectors for block in blocks])
+    return number, vectors, n_tokens
 
 
 def _count_characters(texts) -> int:

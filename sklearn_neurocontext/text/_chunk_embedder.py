@@ -213,7 +213,7 @@ class LLMChunkEmbedder(
         places = {}
         rows = [places.setdefault(text, len(places)) for text in texts]
         embeddings = np.empty((len(places), self.embedding_dim_), dtype=np.float32)
-        for block in self.embed_blocks(places):
+        for block in self.embed_blocks(list(places)):
             last_row = block.first_row + len(block.vectors)
             embeddings[block.first_row : last_row] = block.vectors
         return embeddings if len(places) == len(texts) else embeddings[rows]

@@ -12,6 +12,7 @@ from ._chunking import batches_by_tokens, pool_states, split_windows, weigh_chun
 # Vectors stay on the device and finished texts wait for this long: a GPU is not held
 # up after each batch, and a run that is killed loses no more than this.
 _SECONDS_BETWEEN_YIELDS = 2.0
+_CHARACTERS_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,11 @@ def embed_texts(texts, language_model, settings):
     finished : Finished
         Rows of `texts` that are done since the last time, maybe none, their
         embeddings, tokens embedded and their share of all. Each row comes once.
+
+    Raises
+    ------
+    ValueError
+        If the model gives NaN or infinity for a text, or the tokenizer no token.
     """
     chunks = make_chunks(texts, language_model, settings.window, settings.overlap)
     weights = weigh_chunks(chunks.sizes, chunks.owners, settings.weighting)
@@ -127,12 +133,25 @@ def embed_texts(texts, language_model, settings):
     sums = np.zeros((len(texts), language_model.embedding_dim))
     for indices, vectors, n_tokens in _chunk_vectors(chunks, language_model, settings):
         owners = chunks.owners[indices]
+        _check_finite(vectors, owners, texts, language_model.dtype)
         np.add.at(sums, owners, weights[indices, None] * vectors)
         chunks_left -= np.bincount(owners, minlength=len(texts))
         rows = np.unique(owners)
         rows = rows[chunks_left[rows] == 0]
         share = len(indices) / len(chunks.sizes)
         yield Finished(rows, sums[rows].astype(np.float32), n_tokens, share)
+
+
+def _check_finite(vectors, owners, texts, dtype):
+    """Refuse what overflowed: a store would keep it forever."""
+    wrong = owners[~np.isfinite(vectors).all(axis=1)]
+    if len(wrong):
+        raise ValueError(
+            f"The text that begins with {texts[wrong[0]][:_CHARACTERS_SHOWN]!r} gives, "
+            f"in {dtype}, NaN or infinity; expected finite numbers. Numbers that "
+            "overflow in float16 fit into dtype='bfloat16' or 'float32'; if they are "
+            "wrong there, too, the weights are damaged."
+        )
 
 
 def _chunk_vectors(chunks, language_model, settings):

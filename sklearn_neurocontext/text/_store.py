@@ -3,7 +3,7 @@
 import sqlite3
 import warnings
 import zlib
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +111,7 @@ class EmbeddingStore:
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             part = keys[start : start + _KEYS_AT_ONCE]
             marks = ",".join("?" * len(part))
-            rows = self._connection.execute(
+            rows = self._ask(
                 f"SELECT key, vector, checksum FROM embeddings WHERE key IN ({marks})",
                 part,
             )
@@ -131,6 +131,11 @@ class EmbeddingStore:
         ----------
         vectors : dict of bytes to ndarray of shape (embedding_dim,)
             Keys that the store has already keep their vector.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written, for example on a full disk.
         """
         if not vectors:
             return
@@ -138,16 +143,7 @@ class EmbeddingStore:
         for key, vector in vectors.items():
             content = np.ascontiguousarray(vector, dtype="<f4").tobytes()
             rows.append((key, content, zlib.crc32(content)))
-        with closing(self._connection.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                cursor.executemany(
-                    "INSERT OR IGNORE INTO embeddings VALUES (?, ?, ?)", rows
-                )
-                cursor.execute("COMMIT")
-            except BaseException:
-                cursor.execute("ROLLBACK")
-                raise
+        self._change("INSERT OR IGNORE INTO embeddings VALUES (?, ?, ?)", rows)
 
     def merge(self, other) -> int:
         """Take over the vectors of another store that this one does not have.
@@ -172,9 +168,7 @@ class EmbeddingStore:
             raise OSError(f"{other} is no file; expected a store of embeddings.")
         before = len(self)
         with EmbeddingStore(other) as shard:
-            (key,) = shard._connection.execute(
-                "SELECT coalesce(min(key), x'') FROM embeddings"
-            ).fetchone()
+            ((key,),) = shard._ask("SELECT coalesce(min(key), x'') FROM embeddings")
             while keys := shard._keys_from(key):
                 self.put_many(shard.get_many(keys))
                 key = keys[-1] + b"\0"
@@ -182,7 +176,7 @@ class EmbeddingStore:
 
     def _keys_from(self, key):
         """Give the next keys in rising order."""
-        rows = self._connection.execute(
+        rows = self._ask(
             "SELECT key FROM embeddings WHERE key >= ? ORDER BY key LIMIT ?",
             (key, _KEYS_AT_ONCE),
         )
@@ -196,16 +190,44 @@ class EmbeddingStore:
             StoreWarning,
             stacklevel=3,
         )
-        self._connection.executemany(
-            "DELETE FROM embeddings WHERE key = ?", [(key,) for key in keys]
-        )
+        self._change("DELETE FROM embeddings WHERE key = ?", [(key,) for key in keys])
+
+    def _ask(self, question, values=()):
+        """Read rows."""
+        with self._errors_told():
+            return self._connection.execute(question, values).fetchall()
+
+    def _change(self, statement, rows):
+        """Run a statement for all rows, or, where that fails, for none."""
+        with self._errors_told(), closing(self._connection.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                cursor.executemany(statement, rows)
+                cursor.execute("COMMIT")
+            finally:
+                # A full disk ends the transaction by itself.
+                if self._connection.in_transaction:
+                    cursor.execute("ROLLBACK")
+
+    @contextmanager
+    def _errors_told(self):
+        """Say which file SQLite's errors are about, and what helps."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise OSError(
+                f"The store {self.path} could not be read or written ({error}). What "
+                "it held before is still there. If its disk is full, make room; if it "
+                "is locked, end the process that holds it; then run the same again. If "
+                "it is damaged, delete it: what it held can be embedded again."
+            ) from error
 
     def close(self) -> None:
         """Close the file; the store is not used after that."""
         self._connection.close()
 
     def __len__(self):
-        (n,) = self._connection.execute("SELECT count(*) FROM embeddings").fetchone()
+        ((n,),) = self._ask("SELECT count(*) FROM embeddings")
         return n
 
     def __enter__(self):

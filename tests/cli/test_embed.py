@@ -49,6 +49,9 @@ def test_store_and_array_hold_the_embeddings(corpus, embed, tmp_path, capsys):
     assert studies == corpus.studies["study_id"].drop(3).astype(str).tolist()
     with EmbeddingStore(tmp_path / "store.sqlite") as store:
         assert len(store) == len(set(texts))
+    # Its own files it writes again.
+    assert embed("--output", tmp_path / "X.npy") == 0
+    capsys.readouterr()
     # A second run reads all from the store.
     assert embed("--output", tmp_path / "Y.npy") == 0
     assert "0 tokens went through the model" in capsys.readouterr().out
@@ -76,6 +79,33 @@ def test_ctrl_c_leaves_a_store_that_can_be_resumed(
     again = {text for batch in handed[2:] for text in batch}
     assert not set(handed[0]) & again
     assert len(np.load(tmp_path / "X.npy")) == 30
+
+
+@pytest.mark.parametrize(
+    "content", ["study_id,pmid,pmcid,title\n1,2,3,x\n", "x,y\n1,2\n", "\0\xff"]
+)
+def test_a_table_of_others_is_not_written_over(
+    corpus, embed, tmp_path, capsys, content
+):
+    table = tmp_path / "studies.csv"
+    table.write_text(content)
+    assert embed("--output", tmp_path / "studies.npy") == 1
+    assert "studies.csv is there and not from this" in capsys.readouterr().err
+    assert table.read_text() == content
+    assert list(tmp_path.iterdir()) == [table]
+
+
+def test_tokens_in_a_batch_reach_the_embedder(corpus, embed, monkeypatch):
+    seen = []
+    real = LLMChunkEmbedder._embed
+
+    def noting(self, batch):
+        seen.append(self.batch_tokens)
+        return real(self, batch)
+
+    monkeypatch.setattr(LLMChunkEmbedder, "_embed", noting)
+    assert embed("--batch-tokens", 333) == 0
+    assert set(seen) == {333}
 
 
 def test_shards_are_merged(tmp_path, capsys):

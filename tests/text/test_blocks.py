@@ -1,10 +1,12 @@
 """Streams come in blocks: read no further than needed, resumed, spread over workers."""
 
 import itertools
+import time
 import tracemalloc
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from tiny_models import WORDS, save_tiny_model
 
@@ -86,6 +88,11 @@ def test_wrong_rows_of_a_stream_are_named_by_their_place(embedder, small_blocks)
         next(stream)
     with pytest.raises(TypeError, match=r"Put it into a list: \[text\]"):
         next(embedder.embed_blocks("pain"))
+    frame = pd.DataFrame({"title": ["pain"], "abstract": ["fear"]})
+    with pytest.raises(ValueError, match="must be one-dimensional"):
+        next(embedder.embed_blocks(frame))
+    with pytest.raises(TypeError, match="of a dictionary its values"):
+        next(embedder.embed_blocks({"title": ["pain"]}))
     assert list(embedder.embed_blocks([])) == []
 
 
@@ -143,9 +150,51 @@ def test_workers_of_joblib_give_the_same(embedder, texts, small_blocks, tmp_path
     np.testing.assert_array_equal(other.fit_transform(texts), embedder.transform(texts))
 
 
+def test_what_workers_have_finished_is_kept_when_one_fails(
+    embedder, texts, small_blocks, tmp_path, monkeypatch
+):
+    store = tmp_path / "store.sqlite"
+    six_blocks = list(dict.fromkeys(texts))[:42]
+    real = LLMChunkEmbedder._embed
+
+    def failing(self, batch):
+        if "the last one" not in batch:
+            yield from real(self, batch)
+            return
+        # All others are done and stored before this one fails.
+        for _ in range(200):
+            with EmbeddingStore(store) as opened:
+                if len(opened) == len(six_blocks):
+                    break
+            time.sleep(0.05)
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(LLMChunkEmbedder, "_embed", failing)
+    embedder.set_params(n_jobs=2, cache=store)
+    with (
+        joblib.parallel_config(backend="threading"),
+        pytest.raises(RuntimeError, match="out of memory"),
+    ):
+        embedder.transform([*six_blocks, "the last one"])
+    with EmbeddingStore(store) as opened:
+        assert len(opened) == 42
+
+
+def test_backends_that_give_no_stream_give_a_list(embedder, texts, small_blocks):
+    expected = embedder.transform(texts)
+    embedder.set_params(n_jobs=2)
+    threads = joblib.parallel.ThreadingBackend
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads, "supports_retrieve_callback", False)
+        patch.setattr(threads, "supports_return_generator", False)
+        with joblib.parallel_config(backend="threading"):
+            found = embedder.transform(texts)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_a_worker_with_another_model_is_refused(embedder):
     with pytest.raises(ValueError, match="Bring the same files of the model"):
-        _blocks._embed_part(embedder, "other settings", ["pain"])
+        _blocks._embed_part(embedder, "other settings", 0, ["pain"])
 
 
 BACKENDS = """

@@ -97,6 +97,17 @@ def test_texts_come_out_as_they_finish_each_once(load, monkeypatch):
     assert sum(part.share for part in finished) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_vectors_that_are_no_numbers_are_refused(load, monkeypatch, value):
+    loaded = load("bert")
+    monkeypatch.setattr(
+        _forward, "pool_states", lambda states, *rest: states[:, 0] * value
+    )
+    wanted = r"'pain fear' gives, in float32, NaN or infinity.*dtype='bfloat16'"
+    with pytest.raises(ValueError, match=wanted):
+        list(embed_texts(["pain fear"], loaded, SETTINGS))
+
+
 def test_text_without_any_token_is_an_error():
     blind = SimpleNamespace(
         tokenizer=lambda texts, **options: {"input_ids": [[] for _ in texts]},

@@ -5,13 +5,29 @@ import json
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
 from tiny_models import KINDS, TEMPLATES, save_tiny_model
-from transformers import AutoModel, T5Config, T5Model
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    BertForMaskedLM,
+    ByT5Tokenizer,
+    OPTConfig,
+    OPTModel,
+    T5Config,
+    T5Model,
+)
 
-from sklearn_neurocontext.text import _default_model, _language_model
+from sklearn_neurocontext.text import (
+    _default_model,
+    _language_model,
+    _model_facts,
+    _remote_code,
+)
 from sklearn_neurocontext.text._default_model import DEFAULT_MODEL, wheel_folder
 from sklearn_neurocontext.text._language_model import (
     ModelSource,
@@ -19,7 +35,11 @@ from sklearn_neurocontext.text._language_model import (
     choose_dtype,
     load_language_model,
 )
-from sklearn_neurocontext.text._model_facts import special_tokens
+from sklearn_neurocontext.text._model_facts import (
+    max_tokens,
+    model_fingerprint,
+    special_tokens,
+)
 
 
 @pytest.fixture
@@ -90,18 +110,28 @@ def test_a_token_that_is_not_set_is_an_error(load, monkeypatch, asked):
 
 
 @pytest.mark.parametrize("revision", [None, "main", "1110a243"])
-def test_code_of_the_hub_runs_only_from_a_commit(load, asked, revision):
+def test_code_of_the_hub_runs_only_from_a_commit(load, asked, revision, monkeypatch):
     with pytest.raises(ValueError, match="expected a commit, 40 hexadecimal digits"):
         load("some/model", trust_remote_code=True, revision=revision)
     assert not asked
+    no_code = lambda *place, **options: ({}, {})  # noqa: E731
+    monkeypatch.setattr(_remote_code.PreTrainedConfig, "get_config_dict", no_code)
+    monkeypatch.setattr(_remote_code, "get_tokenizer_config", lambda *a, **k: {})
     with pytest.raises(OSError, match="could not be loaded"):
         load("some/model", trust_remote_code=True, revision="0" * 40)
     assert asked["trust_remote_code"]
 
 
 def test_unknown_model_is_an_error_that_helps(load):
-    with pytest.raises(OSError, match="'no/such-model' could not be loaded"):
+    with pytest.raises(OSError, match="'no/such-model' could not be loaded") as caught:
         load("no/such-model")
+    assert "The default model is" not in str(caught.value)
+
+
+def test_a_bare_name_gets_a_hint(load, asked):
+    with pytest.raises(OSError, match="The default model is 'sentence-transformers/"):
+        load("minilm")
+    assert asked["source"] == "minilm"
 
 
 def test_pickled_weights_are_refused(load, tmp_path):
@@ -149,6 +179,65 @@ def test_smallest_stated_limit_counts(load, tmp_path):
     assert load(folder).max_tokens == 9
 
 
+@pytest.fixture
+def facts(load, tmp_path):
+    loaded = load(save_tiny_model(tmp_path, "bert"))
+    options = {"revision": None, "token": None}
+    return "some/model", loaded.tokenizer, loaded.model, options
+
+
+def _answer(error):
+    def ask(*names, **options):
+        raise error
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "error", [LocalEntryNotFoundError("hiccup"), ConnectionError("hiccup")]
+)
+def test_a_limit_that_the_hub_does_not_tell_is_warned_of(facts, monkeypatch, error):
+    monkeypatch.setattr(_model_facts, "hf_hub_download", _answer(error))
+    with pytest.warns(UserWarning, match=r"hiccup.*may have 16 tokens. Pass the chunk"):
+        assert max_tokens(*facts) == 16
+
+
+@pytest.mark.parametrize("kind", [LocalEntryNotFoundError, RemoteEntryNotFoundError])
+def test_a_limit_that_is_known_not_to_be_there(facts, monkeypatch, kind):
+    options = {} if kind is LocalEntryNotFoundError else {"response": Mock()}
+    monkeypatch.setattr(
+        _model_facts, "hf_hub_download", _answer(kind("none", **options))
+    )
+    monkeypatch.setattr(
+        _model_facts,
+        "try_to_load_from_cache",
+        lambda *names, **options: _model_facts._CACHED_NO_EXIST,
+    )
+    assert max_tokens(*facts) == 16
+
+
+def test_a_limit_of_the_hub_counts(facts, monkeypatch, tmp_path):
+    stated = tmp_path / "stated.json"
+    stated.write_text('{"max_seq_length": 7}')
+    monkeypatch.setattr(
+        _model_facts, "hf_hub_download", lambda *names, **options: str(stated)
+    )
+    assert max_tokens(*facts) == 7
+
+
+def test_a_folder_that_is_saved_again_is_loaded_again(tmp_path, monkeypatch):
+    for folder, kind in (("a", "bert"), ("b", "llama")):
+        save_tiny_model(tmp_path / folder / "model", kind)
+    monkeypatch.chdir(tmp_path / "a")
+    source = ModelSource("model")
+    first = load_language_model(source)
+    assert load_language_model(source) is first
+    monkeypatch.chdir(tmp_path / "b")
+    assert load_language_model(source).is_causal
+    save_tiny_model(tmp_path / "b" / "model", "bert")
+    assert not load_language_model(source).is_causal
+
+
 def test_fingerprint_tells_weights_apart(load, tmp_path):
     folder = save_tiny_model(tmp_path, "bert")
     first = load(folder).fingerprint
@@ -176,6 +265,113 @@ def test_copies_of_a_model_share_a_fingerprint(load, tmp_path, file, part, chang
     content = json.loads((copy / file).read_text()) | part
     (copy / file).write_text(json.dumps(content))
     assert (load(copy).fingerprint != first) == changes
+
+
+def save_without(folder, left_out):
+    """Save the weights of a masked-LM class without some of them."""
+    model = BertForMaskedLM(AutoConfig.from_pretrained(folder))
+    state = model.state_dict()
+    kept = {key: state[key] for key in state if left_out not in key}
+    model.save_pretrained(folder, state_dict=kept)
+
+
+def test_a_model_without_pooler_has_one_fingerprint(load, tmp_path):
+    folder = save_tiny_model(tmp_path, "bert")
+    save_without(folder, left_out="nothing")
+    torch.manual_seed(0)
+    drawn = torch.rand(1)
+    torch.manual_seed(0)
+    first = load(folder)
+    # The weights that were missing took no number of the caller's.
+    assert torch.equal(torch.rand(1), drawn)
+    assert load(folder).fingerprint == first.fingerprint
+
+
+def test_a_model_that_lacks_a_layer_is_refused(load, tmp_path):
+    folder = save_tiny_model(tmp_path, "bert")
+    save_without(folder, left_out="layer.1.")
+    with pytest.raises(ValueError, match=r"lack 16 of those .*'encoder\.layer\.1"):
+        load(folder)
+
+
+def test_projected_states_give_the_dimension(load, tmp_path):
+    save_tiny_model(tmp_path, "gpt2")
+    config = OPTConfig(
+        vocab_size=17,
+        hidden_size=16,
+        word_embed_proj_dim=8,
+        ffn_dim=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=16,
+        do_layer_norm_before=True,
+    )
+    OPTModel(config).save_pretrained(tmp_path)
+    assert load(tmp_path).embedding_dim == 8
+
+
+def test_fingerprint_takes_scalars_special_tokens_and_code(load, tmp_path):
+    loaded = load(save_tiny_model(tmp_path, "bert"))
+    model, tokenizer = loaded.model, loaded.tokenizer
+    around = (loaded.before, loaded.after)
+    plain = model_fingerprint(tokenizer, model, (), around)
+    assert model_fingerprint(tokenizer, model, (), ([], [])) != plain
+    model.register_buffer("scale", torch.tensor(2.0))
+    assert model_fingerprint(tokenizer, model, (), around) != plain
+
+
+def test_fingerprint_of_a_tokenizer_without_a_fast_one(load, tmp_path):
+    model = load(save_tiny_model(tmp_path, "bert")).model
+    first, same, other = (
+        model_fingerprint(ByT5Tokenizer(extra_ids=0, do_lower_case=lower), model)
+        for lower in (False, False, True)
+    )
+    assert first == same != other
+
+
+CODE = """
+from transformers import BertConfig, BertModel
+
+class OwnConfig(BertConfig):
+    model_type = "own"
+
+class OwnModel(BertModel):
+    config_class = OwnConfig
+"""
+
+
+def save_with_code(folder, repository=""):
+    """Save a model whose configuration names code beside it, or in a repository."""
+    folder = Path(save_tiny_model(folder, "bert"))
+    config = json.loads((folder / "config.json").read_text())
+    config |= {
+        "model_type": "own",
+        "auto_map": {
+            "AutoConfig": f"{repository}own_code.OwnConfig",
+            "AutoModel": f"{repository}own_code.OwnModel",
+        },
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "own_code.py").write_text(CODE)
+    return folder
+
+
+def test_code_of_another_repository_is_refused(load, tmp_path):
+    folder = save_with_code(tmp_path, "org/impl--")
+    with pytest.raises(ValueError, match=r"'org/impl--own_code.*take 'org/impl--' out"):
+        load(folder, trust_remote_code=True)
+
+
+def test_code_that_changes_is_another_model(load, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "cache")
+    )
+    monkeypatch.syspath_prepend(str(tmp_path / "cache"))
+    folder = save_with_code(tmp_path / "model")
+    first = load(folder, trust_remote_code=True).fingerprint
+    assert load(folder, trust_remote_code=True).fingerprint == first
+    (folder / "own_code.py").write_text(CODE + "\nSCALE = 2\n")
+    assert load(folder, trust_remote_code=True).fingerprint != first
 
 
 def test_threads_that_ask_together_load_once(load, tmp_path, monkeypatch):

@@ -54,6 +54,30 @@ def test_a_key_keeps_its_first_vector(path):
         np.testing.assert_array_equal(store.get_many([b"k"])[b"k"], [0, 0])
 
 
+def test_a_full_disk_is_told_and_leaves_what_was_there(path):
+    kept = make_vectors(10)
+    with EmbeddingStore(path) as store:
+        store.put_many(kept)
+        (n_pages,) = store._connection.execute("PRAGMA page_count").fetchone()
+        store._connection.execute(f"PRAGMA max_page_count = {n_pages + 1}")
+        with pytest.raises(OSError, match=r"store\.sqlite could not .*make room"):
+            store.put_many(make_vectors(5000, start=10))
+        assert_same(store.get_many(make_vectors(5010)), kept)
+        store._connection.execute("PRAGMA max_page_count = 100000")
+        store.put_many(make_vectors(50, start=10))
+        assert len(store) == 60
+
+
+def test_a_lock_is_told(path, monkeypatch):
+    monkeypatch.setattr(_store, "_SECONDS_TO_WAIT", 0.1)
+    with EmbeddingStore(path) as store, EmbeddingStore(path) as other:
+        other._connection.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OSError, match=r"locked\).*end the process that holds it"):
+            store.put_many(make_vectors(1))
+        other._connection.execute("ROLLBACK")
+        store.put_many(make_vectors(1))
+
+
 def test_it_is_an_sqlite_file_in_wal_mode(path):
     with EmbeddingStore(path) as store:
         store.put_many(make_vectors(1))
@@ -66,7 +90,7 @@ def test_it_is_an_sqlite_file_in_wal_mode(path):
 
 def test_an_error_while_writing_leaves_nothing_and_no_lock(path):
     with EmbeddingStore(path) as store, EmbeddingStore(path) as other:
-        with pytest.raises(sqlite3.Error):
+        with pytest.raises(OSError, match="could not be read or written"):
             store.put_many({b"a": np.zeros(2), 1.5j: np.zeros(2)})
         other.put_many(make_vectors(1))
         assert len(store) == 1
