@@ -42,8 +42,10 @@ _LABELLED = (
     rf"|are|were|mm)\b){{0,5}}+[\s=:,(\[]++)"
     rf"{_TRIPLE}(?:{_BETWEEN}{_TRIPLE})*+{_END}"
 )
+# The first look passes over most characters: it takes a third of the time.
 _WORDED = re.compile(
-    rf"(?<!\w)(?:{_NAMED}|{_LISTED})|{_BRACKETED}|{_WITH_STATISTIC}|{_LABELLED}",
+    r"(?=[x(\[mtc])"
+    rf"(?:(?<!\w)(?:{_NAMED}|{_LISTED})|{_BRACKETED}|{_WITH_STATISTIC}|{_LABELLED})",
     re.IGNORECASE,
 )
 # Rows of tables: three numbers and more, one of them negative; "and" before the last.
