@@ -49,9 +49,10 @@ def _all_predict(ensemble):
         members = [member for _, member in ensemble.estimators]
     lacking = [m for m in members if not hasattr(m, "predict")]
     if lacking:
+        name = type(innermost_model(lacking[0])).__name__
         raise AttributeError(
-            f"{type(innermost_model(lacking[0])).__name__} in this TextBrainEnsemble has no "
-            "predict. Give it a decoder, or leave it out."
+            f"{name} in this TextBrainEnsemble has no predict. Give it a decoder, or "
+            "leave it out."
         )
     return True
 

@@ -143,8 +143,9 @@ def input_tags_of(estimators: list) -> InputTags:
 def _first_step(estimator):
     """Give what sees X first in Pipelines and searches."""
     if isinstance(estimator, Pipeline):
-        steps = (step for _, step in estimator.steps if step not in (None, "passthrough"))
-        return _first_step(next(steps, None))
+        steps = [step for _, step in estimator.steps]
+        seeing = [step for step in steps if step not in (None, "passthrough")]
+        return _first_step(seeing[0])
     if hasattr(estimator, "refit") and hasattr(estimator, "estimator"):
         return _first_step(estimator.estimator)
     return estimator

@@ -49,9 +49,7 @@ _WORDED = re.compile(
     re.IGNORECASE,
 )
 # Rows of tables: three numbers and more, one of them negative; "and" before the last.
-_NEXT = (
-    rf"(?>\s*+[,;/|][\s,;/|]*+{_NUMBER}{_END}|\s++{_CLOSE}{_END})"  # - 46 after ,
-)
+_NEXT = rf"(?>\s*+[,;/|][\s,;/|]*+{_NUMBER}{_END}|\s++{_CLOSE}{_END})"  # - 46 after ,
 _LAST = rf"(?P<and>(?>\s*+[,;]\s*+|\s++)and\s++{_NUMBER}{_END})"
 _RUN = re.compile(
     rf"(?<![\w.]){_CLOSE}{_END}{_NEXT}(?>{_NEXT}*+{_LAST}|{_NEXT}++)",
@@ -72,7 +70,7 @@ def strip_coordinates(text: str) -> str:
 
     - named axes: ``x = −46, y = −56, z = −18``, ``x = 46 (y = 56, z = 18)``,
       ``x, y, z = 4, 8, 50``, ``xyz = 46 56 18``;
-    - three numbers that fill brackets, ``(46, 56, 18)`` or ``(46 ± 2, 56 ± 3, 18 ± 4)``,
+    - three numbers that fill brackets, ``(46, 56, 18)``, ``(46 ± 2, 56 ± 3, 18 ± 4)``,
       or that a statistic follows there, ``(46, 56, 18; Z = 4.5)``, which stays;
     - three numbers after a word that says so, ``MNI coordinates 46, 56, 18``;
     - rows of tables: three numbers and more in a row, one of them negative, also with

@@ -131,6 +131,8 @@ def test_blanks_take_no_time(text):
         assert strip_coordinates(spaced).split() == strip_coordinates(less).split()
 
 
-@pytest.mark.parametrize("unit", ["1 ", "-1 k ", "(", "x ", "MNI ", "1, -2 and ", "xyz"])
+@pytest.mark.parametrize(
+    "unit", ["1 ", "-1 k ", "(", "x ", "MNI ", "1, -2 and ", "xyz"]
+)
 def test_long_repetitions_take_no_time(unit):
     strip_coordinates(unit * 20_000)
