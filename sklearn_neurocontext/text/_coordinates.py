@@ -48,14 +48,15 @@ _WORDED = re.compile(
     rf"(?:(?<!\w)(?:{_NAMED}|{_LISTED})|{_BRACKETED}|{_WITH_STATISTIC}|{_LABELLED})",
     re.IGNORECASE,
 )
-# Rows of tables: three numbers and more, one of them negative; "and" before the last.
+# Rows of tables: three numbers and more, one with a sign; "and" before the last.
 _NEXT = rf"(?>\s*+[,;/|][\s,;/|]*+{_NUMBER}{_END}|\s++{_CLOSE}{_END})"  # - 46 after ,
 _LAST = rf"(?P<and>(?>\s*+[,;]\s*+|\s++)and\s++{_NUMBER}{_END})"
 _RUN = re.compile(
     rf"(?<![\w.]){_CLOSE}{_END}{_NEXT}(?>{_NEXT}*+{_LAST}|{_NEXT}++)",
     re.IGNORECASE,
 )
-_NEGATIVE = re.compile(rf"[{_MINUS}]\s?\d")
+_SIGN = re.compile(rf"[+{_MINUS}]")
+_NEGATIVE = re.compile(rf"[{_MINUS}]")
 # What "-2, 0 and 4" counts where no coordinates are meant.
 _OTHER_UNIT = re.compile(
     r"\s*+(?:[%°]|(?:[kM]?Hz|m?s|sec\w*|min\w*|h|hours?|days?|weeks?|months?|years?|dB"
@@ -73,10 +74,10 @@ def strip_coordinates(text: str) -> str:
     - three numbers that fill brackets, ``(46, 56, 18)``, ``(46 ± 2, 56 ± 3, 18 ± 4)``,
       or that a statistic follows there, ``(46, 56, 18; Z = 4.5)``, which stays;
     - three numbers after a word that says so, ``MNI coordinates 46, 56, 18``;
-    - rows of tables: three numbers and more in a row, one of them negative, also with
-      "and" before the last unless another unit than mm follows.
+    - rows of tables: three numbers and more in a row, one of them with a sign; with
+      "and" before the last one of them negative and no unit but mm after it.
 
-    Three positive numbers that nothing marks stay: most are ages, frequencies or
+    Three numbers that nothing marks stay: most are ages, frequencies or
     citations. As a minus count hyphens, dashes and their full-width forms.
 
     Parameters
@@ -98,13 +99,17 @@ def strip_coordinates(text: str) -> str:
     'insula L  , Neuroimage 2005 24 1225'
     """
     text = _WORDED.sub(_without_numbers, text)
-    return _RUN.sub(_without_negatives, text)
+    return _RUN.sub(_without_signs, text)
 
 
 def _without_numbers(found):
     return (found["bracket"] or found["label"] or "") + " "
 
 
-def _without_negatives(run):
-    other_unit = run["and"] and _OTHER_UNIT.match(run.string, run.end())
-    return " " if _NEGATIVE.search(run.group()) and not other_unit else run.group()
+def _without_signs(run):
+    if run["and"]:
+        other_unit = _OTHER_UNIT.match(run.string, run.end())
+        is_peak = _NEGATIVE.search(run.group()) and not other_unit
+    else:
+        is_peak = _SIGN.search(run.group())
+    return " " if is_peak else run.group()

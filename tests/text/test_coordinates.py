@@ -32,6 +32,7 @@ COORDINATES = [
     "46 mm, −56 mm, −18",
     "4.31 | -46 | 56 | 18",
     "120 5 -46 56 18 3.2",
+    "+46 +56 +18",
     *(f"46 {minus}56 {minus}18" for minus in "\u2010\u2011\u2013\u2014\ufe63\uff0d"),
 ]
 OTHER_NUMBERS = [
@@ -58,6 +59,8 @@ OTHER_NUMBERS = [
     "(2005, 24, 28; Z = 4.5)",
     "(4, 8, 12 Hz)",
     "(2 - 4 - 6)",
+    "1 + 2, 3, 4",
+    "the trials +20, +40 and +80",
     "coordinates of 12 subjects",
     "MNI152 template, 2 mm",
     "MNI space 1988, 24, 28",
