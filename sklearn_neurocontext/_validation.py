@@ -209,15 +209,15 @@ def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
     >>> check_similarity([[1, 0], [0, 1]]).dtype
     dtype('float64')
     """
-    array = np.asarray(similarity)
-    if array.dtype not in (np.float32, np.float64):
-        try:
+    try:
+        array = np.asarray(similarity)
+        if array.dtype not in (np.float32, np.float64):
             array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"similarity cannot be read as numbers ({error}). Expected a matrix "
-                "of shape (n_texts, n_maps)."
-            ) from error
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"similarity cannot be read as numbers ({error}). Expected a matrix of "
+            "shape (n_texts, n_maps)."
+        ) from error
     if array.ndim != 2 or array.size == 0:
         raise ValueError(
             f"similarity has shape {array.shape}; expected (n_texts, n_maps) with at "

@@ -1,8 +1,8 @@
 """Hubness correction that uses the candidates jointly: an option, never a default."""
 
-from numbers import Integral
-
 import numpy as np
+
+from .._validation import Integral, check_similarity
 
 
 def csls(similarity, k: int = 10) -> np.ndarray:
@@ -26,13 +26,14 @@ def csls(similarity, k: int = 10) -> np.ndarray:
 
     Returns
     -------
-    corrected : ndarray of shape (n_texts, n_maps)
+    corrected : ndarray of shape (n_texts, n_maps), float64
         Corrected similarities.
 
     Raises
     ------
     ValueError
-        If the similarity is not a finite matrix, or k is not in its range.
+        If the similarity is no finite matrix with rows and columns, or k is not in its
+        range.
 
     References
     ----------
@@ -45,12 +46,7 @@ def csls(similarity, k: int = 10) -> np.ndarray:
     array([[ 0. , -0.1],
            [ 0. , -1.5]])
     """
-    similarity = np.asarray(similarity, dtype=np.float64)
-    if similarity.ndim != 2 or not np.isfinite(similarity).all():
-        raise ValueError(
-            f"similarity has shape {similarity.shape}; expected a finite matrix of "
-            "texts by maps."
-        )
+    similarity = check_similarity(similarity, square=False).astype(np.float64)
     smaller = min(similarity.shape)
     if isinstance(k, bool) or not isinstance(k, Integral) or not 1 <= k <= smaller:
         raise ValueError(f"k must be an integer from 1 to {smaller}; got {k!r}.")

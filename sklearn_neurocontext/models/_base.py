@@ -110,15 +110,16 @@ class TextBrainEstimator(BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_texts, n_features)
-            Embeddings.
+        X : {array-like, sparse matrix} of shape (n_texts, n_features)
+            Embeddings, or other features as in `fit`; sparse where `fit` takes it.
 
         Returns
         -------
         coefficients : ndarray of shape (n_texts, n_components)
             In the units of ``y_scaling``, before standardising: expected rows of norm
             one for ``"unit"``, their signed square roots for ``"sqrt"``, raw
-            coefficients for None. float32 from nets, float64 from closed forms.
+            coefficients for None. In the precision of ``y_mean_``: float32 from nets,
+            that of the training X from KernelCCA, float64 from other closed forms.
         """
         return self._to_coefficients(self._predict_standardized(self._check_X(X)))
 
@@ -127,16 +128,17 @@ class TextBrainEstimator(BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_texts, n_features)
-            Embeddings.
+        X : {array-like, sparse matrix} of shape (n_texts, n_features)
+            Embeddings, or other features as in `fit`; sparse where `fit` takes it.
         y : array-like of shape (n_maps, n_components)
             Coefficients.
 
         Returns
         -------
         similarity : ndarray of shape (n_texts, n_maps)
-            Cosines in [-1, 1]. Where rows of X and y are the same studies, true pairs
-            lie on the diagonal.
+            Cosines in [-1, 1]; KernelCCA with a ``hubness_weight`` of w takes off up to
+            w for each side, in [-1 - 2w, 1 + 2w]. Where rows of X and y are the same
+            studies, true pairs lie on the diagonal. Precision as in `predict`.
         """
         return self._similarity(self._check_X(X), self._standardize(y))
 
@@ -149,8 +151,8 @@ class TextBrainEstimator(BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_studies, n_features)
-            Embeddings.
+        X : {array-like, sparse matrix} of shape (n_studies, n_features)
+            Embeddings, or other features as in `fit`; sparse where `fit` takes it.
         y : array-like of shape (n_studies, n_components)
             Coefficients of the same studies in the same order.
 
@@ -181,8 +183,8 @@ class SharedSpaceEstimator(
 
         Parameters
         ----------
-        X : array-like of shape (n_texts, n_features)
-            Embeddings.
+        X : {array-like, sparse matrix} of shape (n_texts, n_features)
+            Embeddings, or other features as in `fit`; sparse where `fit` takes it.
 
         Returns
         -------

@@ -5,6 +5,7 @@ from scipy.linalg import cholesky, solve_triangular, svd
 
 from .._validation import Integral, Interval, Real, StrOptions, fit_context
 from ._base import SharedSpaceEstimator
+from ._ridge_solver import named_ridge
 from ._scaling import unit_rows
 
 
@@ -36,13 +37,20 @@ def solve_cca(X, Z, *, alpha_text: float, alpha_brain: float):
         The ridge prediction of Z is ``(X @ text_weights * correlations) @
         brain_loadings``.
 
+    Raises
+    ------
+    ValueError
+        If a ridge is so small that rounding leaves no positive definite covariance.
+
     References
     ----------
     Vinod, H. D. (1976). Canonical ridge and econometrics of joint production. Journal
     of Econometrics 4, 147-166.
     """
-    text_factor = _ridge_factor(X, alpha_text)
-    brain_factor = _ridge_factor(Z, alpha_brain)
+    with named_ridge("alpha_text", alpha_text, X.dtype):
+        text_factor = _ridge_factor(X, alpha_text)
+    with named_ridge("alpha_brain", alpha_brain, Z.dtype):
+        brain_factor = _ridge_factor(Z, alpha_brain)
     cross = X.T @ Z / len(X)
     whitened = solve_triangular(text_factor, cross, lower=True)
     whitened = solve_triangular(brain_factor, whitened.T, lower=True).T

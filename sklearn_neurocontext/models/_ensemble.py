@@ -2,7 +2,6 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.pipeline import Pipeline
 from sklearn.utils import resample
 
 from .._validation import (
@@ -13,16 +12,11 @@ from .._validation import (
     fit_context,
 )
 from ..metrics import mix_match_score, similarity
+from ..metrics._similarity import innermost_model
+from ._members import check_members, check_weights, input_tags_of, units_of
 
 # Training studies whose cross similarities give each member's scale.
 _N_SCALE = 1000
-
-
-def last_step(estimator):
-    """Give the model at the end of a Pipeline, or the estimator itself."""
-    while isinstance(estimator, Pipeline):
-        estimator = estimator.steps[-1][1]
-    return estimator
 
 
 def spread_of_wrong_pairs(matrix: np.ndarray) -> tuple[float, float]:
@@ -55,9 +49,10 @@ def _all_predict(ensemble):
         members = [member for _, member in ensemble.estimators]
     lacking = [m for m in members if not hasattr(m, "predict")]
     if lacking:
+        name = type(innermost_model(lacking[0])).__name__
         raise AttributeError(
-            f"{type(last_step(lacking[0])).__name__} in this TextBrainEnsemble has no "
-            "predict. Give it a decoder, or leave it out."
+            f"{name} in this TextBrainEnsemble has no predict. Give it a decoder, or "
+            "leave it out."
         )
     return True
 
@@ -69,18 +64,20 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
 
     where μ and σ are the mean and deviation of member m's similarities between training
     texts and the maps of *other* training studies. They are constants once the ensemble
-    is fitted: an entry depends on its own text and map, on no other candidate.
+    is fitted: an entry depends on its own text and map, on no other candidate. The
+    members were fitted with these studies: how much closer one fits them than others
+    is part of its σ, and so of its share in the sum.
 
     Parameters
     ----------
     estimators : list of (str, estimator)
-        Models of this package, or Pipelines that end in one, all taking the same X:
-        texts, counts or embeddings.
+        Models of this package, ensembles among them, or Pipelines and searches that
+        end in one, all taking the same X: texts, counts or embeddings.
     weights : array-like of shape (n_estimators,) or None, default=None
-        w; None weighs all alike.
+        w: finite, none negative, not all 0; None weighs all alike.
     random_state : int, RandomState instance or None, default=None
-        Choice of the training studies that give the scales, where there are more than
-        1,000. Members have their own.
+        Choice of the 1,000 training studies that give the scales, where there are
+        more; with fewer all do, and it has no effect. Members have their own.
 
     Attributes
     ----------
@@ -90,6 +87,8 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
         μ and σ.
     n_features_in_ : int
         Number of features of X; only where the first member knows it.
+    feature_names_in_ : ndarray of shape (n_features_in_,), object
+        Their names; only where the first member knows them.
 
     See Also
     --------
@@ -168,9 +167,13 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
         Raises
         ------
         ValueError
-            If there is no member, names repeat, or weights are not one for each.
+            If there is no member, names repeat, or weights are not one number for
+            each, none negative, not all 0.
+        TypeError
+            If a member has no name or no similarity.
         """
-        self._check_members()
+        self._validate_names(check_members(self.estimators))
+        check_weights(self.weights, len(self.estimators))
         members = [clone(member).fit(X, y) for _, member in self.estimators]
         n_scale = min(_N_SCALE, len(y))
         # A seed of its own: members with the same seed take the studies that come first
@@ -185,25 +188,14 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
         ]
         self.members_ = members
         self.means_, self.deviations_ = np.array(spreads).T
-        if hasattr(members[0], "n_features_in_"):
-            self.n_features_in_ = members[0].n_features_in_
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(self).pop(name, None)  # of an earlier fit
+            if hasattr(members[0], name):
+                setattr(self, name, getattr(members[0], name))
         return self
 
-    def _check_members(self):
-        names = [name for name, _ in self.estimators]
-        if not names:
-            raise ValueError("TextBrainEnsemble got no estimator; expected some.")
-        self._validate_names(names)
-        if self.weights is not None and len(self.weights) != len(names):
-            raise ValueError(
-                f"weights has {len(self.weights)} entries for {len(names)} estimators; "
-                "expected one for each, or None."
-            )
-
     def _weights(self):
-        if self.weights is None:
-            return np.ones(len(self.members_))
-        return np.asarray(self.weights, dtype=np.float64)
+        return check_weights(self.weights, len(self.members_))
 
     def similarity(self, X, y):
         """Similarity of each text with each map.
@@ -267,7 +259,7 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
             If members differ in ``y_scaling``: their predictions are of other units.
         """
         check_is_fitted(self)
-        scalings = {last_step(member).y_scaling for member in self.members_}
+        scalings = set().union(*map(units_of, self.members_))
         if len(scalings) > 1:
             raise ValueError(
                 "Members predict in different units, y_scaling is one of "
@@ -280,4 +272,5 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
+        tags.input_tags = input_tags_of(self.estimators)
         return tags

@@ -57,7 +57,7 @@ class KernelCCA(SharedSpaceEstimator):
         Training studies, at most, that the kernel is computed with.
     correlation_power : float, default=1.0
         Latents are scaled by the canonical correlations to this power; 0 does not
-        scale.
+        scale. Below 1, correlations that are rounding count as zero.
     hubness_weight : float, default=0.5
         How much of a text's and of a map's soft maximum of cosines with the training
         studies is taken off the similarity; 0 leaves cosines. It involves training
@@ -113,8 +113,10 @@ class KernelCCA(SharedSpaceEstimator):
 
     Notes
     -----
-    Arithmetic is in the precision of X: float32 halves time and memory, and
-    ``TfidfVectorizer(dtype="float32")`` gives it.
+    Arithmetic and all arrays that are kept are in the precision of X, float32 or
+    float64: the former halves time and memory, and
+    ``TfidfVectorizer(dtype="float32")`` gives it. n_brain_features is the number of
+    directions that the landmarks have, or n_components_ with ``kernel_width=None``.
 
     References
     ----------
@@ -188,14 +190,19 @@ class KernelCCA(SharedSpaceEstimator):
         -------
         self : KernelCCA
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If `alpha_text` or `alpha_brain` is lost in the rounding of X's precision.
         """
         X, standardized = self._check_fit_input(X, y, dtype=[np.float64, np.float32])
         features = self._fit_brain_features(standardized)
-        whitener = whitening(features, self.alpha_brain)
+        whitener = whitening(features, self.alpha_brain, "alpha_brain")
         white = features @ whitener
         n_white = white.shape[1]
         weights, intercept = solve_ridge(
-            X, np.hstack([white, standardized]), self.alpha_text
+            X, np.hstack([white, standardized]), self.alpha_text, "alpha_text"
         )
         self.coef_, self.intercept_ = weights[:, n_white:], intercept[n_white:]
         predicted = X @ weights[:, :n_white] + intercept[:n_white]
@@ -241,19 +248,26 @@ class KernelCCA(SharedSpaceEstimator):
         kernel = gaussian_kernel(rows, self.landmarks_, self.kernel_width_)
         return kernel @ self.landmark_projection_
 
+    def _latent_scales(self):
+        """Give the factors of the texts' predictions and of the brain's variates."""
+        # A prediction is the variate times its correlation already. A power below one
+        # divides it: then correlations within rounding, beyond X's rank, are zero.
+        correlations, power = self.canonical_correlations_, self.correlation_power
+        rounding = 0.0
+        if power < 1:
+            rank_tolerance = len(correlations) * np.finfo(correlations.dtype).eps
+            rounding = correlations[0] * np.sqrt(rank_tolerance)
+        shared = correlations > rounding
+        of_text, of_brain = np.zeros_like(correlations), correlations**power
+        of_text[shared] = correlations[shared] ** (power - 1)
+        of_brain[~shared] = 0
+        return of_text, of_brain
+
     def _scale_text(self, predicted):
-        # A prediction is the variate times its correlation already.
-        scale = np.zeros_like(self.canonical_correlations_)
-        shared = self.canonical_correlations_ > 0
-        scale[shared] = self.canonical_correlations_[shared] ** (
-            self.correlation_power - 1
-        )
-        return unit_rows(predicted * scale)
+        return unit_rows(predicted * self._latent_scales()[0])
 
     def _scale_brain(self, variates):
-        return unit_rows(
-            variates * self.canonical_correlations_**self.correlation_power
-        )
+        return unit_rows(variates * self._latent_scales()[1])
 
     def _text_latents(self, X):
         return self._scale_text(X @ self.text_weights_ + self.text_intercept_)

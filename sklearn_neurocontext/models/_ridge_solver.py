@@ -1,7 +1,9 @@
 """Ridge regression of many targets on wide, sparse or dense features."""
 
+from contextlib import contextmanager
+
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.sparse import issparse
 
 # Columns that are filled more than this are quicker as a dense block.
@@ -20,7 +22,21 @@ def column_means(X) -> np.ndarray:
     return np.asarray(X.mean(axis=0)).ravel().astype(X.dtype, copy=False)
 
 
-def solve_ridge(X, targets: np.ndarray, alpha: float):
+@contextmanager
+def named_ridge(name: str, alpha: float, dtype):
+    """Name the ridge where a matrix that it was added to has no Cholesky factor."""
+    try:
+        yield
+    except LinAlgError as error:
+        precision = np.dtype(dtype).name
+        way_out = "" if precision == "float64" else ", or pass X in float64"
+        raise ValueError(
+            f"{name}={alpha:g} is too small: in {precision} the ridge is lost in "
+            f"rounding ({error}). Raise {name}{way_out}."
+        ) from error
+
+
+def solve_ridge(X, targets: np.ndarray, alpha: float, name: str = "alpha"):
     r"""Solve ridge regression with an intercept through one Cholesky factor.
 
     .. math:: \min_{W, b} \|Y - X W - 1 b^T\|^2 + \lambda \|W\|^2
@@ -37,13 +53,20 @@ def solve_ridge(X, targets: np.ndarray, alpha: float):
         Y.
     alpha : float
         Positive.
+    name : str, default="alpha"
+        What the error message calls it.
 
     Returns
     -------
     weights : ndarray of shape (n_features, n_targets)
-        W.
+        W, in the precision of X.
     intercept : ndarray of shape (n_targets,)
         b.
+
+    Raises
+    ------
+    ValueError
+        If the ridge is so small that rounding leaves no positive definite matrix.
 
     Examples
     --------
@@ -59,12 +82,13 @@ def solve_ridge(X, targets: np.ndarray, alpha: float):
     mean = column_means(X)
     target_mean = targets.mean(axis=0)
     centred = targets - target_mean
-    if X.shape[1] <= X.shape[0]:
-        cross = X.T @ centred - np.outer(mean, centred.sum(axis=0))
-        weights = _solve(_centred_gram(X, mean), cross, ridge)
-    else:
-        dual = _solve(_centred_kernel(X, mean), centred, ridge)
-        weights = X.T @ dual - np.outer(mean, dual.sum(axis=0))
+    with named_ridge(name, alpha, X.dtype):
+        if X.shape[1] <= X.shape[0]:
+            cross = X.T @ centred - np.outer(mean, centred.sum(axis=0))
+            weights = _solve(_centred_gram(X, mean), cross, ridge)
+        else:
+            dual = _solve(_centred_kernel(X, mean), centred, ridge)
+            weights = X.T @ dual - np.outer(mean, dual.sum(axis=0))
     weights = np.asarray(weights, dtype=X.dtype)
     return weights, target_mean - mean @ weights
 

@@ -1,7 +1,7 @@
 """Counts of terms, from texts or from counts that a corpus brings."""
 
 import numpy as np
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer
 
@@ -16,8 +16,11 @@ from .._validation import (
     validate_data,
 )
 
-# At least two characters, the first a letter: numbers could be coordinates.
+# Two characters and more, the first a letter: numbers could be coordinates.
 _TERM = r"(?u)\b[^\W\d_]\w+\b"
+
+# What fitting with one kind of input sets and with the other does not.
+_OF_ONE_KIND = ("vectorizer_", "columns_", "n_features_in_", "feature_names_in_")
 
 
 class TermCounts(TransformerMixin, BaseEstimator):
@@ -25,15 +28,17 @@ class TermCounts(TransformerMixin, BaseEstimator):
 
     Takes texts, or counts of terms where a corpus gives those instead of texts
     (NeuroQuery's abstracts): then it keeps the columns of frequent terms. Terms of
-    texts are words of two letters and more; numbers are none, as they could be the
-    coordinates that a map is made of. Put ``TfidfTransformer`` after it.
+    texts are words of two characters and more that begin with a letter, as "b7" does;
+    numbers are none, as they could be the coordinates that a map is made of (those of
+    "x46 y56 z18" are for `strip_coordinates` to take out). Put ``TfidfTransformer``
+    after it.
 
     Parameters
     ----------
     min_df : int, default=10
         Training studies that a term has to occur in, at least.
     ngram_range : tuple (int, int), default=(1, 1)
-        Least and largest number of words in a term; of texts only.
+        Least and largest number of words in a term, from 1 up; of texts only.
     stop_words : {"english"} or None, default=None
         Words left out; of texts only.
 
@@ -47,6 +52,12 @@ class TermCounts(TransformerMixin, BaseEstimator):
         Number of terms.
     n_features_in_ : int
         Columns of the counts; absent where it was fitted with texts.
+    feature_names_in_ : ndarray of shape (n_features_in_,), object
+        Their names; only where it was fitted with a frame of counts.
+
+    See Also
+    --------
+    strip_coordinates : Takes peaks out of texts.
 
     Examples
     --------
@@ -89,20 +100,35 @@ class TermCounts(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If no term occurs in `min_df` studies.
+            If no term occurs in `min_df` studies, or `ngram_range` is not two integers
+            from 1 up, the larger one last.
         """
-        for name in ("vectorizer_", "columns_", "n_features_in_"):
+        self._check_ngram_range()
+        for name in _OF_ONE_KIND:
             vars(self).pop(name, None)  # of an earlier fit, to the other kind
         if _is_counts(X):
-            studies_with = self._check_counts(X, reset=True).getnnz(axis=0)
+            counts = csr_matrix(self._check_counts(X, reset=True), copy=True)
+            studies_with = _canonical(counts).getnnz(axis=0)
             self.columns_ = np.flatnonzero(studies_with >= self.min_df)
             self.n_terms_ = len(self.columns_)
             if not self.n_terms_:
-                raise ValueError(self._nothing_left())
+                raise ValueError(
+                    f"No term occurs in min_df={self.min_df} of the studies. "
+                    "Lower min_df."
+                )
         else:
             self.vectorizer_ = self._fit_vectorizer(check_texts(X))
             self.n_terms_ = len(self.vectorizer_.vocabulary_)
         return self
+
+    def _check_ngram_range(self):
+        given = self.ngram_range
+        integers = [n for n in given if isinstance(n, Integral) and n >= 1]
+        if not len(given) == len(integers) == 2 or integers[0] > integers[1]:
+            raise ValueError(
+                f"ngram_range is {given!r}; expected the least and the largest number "
+                "of words in a term, two integers from 1 up, such as (1, 2)."
+            )
 
     def _fit_vectorizer(self, texts):
         vectorizer = CountVectorizer(
@@ -112,13 +138,19 @@ class TermCounts(TransformerMixin, BaseEstimator):
             token_pattern=_TERM,
             dtype=np.float32,
         )
+        terms_of = vectorizer.build_analyzer()
         try:
             return vectorizer.fit(texts)
         except ValueError as error:
-            raise ValueError(f"{self._nothing_left()} ({error})") from error
-
-    def _nothing_left(self):
-        return f"No term occurs in min_df={self.min_df} of the studies. Lower min_df."
+            advice = (
+                "Lower min_df."
+                if any(terms_of(text) for text in texts)
+                else "The texts hold none: of words with two characters and more that "
+                "begin with a letter, less stop_words, ngram_range makes no term."
+            )
+            raise ValueError(
+                f"No term occurs in min_df={self.min_df} of the studies. {advice}"
+            ) from error
 
     def transform(self, X):
         """Count the terms.
@@ -131,7 +163,7 @@ class TermCounts(TransformerMixin, BaseEstimator):
         Returns
         -------
         counts : csr_matrix of shape (n_studies, n_terms_), float32
-            How often each term occurs.
+            How often each term occurs; a csr_matrix whatever kind of array came.
 
         Raises
         ------
@@ -146,7 +178,8 @@ class TermCounts(TransformerMixin, BaseEstimator):
                 "with the same kind."
             )
         if _is_counts(X):
-            return self._check_counts(X, reset=False)[:, self.columns_]
+            counts = csr_matrix(self._check_counts(X, reset=False))
+            return _canonical(counts[:, self.columns_])
         return self.vectorizer_.transform(check_texts(X))
 
     def get_feature_names_out(self, input_features=None):
@@ -168,10 +201,9 @@ class TermCounts(TransformerMixin, BaseEstimator):
         return check_feature_names_in(self, input_features)[self.columns_]
 
     def _check_counts(self, X, *, reset):
-        X = validate_data(self, X, reset=reset, accept_sparse="csr", dtype=np.float32)
-        X = csr_matrix(X, copy=True)
-        X.eliminate_zeros()
-        return X
+        return validate_data(
+            self, X, reset=reset, accept_sparse="csr", dtype=np.float32
+        )
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "n_terms_")
@@ -185,5 +217,17 @@ class TermCounts(TransformerMixin, BaseEstimator):
 
 
 def _is_counts(X) -> bool:
-    """Tell counts, which have two dimensions, from texts."""
-    return issparse(X) or np.ndim(X) == 2
+    """Tell counts, which have two dimensions, from texts.
+
+    Of a list the first row tells: an array of all texts pads each to the longest.
+    """
+    if isinstance(X, list | tuple):
+        return bool(X) and not isinstance(X[0], str) and np.ndim(X[0]) == 1
+    return len(getattr(X, "shape", ())) == 2
+
+
+def _canonical(counts):
+    """Make each stored entry one occurrence in one study, in place."""
+    counts.sum_duplicates()
+    counts.eliminate_zeros()
+    return counts

@@ -39,7 +39,23 @@ def test_wrong_k(k):
         csls(np.ones((4, 6)), k=k)
 
 
-@pytest.mark.parametrize("matrix", [[1.0, 2.0], [[1.0, np.nan]]])
-def test_wrong_similarity(matrix):
-    with pytest.raises(ValueError, match=r"shape .* expected a finite matrix of texts"):
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        ([1.0, 2.0], r"shape \(2,\); expected \(n_texts, n_maps\) with at least one"),
+        (np.ones((0, 3)), r"similarity has shape \(0, 3\); expected"),
+        ([["a", "b"]], "similarity cannot be read as numbers"),
+        ([[1.0], [1.0, 2.0]], "similarity cannot be read as numbers"),
+        ([[1.0, np.nan]], "similarity holds NaN or infinity"),
+    ],
+)
+def test_wrong_similarity(matrix, message):
+    with pytest.raises(ValueError, match=message):
         csls(matrix, k=1)
+
+
+def test_single_precision_is_corrected_in_double(rng):
+    matrix = rng.normal(size=(5, 7)).astype(np.float32)
+    corrected = csls(matrix, k=3)
+    assert corrected.dtype == np.float64
+    np.testing.assert_array_equal(corrected, csls(matrix.astype(np.float64), k=3))

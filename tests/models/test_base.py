@@ -1,4 +1,4 @@
-"""Tests of what the four estimators share."""
+"""Tests of what four of the estimators share."""
 
 import io
 import pickle

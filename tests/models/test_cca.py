@@ -161,3 +161,12 @@ def test_latent_dim_beyond_the_data(train):
     message = r"latent_dim=7 is more than 6, the smaller of n_features.*Lower it, or"
     with pytest.raises(ValueError, match=message):
         CCABaseline(7).fit(*train)
+
+
+@pytest.mark.parametrize("name", ["alpha_text", "alpha_brain"])
+def test_a_ridge_that_is_lost_in_rounding_is_named(name):
+    # Two equal columns of ±1: each pivot is exact, the second is zero.
+    X = np.array([[1.0, 1], [-1, -1]] * 4)
+    message = rf"{name}=1e-18 is too small: in float64 .*\. Raise {name}\.$"
+    with pytest.raises(ValueError, match=message):
+        CCABaseline(y_scaling=None, **{name: 1e-18}).fit(X, X)

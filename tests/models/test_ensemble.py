@@ -1,19 +1,29 @@
 """Tests of TextBrainEnsemble."""
 
+import copy
+
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import InputTags, get_tags
+from synthetic_pairs import make_pairs
 
 from sklearn_neurocontext import (
     CCABaseline,
     ContrastiveTextBrain,
+    KernelCCA,
     RidgeBaseline,
     TextBrainEnsemble,
     similarity,
 )
 from sklearn_neurocontext.models._ensemble import spread_of_wrong_pairs
+from sklearn_neurocontext.text import TermCounts
 
 
 def _members():
@@ -99,12 +109,155 @@ def test_members_of_other_units_are_not_averaged(train):
     [
         ([], None, "got no estimator; expected some"),
         ([("a", CCABaseline()), ("a", CCABaseline())], None, "not unique"),
-        ([("a", CCABaseline())], [1, 2], "weights has 2 entries for 1 estimators"),
+        ([("a__b", CCABaseline())], None, "must not contain __"),
+        ([("weights", CCABaseline())], None, "conflict with constructor arguments"),
     ],
 )
-def test_wrong_members(estimators, weights, message, train):
+def test_wrong_names(estimators, weights, message, train):
     with pytest.raises(ValueError, match=message):
         TextBrainEnsemble(estimators, weights=weights).fit(*train)
+
+
+class _Unfittable(CCABaseline):
+    def fit(self, X, y):
+        raise AssertionError("fitted before all was checked")
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        [1],
+        [1, 2, 3],
+        ["1", "2"],
+        [[1, 2]],
+        [[1], [2]],
+        [[1], [2, 3]],
+        [1, np.nan],
+        [np.inf, 1],
+        [1, None],
+        [1, -1],
+        [0, 0],
+    ],
+)
+def test_wrong_weights_are_refused_before_a_member_is_fitted(weights, train):
+    model = TextBrainEnsemble([("a", _Unfittable()), ("b", CCABaseline())])
+    with pytest.raises(ValueError, match=r"weights is \[.*for 2 estimators; expected"):
+        model.set_params(weights=weights).fit(*train)
+
+
+def test_weights_that_are_changed_later_are_checked(ensemble, test):
+    ensemble = copy.copy(ensemble).set_params(weights=[1, -1])
+    for call in (lambda: ensemble.similarity(*test), lambda: ensemble.predict(test[0])):
+        with pytest.raises(ValueError, match="none negative and not all 0"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("member", "message"),
+    [
+        (CCABaseline(), r"estimators\[1\] is CCABaseline; expected a pair of a name"),
+        (("b", CCABaseline(), 1), r"estimators\[1\] is tuple; expected a pair"),
+        ((2, CCABaseline()), r"estimators\[1\] is tuple; expected a pair"),
+        ("drop", r"estimators\[1\] is 'drop'; expected a pair"),
+        (("b", "drop"), r"Member 'b' is 'drop'; expected an estimator. To do without"),
+        (("b", None), "Member 'b' is None; expected an estimator"),
+        (("b", CCABaseline), "Member 'b' is type; expected an estimator"),
+        (("b", Ridge()), "Member 'b' is or ends in Ridge, which has no method simil"),
+        (("b", make_pipeline(StandardScaler(), Ridge())), "ends in Ridge, which has"),
+        (("b", GridSearchCV(Ridge(), {"alpha": [1]})), "ends in Ridge, which has no"),
+        (
+            ("b", GridSearchCV(CCABaseline(), {"alpha_text": [1]}, refit=False)),
+            "ends in GridSearchCV, which has no method similarity.*refits it",
+        ),
+    ],
+)
+def test_wrong_members_are_refused_before_one_is_fitted(member, message, train):
+    model = TextBrainEnsemble([("a", _Unfittable()), member])
+    with pytest.raises(TypeError, match=message):
+        model.fit(*train)
+
+
+def _search(**params):
+    return GridSearchCV(CCABaseline(**params), {"alpha_text": [0.1, 1.0]}, cv=2)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        _search(),
+        make_pipeline(StandardScaler(), _search()),
+        GridSearchCV(make_pipeline(CCABaseline()), {"ccabaseline__latent_dim": [3]}),
+        TextBrainEnsemble([("cca", CCABaseline()), ("ridge", RidgeBaseline())]),
+        make_pipeline(StandardScaler(), TextBrainEnsemble([("search", _search())])),
+    ],
+    ids=["search", "search in pipeline", "pipeline in search", "ensemble", "nested"],
+)
+def test_what_has_a_similarity_predicts_as_a_member(member, train, test):
+    model = TextBrainEnsemble([("ridge", RidgeBaseline()), ("m", member)]).fit(*train)
+    alone = [m.fit(*train).predict(test[0]) for m in (RidgeBaseline(), clone(member))]
+    np.testing.assert_allclose(model.predict(test[0]), np.mean(alone, axis=0))
+    assert model.score(*test) > 0.85
+
+
+def test_units_of_members_of_members_are_compared(train):
+    inner = TextBrainEnsemble([("search", _search(y_scaling="sqrt"))])
+    model = TextBrainEnsemble([("cca", CCABaseline()), ("inner", inner)]).fit(*train)
+    with pytest.raises(ValueError, match=r"one of \['sqrt', 'unit'\]"):
+        model.predict(train[0])
+
+
+def test_what_was_learned_of_features_is_that_of_the_last_fit():
+    frame, y = pd.DataFrame(np.eye(8), columns=list("abcdefgh")), np.eye(8)
+    model = TextBrainEnsemble([("cca", CCABaseline())]).fit(frame, y)
+    assert list(model.feature_names_in_) == list(frame)
+    assert model.n_features_in_ == 8
+    model.fit(frame.to_numpy()[:, :5], y)
+    assert model.n_features_in_ == 5
+    assert not hasattr(model, "feature_names_in_")
+    words = make_pipeline(TfidfVectorizer(), KernelCCA())
+    model.set_params(estimators=[("words", words)]).fit(["pain", "old fear"] * 4, y)
+    assert not hasattr(model, "n_features_in_")
+
+
+@pytest.mark.parametrize(
+    ("member", "sparse", "string", "two_d"),
+    [
+        (CCABaseline(), False, False, True),
+        (KernelCCA(), True, False, True),
+        (GridSearchCV(KernelCCA(), {}), True, False, True),
+        (make_pipeline("passthrough", KernelCCA()), True, False, True),
+        (make_pipeline(TfidfVectorizer(), KernelCCA()), False, True, False),
+        (GridSearchCV(make_pipeline(TermCounts(), KernelCCA()), {}), True, True, False),
+        (TextBrainEnsemble([("a", KernelCCA())]), True, False, True),
+        (make_pipeline("passthrough"), False, False, True),
+    ],
+)
+def test_tags_are_those_of_the_first_member(member, sparse, string, two_d):
+    model = TextBrainEnsemble([("first", member), ("second", RidgeBaseline())])
+    tags = get_tags(model).input_tags
+    assert (tags.sparse, tags.string, tags.two_d_array) == (sparse, string, two_d)
+
+
+@pytest.mark.parametrize("estimators", [[], [CCABaseline()], ["drop"], [("a", None)]])
+def test_tags_of_wrong_members_are_the_default(estimators):
+    assert get_tags(TextBrainEnsemble(estimators)).input_tags == InputTags()
+
+
+def test_of_many_studies_the_seed_chooses_a_thousand_that_give_the_scales():
+    X, y = make_pairs(1300)
+
+    def fit(n_studies, seed):
+        model = TextBrainEnsemble([("cca", CCABaseline())], random_state=seed)
+        model.fit(X[:n_studies], y[:n_studies])
+        return model.means_[0], model.deviations_[0]
+
+    assert fit(1300, 3) == fit(1300, 3)
+    assert fit(1300, 3) != fit(1300, 4)
+    np.testing.assert_allclose(fit(1000, 3), fit(1000, 4))
+    seed = np.random.RandomState(3).randint(np.iinfo(np.int32).max)
+    chosen = np.random.RandomState(seed).permutation(1300)[:1000]
+    matrix = CCABaseline().fit(X, y).similarity(X[chosen], y[chosen])
+    np.testing.assert_allclose(fit(1300, 3), spread_of_wrong_pairs(matrix))
 
 
 class _Recorder(CCABaseline):

@@ -202,3 +202,39 @@ def test_more_features_than_studies_and_no_variance():
     assert np.isfinite(KernelCCA(random_state=0).fit(X, y).similarity(X, y)).all()
     constant = KernelCCA(random_state=0).fit(np.ones((5, 2)), np.ones((5, 3)))
     assert np.ptp(constant.similarity(np.ones((4, 2)), np.ones((4, 3)))) == 0
+
+
+@pytest.mark.parametrize("weight", [0, 0.5, 2])
+def test_similarity_is_in_the_documented_range(weight, train, test):
+    model = KernelCCA(hubness_weight=weight, random_state=0).fit(*train)
+    largest = np.abs(model.similarity(*test)).max()
+    assert largest <= 1 + 2 * weight + 1e-9
+    assert (largest > 1) == (weight > 0)
+
+
+@pytest.mark.parametrize("kernel_width", [0.4, None])
+@pytest.mark.parametrize("power", [0, 0.5, 1])
+def test_rounding_beyond_the_rank_of_the_features_is_not_amplified(
+    power, kernel_width, rng
+):
+    """With power 0 directions of rounding alone weighed as much as those of texts."""
+    latent = rng.normal(size=(400, 4))
+    X = latent @ rng.normal(size=(4, 60))
+    y = np.abs(latent @ rng.normal(size=(4, 20)) + rng.normal(size=(400, 20)))
+    models = [
+        KernelCCA(
+            correlation_power=power, kernel_width=kernel_width, random_state=0
+        ).fit(X[:300].astype(dtype), y[:300])
+        for dtype in (np.float32, np.float64)
+    ]
+    single, double = (model.similarity(X[300:], y[300:]) for model in models)
+    np.testing.assert_allclose(single, double, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", ["alpha_text", "alpha_brain"])
+def test_a_ridge_that_is_lost_in_rounding_is_named(name):
+    # Two equal columns of ±1: each pivot is exact, the second is zero.
+    X = np.array([[1, 1], [-1, -1]] * 4, dtype=np.float32)
+    model = KernelCCA(kernel_width=None, y_scaling=None, **{name: 1e-20})
+    with pytest.raises(ValueError, match=rf"{name}=1e-20 .* in float32.*pass X in fl"):
+        model.fit(np.vstack([X, -X]), np.vstack([X, -X]))

@@ -47,3 +47,12 @@ def test_features_without_variance_predict_the_mean():
     targets = np.array([[1.0], [3.0]])
     weights, intercept = solve_ridge(np.ones((2, 4)), targets, 1.0)
     np.testing.assert_allclose(np.ones((1, 4)) @ weights + intercept, [[2.0]])
+
+
+@pytest.mark.parametrize("n_columns", [2, 9], ids=["tall", "wide"])
+def test_a_ridge_that_is_lost_in_rounding_is_named(n_columns):
+    # Equal columns of ±1: each pivot is exact, the second is zero.
+    X = np.repeat(np.array([[1], [-1]] * 2, dtype=np.float32), n_columns, axis=1)
+    message = r"penalty=1e-20 is too small: in float32 .*Raise penalty, or pass X in fl"
+    with pytest.raises(ValueError, match=message):
+        solve_ridge(X, np.ones((4, 1)), 1e-20, "penalty")

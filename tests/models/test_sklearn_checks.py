@@ -1,11 +1,7 @@
-"""Every estimator keeps scikit-learn's conventions."""
+"""Every estimator keeps scikit-learn's conventions, without an exception."""
 
-import pytest
-from expected_failures import EXPECTED_FAILURES
-from sklearn.utils.estimator_checks import (
-    estimator_checks_generator,
-    parametrize_with_checks,
-)
+from sklearn.base import BaseEstimator
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_neurocontext import (
     CCABaseline,
@@ -14,6 +10,7 @@ from sklearn_neurocontext import (
     MLPBaseline,
     RidgeBaseline,
     TextBrainEnsemble,
+    models,
 )
 
 ESTIMATORS = [
@@ -22,6 +19,7 @@ ESTIMATORS = [
     KernelCCA(kernel_width=None, hubness_weight=0),
     RidgeBaseline(),
     TextBrainEnsemble([("cca", CCABaseline()), ("ridge", RidgeBaseline())]),
+    TextBrainEnsemble([("kernel", KernelCCA(random_state=0))]),
     MLPBaseline(hidden_dim=8, max_epochs=2),
     ContrastiveTextBrain(latent_dim=4, max_epochs=2),
     ContrastiveTextBrain(latent_dim=4, max_epochs=2, decoder=None),
@@ -29,27 +27,16 @@ ESTIMATORS = [
 ]
 
 
-def _expected_failures(estimator):
-    return EXPECTED_FAILURES[type(estimator).__name__]
-
-
-# pyproject.toml makes xfail strict: a check that passes again must leave the list.
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=_expected_failures)
+@parametrize_with_checks(ESTIMATORS)
 def test_sklearn_check(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS[:7], ids=lambda e: type(e).__name__)
-def test_expected_failures_are_few_and_name_real_checks(estimator):
-    failures = _expected_failures(estimator)
-    checks = {
-        check.func.__name__ if hasattr(check, "func") else check.__name__
-        for _, check in estimator_checks_generator(estimator)
+def test_every_estimator_of_models_is_checked():
+    public = (getattr(models, name) for name in models.__all__)
+    estimators = {
+        value
+        for value in public
+        if isinstance(value, type) and issubclass(value, BaseEstimator)
     }
-    assert len(failures) <= 5
-    assert set(failures) <= checks
-    assert all(reason.strip() for reason in failures.values())
-
-
-def test_every_listed_estimator_is_checked():
-    assert set(EXPECTED_FAILURES) == {type(e).__name__ for e in ESTIMATORS}
+    assert estimators == {type(estimator) for estimator in ESTIMATORS}

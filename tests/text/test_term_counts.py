@@ -1,11 +1,12 @@
 """Tests of TermCounts."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array, csr_matrix, isspmatrix_csr, random_array
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
@@ -64,23 +65,64 @@ def test_frequency_counts_studies_that_have_the_term_now():
     counts.data[counts.data == 9] = 0
     model = TermCounts(min_df=2).fit(counts)
     np.testing.assert_array_equal(model.columns_, [1])
-    assert issparse(model.transform(counts))
+    assert isspmatrix_csr(model.transform(counts))
+    assert TermCounts(min_df=1).fit_transform(counts).nnz == 4
 
 
-def test_input_is_left_as_it_is():
-    counts = csr_array(np.array([[0.0, 1], [2, 0]], dtype=np.float32))
+def test_an_entry_that_is_stored_in_parts_is_one_study():
+    """Parts of an entry add up, and to nothing where they cancel."""
+    parts = (np.array([1, 2, 1, 3, -3], dtype=np.float32), [0, 0, 1, 1, 1], [0, 3, 5])
+    counts = csr_matrix(parts, shape=(2, 2))
+    with pytest.raises(ValueError, match="Lower min_df"):
+        TermCounts(min_df=2).fit(counts)
+    counted = TermCounts(min_df=1).fit_transform(counts)
+    np.testing.assert_array_equal(counted.toarray(), [[3, 1], [0, 0]])
+    assert counted.nnz == 2
+    assert counts.nnz == 5
+
+
+@pytest.mark.parametrize("kind", [csr_array, csr_matrix])
+def test_input_is_left_as_it_is(kind):
+    counts = kind(np.array([[0.0, 1], [2, 0]], dtype=np.float32))
     counts.data[0] = 0
     TermCounts(min_df=1).fit_transform(counts)
     assert counts.nnz == 2
 
 
+def _peak_memory(call):
+    tracemalloc.start()
+    call()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+@pytest.mark.parametrize("kind", [list, tuple, pd.Series])
+def test_a_long_text_takes_no_memory_in_all_rows(kind):
+    texts = kind(["pain and fear"] * 300 + ["pain " * 40_000])
+    model = TermCounts(min_df=2)
+    peak = _peak_memory(lambda: model.fit(texts).transform(texts))
+    assert peak < 40e6  # an array that pads each text takes 240 MB
+
+
+def test_counts_are_not_copied_to_be_transformed():
+    counts = random_array((2000, 500), density=0.5, format="csr", dtype=np.float32)
+    model = TermCounts(min_df=1).fit(counts)
+    model.columns_ = model.columns_[:5]
+    peak = _peak_memory(lambda: model.transform(counts))
+    assert peak < counts.data.nbytes / 2
+
+
 def test_a_second_fit_may_be_with_the_other_kind():
     model = TermCounts(min_df=1).fit(TEXTS)
-    model.fit(np.ones((3, 2)))
+    frame = pd.DataFrame(np.ones((3, 2)), columns=["pain", "fear"])
+    model.fit(frame)
     assert not hasattr(model, "vectorizer_")
-    assert model.transform(np.ones((1, 2))).shape == (1, 2)
+    assert list(model.feature_names_in_) == ["pain", "fear"]
+    assert model.transform(frame).shape == (3, 2)
     assert model.fit(TEXTS).transform(["pain"]).sum() == 1
-    assert not hasattr(model, "columns_")
+    for name in ("columns_", "n_features_in_", "feature_names_in_"):
+        assert not hasattr(model, name)
 
 
 @pytest.mark.parametrize(
@@ -100,3 +142,25 @@ def test_the_other_kind_is_refused(fitted_with, given, message):
 def test_no_term_is_frequent_enough(X):
     with pytest.raises(ValueError, match=r"No term occurs in min_df=4.*Lower min_df"):
         clone(TermCounts(min_df=4)).fit(X)
+
+
+@pytest.mark.parametrize("texts", [["1999 46 7", "a 2"], ["and of", "the"]])
+def test_texts_without_any_term(texts):
+    with pytest.raises(ValueError, match="The texts hold none: of words with two"):
+        TermCounts(min_df=1, stop_words="english").fit(texts)
+
+
+@pytest.mark.parametrize(
+    "ngram_range", [(2, 1), (1,), (), (0, 1), (1, 2, 3), (1.0, 2), ("1", "2")]
+)
+@pytest.mark.parametrize("X", [TEXTS, np.eye(3)], ids=["texts", "counts"])
+def test_wrong_ngram_range(ngram_range, X):
+    with pytest.raises(ValueError, match=r"ngram_range is \(.*\); expected the least"):
+        TermCounts(min_df=1, ngram_range=ngram_range).fit(X)
+
+
+def test_lists_of_counts_and_no_texts_at_all():
+    model = TermCounts(min_df=1).fit([[1, 0], (0, 2)])
+    assert list(model.columns_) == [0, 1]
+    with pytest.raises(ValueError, match="texts is empty"):
+        TermCounts(min_df=1).fit([])
