@@ -183,7 +183,9 @@ def test_every_meta_analysis_is_read_whole(shared_data):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SpaceWarning)
             # emotion_regulation has foci of up to 549 mm.
-            warnings.filterwarnings("ignore", message=r"emotion.* 13 foci lie more than")
+            warnings.filterwarnings(
+                "ignore", message=r"emotion.* 13 foci lie more than"
+            )
             corpus = load_sleuth(path)
         assert (len(corpus.peaks), sum(map(len, corpus.peaks))) == _plain_count(path)
         assert not corpus.n_subjects.isna().any()
