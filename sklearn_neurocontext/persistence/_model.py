@@ -40,8 +40,10 @@ def save_model(model, directory, *, half=False) -> Path:
         A new or empty folder. ``model.json``, ``model.safetensors`` and ``SHA256SUMS``
         are written into it at once.
     half : bool, default=False
-        Whether floats are kept with 16 bits, half or a quarter of the size. Loaded,
-        they have their type again and about three decimal digits.
+        Whether matrices of floats are kept with 16 bits, half or a quarter of the
+        size. Loaded, they have their type again and about three decimal digits.
+        Vectors, and matrices whose values span more than 16 bits can tell apart, stay
+        whole.
 
     Returns
     -------

@@ -165,12 +165,8 @@ def test_values_that_cannot_be_saved_are_named(tmp_path, studies, rng):
         save_model(model, tmp_path / "model")
     model = RidgeBaseline().fit(X, y)
     model.coef_[0, 0] = np.nan
-    with pytest.raises(ValueError, match=r"coef_ holds NaN, infinity"):
+    with pytest.raises(ValueError, match=r"coef_ holds NaN or infinity"):
         save_model(model, tmp_path / "model")
-    model = RidgeBaseline().fit(X, y)
-    model.coef_ *= 1e9
-    with pytest.raises(ValueError, match="beyond the range of its type"):
-        save_model(model, tmp_path / "model", half=True)
     model = RidgeBaseline().fit(X, y)
     model.alpha_ = np.inf
     with pytest.raises(ValueError, match="alpha_ is inf"):
