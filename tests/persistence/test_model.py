@@ -1,6 +1,7 @@
 """Saved and loaded, a model predicts the same bits; what cannot be saved is named."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -203,3 +204,14 @@ def test_every_kind_on_the_list_exists():
     for kind in KINDS.values():
         assert kind.load_class().__name__ == kind.name
     assert Ridge.__name__ not in KINDS
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022])
+def test_folders_follow_the_umask(tmp_path, rng, umask):
+    model = StandardScaler().fit(rng.normal(size=(9, 2)))
+    before = os.umask(umask)
+    try:
+        folder = save_model(model, tmp_path / "model")
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == 0o777 & ~umask
