@@ -16,9 +16,13 @@ from pathlib import Path
 
 tried = []
 
+class Connected(BaseException):
+    # Passes through whoever would try again and again.
+    pass
+
 def refuse(*args, **kwargs):
     tried.append(args)
-    raise OSError("sockets are blocked")
+    raise Connected
 
 for name in ("connect", "connect_ex", "sendto"):
     setattr(socket.socket, name, refuse)
@@ -54,11 +58,14 @@ for model_name in (LLMChunkEmbedder().model_name, "we/tiny"):
     print("same:", (loaded.transform(texts) == embedder.transform(texts)).all())
 print("tried:", tried)
 forge(saved, lambda d: d["model"]["params"].update(model_name="others/model"))
-for options in ({}, {"allow_download": True}):
-    try:
-        load_model(saved, **options)
-    except OSError as error:
-        print("advised:", "allow_download=True" in str(error), "tried:", bool(tried))
+try:
+    load_model(saved)
+except OSError as error:
+    print("advised:", "allow_download=True" in str(error), "tried:", tried)
+try:
+    load_model(saved, allow_download=True)
+except Connected:
+    print("asked, it connects")
 """
 
 
@@ -80,6 +87,6 @@ def test_loading_connects_to_nothing_unless_asked(tmp_path):
         "same: True",
         "same: True",
         "tried: []",
-        "advised: True tried: False",
-        "advised: False tried: True",
+        "advised: True tried: []",
+        "asked, it connects",
     ]
