@@ -29,7 +29,7 @@ def _add_map(commands, add_command, checks):
         _run_map,
         resumes=False,
         examples=(
-            'neurocontext map "reading" --model FOLDER -o map.nii.gz --plot map.png',
+            'neurocontext map "reading words aloud" -o map.nii.gz --plot map.png',
             'neurocontext map "finger tapping" -o z.nii.gz --z --model FOLDER',
         ),
     )
@@ -54,9 +54,9 @@ def _add_decode(commands, add_command, checks):
         _run_decode,
         resumes=False,
         examples=(
-            "neurocontext decode map.nii.gz --model FOLDER",
-            "neurocontext decode map.nii.gz --model FOLDER --corpus nimare -k 50",
-            "neurocontext decode map.nii.gz --model FOLDER --text faces --text pain",
+            "neurocontext decode map.nii.gz",
+            "neurocontext decode map.nii.gz --corpus nimare -k 50",
+            "neurocontext decode map.nii.gz --text faces --text pain",
         ),
     )
     command.add_argument("image", type=Path, help="a map in MNI space (.nii.gz)")
@@ -86,8 +86,8 @@ def _add_report(commands, add_command, checks):
         _run_report,
         resumes=False,
         examples=(
-            'neurocontext report "fear" --model FOLDER -o report.html',
-            'neurocontext report "fear" --model FOLDER --corpus nimare -o report.html',
+            'neurocontext report "fear" -o report.html',
+            'neurocontext report "fear" --corpus nimare -o report.html',
         ),
     )
     command.add_argument("text", type=checks["sentence"], help="a text of any length")
@@ -103,9 +103,9 @@ def _add_report(commands, add_command, checks):
 def _add_model(command):
     command.add_argument(
         "--model",
-        type=Path,
-        required=True,
-        help="folder of a model that NeuroContextModel.save wrote",
+        default="minilm",
+        help="folder of a model that NeuroContextModel.save wrote; without it, the "
+        "model that comes with the package",
     )
 
 

@@ -12,7 +12,7 @@ def run_map(arguments):
     maps = model.transform([arguments.text])
     name = "z_map" if arguments.z else "brain_map"
     if name not in maps:
-        raise ValueError(f"The model in {str(arguments.model)!r} does not know z maps.")
+        raise ValueError(f"The model in {arguments.model!r} does not know z maps.")
     (img,) = maps[name]
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     img.to_filename(arguments.output)

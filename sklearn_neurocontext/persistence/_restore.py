@@ -6,6 +6,8 @@ from ._values import Module
 
 # Coefficients of the same masker on another machine differ in their last digits.
 _TOLERANCE = 1e-4
+# Kinds of arrays, as NumPy and as errors name them.
+_FLOATS, _WHOLE = ("f", "floats"), ("i", "whole numbers")
 
 
 def restore(kind, estimator, facts: dict) -> None:
@@ -91,9 +93,12 @@ def _check_fact(name, value, what, dimensions) -> None:
         if not isinstance(value, Module) and not hasattr(value, "get_params"):
             raise ValueError(f"{name} is no net")
         return
-    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
-        raise ValueError(f"{name} is no array of floats")
-    words = what.split()
+    kind, numbers = (
+        ("i", "whole numbers") if what.startswith("int ") else ("f", "floats")
+    )
+    if not isinstance(value, np.ndarray) or value.dtype.kind != kind:
+        raise ValueError(f"{name} is no array of {numbers}")
+    words = what.removeprefix("int ").split()
     sizes = value.shape if value.ndim == len(words) else ()
     wanted = [dimensions.setdefault(w, n) for w, n in zip(words, sizes, strict=False)]
     if not words or list(sizes) != wanted:

@@ -7,7 +7,7 @@ from sklearn.pipeline import Pipeline
 from .._validation import check_texts
 from ._arrays import check_array, smooth_voxels, voxels_to_imgs
 from ._lookup import LookupMixin
-from ._storage import read_folder, write_folder
+from ._storage import find_folder, read_folder, write_folder
 
 
 class NeuroContextModel(LookupMixin):
@@ -58,7 +58,7 @@ class NeuroContextModel(LookupMixin):
     Examples
     --------
     >>> from sklearn_neurocontext import NeuroContextModel
-    >>> model = NeuroContextModel.from_pretrained("my_model")  # doctest: +SKIP
+    >>> model = NeuroContextModel.from_pretrained()  # doctest: +SKIP
     >>> img = model("finger tapping")["brain_map"]  # doctest: +SKIP
     """
 
@@ -106,13 +106,14 @@ class NeuroContextModel(LookupMixin):
         )
 
     @classmethod
-    def from_pretrained(cls, directory, *, device=None):
-        """Load a model that `save` wrote.
+    def from_pretrained(cls, name_or_directory="minilm", *, device=None):
+        """Load the model that comes with the package, or one that `save` wrote.
 
         Parameters
         ----------
-        directory : path-like
-            The folder.
+        name_or_directory : str or path-like, default="minilm"
+            ``"minilm"`` comes with the package, needs its extra ``minilm`` and no
+            network, and has its card in `card`. Else the folder.
         device : str or None, default=None
             Torch device; None is the one it was saved with.
 
@@ -129,7 +130,7 @@ class NeuroContextModel(LookupMixin):
             If its files were altered, or language model or atlas are others than those
             it was trained with.
         """
-        return cls(**read_folder(directory, device))
+        return cls(**read_folder(find_folder(name_or_directory), device))
 
     def save(self, directory, *, half=False):
         """Save in a new folder, as safetensors and JSON.

@@ -1,5 +1,6 @@
 """The folder of a pretrained model: model, masker, and what was measured on studies."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from ..persistence import load_model, save_model
 from ..persistence._files import read_files, write_files
 
+# Folders of models that come with the package.
+SHIPPED = ("minilm",)
 _FACTS = {"smoothing_fwhm": (int, float), "terms": dict, "card": dict}
 _ARRAYS = ("mean", "z_scale", "reference", "term_features")
 
@@ -49,6 +52,25 @@ def write_folder(directory, model, masker, *, half, facts, arrays) -> Path:
     return directory
 
 
+def find_folder(name_or_directory) -> Path:
+    """Give the folder of a model that comes with the package, or the one named.
+
+    Parameters
+    ----------
+    name_or_directory : str or path-like
+        One of `SHIPPED`, or a folder. A folder of the same name as a shipped model is
+        reached as ``./name``.
+
+    Returns
+    -------
+    directory : Path
+        Not checked.
+    """
+    if name_or_directory in SHIPPED:
+        return Path(files(__package__) / "data" / name_or_directory)
+    return Path(name_or_directory).expanduser()
+
+
 def read_folder(directory, device) -> dict:
     """Read what `write_folder` wrote, checked, as arguments of the constructor.
 
@@ -75,7 +97,8 @@ def read_folder(directory, device) -> dict:
     if not (directory / "index").is_dir():
         raise FileNotFoundError(
             f"{str(directory)!r} is no folder of a pretrained model. Expected one that "
-            "NeuroContextModel.save wrote."
+            "NeuroContextModel.save wrote, or the name of a model that comes with the "
+            f"package: {', '.join(SHIPPED)}."
         )
     description, arrays = read_files(directory / "index")
     facts = {name: description.get(name) for name in _FACTS}
