@@ -10,7 +10,12 @@ from ..persistence._files import read_files, write_files
 
 # Folders of models that come with the package.
 SHIPPED = ("minilm",)
-_FACTS = {"smoothing_fwhm": (int, float), "terms": dict, "card": dict}
+_FACTS = {
+    "smoothing_fwhm": (int, float),
+    "terms": dict,
+    "unit_maps": bool,
+    "card": dict,
+}
 _ARRAYS = ("mean", "z_scale", "reference", "term_features")
 
 
