@@ -3,9 +3,10 @@
 A further estimator is one more entry of `KINDS`. Parameters need no entry. A learned
 array is described by its dimensions, words separated by spaces: a word that is an
 attribute of the estimator stands for its value, the same other word twice in one
-estimator for the same number; ``int`` in front of them stands for whole numbers. A
-learned value of another sort is described by its type, a net by ``"net"``. A ``?`` at
-the end, or ``None`` among the types, says that it may be missing.
+estimator for the same number; ``int`` in front of them stands for whole numbers,
+``sparse`` for an array that may be sparse. A learned value of another sort is described
+by its type, a net by ``"net"``. A ``?`` at the end, or ``None`` among the types, says
+that it may be missing.
 """
 
 import importlib
@@ -109,6 +110,7 @@ def _identify_embedder(embedder) -> dict:
 
 
 _MODELS = "sklearn_neurocontext.models"
+_PIPELINES = "sklearn_neurocontext.pipelines"
 _WORDS = "sklearn.feature_extraction.text"
 _LEFT_BY_FITTING = ("_stop_words_id", "stop_words_")
 _ALL = (
@@ -236,6 +238,24 @@ _ALL = (
             "components_": "_n_features_out n_features_in_",
             "component_indices_": "int _n_features_out",
             "normalization_": "_n_features_out _n_features_out",
+        },
+    ),
+    Kind(
+        "LandmarkKernel",
+        _PIPELINES,
+        {
+            "_n_features_out": int,
+            "landmarks_": "n_landmarks n_features_in_",
+            "projection_": "n_landmarks _n_features_out",
+        },
+    ),
+    Kind(
+        "NeighborMaps",
+        _PIPELINES,
+        {
+            "_n_features_out": int,
+            "texts_": "sparse n_studies n_features_in_",
+            "maps_": "n_studies _n_features_out",
         },
     ),
     Kind("Normalizer", "sklearn.preprocessing"),
