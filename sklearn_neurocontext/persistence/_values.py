@@ -1,7 +1,8 @@
 """Values of estimators as JSON and named arrays, and back.
 
 JSON's own values stand for themselves. What JSON lacks is an object with one key, the
-tag: ``tuple``, ``dict``, ``strings``, ``dtype``, ``array``, ``module``, ``estimator``.
+tag: ``tuple``, ``dict``, ``strings``, ``dtype``, ``array``, ``sparse``, ``module``,
+``estimator``.
 """
 
 import os
@@ -9,8 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.sparse import csr_array, csr_matrix, issparse
+
+from ._half import grow, halve
 
 DTYPES = ("float16", "float32", "float64", "int32", "int64", "bool")
+_SPARSE_TYPES = {"csr_array": csr_array, "csr_matrix": csr_matrix}
+_SPARSE_PARTS = ("data", "indices", "indptr")
+_SPARSE_KEYS = {"type", "shape", *_SPARSE_PARTS}
+# No number of float64 needs more.
+_LARGEST_EXPONENT = 1100
 
 
 @dataclass
@@ -20,7 +29,7 @@ class Writer:
     Attributes
     ----------
     half : bool
-        Whether arrays of floats are kept with 16 bits.
+        Whether matrices of floats are kept with 16 bits, see `halve`.
     write_estimator : callable
         ``write_estimator(writer, estimator, where)`` gives JSON.
     arrays : dict of str to ndarray
@@ -46,6 +55,8 @@ class Writer:
         ):
             if isinstance(value, kinds):
                 return method(value, where)
+        if issparse(value) and value.format == "csr":
+            return self._write_sparse(value, where)
         if hasattr(value, "state_dict"):
             return self._write_module(value, where)
         if hasattr(value, "get_params"):
@@ -82,21 +93,26 @@ class Writer:
         # A product of matrices rounds differently when one of them lies the other way.
         by_columns = array.flags.f_contiguous and not array.flags.c_contiguous
         stored = np.asarray(array.T if by_columns else array, order="C")
-        if self.half and array.dtype.kind == "f":
-            with np.errstate(over="ignore"):
-                stored = stored.astype(np.float16)
         if not np.isfinite(stored).all():
             raise ValueError(
-                f"{where} holds NaN, infinity, or numbers beyond the range of its "
-                "type, and was not saved. Check the data that it was fitted to."
+                f"{where} holds NaN or infinity, and was not saved. Check the data "
+                "that it was fitted to."
             )
+        stored, exponent = halve(stored) if self.half else (stored, 0)
         self.arrays[where] = stored
-        return {
+        described = {
             "array": where,
             "dtype": array.dtype.name,
             "shape": list(array.shape),
             "order": "F" if by_columns else "C",
         }
+        return {**described, "exponent": exponent} if exponent else described
+
+    def _write_sparse(self, matrix, where):
+        parts = {name: getattr(matrix, name) for name in _SPARSE_PARTS}
+        written = {name: self.write(v, f"{where}.{name}") for name, v in parts.items()}
+        written["shape"] = [int(size) for size in matrix.shape]
+        return {"sparse": {"type": type(matrix).__name__, **written}}
 
     def _write_module(self, module, where):
         from ..models._weights import read_weights
@@ -147,8 +163,10 @@ class Reader:
         return read(self, content, where)
 
     def _read_array(self, value, where):
-        described = set(value) == {"array", "dtype", "shape", "order"}
-        if not described or value["dtype"] not in DTYPES:
+        described = set(value) - {"exponent"} == {"array", "dtype", "shape", "order"}
+        exponent = value.get("exponent", 0)
+        whole = type(exponent) is int and abs(exponent) <= _LARGEST_EXPONENT
+        if not described or not whole or value["dtype"] not in DTYPES:
             raise _altered(where, f"an array described by {value!r}")
         array = self.arrays.pop(value["array"], None)
         if array is None:
@@ -158,18 +176,20 @@ class Reader:
         array = array.T if value["order"] == "F" else array
         dtype = np.dtype(value["dtype"])
         half = array.dtype == np.float16 and dtype.kind == "f"
-        if list(array.shape) != value["shape"] or (array.dtype != dtype and not half):
+        fits = half or (array.dtype == dtype and exponent == 0)
+        if list(array.shape) != value["shape"] or not fits:
             raise _altered(
                 where,
                 f"an array of {array.dtype} and shape {array.shape}, described as "
                 f"{value['dtype']} and {value['shape']}",
             )
+        array = grow(array, exponent, dtype) if half else array.astype(dtype)
         if not np.isfinite(array).all():
             raise ValueError(
                 f"{where} holds NaN or infinity, and the model was not loaded. Save it "
                 "again, or train it again."
             )
-        return array.astype(dtype)
+        return array
 
     def _read_tuple(self, content, where):
         return tuple(self.read(content, where))
@@ -181,6 +201,19 @@ class Reader:
         if not all(isinstance(one, str) for one in content):
             raise _altered(where, "strings that are none")
         return np.array(content, dtype=object)
+
+    def _read_sparse(self, content, where):
+        sparse_type = _SPARSE_TYPES.get(str(content.get("type")))
+        parts = [self.read(content.get(name), where) for name in _SPARSE_PARTS]
+        arrays = all(isinstance(part, np.ndarray) for part in parts)
+        if sparse_type is None or not arrays or set(content) != _SPARSE_KEYS:
+            raise _altered(where, f"a sparse array with the keys {sorted(content)}")
+        try:
+            matrix = sparse_type(tuple(parts), shape=content["shape"])
+            matrix.check_format(full_check=True)
+        except (TypeError, ValueError, IndexError, OverflowError) as error:
+            raise _altered(where, f"no sparse array ({error})") from error
+        return matrix
 
     def _read_dtype(self, content, where):
         if content not in DTYPES:
@@ -199,6 +232,7 @@ _READERS = {
     "dict": (dict, Reader._read_dict),
     "strings": (list, Reader._read_strings),
     "dtype": (str, Reader._read_dtype),
+    "sparse": (dict, Reader._read_sparse),
     "module": (dict, Reader._read_module),
     "estimator": (dict, Reader._read_estimator),
 }
