@@ -47,9 +47,9 @@ class Settings:
     min_studies_pair: int = 30
     min_information: float = 0.7
     n_titles: int = 6000
-    n_pairs: int = 18000
+    n_pairs: int = 6000
     term_copies: int = 4
-    pair_copies: int = 2
+    pair_copies: int = 5
     prior_studies: float = 20.0
     word_dim: int = 300
     n_landmarks: int = 1000

@@ -15,6 +15,7 @@ from sklearn_neurocontext import (
     RidgeBaseline,
     TextBrainEnsemble,
 )
+from sklearn_neurocontext.pipelines import LandmarkKernel, NeighborMaps
 from sklearn_neurocontext.text import TermCounts
 
 NET = {"max_epochs": 2, "batch_size": 32, "random_state": 0}
@@ -50,6 +51,13 @@ def make_models():
             ContrastiveTextBrain(decoder=None, y_scaling=None, **NET)
         ),
         "words, kernel": _counted(KernelCCA(n_landmarks=30, random_state=0)),
+        "landmarks": make_pipeline(
+            TfidfVectorizer(dtype=np.float32),
+            TruncatedSVD(6, random_state=0),
+            LandmarkKernel(n_landmarks=20, random_state=0),
+            KernelCCA(4, n_landmarks=20, random_state=0),
+        ),
+        "neighbors": _counted(NeighborMaps(), KernelCCA(4, random_state=0)),
         "ensemble": make_ensemble(),
     }
 
@@ -68,11 +76,11 @@ def make_ensemble():
     )
 
 
-def _counted(estimator):
+def _counted(*steps):
     return make_pipeline(
         TermCounts(min_df=2, ngram_range=(1, 2)),
         TfidfTransformer(sublinear_tf=True),
-        estimator,
+        *steps,
     )
 
 

@@ -51,7 +51,6 @@ def test_loaded_models_give_the_same_bits(fitted, studies, tmp_path):
 
 
 @pytest.mark.parametrize("part", ["title", "abstract", "body"])
-@pytest.mark.filterwarnings("ignore:n_components > n_samples")
 def test_the_best_models_give_the_same_bits(part, studies, tmp_path):
     texts, y = studies
     model = best_text_brain(part, random_state=0).fit(texts, y)

@@ -9,9 +9,11 @@ import pytest
 from forging import forge, sign
 from persisted_models import make_ensemble
 from safetensors.numpy import load, save
+from scipy import sparse
 
 from sklearn_neurocontext import load_model, save_model
 from sklearn_neurocontext.persistence import _files
+from sklearn_neurocontext.pipelines import NeighborMaps
 from sklearn_neurocontext.text import TermCounts
 
 N_CORRUPTIONS = 200
@@ -202,6 +204,55 @@ def test_forged_ensembles_are_refused(saved_ensemble, path, value, words):
     forge(saved_ensemble, change)
     with pytest.raises(ValueError, match=re.escape(words)):
         load_model(saved_ensemble)
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("indices", lambda array: array + 100),
+        ("indices", lambda array: -1 - array),
+        ("indptr", lambda array: array[::-1].copy()),
+        ("indptr", lambda array: array * 1000),
+        ("data", lambda array: array[:-1]),
+    ],
+)
+def test_sparse_arrays_that_point_elsewhere_are_refused(part, change, tmp_path, rng):
+    X, y = sparse.csr_array(rng.poisson(0.5, (9, 20)) * 1.0), rng.random((9, 3))
+    folder = save_model(NeighborMaps().fit(X, y), tmp_path / "neighbors")
+    arrays = load((folder / _files.ARRAYS).read_bytes())
+    name = next(name for name in arrays if name.endswith(f"texts_.{part}"))
+    arrays[name] = np.ascontiguousarray(change(arrays[name]))
+    (folder / _files.ARRAYS).write_bytes(save(arrays))
+
+    def describe(description):
+        content = description["model"]["facts"]["texts_"]["sparse"][part]
+        content["shape"] = list(arrays[name].shape)
+        description["array_bytes"] = (folder / _files.ARRAYS).stat().st_size
+
+    forge(folder, describe)
+    with pytest.raises(ValueError, match=r"texts_ holds no sparse array"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"type": "spmatrix"}, "a sparse array with the keys"),
+        ({"format": "csr"}, "a sparse array with the keys"),
+        ({"shape": [9, 19]}, "texts_ has shape (9, 19)"),
+        ({"shape": [9, -1]}, "holds no sparse array"),
+        ({"shape": "many"}, "holds no sparse array"),
+        ({"data": None}, "a sparse array with the keys"),
+    ],
+)
+def test_forged_sparse_arrays_are_refused(change, words, tmp_path, rng):
+    X, y = np.minimum(rng.poisson(0.5, (9, 20)), 1.0), rng.random((9, 3))
+    X[:, -1] = 0
+    model = NeighborMaps().fit(sparse.csr_array(X), y)
+    folder = save_model(model, tmp_path / "neighbors")
+    forge(folder, lambda d: d["model"]["facts"]["texts_"]["sparse"].update(change) or d)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        load_model(folder)
 
 
 @pytest.mark.parametrize("columns", [[3, 2], [-1, 4], [4, 30], [5, 5]])
