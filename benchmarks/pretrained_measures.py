@@ -97,7 +97,9 @@ def null_scale(model, features, rows, data) -> tuple[np.ndarray, dict]:
     ]
     copied = np.repeat(np.arange(len(rows.texts)), rows.copies)
     weights, intercept = solve_ridge(
-        features[copied], np.hstack(targets)[copied], model[-1].alpha_text
+        features[copied],
+        np.hstack(targets).astype(np.float32)[copied],
+        model[-1].alpha_text,
     )
     titles = [data.titles[row] for row in data.development[:N_NULL_TITLES]]
     predicted = model[:-1].transform(titles) @ weights + intercept

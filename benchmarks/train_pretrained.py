@@ -1,17 +1,15 @@
 r"""Train the model that comes with the package, and write its card.
 
     python benchmarks/train_pretrained.py select --cache FOLDER
-    python benchmarks/train_pretrained.py measure --cache FOLDER
     python benchmarks/train_pretrained.py train --cache FOLDER --output FOLDER
     python benchmarks/train_pretrained.py check --output FOLDER [--queries test]
 
 ``select`` compares settings on development studies, which are in no test part of
-`paper_splits`, and on development queries; ``measure`` trains with the chosen ones on
-all other studies, and keeps scores and the null of z maps in the cache; ``train``
-trains on all studies and writes the model with its card (15 minutes for all three);
-``check`` says how far from coordinates the strongest voxels of queries lie, and the
-mean map's: queries for development unless the test's, which are looked at once. The
-corpora are downloaded, or taken from NEUROCONTEXT_DATA.
+`paper_splits`, and on development queries; ``train`` trains with the chosen ones on all
+other studies, measures, and writes the model with its card: its figures are of the very
+model that is shipped. ``check`` says how far from coordinates the strongest voxels of
+queries lie, and the mean map's: queries for development unless the test's, which are
+looked at once. The corpora are downloaded, or taken from NEUROCONTEXT_DATA.
 """
 
 import argparse
@@ -128,12 +126,12 @@ def main():
     if arguments.step == "train":
         train(data, arguments.output)
     else:
-        {"select": select, "measure": measure}[arguments.step](data)
+        select(data)
 
 
 def _parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("step", choices=("select", "measure", "train", "check"))
+    parser.add_argument("step", choices=("select", "train", "check"))
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--output", type=Path)
     parser.add_argument(
@@ -162,49 +160,42 @@ def score(model, data, terms) -> dict:
     }
 
 
-def measure(data):
-    """Keep scores and z scale, measured on development studies."""
-    prepared = data.prepare(data.rest, CHOSEN)
-    model = data.fit(prepared, data.rest, CHOSEN)
-    scores = score(model, data, prepared[0])
-    z_scale, null = null_scale(model, prepared[4], prepared[2], data)
-    facts = {"scores": scores, "null": null, "settings": repr(CHOSEN)}
-    print(json.dumps(facts, indent=1), flush=True)
-    (data.cache / "measured.json").write_text(json.dumps(facts))
-    np.save(data.cache / "z_scale.npy", z_scale)
-
-
 def train(data, output):
-    """Train on all studies and save, with what was measured."""
-    measured = json.loads((data.cache / "measured.json").read_text())
-    if measured.pop("settings") != repr(CHOSEN):
-        raise ValueError("Settings changed since they were measured: measure again.")
-    prepared = data.prepare(data.studies, CHOSEN)
-    terms, counts, rows = prepared[:3]
+    """Train on all but the development studies, measure, and save."""
+    prepared = data.prepare(data.rest, CHOSEN)
+    terms, counts, rows, _, features = prepared
+    pipeline = data.fit(prepared, data.rest, CHOSEN)
+    print("fitted", flush=True)
+    scores = score(pipeline, data, terms)
+    print(json.dumps(scores, indent=1), flush=True)
+    z_scale, null = null_scale(pipeline, features, rows, data)
+    print(json.dumps(null, indent=1), flush=True)
     n_studies = np.asarray((counts > 0).sum(axis=0)).ravel()
     common = np.sort(np.argsort(-n_studies, kind="stable")[:N_TERMS])
     rng = np.random.default_rng(0)
-    reference = rng.choice(data.studies, N_REFERENCE, replace=False)
+    reference = rng.choice(data.rest, N_REFERENCE, replace=False)
     model = NeuroContextModel(
-        data.fit(prepared, data.studies, CHOSEN),
+        pipeline,
         data.masker,
         smoothing_fwhm=SMOOTHING_FWHM,
         terms={terms[column]: int(n_studies[column]) for column in common},
-        mean=data.maps[data.studies].mean(axis=0),
-        z_scale=np.load(data.cache / "z_scale.npy"),
+        mean=data.maps[data.rest].mean(axis=0),
+        z_scale=z_scale,
         reference=data.maps[reference],
         unit_maps=True,
         card={
             "settings": dataclasses.asdict(CHOSEN),
             "smoothing_fwhm_mm": SMOOTHING_FWHM,
-            "n_studies": len(data.studies),
+            "n_studies": len(data.rest),
             "n_counted": int((counts.sum(axis=1) > 0).sum()),
             "n_development": len(data.development),
             "n_vocabulary": len(terms),
             "n_vocabulary_of_neuroquery": len(data.corpus.vocabulary),
             "n_texts": len(rows.texts),
             "n_rows": int(rows.copies.sum()),
-            **measured,
+            "n_reference": N_REFERENCE,
+            "scores": scores,
+            "null": null,
             **provenance(),
         },
     )
