@@ -51,7 +51,7 @@ from sklearn_neurocontext.pretrained import NeuroContextModel
 from sklearn_neurocontext.pretrained._arrays import smooth_voxels, voxels_to_imgs
 
 CHOSEN = recipe.Settings()
-SMOOTHING_FWHM = 14.0
+SMOOTHING_FWHM = 18.0
 # Each is compared with the chosen one, all else being equal.
 VARIANTS = {
     "min_studies": (10, 40),

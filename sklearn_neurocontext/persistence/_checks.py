@@ -45,6 +45,27 @@ def check_weights(vectorizer) -> None:
         )
 
 
+def check_words(weighting) -> None:
+    """Refuse as many weights as there are no columns, where their number is known.
+
+    A ``TfidfVectorizer`` whose ``idf_`` was set, and not learned, does not know it.
+
+    Parameters
+    ----------
+    weighting : TfidfTransformer
+        With what it has learned.
+
+    Raises
+    ------
+    ValueError
+        If there is not one weight for each column.
+    """
+    n_columns = getattr(weighting, "n_features_in_", None)
+    idf = getattr(weighting, "idf_", None)
+    if n_columns is not None and idf is not None and len(idf) != n_columns:
+        raise ValueError(f"idf_ has {len(idf)} weights for {n_columns} columns")
+
+
 def check_columns(counter) -> None:
     """Refuse a TermCounts whose terms are not as many as it says, or nowhere.
 

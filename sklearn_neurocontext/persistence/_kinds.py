@@ -22,6 +22,7 @@ from ._checks import (
     check_members,
     check_vocabulary,
     check_weights,
+    check_words,
 )
 
 # Of the machine and not of the model, hence left out; among them a folder of pickles.
@@ -218,7 +219,8 @@ _ALL = (
     Kind(
         "TfidfTransformer",
         _WORDS,
-        {"idf_": "n_features_in_?"},
+        {"idf_": "n_words?"},
+        check=check_words,
     ),
     Kind(
         "TruncatedSVD",

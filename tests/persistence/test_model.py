@@ -75,6 +75,21 @@ def test_counts_of_a_corpus_are_kept_by_column(tmp_path, rng):
         loaded.predict(["pain"])
 
 
+def test_weights_that_were_set_are_kept(tmp_path):
+    vectorizer = TfidfVectorizer(vocabulary=["pain", "fear"])
+    vectorizer.idf_ = np.array([1.0, 2.0])
+    loaded = reload(vectorizer, tmp_path / "words")
+    texts = ["pain and fear", "fear"]
+    np.testing.assert_array_equal(
+        loaded.transform(texts).toarray(), vectorizer.transform(texts).toarray()
+    )
+    weighting = TfidfTransformer().fit([[1, 0], [1, 1]])
+    weighting.n_features_in_ = 3
+    save_model(weighting, tmp_path / "weights")
+    with pytest.raises(ValueError, match="idf_ has 2 weights for 3 columns"):
+        load_model(tmp_path / "weights")
+
+
 def test_arrays_lie_in_memory_as_they_did(tmp_path, rng):
     X, y = rng.normal(size=(300, 40)), rng.normal(size=(300, 50))
     model = CCABaseline().fit(X, y)
