@@ -1,23 +1,23 @@
-"""How the pretrained model is trained: words and MiniLM side by side, then CCA.
+"""How the pretrained model is trained: short texts, and the mean maps of their studies.
 
-A study gives up to three rows with the same coefficients: its title; its title and
-abstract, where the abstract is at hand; and the word counts of its title, keywords and
-abstract, where NeuroQuery counted them (beside the embedding of its longest text). So
-the model has seen short texts and long ones.
+A study's title with the study's own map teaches little about a short query: one map is
+mostly noise. So most rows to train on are the terms that NeuroQuery counted in titles,
+keywords and abstracts, and pairs of terms that studies use together; the map of each is
+the weighted mean over the studies that use it. A sample of titles is added. Each row's
+target is linear in the studies' maps, so that exchanging the studies gives a null.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import Normalizer, normalize
 
-from sklearn_neurocontext import CCABaseline
-from sklearn_neurocontext.datasets import study_texts
+from sklearn_neurocontext import KernelCCA
+from sklearn_neurocontext.pipelines import LandmarkKernel
 
 _COUNTED = ("title", "keywords", "abstract")
 _MAX_WORDS = 3
@@ -25,46 +25,58 @@ _MAX_WORDS = 3
 
 @dataclass(frozen=True)
 class Settings:
-    """What is chosen on development studies."""
+    """What is chosen on development studies and queries.
+
+    Attributes
+    ----------
+    min_studies, min_studies_pair : int
+        Studies that a term, or both terms of a pair, must occur in.
+    min_information : float
+        Pointwise mutual information of the terms of a pair, in nats.
+    n_titles, n_pairs : int
+        Rows drawn at random, at most.
+    term_copies, pair_copies : int
+        How often each term and pair is a row, which is its weight.
+    prior_studies : float
+        Studies with the mean map that are added to each mean.
+    word_dim, n_landmarks, kernel_width, alpha_text, alpha_brain, latent_dim
+        Parameters of TruncatedSVD, LandmarkKernel and KernelCCA.
+    """
 
     min_studies: int = 20
+    min_studies_pair: int = 30
+    min_information: float = 0.7
+    n_titles: int = 6000
+    n_pairs: int = 6000
+    term_copies: int = 4
+    pair_copies: int = 5
+    prior_studies: float = 20.0
     word_dim: int = 300
-    minilm_weight: float = 0.7
+    n_landmarks: int = 1000
+    kernel_width: float = 0.3
     alpha_text: float = 1.0
-    alpha_brain: float = 1.0
+    alpha_brain: float = 25.0
+    latent_dim: int = 256
 
 
 @dataclass
 class Rows:
-    """Rows to train on: the study of each, its text, and its counts where there are.
+    """Rows to train on.
 
     Attributes
     ----------
-    study : ndarray of shape (n_rows,), int
-        Row of the corpus.
     texts : list of str
-        For the language model, and for words where there are no counts.
-    counts : csr_array of shape (n_rows, n_terms)
-        Zero where the words come from the text.
-    counted : ndarray of shape (n_rows,), bool
-        Whether they do not.
+        Titles, terms and pairs, each once.
+    copies : ndarray of shape (n_texts,), int
+        Weight of each.
+    shares : csr_array of shape (n_texts, n_studies)
+        What each study's map counts in the map of a text; the rest, up to one, is the
+        mean map.
     """
 
-    study: np.ndarray
     texts: list
-    counts: sparse.csr_array
-    counted: np.ndarray
-
-
-def add_abstracts(corpus, path) -> int:
-    """Fill in abstracts of a table with the columns id (PMID) and abstract."""
-    table = pd.read_csv(path, sep="\t").drop_duplicates("id").set_index("id")
-    known = corpus.studies["pmid"].map(table["abstract"])
-    empty = corpus.studies["abstract"] == ""
-    corpus.studies["abstract"] = (
-        corpus.studies["abstract"].mask(empty, known).fillna("")
-    )
-    return int((corpus.studies["abstract"] != "").sum())
+    copies: np.ndarray
+    shares: sparse.csr_array
 
 
 def choose_terms(corpus, rows, min_studies) -> tuple[list, sparse.csr_array]:
@@ -96,56 +108,170 @@ def _parts(term):
             yield " ".join(words[start : start + size])
 
 
-def make_rows(corpus, studies, counts) -> Rows:
-    """List the rows of some studies."""
-    titles = study_texts(corpus, "title")
-    longest = study_texts(corpus, "title+abstract")
-    counted = np.asarray(counts.sum(axis=1)).ravel() > 0
-    plain = [row for row in studies if titles[row]]
-    both = [row for row in plain if longest[row] != titles[row] and not counted[row]]
-    rich = [row for row in plain if counted[row]]
-    study = np.array([*plain, *both, *rich], dtype=np.int64)
-    is_counted = np.arange(len(study)) >= len(plain) + len(both)
-    texts = [titles[row] for row in plain] + [longest[row] for row in (*both, *rich)]
-    keep = sparse.diags_array(is_counted.astype(float))
-    counts = sparse.csr_array(keep @ counts[study])
+def make_rows(titles, studies, terms, counts, settings) -> Rows:
+    """List the rows to train on, of some studies.
+
+    Parameters
+    ----------
+    titles : list of str
+        Of all studies of the corpus.
+    studies : ndarray of shape (n_studies,)
+        Rows of the corpus.
+    terms : list of str
+        Of the columns of the counts.
+    counts : csr_array
+        Of all studies of the corpus.
+    settings : Settings
+        How many, and how much they weigh.
+
+    Returns
+    -------
+    rows : Rows
+        Titles first, then terms, then pairs; the shares' columns are `studies`.
+    """
+    rng = np.random.default_rng(0)
+    n_titles = min(settings.n_titles, len(studies))
+    some = np.sort(rng.choice(len(studies), n_titles, replace=False))
+    one = np.ones(n_titles)
+    of_titles = sparse.csr_array(
+        (one, (np.arange(n_titles), some)), (n_titles, len(studies))
+    )
+    weights = sublinear(counts[studies]).tocsc()
+    first, second = choose_pairs(weights, terms, settings, rng)
+    both = weights[:, first] * weights[:, second]
+    both.data **= 0.5
+    shares = [_mean_over(part, settings) for part in (weights, both)]
+    pairs = [f"{terms[a]} {terms[b]}" for a, b in zip(first, second, strict=True)]
+    copies = [
+        one,
+        np.full(len(terms), settings.term_copies),
+        np.full(len(pairs), settings.pair_copies),
+    ]
+    return Rows(
+        [*(titles[row] for row in studies[some]), *terms, *pairs],
+        np.concatenate(copies).astype(int),
+        sparse.csr_array(sparse.vstack([of_titles, *shares])),
+    )
+
+
+def _mean_over(weights, settings):
+    """Turn studies' weights for each text into shares of a mean with a prior."""
+    total = np.asarray(weights.sum(axis=0)).ravel() + settings.prior_studies
+    return sparse.csr_array((weights / total).T)
+
+
+def choose_pairs(weights, terms, settings, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Draw pairs of terms that studies use together more often than by chance."""
+    used = sparse.csr_array((weights > 0).astype(np.float32))
+    together = (used.T @ used).toarray()
+    alone = together.diagonal()
+    with np.errstate(divide="ignore"):
+        information = np.log(together * len(used.indptr[1:]) / np.outer(alone, alone))
+    near = (together >= settings.min_studies_pair) & (
+        information >= settings.min_information
+    )
+    words = [set(term.split()) for term in terms]
+    pairs = np.array(
+        [(a, b) for a, b in np.argwhere(np.triu(near, 1)) if not words[a] & words[b]]
+    )
+    drawn = rng.choice(len(pairs), min(settings.n_pairs, len(pairs)), replace=False)
+    # Either term may come first.
+    return rng.permuted(pairs[drawn], axis=1).T
+
+
+def targets(rows, maps) -> np.ndarray:
+    """Give the map of each row: shares of the studies' maps, the rest the mean map."""
+    rest = 1 - np.asarray(rows.shares.sum(axis=1))
+    return rows.shares @ maps + rest[:, None] * maps.mean(axis=0)
+
+
+def sublinear(counts):
+    """Give one plus the logarithm of the counts that are not zero."""
+    counts = sparse.csr_array(counts, dtype=np.float64)
     counts.eliminate_zeros()
-    return Rows(study, texts, counts, is_counted)
-
-
-def fit_words(rows, terms, settings):
-    """Fit TF-IDF and LSA on counts and texts; give the pipeline and its features."""
-    vectorizer = TfidfVectorizer(
-        vocabulary=terms, ngram_range=(1, _MAX_WORDS), sublinear_tf=True
-    )
-    n_counted = rows.counted.sum()
-    frequency = np.asarray((rows.counts[rows.counted] > 0).sum(axis=0)).ravel()
-    vectorizer.idf_ = np.log((1 + n_counted) / (1 + frequency)) + 1
-    words = make_pipeline(
-        vectorizer, TruncatedSVD(settings.word_dim, random_state=0), Normalizer()
-    )
-    from_texts = vectorizer.transform(rows.texts)
-    from_counts = normalize(_sublinear(rows.counts) * vectorizer.idf_)
-    by_text = sparse.diags_array((~rows.counted).astype(float))
-    tfidf = sparse.csr_array(by_text @ from_texts + from_counts)
-    return words, words[1:].fit_transform(tfidf)
-
-
-def _sublinear(counts):
-    counts = counts.copy()
     counts.data = 1 + np.log(counts.data)
     return counts
 
 
-def fit_model(words, embedder, features, embeddings, y, settings):
-    """Fit CCA on both blocks of features; give a pipeline that takes texts."""
-    weights = {"words": 1.0, "minilm": settings.minilm_weight}
-    blocks = [("words", words), ("minilm", make_pipeline(embedder, Normalizer()))]
-    X = np.hstack([features, settings.minilm_weight * _unit(embeddings)])
-    cca = CCABaseline(alpha_text=settings.alpha_text, alpha_brain=settings.alpha_brain)
-    union = FeatureUnion(blocks, transformer_weights=weights)
-    return make_pipeline(union, cca.fit(X, y))
+def fit_words(texts, terms, counts, settings):
+    """Fit TF-IDF and LSA on counts of studies and on short texts."""
+    vectorizer = TfidfVectorizer(
+        vocabulary=terms, ngram_range=(1, _MAX_WORDS), sublinear_tf=True
+    )
+    counted = counts[np.flatnonzero(np.diff(counts.indptr))]
+    frequency = np.asarray((counted > 0).sum(axis=0)).ravel()
+    vectorizer.idf_ = np.log((1 + counted.shape[0]) / (1 + frequency)) + 1
+    of_counts = normalize(sublinear(counted) * vectorizer.idf_)
+    lsa = TruncatedSVD(settings.word_dim, random_state=0)
+    lsa.fit(sparse.vstack([of_counts, vectorizer.transform(texts)]))
+    return make_pipeline(vectorizer, lsa)
 
 
-def _unit(rows):
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+def fit_features(rows, terms, counts, embedder, embeddings, settings):
+    """Fit what turns texts into features; give it and the rows' features.
+
+    Parameters
+    ----------
+    rows : Rows
+        To train on.
+    terms : list of str
+        Of the columns of the counts.
+    counts : csr_array
+        Of the training studies.
+    embedder : LLMChunkEmbedder
+        Fitted.
+    embeddings : ndarray of shape (n_texts, embedding_dim)
+        Of the rows' texts.
+    settings : Settings
+        Sizes.
+
+    Returns
+    -------
+    union : FeatureUnion
+        Takes texts.
+    features : ndarray of shape (n_texts, n_features), float32
+        Of the rows' texts.
+    """
+    words = fit_words(rows.texts, terms, counts, settings)
+    kernel = LandmarkKernel(
+        settings.kernel_width, n_landmarks=settings.n_landmarks, random_state=0
+    )
+    of_model = kernel.fit_transform(normalize(embeddings))
+    union = FeatureUnion(
+        [("words", words), ("minilm", make_pipeline(embedder, Normalizer(), kernel))]
+    )
+    return union, np.hstack([words.transform(rows.texts), of_model]).astype(np.float32)
+
+
+def fit_model(union, features, rows, maps, settings):
+    """Fit CCA and ridge on the rows; give a pipeline that takes texts.
+
+    Parameters
+    ----------
+    union : FeatureUnion
+        From `fit_features`.
+    features : ndarray of shape (n_texts, n_features)
+        Of the rows' texts.
+    rows : Rows
+        Their shares and weights.
+    maps : ndarray of shape (n_studies, n_components)
+        Coefficients of the studies, of norm one.
+    settings : Settings
+        Parameters of the estimator.
+
+    Returns
+    -------
+    model : Pipeline
+        Fitted.
+    """
+    cca = KernelCCA(
+        settings.latent_dim,
+        alpha_text=settings.alpha_text,
+        alpha_brain=settings.alpha_brain,
+        kernel_width=None,
+        hubness_weight=0.0,
+        y_scaling=None,
+    )
+    copied = np.repeat(np.arange(len(rows.texts)), rows.copies)
+    y = targets(rows, maps).astype(np.float32)
+    return make_pipeline(union, cca.fit(features[copied], y[copied]))

@@ -21,7 +21,7 @@ def _add_map(commands):
         "_maps.run_map",
         resumes=False,
         examples=(
-            'neurocontext map "reading" --model FOLDER -o map.nii.gz --plot map.png',
+            'neurocontext map "reading words aloud" -o map.nii.gz --plot map.png',
             'neurocontext map "finger tapping" -o z.nii.gz --z --model FOLDER',
         ),
     )
@@ -52,9 +52,9 @@ def _add_decode(commands):
         "_maps.run_decode",
         resumes=False,
         examples=(
-            "neurocontext decode map.nii.gz --model FOLDER",
-            "neurocontext decode map.nii.gz --model FOLDER --corpus nimare -k 50",
-            "neurocontext decode map.nii.gz --model FOLDER --text faces --text pain",
+            "neurocontext decode map.nii.gz",
+            "neurocontext decode map.nii.gz --corpus nimare -k 50",
+            "neurocontext decode map.nii.gz --text faces --text pain",
         ),
     )
     command.add_argument("image", type=Path, help="a map in MNI space (.nii.gz)")
@@ -85,8 +85,8 @@ def _add_report(commands):
         "_maps.run_report",
         resumes=False,
         examples=(
-            'neurocontext report "fear" --model FOLDER -o report.html',
-            'neurocontext report "fear" --model FOLDER --corpus nimare -o report.html',
+            'neurocontext report "fear" -o report.html',
+            'neurocontext report "fear" --corpus nimare -o report.html',
         ),
     )
     command.add_argument("text", type=read.sentence, help="a text of any length")
@@ -102,9 +102,9 @@ def _add_report(commands):
 def _add_model(command):
     command.add_argument(
         "--model",
-        type=Path,
-        required=True,
-        help="folder of a model that NeuroContextModel.save wrote",
+        default="minilm",
+        help="folder of a model that NeuroContextModel.save wrote; without it, the "
+        "model that comes with the package",
     )
     command.add_argument(
         "--allow-download",

@@ -1,6 +1,7 @@
 """``neurocontext map``, ``decode`` and ``report``: a trained model at work."""
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from ..evaluation import load_corpus
 from ..maskers._grid import open_img
@@ -16,7 +17,7 @@ def run_map(arguments):
     maps = model.transform([arguments.text])
     name = "z_map" if arguments.z else "brain_map"
     if name not in maps:
-        raise ValueError(f"The model in {str(arguments.model)!r} does not know z maps.")
+        raise ValueError(f"The model in {arguments.model!r} does not know z maps.")
     (img,) = maps[name]
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     img.to_filename(arguments.output)
@@ -69,6 +70,8 @@ def _load(arguments):
 def _check_known(model, texts):
     """Refuse texts of which a model of words knows none: all would have one map."""
     if not texts:
+        return
+    if not isinstance(model.model, Pipeline):
         return
     features = model.model[:-1].transform(texts)
     known = np.asarray(abs(features).sum(axis=1)).ravel() > 0

@@ -3,9 +3,10 @@
 A further estimator is one more entry of `KINDS`. Parameters need no entry. A learned
 array is described by its dimensions, words separated by spaces: a word that is an
 attribute of the estimator stands for its value, the same other word twice in one
-estimator for the same number. A learned value of another sort is described by its type,
-a net by ``"net"``. A ``?`` at the end, or ``None`` among the types, says that it may be
-missing.
+estimator for the same number; ``int`` in front of them stands for whole numbers,
+``sparse`` for an array that may be sparse. A learned value of another sort is described
+by its type, a net by ``"net"``. A ``?`` at the end, or ``None`` among the types, says
+that it may be missing.
 """
 
 import importlib
@@ -14,6 +15,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
+
+from ._checks import (
+    check_columns,
+    check_kernel,
+    check_members,
+    check_vocabulary,
+    check_weights,
+    check_words,
+)
 
 # Of the machine and not of the model, hence left out; among them a folder of pickles.
 LOCAL_PARAMETERS = ("cache", "memory", "shards", "token_env_variable")
@@ -100,21 +110,10 @@ def _identify_embedder(embedder) -> dict:
     }
 
 
-def _check_vocabulary(vectorizer) -> None:
-    """Refuse columns beyond the weights, which NumPy would read from elsewhere."""
-    if type(vectorizer._tfidf).__name__ != "TfidfTransformer":
-        raise ValueError("_tfidf is no TfidfTransformer")
-    columns = sorted(vectorizer.vocabulary_.values())
-    if columns != list(range(len(columns))) or not columns:
-        raise ValueError("vocabulary_ does not number its words from 0 on")
-    idf = getattr(vectorizer._tfidf, "idf_", None)
-    if idf is not None and len(idf) != len(columns):
-        raise ValueError(
-            f"vocabulary_ has {len(columns)} words and idf_ {len(idf)} weights"
-        )
-
-
 _MODELS = "sklearn_neurocontext.models"
+_PIPELINES = "sklearn_neurocontext.pipelines"
+_WORDS = "sklearn.feature_extraction.text"
+_LEFT_BY_FITTING = ("_stop_words_id", "stop_words_")
 _ALL = (
     Kind(
         "CCABaseline",
@@ -153,6 +152,33 @@ _ALL = (
         },
     ),
     Kind(
+        "KernelCCA",
+        _MODELS,
+        {
+            **_TEXT_BRAIN,
+            "latent_dim_": int,
+            "canonical_correlations_": "latent_dim_",
+            "text_weights_": "n_features_in_ latent_dim_",
+            "text_intercept_": "latent_dim_",
+            "brain_weights_": "n_brain_features latent_dim_",
+            "brain_mean_": "n_brain_features",
+            "landmarks_": "n_landmarks n_components_?",
+            "landmark_projection_": "n_landmarks n_brain_features?",
+            "kernel_width_": float | None,
+            "coef_": "n_features_in_ n_components_",
+            "intercept_": "n_components_",
+            "text_references_": "n_references latent_dim_?",
+            "brain_references_": "n_references latent_dim_?",
+        },
+        check=check_kernel,
+    ),
+    Kind(
+        "TextBrainEnsemble",
+        _MODELS,
+        {"members_": list, "means_": "n_members", "deviations_": "n_members"},
+        check=check_members,
+    ),
+    Kind(
         "KDEDiFuMoMasker",
         "sklearn_neurocontext.maskers",
         refit=_refit_masker,
@@ -167,16 +193,34 @@ _ALL = (
     Kind("Pipeline", "sklearn.pipeline"),
     Kind("FeatureUnion", "sklearn.pipeline"),
     Kind(
+        "TermCounts",
+        "sklearn_neurocontext.text",
+        {
+            "n_terms_": int,
+            "vectorizer_": object | None,
+            "columns_": "int n_terms_?",
+        },
+        check=check_columns,
+    ),
+    Kind(
+        "CountVectorizer",
+        _WORDS,
+        {"vocabulary_": dict, "fixed_vocabulary_": bool},
+        check=check_vocabulary,
+        transient=_LEFT_BY_FITTING,
+    ),
+    Kind(
         "TfidfVectorizer",
-        "sklearn.feature_extraction.text",
+        _WORDS,
         {"vocabulary_": dict, "fixed_vocabulary_": bool, "_tfidf": object},
-        check=_check_vocabulary,
-        transient=("_stop_words_id", "stop_words_"),
+        check=check_weights,
+        transient=_LEFT_BY_FITTING,
     ),
     Kind(
         "TfidfTransformer",
-        "sklearn.feature_extraction.text",
-        {"idf_": "n_features_in_?"},
+        _WORDS,
+        {"idf_": "n_words?"},
+        check=check_words,
     ),
     Kind(
         "TruncatedSVD",
@@ -186,6 +230,34 @@ _ALL = (
             "explained_variance_": "rank",
             "explained_variance_ratio_": "rank",
             "singular_values_": "rank",
+        },
+    ),
+    Kind(
+        "Nystroem",
+        "sklearn.kernel_approximation",
+        {
+            "_n_features_out": int,
+            "components_": "_n_features_out n_features_in_",
+            "component_indices_": "int _n_features_out",
+            "normalization_": "_n_features_out _n_features_out",
+        },
+    ),
+    Kind(
+        "LandmarkKernel",
+        _PIPELINES,
+        {
+            "_n_features_out": int,
+            "landmarks_": "n_landmarks n_features_in_",
+            "projection_": "n_landmarks _n_features_out",
+        },
+    ),
+    Kind(
+        "NeighborMaps",
+        _PIPELINES,
+        {
+            "_n_features_out": int,
+            "texts_": "sparse n_studies n_features_in_",
+            "maps_": "n_studies _n_features_out",
         },
     ),
     Kind("Normalizer", "sklearn.preprocessing"),

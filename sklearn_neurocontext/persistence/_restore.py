@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 
 import numpy as np
+from scipy.sparse import issparse
 
 from ._local import only_local
 from ._values import Module
@@ -123,9 +124,13 @@ def _check_fact(name, value, what, dimensions) -> None:
         if not isinstance(value, Module) and not hasattr(value, "get_params"):
             raise ValueError(f"{name} is no net")
         return
-    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
-        raise ValueError(f"{name} is no array of floats")
     words = what.split()
+    first = words[0] if words[0] in ("int", "sparse") else ""
+    words = words[1:] if first else words
+    numbers = "whole numbers" if first == "int" else "floats"
+    is_array = isinstance(value, np.ndarray) or (first == "sparse" and issparse(value))
+    if not is_array or value.dtype.kind != ("i" if first == "int" else "f"):
+        raise ValueError(f"{name} is no array of {numbers}")
     unknown = [w for w in words if w.endswith("_") and w not in dimensions]
     if unknown:
         raise ValueError(f"it lacks {unknown[0]}, a length of {name}")

@@ -1,7 +1,8 @@
 """Values of estimators as JSON and named arrays, and back.
 
 JSON's own values stand for themselves. What JSON lacks is an object with one key, the
-tag: ``tuple``, ``dict``, ``strings``, ``dtype``, ``array``, ``module``, ``estimator``.
+tag: ``tuple``, ``dict``, ``strings``, ``dtype``, ``array``, ``sparse``, ``module``,
+``estimator``.
 """
 
 import os
@@ -9,10 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.sparse import csr_array, csr_matrix, issparse
 
 from ._half import grow, halve
 
 DTYPES = ("float16", "float32", "float64", "int32", "int64", "bool")
+_SPARSE_TYPES = {"csr_array": csr_array, "csr_matrix": csr_matrix}
+_SPARSE_PARTS = ("data", "indices", "indptr")
+_SPARSE_KEYS = {"type", "shape", *_SPARSE_PARTS}
 # No number of float64 needs more.
 _LARGEST_EXPONENT = 1100
 
@@ -50,6 +55,8 @@ class Writer:
         ):
             if isinstance(value, kinds):
                 return method(value, where)
+        if issparse(value) and value.format == "csr":
+            return self._write_sparse(value, where)
         if hasattr(value, "state_dict"):
             return self._write_module(value, where)
         if hasattr(value, "get_params"):
@@ -100,6 +107,12 @@ class Writer:
             "order": "F" if by_columns else "C",
         }
         return {**described, "exponent": exponent} if exponent else described
+
+    def _write_sparse(self, matrix, where):
+        parts = {name: getattr(matrix, name) for name in _SPARSE_PARTS}
+        written = {name: self.write(v, f"{where}.{name}") for name, v in parts.items()}
+        written["shape"] = [int(size) for size in matrix.shape]
+        return {"sparse": {"type": type(matrix).__name__, **written}}
 
     def _write_module(self, module, where):
         from ..models._weights import read_weights
@@ -189,6 +202,19 @@ class Reader:
             raise _altered(where, "strings that are none")
         return np.array(content, dtype=object)
 
+    def _read_sparse(self, content, where):
+        sparse_type = _SPARSE_TYPES.get(str(content.get("type")))
+        parts = [self.read(content.get(name), where) for name in _SPARSE_PARTS]
+        arrays = all(isinstance(part, np.ndarray) for part in parts)
+        if sparse_type is None or not arrays or set(content) != _SPARSE_KEYS:
+            raise _altered(where, f"a sparse array with the keys {sorted(content)}")
+        try:
+            matrix = sparse_type(tuple(parts), shape=content["shape"])
+            matrix.check_format(full_check=True)
+        except (TypeError, ValueError, IndexError, OverflowError) as error:
+            raise _altered(where, f"no sparse array ({error})") from error
+        return matrix
+
     def _read_dtype(self, content, where):
         if content not in DTYPES:
             raise _altered(where, f"the type {content!r}")
@@ -206,6 +232,7 @@ _READERS = {
     "dict": (dict, Reader._read_dict),
     "strings": (list, Reader._read_strings),
     "dtype": (str, Reader._read_dtype),
+    "sparse": (dict, Reader._read_sparse),
     "module": (dict, Reader._read_module),
     "estimator": (dict, Reader._read_estimator),
 }

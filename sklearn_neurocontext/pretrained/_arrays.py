@@ -1,8 +1,12 @@
 """Small steps on arrays that the pretrained model shares."""
 
+from numbers import Integral
+
 import nibabel as nib
 import numpy as np
 from scipy.ndimage import gaussian_filter
+from scipy.sparse import issparse
+from sklearn.preprocessing import normalize
 
 from ..maskers._kde import FWHM_TO_SIGMA
 
@@ -21,10 +25,31 @@ def check_array(name: str, array, shape: tuple):
     return array
 
 
-def cosines(rows: np.ndarray, one: np.ndarray) -> np.ndarray:
+def check_count(name: str, value) -> int:
+    """Check a number of things to give."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name}={value!r}; expected a whole number above zero.")
+    return int(value)
+
+
+def check_terms(terms) -> dict:
+    """Check terms and their numbers of studies; None is no terms."""
+    terms = dict(terms or {})
+    for term, n_studies in terms.items():
+        words = " ".join(str(term).lower().split())
+        whole = isinstance(n_studies, Integral) and not isinstance(n_studies, bool)
+        if term != words or not words or not whole or n_studies < 0:
+            raise ValueError(
+                f"terms has {term!r}: {n_studies!r}; expected a term in lower case, "
+                "its words apart by one blank, and its number of studies."
+            )
+    return {term: int(n_studies) for term, n_studies in terms.items()}
+
+
+def cosines(rows, one) -> np.ndarray:
     """Cosine of each row with one row of shape (1, n); zero where a norm is zero."""
-    norms = np.linalg.norm(rows, axis=1) * np.linalg.norm(one)
-    return (rows @ one[0]) / np.where(norms > 0, norms, 1)
+    products = normalize(rows) @ normalize(one).T
+    return (products.toarray() if issparse(products) else products)[:, 0]
 
 
 def voxels_to_imgs(voxels: np.ndarray, mask_img) -> list:
@@ -39,7 +64,10 @@ def voxels_to_imgs(voxels: np.ndarray, mask_img) -> list:
 
 
 def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
-    """Smooth each row of voxels with a Gaussian that sees nothing outside the mask.
+    """Smooth each row of voxels with a Gaussian; outside the mask is nothing.
+
+    A map fades towards the border of the mask, as the densities of peaks do: an atlas's
+    outermost maps reach farther out than the peaks that they stand for.
 
     Parameters
     ----------
@@ -53,16 +81,16 @@ def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
     Returns
     -------
     smoothed : ndarray of shape (n_maps, n_voxels)
-        Weighted means of each voxel's neighbours inside the mask.
+        Weighted sums over the neighbours inside the mask; weights of all, also those
+        outside, sum to one.
     """
     if fwhm == 0:
         return voxels
     inside = np.asarray(mask_img.dataobj) > 0
     sigma = fwhm * FWHM_TO_SIGMA / np.sqrt((mask_img.affine[:3, :3] ** 2).sum(axis=0))
-    weight = gaussian_filter(inside.astype(np.float32), sigma, mode="constant")[inside]
     smoothed = np.empty_like(voxels)
     for row, one in enumerate(voxels):
         volume = np.zeros(inside.shape, dtype=voxels.dtype)
         volume[inside] = one
-        smoothed[row] = gaussian_filter(volume, sigma, mode="constant")[inside] / weight
+        smoothed[row] = gaussian_filter(volume, sigma, mode="constant")[inside]
     return smoothed

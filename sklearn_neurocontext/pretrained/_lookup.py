@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 
 from .._validation import check_texts
-from ..metrics import similarity
-from ._arrays import cosines
+from ._arrays import check_count, cosines
 from ._ranking import rank_candidates
 from ._studies import IndexedStudies
 from ._words import highlight, term_shares
@@ -27,26 +26,28 @@ class LookupMixin:
         words : DataFrame
             Indexed by term, the column ``weight_in_brain_map`` falling: the cosine
             between the term's predicted map and the text's, the mean map taken out of
-            both. ``similarity`` is the cosine of the texts' features,
+            both. ``similarity`` is the cosine of the texts' features (absent where the
+            model is an ensemble),
             ``weight_in_query`` the term's share of the known terms in the text,
             ``n_documents`` the number of training studies with the term.
         """
         texts = check_texts([text], "text")
-        query, known = self._features(texts), self._known_features()
+        predictor = self._predictor
+        query, known = predictor.features(texts), self._known_features()
         mean = 0 if self._mean is None else self._mean
-        predict = self.model[-1].predict
         shares = term_shares(text, self.terms)
-        words = pd.DataFrame(
-            {
-                "similarity": cosines(known, query),
-                "weight_in_brain_map": cosines(
-                    predict(known) - mean, predict(query) - mean
-                ),
-                "weight_in_query": [shares.get(term, 0.0) for term in self.terms],
-                "n_documents": list(self.terms.values()),
-            },
-            index=pd.Index(list(self.terms), name="term"),
+        columns = (
+            {"similarity": cosines(known, query)} if predictor.has_features else {}
         )
+        columns |= {
+            "weight_in_brain_map": cosines(
+                predictor.coefficients(known) - mean,
+                predictor.coefficients(query) - mean,
+            ),
+            "weight_in_query": [shares.get(term, 0.0) for term in self.terms],
+            "n_documents": list(self.terms.values()),
+        }
+        words = pd.DataFrame(columns, index=pd.Index(list(self.terms), name="term"))
         return words.sort_values("weight_in_brain_map", ascending=False, kind="stable")
 
     def highlighted_text(self, text) -> str:
@@ -103,7 +104,9 @@ class LookupMixin:
         """
         texts = check_texts([text], "text")
         studies = self._indexed()
-        return studies.best(similarity(self.model, texts, studies.coefficients)[0], k)
+        features = self._predictor.features(texts)
+        scores = self._predictor.similarity(features, studies.coefficients)[0]
+        return studies.best(scores, check_count("k", k))
 
     def decode(self, img, candidates="terms", *, k=20):
         """Rank terms, studies or texts by how well they match a brain map.
@@ -137,15 +140,16 @@ class LookupMixin:
                 "This model has no reference maps, which p values need. Pass reference "
                 "to NeuroContextModel, or load a model that has them."
             )
+        k = check_count("k", k)
         coefficients = self.masker.transform_imgs(img)
         if len(coefficients) != 1 or not coefficients.any():
             raise ValueError(
                 f"img holds {len(coefficients)} maps, expected one, and not only zeros "
-                "inside the brain. Decode several one by one: "
+                "or not-a-number inside the brain. Decode several one by one: "
                 "nilearn.image.index_img(img, i)."
             )
         names, features = self._candidates(candidates)
-        score = self.model[-1].similarity
+        score = self._predictor.similarity
         ranking = rank_candidates(
             names,
             score(features, coefficients)[:, 0],
@@ -158,12 +162,14 @@ class LookupMixin:
             return list(self.terms), self._known_features()
         if isinstance(candidates, str) and candidates == "studies":
             studies = self._indexed()
-            return studies.titles, studies.features(self._features)
+            return studies.titles, studies.features(self._predictor.features)
+        if isinstance(candidates, str):
+            raise TypeError(
+                f"candidates={candidates!r}; expected 'terms', 'studies' or a list of "
+                f"texts. For one text pass a list: [{candidates!r}]."
+            )
         texts = check_texts(candidates, "candidates")
-        return texts, self._features(texts)
-
-    def _features(self, texts):
-        return self.model[:-1].transform(texts)
+        return texts, self._predictor.features(texts)
 
     def _known_features(self):
         if not self.terms:
@@ -172,9 +178,10 @@ class LookupMixin:
                 "model that has them."
             )
         if self._term_features is None:
-            # As they are when loaded again.
-            features = self._features(list(self.terms))
-            self._term_features = features.astype(np.float32)
+            features = self._predictor.features(list(self.terms))
+            if features.dtype.kind == "f":
+                features = features.astype(np.float32)  # as they are when loaded again
+            self._term_features = features
         return self._term_features
 
     def _indexed(self):

@@ -2,12 +2,13 @@
 
 import nibabel as nib
 import numpy as np
-from sklearn.pipeline import Pipeline
+from scipy.sparse import issparse
 
-from .._validation import check_texts
-from ._arrays import check_array, smooth_voxels, voxels_to_imgs
+from .._validation import check_is_fitted, check_texts
+from ._arrays import check_array, check_terms, smooth_voxels, voxels_to_imgs
 from ._lookup import LookupMixin
-from ._storage import read_folder, write_folder
+from ._predictor import Predictor
+from ._storage import find_folder, read_folder, write_folder
 
 
 class NeuroContextModel(LookupMixin):
@@ -18,8 +19,9 @@ class NeuroContextModel(LookupMixin):
 
     Parameters
     ----------
-    model : Pipeline
+    model : Pipeline or TextBrainEnsemble
         Fitted; takes texts and ends in an estimator of this package that predicts.
+        Where it predicts square roots (``y_scaling="sqrt"``), maps are their squares.
     masker : KDEDiFuMoMasker
         Fitted; the one that made the model's coefficients.
     smoothing_fwhm : float, default=0.0
@@ -36,12 +38,15 @@ class NeuroContextModel(LookupMixin):
     term_features : array-like of shape (n_terms, n_features) or None, default=None
         What the steps before the last make of the terms; None computes them when
         first needed.
+    unit_maps : bool, default=False
+        Whether the model was fitted with ``y_scaling=None`` to coefficients of norm
+        one: then maps are scaled so before they are compared with texts.
     card : dict or None, default=None
         What is known of the training.
 
     Attributes
     ----------
-    model, masker, smoothing_fwhm, terms, card
+    model, masker, smoothing_fwhm, terms, unit_maps, card
         As given.
     studies : IndexedStudies or None
         Those of the corpus that `index_corpus` was given.
@@ -58,7 +63,7 @@ class NeuroContextModel(LookupMixin):
     Examples
     --------
     >>> from sklearn_neurocontext import NeuroContextModel
-    >>> model = NeuroContextModel.from_pretrained("my_model")  # doctest: +SKIP
+    >>> model = NeuroContextModel.from_pretrained()  # doctest: +SKIP
     >>> img = model("finger tapping")["brain_map"]  # doctest: +SKIP
     """
 
@@ -73,18 +78,16 @@ class NeuroContextModel(LookupMixin):
         z_scale=None,
         reference=None,
         term_features=None,
+        unit_maps=False,
         card=None,
     ):
-        if not isinstance(model, Pipeline) or not hasattr(model[-1], "predict"):
-            raise TypeError(
-                f"model is a {type(model).__name__}; expected a fitted Pipeline from "
-                "texts to an estimator that predicts coefficients, for example "
-                "make_pipeline(LLMChunkEmbedder(), CCABaseline())."
-            )
-        if getattr(model[-1], "y_scaling", None) == "sqrt":
+        self._predictor = Predictor(model, unit_maps)
+        check_is_fitted(masker)
+        if self._predictor.n_components != masker.n_elements_:
             raise ValueError(
-                "The model predicts square roots of coefficients (y_scaling='sqrt'), "
-                "which are no map. Fit it with y_scaling='unit'."
+                f"The model predicts {self._predictor.n_components} coefficients and "
+                f"the masker has {masker.n_elements_} maps. Pass the masker whose "
+                "coefficients the model was fitted to."
             )
         self.model = model
         self.masker = masker
@@ -93,7 +96,8 @@ class NeuroContextModel(LookupMixin):
                 f"smoothing_fwhm={smoothing_fwhm!r}; expected millimetres, 0 for none."
             )
         self.smoothing_fwhm = smoothing_fwhm
-        self.terms = dict(terms or {})
+        self.terms = check_terms(terms)
+        self.unit_maps = bool(unit_maps)
         self.card = dict(card or {})
         self.studies = None
         n_voxels = int(np.count_nonzero(masker.mask_img_.dataobj))
@@ -106,13 +110,16 @@ class NeuroContextModel(LookupMixin):
         )
 
     @classmethod
-    def from_pretrained(cls, directory, *, device=None, allow_download=False):
-        """Load a model that `save` wrote.
+    def from_pretrained(
+        cls, name_or_directory="minilm", *, device=None, allow_download=False
+    ):
+        """Load the model that comes with the package, or one that `save` wrote.
 
         Parameters
         ----------
-        directory : path-like
-            The folder.
+        name_or_directory : str or path-like, default="minilm"
+            ``"minilm"`` comes with the package, needs its extra ``minilm`` and no
+            network, and has its card in `card`. Else the folder.
         device : str or None, default=None
             Torch device; None is the one it was saved with.
         allow_download : bool, default=False
@@ -134,7 +141,8 @@ class NeuroContextModel(LookupMixin):
             If its files were altered, or language model or atlas are others than those
             it was trained with.
         """
-        return cls(**read_folder(directory, device, allow_download=allow_download))
+        folder = find_folder(name_or_directory)
+        return cls(**read_folder(folder, device, allow_download=allow_download))
 
     def save(self, directory, *, half=False):
         """Save in a new folder, as safetensors and JSON.
@@ -155,7 +163,7 @@ class NeuroContextModel(LookupMixin):
             "mean": self._mean,
             "z_scale": self._z_scale,
             "reference": self._reference,
-            "term_features": self._known_features() if self.terms else None,
+            "term_features": self._dense_term_features(),
         }
         return write_folder(
             directory,
@@ -165,6 +173,7 @@ class NeuroContextModel(LookupMixin):
             facts={
                 "smoothing_fwhm": self.smoothing_fwhm,
                 "terms": self.terms,
+                "unit_maps": self.unit_maps,
                 "card": self.card,
             },
             arrays=arrays,
@@ -182,7 +191,7 @@ class NeuroContextModel(LookupMixin):
         -------
         maps_img : Nifti1Image of shape (nx, ny, nz, n_texts)
             Expected density of peaks in a study with this text; density of studies
-            scaled to norm one where the model has ``y_scaling="unit"``.
+            scaled to norm one where the model was fitted to such.
         """
         imgs = voxels_to_imgs(self._voxels(texts), self.masker.mask_img_)
         return nib.concat_images(imgs)
@@ -190,14 +199,14 @@ class NeuroContextModel(LookupMixin):
     def transform(self, texts):
         r"""Predict brain maps, and z maps that say where they differ from any text's.
 
-        With the predicted map m, the mean map of the training studies and the residual
-        variance :math:`\sigma^2` on held-out studies, both at each voxel, the z map is
+        With the predicted map m and the mean map of the training studies, the z map is
 
-        .. math:: z(v) = \frac{m(v) - \bar m(v)}{\sigma(v) \sqrt{h}},
+        .. math:: z(v) = \frac{m(v) - \bar m(v)}{s(v)}
 
-        where h is the share of residual variance that predictions keep when texts and
-        maps of the training studies are exchanged: under that null, z has variance one
-        over voxels and held-out texts. It is not corrected for the number of voxels.
+        at each voxel v, where s is the deviation of the maps that the model predicts
+        for held-out texts when it was trained on exchanged studies, and all that it
+        learned is chance. It is not corrected for the number of voxels; single words
+        move it more than the titles that s is measured with.
 
         Parameters
         ----------
@@ -247,8 +256,16 @@ class NeuroContextModel(LookupMixin):
         result["highlighted_text"] = self.highlighted_text(text)
         return result
 
+    def _dense_term_features(self):
+        """Give the features of terms where they are an array, which saves computing."""
+        if not self.terms or not self._predictor.has_features:
+            return None
+        features = self._known_features()
+        return None if issparse(features) else features
+
     def _voxels(self, texts):
-        return self._to_voxels(self.model.predict(check_texts(texts)))
+        features = self._predictor.features(check_texts(texts))
+        return self._to_voxels(self._predictor.coefficients(features))
 
     def _to_voxels(self, coefficients):
         voxels = self.masker.coefficients_to_voxels(coefficients)

@@ -1,5 +1,6 @@
 """Candidates ranked for a map, beside what chance would give."""
 
+import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 from sklearn.utils import gen_batches
@@ -11,9 +12,13 @@ _BLOCK = 2048
 def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:
     r"""Rank candidates by their similarity with a map.
 
-    The p value of a candidate is :math:`(1 + \#\{j : s_j \ge s\}) / (1 + n)`, where s
-    is its similarity with the map and :math:`s_j` that with the maps of n studies: the
-    pairing of candidate and map is permuted.
+    The similarities of a candidate with the maps of n reference studies have the mean
+    :math:`\mu` and the deviation :math:`\sigma`; :math:`z = (s - \mu) / \sigma` is
+    compared with all candidates' own such numbers. The p value is
+    :math:`(1 + \#\{z_{cj} \ge z\}) / (1 + n_{candidates} n)`: pairs of text and map are
+    exchanged, and the null is pooled over candidates. So p values can be small enough
+    to remain below a bound when their number is accounted for, and none is below
+    :math:`1 / (1 + n_{candidates} n)`.
 
     Parameters
     ----------
@@ -31,11 +36,17 @@ def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:
         Columns ``candidate``, ``similarity``, ``p_value``, and ``q_value``, which
         accounts for the number of candidates (Benjamini-Hochberg); the best first.
     """
-    p_values = []
+    scores, null = np.empty(len(names)), []
     for rows in gen_batches(len(names), _BLOCK):
-        null = null_similarity(rows)
-        as_good = (null >= similarity[rows, None]).sum(axis=1)
-        p_values.extend((1 + as_good) / (1 + null.shape[1]))
+        block = null_similarity(rows)
+        mean = block.mean(axis=1, keepdims=True)
+        deviation = block.std(axis=1, keepdims=True)
+        deviation[deviation == 0] = 1
+        scores[rows] = ((similarity[rows, None] - mean) / deviation)[:, 0]
+        null.append(((block - mean) / deviation).astype(np.float32).ravel())
+    null = np.sort(np.concatenate(null))
+    as_good = len(null) - np.searchsorted(null, scores.astype(np.float32))
+    p_values = (1 + as_good) / (1 + len(null))
     ranking = pd.DataFrame(
         {
             "candidate": list(names),

@@ -1,5 +1,6 @@
 """The folder of a pretrained model: model, masker, and what was measured on studies."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,14 @@ from ..persistence import load_model, save_model
 from ..persistence._files import hash_of_sums, new_folder, read_files, write_files
 from ..persistence._values import Reader, Writer
 
-_FACTS = {"smoothing_fwhm": (int, float), "terms": dict, "card": dict}
+# Folders of models that come with the package.
+SHIPPED = ("minilm",)
+_FACTS = {
+    "smoothing_fwhm": (int, float),
+    "terms": dict,
+    "unit_maps": bool,
+    "card": dict,
+}
 _ARRAYS = ("mean", "z_scale", "reference", "term_features")
 _PARTS = ("model", "masker")
 
@@ -60,6 +68,25 @@ def _refuse_estimator(_, content, where):
     raise TypeError(f"{where} is {type(content).__name__}; expected no estimator there")
 
 
+def find_folder(name_or_directory) -> Path:
+    """Give the folder of a model that comes with the package, or the one named.
+
+    Parameters
+    ----------
+    name_or_directory : str or path-like
+        One of `SHIPPED`, or a folder. A folder of the same name as a shipped model is
+        reached as ``./name``.
+
+    Returns
+    -------
+    directory : Path
+        Not checked.
+    """
+    if name_or_directory in SHIPPED:
+        return Path(files(__package__) / "data" / name_or_directory)
+    return Path(name_or_directory).expanduser()
+
+
 def read_folder(directory, device, *, allow_download=False) -> dict:
     """Read what `write_folder` wrote, checked, as arguments of the constructor.
 
@@ -88,7 +115,8 @@ def read_folder(directory, device, *, allow_download=False) -> dict:
     if not (directory / "index").is_dir():
         raise FileNotFoundError(
             f"{str(directory)!r} is no folder of a pretrained model. Expected one that "
-            "NeuroContextModel.save wrote."
+            "NeuroContextModel.save wrote, or the name of a model that comes with the "
+            f"package: {', '.join(SHIPPED)}."
         )
     description, arrays = read_files(directory / "index")
     index = _read_index(description.get("index"), arrays, directory.name)

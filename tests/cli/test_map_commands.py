@@ -117,7 +117,7 @@ def test_errors_are_one_line(arguments, words, capsys):
         (["map", "pain", "-o", "map.png"], "must end in .nii or .nii.gz"),
         (["map", "pain", "-o", "m.nii", "--plot", "m.txt"], "must end in .png or"),
         (["map", " ", "-o", "m.nii"], "needs at least one word"),
-        (["map", "pain"], "-o/--output, --model"),
+        (["map", "pain"], "required: -o/--output"),
         (["decode", "m.nii", "-k", "0"], "is no positive integer"),
         (["decode", "m.nii", "-k", "²"], "'²' is no positive integer"),
         (

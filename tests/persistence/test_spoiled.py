@@ -7,10 +7,14 @@ import shutil
 import numpy as np
 import pytest
 from forging import forge, sign
+from persisted_models import make_ensemble
 from safetensors.numpy import load, save
+from scipy import sparse
 
-from sklearn_neurocontext import load_model
+from sklearn_neurocontext import load_model, save_model
 from sklearn_neurocontext.persistence import _files
+from sklearn_neurocontext.pipelines import NeighborMaps
+from sklearn_neurocontext.text import TermCounts
 
 N_CORRUPTIONS = 200
 
@@ -33,14 +37,15 @@ def _corrupt(content: bytes, rng) -> bytes:
     return bytes(content)
 
 
-@pytest.fixture
-def spoil(saved, tmp_path):
-    """Give copies of the saved model with one file spoiled, by its number."""
+@pytest.fixture(params=["saved", "saved_ensemble"])
+def spoil(request, tmp_path):
+    """Give copies of a saved model with one file spoiled, by its number."""
+    whole = request.getfixturevalue(request.param)
 
     def make(seed):
         rng = np.random.default_rng(seed)
         copy = tmp_path / f"copy-{seed}"
-        shutil.copytree(saved, copy)
+        shutil.copytree(whole, copy)
         path = sorted(copy.iterdir())[rng.integers(3)]
         before = path.read_bytes()
         while (after := _corrupt(before, rng)) == before:
@@ -153,6 +158,120 @@ def test_forged_descriptions_are_refused(saved, change, words):
         load_model(saved)
 
 
+# Where parts of the saved ensemble lie.
+_MEMBERS = ["facts", "members_"]
+_WORDS = [*_MEMBERS, 0, "estimator", "params", "steps"]
+_COUNTER = [*_WORDS, 0, "tuple", 1, "estimator", "facts"]
+_KERNEL = [*_WORDS, 2, "tuple", 1, "estimator"]
+_LETTERS = [*_MEMBERS, 1, "estimator", "params", "steps"]
+_NYSTROEM = [*_LETTERS, 2, "tuple", 1, "estimator"]
+_LINEAR = [*_LETTERS, 3, "tuple", 1, "estimator"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (_MEMBERS, [], "members_ are [] with 2 scales; expected ['Pipeline'"),
+        (_MEMBERS, ["sum", "max"], "members_ are ['str', 'str'] with 2 scales"),
+        (["params", "weights"], [1.0], "weights has 1 entries for 2 members"),
+        (["facts", "means_"], None, "means_ is no array of floats"),
+        (["facts", "n_members"], 2, "has learned n_members, which is unknown"),
+        ([*_COUNTER, "n_terms_"], 3, "words and n_terms_ is 3"),
+        ([*_COUNTER, "vectorizer_"], "os", "vectorizer_ is no CountVectorizer"),
+        ([*_COUNTER, "columns_"], None, "either words or columns, not both or neither"),
+        ([*_KERNEL, "params", "hubness_weight"], 0, "must not have text_references_"),
+        ([*_KERNEL, "params", "kernel_width"], None, "must not have landmarks_"),
+        ([*_KERNEL, "facts", "landmarks_"], None, "it lacks landmarks_"),
+        ([*_KERNEL, "facts", "kernel_width_"], "wide", "kernel_width_ is str"),
+        ([*_KERNEL, "facts", "latent_dim_"], 2, "canonical_correlations_ has shape"),
+        ([*_LINEAR, "params", "hubness_weight"], 0.5, "it lacks text_references_"),
+        ([*_NYSTROEM, "facts", "_n_features_out"], 11, "components_ has shape"),
+        ([*_NYSTROEM, "params", "kernel"], "os.system", "The 'kernel' parameter"),
+        (
+            [*_NYSTROEM, "facts", "component_indices_", "dtype"],
+            "float64",
+            "described as float64",
+        ),
+    ],
+)
+def test_forged_ensembles_are_refused(saved_ensemble, path, value, words):
+    def change(description):
+        holder = description["model"]
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = value
+
+    forge(saved_ensemble, change)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        load_model(saved_ensemble)
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("indices", lambda array: array + 100),
+        ("indices", lambda array: -1 - array),
+        ("indptr", lambda array: array[::-1].copy()),
+        ("indptr", lambda array: array * 1000),
+        ("data", lambda array: array[:-1]),
+    ],
+)
+def test_sparse_arrays_that_point_elsewhere_are_refused(part, change, tmp_path, rng):
+    X, y = sparse.csr_array(rng.poisson(0.5, (9, 20)) * 1.0), rng.random((9, 3))
+    folder = save_model(NeighborMaps().fit(X, y), tmp_path / "neighbors")
+    arrays = load((folder / _files.ARRAYS).read_bytes())
+    name = next(name for name in arrays if name.endswith(f"texts_.{part}"))
+    arrays[name] = np.ascontiguousarray(change(arrays[name]))
+    (folder / _files.ARRAYS).write_bytes(save(arrays))
+
+    def describe(description):
+        content = description["model"]["facts"]["texts_"]["sparse"][part]
+        content["shape"] = list(arrays[name].shape)
+        description["array_bytes"] = (folder / _files.ARRAYS).stat().st_size
+
+    forge(folder, describe)
+    with pytest.raises(ValueError, match=r"texts_ holds no sparse array"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"type": "spmatrix"}, "a sparse array with the keys"),
+        ({"format": "csr"}, "a sparse array with the keys"),
+        ({"shape": [9, 19]}, "texts_ has shape (9, 19)"),
+        ({"shape": [9, -1]}, "holds no sparse array"),
+        ({"shape": "many"}, "holds no sparse array"),
+        ({"data": None}, "a sparse array with the keys"),
+    ],
+)
+def test_forged_sparse_arrays_are_refused(change, words, tmp_path, rng):
+    X, y = np.minimum(rng.poisson(0.5, (9, 20)), 1.0), rng.random((9, 3))
+    X[:, -1] = 0
+    model = NeighborMaps().fit(sparse.csr_array(X), y)
+    folder = save_model(model, tmp_path / "neighbors")
+    forge(folder, lambda d: d["model"]["facts"]["texts_"]["sparse"].update(change) or d)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("columns", [[3, 2], [-1, 4], [4, 30], [5, 5]])
+def test_columns_that_point_elsewhere_are_refused(columns, tmp_path, rng):
+    counter = TermCounts(min_df=1).fit(rng.poisson(5.0, size=(20, 30)))
+    counter.columns_, counter.n_terms_ = np.array(columns), 2
+    folder = save_model(counter, tmp_path / "counter")
+    with pytest.raises(ValueError, match="do not rise from 0 to below n_features_in_"):
+        load_model(folder)
+
+
+def test_scales_of_nothing_are_refused(studies, tmp_path):
+    ensemble = make_ensemble().fit(*studies)
+    ensemble.deviations_[1] = 0
+    folder = save_model(ensemble, tmp_path / "ensemble")
+    with pytest.raises(ValueError, match="deviations_ are not all above zero"):
+        load_model(folder)
+
+
 def test_arrays_of_no_part_are_refused(saved):
     forge(saved, _set(["facts", "decoder_"], None))
     with pytest.raises(ValueError, match="belong to no part of it"):
@@ -234,7 +353,7 @@ def test_missing_and_altered_files_are_named(saved, name):
 
 
 def test_another_encoder_or_atlas_is_refused(tmp_path):
-    from sklearn_neurocontext import KDEDiFuMoMasker, LLMChunkEmbedder, save_model
+    from sklearn_neurocontext import KDEDiFuMoMasker, LLMChunkEmbedder
 
     folder = save_model(KDEDiFuMoMasker("geometric", 128).fit(), tmp_path / "masker")
     forge(folder, lambda d: d["model"]["facts"].update(atlas_hash="0" * 64))
@@ -251,8 +370,6 @@ def test_another_encoder_or_atlas_is_refused(tmp_path):
 
 def test_vocabularies_that_point_elsewhere_are_refused(tmp_path):
     from sklearn.feature_extraction.text import TfidfVectorizer
-
-    from sklearn_neurocontext import save_model
 
     vectorizer = TfidfVectorizer().fit(["reading words", "tapping fingers"])
     folder = save_model(vectorizer, tmp_path / "words")

@@ -1,0 +1,49 @@
+"""
+How does a NeuroQuery script run here?
+======================================
+
+A script for NeuroQuery goes on working after two changes: the import, and the line that
+makes the model. The model comes with the package and needs no network.
+"""
+
+# %%
+# The same five lines
+# -------------------
+# With NeuroQuery they begin with
+#
+# .. code-block:: python
+#
+#     from neuroquery import NeuroQueryModel, fetch_neuroquery_model
+#     encoder = NeuroQueryModel.from_data_dir(fetch_neuroquery_model())
+
+from nilearn.plotting import view_img
+
+from sklearn_neurocontext import NeuroContextModel
+
+encoder = NeuroContextModel.from_pretrained()
+result = encoder("Reading words aloud in people with dyslexia")
+print(result["similar_words"].head(10))
+view = view_img(result["z_map"], threshold=3.0)
+
+# %%
+# What the map looks like
+# -----------------------
+# ``brain_map`` is the density of peaks to expect; ``z_map`` says where it differs from
+# the mean map of all studies, in units of what chance would give.
+
+from sklearn_neurocontext.plotting import plot_surface_maps
+
+plot_surface_maps({"reading": result["brain_map"]}, unit="unit-norm density")
+
+# %%
+# And back
+# --------
+# A map is decoded into the terms that match it best. The p value compares with the maps
+# of training studies.
+
+print(encoder.decode(result["brain_map"], k=5))
+
+# %%
+# Two lines changed, and the same script has its map, its words and its way back. With
+# a corpus, ``encoder.index_corpus(corpus)``, ``similar_documents`` holds
+# the nearest studies.

