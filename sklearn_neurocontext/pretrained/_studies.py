@@ -33,6 +33,8 @@ class IndexedStudies:
         One per study.
     coefficients : ndarray of shape (n_studies, n_components), float32
         One row per study.
+    table : DataFrame
+        ``study_id``, ``pmid``, ``title``, ``year`` and ``journal`` of each.
     """
 
     def __init__(self, corpus, masker):
@@ -51,7 +53,7 @@ class IndexedStudies:
             )
         self.titles = [titles[row] for row in rows]
         self.coefficients = coefficients[rows]
-        self._table = corpus.studies.iloc[rows][_COLUMNS].reset_index(drop=True)
+        self.table = corpus.studies.iloc[rows][_COLUMNS].reset_index(drop=True)
         self._features = None
 
     def features(self, steps):
@@ -88,8 +90,8 @@ class IndexedStudies:
     def best(self, scores, k: int):
         """Give a table of the k studies of highest score, the best first."""
         order = np.argsort(-scores, kind="stable")[:k]
-        table = self._table.iloc[order].assign(similarity=scores[order])
-        return table.reset_index(drop=True)
+        found = self.table.iloc[order].assign(similarity=scores[order])
+        return found.reset_index(drop=True)
 
 
 def _keep(kind, settings, compute) -> np.ndarray:

@@ -3,7 +3,11 @@
 import base64
 import html
 import io
+import json
 import warnings
+from datetime import UTC, datetime
+
+from .._versions import library_versions
 
 # Browsers refuse whatever is not inside the page.
 _POLICY = (
@@ -99,3 +103,14 @@ def table(frame, formats) -> str:
     known = frame.astype(object).where(frame.notna(), "")
     known = known.loc[:, (known != "").any()]
     return known.to_html(index=False, escape=True, border=0, formatters=formats)
+
+
+def provenance(**facts) -> str:
+    """Write when a page was made, the versions of libraries, and other facts."""
+    facts = {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": library_versions(),
+        **facts,
+    }
+    text = json.dumps(facts, indent=1, ensure_ascii=False, default=str)
+    return f"<pre>{html.escape(text)}</pre>"

@@ -1,0 +1,241 @@
+"""Methods of ``bench_encoding.py``: each predicts a map from each topic's words.
+
+All see the same studies. Two sets of features are made as for the pretrained model:
+"MiniLM" are embeddings of titles, and of titles with abstracts where these are at hand;
+"words" adds NeuroQuery's word counts of titles, keywords and abstracts, as LSA.
+"""
+
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pretrained_recipe as recipe
+from embedding_cache import embed_kept
+from encoding_topics import Topics
+from train_pretrained import CHOSEN, SMOOTHING_FWHM
+
+from sklearn_neurocontext import similarity
+from sklearn_neurocontext.datasets import study_texts
+from sklearn_neurocontext.evaluation import (
+    density_map,
+    make_embedder,
+    make_estimators,
+    studies_sharing_foci,
+    usable_rows,
+)
+from sklearn_neurocontext.pretrained._arrays import smooth_voxels
+
+FLOORS = ("mean map", "nearest title")
+_NETS_AND_LINES = ("ridge", "mlp", "cca", "contrastive")
+OURS = "pretrained recipe"
+NEUROQUERY = ("NeuroQuery, z map", "NeuroQuery, density")
+METHODS = (
+    *FLOORS,
+    *_NETS_AND_LINES,
+    *(f"{name}, words" for name in _NETS_AND_LINES),
+    OURS,
+)
+
+
+@dataclass
+class Task:
+    """Training studies and topics, as every method sees them.
+
+    Attributes
+    ----------
+    corpus : Bunch
+        Studies, peaks and word counts.
+    studies : ndarray of shape (n_studies,), int
+        Rows of the corpus that are trained on.
+    n_sharing : int
+        Studies left out since they share foci with an experiment of a topic.
+    y : ndarray of shape (n_corpus, n_components)
+        Coefficients of all rows of the corpus.
+    mean_map : ndarray of shape (n_voxels,)
+        Mean of the training studies' densities, each of unit mass.
+    masker, embedder : estimator
+        Fitted.
+    topics : Topics
+        What is predicted.
+    cache : Path
+        Of embeddings.
+    output : Path
+        Of what takes long.
+    seed : int
+        Of nets.
+    """
+
+    corpus: object
+    studies: np.ndarray
+    n_sharing: int
+    y: np.ndarray
+    mean_map: np.ndarray
+    masker: object
+    embedder: object
+    topics: Topics
+    cache: Path
+    output: Path
+    seed: int
+    _kept: dict = field(default_factory=dict)
+
+    def embed(self, texts):
+        """Look up embeddings; those of all studies are computed once."""
+        if "embeddings" not in self._kept:
+            titles = study_texts(self.corpus, "title")
+            longest = study_texts(self.corpus, "title+abstract")
+            every = [part[row] for part in (titles, longest) for row in self.studies]
+            vectors = embed_kept(every, self.embedder, self.cache)
+            self._kept["embeddings"] = dict(zip(every, vectors, strict=True))
+        return np.stack([self._kept["embeddings"][text] for text in texts])
+
+    def prepared(self):
+        """Make rows and features of the pretrained model."""
+        if "prepared" not in self._kept:
+            terms, counts = recipe.choose_terms(
+                self.corpus, self.studies, CHOSEN.min_studies
+            )
+            rows = recipe.make_rows(self.corpus, self.studies, counts)
+            words, features = recipe.fit_words(rows, terms, CHOSEN)
+            self._kept["prepared"] = rows, words, features, self.embed(rows.texts)
+        return self._kept["prepared"]
+
+    def density(self, row):
+        """Density of the peaks of a row of the corpus."""
+        return density_map(self.corpus.peaks[row], self.masker.mask_img_)
+
+
+def prepare(corpus, masker, topics, *, cache, output, seed) -> Task:
+    """Leave out studies that share foci; average the others' maps."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # peaks outside the mask
+        y = masker.transform(corpus.peaks)
+    studies = usable_rows(study_texts(corpus, "title"), y)
+    sharing = studies_sharing_foci(corpus.peaks, topics.experiments)
+    studies = studies[~np.isin(studies, sharing)]
+    print(
+        f"{len(sharing)} studies share foci with an experiment and are left out; "
+        f"{len(studies):,} are trained on. {len(topics.names)} topics.",
+        flush=True,
+    )
+    sizes = np.array([len(corpus.peaks[row]) for row in studies])
+    mean_map = density_map(
+        np.concatenate([corpus.peaks[row] for row in studies]),
+        masker.mask_img_,
+        weights=np.repeat(1 / sizes, sizes),
+    )
+    embedder = make_embedder().fit(["text"])
+    return Task(
+        corpus=corpus,
+        studies=studies,
+        n_sharing=len(sharing),
+        y=y,
+        mean_map=mean_map,
+        masker=masker,
+        embedder=embedder,
+        topics=topics,
+        cache=cache,
+        output=output,
+        seed=seed,
+    )
+
+
+def predict(name, task) -> dict:
+    """Predict the topics' maps and, where a method has one, their similarity."""
+    if name == "mean map":
+        return {"maps": np.tile(task.mean_map, (len(task.topics.names), 1))}
+    if name == "nearest title":
+        return {"maps": _nearest(task)}
+    if name in NEUROQUERY:
+        return {"maps": _neuroquery(name, task)}
+    if name == OURS:
+        return _ours(task)
+    name, _, words = name.partition(", ")
+    X, X_topics, y = _with_words(task) if words else _without_words(task)
+    model = make_estimators([name], task.seed, decoder="residual")[name]
+    if words:
+        model = model[-1]  # columns are scaled already
+    model.fit(X, y)
+    return {
+        "maps": task.masker.coefficients_to_voxels(model.predict(X_topics)),
+        "similarity": similarity(model, X_topics, task.topics.y),
+    }
+
+
+def _nearest(task):
+    """Density of the study whose title is nearest to the description."""
+    titles = study_texts(task.corpus, "title")
+    X = task.embed([titles[row] for row in task.studies])
+    unit = X / np.linalg.norm(X, axis=1, keepdims=True)
+    topics = task.embedder.transform(task.topics.descriptions)
+    return np.stack(
+        [task.density(task.studies[row]) for row in (topics @ unit.T).argmax(axis=1)]
+    )
+
+
+def _without_words(task):
+    rows, _, _, embeddings = task.prepared()
+    titles = study_texts(task.corpus, "title")
+    # A row that only adds counts would repeat a title.
+    longer = np.array(
+        [text != titles[row] for row, text in zip(rows.study, rows.texts, strict=True)]
+    )
+    kept = ~rows.counted | longer
+    topics = task.embedder.transform(task.topics.descriptions)
+    return embeddings[kept], topics, task.y[rows.study[kept]]
+
+
+def _with_words(task):
+    rows, words, features, embeddings = task.prepared()
+    topics = task.embedder.transform(task.topics.descriptions)
+    X = _side_by_side(features, embeddings)
+    X_topics = _side_by_side(words.transform(task.topics.descriptions), topics)
+    # LSA's dimensions keep their scale, which carries signal: one factor for all.
+    factor = 1 / np.sqrt((X**2).mean())
+    return factor * X, factor * X_topics, task.y[rows.study]
+
+
+def _side_by_side(lsa, embeddings):
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return np.hstack([lsa, CHOSEN.minilm_weight * unit]).astype(np.float32)
+
+
+def _ours(task):
+    """Train as the model that comes with the package is."""
+    rows, words, features, embeddings = task.prepared()
+    model = recipe.fit_model(
+        words, task.embedder, features, embeddings, task.y[rows.study], CHOSEN
+    )
+    texts = task.topics.descriptions
+    voxels = task.masker.coefficients_to_voxels(model.predict(texts))
+    return {
+        "maps": smooth_voxels(voxels, task.masker.mask_img_, SMOOTHING_FWHM),
+        "similarity": similarity(model, texts, task.topics.y),
+    }
+
+
+def _neuroquery(name, task):
+    """Train NeuroQuery, or take it up; its z maps, or what its regression predicts."""
+    from neuroquery_maps import term_counts, train
+
+    trained = train(
+        term_counts(task.corpus)[task.studies],
+        task.corpus.vocabulary,
+        _densities(task),
+        task.output / "neuroquery_model",
+    )
+    tfidf = trained.tfidf_of_texts(task.topics.descriptions)
+    if name == NEUROQUERY[0]:
+        return trained.z_maps(tfidf)
+    return np.asarray(trained.model.predict(tfidf))
+
+
+def _densities(task):
+    """Densities of all training studies; they take long, and 1.4 GB of disk."""
+    path = task.output / "densities.npy"
+    if not path.is_file():
+        maps = [task.density(row).astype(np.float32) for row in task.studies]
+        part = path.with_name("densities.part.npy")
+        np.save(part, np.stack(maps))
+        part.replace(path)
+    return np.load(path, mmap_mode="r")

@@ -1,0 +1,69 @@
+"""What ``bench_encoding.py`` predicts: topics in words, and their observed maps."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sklearn_neurocontext.datasets import SpaceWarning, fetch_ibc_maps, load_sleuth
+from sklearn_neurocontext.evaluation import density_map
+
+# It is made of two others.
+LEFT_OUT = ("reward_cue_reactivity",)
+
+
+@dataclass(frozen=True, eq=False)
+class Topics:
+    """Topics, one row each.
+
+    Attributes
+    ----------
+    names, descriptions : list of str
+        Of each topic.
+    observed : ndarray of shape (n_topics, n_voxels)
+        Observed map.
+    y : ndarray of shape (n_topics, n_components)
+        Its coefficients.
+    experiments : list of ndarray of shape (n_foci, 3)
+        Foci of each experiment of all topics, mm; empty where maps are no densities.
+    """
+
+    names: list
+    descriptions: list
+    observed: np.ndarray
+    y: np.ndarray
+    experiments: list
+
+
+def load_meta_analyses(folder: Path, masker) -> Topics:
+    """Read one topic per description; its map is the density of all its foci."""
+    table = pd.read_csv(folder / "descriptions.tsv", sep="\t")
+    table = table[~table["name"].isin(LEFT_OUT)]
+    names, descriptions, foci, experiments = [], [], [], []
+    for description, files in table.groupby("description", sort=False):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SpaceWarning)
+            corpora = [load_sleuth(folder / name) for name in files["file"]]
+        of_topic = [peaks for corpus in corpora for peaks in corpus.peaks]
+        names.append(files["name"].iloc[0])
+        descriptions.append(description)
+        foci.append(np.concatenate(of_topic))
+        experiments += of_topic
+    observed = [density_map(one, masker.mask_img_) for one in foci]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # foci outside the mask
+        y = masker.transform(foci)
+    return Topics(names, descriptions, np.stack(observed), y, experiments)
+
+
+def load_ibc(masker, data_home=None) -> Topics:
+    """Fetch Individual Brain Charting's group maps; words are contrast definitions."""
+    from nilearn.maskers import NiftiMasker
+
+    ibc = fetch_ibc_maps(data_home)
+    words = ibc.contrasts["contrast_definition"].tolist()
+    voxels = NiftiMasker(masker.mask_img_, standardize=None).fit()
+    observed = np.concatenate([np.atleast_2d(voxels.transform(p)) for p in ibc.maps])
+    return Topics(words, words, observed, masker.transform_imgs(ibc.maps), [])
