@@ -97,7 +97,8 @@ def write(table, names, facts, output: Path) -> None:
 
 
 def _markdown(headings, rows):
-    lines = [headings, ["---"] + ["---:"] * (len(headings) - 1), *rows]
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in (headings, *rows)]
+    lines = [cells[0], ["---"] + ["---:"] * (len(headings) - 1), *cells[1:]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

@@ -104,7 +104,7 @@ def test_it_is_saved_and_shown(report, tmp_path):
 def test_without_corpus_or_terms_there_are_fewer_sections(monkeypatch):
     # Pictures take most of the time and are the same.
     monkeypatch.setattr(
-        "sklearn_neurocontext.reporting._text.map_sections", lambda *_: []
+        "sklearn_neurocontext.reporting._text.map_sections", lambda *_, **__: []
     )
     parts = make_parts()
     model = NeuroContextModel(parts["model"], parts["masker"])
