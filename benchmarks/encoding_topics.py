@@ -60,10 +60,13 @@ def load_meta_analyses(folder: Path, masker) -> Topics:
 
 def load_ibc(masker, data_home=None) -> Topics:
     """Fetch Individual Brain Charting's group maps; words are contrast definitions."""
-    from nilearn.maskers import NiftiMasker
+    from nilearn.image import resample_to_img
 
     ibc = fetch_ibc_maps(data_home)
     words = ibc.contrasts["contrast_definition"].tolist()
-    voxels = NiftiMasker(masker.mask_img_, standardize=None).fit()
-    observed = np.concatenate([np.atleast_2d(voxels.transform(p)) for p in ibc.maps])
-    return Topics(words, words, observed, masker.transform_imgs(ibc.maps), [])
+    mask_img, observed = masker.mask_img_, []
+    for path in ibc.maps:
+        img = resample_to_img(path, mask_img, force_resample=True, copy_header=True)
+        observed.append(np.nan_to_num(img.get_fdata()[mask_img.get_fdata() > 0]))
+    y = masker.transform_imgs(ibc.maps)
+    return Topics(words, words, np.stack(observed), y, [])

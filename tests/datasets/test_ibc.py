@@ -2,12 +2,14 @@
 
 import gzip
 import json
+from functools import partial
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 
+from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.datasets import fetch_ibc_maps
 
 SHAPE, AFFINE = (4, 5, 3), np.diag([4.0, 4.0, 4.0, 1.0])
@@ -164,3 +166,26 @@ def test_wrong_arguments_are_named(neurovault, tmp_path):
         fetch_ibc_maps(tmp_path, collection=7, contrasts=["Move"])
     with pytest.raises(ValueError, match="n_per_contrast=0; expected a positive"):
         fetch_ibc_maps(tmp_path, n_per_contrast=0)
+
+
+def test_the_benchmark_of_the_articles_figure_reads_them(
+    neurovault, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    import encoding_topics
+
+    fetch = partial(fetch_ibc_maps, collection=7)
+    monkeypatch.setattr(encoding_topics, "fetch_ibc_maps", fetch)
+    masker = KDEDiFuMoMasker("geometric", 128).fit()
+    topics = encoding_topics.load_ibc(masker, tmp_path)
+    assert topics.descriptions == ["Move tongue", "Read words"]
+    inside = masker.mask_img_.get_fdata() > 0
+    assert topics.observed.shape == (2, inside.sum())
+    assert topics.y.shape == (2, 128)
+    assert topics.experiments == []
+    # The small images lie where their affine says: beside the anterior commissure.
+    found = np.abs(topics.observed[1]) > 0
+    places = nib.affines.apply_affine(masker.mask_img_.affine, np.argwhere(inside))
+    assert found.any()
+    assert (places[found] >= -4).all()
+    assert (places[found] <= 4 * np.array(SHAPE)).all()
