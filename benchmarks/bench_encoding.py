@@ -1,14 +1,18 @@
 r"""Maps predicted from words, against the foci of meta-analyses or group maps of IBC.
 
-    python benchmarks/bench_encoding.py META_ANALYSES --cache FOLDER --output FOLDER \
+    python benchmarks/bench_encoding.py META_ANALYSES --cache STORE --output FOLDER \
         [--abstracts FILE]
-    python benchmarks/bench_encoding.py ibc --cache FOLDER --output FOLDER
+    python benchmarks/bench_encoding.py ibc --cache STORE --output FOLDER
+    python benchmarks/bench_encoding.py development --cache STORE --output FOLDER \
+        --methods "mean map;ridge, words;ridge, words, 12 mm"
 
 META_ANALYSES holds ``descriptions.tsv`` (columns name, file, description) and the files
 that it names, in Sleuth's text form. Files with one description are one topic. Training
 studies that share foci with an experiment are left out for all methods. ``ibc`` is the
 article's Figure 3: Individual Brain Charting's contrast definitions and group maps,
-which are downloaded once (several GB).
+which are downloaded once (several GB). ``development`` chooses settings: topics are
+phrases, and the foci of development studies that use them. A method whose name ends in
+", 12 mm" has its maps smoothed with that full width at half maximum.
 
 A run that was stopped goes on with the methods that are missing. NeuroQuery (``pip
 install neuroquery``) is trained on the same studies with ``--methods`` "all", which
@@ -16,6 +20,7 @@ takes most of an hour and wants the corpus neuroquery, the one with its word cou
 """
 
 import argparse
+import re
 import time
 from pathlib import Path
 
@@ -24,7 +29,7 @@ import numpy as np
 import pretrained_recipe as recipe
 from encoding_methods import METHODS, NEUROQUERY, OURS, predict, prepare
 from encoding_tables import score, write
-from encoding_topics import load_ibc, load_meta_analyses
+from encoding_topics import load_development, load_ibc, load_meta_analyses
 from train_pretrained import CHOSEN, SMOOTHING_FWHM
 
 from sklearn_neurocontext.evaluation import (
@@ -38,9 +43,12 @@ from sklearn_neurocontext.plotting import (
     plot_similarity_matrix,
     plot_surface_maps,
 )
+from sklearn_neurocontext.pretrained._arrays import smooth_voxels
 
-# Topics of the similarity matrix and words of a topic that a picture has room for.
+# Topics that a similarity matrix has room for.
 _MATRIX = 40
+# Ends the name of a method whose maps are smoothed.
+_SMOOTHED = re.compile(r", (\d+) mm$")
 
 
 def main():
@@ -53,6 +61,8 @@ def main():
     masker = make_masker(arguments.atlas, arguments.components).fit()
     if arguments.topics == "ibc":
         topics = load_ibc(masker)
+    elif arguments.topics == "development":
+        topics = load_development(corpus, masker)
     else:
         topics = load_meta_analyses(Path(arguments.topics), masker)
     task = prepare(
@@ -85,7 +95,7 @@ def _parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("topics", help="folder of meta-analyses, or ibc")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, required=True, help="embeddings")
+    parser.add_argument("--cache", type=Path, required=True, help="store of embeddings")
     parser.add_argument("--abstracts", type=Path, help="table of id and abstract")
     parser.add_argument(
         "--methods", type=_methods, default=METHODS, help="all, or names, by semicolons"
@@ -99,7 +109,7 @@ def _parse():
 def _methods(text):
     known = (*METHODS, *NEUROQUERY)
     names = known if text == "all" else tuple(text.split(";"))
-    unknown = sorted(set(names) - set(known))
+    unknown = sorted({_SMOOTHED.sub("", name) for name in names} - set(known))
     if unknown:
         raise argparse.ArgumentTypeError(f"{unknown}; known are {'; '.join(known)}")
     return names
@@ -107,6 +117,11 @@ def _methods(text):
 
 def run(name, task) -> dict:
     """Give the maps of a method, from a file where an earlier run made them."""
+    if smoothed := _SMOOTHED.search(name):
+        result = run(_SMOOTHED.sub("", name), task)
+        mask_img, fwhm = task.masker.mask_img_, float(smoothed[1])
+        maps = smooth_voxels(result["maps"].astype(np.float64), mask_img, fwhm)
+        return result | {"maps": maps}
     settings = (CHOSEN, SMOOTHING_FWHM) if name == OURS else CHOSEN
     abstracts = task.corpus.studies["abstract"].iloc[task.studies].tolist()
     topics = task.topics.descriptions, task.topics.y

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pretrained_recipe as recipe
-from embedding_cache import embed_kept
 from encoding_topics import Topics
 from train_pretrained import CHOSEN, SMOOTHING_FWHM
 
@@ -58,8 +57,6 @@ class Task:
         Fitted.
     topics : Topics
         What is predicted.
-    cache : Path
-        Of embeddings.
     output : Path
         Of what takes long.
     seed : int
@@ -74,31 +71,26 @@ class Task:
     masker: object
     embedder: object
     topics: Topics
-    cache: Path
     output: Path
     seed: int
     _kept: dict = field(default_factory=dict)
 
-    def embed(self, texts):
-        """Look up embeddings; those of all studies are computed once."""
-        if "embeddings" not in self._kept:
-            titles = study_texts(self.corpus, "title")
-            longest = study_texts(self.corpus, "title+abstract")
-            every = [part[row] for part in (titles, longest) for row in self.studies]
-            vectors = embed_kept(every, self.embedder, self.cache)
-            self._kept["embeddings"] = dict(zip(every, vectors, strict=True))
-        return np.stack([self._kept["embeddings"][text] for text in texts])
-
-    def prepared(self):
-        """Make rows and features of the pretrained model."""
-        if "prepared" not in self._kept:
+    def rows(self):
+        """Make the terms and the rows of the pretrained model."""
+        if "rows" not in self._kept:
             terms, counts = recipe.choose_terms(
                 self.corpus, self.studies, CHOSEN.min_studies
             )
             rows = recipe.make_rows(self.corpus, self.studies, counts)
-            words, features = recipe.fit_words(rows, terms, CHOSEN)
-            self._kept["prepared"] = rows, words, features, self.embed(rows.texts)
-        return self._kept["prepared"]
+            self._kept["rows"] = terms, rows
+        return self._kept["rows"]
+
+    def words(self):
+        """Fit LSA on their words: the pipeline, and the features of the rows."""
+        if "words" not in self._kept:
+            terms, rows = self.rows()
+            self._kept["words"] = recipe.fit_words(rows, terms, CHOSEN)
+        return self._kept["words"]
 
     def density(self, row):
         """Density of the peaks of a row of the corpus."""
@@ -112,7 +104,7 @@ def prepare(corpus, masker, topics, *, cache, output, seed) -> Task:
         y = masker.transform(corpus.peaks)
     studies = usable_rows(study_texts(corpus, "title"), y)
     sharing = studies_sharing_foci(corpus.peaks, topics.experiments)
-    studies = studies[~np.isin(studies, sharing)]
+    studies = studies[~np.isin(studies, [*sharing, *topics.left_out])]
     print(
         f"{len(sharing)} studies share foci with an experiment and are left out; "
         f"{len(studies):,} are trained on. {len(topics.names)} topics.",
@@ -124,7 +116,7 @@ def prepare(corpus, masker, topics, *, cache, output, seed) -> Task:
         masker.mask_img_,
         weights=np.repeat(1 / sizes, sizes),
     )
-    embedder = make_embedder().fit(["text"])
+    embedder = make_embedder().set_params(cache=cache).fit(["text"])
     return Task(
         corpus=corpus,
         studies=studies,
@@ -134,7 +126,6 @@ def prepare(corpus, masker, topics, *, cache, output, seed) -> Task:
         masker=masker,
         embedder=embedder,
         topics=topics,
-        cache=cache,
         output=output,
         seed=seed,
     )
@@ -165,7 +156,7 @@ def predict(name, task) -> dict:
 def _nearest(task):
     """Density of the study whose title is nearest to the description."""
     titles = study_texts(task.corpus, "title")
-    X = task.embed([titles[row] for row in task.studies])
+    X = task.embedder.transform([titles[row] for row in task.studies])
     unit = X / np.linalg.norm(X, axis=1, keepdims=True)
     topics = task.embedder.transform(task.topics.descriptions)
     return np.stack(
@@ -174,7 +165,7 @@ def _nearest(task):
 
 
 def _without_words(task):
-    rows, _, _, embeddings = task.prepared()
+    _, rows = task.rows()
     titles = study_texts(task.corpus, "title")
     # A row that only adds counts would repeat a title.
     longer = np.array(
@@ -182,13 +173,14 @@ def _without_words(task):
     )
     kept = ~rows.counted | longer
     topics = task.embedder.transform(task.topics.descriptions)
-    return embeddings[kept], topics, task.y[rows.study[kept]]
+    X = task.embedder.transform([rows.texts[row] for row in np.flatnonzero(kept)])
+    return X, topics, task.y[rows.study[kept]]
 
 
 def _with_words(task):
-    rows, words, features, embeddings = task.prepared()
+    (_, rows), (words, features) = task.rows(), task.words()
     topics = task.embedder.transform(task.topics.descriptions)
-    X = _side_by_side(features, embeddings)
+    X = _side_by_side(features, task.embedder.transform(rows.texts))
     X_topics = _side_by_side(words.transform(task.topics.descriptions), topics)
     # LSA's dimensions keep their scale, which carries signal: one factor for all.
     factor = 1 / np.sqrt((X**2).mean())
@@ -202,10 +194,9 @@ def _side_by_side(lsa, embeddings):
 
 def _ours(task):
     """Train as the model that comes with the package is."""
-    rows, words, features, embeddings = task.prepared()
-    model = recipe.fit_model(
-        words, task.embedder, features, embeddings, task.y[rows.study], CHOSEN
-    )
+    (_, rows), (words, features) = task.rows(), task.words()
+    embeddings, y = task.embedder.transform(rows.texts), task.y[rows.study]
+    model = recipe.fit_model(words, task.embedder, features, embeddings, y, CHOSEN)
     texts = task.topics.descriptions
     voxels = task.masker.coefficients_to_voxels(model.predict(texts))
     return {
