@@ -9,7 +9,7 @@ import pandas as pd
 from ..metrics import mix_match_score, recall_at_k, recall_curve, similarity
 from ..plotting import plot_recall_curves
 from ._page import picture, provenance, table
-from ._text import map_sections
+from ._text import density_unit, map_sections
 
 # Studies compared with each other: memory grows with the square.
 _MOST = 1000
@@ -32,10 +32,10 @@ def corpus_sections(model, corpus, k, top) -> list:
     own = np.diag(matrix)[:, None]
     ranks = (matrix > own).sum(axis=1) + (1 + (matrix == own).sum(axis=1)) / 2
     studies = indexed.table.iloc[rows].assign(rank=ranks).sort_values("rank")
-    unit = indexed.coefficients / np.linalg.norm(
-        indexed.coefficients, axis=1, keepdims=True
-    )
-    mean = model.masker.inverse_transform(unit.mean(axis=0, keepdims=True))
+    maps = indexed.coefficients
+    if density_unit(model) == "unit-norm density":
+        maps = maps / np.linalg.norm(maps, axis=1, keepdims=True)
+    mean = model.masker.inverse_transform(maps.mean(axis=0, keepdims=True))
     return [
         ("Corpus", f"<p>{html.escape(_describe(corpus, n_usable))}</p>"),
         ("Finding maps by titles", _scores(matrix)),
@@ -44,7 +44,9 @@ def corpus_sections(model, corpus, k, top) -> list:
             "Studies found worst",
             table(studies.iloc[::-1].head(k), {"rank": "{:g}".format}),
         ),
-        *map_sections(mean.slicer[..., 0], top, heading="Mean map of the studies"),
+        *map_sections(
+            model, mean.slicer[..., 0], top, heading="Mean map of the studies"
+        ),
         ("Where this comes from", provenance(model=model.card)),
     ]
 

@@ -1,9 +1,8 @@
 """Sections about one text: its map, what it resembles."""
 
-import numpy as np
-
 from .._validation import check_texts
 from ..plotting import plot_predicted_map, plot_surface_maps
+from ..plotting._glass_brain import keep_strongest
 from ._page import picture, provenance, table, viewer
 
 
@@ -11,9 +10,9 @@ def text_sections(model, text, k, top) -> list:
     """Give headings and HTML about a text, as `page` takes them."""
     (text,) = check_texts([text], "results")
     result = model(text)
-    marked = result["highlighted_text"]
+    img, marked = result["brain_map"], result["highlighted_text"]
     quote = f"<blockquote>{marked}</blockquote>\n<p>Marked: terms the model knows.</p>"
-    sections = [("Text", quote), *map_sections(result["brain_map"], top, text=text)]
+    sections = [("Text", quote), *map_sections(model, img, top, text=text)]
     if "similar_words" in result:
         sections.append(("Terms with similar maps", _words(result, k)))
     if result["similar_documents"] is not None:
@@ -21,27 +20,28 @@ def text_sections(model, text, k, top) -> list:
     return [*sections, ("Where this comes from", provenance(model=model.card))]
 
 
-def map_sections(img, top, *, text=None, heading="Predicted map") -> list:
+def map_sections(model, img, top, *, text=None, heading="Predicted map") -> list:
     """Show a map in the viewer, on the surface, and below its text on a glass brain."""
-    values = img.get_fdata()
-    inside = values[values != 0]
-    cut = float(np.quantile(inside, 1 - top)) if inside.size else 0.0
+    unit = density_unit(model)
+    kept_img = keep_strongest(img, top, "The predicted map")
     words = (
         f"<p>The strongest {100 * top:g} % of voxels. Drag to move through the brain; "
-        "the unit is the density of peaks of studies scaled to norm one.</p>"
+        f"the unit is: {unit}.</p>"
     )
     pictures = []
     if text is not None:
-        glass = plot_predicted_map(img, text=text, top=top)
+        glass = plot_predicted_map(img, text=text, top=top, unit=unit)
         pictures.append(picture(glass, "glass brain"))
-    surface = plot_surface_maps(
-        {heading.lower(): img}, top=top, unit="unit-norm density"
-    )
+    surface = plot_surface_maps({heading.lower(): img}, top=top, unit=unit)
     pictures.append(picture(surface, "cortical surface"))
-    return [
-        (heading, words + viewer(img, max(cut, 0.0))),
-        ("Pictures", "\n".join(pictures)),
-    ]
+    return [(heading, words + viewer(kept_img)), ("Pictures", "\n".join(pictures))]
+
+
+def density_unit(model) -> str:
+    """Say in what unit a model predicts densities."""
+    if getattr(model.model[-1], "y_scaling", "unit") is None:
+        return "density of peaks"
+    return "unit-norm density"
 
 
 def _words(result, k):

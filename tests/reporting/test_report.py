@@ -8,7 +8,9 @@ import subprocess
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.utils import Bunch
 from text_model import make_corpus, make_parts
 
@@ -19,7 +21,10 @@ from sklearn_neurocontext import (
     paper_splits,
 )
 from sklearn_neurocontext.evaluation import run_benchmark
+from sklearn_neurocontext.plotting._glass_brain import keep_strongest
 from sklearn_neurocontext.reporting import Report, make_report
+from sklearn_neurocontext.reporting._page import table
+from sklearn_neurocontext.reporting._text import density_unit, map_sections
 
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)> & pain"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -197,6 +202,52 @@ def test_other_reports_are_escaped_and_self_contained(which, request):
     for tag, attrs in page.tags:
         for name in ("src", "href", "action", "data"):
             assert (attrs.get(name) or "data:").startswith(("data:", "#")), (tag, name)
+
+
+@pytest.mark.parametrize("top", [2, 0, "a"])
+def test_a_top_out_of_range_is_named(top):
+    model = NeuroContextModel(**make_parts())
+    with pytest.raises(ValueError, match=re.escape(f"in (0, 1]; got {top!r}")):
+        make_report(model, "pain", top=top)
+
+
+def test_the_viewer_shows_what_the_pictures_show(monkeypatch):
+    seen = {}
+
+    def view_img(img, threshold, **_):
+        seen["values"], seen["threshold"] = img.get_fdata(), threshold
+        return Bunch(html="")
+
+    monkeypatch.setattr("nilearn.plotting.view_img", view_img)
+    model = NeuroContextModel(**make_parts())
+    img = model("pain")["brain_map"]
+    map_sections(model, img, 0.1)
+    kept = keep_strongest(img, 0.1, "map").get_fdata() > 0
+    np.testing.assert_array_equal(seen["values"] > seen["threshold"], kept)
+
+
+def test_units_are_those_of_the_model():
+    parts = make_parts()
+    model = NeuroContextModel(**parts)
+    assert density_unit(model) == "unit-norm density"
+    plain = clone(parts["model"]).set_params(ccabaseline__y_scaling=None)
+    corpus = make_corpus()
+    y = parts["masker"].transform(corpus.peaks)
+    plain.fit(corpus.studies["title"].tolist(), y)
+    model = NeuroContextModel(plain, parts["masker"])
+    assert density_unit(model) == "density of peaks"
+
+
+def test_missing_values_stay_empty():
+    frame = pd.DataFrame({"a": [1.0, np.nan], "b": ["<", None], "c": [None, None]})
+    assert re.findall("<t[dh]>(.*?)</t[dh]>", table(frame, {"a": "{:.2f}".format})) == [
+        "a",
+        "b",
+        "1.00",
+        "&lt;",
+        "",
+        "",
+    ]
 
 
 def test_what_is_no_result_is_refused():
