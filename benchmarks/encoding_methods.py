@@ -20,7 +20,7 @@ from sklearn_neurocontext.evaluation import (
     density_map,
     make_embedder,
     make_estimators,
-    studies_sharing_foci,
+    studies_sharing_peaks,
     usable_rows,
 )
 from sklearn_neurocontext.pretrained._arrays import smooth_voxels
@@ -103,7 +103,7 @@ def prepare(corpus, masker, topics, *, cache, output, seed) -> Task:
         warnings.simplefilter("ignore", UserWarning)  # peaks outside the mask
         y = masker.transform(corpus.peaks)
     studies = usable_rows(study_texts(corpus, "title"), y)
-    sharing = studies_sharing_foci(corpus.peaks, topics.experiments)
+    sharing = studies_sharing_peaks(corpus.peaks, topics.experiments)
     studies = studies[~np.isin(studies, [*sharing, *topics.left_out])]
     print(
         f"{len(sharing)} studies share foci with an experiment and are left out; "
