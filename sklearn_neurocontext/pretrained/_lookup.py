@@ -179,7 +179,7 @@ class LookupMixin:
             return list(self.terms), self._known_features()
         if isinstance(candidates, str) and candidates == "studies":
             studies = self._indexed()
-            return studies.titles, studies.features(self.model[:-1])
+            return studies.titles, studies.features(self._features, self.model[:-1])
         texts = check_texts(candidates, "candidates")
         return texts, self._features(texts)
 

@@ -56,14 +56,17 @@ class IndexedStudies:
         self.table = corpus.studies.iloc[rows][_COLUMNS].reset_index(drop=True)
         self._features = None
 
-    def features(self, steps):
-        """Give what fitted steps make of the titles, which takes long and is done once.
+    def features(self, compute, steps=None):
+        """Give ``compute(titles)``, which takes long and is done once.
 
         Parameters
         ----------
-        steps : Pipeline
-            From texts to features. Where one of them is of a type that cannot be saved,
-            or features are sparse, they are kept in memory alone.
+        compute : callable
+            Makes features of a list of texts.
+        steps : estimator or None, default=None
+            What `compute` computes with; it names the features on disk. Without it, or
+            where it is of a type that cannot be saved, or where features are sparse,
+            they are kept in memory alone.
 
         Returns
         -------
@@ -71,21 +74,21 @@ class IndexedStudies:
             One row per study.
         """
         if self._features is None:
-            self._features = self._keep_features(steps)
+            self._features = self._keep_features(compute, steps)
         return self._features
 
-    def _keep_features(self, steps):
+    def _keep_features(self, compute, steps):
         try:
-            name = fingerprint(steps)
+            name = steps is not None and fingerprint(steps)
         except TypeError:
-            return steps.transform(self.titles)
-        if hasattr(steps.transform(self.titles[:1]), "toarray"):
-            return steps.transform(self.titles)
+            name = False
+        if not name or hasattr(compute(self.titles[:1]), "toarray"):
+            return compute(self.titles)
         digest = hashlib.sha256()
         for title in self.titles:
             digest.update(title.encode("utf-8", "surrogatepass") + b"\0")
         settings = {"steps": name, "titles": digest.hexdigest()}
-        return _keep("titles", settings, lambda: steps.transform(self.titles))
+        return _keep("titles", settings, lambda: compute(self.titles))
 
     def best(self, scores, k: int):
         """Give a table of the k studies of highest score, the best first."""

@@ -27,14 +27,14 @@ def corpus_sections(model, corpus, k, top) -> list:
     rows = np.arange(n_usable)
     if n_usable > _MOST:
         rows = np.sort(np.random.default_rng(0).choice(rows, _MOST, replace=False))
-    y = indexed.coefficients[rows]
-    matrix = similarity(model.model, [indexed.titles[row] for row in rows], y)
-    own = np.diag(matrix)[:, None]
-    ranks = (matrix > own).sum(axis=1) + (1 + (matrix == own).sum(axis=1)) / 2
-    studies = indexed.table.iloc[rows].assign(rank=ranks).sort_values("rank")
     maps = indexed.coefficients
     if density_unit(model) == "unit-norm density":
         maps = maps / np.linalg.norm(maps, axis=1, keepdims=True)
+    titles = [indexed.titles[row] for row in rows]
+    matrix = similarity(model.model, titles, maps[rows])
+    own = np.diag(matrix)[:, None]
+    ranks = (matrix > own).sum(axis=1) + (1 + (matrix == own).sum(axis=1)) / 2
+    studies = indexed.table.iloc[rows].assign(rank=ranks).sort_values("rank")
     mean = model.masker.inverse_transform(maps.mean(axis=0, keepdims=True))
     return [
         ("Corpus", f"<p>{html.escape(_describe(corpus, n_usable))}</p>"),

@@ -39,9 +39,11 @@ def map_sections(model, img, top, *, text=None, heading="Predicted map") -> list
 
 def density_unit(model) -> str:
     """Say in what unit a model predicts densities."""
-    if getattr(model.model[-1], "y_scaling", "unit") is None:
-        return "density of peaks"
-    return "unit-norm density"
+    last = model.model[-1] if hasattr(model.model, "steps") else model.model
+    scaled = getattr(model, "unit_maps", False)
+    if scaled or getattr(last, "y_scaling", "unit") is not None:
+        return "unit-norm density"
+    return "density of peaks"
 
 
 def _words(result, k):

@@ -75,7 +75,7 @@ def test_an_altered_number_is_noticed(parts, corpus, folder):
 
 def test_titles_are_embedded_once_for_each_model(parts, corpus, folder):
     def features(steps):
-        return IndexedStudies(corpus, parts["masker"]).features(steps)
+        return IndexedStudies(corpus, parts["masker"]).features(steps.transform, steps)
 
     steps = parts["model"][:-1]
     first = features(steps)
@@ -87,9 +87,8 @@ def test_titles_are_embedded_once_for_each_model(parts, corpus, folder):
     titles = corpus.studies["title"].tolist()
     np.testing.assert_array_equal(first, steps.transform(titles))
     longer = corpus.studies.assign(title=corpus.studies["title"] + " pain")
-    IndexedStudies(Bunch(**{**corpus, "studies": longer}), parts["masker"]).features(
-        steps
-    )
+    other = IndexedStudies(Bunch(**{**corpus, "studies": longer}), parts["masker"])
+    other.features(steps.transform, steps)
     assert len(list(folder.glob("titles-*"))) == 2
 
 
@@ -97,7 +96,7 @@ def test_titles_are_embedded_once_for_each_model(parts, corpus, folder):
 def test_sparse_and_unknown_features_stay_in_memory(parts, corpus, folder, words):
     titles = corpus.studies["title"].tolist()
     steps = make_pipeline(words()).fit(titles)
-    found = IndexedStudies(corpus, parts["masker"]).features(steps)
+    found = IndexedStudies(corpus, parts["masker"]).features(steps.transform, steps)
     assert (found != steps.transform(titles)).nnz == 0
     assert not list(folder.glob("titles-*"))
 
