@@ -26,11 +26,11 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-import pretrained_recipe as recipe
+import train_pretrained
+from encoding_features import add_abstracts
 from encoding_methods import METHODS, NEUROQUERY, OURS, predict, prepare
 from encoding_tables import score, write
 from encoding_topics import load_development, load_ibc, load_meta_analyses
-from train_pretrained import CHOSEN, SMOOTHING_FWHM
 
 from sklearn_neurocontext.evaluation import (
     bootstrap_interval,
@@ -57,7 +57,7 @@ def main():
     corpus = load_corpus("neuroquery")
     n_abstracts = 0
     if arguments.abstracts:
-        n_abstracts = recipe.add_abstracts(corpus, arguments.abstracts)
+        n_abstracts = add_abstracts(corpus, arguments.abstracts)
     masker = make_masker(arguments.atlas, arguments.components).fit()
     if arguments.topics == "ibc":
         topics = load_ibc(masker)
@@ -83,7 +83,7 @@ def main():
         "atlas": arguments.atlas,
         "components": arguments.components,
         "seed": arguments.seed,
-        "recipe": f"{CHOSEN}, smoothed with {SMOOTHING_FWHM:g} mm",
+        "recipe": _recipe(),
         "seconds": {name: float(result["seconds"]) for name, result in results.items()},
         **provenance(),
     }
@@ -122,7 +122,7 @@ def run(name, task) -> dict:
         mask_img, fwhm = task.masker.mask_img_, float(smoothed[1])
         maps = smooth_voxels(result["maps"].astype(np.float64), mask_img, fwhm)
         return result | {"maps": maps}
-    settings = (CHOSEN, SMOOTHING_FWHM) if name == OURS else CHOSEN
+    settings = _recipe() if name == OURS else None
     abstracts = task.corpus.studies["abstract"].iloc[task.studies].tolist()
     topics = task.topics.descriptions, task.topics.y
     key = joblib.hash(
@@ -138,6 +138,11 @@ def run(name, task) -> dict:
     np.savez_compressed(path, **result)
     print(f"{name}: {result['seconds']:.0f} s", flush=True)
     return result
+
+
+def _recipe() -> str:
+    fwhm = train_pretrained.SMOOTHING_FWHM
+    return f"{train_pretrained.CHOSEN}, smoothed with {fwhm:g} mm"
 
 
 def draw(table, results, topics, masker, output: Path) -> None:

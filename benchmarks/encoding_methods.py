@@ -1,8 +1,8 @@
 """Methods of ``bench_encoding.py``: each predicts a map from each topic's words.
 
-All see the same studies. Two sets of features are made as for the pretrained model:
-"MiniLM" are embeddings of titles, and of titles with abstracts where these are at hand;
-"words" adds NeuroQuery's word counts of titles, keywords and abstracts, as LSA.
+All see the same studies. A method by its bare name has embeddings (MiniLM) of titles,
+and of titles with abstracts where these are at hand; with ", words" it has NeuroQuery's
+word counts of titles, keywords and abstracts, as LSA, beside them.
 """
 
 import warnings
@@ -10,9 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pretrained_recipe as recipe
+from encoding_features import (
+    MIN_STUDIES,
+    choose_terms,
+    fit_words,
+    make_rows,
+    side_by_side,
+)
 from encoding_topics import Topics
-from train_pretrained import CHOSEN, SMOOTHING_FWHM
+from sklearn.preprocessing import normalize
 
 from sklearn_neurocontext import similarity
 from sklearn_neurocontext.datasets import study_texts
@@ -76,20 +82,17 @@ class Task:
     _kept: dict = field(default_factory=dict)
 
     def rows(self):
-        """Make the terms and the rows of the pretrained model."""
+        """Make the terms and the rows to train on."""
         if "rows" not in self._kept:
-            terms, counts = recipe.choose_terms(
-                self.corpus, self.studies, CHOSEN.min_studies
-            )
-            rows = recipe.make_rows(self.corpus, self.studies, counts)
-            self._kept["rows"] = terms, rows
+            terms, counts = choose_terms(self.corpus, self.studies, MIN_STUDIES)
+            self._kept["rows"] = terms, make_rows(self.corpus, self.studies, counts)
         return self._kept["rows"]
 
     def words(self):
         """Fit LSA on their words: the pipeline, and the features of the rows."""
         if "words" not in self._kept:
             terms, rows = self.rows()
-            self._kept["words"] = recipe.fit_words(rows, terms, CHOSEN)
+            self._kept["words"] = fit_words(rows, terms)
         return self._kept["words"]
 
     def density(self, row):
@@ -180,28 +183,32 @@ def _without_words(task):
 def _with_words(task):
     (_, rows), (words, features) = task.rows(), task.words()
     topics = task.embedder.transform(task.topics.descriptions)
-    X = _side_by_side(features, task.embedder.transform(rows.texts))
-    X_topics = _side_by_side(words.transform(task.topics.descriptions), topics)
+    X = side_by_side(features, task.embedder.transform(rows.texts))
+    X_topics = side_by_side(words.transform(task.topics.descriptions), topics)
     # LSA's dimensions keep their scale, which carries signal: one factor for all.
     factor = 1 / np.sqrt((X**2).mean())
     return factor * X, factor * X_topics, task.y[rows.study]
 
 
-def _side_by_side(lsa, embeddings):
-    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return np.hstack([lsa, CHOSEN.minilm_weight * unit]).astype(np.float32)
-
-
 def _ours(task):
-    """Train as the model that comes with the package is."""
-    (_, rows), (words, features) = task.rows(), task.words()
-    embeddings, y = task.embedder.transform(rows.texts), task.y[rows.study]
-    model = recipe.fit_model(words, task.embedder, features, embeddings, y, CHOSEN)
-    texts = task.topics.descriptions
+    """Train as the model that comes with the package is, on the task's studies."""
+    import pretrained_recipe as recipe
+    from train_pretrained import CHOSEN, SMOOTHING_FWHM
+
+    titles = study_texts(task.corpus, "title")
+    terms, counts = recipe.choose_terms(task.corpus, task.studies, CHOSEN.min_studies)
+    rows = recipe.make_rows(titles, task.studies, terms, counts, CHOSEN)
+    embeddings = task.embedder.transform(rows.texts)
+    union, features = recipe.fit_features(
+        rows, terms, counts[task.studies], task.embedder, embeddings, CHOSEN
+    )
+    maps = normalize(task.y[task.studies])
+    model = recipe.fit_model(union, features, rows, maps, CHOSEN)
+    texts, mask_img = task.topics.descriptions, task.masker.mask_img_
     voxels = task.masker.coefficients_to_voxels(model.predict(texts))
     return {
-        "maps": smooth_voxels(voxels, task.masker.mask_img_, SMOOTHING_FWHM),
-        "similarity": similarity(model, texts, task.topics.y),
+        "maps": smooth_voxels(voxels, mask_img, SMOOTHING_FWHM),
+        "similarity": similarity(model, texts, normalize(task.topics.y)),
     }
 
 
