@@ -12,7 +12,8 @@ studies that share foci with an experiment are left out for all methods. ``ibc``
 article's Figure 3: Individual Brain Charting's contrast definitions and group maps,
 which are downloaded once (several GB). ``development`` chooses settings: topics are
 phrases, and the foci of development studies that use them. A method whose name ends in
-", 12 mm" has its maps smoothed with that full width at half maximum.
+", 12 mm" has its maps smoothed with that full width at half maximum; ", 0.5 on the mean
+map" adds half of what they differ from the mean to the mean of the studies' densities.
 
 A run that was stopped goes on with the methods that are missing. NeuroQuery (``pip
 install neuroquery``) is trained on the same studies with ``--methods`` "all", which
@@ -31,6 +32,7 @@ from encoding_features import add_abstracts
 from encoding_methods import METHODS, NEUROQUERY, OURS, predict, prepare
 from encoding_tables import score, write
 from encoding_topics import load_development, load_ibc, load_meta_analyses
+from sklearn.preprocessing import normalize
 
 from sklearn_neurocontext.evaluation import (
     bootstrap_interval,
@@ -47,8 +49,9 @@ from sklearn_neurocontext.pretrained._arrays import smooth_voxels
 
 # Topics that a similarity matrix has room for.
 _MATRIX = 40
-# Ends the name of a method whose maps are smoothed.
+# End the name of a method whose maps are smoothed, or shrunk to the mean map.
 _SMOOTHED = re.compile(r", (\d+) mm$")
+_ON_MEAN = re.compile(r", (\d*\.?\d+) on the mean map$")
 
 
 def main():
@@ -109,7 +112,8 @@ def _parse():
 def _methods(text):
     known = (*METHODS, *NEUROQUERY)
     names = known if text == "all" else tuple(text.split(";"))
-    unknown = sorted({_SMOOTHED.sub("", name) for name in names} - set(known))
+    bare = {_SMOOTHED.sub("", _ON_MEAN.sub("", name)) for name in names}
+    unknown = sorted(bare - set(known))
     if unknown:
         raise argparse.ArgumentTypeError(f"{unknown}; known are {'; '.join(known)}")
     return names
@@ -117,6 +121,11 @@ def _methods(text):
 
 def run(name, task) -> dict:
     """Give the maps of a method, from a file where an earlier run made them."""
+    if on_mean := _ON_MEAN.search(name):
+        result = run(_ON_MEAN.sub("", name), task)
+        fwhm = _SMOOTHED.search(_ON_MEAN.sub("", name))
+        maps = _put_on_mean(result["maps"], float(on_mean[1]), fwhm, task)
+        return result | {"maps": maps}
     if smoothed := _SMOOTHED.search(name):
         result = run(_SMOOTHED.sub("", name), task)
         mask_img, fwhm = task.masker.mask_img_, float(smoothed[1])
@@ -138,6 +147,20 @@ def run(name, task) -> dict:
     np.savez_compressed(path, **result)
     print(f"{name}: {result['seconds']:.0f} s", flush=True)
     return result
+
+
+def _put_on_mean(maps, gain, fwhm, task):
+    """Add the deviation from the components' mean map to the mean of densities.
+
+    Components are coarser than voxels; the mean of all studies need not be.
+    """
+    unit = normalize(task.y[task.studies])
+    mean = task.masker.coefficients_to_voxels(unit.mean(axis=0, keepdims=True))
+    mean = mean.astype(np.float64)
+    fine = task.mean_map * np.linalg.norm(mean) / np.linalg.norm(task.mean_map)
+    if fwhm is not None:
+        mean = smooth_voxels(mean, task.masker.mask_img_, float(fwhm[1]))
+    return fine + gain * (maps - mean)
 
 
 def _recipe() -> str:

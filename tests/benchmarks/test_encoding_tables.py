@@ -1,9 +1,13 @@
 """Tables of the encoding benchmark: laws of ranks, and numbers by hand."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.preprocessing import normalize
+
+from sklearn_neurocontext import KDEDiFuMoMasker
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -74,3 +78,33 @@ def test_tables_for_people(results, tmp_path, capsys):
     assert rows[0].startswith("| a | 1.000 | 0.")
     assert "| d\\|e | 1.000 |" in text
     assert len((tmp_path / "scores.csv").read_text().splitlines()) == 16
+
+
+def test_maps_are_put_on_the_mean_of_densities(rng):
+    from bench_encoding import _put_on_mean
+
+    masker = KDEDiFuMoMasker("geometric", 128).fit()
+    y = rng.uniform(size=(9, 128))
+    n_voxels = np.count_nonzero(masker.mask_img_.dataobj)
+    task = SimpleNamespace(
+        masker=masker, y=y, studies=np.arange(6), mean_map=rng.uniform(size=n_voxels)
+    )
+    unit = normalize(y[:6])
+    mean = masker.coefficients_to_voxels(unit.mean(axis=0, keepdims=True))[0]
+    maps = masker.coefficients_to_voxels(unit[:2])
+    flat = _put_on_mean(maps, 0.0, None, task)
+    fine = task.mean_map * np.linalg.norm(mean) / np.linalg.norm(task.mean_map)
+    np.testing.assert_allclose(flat, np.stack([fine, fine]), rtol=1e-5)
+    half = _put_on_mean(maps, 0.5, None, task)
+    np.testing.assert_allclose(half - flat, 0.5 * (maps - mean), atol=1e-6)
+
+
+def test_names_of_methods_may_end_in_steps():
+    from argparse import ArgumentTypeError
+
+    from bench_encoding import _methods
+
+    names = ("ridge", "cca, words, 8 mm", "cca, words, 8 mm, 0.5 on the mean map")
+    assert _methods(";".join(names)) == names
+    with pytest.raises(ArgumentTypeError, match="'lasso'"):
+        _methods("ridge;lasso")
