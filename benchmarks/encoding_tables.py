@@ -1,4 +1,4 @@
-"""Tables of ``bench_encoding.py``: means, paired differences, intervals."""
+"""Tables of ``bench_encoding.py``: means, paired differences, decoding, topics."""
 
 import json
 from pathlib import Path
@@ -13,33 +13,47 @@ SCORES = {
     "dice_mean": "Dice, mean of top 2 to 30 %",
     "correlation": "correlation",
     "rank": "rank of {n}",
-    "decoded_rank": "decoded rank of {n}",
 }
+REFERENCES = ("mean map", "contrastive", "NeuroQuery, z map", "NeuroQuery, density")
 _LOWER_IS_BETTER = ("rank", "decoded_rank")
 
 
 def score(results, observed, mean_map) -> pd.DataFrame:
-    """Score every method and topic: one row each."""
+    """Score every method and topic: one row each.
+
+    ``decoded_rank`` is the rank of each map's own words among all: by the method's
+    similarity where it has one, else by the correlation of predicted and observed maps,
+    the mean map removed.
+    """
     parts = []
     for name, result in results.items():
         scores = score_maps(result["maps"], observed, mean_map)
         if "similarity" in result:
-            # The rank of each map's own description.
-            own = np.diag(result["similarity"])
-            scores["decoded_rank"] = 1 + (result["similarity"] > own).sum(axis=0)
+            scores["decoded_rank"] = rank_of_own(result["similarity"])
+        else:
+            # The other way round: predicted maps compete for an observed one.
+            backwards = score_maps(observed, result["maps"], mean_map)
+            scores["decoded_rank"] = backwards["rank"]
         part = pd.DataFrame(scores)
         part.insert(0, "topic", range(len(part)))
         part.insert(0, "method", name)
+        part["decoded_by"] = "similarity" if "similarity" in result else "maps"
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+def rank_of_own(similarity) -> np.ndarray:
+    """Rank of the diagonal's row in each column; ties count half."""
+    own = np.diag(similarity)
+    tied = (similarity == own).sum(axis=0) - 1
+    return 1 + (similarity > own).sum(axis=0) + tied / 2
 
 
 def summarize(table) -> pd.DataFrame:
     """Mean of each score and its bootstrap interval over topics."""
     rows = []
     for (method, name), values in _groups(table):
-        low, high = bootstrap_interval(values)
-        rows.append((method, name, values.mean(), low, high))
+        rows.append((method, name, values.mean(), *bootstrap_interval(values)))
     columns = ["method", "score", "mean", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -62,51 +76,88 @@ def compare(table, reference) -> pd.DataFrame:
 def _groups(table):
     for name in SCORES:
         for method, part in table.groupby("method", sort=False):
-            if name in part and part[name].notna().all():
-                yield (method, name), part[name].to_numpy()
+            yield (method, name), part[name].to_numpy()
 
 
-def write(table, topics, facts, floors, output: Path) -> None:
-    """Write scores, tables and facts; print the table."""
-    named = table.assign(topic=topics["name"].to_numpy()[table["topic"]])
+def write(table, names, facts, output: Path) -> None:
+    """Write scores, tables and facts; print the tables."""
+    named = table.assign(topic=np.asarray(names)[table["topic"]])
     named.to_csv(output / "scores.csv", index=False, float_format="%.5g")
-    n = len(topics)
-    summary = summarize(table)
-    headings = [words.format(n=n) for words in SCORES.values()]
-    lines = ["| method | " + " | ".join(headings) + " |", "|---" * 6 + "|"]
-    for method, part in summary.groupby("method", sort=False):
-        cells = []
-        for name in SCORES:
-            found = part[part["score"] == name]
-            cells.append(
-                "–"
-                if found.empty
-                else "{mean:.3f} [{low:.3f}, {high:.3f}]".format(**found.iloc[0])
-            )
-        lines.append(f"| {method} | " + " | ".join(cells) + " |")
-    decoded = table.dropna(subset="decoded_rank") if "decoded_rank" in table else ()
-    for method, part in decoded.groupby("method", sort=False) if len(decoded) else ():
-        first, third = ((part["decoded_rank"] <= k).mean() for k in (1, 3))
-        lines.append(
-            f"\n{method}, decoding: top-1 {first:.2f} (chance {1 / n:.2f}), top-3 "
-            f"{third:.2f} (chance {3 / n:.2f})."
-        )
-    best = summary[summary["score"] == "dice"].set_index("method")["mean"]
-    reference = best[[name for name in floors if name in best]].idxmax()
-    differences = compare(table, reference)
-    lines.append(f"\nDice at top 10 % minus {reference}, paired over {n} topics:")
-    for row in differences[differences["score"] == "dice"].itertuples():
-        lines.append(
-            f"{row.method} {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}], "
-            f"better on {row.share_better:.0%}."
-        )
-    (output / "encoding.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    facts = {key: _plain(value) for key, value in facts.items()}
+    text = "\n\n".join(
+        [
+            _means(table, len(names)),
+            _differences(table),
+            _decoding(table, len(names)),
+            _topics(named),
+        ]
+    )
+    (output / "encoding.md").write_text(text + "\n", encoding="utf-8")
     (output / "encoding.json").write_text(json.dumps(facts, indent=1) + "\n")
-    print("\n".join(lines))
+    print(text)
 
 
-def _plain(value):
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    return float(value) if isinstance(value, np.ndarray) else value
+def _markdown(headings, rows):
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in (headings, *rows)]
+    lines = [cells[0], ["---"] + ["---:"] * (len(headings) - 1), *cells[1:]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _means(table, n):
+    summary = summarize(table)
+    rows = []
+    for method, part in summary.groupby("method", sort=False):
+        cells = part.set_index("score").loc[list(SCORES)]
+        places = [1 if name == "rank" else 3 for name in SCORES]
+        rows.append(
+            [method]
+            + [
+                f"{one.mean:.{p}f} [{one.low:.{p}f}, {one.high:.{p}f}]"
+                for one, p in zip(cells.itertuples(), places, strict=True)
+            ]
+        )
+    return _markdown(
+        ["method", *(words.format(n=n) for words in SCORES.values())], rows
+    )
+
+
+def _differences(table):
+    """Dice at the top 10 % minus each reference."""
+    known = [name for name in REFERENCES if (table["method"] == name).any()]
+    cells = {}
+    for reference in known:
+        differences = compare(table, reference)
+        for one in differences[differences["score"] == "dice"].itertuples():
+            cells[one.method, reference] = (
+                f"{one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}], "
+                f"{one.share_better:.0%}"
+            )
+    rows = [
+        [method] + [cells.get((method, reference), "") for reference in known]
+        for method in table["method"].unique()
+    ]
+    return _markdown(
+        ["Dice, top 10 %, minus that of", *(f"{name}" for name in known)], rows
+    )
+
+
+def _decoding(table, n):
+    rows = [["chance", "", f"{1 / n:.2f}", f"{3 / n:.2f}", f"{(n + 1) / 2:.1f}"]]
+    for method, part in table.groupby("method", sort=False):
+        ranks = part["decoded_rank"]
+        rows.append(
+            [method, part["decoded_by"].iloc[0]]
+            + [f"{(ranks <= k).mean():.2f}" for k in (1, 3)]
+            + [f"{ranks.mean():.1f}"]
+        )
+    return _markdown(
+        ["decoding", "by", f"top-1 of {n}", f"top-3 of {n}", "mean rank"], rows
+    )
+
+
+def _topics(named):
+    wide = named.pivot(index="topic", columns="method", values="dice")
+    wide = wide[named["method"].unique()].loc[named["topic"].unique()]
+    rows = [
+        [topic, *(f"{one:.3f}" for one in row)] for topic, *row in wide.itertuples()
+    ]
+    return _markdown(["topic: Dice, top 10 %", *wide.columns], rows)

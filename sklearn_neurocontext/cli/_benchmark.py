@@ -18,6 +18,8 @@ from ._steps import draw_median_study, draw_recall_curves, prepare
 
 def run(arguments):
     """Run the command and say where its results are."""
+    from ..reporting import make_report
+
     names = arguments.estimators
     estimators = make_estimators(names, arguments.seed)
     corpus, studies, masker = prepare(
@@ -51,7 +53,8 @@ def run(arguments):
             corpus, studies, masker, splits[0], names[0], arguments.seed, path
         )
     )
-    say(f"Tables, records and pictures are in {arguments.output}")
+    make_report(None, result).save(arguments.output / "report.html")
+    say(f"Tables, records, pictures and report.html are in {arguments.output}")
 
 
 def headings(ks, result) -> dict:

@@ -3,6 +3,7 @@
 from ._bunch import SpaceWarning, study_texts
 from ._fetch_pubget import fetch_pubget
 from ._fetchers import fetch_neuroquery, fetch_neurosynth
+from ._ibc import fetch_ibc_maps
 from ._merge import merge_corpora
 from ._neuroquery import load_neuroquery
 from ._neurosynth import load_neurosynth
@@ -14,6 +15,7 @@ from ._table import load_table
 
 __all__ = [
     "SpaceWarning",
+    "fetch_ibc_maps",
     "fetch_neuroquery",
     "fetch_neurosynth",
     "fetch_pubget",

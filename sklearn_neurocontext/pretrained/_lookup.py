@@ -68,6 +68,12 @@ class LookupMixin:
     def index_corpus(self, corpus):
         """Take the studies of a corpus as documents, and compute their coefficients.
 
+        They are computed once: coefficients, and what the model makes of the titles
+        when ``decode(img, "studies")`` first needs it, are kept in the package's cache
+        folder (the environment variable ``NEUROCONTEXT_CACHE`` names another one), as
+        arrays named by the hashes of corpus and model. A file that was cut off or
+        altered is noticed and made again.
+
         Parameters
         ----------
         corpus : Bunch
@@ -82,6 +88,21 @@ class LookupMixin:
         ------
         ValueError
             If no study is left.
+        OSError
+            If the cache folder cannot be written to.
+
+        Warns
+        -----
+        UserWarning
+            If a kept file was broken and is made again.
+
+        Examples
+        --------
+        >>> from sklearn_neurocontext import NeuroContextModel
+        >>> from sklearn_neurocontext.datasets import fetch_neuroquery
+        >>> model = NeuroContextModel.from_pretrained("my_model")  # doctest: +SKIP
+        >>> model.index_corpus(fetch_neuroquery())  # doctest: +SKIP
+        >>> model.similar_documents("finger tapping", k=5)  # doctest: +SKIP
         """
         self.studies = IndexedStudies(corpus, self.masker)
         return self
@@ -162,7 +183,9 @@ class LookupMixin:
             return list(self.terms), self._known_features()
         if isinstance(candidates, str) and candidates == "studies":
             studies = self._indexed()
-            return studies.titles, studies.features(self._predictor.features)
+            steps = self.model[:-1] if self._predictor.has_features else None
+            features = studies.features(self._predictor.features, steps)
+            return studies.titles, features
         if isinstance(candidates, str):
             raise TypeError(
                 f"candidates={candidates!r}; expected 'terms', 'studies' or a list of "

@@ -1,4 +1,4 @@
-"""One self-contained HTML page about a text and its map."""
+"""One self-contained HTML page about a text, a corpus or a benchmark."""
 
 from ._report import Report, make_report
 

@@ -3,7 +3,11 @@
 import base64
 import html
 import io
+import json
 import warnings
+from datetime import UTC, datetime
+
+from .._versions import library_versions
 
 # Browsers refuse whatever is not inside the page.
 _POLICY = (
@@ -61,16 +65,20 @@ def picture(figure, words: str) -> str:
     return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">'
 
 
-def viewer(img, threshold: float) -> str:
-    """Write nilearn's interactive viewer, shut in a frame that may only run scripts."""
+def viewer(kept_img) -> str:
+    """Write nilearn's interactive viewer, shut in a frame that may only run scripts.
+
+    Voxels of `kept_img` that are zero are not shown.
+    """
     from nilearn.plotting import view_img
 
+    values = kept_img.get_fdata()
     with warnings.catch_warnings():
         # nilearn takes the median of a masked array that masks nothing.
         warnings.filterwarnings("ignore", ".*'partition' will ignore the 'mask'")
         view = view_img(
-            img,
-            threshold=threshold,
+            kept_img,
+            threshold=0.999 * float(values[values > 0].min()),
             symmetric_cmap=False,
             cmap="inferno_r",
             vmin=0,
@@ -89,13 +97,27 @@ def table(frame, formats) -> str:
     frame : DataFrame
         Its index is left out, and so are columns without any value.
     formats : dict of str to callable
-        Column to function that writes a cell.
+        Column to function that writes a cell; a missing value stays empty.
 
     Returns
     -------
     html : str
         A table.
     """
-    known = frame.astype(object).where(frame.notna(), "")
+    known = frame.astype(object)
+    for name, write in formats.items():
+        known[name] = frame[name].astype(object).map(write, na_action="ignore")
+    known = known.where(frame.notna(), "")
     known = known.loc[:, (known != "").any()]
-    return known.to_html(index=False, escape=True, border=0, formatters=formats)
+    return known.to_html(index=False, escape=True, border=0)
+
+
+def provenance(**facts) -> str:
+    """Write when a page was made, the versions of libraries, and other facts."""
+    facts = {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": library_versions(),
+        **facts,
+    }
+    text = json.dumps(facts, indent=1, ensure_ascii=False, default=str)
+    return f"<pre>{html.escape(text)}</pre>"

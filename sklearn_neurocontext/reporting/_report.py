@@ -1,17 +1,14 @@
-"""A page about one text: its map, what it resembles, where the numbers come from."""
+"""Pages about a text, a corpus or a benchmark."""
 
 import html
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
-from .._validation import check_texts
-from .._versions import library_versions
-from ..plotting import plot_predicted_map, plot_surface_maps
-from ._page import page, picture, table, viewer
+from ._benchmark import benchmark_sections
+from ._corpus import corpus_sections
+from ._page import page
+from ._text import text_sections
 
 _TITLE_CHARACTERS = 90
 
@@ -60,22 +57,27 @@ class Report:
         )
 
 
-def make_report(model, text, *, k=20, top=0.1) -> Report:
-    """Write one self-contained HTML page about a text and its predicted map.
+def make_report(model, results, *, k=20, top=0.1) -> Report:
+    """Write one self-contained HTML page about a text, a corpus or a benchmark.
 
-    The page holds the text with the known terms marked, nilearn's interactive viewer,
-    pictures on glass brain and surface, the terms and, where the model has a corpus,
-    the studies that match, and versions and facts of the training. It makes no outside
-    request, and whatever comes from texts or studies is escaped.
+    Of a text, the page holds the text with the known terms marked, nilearn's
+    interactive viewer, pictures on glass brain and surface, the terms and, where the
+    model has a corpus, the studies that match. Of a corpus, how well the model finds
+    its maps by their titles, the studies found best and worst, and where its peaks lie.
+    Of a benchmark, scores beside chance, recall curves and paired differences. All end
+    with versions and facts of the training. No page makes an outside request, and
+    whatever comes from texts, studies or names is escaped.
 
     Parameters
     ----------
-    model : NeuroContextModel
+    model : NeuroContextModel or None
         Ready to use; give it a corpus with ``index_corpus`` for the nearest studies.
-    text : str
-        Of any length.
+        None will do for a benchmark.
+    results : str, Bunch or BenchmarkResult
+        A text of any length; a corpus that a loader of
+        `sklearn_neurocontext.datasets` gave; or what `run_benchmark` gave.
     k : int, default=20
-        Terms and studies in the tables.
+        Rows of the tables of terms and studies.
     top : float, default=0.1
         Fraction of the brain's voxels that pictures show, in (0, 1].
 
@@ -87,7 +89,8 @@ def make_report(model, text, *, k=20, top=0.1) -> Report:
     Raises
     ------
     TypeError, ValueError
-        If `text` is not one string that holds something, or `top` is out of range.
+        If `results` is none of these, a text is blank, a corpus has fewer than two
+        usable studies, or `top` is out of range.
 
     Examples
     --------
@@ -96,63 +99,18 @@ def make_report(model, text, *, k=20, top=0.1) -> Report:
     >>> model = NeuroContextModel.from_pretrained("my_model")  # doctest: +SKIP
     >>> make_report(model, "finger tapping").save("report.html")  # doctest: +SKIP
     """
-    (text,) = check_texts([text], "text")
-    result = model(text)
-    img = result["brain_map"]
-    sections = [("Text", _quote(result["highlighted_text"]))]
-    sections += _map_sections(img, text, top)
-    if "similar_words" in result:
-        sections.append(("Terms with similar maps", _words(result, k)))
-    if result["similar_documents"] is not None:
-        sections.append(("Studies with matching maps", _documents(result, k)))
-    sections.append(("Where this comes from", _provenance(model)))
-    title = text if len(text) <= _TITLE_CHARACTERS else text[:_TITLE_CHARACTERS] + " …"
+    if isinstance(results, str):
+        title, sections = results, text_sections(model, results, k, top)
+    elif isinstance(results, Mapping) and {"studies", "peaks"} <= set(results):
+        title, sections = "A corpus", corpus_sections(model, results, k, top)
+    elif all(hasattr(results, name) for name in ("summary", "recall_curves")):
+        title, sections = "A benchmark", benchmark_sections(model, results)
+    else:
+        raise TypeError(
+            f"results is a {type(results).__name__}; expected a text, a corpus (what a "
+            "loader gave), or a benchmark (what run_benchmark gave). For several texts "
+            "make one report each."
+        )
+    if len(title) > _TITLE_CHARACTERS:
+        title = title[:_TITLE_CHARACTERS] + " …"
     return Report(page(title, sections))
-
-
-def _quote(marked):
-    return f"<blockquote>{marked}</blockquote>\n<p>Marked: terms the model knows.</p>"
-
-
-def _map_sections(img, text, top):
-    values = img.get_fdata()
-    inside = values[values != 0]
-    cut = float(np.quantile(inside, 1 - top)) if inside.size else 0.0
-    words = (
-        f"<p>The strongest {100 * top:g} % of voxels. Drag to move through the brain; "
-        "the unit is the density of peaks of studies scaled to norm one.</p>"
-    )
-    glass = plot_predicted_map(img, text=text, top=top)
-    surface = plot_surface_maps({"predicted": img}, top=top, unit="unit-norm density")
-    pictures = picture(glass, "glass brain"), picture(surface, "cortical surface")
-    return [
-        ("Predicted map", words + viewer(img, max(cut, 0.0))),
-        ("Pictures", "\n".join(pictures)),
-    ]
-
-
-def _words(result, k):
-    words = result["similar_words"].head(k).reset_index()
-    return table(
-        words,
-        {
-            "similarity": "{:.2f}".format,
-            "weight_in_brain_map": "{:.2f}".format,
-            "weight_in_query": "{:.2f}".format,
-            "n_documents": "{:,}".format,
-        },
-    )
-
-
-def _documents(result, k):
-    return table(result["similar_documents"].head(k), {"similarity": "{:.2f}".format})
-
-
-def _provenance(model):
-    facts = {
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": library_versions(),
-        "model": model.card,
-    }
-    text = json.dumps(facts, indent=1, ensure_ascii=False, default=str)
-    return f"<pre>{html.escape(text)}</pre>"

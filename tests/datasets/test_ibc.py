@@ -1,0 +1,191 @@
+"""Maps of Individual Brain Charting from a server on this machine, and without one."""
+
+import gzip
+import json
+from functools import partial
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from sklearn_neurocontext import KDEDiFuMoMasker
+from sklearn_neurocontext.datasets import fetch_ibc_maps
+
+SHAPE, AFFINE = (4, 5, 3), np.diag([4.0, 4.0, 4.0, 1.0])
+# Image to contrast definition; the last states none.
+CONTRASTS = {
+    3: "Move tongue",
+    1: "Move tongue",
+    4: "Read words",
+    8: "Move tongue",
+    9: "",
+}
+
+
+def _volume(number, shape=SHAPE):
+    return np.random.default_rng(number).normal(size=shape).astype(np.float32)
+
+
+@pytest.fixture
+def neurovault(server, monkeypatch):
+    """A server that gives a collection of five images as NeuroVault does."""
+    for name, path in (("COLLECTIONS", "collections"), ("IMAGES", "images")):
+        monkeypatch.setattr(
+            f"nilearn.datasets.neurovault._NEUROVAULT_{name}_URL",
+            f"{server.url}api/{path}/",
+        )
+    collection = {"id": 7, "name": "IBC", "number_of_images": len(CONTRASTS)}
+    images = [_publish(server, number) for number in CONTRASTS]
+    listing = {"count": len(images), "results": images}
+    _give(server, "api/collections/7?limit=100&offset=0", collection)
+    _give(server, "api/collections/7/images/?limit=100&offset=0", listing)
+    _give(server, "api/collections/7", collection)
+    return server
+
+
+def _publish(server, number):
+    img = nib.Nifti1Image(_volume(number), AFFINE)
+    server.files[f"media/{number}.nii.gz"] = _compress(img)
+    image = {
+        "id": number,
+        "name": f"sub-{number}",
+        "file": f"{server.url}media/{number}.nii.gz",
+        "collection": f"{server.url}api/collections/7/",
+        "collection_id": 7,
+        "contrast_definition": CONTRASTS[number],
+        "map_type": "Z map",
+        "not_mni": False,
+        "is_thresholded": False,
+        "image_type": "statistic_map",
+    }
+    _give(server, f"api/images/{number}", image)
+    return image
+
+
+def _compress(img):
+    return gzip.compress(img.to_bytes())
+
+
+def _give(server, path, content):
+    server.files[path] = json.dumps(content).encode()
+
+
+def _asked(server):
+    return sorted(path for path, _ in server.requests if path.startswith("media"))
+
+
+def test_maps_are_means_by_contrast(neurovault, tmp_path):
+    ibc = fetch_ibc_maps(tmp_path, collection=7)
+    assert ibc.contrasts["contrast_definition"].tolist() == [
+        "Move tongue",
+        "Read words",
+    ]
+    assert ibc.contrasts["image_ids"].tolist() == [[1, 3, 8], [4]]
+    assert ibc.contrasts["n_images"].tolist() == [3, 1]
+    assert "2 contrasts of Individual Brain Charting" in ibc.description
+    expected = [np.mean([_volume(n) for n in (1, 3, 8)], axis=0), _volume(4)]
+    for path, mean in zip(ibc.maps, expected, strict=True):
+        img = nib.load(path)
+        np.testing.assert_allclose(img.get_fdata(), mean, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(img.affine, AFFINE)
+
+
+def test_a_second_call_asks_for_what_is_missing_only(neurovault, tmp_path):
+    one = fetch_ibc_maps(tmp_path, collection=7, n_per_contrast=2)
+    assert one.contrasts["image_ids"].tolist() == [[1, 3], [4]]
+    assert _asked(neurovault) == [f"media/{n}.nii.gz" for n in (1, 3, 4)]
+    neurovault.requests.clear()
+    again = fetch_ibc_maps(tmp_path, collection=7, n_per_contrast=2)
+    assert again.maps == one.maps
+    assert neurovault.requests == []
+    all_of_one = fetch_ibc_maps(tmp_path, collection=7, contrasts=["Move tongue"])
+    assert all_of_one.contrasts["image_ids"].tolist() == [[1, 3, 8]]
+    assert _asked(neurovault) == ["media/8.nii.gz"]
+
+
+def test_images_on_another_grid_and_holes_are_averaged(neurovault, tmp_path):
+    finer = np.diag([2.0, 2.0, 2.0, 1.0])
+    flat = nib.Nifti1Image(np.full((8, 10, 6), 2.0, np.float32), finer)
+    holed = _volume(1)
+    holed[0, 0, 0] = np.nan
+    neurovault.files["media/3.nii.gz"] = _compress(flat)
+    neurovault.files["media/1.nii.gz"] = _compress(nib.Nifti1Image(holed, AFFINE))
+    ibc = fetch_ibc_maps(
+        tmp_path, collection=7, contrasts=["Move tongue"], n_per_contrast=2
+    )
+    mean = nib.load(ibc.maps[0]).get_fdata()
+    np.testing.assert_allclose(mean[1, 2, 1], (_volume(1)[1, 2, 1] + 2) / 2, rtol=1e-3)
+    assert np.isfinite(mean).all()
+
+
+def test_an_image_that_came_cut_off_is_asked_for_again(neurovault, tmp_path):
+    whole = neurovault.files["media/3.nii.gz"]
+    neurovault.files["media/3.nii.gz"] = whole[: len(whole) // 2]
+    with pytest.raises(OSError, match=r"1 of 4 images did not come .* first is 3\)"):
+        fetch_ibc_maps(tmp_path, collection=7)
+    neurovault.files["media/3.nii.gz"] = whole
+    neurovault.requests.clear()
+    assert len(fetch_ibc_maps(tmp_path, collection=7).maps) == 2
+    assert _asked(neurovault) == ["media/3.nii.gz"]
+
+
+def test_files_that_change_are_noticed(neurovault, tmp_path):
+    ibc = fetch_ibc_maps(tmp_path, collection=7)
+    before = nib.load(ibc.maps[0]).get_fdata()
+    with Path(ibc.maps[0]).open("r+b") as stream:  # a mean: made again
+        stream.truncate(20)
+    assert fetch_ibc_maps(tmp_path, collection=7).maps == ibc.maps
+    np.testing.assert_array_equal(nib.load(ibc.maps[0]).get_fdata(), before)
+    (image,) = tmp_path.rglob("image_4.nii.gz")
+    image.write_bytes(_compress(nib.Nifti1Image(_volume(5), AFFINE)))
+    with pytest.raises(OSError, match=r"image_4.*it had \w{64} when it was downloaded"):
+        fetch_ibc_maps(tmp_path, collection=7)
+    assert image.is_file()
+    listing = tmp_path / "ibc" / "7" / "images.json"
+    listing.write_text(listing.read_text()[:100])
+    with pytest.raises(OSError, match=r"images.json' was altered or cut off. Remove"):
+        fetch_ibc_maps(tmp_path, collection=7)
+
+
+def test_without_network_the_error_says_what_to_do(
+    server, monkeypatch, tmp_path, capfd
+):
+    for name in ("COLLECTIONS", "IMAGES"):
+        monkeypatch.setattr(
+            f"nilearn.datasets.neurovault._NEUROVAULT_{name}_URL", server.url
+        )
+    server.close()
+    with pytest.raises(OSError, match=r"collection 7 could not be listed: neurovault"):
+        fetch_ibc_maps(tmp_path, collection=7)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_wrong_arguments_are_named(neurovault, tmp_path):
+    with pytest.raises(ValueError, match=r"no contrast 'Move'. It has 2, for example"):
+        fetch_ibc_maps(tmp_path, collection=7, contrasts=["Move"])
+    with pytest.raises(ValueError, match="n_per_contrast=0; expected a positive"):
+        fetch_ibc_maps(tmp_path, n_per_contrast=0)
+
+
+def test_the_benchmark_of_the_articles_figure_reads_them(
+    neurovault, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    import encoding_topics
+
+    fetch = partial(fetch_ibc_maps, collection=7)
+    monkeypatch.setattr(encoding_topics, "fetch_ibc_maps", fetch)
+    masker = KDEDiFuMoMasker("geometric", 128).fit()
+    topics = encoding_topics.load_ibc(masker, tmp_path)
+    assert topics.descriptions == ["Move tongue", "Read words"]
+    inside = masker.mask_img_.get_fdata() > 0
+    assert topics.observed.shape == (2, inside.sum())
+    assert topics.y.shape == (2, 128)
+    assert topics.experiments == []
+    # The small images lie where their affine says: beside the anterior commissure.
+    found = np.abs(topics.observed[1]) > 0
+    places = nib.affines.apply_affine(masker.mask_img_.affine, np.argwhere(inside))
+    assert found.any()
+    assert (places[found] >= -4).all()
+    assert (places[found] <= 4 * np.array(SHAPE)).all()
