@@ -1,45 +1,213 @@
-"""NeuroQuery's own model, trained on the studies of ``bench_encoding.py``."""
+"""NeuroQuery's own model, trained on any studies: what benchmarks compare with."""
 
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import joblib
 import numpy as np
+from neuroquery import nmf, ridge
 from neuroquery.smoothed_regression import SmoothedRegression
 from neuroquery.tokenization import TextVectorizer
+from scipy import sparse
+from sklearn.decomposition import NMF
 from sklearn.preprocessing import normalize
 
 from sklearn_neurocontext.evaluation import density_map
 
 # Terms of fewer studies are left out, as NeuroQuery's published model does.
 MIN_STUDIES = 100
-_PARTS = ("title", "keywords", "abstract")
+PARTS = ("title", "keywords", "abstract")
+_RIDGE_GCV = ridge.ridge_gcv
+
+
+def term_counts(corpus):
+    """Add the counts of titles, keywords and abstracts, as NeuroQuery does."""
+    if "term_counts" not in corpus:
+        raise ValueError("This corpus has no word counts; use the corpus neuroquery.")
+    return sum(corpus.term_counts[part] for part in PARTS).tocsr()
+
+
+@dataclass(frozen=True, eq=False)
+class NeuroQueryMaps:
+    """A trained NeuroQuery: z maps, or the maps that its regression predicts.
+
+    Attributes
+    ----------
+    vocabulary : list of str
+        Its terms.
+    columns : ndarray of shape (n_terms,), int
+        Their columns in the counts that it was trained on.
+    frequencies : ndarray of shape (n_terms,)
+        Share of the training studies that each occurs in.
+    model : SmoothedRegression
+        NeuroQuery's smoothing and regression.
+    cost : dict of str to dict
+        Of each step, seconds on the ``"clock"`` and of ``"processor"`` time.
+    """
+
+    vocabulary: list
+    columns: np.ndarray
+    frequencies: np.ndarray
+    model: SmoothedRegression
+    cost: dict
+
+    def tfidf(self, counts):
+        """Weigh counts of all terms of the corpus: unit rows of NeuroQuery's terms."""
+        idf = -np.log(self.frequencies) + 1
+        return normalize(counts[:, self.columns].multiply(idf).tocsr())
+
+    def tfidf_of_texts(self, texts):
+        """Find NeuroQuery's terms in texts, as its own vectorizer does, and weigh."""
+        vectorizer = TextVectorizer.from_vocabulary(
+            self.vocabulary, self.frequencies, add_unigrams=False
+        ).fit()
+        return normalize(vectorizer.transform(texts))
+
+    def z_maps(self, tfidf) -> np.ndarray:
+        """Give what NeuroQuery answers a query with: (n_texts, n_voxels)."""
+        self.model.regression_.intercept_ = 0.0
+        return np.asarray(self.model.transform_to_z_maps(tfidf))
+
+
+def train(counts, vocabulary, maps, folder) -> NeuroQueryMaps:
+    """Train NeuroQuery; a call that was stopped goes on with the steps that lack.
+
+    Parameters
+    ----------
+    counts : sparse matrix of shape (n_studies, n_corpus_terms)
+        How often each term of the corpus's vocabulary occurs in each training study.
+    vocabulary : sequence of str
+        The corpus's vocabulary.
+    maps : ndarray of shape (n_studies, n_voxels), float32
+        Densities of the same studies' peaks.
+    folder : path-like
+        Where steps are kept; one folder is for one training set.
+
+    Returns
+    -------
+    neuroquery : NeuroQueryMaps
+        Trained.
+    """
+    folder = Path(folder)
+    studies_with = np.asarray((counts > 0).sum(axis=0)).ravel()
+    columns = np.flatnonzero(studies_with >= MIN_STUDIES)
+    trained = NeuroQueryMaps(
+        vocabulary=[vocabulary[column] for column in columns],
+        columns=columns,
+        frequencies=studies_with[columns] / counts.shape[0],
+        model=SmoothedRegression(),
+        cost={},
+    )
+    tfidf = trained.tfidf(counts).toarray().astype(np.float32)
+    print(f"NeuroQuery: {len(columns):,} terms, {len(maps):,} studies", flush=True)
+    steps = {
+        "regression": lambda: _fit_ridge(tfidf, maps, folder),
+        "smoothing": lambda: timed(_fit_smoothing, tfidf),
+    }
+    for name, fit in steps.items():
+        trained.cost[name] = _keep_step(folder, name, fit)
+    model = SmoothedRegression.from_data_dir(folder)
+    return NeuroQueryMaps(**(vars(trained) | {"model": model}))
+
+
+def _keep_step(folder, name, fit) -> dict:
+    """Fit and save one step unless it is there; give its seconds."""
+    if not (folder / name).is_dir():
+        step, cost = fit()
+        unfinished = folder / f"{name}.unfinished"
+        unfinished.mkdir(parents=True, exist_ok=True)
+        step.to_data_dir(unfinished)
+        (unfinished / "cost.json").write_text(json.dumps(cost))
+        unfinished.rename(folder / name)
+    return json.loads((folder / name / "cost.json").read_text())
+
+
+def timed(function, *args, **kwargs):
+    """Call a function; give its result, and its seconds."""
+    started = time.perf_counter(), time.process_time()
+    result = function(*args, **kwargs)
+    clock, processor = time.perf_counter(), time.process_time()
+    cost = {"clock": clock - started[0], "processor": processor - started[1]}
+    return result, cost
+
+
+def _timed_ridge(X, Y, alphas, feat_penalty):
+    return timed(_RIDGE_GCV, X, Y, alphas=alphas, feat_penalty=feat_penalty)
+
+
+def _fit_ridge(tfidf, maps, folder):
+    """Fit NeuroQuery's feature-selecting ridge; each of its three ridges is kept."""
+    kept = joblib.Memory(folder / "ridges", verbose=0).cache(_timed_ridge)
+    costs = []
+
+    def ridge_gcv(X, Y, alphas, feat_penalty):
+        result, cost = kept(X, Y, alphas, feat_penalty)
+        print(f"NeuroQuery: a ridge in {cost['processor']:.0f} s", flush=True)
+        costs.append(cost)
+        return result
+
+    with patch.multiple(ridge, ridge_gcv=ridge_gcv, _gcv=leave_one_out_errors):
+        regression = ridge.SelectiveRidge(store_M=True).fit(tfidf, maps)
+    total = {key: sum(cost[key] for cost in costs) for key in costs[0]}
+    return ridge.FittedLinearModel.from_model(regression), total
+
+
+def _fit_smoothing(tfidf):
+    """Fit NeuroQuery's smoothing with the penalties that it was written for.
+
+    scikit-learn 1.2 and later multiply NMF's penalties by the numbers of features and
+    samples; as it stands, NeuroQuery 1.1.0 gets factors of zeros there.
+    """
+
+    def make_nmf(alpha, **settings):
+        n_samples, n_features = tfidf.shape
+        penalties = {"alpha_W": alpha / n_features, "alpha_H": alpha / n_samples}
+        return NMF(**settings, **penalties)
+
+    with patch.object(nmf, "NMF", make_nmf):
+        smoothing = nmf.CovarianceSmoothing().fit(sparse.csr_matrix(tfidf))
+    if not smoothing.V_.any():
+        raise ValueError("NeuroQuery's smoothing has factors of zeros.")
+    return smoothing
+
+
+def leave_one_out_errors(U, s, Y, intercept, alphas) -> np.ndarray:
+    """Compute what ``neuroquery.ridge._gcv`` does, by thin products.
+
+    NeuroQuery multiplies the targets with a square matrix, studies by studies, for each
+    alpha; the same errors follow from the singular vectors, for a quarter of the work.
+    """
+    constant = U.var(axis=0) < 1e-12
+    shrinkages, leverages = [], []
+    for alpha in alphas:
+        shrinkage = s**2 / (s**2 + alpha)
+        shrinkage[constant] = 1
+        shrinkages.append(shrinkage)
+        leverages.append(np.einsum("ij,j,ij->i", U, shrinkage, U))
+    errors = np.zeros((len(alphas), Y.shape[0]), dtype=Y.dtype)
+    width = max(1, Y.shape[1] // 10)
+    for start in range(0, Y.shape[1], width):
+        target = Y[:, start : start + width]
+        inner = U.T @ target
+        for row, (shrinkage, leverage) in enumerate(
+            zip(shrinkages, leverages, strict=True)
+        ):
+            residual = target - U @ (shrinkage[:, None] * inner)
+            errors[row] += ((residual / (1 - leverage)[:, None]) ** 2).sum(axis=1)
+    return errors
 
 
 def predict_maps(task, output) -> np.ndarray:
-    """Train NeuroQuery on word counts and densities; give its maps of the topics.
-
-    The fitted model is kept in a folder, from which a later call goes on.
-    """
-    if "term_counts" not in task.corpus:
-        raise ValueError("This corpus has no word counts: use --corpus neuroquery.")
-    counts = sum(task.corpus.term_counts[part] for part in _PARTS).tocsr()[task.rows]
-    studies_of_term = np.asarray((counts > 0).sum(axis=0)).ravel()
-    terms = np.flatnonzero(studies_of_term >= MIN_STUDIES)
-    vocabulary = [task.corpus.vocabulary[term] for term in terms]
-    frequencies = studies_of_term[terms] / len(task.rows)
-    vectorizer = TextVectorizer.from_vocabulary(
-        vocabulary, frequencies, add_unigrams=False
-    ).fit()
-    idf = -np.log(frequencies) + 1
-    tfidf = normalize(counts[:, terms].multiply(idf).tocsr())
-    folder = output / "neuroquery_model"
-    if folder.is_dir():
-        model = SmoothedRegression.from_data_dir(folder)
-    else:
-        mask_img = task.masker.mask_img_
-        maps = np.stack(
-            [density_map(task.corpus.peaks[row], mask_img) for row in task.rows]
-        ).astype(np.float32)
-        print(f"NeuroQuery: {len(terms):,} terms, {len(maps):,} studies", flush=True)
-        model = SmoothedRegression().fit(tfidf, maps)
-        model.to_data_dir(folder)
-    queries = normalize(vectorizer.transform(task.topics["description"].tolist()))
-    model.regression_.intercept_ = 0.0
-    return np.asarray(model.transform_to_brain_maps(queries))
+    """Train on the studies of ``bench_encoding.py``; give the z maps of its topics."""
+    mask_img = task.masker.mask_img_
+    maps = [density_map(task.corpus.peaks[row], mask_img) for row in task.rows]
+    model = train(
+        term_counts(task.corpus)[task.rows],
+        task.corpus.vocabulary,
+        np.stack(maps).astype(np.float32),
+        output / "neuroquery_model",
+    )
+    return model.z_maps(model.tfidf_of_texts(task.topics["description"].tolist()))
