@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from sklearn_neurocontext import TermCounts
 from sklearn_neurocontext.datasets import study_texts
 from sklearn_neurocontext.evaluation import (
     duplicate_groups,
@@ -27,10 +28,6 @@ COUNTED = {
 # Files of texts by PMID that are no part of the public corpora.
 FILES = ("abstracts", "bodies")
 CORPORA = ("titles", *COUNTED, *FILES)
-# What best_text_brain is told of each.
-PART_OF = {"titles": "title", "bodies": "body"} | dict.fromkeys(
-    (*COUNTED, "abstracts"), "abstract"
-)
 
 
 @dataclass(eq=False)
@@ -46,13 +43,15 @@ class Task:
     rows : ndarray of shape (n_studies,), int
         The usable ones.
     X : list of str, or csr_matrix of shape (n_studies, n_terms)
-        Texts, or counts.
+        What `best_text_brain` takes: texts, or counts.
+    texts : list of str or None
+        Texts, where there are more than counts.
     y : ndarray of shape (n_studies, n_components)
         Coefficients.
     splits : list of (train, test)
         Rows of X and y.
-    development : ndarray of int
-        Studies in no test part.
+    trial : list of one (train, test)
+        Development studies, which are in no test part, as candidates.
     facts : dict
         What is worth keeping beside the figures.
     """
@@ -61,10 +60,17 @@ class Task:
     corpus: object
     rows: np.ndarray
     X: object
+    texts: list | None
     y: np.ndarray
     splits: list
-    development: np.ndarray
+    trial: list
     facts: dict = field(default_factory=dict)
+
+    @property
+    def part(self) -> str:
+        """What `best_text_brain` calls the texts."""
+        parts = {"titles": "title", "bodies": "body"}
+        return parts.get(self.name, "abstract")
 
 
 def load_task(name, file=None, components=512) -> Task:
@@ -82,6 +88,7 @@ def load_task(name, file=None, components=512) -> Task:
     """
     corpus = load_corpus("neuroquery" if name in COUNTED else "neuroquery+neurosynth")
     y = make_masker("geometric", components).fit_transform(corpus.peaks)
+    texts = None
     if name in COUNTED:
         parts = COUNTED[name].items()
         X = sum(times * corpus.term_counts[part] for part, times in parts).tocsr()
@@ -90,7 +97,11 @@ def load_task(name, file=None, components=512) -> Task:
     else:
         texts = _texts(name, corpus, file)
         rows = usable_rows(texts, y)
-        X = [texts[row] for row in rows]
+        X = texts = [texts[row] for row in rows]
+    if name == "bodies":
+        # Counting the words of a body learns nothing from other bodies: done once.
+        # Which words are frequent enough is learned in each split.
+        X = TermCounts(min_df=1).fit_transform(texts)
     splits = paper_splits(len(rows), n_development=300 if name == "bodies" else 600)
     groups = duplicate_groups(
         corpus.studies["title"].iloc[rows].tolist(),
@@ -99,14 +110,16 @@ def load_task(name, file=None, components=512) -> Task:
     )
     n_doubles = len(rows) - len(np.unique(groups))
     print(f"{name}: {splits}, {n_doubles} studies double others", flush=True)
+    others = np.setdiff1d(np.arange(len(rows)), splits.development)
     return Task(
         name=name,
         corpus=corpus,
         rows=rows,
         X=X,
+        texts=texts,
         y=y[rows],
         splits=without_leaks(splits, groups),
-        development=splits.development,
+        trial=without_leaks([(others, splits.development)], groups),
         facts={
             "corpus": name,
             "n_studies": len(rows),

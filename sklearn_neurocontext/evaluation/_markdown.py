@@ -4,6 +4,11 @@ import numpy as np
 import pandas as pd
 
 BRAIN_TO_TEXT = "_brain_to_text"
+_COST_HEADINGS = {
+    "fit_seconds": "fit (s)",
+    "fit_processor_seconds": "fit, processor (s)",
+    "peak_memory_mb": "peak memory (MB)",
+}
 
 
 def _heading(metric: str) -> str:
@@ -72,17 +77,21 @@ def difference_and_interval(row) -> str:
 
 def score_table(summary: pd.DataFrame, metrics: list[str]) -> str:
     cells = summary.set_index(["estimator", "metric"])
-    # A row has every score, and seconds to fit where they were measured.
-    costs = [cost for cost in ("fit_seconds",) if cost in set(summary["metric"])]
-    rows = [["estimator (%)", *map(_heading, metrics), *(["fit (s)"] * len(costs))]]
+    # A row has every score, and what it cost where that was measured.
+    costs = [cost for cost in _COST_HEADINGS if cost in set(summary["metric"])]
+    headings = [_COST_HEADINGS[cost] for cost in costs]
+    rows = [["estimator (%)", *map(_heading, metrics), *headings]]
     for name in summary["estimator"].unique():
         row = [name]
         for metric in [*metrics, *costs]:
             if (name, metric) not in cells.index:
                 row.append("–")
                 continue
-            scale = 1 if metric in costs else 100
             one = cells.loc[(name, metric)]
+            if metric == "peak_memory_mb":
+                row.append(f"{one['mean']:.0f}")
+                continue
+            scale = 1 if metric in costs else 100
             row.append(mean_and_deviation(one["mean"], one["sd"], scale))
         rows.append(row)
     chances = summary.groupby("metric")["chance"].mean()

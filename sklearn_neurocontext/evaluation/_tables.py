@@ -11,7 +11,14 @@ from scipy import stats
 from ._checkpoint import write_json, write_text
 from ._markdown import BRAIN_TO_TEXT, difference_table, score_table
 
-_COSTS = ("fit_seconds", "score_seconds", "peak_memory_mb", "best_epoch", "n_epochs")
+_COSTS = (
+    "fit_seconds",
+    "fit_processor_seconds",
+    "score_seconds",
+    "peak_memory_mb",
+    "best_epoch",
+    "n_epochs",
+)
 _CONFIDENCE = 0.95
 
 
