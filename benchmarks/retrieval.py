@@ -75,7 +75,7 @@ def run(rows, task, output) -> BenchmarkResult:
     for row in rows:
         result = run_benchmark(
             {row.name: row.estimator},
-            row.X,
+            row.X() if callable(row.X) else row.X,
             task.y,
             row.splits,
             output=output,

@@ -29,7 +29,6 @@ BEST = "best_text_brain"
 ARTICLE = "contrastive, article's settings"
 # Of the net; chosen on development studies among those of `settings`.
 BEST_OF_NET = {"batch_size": 512, "lr": 1e-3, "y_scaling": "sqrt"}
-LSA = {"dim": 300, "scaled": True}
 
 
 @dataclass(eq=False)
@@ -43,7 +42,7 @@ class Row:
     estimator : estimator
         Unfitted.
     X : object
-        What it takes.
+        What it takes, or a function that gives it.
     splits : list of (train, test)
         Where it is fitted and scored.
     label : str or None
@@ -89,41 +88,42 @@ def methods(task, encoder) -> list:
 def settings(task, encoder) -> list:
     """Try settings of features and of the net, with development studies as candidates.
 
-    The best of them are `BEST_OF_NET` and `LSA`.
+    The best of them are `BEST_OF_NET`, and the defaults of `on_features`.
     """
-    X = task.X if task.texts is None else encoder.embed(task.texts)
-    shapes = {"": LSA}
     if task.texts is None:
-        shapes = {
-            f"LSA-{dim}{', standardised' * scaled}: ": {"dim": dim, "scaled": scaled}
-            for dim in (300, 1000)
-            for scaled in (True, False)
+        tried = {
+            "LSA-300, standardised: article's net": on_features(task, net()),
+            "LSA-300: article's net": on_features(task, net(), scaled=False),
+            "LSA-300, standardised: cca": on_features(task, CCABaseline()),
+            "LSA-300: cca": on_features(task, CCABaseline(), scaled=False),
+            "LSA-1000: cca": on_features(task, CCABaseline(), 1000, scaled=False),
         }
-    tried = {
-        shape + name: on_features(task, model, **options)
-        for shape, options in shapes.items()
-        for name, model in estimators().items()
-    }
+        return [Row(name, model, task.X, task.trial) for name, model in tried.items()]
     nets = {
-        "square roots": {"y_scaling": "sqrt"},
-        "batches of 512, lr 0.001": {"batch_size": 512, "lr": 1e-3},
-        "both": {"batch_size": 512, "lr": 1e-3, "y_scaling": "sqrt"},
+        ARTICLE: {},
+        "contrastive, square roots": {"y_scaling": "sqrt"},
+        "contrastive, batches of 512, lr 0.001": {"batch_size": 512, "lr": 1e-3},
+        "contrastive, both": {"batch_size": 512, "lr": 1e-3, "y_scaling": "sqrt"},
     }
-    for name, options in nets.items():
-        tried[f"contrastive, {name}"] = on_features(task, net(**options))
-    return [Row(name, model, X, task.trial) for name, model in tried.items()]
+    X = encoder.embed(task.texts)
+    return [
+        Row(name, on_features(task, net(**options)), X, task.trial)
+        for name, options in nets.items()
+    ]
 
 
 def text(task, encoder) -> list:
     """Compare the best settings with a language model alone, on one kind of text."""
     rows = [best(task, encoder)]
     if task.texts is not None:
-        if task.name == "bodies":
+
+        def embed():
+            if task.name != "bodies":
+                return encoder.embed(task.texts)
             windows = [spread_windows(one, encoder.n_windows) for one in task.texts]
-            X = encoder.embed_windows(windows)
-        else:
-            X = encoder.embed(task.texts)
-        rows.append(Row(f"{encoder.label} alone", on_kernel(), X, task.splits))
+            return encoder.embed_windows(windows)
+
+        rows.append(Row(f"{encoder.label} alone", on_kernel(), embed, task.splits))
     return rows
 
 
@@ -207,7 +207,7 @@ def net(**options):
     return ContrastiveTextBrain(decoder=None, random_state=SEED, **options)
 
 
-def on_features(task, model, dim=LSA["dim"], scaled=LSA["scaled"]):
+def on_features(task, model, dim=300, *, scaled=True):
     """Put a model on embeddings, or on latent semantic analysis of counts."""
     if task.texts is not None:
         return make_pipeline(StandardScaler(), model)

@@ -25,7 +25,8 @@ def studies(rng):
     """Counts of 40 terms, of which five make the maps."""
     counts = csr_matrix(rng.poisson(1.0, size=(240, 40)).astype(float))
     maps = counts[:, :5] @ rng.random((5, 60)) + rng.random((240, 60))
-    return counts, [f"term{column}" for column in range(40)], maps.astype(np.float32)
+    vocabulary = [f"wor{first}{last}" for first in "bcdf" for last in "aeiobcdfgh"]
+    return counts, vocabulary, maps.astype(np.float32)
 
 
 def test_thin_products_give_the_same_errors(rng):
