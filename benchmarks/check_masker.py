@@ -180,6 +180,8 @@ def main():
     elif options.check != "real-size":
         parser.error("name the folder of the corpora: --data, or NEUROCONTEXT_DATA")
     warnings.simplefilter("ignore")
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         os.environ["NEUROCONTEXT_CACHE"] = str(Path(name) / "cache")
         CHECKS[options.check](Path(name), options.data)

@@ -4,12 +4,13 @@ r"""Train the model that comes with the package, and write its card.
     python benchmarks/train_pretrained.py measure --cache FOLDER [--abstracts FILE]
     python benchmarks/train_pretrained.py train --cache FOLDER [--abstracts FILE] \
         --output FOLDER
-    python benchmarks/train_pretrained.py check --output FOLDER
+    python benchmarks/train_pretrained.py check --output FOLDER [--queries test]
 
 ``select`` compares settings on development studies, which are in no test part of
 `paper_splits`; ``measure`` trains with the chosen ones on all other studies, and keeps
 scores and residuals of the development studies in the cache; ``train`` trains on all;
-``check`` says how near to an atlas's regions the strongest voxels of queries lie. The
+``check`` says how near to an atlas's regions the strongest voxels of queries lie, and
+the mean map's: queries for development unless the test's, which are looked at once. The
 corpora are downloaded, or taken from NEUROCONTEXT_DATA.
 """
 
@@ -22,7 +23,13 @@ from pathlib import Path
 import numpy as np
 import pretrained_recipe as recipe
 from embedding_cache import embed_kept
-from positions import MAX_MM, QUERIES, distances_to_regions
+from positions import (
+    DEVELOPMENT_TSV,
+    MAX_MM,
+    TEST_TSV,
+    distances_to_regions,
+    read_queries,
+)
 
 from sklearn_neurocontext.datasets import study_texts
 from sklearn_neurocontext.evaluation import (
@@ -36,7 +43,7 @@ from sklearn_neurocontext.evaluation import (
 )
 from sklearn_neurocontext.metrics import make_retrieval_scorer
 from sklearn_neurocontext.pretrained import NeuroContextModel
-from sklearn_neurocontext.pretrained._arrays import smooth_voxels
+from sklearn_neurocontext.pretrained._arrays import smooth_voxels, voxels_to_imgs
 
 CHOSEN = recipe.Settings()
 # Of predicted maps, in mm. Retrieval knows nothing of it.
@@ -115,7 +122,7 @@ class Data:
 def main():
     arguments = _parse()
     if arguments.step == "check":
-        check(arguments.output)
+        check(arguments.output, arguments.queries)
         return
     data = Data(arguments)
     print(f"{len(data.studies):,} studies, {data.n_abstracts:,} abstracts", flush=True)
@@ -134,6 +141,9 @@ def _parse():
     parser.add_argument("--atlas", default="geometric-soft")
     parser.add_argument("--components", type=int, default=512)
     parser.add_argument("--output", type=Path)
+    parser.add_argument(
+        "--queries", choices=("development", "test"), default="development"
+    )
     return parser.parse_args()
 
 
@@ -223,15 +233,29 @@ def train(data, output):
     print(json.dumps(card, indent=1))
 
 
-def check(folder):
-    """Print the median distance of the strongest voxels to each query's regions."""
+def check(folder, queries):
+    """Print how far the strongest voxels lie from coordinates, and the mean map's."""
     model = NeuroContextModel.from_pretrained(folder)
-    imgs = model.transform(list(QUERIES))["brain_map"]
-    distances = distances_to_regions(imgs)
-    for query, distance in distances.items():
-        print(f"{distance:5.1f} mm  {query}")
-    near = np.mean([one <= MAX_MM for one in distances.values()])
-    print(f"{near:.0%} of {len(distances)} queries within {MAX_MM:g} mm")
+    mean = model._to_voxels(model._mean[None])
+    mean_img = voxels_to_imgs(mean, model.masker.mask_img_)[0]
+    if queries == "test":
+        tables = {kind: read_queries(TEST_TSV, kind) for kind in ("fresh", "named")}
+    else:
+        tables = {"development": read_queries(DEVELOPMENT_TSV)}
+    for kind, table in tables.items():
+        imgs = model.transform(list(table))["brain_map"]
+        distances = distances_to_regions(imgs, table)
+        of_mean = distances_to_regions([mean_img] * len(table), table)
+        for query, distance in distances.items():
+            print(f"{distance:5.1f} mm (mean map {of_mean[query]:5.1f})  {query}")
+        near, near_mean = (
+            np.mean([one <= MAX_MM for one in by_query.values()])
+            for by_query in (distances, of_mean)
+        )
+        print(
+            f"{near:.0%} of {len(table)} {kind} queries within {MAX_MM:g} mm, "
+            f"of the mean map {near_mean:.0%}"
+        )
 
 
 def final_mean(data) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Tests of the tools against leakage, and that no study is on both sides."""
 
+from collections import Counter, defaultdict
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,23 @@ def test_groups_by_title_peaks_and_what_connects_them():
     peaks = [FIVE, FIVE + 1, FIVE[::-1] + 1, FIVE[:4], FIVE[:4], FIVE + 9]
     # 0–1 by title, 1–2 by peaks in another order; four peaks or no title tell nothing.
     np.testing.assert_array_equal(duplicate_groups(titles, peaks), [0, 0, 0, 1, 2, 3])
+
+
+def test_five_peaks_in_common_are_enough():
+    more = np.vstack([FIVE, FIVE + 100])
+    four = np.vstack([FIVE[:4], FIVE + 200])
+    repeated = np.repeat(FIVE[:1], 9, axis=0)
+    none = np.empty((0, 3))
+    numbers = duplicate_groups("abcdef", [FIVE, more, four, repeated, none, none])
+    np.testing.assert_array_equal(numbers, [0, 0, 1, 2, 3, 4])
+
+
+def test_missing_titles_and_groups_are_equal_to_no_other():
+    peaks = [FIVE + 100 * i for i in range(6)]
+    titles = [None, np.nan, "", "a", "b", "c"]
+    groups = ["s", None, None, np.nan, "s", np.nan]
+    numbers = duplicate_groups(titles, peaks, groups)
+    np.testing.assert_array_equal(numbers, [0, 1, 2, 3, 0, 4])
 
 
 def test_given_groups_are_kept_together():
@@ -67,6 +86,33 @@ def test_excluded_studies_are_never_tested_but_may_train():
     assert np.isin(excluded, clean[1][0]).all()
 
 
+def test_excluded_studies_as_a_mask():
+    splits = [([0, 1, 2], [3, 4, 5])]
+    mask = np.arange(6) == 5
+    ((train, test),) = without_leaks(splits, np.arange(6), exclude=mask)
+    np.testing.assert_array_equal(train, [0, 1, 2])
+    np.testing.assert_array_equal(test, [3, 4])
+
+
+@pytest.mark.parametrize(
+    ("exclude", "said"),
+    [
+        (["5"], r"Got an array of <U1 .* expected indices.*mask of 6"),
+        ([True], r"Got an array of bool and shape \(1,\)"),
+        ([6], r"Row 6 is asked for, but groups has 6 rows"),
+        ([-1], r"Row -1 is asked for"),
+    ],
+)
+def test_excluded_rows_that_are_none(exclude, said):
+    with pytest.raises(ValueError, match=said):
+        without_leaks([([0, 1, 2], [3, 4, 5])], np.arange(6), exclude=exclude)
+
+
+def test_splits_of_another_corpus():
+    with pytest.raises(ValueError, match=r"Row 5 is asked for, but groups has 4 rows"):
+        without_leaks([([0, 1, 2], [3, 4, 5])], np.arange(4))
+
+
 def test_nothing_left_to_test():
     splits = [(np.array([0]), np.array([1, 2]))]
     with pytest.raises(ValueError, match=r"Split 0 has 1 test studies left.*Exclude"):
@@ -74,21 +120,25 @@ def test_nothing_left_to_test():
 
 
 @pytest.mark.parametrize("name", ["neuroquery", "neuroquery+neurosynth"])
-def test_real_splits_share_no_title_and_no_peaks(name, shared_data, monkeypatch):
+def test_real_splits_share_no_title_and_no_five_peaks(name, shared_data, monkeypatch):
     monkeypatch.setenv("NEUROCONTEXT_DATA", str(shared_data))
     corpus = load_corpus(name)
     titles = corpus.studies["title"].tolist()
     groups = duplicate_groups(titles, corpus.peaks, corpus.groups)
     splits = without_leaks(paper_splits(len(titles)), groups)
     named = [normalize_title(title) for title in titles]
-    sets = [
-        frozenset(map(tuple, np.round(xyz, 1))) if len(xyz) else frozenset()
-        for xyz in corpus.peaks
-    ]
+    sets = [set(map(tuple, np.round(xyz, 1) + 0.0)) for xyz in corpus.peaks]
     for train, test in splits:
         assert not {named[i] for i in train} & {named[i] for i in test} - {""}
-        enough = {sets[i] for i in test if len(sets[i]) >= 5}
-        assert not enough & {sets[i] for i in train}
+        studies_of_peak = defaultdict(list)
+        for study in train:
+            for xyz in sets[study]:
+                studies_of_peak[xyz].append(study)
+        for study in test:
+            shared = Counter(
+                mate for xyz in sets[study] for mate in studies_of_peak[xyz]
+            )
+            assert max(shared.values(), default=0) < 5
         assert len(test) == 1000
     # There is something to take out, or the test would show nothing.
     assert sum(len(train) for train, _ in splits) < 15 * (len(titles) - 1000)
