@@ -45,7 +45,10 @@ def main():
         result.records += neuroquery_records(task, output / "neuroquery")
         name = "neuroquery_split"
     else:
-        result = run(TABLES[arguments.table](task, encoder), task, output)
+        rows = TABLES[arguments.table](task, encoder)
+        if arguments.rows:
+            rows = [row for row in rows if row.name in arguments.rows]
+        result = run(rows, task, output)
         name = arguments.table
     if name == "encoders":
         name += f"_{encoder.label}_{arguments.components}"
@@ -64,6 +67,7 @@ def _parse():
     parser.add_argument(
         "--windows", type=int, default=4, help="embedded of a full text"
     )
+    parser.add_argument("--rows", nargs="+", help="only these, by name")
     parser.add_argument("--splits", type=int, default=15, help="the first so many")
     parser.add_argument("--output", type=Path, default=Path("retrieval_output"))
     return parser.parse_args()

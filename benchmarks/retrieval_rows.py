@@ -77,7 +77,7 @@ class CorrectedByCandidates(BaseEstimator):
 def methods(task, encoder) -> list:
     """Compare the estimators of the package, with the article's settings and ours."""
     X = task.X if task.texts is None else encoder.embed(task.texts)
-    models = {"contrastive, best settings": net(**BEST_OF_NET), **estimators()}
+    models = estimators() | {"contrastive, best settings": net(**BEST_OF_NET)}
     rows = [
         Row(name, on_features(task, model), X, task.splits)
         for name, model in models.items()
@@ -196,9 +196,9 @@ def estimators() -> dict:
     """Give the article's estimators by name, for retrieval only."""
     return {
         ARTICLE: net(),
-        "mlp": MLPBaseline(random_state=SEED),
         "cca": CCABaseline(),
         "ridge": RidgeBaseline(),
+        "mlp": MLPBaseline(random_state=SEED),
     }
 
 
