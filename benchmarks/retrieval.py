@@ -97,7 +97,7 @@ def run(rows, task, output) -> BenchmarkResult:
 
 def _show(n_done, n_total, record):
     shown = ("recall_at_10", "recall_at_100", "mix_match", "fit_seconds")
-    figures = [round(record[key], 4) for key in shown]
+    figures = [round(record[key], 4) for key in shown if key in record]
     print(record["estimator"], n_done, n_total, *figures, flush=True)
 
 
