@@ -1,19 +1,21 @@
 """The best settings, chosen on development studies; see docs/benchmarks.md."""
 
 from sklearn.feature_extraction.text import TfidfTransformer
-from sklearn.kernel_approximation import Nystroem
 from sklearn.pipeline import make_pipeline
 
 from ..models import KernelCCA, TextBrainEnsemble
 from ..text import LLMChunkEmbedder, TermCounts
+from ._landmark_kernel import LandmarkKernel
+from ._neighbor_maps import NeighborMaps
 
 
 def best_text_brain(part: str = "abstract", random_state=None):
     """Make the model that retrieves best for a part of the text, raw texts first.
 
     Word weights, whole, meet a kernel between maps in closed form (`KernelCCA`). For
-    titles, which hold few words, the similarities of a language model's embeddings are
-    added. Nothing is learned outside of ``fit``, so it can be cross-validated as it is.
+    titles, which hold few words, three similarities are added: of a language model's
+    embeddings, and of the maps of titles that are alike in words or in embeddings.
+    Nothing is learned outside of ``fit``, so it can be cross-validated as it is.
 
     Parameters
     ----------
@@ -51,43 +53,41 @@ def best_text_brain(part: str = "abstract", random_state=None):
     return makers[part](random_state)
 
 
-def _words(random_state, terms, **settings):
-    """Sublinear TF-IDF of whole words into a KernelCCA."""
+def _words(terms, *steps):
+    """Sublinear TF-IDF of whole words, then these steps."""
     return make_pipeline(
-        TermCounts(**terms),
-        TfidfTransformer(sublinear_tf=True),
-        KernelCCA(random_state=random_state, **settings),
+        TermCounts(**terms), TfidfTransformer(sublinear_tf=True), *steps
     )
 
 
 def _title(random_state):
-    words = {"min_df": 5, "ngram_range": (1, 2), "stop_words": "english"}
-    # gamma=1/0.6: the kernel exp((cosine - 1) / 0.3) between embeddings of norm one.
+    def model(alpha_text):
+        return KernelCCA(
+            alpha_text=alpha_text,
+            hubness_weight=0.75,
+            hubness_temperature=0.1,
+            random_state=random_state,
+        )
+
+    pairs = {"min_df": 5, "ngram_range": (1, 2), "stop_words": "english"}
+    single = {"min_df": 3, "stop_words": "english"}
+    kernel = LandmarkKernel(0.3, random_state=random_state)
+    members = {
+        "words": _words(pairs, model(10.0)),
+        "language_model": make_pipeline(LLMChunkEmbedder(), kernel, model(4.0)),
+        "neighbors_by_words": _words(single, NeighborMaps(0.1), model(30.0)),
+        "neighbors_by_language_model": make_pipeline(
+            LLMChunkEmbedder(), NeighborMaps(0.05), model(30.0)
+        ),
+    }
     return TextBrainEnsemble(
-        [
-            ("words", _words(random_state, words, hubness_temperature=0.1)),
-            (
-                "language_model",
-                make_pipeline(
-                    LLMChunkEmbedder(),
-                    Nystroem(
-                        gamma=1 / 0.6, n_components=2500, random_state=random_state
-                    ),
-                    KernelCCA(
-                        alpha_text=4.0,
-                        hubness_temperature=0.1,
-                        random_state=random_state,
-                    ),
-                ),
-            ),
-        ],
-        random_state=random_state,
+        list(members.items()), weights=(1, 1, 0.5, 0.5), random_state=random_state
     )
 
 
 def _abstract(random_state):
-    return _words(random_state, {"min_df": 10})
+    return _words({"min_df": 10}, KernelCCA(random_state=random_state))
 
 
 def _body(random_state):
-    return _words(random_state, {"min_df": 10}, alpha_text=1.0)
+    return _words({"min_df": 10}, KernelCCA(alpha_text=1.0, random_state=random_state))

@@ -105,3 +105,24 @@ def test_members_of_other_units_are_not_averaged(train):
 def test_wrong_members(estimators, weights, message, train):
     with pytest.raises(ValueError, match=message):
         TextBrainEnsemble(estimators, weights=weights).fit(*train)
+
+
+class _Recorder(CCABaseline):
+    """Notes the studies that it is asked about, by their first feature."""
+
+    asked = ()
+
+    def similarity(self, X, y):
+        _Recorder.asked = X[:, 0].astype(int)
+        return super().similarity(X, y)
+
+
+def test_scale_is_not_measured_at_the_landmarks_of_members(rng, monkeypatch):
+    monkeypatch.setattr("sklearn_neurocontext.models._ensemble._N_SCALE", 50)
+    X, y = rng.normal(size=(300, 3)), rng.normal(size=(300, 6))
+    X[:, 0] = np.arange(300)
+    TextBrainEnsemble([("model", _Recorder())], random_state=7).fit(X, y)
+    landmarks = np.random.RandomState(7).choice(300, 50, replace=False)
+    assert len(_Recorder.asked) == 50
+    # By chance it is eight of them; with the members' own numbers it was all.
+    assert len(set(_Recorder.asked) & set(landmarks)) < 20

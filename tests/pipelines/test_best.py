@@ -15,8 +15,6 @@ from sklearn_neurocontext import (
 )
 from sklearn_neurocontext.datasets import make_studies, study_texts
 
-# A small corpus has fewer studies than the kernel between embeddings asks for.
-FEW_STUDIES = pytest.mark.filterwarnings("ignore:n_components > n_samples")
 PARTS = pytest.mark.parametrize("part", ["title", "abstract", "body"])
 
 
@@ -28,7 +26,7 @@ def studies():
     return {**texts, "body": texts["abstract"]}, y
 
 
-@FEW_STUDIES
+@pytest.mark.filterwarnings("error")
 @PARTS
 def test_learns_from_raw_texts(part, studies):
     texts, y = studies[0][part], studies[1]
