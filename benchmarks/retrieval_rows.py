@@ -7,14 +7,12 @@ from retrieval_texts import richest_in_coordinates, spread_windows
 from sklearn.base import BaseEstimator, clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
-from sklearn.kernel_approximation import Nystroem
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurocontext import (
     CCABaseline,
     ContrastiveTextBrain,
-    KernelCCA,
     MLPBaseline,
     RidgeBaseline,
     TermCounts,
@@ -220,7 +218,5 @@ def on_features(task, model, dim=300, *, scaled=True):
 
 
 def on_kernel():
-    """Make the best settings' model for embeddings alone."""
-    kernel = Nystroem(gamma=1 / 0.6, n_components=2500, random_state=SEED)
-    model = KernelCCA(alpha_text=4.0, hubness_temperature=0.1, random_state=SEED)
-    return make_pipeline(kernel, model)
+    """Take the model for embeddings out of the best settings for titles."""
+    return dict(best_text_brain("title", SEED).estimators)["language_model"][1:]
