@@ -90,11 +90,13 @@ def settings(task, encoder) -> list:
     """
     if task.texts is None:
         tried = {
-            "LSA-300, standardised: article's net": on_features(task, net()),
-            "LSA-300: article's net": on_features(task, net(), scaled=False),
-            "LSA-300, standardised: cca": on_features(task, CCABaseline()),
-            "LSA-300: cca": on_features(task, CCABaseline(), scaled=False),
-            "LSA-1000: cca": on_features(task, CCABaseline(), 1000, scaled=False),
+            "LSA-300, standardised: article's net": on_features(
+                task, net(), scaled=True
+            ),
+            "LSA-300: article's net": on_features(task, net()),
+            "LSA-300, standardised: cca": on_features(task, CCABaseline(), scaled=True),
+            "LSA-300: cca": on_features(task, CCABaseline()),
+            "LSA-1000: cca": on_features(task, CCABaseline(), dim=1000),
         }
         return [Row(name, model, task.X, task.trial) for name, model in tried.items()]
     nets = {
@@ -205,7 +207,7 @@ def net(**options):
     return ContrastiveTextBrain(decoder=None, random_state=SEED, **options)
 
 
-def on_features(task, model, dim=300, *, scaled=True):
+def on_features(task, model, dim=300, *, scaled=False):
     """Put a model on embeddings, or on latent semantic analysis of counts."""
     if task.texts is not None:
         return make_pipeline(StandardScaler(), model)
