@@ -72,12 +72,16 @@ def main():
     """Time and profile each member."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("retrieval_output"))
-    output = parser.parse_args().output
+    parser.add_argument("--members", nargs="+", help="only these, by name")
+    arguments = parser.parse_args()
+    output = arguments.output
     task = load_task("titles")
     encoder = Encoder("minilm", output / "embeddings.sqlite", 0)
     encoder.embed(task.texts)
     members = dict(best(task, encoder).estimator.estimators)
-    results = {name: profile(member, task) for name, member in members.items()}
+    results = {
+        name: profile(members[name], task) for name in arguments.members or members
+    }
     content = {"members": results, **provenance()}
     (output / "profile.json").write_text(json.dumps(content, indent=1) + "\n")
     for name, result in results.items():
