@@ -37,7 +37,8 @@ def plot_sizes(result, title) -> Figure:
             va="center",
         )
     ax.set_xscale("log")
-    ax.set_xticks(n_train, [f"{round(n):,}" for n in n_train])
+    labels = [f"{round(n):,}" for n in n_train]
+    ax.set_xticks(n_train, labels, rotation=45, ha="right", rotation_mode="anchor")
     ax.minorticks_off()
     ax.set_xlim(right=n_train.max() * 2)
     ax.set_ylim(0, 100)
