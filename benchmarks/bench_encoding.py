@@ -32,7 +32,7 @@ from sklearn_neurocontext.evaluation import (
     make_estimators,
     make_masker,
     provenance,
-    studies_sharing_foci,
+    studies_sharing_peaks,
     usable_rows,
 )
 from sklearn_neurocontext.plotting import (
@@ -134,7 +134,7 @@ def prepare(arguments, topics):
     embedder = make_embedder().fit(titles[:1])
     X = embed_kept([titles[row] for row in studies], embedder, arguments.cache)
     experiments = [one for of_topic in topics.experiments for one in of_topic]
-    sharing = studies_sharing_foci(corpus.peaks, experiments)
+    sharing = studies_sharing_peaks(corpus.peaks, experiments)
     kept = ~np.isin(studies, sharing)
     rows = studies[kept]
     print(

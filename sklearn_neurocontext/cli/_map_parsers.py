@@ -1,43 +1,41 @@
 """Arguments of the commands that use a trained model."""
 
-import argparse
 from pathlib import Path
 
-
-def add_map_commands(commands, add_command, checks) -> None:
-    """Add ``map``, ``decode`` and ``report``.
-
-    Parameters
-    ----------
-    commands : argparse's subparsers
-        Where to add them.
-    add_command : callable
-        Adds one, as `_main` does for all commands.
-    checks : dict of str to callable
-        ``sentence`` and ``positive``, which read an argument.
-    """
-    _add_map(commands, add_command, checks)
-    _add_decode(commands, add_command, checks)
-    _add_report(commands, add_command, checks)
+from . import _readers as read
+from ._command import add_command
 
 
-def _add_map(commands, add_command, checks):
+def add_map_commands(commands) -> None:
+    """Add ``map``, ``decode`` and ``report`` to argparse's subparsers."""
+    _add_map(commands)
+    _add_decode(commands)
+    _add_report(commands)
+
+
+def _add_map(commands):
     command = add_command(
         commands,
         "map",
         "The brain map to expect from a text, by a trained model.",
-        _run_map,
+        "_maps.run_map",
         resumes=False,
         examples=(
             'neurocontext map "reading" --model FOLDER -o map.nii.gz --plot map.png',
             'neurocontext map "finger tapping" -o z.nii.gz --z --model FOLDER',
         ),
     )
-    command.add_argument("text", type=checks["sentence"], help="a text of any length")
+    command.add_argument("text", type=read.sentence, help="a text of any length")
     command.add_argument(
-        "-o", "--output", type=_nifti, required=True, help="file of the map (.nii.gz)"
+        "-o",
+        "--output",
+        type=read.nifti,
+        required=True,
+        help="file of the map (.nii.gz)",
     )
-    command.add_argument("--plot", type=_picture, help="file of a picture (.png, .pdf)")
+    command.add_argument(
+        "--plot", type=read.picture, help="file of a picture (.png, .pdf)"
+    )
     command.add_argument(
         "--z",
         action="store_true",
@@ -46,12 +44,12 @@ def _add_map(commands, add_command, checks):
     _add_model(command)
 
 
-def _add_decode(commands, add_command, checks):
+def _add_decode(commands):
     command = add_command(
         commands,
         "decode",
         "The terms, studies or texts that match a brain map best.",
-        _run_decode,
+        "_maps.run_decode",
         resumes=False,
         examples=(
             "neurocontext decode map.nii.gz --model FOLDER",
@@ -60,37 +58,38 @@ def _add_decode(commands, add_command, checks):
         ),
     )
     command.add_argument("image", type=Path, help="a map in MNI space (.nii.gz)")
-    command.add_argument(
+    ranked = command.add_mutually_exclusive_group()
+    ranked.add_argument(
         "--corpus",
         help="rank the studies of this corpus by their titles, not the model's terms "
         "(a name or a folder, as for the command fit)",
     )
-    command.add_argument(
+    ranked.add_argument(
         "--text",
         action="append",
-        type=checks["sentence"],
+        type=read.sentence,
         help="rank this text; may be given several times",
     )
     command.add_argument(
-        "-k", type=checks["positive"], default=20, help="candidates to give"
+        "-k", type=read.positive, default=20, help="candidates to give"
     )
     command.add_argument("-o", "--output", type=Path, help="file of the table (.csv)")
     _add_model(command)
 
 
-def _add_report(commands, add_command, checks):
+def _add_report(commands):
     command = add_command(
         commands,
         "report",
         "One HTML page about a text: map, terms, studies. It opens without network.",
-        _run_report,
+        "_maps.run_report",
         resumes=False,
         examples=(
             'neurocontext report "fear" --model FOLDER -o report.html',
             'neurocontext report "fear" --model FOLDER --corpus nimare -o report.html',
         ),
     )
-    command.add_argument("text", type=checks["sentence"], help="a text of any length")
+    command.add_argument("text", type=read.sentence, help="a text of any length")
     command.add_argument(
         "-o", "--output", type=Path, required=True, help="file of the page (.html)"
     )
@@ -107,35 +106,9 @@ def _add_model(command):
         required=True,
         help="folder of a model that NeuroContextModel.save wrote",
     )
-
-
-def _nifti(text):
-    return _with_ending(text, (".nii", ".nii.gz"))
-
-
-def _picture(text):
-    return _with_ending(text, (".png", ".pdf", ".svg"))
-
-
-def _with_ending(text, endings):
-    if not text.endswith(endings):
-        raise argparse.ArgumentTypeError(f"{text!r} must end in {' or '.join(endings)}")
-    return Path(text)
-
-
-def _run_map(arguments):
-    from ._maps import run_map
-
-    run_map(arguments)
-
-
-def _run_decode(arguments):
-    from ._maps import run_decode
-
-    run_decode(arguments)
-
-
-def _run_report(arguments):
-    from ._maps import run_report
-
-    run_report(arguments)
+    command.add_argument(
+        "--allow-download",
+        action="store_true",
+        help="fetch a language model or an atlas that the model wants and that is not "
+        "on this machine",
+    )

@@ -1,6 +1,9 @@
 """``neurocontext map``, ``decode`` and ``report``: a trained model at work."""
 
+import numpy as np
+
 from ..evaluation import load_corpus
+from ..maskers._grid import open_img
 from ..pretrained import NeuroContextModel
 from ._console import note, notes_for_warnings, print_frame, say
 from ._steps import save_figure
@@ -8,7 +11,8 @@ from ._steps import save_figure
 
 def run_map(arguments):
     """Write the map of a text, and its picture."""
-    model = NeuroContextModel.from_pretrained(arguments.model)
+    model = _load(arguments)
+    _check_known(model, [arguments.text])
     maps = model.transform([arguments.text])
     name = "z_map" if arguments.z else "brain_map"
     if name not in maps:
@@ -27,19 +31,15 @@ def run_map(arguments):
 
 def run_decode(arguments):
     """Print, or write, what matches a map."""
-    if arguments.corpus and arguments.text:
-        raise ValueError("Give either --corpus or --text, not both.")
-    if not arguments.image.is_file():
-        raise FileNotFoundError(
-            f"{str(arguments.image)!r} is no file. Expected a map in MNI space."
-        )
-    model = NeuroContextModel.from_pretrained(arguments.model)
+    img = open_img(arguments.image, "image", "a map in MNI space")
+    model = _load(arguments)
+    _check_known(model, arguments.text or [])
     candidates = arguments.text or "terms"
     if arguments.corpus:
         _index(model, arguments.corpus)
         note(f"Embedding {len(model.studies.titles):,} titles …")
         candidates = "studies"
-    ranking = model.decode(arguments.image, candidates, k=arguments.k)
+    ranking = model.decode(img, candidates, k=arguments.k)
     if arguments.output:
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
         ranking.to_csv(arguments.output, index=False, float_format="%.5g")
@@ -52,11 +52,32 @@ def run_report(arguments):
     """Write the page about a text."""
     from ..reporting import make_report
 
-    model = NeuroContextModel.from_pretrained(arguments.model)
+    model = _load(arguments)
+    _check_known(model, [arguments.text])
     if arguments.corpus:
         _index(model, arguments.corpus)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     say(f"{make_report(model, arguments.text).save(arguments.output)}: open it")
+
+
+def _load(arguments):
+    return NeuroContextModel.from_pretrained(
+        arguments.model, allow_download=arguments.allow_download
+    )
+
+
+def _check_known(model, texts):
+    """Refuse texts of which a model of words knows none: all would have one map."""
+    if not texts:
+        return
+    features = model.model[:-1].transform(texts)
+    known = np.asarray(abs(features).sum(axis=1)).ravel() > 0
+    unknown = [text for text, one in zip(texts, known, strict=True) if not one]
+    if unknown:
+        raise ValueError(
+            f"The model knows no word of {unknown[0]!r}, and would give it the map of "
+            "any text. Use other words, or a model with a language model."
+        )
 
 
 def _index(model, name):

@@ -2,47 +2,33 @@
 
 import re
 import warnings
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from .._space import mni_to_talairach
-from ._bunch import make_bunch, normalize_spaces, say_spaces
+from ._bunch import make_bunch, say_spaces
+from ._sleuth_lines import SPACE_NAMES, is_statement, parse_sleuth, read_text
 
-_LINE_END = re.compile(r"\r\n|\r|\n")
-_REFERENCE = re.compile(r"reference\s*[=:]\s*(.*)", re.IGNORECASE)
-_SUBJECTS = re.compile(r"subjects?\s*[=:]\s*(.*)", re.IGNORECASE)
 # "Chochon F, 1999: Multiplication", "Liu et al., 2018; Self vs other", "24814646-1"
 _GROUP = re.compile(r"(.+?)\s*(?:[:;].*|-\d+)?")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-_MINUS = str.maketrans("−–", "--")
-_SPACE_NAMES = {"MNI": "MNI", "TAL": "Talairach"}
-
-
-@dataclass
-class _Experiment:
-    """One contrast of a study, as far as it was read."""
-
-    names: list = field(default_factory=list)
-    n_subjects: int | None = None
-    space: str | None = None
-    peaks: list = field(default_factory=list)
 
 
 def load_sleuth(path):
     r"""Read the foci of a meta-analysis from a text file of Sleuth or GingerALE.
 
     The file lists experiments: lines that begin with ``//`` name one (a name may go on
-    over several lines) and give its number of subjects, the lines below hold one focus
-    each. ``// Reference=…`` states the space of all that follows, up to the next such
-    line. Ends of lines may be of any system, numbers apart by blanks, tabs or commas.
+    over several lines, up to a blank one) and give its number of subjects, the lines
+    below hold one focus each. ``// Reference=…`` states the space of all foci below
+    it, up to the next such line. Ends of lines may be of any system, numbers apart by
+    blanks, tabs, commas or semicolons.
 
     Parameters
     ----------
     path : path-like
-        The file, in UTF-8 or, failing that, in Windows-1252.
+        The file, in UTF-8, in UTF-16 with a byte order mark, or else in Windows-1252.
 
     Returns
     -------
@@ -59,8 +45,16 @@ def load_sleuth(path):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If a line is neither a comment nor three numbers, or states no known space or
-        number of subjects; the message names the line.
+        If a line is neither a comment nor three numbers, states no known space or
+        number of subjects, or if the reference changes among the foci of an experiment
+        or its subjects stand below them; the message names the line.
+
+    Warns
+    -----
+    SpaceWarning
+        If foci are not in MNI space.
+    UserWarning
+        If foci lie further from the origin than any head reaches; they are kept.
 
     See Also
     --------
@@ -90,7 +84,7 @@ def load_sleuth(path):
         raise FileNotFoundError(
             f"{str(path)!r} is no file. Expected a text file of Sleuth or GingerALE."
         )
-    experiments = _parse(_decode(path.read_bytes()), path.name)
+    experiments = parse_sleuth(read_text(path), path.name)
     names = [" ".join(one.names) for one in experiments]
     years = [_YEAR.search(name) for name in names]
     studies = pd.DataFrame(
@@ -112,82 +106,6 @@ def load_sleuth(path):
         n_subjects=pd.array([one.n_subjects for one in experiments], dtype="Int64"),
     )
     return say_spaces(corpus)
-
-
-def _decode(content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
-
-
-def _parse(text: str, source: str) -> list:
-    experiments, space = [], None
-    for number, line in enumerate(_LINE_END.split(text), start=1):
-        where = f"{source}, line {number}"
-        line = line.strip()
-        comment = line.lstrip("/").strip()
-        if line.startswith("/") and (found := _REFERENCE.fullmatch(comment)):
-            space = _read_space(found[1], where)
-        elif line.startswith("/") and comment:
-            _read_comment(comment, experiments, space, where)
-        elif comment:
-            if not experiments:
-                raise ValueError(
-                    f"{where}: {line[:60]!r} stands before the name of any experiment. "
-                    "Expected a line like '// Author, year: contrast' above the foci."
-                )
-            experiments[-1].peaks.append(_read_peak(line, where))
-    if not experiments:
-        raise ValueError(
-            f"{source} names no experiment. Expected a text file of Sleuth or "
-            "GingerALE, with lines like '// Author, year: contrast' above the foci."
-        )
-    return experiments
-
-
-def _read_space(word: str, where: str) -> str:
-    space = normalize_spaces([word])[0]
-    if space not in _SPACE_NAMES:
-        raise ValueError(
-            f"{where}: the reference {word!r} is unknown; expected MNI or Talairach."
-        )
-    return space
-
-
-def _read_comment(comment, experiments, space, where) -> None:
-    """Take a comment as subjects, or as the name of a new or the last experiment."""
-    found = _SUBJECTS.fullmatch(comment)
-    last = experiments[-1] if experiments else None
-    if found is None:
-        if last is None or last.peaks or last.n_subjects is not None:
-            last = _Experiment(space=space)
-            experiments.append(last)
-        last.names.append(comment)
-        return
-    if not found[1].isdecimal():
-        raise ValueError(
-            f"{where}: the number of subjects is {found[1]!r}; expected a whole number."
-        )
-    if last is None or last.n_subjects is not None:
-        raise ValueError(
-            f"{where}: a number of subjects without the name of an experiment above. "
-            "Expected a line like '// Author, year: contrast'."
-        )
-    last.n_subjects = int(found[1])
-
-
-def _read_peak(line: str, where: str) -> list:
-    try:
-        peak = [float(word) for word in re.split(r"[\s,;]+", line.translate(_MINUS))]
-    except ValueError:
-        peak = []
-    if len(peak) != 3 or not np.isfinite(peak).all():
-        raise ValueError(
-            f"{where}: {line[:60]!r} is no focus; expected three numbers, x, y, z in "
-            "mm. A comment begins with //."
-        )
-    return peak
 
 
 def write_sleuth(corpus, path, *, space="MNI") -> Path:
@@ -229,7 +147,7 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
     ...     print(write_sleuth(corpus, folder + "/foci.txt").read_text()[:15])
     // Reference=MN
     """
-    if space not in _SPACE_NAMES:
+    if space not in SPACE_NAMES:
         raise ValueError(f"space={space!r} is unknown; expected 'MNI' or 'TAL'.")
     subjects = corpus.get("n_subjects", [None] * len(corpus.peaks))
     blocks = [
@@ -249,7 +167,7 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
             stacklevel=2,
         )
     path = Path(path).expanduser()
-    text = f"// Reference={_SPACE_NAMES[space]}\n" + "\n".join(blocks)
+    text = f"// Reference={SPACE_NAMES[space]}\n" + "\n".join(blocks)
     path.write_text(text, encoding="utf-8", newline="\n")
     return path
 
@@ -259,7 +177,7 @@ def _names(studies) -> list:
     names = studies["title"].where(studies["title"] != "", studies["study_id"])
     names = [" ".join(name.split()).lstrip("/ ") for name in names]
     for name in names:
-        if not name or _REFERENCE.fullmatch(name) or _SUBJECTS.fullmatch(name):
+        if not name or is_statement(name):
             raise ValueError(
                 f"The title {name!r} cannot name an experiment: it would be read as "
                 "something else. Change this title."

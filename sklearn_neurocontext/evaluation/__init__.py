@@ -13,7 +13,7 @@ from ._encoding import (
     bootstrap_interval,
     density_map,
     score_maps,
-    studies_sharing_foci,
+    studies_sharing_peaks,
 )
 from ._illustrate import StudyMaps, median_study_maps
 from ._leakage import duplicate_groups, normalize_title, without_leaks
@@ -48,7 +48,7 @@ __all__ = [
     "run_benchmark",
     "score_maps",
     "shuffled_folds",
-    "studies_sharing_foci",
+    "studies_sharing_peaks",
     "usable_rows",
     "without_leaks",
 ]

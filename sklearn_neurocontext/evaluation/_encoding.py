@@ -1,4 +1,7 @@
-"""How well predicted maps match the foci of meta-analyses."""
+"""How well predicted maps match the peaks of meta-analyses."""
+
+from collections import Counter
+from itertools import chain
 
 import numpy as np
 from nibabel.affines import apply_affine
@@ -6,9 +9,9 @@ from scipy.spatial import cKDTree
 from sklearn.utils import check_random_state
 
 from .._space import mni_to_talairach, talairach_to_mni
+from ..maskers._kde import FWHM_TO_SIGMA
 from ..metrics import dice_score
 
-_FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
 # Peaks whose Gaussians are summed at a time: bounds memory.
 _BLOCK = 2048
 
@@ -58,7 +61,7 @@ def density_map(peaks, mask_img, *, fwhm: float = 9.0, weights=None) -> np.ndarr
     weights = np.ones(len(peaks)) if weights is None else np.asarray(weights)
     inside = np.asarray(mask_img.dataobj) > 0
     positions = apply_affine(np.linalg.inv(mask_img.affine), peaks)
-    sigma = fwhm * _FWHM_TO_SIGMA / np.abs(np.diag(linear))
+    sigma = fwhm * FWHM_TO_SIGMA / np.abs(np.diag(linear))
     volume = np.zeros(inside.shape)
     for start in range(0, len(peaks), _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -77,60 +80,84 @@ def _gaussians(centres, n, sigma):
     return np.exp(-0.5 * distance**2) / (sigma * np.sqrt(2 * np.pi))
 
 
-def studies_sharing_foci(
+def studies_sharing_peaks(
     peaks,
     experiments,
     *,
     tolerance_mm: float = 1.0,
-    min_foci: int = 3,
+    min_peaks: int = 3,
     min_share: float = 0.5,
 ) -> np.ndarray:
-    """Find training studies that report the foci of an experiment.
+    """Find training studies that report the peaks of an experiment.
 
-    A meta-analysis is made of published studies, so some of its foci may stand in the
+    A meta-analysis is made of published studies, so some of its peaks may stand in the
     training corpus, there or here in another space than stated. A study shares an
-    experiment if it has enough of its foci, as they are or converted either way
-    between Talairach and MNI space.
+    experiment if it has enough of its distinct peaks, as they are or converted either
+    way between Talairach and MNI space.
 
     Parameters
     ----------
     peaks : sequence of array-like of shape (n_peaks_i, 3)
         Of each training study, in mm.
-    experiments : sequence of array-like of shape (n_foci_i, 3)
-        Foci of each experiment of the meta-analyses, in mm.
+    experiments : sequence of array-like of shape (n_peaks_i, 3)
+        Peaks of each experiment of the meta-analyses, in mm.
     tolerance_mm : float, default=1.0
-        How far apart a focus and a peak may be along each axis.
-    min_foci : int, default=3
-        Foci that must be shared at least.
+        How far apart two peaks may be along each axis.
+    min_peaks : int, default=3
+        Peaks that must be shared at least, 1 or more.
     min_share : float, default=0.5
-        Share of the experiment's foci that must be shared at least, in [0, 1].
+        Share of the experiment's peaks that must be shared at least, in [0, 1].
 
     Returns
     -------
     rows : ndarray of int64
         Rows of `peaks`, rising.
 
+    Raises
+    ------
+    ValueError
+        If a number is out of its range, or peaks are not three numbers each.
+
     Examples
     --------
-    >>> from sklearn_neurocontext.evaluation import studies_sharing_foci
-    >>> foci = [[-42, -22, 54], [4, 0, 60], [30, -80, 0]]
-    >>> studies_sharing_foci([[[0, 0, 0]], [*foci, [9, 9, 9]]], [foci])
+    >>> from sklearn_neurocontext.evaluation import studies_sharing_peaks
+    >>> shared = [[-42, -22, 54], [4, 0, 60], [30, -80, 0]]
+    >>> studies_sharing_peaks([[[0, 0, 0]], [*shared, [9, 9, 9]]], [shared])
     array([1])
     """
+    if not (tolerance_mm >= 0 and min_peaks >= 1 and 0 <= min_share <= 1):
+        raise ValueError(
+            f"tolerance_mm={tolerance_mm!r}, min_peaks={min_peaks!r}, "
+            f"min_share={min_share!r}; expected at least 0 mm, at least 1 peak and a "
+            "share in [0, 1]."
+        )
+    peaks = [_as_peaks(one, f"peaks[{row}]") for row, one in enumerate(peaks)]
     study = np.repeat(np.arange(len(peaks)), [len(one) for one in peaks])
-    tree = cKDTree(np.concatenate([np.reshape(one, (-1, 3)) for one in peaks]))
+    tree = cKDTree(np.concatenate([np.zeros((0, 3)), *peaks]))
     sharing = set()
-    for foci in experiments:
-        needed = max(min_foci, min_share * len(foci))
-        if len(foci) < needed:
+    for row, experiment in enumerate(experiments):
+        wanted = np.unique(_as_peaks(experiment, f"experiments[{row}]"), axis=0)
+        needed = max(min_peaks, min_share * len(wanted))
+        if len(wanted) < needed:
             continue
-        for moved in (foci, talairach_to_mni(foci), mni_to_talairach(foci)):
+        for moved in (wanted, talairach_to_mni(wanted), mni_to_talairach(wanted)):
             near = tree.query_ball_point(moved, tolerance_mm + 1e-6, p=np.inf)
-            # A focus counts once for a study, however many of its peaks are near.
+            # A peak counts once for a study, however many of the study's are near.
             hits = [set(study[rows].tolist()) for rows in near]
-            counts = np.bincount([row for found in hits for row in found])
-            sharing.update(np.flatnonzero(counts >= needed).tolist())
+            counts = Counter(chain.from_iterable(hits))
+            sharing.update(one for one, n in counts.items() if n >= needed)
     return np.array(sorted(sharing), dtype=np.int64)
+
+
+def _as_peaks(peaks, name):
+    array = np.asarray(peaks, dtype=np.float64)
+    array = array.reshape(0, 3) if array.size == 0 else array
+    if array.ndim != 2 or array.shape[1] != 3 or not np.isfinite(array).all():
+        raise ValueError(
+            f"{name} has shape {array.shape}; expected (n_peaks, 3) with finite x, y, "
+            "z in mm."
+        )
+    return array
 
 
 def score_maps(
@@ -222,6 +249,12 @@ def bootstrap_interval(
     low, high : float
         Ends of the interval.
 
+    Raises
+    ------
+    ValueError
+        If there is no value, one is not finite, or `level` or `n_draws` is out of its
+        range.
+
     References
     ----------
     Efron and Tibshirani, An introduction to the bootstrap, 1993, chapter 13.
@@ -233,6 +266,17 @@ def bootstrap_interval(
     (0.5, 0.5)
     """
     values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or not values.size or not np.isfinite(values).all():
+        raise ValueError(
+            f"values has shape {values.shape}, {np.sum(~np.isfinite(values))} of them "
+            "not finite; expected finite numbers, at least one. Leave out topics "
+            "without a score."
+        )
+    if not (0 < level < 1 and n_draws >= 1):
+        raise ValueError(
+            f"level={level!r}, n_draws={n_draws!r}; expected a share in (0, 1), 0.95 "
+            "for 95 %, and at least one draw."
+        )
     drawn = check_random_state(random_state).randint(
         len(values), size=(n_draws, len(values))
     )

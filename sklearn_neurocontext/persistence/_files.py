@@ -6,8 +6,10 @@
 
 import hashlib
 import json
+import math
+import secrets
 import shutil
-import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 DESCRIPTION = "model.json"
@@ -44,12 +46,6 @@ def write_files(directory, description: dict, arrays: dict) -> Path:
     """
     from safetensors.numpy import save
 
-    directory = Path(directory).expanduser()
-    if directory.is_file() or (directory.is_dir() and any(directory.iterdir())):
-        raise FileExistsError(
-            f"{str(directory)!r} exists and is not an empty folder; nothing was saved. "
-            "Name a new folder, or remove this one first."
-        )
     packed = save(arrays)
     description = {
         "format": FORMAT,
@@ -61,20 +57,48 @@ def write_files(directory, description: dict, arrays: dict) -> Path:
     files = {DESCRIPTION: (text + "\n").encode("utf-8"), ARRAYS: packed}
     sums = "".join(f"{_hash(content)}  {name}\n" for name, content in files.items())
     files[HASHES] = sums.encode("ascii")
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(
-        tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}-")
-    )
-    try:
+    with new_folder(directory) as folder:
         for name, content in files.items():
-            (temporary / name).write_bytes(content)
-        temporary.chmod(0o755)  # mkdtemp's folders are for the owner alone
+            (folder / name).write_bytes(content)
+    return Path(directory).expanduser()
+
+
+@contextmanager
+def new_folder(directory):
+    """Give a folder to write into, which appears under its name complete, or never.
+
+    Parameters
+    ----------
+    directory : path-like
+        Must not exist, or be empty.
+
+    Yields
+    ------
+    folder : Path
+        Beside `directory`; takes its place at the end, and is removed after an error.
+
+    Raises
+    ------
+    FileExistsError
+        If something is there.
+    """
+    directory = Path(directory).expanduser()
+    if directory.is_file() or (directory.is_dir() and any(directory.iterdir())):
+        raise FileExistsError(
+            f"{str(directory)!r} exists and is not an empty folder; nothing was saved. "
+            "Name a new folder, or remove this one first."
+        )
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    # Not mkdtemp, whose folders are for the owner alone whatever the umask says.
+    folder = directory.parent / f".{directory.name}-{secrets.token_hex(8)}"
+    folder.mkdir()
+    try:
+        yield folder
         if directory.is_dir():
             directory.rmdir()
-        temporary.replace(directory)
+        folder.replace(directory)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return directory
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_files(directory) -> tuple[dict, dict]:
@@ -105,7 +129,7 @@ def read_files(directory) -> tuple[dict, dict]:
     text = _read(directory, DESCRIPTION, _MAX_DESCRIPTION_BYTES)
     _check_hash(DESCRIPTION, text, sums)
     description = _parse_description(text)
-    packed = _read(directory, ARRAYS, description["array_bytes"])
+    packed = _read(directory, ARRAYS, description["array_bytes"], exactly=True)
     _check_hash(ARRAYS, packed, sums)
     return description, _parse_arrays(packed)
 
@@ -114,7 +138,12 @@ def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _read(directory: Path, name: str, max_bytes: int) -> bytes:
+def hash_of_sums(directory) -> str:
+    """Hash the hashes of a saved model's files: what tells the model from any other."""
+    return _hash(_read(Path(directory).expanduser(), HASHES, _MAX_HASHES_BYTES))
+
+
+def _read(directory: Path, name: str, max_bytes: int, *, exactly=False) -> bytes:
     path = directory / name
     if not path.is_file():
         raise FileNotFoundError(
@@ -122,13 +151,18 @@ def _read(directory: Path, name: str, max_bytes: int) -> bytes:
             "wrote."
         )
     with path.open("rb") as stream:
-        content = stream.read(max_bytes + 1)
-    if len(content) > max_bytes:
-        raise ValueError(
-            f"{name} has {path.stat().st_size:,} bytes, more than the {max_bytes:,} "
-            "that it may have, and was not read. Save the model again."
-        )
-    return content
+        n_bytes = path.stat().st_size
+        if n_bytes > max_bytes:
+            raise ValueError(
+                f"{name} has {n_bytes:,} bytes, more than the {max_bytes:,} that it "
+                "may have, and was not read. Save the model again."
+            )
+        if exactly and n_bytes < max_bytes:
+            raise ValueError(
+                f"{name} has {n_bytes:,} bytes; expected {max_bytes:,}. It was altered "
+                "or cut off, and was not read. Save or copy the model again."
+            )
+        return stream.read(n_bytes)
 
 
 def _parse_sums(content: bytes) -> dict:
@@ -151,7 +185,9 @@ def _check_hash(name: str, content: bytes, sums: dict) -> None:
 
 def _parse_description(text: bytes) -> dict:
     try:
-        description = json.loads(text, parse_constant=_refuse_constant)
+        description = json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite_float
+        )
     except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{DESCRIPTION} cannot be read ({error}). Save the model again."
@@ -179,6 +215,13 @@ def _parse_description(text: bytes) -> dict:
 
 def _refuse_constant(name):
     raise ValueError(f"it holds {name}, which is no number")
+
+
+def _finite_float(digits):
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"it holds {digits[:40]}, beyond the range of numbers")
+    return number
 
 
 def _parse_arrays(packed: bytes) -> dict:

@@ -1,5 +1,6 @@
 """Save a fitted model in a folder, and load it."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sklearn.base import clone
@@ -10,6 +11,17 @@ from ._files import read_files, write_files
 from ._kinds import KINDS, LOCAL_PARAMETERS
 from ._restore import restore, same_identity
 from ._values import Reader, Writer
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class _Options:
+    """How to load, and the versions that wrote the model."""
+
+    device: str | None
+    allow_download: bool
+    versions: dict = field(default_factory=dict)
 
 
 def save_model(model, directory, *, half=False) -> Path:
@@ -28,8 +40,10 @@ def save_model(model, directory, *, half=False) -> Path:
         A new or empty folder. ``model.json``, ``model.safetensors`` and ``SHA256SUMS``
         are written into it at once.
     half : bool, default=False
-        Whether floats are kept with 16 bits, half or a quarter of the size. Loaded,
-        they have their type again and about three decimal digits.
+        Whether matrices of floats are kept with 16 bits, half or a quarter of the
+        size. Loaded, they have their type again and about three decimal digits.
+        Vectors, and matrices whose values span more than 16 bits can tell apart, stay
+        whole.
 
     Returns
     -------
@@ -73,13 +87,17 @@ def save_model(model, directory, *, half=False) -> Path:
     return write_files(directory, description, writer.arrays)
 
 
-def load_model(directory, *, device=None):
+def load_model(directory, *, device=None, allow_download=False):
     """Load a model that `save_model` saved.
 
     Nothing in the files is executed: types come from a closed list, parameters are
     validated, arrays compared with the dimensions that the model states. Files that
     were cut off or altered are refused by their hashes. The hashes tell accidents, not
-    a forger who writes new ones: whose models you load remains your decision.
+    a forger who writes new ones: whose models you load remains your decision. What such
+    a forger can reach: an embedder or masker opens the language model, atlas and mask
+    that its parameters name, hence any folder or image on this machine, and refuses
+    what has other hashes; the pattern of words of a vectorizer may be one that takes
+    very long on some texts. Nothing is sent anywhere unless `allow_download` is set.
 
     Parameters
     ----------
@@ -88,6 +106,10 @@ def load_model(directory, *, device=None):
     device : str or None, default=None
         Torch device of the model's nets and embedder; None takes the one that it was
         saved with.
+    allow_download : bool, default=False
+        Whether a language model or DiFuMo that is not on this machine may be fetched.
+        By default, language models come from a wheel, a folder or the hub's cache, and
+        nothing connects.
 
     Returns
     -------
@@ -99,6 +121,8 @@ def load_model(directory, *, device=None):
     ------
     FileNotFoundError
         If the folder or one of its files is missing.
+    OSError
+        If a language model or an atlas is not on this machine.
     ValueError
         If a file was cut off, altered or is too large, an array has another shape than
         stated or holds NaN, a type is not on the list, the format version is another,
@@ -118,9 +142,13 @@ def load_model(directory, *, device=None):
 save_model wrote.
     """
     description, arrays = read_files(directory)
+    versions = description.get("versions")
+    options = _Options(
+        device, allow_download, versions if isinstance(versions, dict) else {}
+    )
 
     def read_estimator(reader, content, where):
-        return _read_estimator(reader, content, where, device)
+        return _read_estimator(reader, content, where, options)
 
     reader = Reader(arrays, read_estimator)
     try:
@@ -150,6 +178,7 @@ def _kind_of(estimator, where):
 def _write_estimator(writer, estimator, where) -> dict:
     kind = _kind_of(estimator, where)
     names = estimator.get_params(deep=False)
+    _check_input(names, where)
     params = {
         name: writer.write(value, f"{where}.{name}")
         for name, value in names.items()
@@ -187,7 +216,7 @@ def _identify(kind, estimator, where) -> dict:
     return identity
 
 
-def _read_estimator(reader, content, where, device):
+def _read_estimator(reader, content, where, options):
     if not isinstance(content, dict) or set(content) != {"type", "params", "facts"}:
         raise ValueError(f"The saved model was altered: {where} is no estimator.")
     kind = KINDS.get(str(content["type"]))
@@ -200,16 +229,39 @@ def _read_estimator(reader, content, where, device):
     for name in LOCAL_PARAMETERS:
         params.pop(name, None)
     facts = reader.read({"dict": content["facts"]}, where)
-    if device is not None and "device" in params:
-        params["device"] = device
     try:
+        _check_params(kind, params, options.versions)
+        _check_input(params, where)
+        if options.device is not None and "device" in params:
+            params["device"] = options.device
         estimator = kind.load_class()(**params)
         if hasattr(estimator, "_parameter_constraints"):
             estimator._validate_params()
-        restore(kind, estimator, facts)
-    except (TypeError, ValueError, AttributeError) as error:
+        restore(kind, estimator, facts, allow_download=options.allow_download)
+    except (TypeError, ValueError, AttributeError, OverflowError, MemoryError) as error:
         raise ValueError(
             f"{where} ({kind.name}) cannot be loaded: {error}. The saved model was "
             "altered, or another version wrote it (model.json states which)."
         ) from error
     return estimator
+
+
+def _check_params(kind, params, versions) -> None:
+    """Refuse unknown parameters, and missing ones that the writer's version had."""
+    names = set(kind.load_class()._get_param_names()) - set(LOCAL_PARAMETERS)
+    unknown = sorted(set(params) - names)
+    if unknown:
+        raise ValueError(f"the parameters {', '.join(unknown)} are unknown")
+    package = "scikit-learn" if kind.home.startswith("sklearn.") else _PACKAGE
+    missing = sorted(names - set(params))
+    if missing and versions.get(package) == library_versions()[package]:
+        raise ValueError(f"the parameters {', '.join(missing)} are missing")
+
+
+def _check_input(params, where) -> None:
+    """Refuse vectorizers that would take texts for names of files."""
+    if params.get("input", "content") != "content":
+        raise ValueError(
+            f"{where} has input={params['input']!r}, which opens the files that texts "
+            "name; expected input='content'. Read the files first"
+        )

@@ -1,14 +1,17 @@
 """Give an estimator what it had learned, after comparing it with what it must be."""
 
+from contextlib import nullcontext
+
 import numpy as np
 
+from ._local import only_local
 from ._values import Module
 
 # Coefficients of the same masker on another machine differ in their last digits.
 _TOLERANCE = 1e-4
 
 
-def restore(kind, estimator, facts: dict) -> None:
+def restore(kind, estimator, facts: dict, *, allow_download: bool) -> None:
     """Set the learned attributes of an estimator.
 
     Parameters
@@ -19,16 +22,21 @@ def restore(kind, estimator, facts: dict) -> None:
         With its parameters; changed in place.
     facts : dict
         Learned values by attribute; empty where it was not fitted.
+    allow_download : bool
+        Whether language models and atlases may be fetched.
 
     Raises
     ------
     ValueError
         If an attribute is missing, unknown, or of another type or shape.
+    OSError
+        If a language model or an atlas is not on this machine.
     """
     if not facts:
         return
     if kind.refit is not None:
-        _restore_by_fitting(kind, estimator, facts)
+        with nullcontext() if allow_download else only_local(estimator):
+            _restore_by_fitting(kind, estimator, facts)
         return
     expected = kind.all_facts()
     unknown = sorted(set(facts) - set(expected))
@@ -36,7 +44,9 @@ def restore(kind, estimator, facts: dict) -> None:
         raise ValueError(f"it has learned {', '.join(unknown)}, which is unknown")
     dimensions = {n: v for n, v in facts.items() if type(v) is int and v >= 0}
     for name, what in expected.items():
-        _check_fact(name, facts.get(name), what, dimensions)
+        if name in facts or not _may_be_left_out(what):
+            _check_fact(name, facts.get(name), what, dimensions)
+    _check_common(facts)
     nets = {n: v for n, v in facts.items() if isinstance(v, Module)}
     vars(estimator).update({n: v for n, v in facts.items() if n not in nets})
     for name, net in nets.items():
@@ -78,10 +88,32 @@ def _same_value(one, other) -> bool:
     return bool(np.abs(one - other).max(initial=0) <= _TOLERANCE * np.abs(one).max())
 
 
+def _check_common(facts) -> None:
+    """Check what scikit-learn's own code keeps in any estimator."""
+    n_features = facts.get("n_features_in_", 0)
+    if n_features < 0:
+        raise ValueError(f"n_features_in_ is {n_features}")
+    names = facts.get("feature_names_in_")
+    if names is not None and (names.dtype != object or len(names) != n_features):
+        raise ValueError(f"feature_names_in_ are not {n_features} strings")
+    config = facts.get("_sklearn_output_config", {})
+    containers = ("default", "pandas", "polars")
+    if set(config) - {"transform"} or set(config.values()) - {*containers, None}:
+        raise ValueError(
+            f"_sklearn_output_config is {config}; expected a transform among "
+            f"{', '.join(containers)}"
+        )
+
+
+def _may_be_left_out(what) -> bool:
+    return not isinstance(what, str) and isinstance(None, what)
+
+
 def _check_fact(name, value, what, dimensions) -> None:
     """Compare a learned value with its description in `KINDS`."""
     if not isinstance(what, str):
-        if not isinstance(value, what) or (what is int and isinstance(value, bool)):
+        wrong = value is None or (what is not bool and isinstance(value, bool))
+        if wrong or not isinstance(value, what):
             raise ValueError(f"{name} is {type(value).__name__}; expected {what}")
         return
     if value is None and what.endswith("?"):
@@ -94,6 +126,9 @@ def _check_fact(name, value, what, dimensions) -> None:
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
         raise ValueError(f"{name} is no array of floats")
     words = what.split()
+    unknown = [w for w in words if w.endswith("_") and w not in dimensions]
+    if unknown:
+        raise ValueError(f"it lacks {unknown[0]}, a length of {name}")
     sizes = value.shape if value.ndim == len(words) else ()
     wanted = [dimensions.setdefault(w, n) for w, n in zip(words, sizes, strict=False)]
     if not words or list(sizes) != wanted:

@@ -10,7 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ._half import grow, halve
+
 DTYPES = ("float16", "float32", "float64", "int32", "int64", "bool")
+# No number of float64 needs more.
+_LARGEST_EXPONENT = 1100
 
 
 @dataclass
@@ -20,7 +24,7 @@ class Writer:
     Attributes
     ----------
     half : bool
-        Whether arrays of floats are kept with 16 bits.
+        Whether matrices of floats are kept with 16 bits, see `halve`.
     write_estimator : callable
         ``write_estimator(writer, estimator, where)`` gives JSON.
     arrays : dict of str to ndarray
@@ -82,21 +86,20 @@ class Writer:
         # A product of matrices rounds differently when one of them lies the other way.
         by_columns = array.flags.f_contiguous and not array.flags.c_contiguous
         stored = np.asarray(array.T if by_columns else array, order="C")
-        if self.half and array.dtype.kind == "f":
-            with np.errstate(over="ignore"):
-                stored = stored.astype(np.float16)
         if not np.isfinite(stored).all():
             raise ValueError(
-                f"{where} holds NaN, infinity, or numbers beyond the range of its "
-                "type, and was not saved. Check the data that it was fitted to."
+                f"{where} holds NaN or infinity, and was not saved. Check the data "
+                "that it was fitted to."
             )
+        stored, exponent = halve(stored) if self.half else (stored, 0)
         self.arrays[where] = stored
-        return {
+        described = {
             "array": where,
             "dtype": array.dtype.name,
             "shape": list(array.shape),
             "order": "F" if by_columns else "C",
         }
+        return {**described, "exponent": exponent} if exponent else described
 
     def _write_module(self, module, where):
         from ..models._weights import read_weights
@@ -147,8 +150,10 @@ class Reader:
         return read(self, content, where)
 
     def _read_array(self, value, where):
-        described = set(value) == {"array", "dtype", "shape", "order"}
-        if not described or value["dtype"] not in DTYPES:
+        described = set(value) - {"exponent"} == {"array", "dtype", "shape", "order"}
+        exponent = value.get("exponent", 0)
+        whole = type(exponent) is int and abs(exponent) <= _LARGEST_EXPONENT
+        if not described or not whole or value["dtype"] not in DTYPES:
             raise _altered(where, f"an array described by {value!r}")
         array = self.arrays.pop(value["array"], None)
         if array is None:
@@ -158,18 +163,20 @@ class Reader:
         array = array.T if value["order"] == "F" else array
         dtype = np.dtype(value["dtype"])
         half = array.dtype == np.float16 and dtype.kind == "f"
-        if list(array.shape) != value["shape"] or (array.dtype != dtype and not half):
+        fits = half or (array.dtype == dtype and exponent == 0)
+        if list(array.shape) != value["shape"] or not fits:
             raise _altered(
                 where,
                 f"an array of {array.dtype} and shape {array.shape}, described as "
                 f"{value['dtype']} and {value['shape']}",
             )
+        array = grow(array, exponent, dtype) if half else array.astype(dtype)
         if not np.isfinite(array).all():
             raise ValueError(
                 f"{where} holds NaN or infinity, and the model was not loaded. Save it "
                 "again, or train it again."
             )
-        return array.astype(dtype)
+        return array
 
     def _read_tuple(self, content, where):
         return tuple(self.read(content, where))

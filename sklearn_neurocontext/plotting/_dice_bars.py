@@ -1,6 +1,7 @@
 """Dice overlap of predicted and observed maps, one bar per method."""
 
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 
@@ -27,9 +28,10 @@ def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
         Name of each method and its Dice for each map, the same maps in the same order,
         fractions in [0, 1].
     intervals : dict of str to (float, float) or None, default=None
-        Lower and upper end of an interval of the mean, for some or all methods.
+        Lower and upper end of an interval of the mean, for some or all methods,
+        fractions in [0, 1].
     top : float, default=0.1
-        Fraction of voxels that Dice compared, for the axis.
+        Fraction of voxels that Dice compared, in (0, 1], for the axis.
     title : str or None, default=None
         Drawn as it is, wrapped; no part of it is read as mathematics.
     ax : matplotlib Axes or None, default=None
@@ -43,10 +45,11 @@ def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
     Raises
     ------
     TypeError
-        If `scores` is not a dictionary.
+        If `scores` or `intervals` is not a dictionary.
     ValueError
-        If it is empty, methods have different numbers of maps, a score is not in
-        [0, 1], or `intervals` names other methods.
+        If it is empty, methods have different numbers of maps, a score, an end or
+        `top` is no fraction, an interval has not two ends in rising order, or
+        `intervals` names other methods.
 
     See Also
     --------
@@ -60,10 +63,11 @@ def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
     'Dice, top 10 % of voxels'
     """
     scores = _check_scores(scores)
-    unknown = sorted(set(intervals or {}) - set(scores))
-    if unknown:
+    intervals = _check_intervals({} if intervals is None else intervals, scores)
+    if not (isinstance(top, Real) and 0 < top <= 1):
         raise ValueError(
-            f"intervals names {unknown}, which scores lacks; it has {sorted(scores)}."
+            f"top={top!r}; expected a fraction of voxels in (0, 1], 0.1 for the "
+            "strongest tenth."
         )
     # A new figure has room beside the bars.
     place = {"loc": "best"}
@@ -86,7 +90,7 @@ def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
     )
     handles, words = [bars, *points], ["mean", "one map"]
     for x, name in enumerate(scores):
-        if name in (intervals or {}):
+        if name in intervals:
             ends = ax.plot(
                 [x, x], intervals[name], color=COLOURS[1], linewidth=4, zorder=4
             )
@@ -105,6 +109,27 @@ def _label_axes(ax, scores, top):
     ax.set_ylabel(f"Dice, top {100 * top:g} % of voxels", fontsize=LABEL_SIZE)
     ax.grid(axis="y", color="0.9")
     ax.set_axisbelow(True)
+
+
+def _check_intervals(intervals, scores) -> dict:
+    if not isinstance(intervals, Mapping):
+        raise TypeError(
+            "intervals must be a dictionary of name to (low, high); got "
+            f"{type(intervals).__name__}."
+        )
+    unknown = sorted(set(intervals) - set(scores))
+    if unknown:
+        raise ValueError(
+            f"intervals names {unknown}, which scores lacks; it has {sorted(scores)}."
+        )
+    checked = {n: np.asarray(one, dtype=np.float64) for n, one in intervals.items()}
+    for name, ends in checked.items():
+        if ends.shape != (2,) or not 0 <= ends[0] <= ends[1] <= 1:
+            raise ValueError(
+                f"The interval of {name!r} is {intervals[name]!r}; expected two "
+                "fractions, the lower first. Divide percentages by 100."
+            )
+    return checked
 
 
 def _check_scores(scores) -> dict:

@@ -11,18 +11,22 @@ _CELL_INCHES = 0.42
 _COLOURS = "RdBu_r"
 
 
-def plot_similarity_matrix(similarity, *, texts=None, maps=None, title=None, ax=None):
+def plot_similarity_matrix(
+    similarity, *, paired=False, texts=None, maps=None, title=None, ax=None
+):
     """Draw the similarity of each text with each map, and where each text is nearest.
 
-    A ring marks the most similar map of each text. Where the matrix is square, true
-    pairs lie on the diagonal, and the label of the columns says how many texts have
-    their own map nearest. Colours are symmetric around zero. Rings and names are left
-    out where there are more than 30 rows or columns.
+    A ring marks the map that is more similar to a text than all others; where several
+    are equally similar, there is none. Colours are symmetric around zero. Rings and
+    names are left out where there are more than 30 rows or columns.
 
     Parameters
     ----------
     similarity : array-like of shape (n_texts, n_maps)
         Finite; what ``model.similarity(X, y)`` gives.
+    paired : bool, default=False
+        Whether true pairs lie on the diagonal. The label of the columns then says how
+        many texts have their own map nearest, before all others; ties do not count.
     texts : sequence of str of length n_texts or None, default=None
         Names of the rows, drawn as they are on two lines at most.
     maps : sequence of str of length n_maps or None, default=None
@@ -40,8 +44,8 @@ def plot_similarity_matrix(similarity, *, texts=None, maps=None, title=None, ax=
     Raises
     ------
     ValueError
-        If the matrix is empty or holds NaN, or there are not as many names as rows or
-        columns.
+        If the matrix is empty, holds NaN or is paired and not square, or there are not
+        as many names as rows or columns.
 
     See Also
     --------
@@ -51,11 +55,11 @@ def plot_similarity_matrix(similarity, *, texts=None, maps=None, title=None, ax=
     --------
     >>> import numpy as np
     >>> from sklearn_neurocontext.plotting import plot_similarity_matrix
-    >>> ax = plot_similarity_matrix(np.eye(3), texts=["pain", "words", "faces"])
+    >>> ax = plot_similarity_matrix(np.eye(3), paired=True)
     >>> ax.get_xlabel()
     'map (nearest to its own text: 3 of 3)'
     """
-    similarity = check_similarity(similarity, square=False)
+    similarity = check_similarity(similarity, square=paired)
     n_texts, n_maps = similarity.shape
     texts = _check_names(texts, "texts", n_texts)
     maps = _check_names(maps, "maps", n_maps)
@@ -73,7 +77,7 @@ def plot_similarity_matrix(similarity, *, texts=None, maps=None, title=None, ax=
     bar = ax.figure.colorbar(shown, ax=ax, fraction=0.046, pad=0.03)
     bar.set_label("similarity", fontsize=LABEL_SIZE)
     bar.ax.tick_params(labelsize=TICK_SIZE)
-    _label_axes(ax, similarity, texts, maps)
+    _label_axes(ax, similarity, paired, texts, maps)
     if title is not None:
         write_axes_title(ax, title)
     return ax
@@ -96,13 +100,15 @@ def _check_names(names, argument, n):
     return names
 
 
-def _label_axes(ax, similarity, texts, maps):
+def _label_axes(ax, similarity, paired, texts, maps):
     from matplotlib.patheffects import withStroke
 
     n_texts, n_maps = similarity.shape
     label = "map"
-    nearest = similarity.argmax(axis=1)
-    if n_texts == n_maps:
+    nearest = similarity.argmax(axis=1).astype(np.float64)
+    tied = similarity == similarity.max(axis=1, keepdims=True)
+    nearest[tied.sum(axis=1) > 1] = np.nan
+    if paired:
         found = int((nearest == np.arange(n_texts)).sum())
         label = f"map (nearest to its own text: {found:,} of {n_texts:,})"
     ax.set_xlabel(label, fontsize=LABEL_SIZE)

@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-_FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
+from ..maskers._kde import FWHM_TO_SIGMA
 
 
 def check_array(name: str, array, shape: tuple):
@@ -58,7 +58,7 @@ def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
     if fwhm == 0:
         return voxels
     inside = np.asarray(mask_img.dataobj) > 0
-    sigma = fwhm * _FWHM_TO_SIGMA / np.sqrt((mask_img.affine[:3, :3] ** 2).sum(axis=0))
+    sigma = fwhm * FWHM_TO_SIGMA / np.sqrt((mask_img.affine[:3, :3] ** 2).sum(axis=0))
     weight = gaussian_filter(inside.astype(np.float32), sigma, mode="constant")[inside]
     smoothed = np.empty_like(voxels)
     for row, one in enumerate(voxels):

@@ -106,7 +106,7 @@ class NeuroContextModel(LookupMixin):
         )
 
     @classmethod
-    def from_pretrained(cls, directory, *, device=None):
+    def from_pretrained(cls, directory, *, device=None, allow_download=False):
         """Load a model that `save` wrote.
 
         Parameters
@@ -115,6 +115,9 @@ class NeuroContextModel(LookupMixin):
             The folder.
         device : str or None, default=None
             Torch device; None is the one it was saved with.
+        allow_download : bool, default=False
+            Whether a language model or DiFuMo that is not on this machine may be
+            fetched; by default, nothing connects.
 
         Returns
         -------
@@ -125,11 +128,13 @@ class NeuroContextModel(LookupMixin):
         ------
         FileNotFoundError
             If there is no such folder.
+        OSError
+            If a language model or an atlas is not on this machine.
         ValueError
             If its files were altered, or language model or atlas are others than those
             it was trained with.
         """
-        return cls(**read_folder(directory, device))
+        return cls(**read_folder(directory, device, allow_download=allow_download))
 
     def save(self, directory, *, half=False):
         """Save in a new folder, as safetensors and JSON.
@@ -139,7 +144,7 @@ class NeuroContextModel(LookupMixin):
         directory : path-like
             Must not exist, or be empty.
         half : bool, default=False
-            Whether floats are kept with 16 bits.
+            Whether matrices of floats are kept with 16 bits, see `save_model`.
 
         Returns
         -------

@@ -5,14 +5,16 @@ from pathlib import Path
 import numpy as np
 
 from ..persistence import load_model, save_model
-from ..persistence._files import read_files, write_files
+from ..persistence._files import hash_of_sums, new_folder, read_files, write_files
+from ..persistence._values import Reader, Writer
 
 _FACTS = {"smoothing_fwhm": (int, float), "terms": dict, "card": dict}
 _ARRAYS = ("mean", "z_scale", "reference", "term_features")
+_PARTS = ("model", "masker")
 
 
 def write_folder(directory, model, masker, *, half, facts, arrays) -> Path:
-    """Write a pretrained model into a new folder.
+    """Write a pretrained model; its folder appears complete, or not at all.
 
     Parameters
     ----------
@@ -21,9 +23,9 @@ def write_folder(directory, model, masker, *, half, facts, arrays) -> Path:
     model, masker : estimator
         Fitted.
     half : bool
-        Whether floats are kept with 16 bits.
+        Whether matrices of floats are kept with 16 bits.
     facts : dict
-        JSON values, by the names in `_FACTS`.
+        What JSON can hold, by the names in `_FACTS`.
     arrays : dict of str to ndarray or None
         By the names in `_ARRAYS`.
 
@@ -31,25 +33,34 @@ def write_folder(directory, model, masker, *, half, facts, arrays) -> Path:
     -------
     directory : Path
         The folder.
+
+    Raises
+    ------
+    FileExistsError
+        If something is there.
+    TypeError, ValueError
+        If a value cannot be saved; the message names it.
     """
-    directory = Path(directory).expanduser()
-    if directory.exists() and any(directory.iterdir()):
-        raise FileExistsError(
-            f"{str(directory)!r} is not empty; nothing was saved. Name a new folder."
-        )
-    dtype = np.float16 if half else np.float32
-    kept = {
-        name: np.ascontiguousarray(array, dtype=dtype)
+    arrays = {
+        name: np.ascontiguousarray(array, dtype=np.float32)
         for name, array in arrays.items()
         if array is not None
     }
-    save_model(model, directory / "model", half=half)
-    save_model(masker, directory / "masker")
-    write_files(directory / "index", facts, kept)
-    return directory
+    writer = Writer(half, _refuse_estimator)
+    index = writer.write({**facts, **arrays}, "index")
+    with new_folder(directory) as folder:
+        save_model(model, folder / "model", half=half)
+        save_model(masker, folder / "masker")
+        sums = {name: hash_of_sums(folder / name) for name in _PARTS}
+        write_files(folder / "index", {"sums": sums, "index": index}, writer.arrays)
+    return Path(directory).expanduser()
 
 
-def read_folder(directory, device) -> dict:
+def _refuse_estimator(_, content, where):
+    raise TypeError(f"{where} is {type(content).__name__}; expected no estimator there")
+
+
+def read_folder(directory, device, *, allow_download=False) -> dict:
     """Read what `write_folder` wrote, checked, as arguments of the constructor.
 
     Parameters
@@ -58,6 +69,8 @@ def read_folder(directory, device) -> dict:
         The folder.
     device : str or None
         Torch device of the model.
+    allow_download : bool, default=False
+        As for `load_model`.
 
     Returns
     -------
@@ -69,7 +82,7 @@ def read_folder(directory, device) -> dict:
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If a file was altered, or arrays do not fit each other.
+        If a file was altered, or model, masker and index are not of one folder.
     """
     directory = Path(directory).expanduser()
     if not (directory / "index").is_dir():
@@ -78,23 +91,34 @@ def read_folder(directory, device) -> dict:
             "NeuroContextModel.save wrote."
         )
     description, arrays = read_files(directory / "index")
-    facts = {name: description.get(name) for name in _FACTS}
-    whole = all(isinstance(facts[name], kinds) for name, kinds in _FACTS.items())
-    if not whole or set(arrays) - set(_ARRAYS):
-        raise ValueError(
-            f"The index in {directory.name!r} was altered: expected "
-            f"{', '.join(_FACTS)} and no arrays but {', '.join(_ARRAYS)}. Save the "
-            "model again."
-        )
-    for name, array in arrays.items():
-        if array.dtype.kind != "f" or not np.isfinite(array).all():
+    index = _read_index(description.get("index"), arrays, directory.name)
+    sums = description.get("sums")
+    for name in _PARTS:
+        found = hash_of_sums(directory / name)
+        if not isinstance(sums, dict) or sums.get(name) != found:
             raise ValueError(
-                f"{name} in {directory.name!r} holds NaN, infinity or no floats. Save "
-                "the model again."
+                f"The {name} in {directory.name!r} is not the one that its index was "
+                "saved with. Copy the whole folder again, or save the model again."
             )
+    options = {"allow_download": allow_download}
     return {
-        "model": load_model(directory / "model", device=device),
-        "masker": load_model(directory / "masker"),
-        **facts,
-        **{name: array.astype(np.float32) for name, array in arrays.items()},
+        "model": load_model(directory / "model", device=device, **options),
+        "masker": load_model(directory / "masker", **options),
+        **index,
     }
+
+
+def _read_index(content, arrays, folder_name) -> dict:
+    reader = Reader(arrays, _refuse_estimator)
+    index = reader.read(content, "index")
+    held = set(index) if isinstance(index, dict) else set()
+    whole = all(isinstance(index[n], kinds) for n, kinds in _FACTS.items() if n in held)
+    names = [name for name in _ARRAYS if name in held]
+    whole &= all(getattr(index[name], "dtype", None) == np.float32 for name in names)
+    if not whole or arrays or held - set(names) != set(_FACTS):
+        raise ValueError(
+            f"The index in {folder_name!r} was altered, or an older version wrote it: "
+            f"expected {', '.join(_FACTS)} and no arrays but {', '.join(_ARRAYS)}. "
+            "Save the model again."
+        )
+    return index

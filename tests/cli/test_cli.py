@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from sklearn_neurocontext import evaluation
-from sklearn_neurocontext.cli import _main, main
+from sklearn_neurocontext.cli import _corpus_parsers, _main, main
 from sklearn_neurocontext.cli._console import print_differences, print_scores
 from sklearn_neurocontext.datasets import _bunch, make_studies
 
@@ -198,12 +198,14 @@ def test_help_explains_each_option(command, capsys):
     with pytest.raises(SystemExit) as left:
         main([command, "--help"])
     assert left.value.code == 0
-    assert "--output" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "--output" in printed
+    assert "(default: None)" not in printed
     commands = _main._parser()._subparsers._group_actions[0].choices
     assert all(action.help for action in commands[command]._actions)
 
 
 def test_words_of_the_command_line_are_those_of_the_package():
-    assert _main._ESTIMATORS == evaluation.ESTIMATORS
-    assert _main._PARTS == _bunch._TEXT_PARTS
-    assert all(name in _main._CORPUS for name in evaluation.CORPORA)
+    assert _corpus_parsers._ESTIMATORS == evaluation.ESTIMATORS
+    assert _corpus_parsers._PARTS == _bunch._TEXT_PARTS
+    assert all(name in _corpus_parsers._CORPUS for name in evaluation.CORPORA)

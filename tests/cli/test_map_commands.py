@@ -100,7 +100,7 @@ def test_report_writes_a_page(folder, small_corpus, tmp_path, capsys, monkeypatc
             "is no folder of a pre",
         ),
         (["decode", "nowhere.nii.gz", "--model", "a"], "'nowhere.nii.gz' is no file"),
-        (["decode", "a", "--text", "b", "--corpus", "c", "--model", "d"], "not both"),
+        (["decode", __file__, "--model", "a"], f"image='{__file__}' cannot be read as"),
     ],
 )
 def test_errors_are_one_line(arguments, words, capsys):
@@ -119,6 +119,11 @@ def test_errors_are_one_line(arguments, words, capsys):
         (["map", " ", "-o", "m.nii"], "needs at least one word"),
         (["map", "pain"], "-o/--output, --model"),
         (["decode", "m.nii", "-k", "0"], "is no positive integer"),
+        (["decode", "m.nii", "-k", "²"], "'²' is no positive integer"),
+        (
+            ["decode", "a", "--text", "b", "--corpus", "c", "--model", "d"],
+            "--corpus: not allowed with argument --text",
+        ),
     ],
 )
 def test_wrong_arguments_leave_with_code_2(arguments, words, capsys):
@@ -128,6 +133,51 @@ def test_wrong_arguments_leave_with_code_2(arguments, words, capsys):
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["map", "report", "decode"])
+def test_unknown_words_have_no_map(command, folder, image, tmp_path, capsys):
+    output = tmp_path / "it.nii.gz"
+    arguments = [command, "xyzzy", "-o", str(output), "--model", folder]
+    if command == "decode":
+        arguments[1:2] = [image, "--text", "pain", "--text", "xyzzy"]
+    assert main(arguments) == 1
+    assert "The model knows no word of 'xyzzy'" in capsys.readouterr().err
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "neurocontext: MemoryError (neurocontext --traceback"),
+        (OverflowError("too\nlarge"), "neurocontext: OverflowError too large ("),
+        (RuntimeError("CUDA out of memory"), "RuntimeError CUDA out of memory ("),
+        (EOFError("cut off"), "neurocontext: EOFError cut off ("),
+    ],
+)
+def test_errors_of_others_are_one_line_too(error, words, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(NeuroContextModel, "from_pretrained", fail)
+    arguments = ["map", "pain", "-o", "m.nii", "--model", "a"]
+    assert main(arguments) == 1
+    assert words in capsys.readouterr().err
+    with pytest.raises(type(error)):
+        main(["--traceback", *arguments])
+
+
+@pytest.mark.parametrize("options", [[], ["--allow-download"]])
+def test_models_are_local_unless_asked(options, monkeypatch, capsys):
+    given = {}
+
+    def load(directory, **named):
+        given.update(named)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(NeuroContextModel, "from_pretrained", load)
+    assert main(["map", "pain", "-o", "m.nii", "--model", "a", *options]) == 1
+    assert given == {"allow_download": bool(options)}
+
+
 @pytest.mark.parametrize("command", ["map", "decode", "report"])
 def test_help_has_examples(command, capsys):
     with pytest.raises(SystemExit) as left:
@@ -135,3 +185,6 @@ def test_help_has_examples(command, capsys):
     assert left.value.code == 0
     printed = capsys.readouterr().out
     assert f"examples:\n  neurocontext {command} " in printed
+    assert "(default: None)" not in printed
+    assert "(default: False)" not in printed
+    assert ("(default: 20)" in printed) is (command == "decode")

@@ -50,7 +50,7 @@ def _check_plain(corpus):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 def test_line_ends_and_encodings(tmp_path, end, encoding):
     path = _write(tmp_path, PLAIN.replace("\n", end), encoding)
     _check_plain(load_sleuth(path))
@@ -73,6 +73,42 @@ def test_a_reference_that_changes_counts_from_there_on(tmp_path):
     np.testing.assert_array_equal(corpus.peaks[0], [[-42, -22, 54], [4, 0, 60.5]])
     np.testing.assert_allclose(corpus.peaks[2], talairach_to_mni([[10, 20, 30]]))
     assert corpus.groups[2] == "Abe, 2001"
+
+
+def test_a_reference_below_a_name_counts_for_its_foci(tmp_path):
+    text = (
+        "//Reference=MNI\n//A, 2000: x\n1 2 3\n//B, 2001: y\n//Reference=Talairach\n"
+        "//Subjects=6\n10 20 30\n//Reference=TAL\n11 20 30\n"
+    )
+    with pytest.warns(SpaceWarning, match="2 were reported in Talairach"):
+        corpus = load_sleuth(_write(tmp_path, text))
+    assert corpus.studies["reported_space"].tolist() == ["MNI", "TAL"]
+    wanted = talairach_to_mni([[10, 20, 30], [11, 20, 30]])
+    np.testing.assert_allclose(corpus.peaks[1], wanted)
+    assert corpus.n_subjects.tolist()[1] == 6
+
+
+@pytest.mark.parametrize("between", ["\n", "//Reference=MNI\n"])
+def test_a_name_goes_on_up_to_a_blank_line_or_statement(tmp_path, between):
+    text = f"//Reference=MNI\n//A\n{between}//B\n//Subjects=6\n\n10 20 30\n"
+    corpus = load_sleuth(_write(tmp_path, text))
+    assert corpus.studies["title"].tolist() == ["A", "B"]
+    assert [len(peaks) for peaks in corpus.peaks] == [0, 1]
+    assert corpus.n_subjects.isna().tolist() == [True, False]
+
+
+def test_trailing_separators_are_no_column(tmp_path):
+    corpus = load_sleuth(_write(tmp_path, "//Reference=MNI\n//A\n1,2,3,\n4;5;6;\n"))
+    np.testing.assert_array_equal(corpus.peaks[0], [[1, 2, 3], [4, 5, 6]])
+
+
+def test_foci_outside_any_head_are_kept_with_a_warning(tmp_path):
+    text = "//Reference=MNI\n//A\n1 2 3\n4000 2 3\n1 -201 3\n"
+    with pytest.warns(
+        UserWarning, match=r"foci.txt: 2 foci lie more than 200 mm .*ne 4"
+    ):
+        corpus = load_sleuth(_write(tmp_path, text))
+    assert len(corpus.peaks[0]) == 3
 
 
 def test_without_reference_the_space_is_unknown(tmp_path):
@@ -104,6 +140,21 @@ def test_experiments_without_foci_or_subjects(tmp_path):
         ("//Subjects=3\n", "line 1: a number of subjects without the name"),
         ("//a\n//Subjects=3\n//Subjects=4\n", "line 3: a number of subjects without"),
         ("\n \n", "foci.txt names no experiment"),
+        ("//a\n1_0 2 3\n", "line 2: '1_0 2 3' is no focus; expected three"),
+        ("//a\n١ 2 3\n", "line 2: '١ 2 3' is no focus; expected three"),
+        ("//a\n1e999 2 3\n", "line 2: '1e999 2 3' is no focus; expected three"),
+        ("//a\n1 2 3 5.5\n", "with decimal points and no further column"),
+        ("//a\n1,5 2,5\n", "with decimal points and no further column"),
+        ("//a\n//Subjects=²\n", "line 2: the number of subjects is '²'"),
+        ("Reference=MNI\n//a\n", "line 1: 'Reference=MNI' lacks the // that"),
+        ("//a\nSubjects=9\n", "line 2: 'Subjects=9' lacks the // that"),
+        ("//a\n1 2 3\n//Subjects=9\n//b\n", "line 3: a number of subjects below foci"),
+        ("//a\n1 2 3\n//Subjects=9\n4 5 6", "line 3: a number of subjects below foci"),
+        (
+            "//Reference=MNI\n//a\n1 2 3\n//Reference=TAL\n4 5 6",
+            "line 5: the reference above this line changes the space among the foci",
+        ),
+        ("//Reference=MNI\n//a\n1 2\0 3\n", "foci.txt holds zero bytes"),
     ],
 )
 def test_wrong_lines_are_named(tmp_path, text, words):
@@ -131,6 +182,10 @@ def test_every_meta_analysis_is_read_whole(shared_data):
     for path in paths:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SpaceWarning)
+            # emotion_regulation has foci of up to 549 mm.
+            warnings.filterwarnings(
+                "ignore", message=r"emotion.* 13 foci lie more than"
+            )
             corpus = load_sleuth(path)
         assert (len(corpus.peaks), sum(map(len, corpus.peaks))) == _plain_count(path)
         assert not corpus.n_subjects.isna().any()

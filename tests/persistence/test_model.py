@@ -1,6 +1,7 @@
 """Saved and loaded, a model predicts the same bits; what cannot be saved is named."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -165,12 +166,8 @@ def test_values_that_cannot_be_saved_are_named(tmp_path, studies, rng):
         save_model(model, tmp_path / "model")
     model = RidgeBaseline().fit(X, y)
     model.coef_[0, 0] = np.nan
-    with pytest.raises(ValueError, match=r"coef_ holds NaN, infinity"):
+    with pytest.raises(ValueError, match=r"coef_ holds NaN or infinity"):
         save_model(model, tmp_path / "model")
-    model = RidgeBaseline().fit(X, y)
-    model.coef_ *= 1e9
-    with pytest.raises(ValueError, match="beyond the range of its type"):
-        save_model(model, tmp_path / "model", half=True)
     model = RidgeBaseline().fit(X, y)
     model.alpha_ = np.inf
     with pytest.raises(ValueError, match="alpha_ is inf"):
@@ -207,3 +204,14 @@ def test_every_kind_on_the_list_exists():
     for kind in KINDS.values():
         assert kind.load_class().__name__ == kind.name
     assert Ridge.__name__ not in KINDS
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022])
+def test_folders_follow_the_umask(tmp_path, rng, umask):
+    model = StandardScaler().fit(rng.normal(size=(9, 2)))
+    before = os.umask(umask)
+    try:
+        folder = save_model(model, tmp_path / "model")
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == 0o777 & ~umask

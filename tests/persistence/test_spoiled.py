@@ -1,6 +1,7 @@
 """Spoiled files never load silently wrong, and forged ones execute nothing."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -97,10 +98,14 @@ def _set(path, value):
         (lambda d: d.update(format_version=2), "format version 2, written by"),
         (lambda d: d.update(array_bytes=-1), "states array_bytes=-1"),
         (lambda d: d.update(array_bytes=3), "more than the 3 that it may have"),
+        (lambda d: d.update(array_bytes=10**12), "expected 1,000,000,000,000. It was"),
+        (lambda d: d.update(array_bytes=10**15), "expected 1,000,000,000,000,000. It"),
+        (lambda d: d.update(array_bytes=2**63 - 2), "expected 9,223,372,036,854,775"),
+        (lambda d: d.update(array_bytes=10**20), "expected 100,000,000,000,000,000,0"),
         (lambda d: d.update(model=None), "altered: model holds an object"),
         (lambda d: d.update(model={}), "model is no estimator"),
         (_set(["type"], "os.system"), "of type 'os.system', which cannot be loaded"),
-        (_set(["type"], "CCABaseline"), "unexpected keyword"),
+        (_set(["type"], "CCABaseline"), "batch_size, decoder, .* are unknown"),
         (_set(["params", "lr"], "high"), "The 'lr' parameter"),
         (_set(["params", "max_epochs"], {"eval": "1"}), "an object with the keys"),
         (_set(["params", "max_epochs"], {}), "an object with the keys"),
@@ -110,11 +115,34 @@ def _set(path, value):
         (_set(["facts", "n_components_"], 6), "y_mean_ has shape"),
         (_set(["facts", "y_mean_"], 0.5), "y_mean_ is no array of floats"),
         (_set(["facts", "module_"], 0.5), "module_ is no net"),
+        (_set(["facts", "n_features_in_"], None), "n_features_in_ is NoneType; exp"),
+        (_set(["facts", "n_features_in_"], True), "n_features_in_ is bool; expected"),
+        (_set(["facts", "n_features_in_"], -1), "n_features_in_ is -1"),
+        (
+            _set(["facts", "feature_names_in_"], {"strings": ["a", "b"]}),
+            "feature_names_in_ are not 4 strings",
+        ),
+        (
+            _set(["facts", "_sklearn_output_config"], {"dict": {"transform": "evil"}}),
+            "_sklearn_output_config is {'transform': 'evil'}; expected a transform",
+        ),
+        (
+            _set(["facts", "_sklearn_output_config"], {"dict": {"fit": "pandas"}}),
+            "_sklearn_output_config is {'fit': 'pandas'}; expected a transform",
+        ),
+        (lambda d: _step(d)["params"].clear(), "the parameters batch_size, .* missing"),
+        (
+            lambda d: _step(d)["params"].pop("lr") and None,
+            "the parameters lr are missing",
+        ),
         (_set(["facts", "spy_"], 0.5), "has learned spy_, which is unknown"),
         (_set(["facts", "y_mean_", "array"], "none"), "that is not in the file"),
         (_set(["facts", "y_mean_", "shape"], [7]), r"described as float32 and \[7\]"),
         (_set(["facts", "y_mean_", "dtype"], "float64"), "described as float64"),
         (_set(["facts", "y_mean_", "dtype"], "object"), "an array described by"),
+        (_set(["facts", "y_mean_", "exponent"], 3), "described as float32"),
+        (_set(["facts", "y_mean_", "exponent"], 10**9), "an array described by"),
+        (_set(["facts", "y_mean_", "exponent"], 0.5), "an array described by"),
         (_set(["facts", "y_mean_"], {"dtype": "object"}), "the type 'object'"),
         (_set(["facts", "y_mean_"], {"strings": [1]}), "strings that are none"),
     ],
@@ -147,6 +175,19 @@ def test_numbers_that_are_none_are_refused(saved):
         load_model(saved)
 
 
+@pytest.mark.parametrize("digits", ["1e999", "-1e400"])
+@pytest.mark.parametrize("name", ['"lr": 0.0005', '"temperature_": '])
+def test_numbers_beyond_the_range_are_refused(saved, name, digits):
+    path = saved / _files.DESCRIPTION
+    key = name.split(":")[0]
+    text, n = re.subn(f"{key}: [0-9.e-]+", f"{key}: {digits}", path.read_text())
+    assert n == 1
+    path.write_text(text)
+    sign(saved)
+    with pytest.raises(ValueError, match=f"it holds {digits}, beyond the range"):
+        load_model(saved)
+
+
 def test_nesting_without_end_is_refused(saved):
     path = saved / _files.DESCRIPTION
     for depth in (500, 100_000):
@@ -164,7 +205,7 @@ def test_a_header_that_is_none_is_refused(saved):
     path = saved / _files.ARRAYS
     for content in (b"", b"\xff" * 8, (2**40).to_bytes(8, "little") + b"{}"):
         path.write_bytes(content)
-        sign(saved)
+        forge(saved, lambda d, content=content: d.update(array_bytes=len(content)))
         with pytest.raises(ValueError, match="is no safetensors file"):
             load_model(saved)
 
@@ -231,3 +272,57 @@ def test_vocabularies_that_point_elsewhere_are_refused(tmp_path):
     forge(folder, point(4, "more"))
     with pytest.raises(ValueError, match="has 5 words and idf_ 4 weights"):
         load_model(folder)
+
+
+def test_lengths_that_are_not_stated_are_refused(tmp_path, rng):
+    from sklearn_neurocontext import RidgeBaseline, save_model
+
+    model = RidgeBaseline().fit(rng.normal(size=(20, 3)), rng.normal(size=(20, 4)))
+    folder = save_model(model, tmp_path / "ridge")
+    forge(folder, lambda d: d["model"]["facts"].pop("n_features_in_") and None)
+    with pytest.raises(ValueError, match="lacks n_features_in_, a length of coef_"):
+        load_model(folder)
+
+
+def test_parameters_that_another_version_lacked_take_their_default(saved):
+    def change(description):
+        description["versions"]["scikit-learn"] = "1.6.0"
+        scaler = description["model"]["params"]["steps"][0]["tuple"][1]["estimator"]
+        del scaler["params"]["copy"]
+
+    forge(saved, change)
+    assert load_model(saved)[0].copy is True
+    forge(saved, lambda d: _step(d)["params"].pop("lr") and None)
+    with pytest.raises(ValueError, match="the parameters lr are missing"):
+        load_model(saved)
+
+
+def test_vectorizers_that_open_files_are_refused(tmp_path):
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    from sklearn_neurocontext import save_model
+
+    vectorizer = TfidfVectorizer().fit(["reading words", "tapping fingers"])
+    folder = save_model(vectorizer, tmp_path / "words")
+    forge(folder, lambda d: d["model"]["params"].update(input="filename"))
+    with pytest.raises(ValueError, match="input='filename', which opens the files"):
+        load_model(folder)
+    vectorizer.set_params(input="file")
+    with pytest.raises(ValueError, match="input='file', which opens the files"):
+        save_model(vectorizer, tmp_path / "more")
+
+
+def test_files_that_are_no_atlas_are_refused(tmp_path):
+    from sklearn_neurocontext import KDEDiFuMoMasker, save_model
+
+    folder = save_model(KDEDiFuMoMasker("geometric", 128).fit(), tmp_path / "masker")
+    secret = tmp_path / "secret.txt"
+    secret.write_text("words")
+    forge(folder, lambda d: d["model"]["params"].update(atlas=str(secret)))
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        load_model(folder)
+    change = {"atlas": "difumo", "n_components": 64, "data_dir": str(tmp_path / "no")}
+    forge(folder, lambda d: d["model"]["params"].update(change))
+    with pytest.raises(OSError, match="DiFuMo atlas with 64 maps is not on this mach"):
+        load_model(folder)
+    assert not (tmp_path / "no").exists()

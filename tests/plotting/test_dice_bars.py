@@ -58,8 +58,19 @@ def test_draws_into_given_axes():
         ({"a": [10.0]}, None, ValueError, "'a' are empty or not in [0, 1]"),
         ({"a": [np.nan]}, None, ValueError, "'a' are empty or not in [0, 1]"),
         ({"a": [0.1]}, {"b": (0, 1)}, ValueError, "intervals names ['b']"),
+        ({"a": [0.1]}, [(0, 1)], TypeError, "intervals must be a dictionary of name"),
+        ({"a": [0.1]}, {"a": (50, 20)}, ValueError, "of 'a' is (50, 20); expected two"),
+        ({"a": [0.1]}, {"a": (0.2, 0.1)}, ValueError, "fractions, the lower first"),
+        ({"a": [0.1]}, {"a": (0.1, np.nan)}, ValueError, "fractions, the lower first"),
+        ({"a": [0.1]}, {"a": (0.1, 0.2, 0.3)}, ValueError, "expected two fractions"),
     ],
 )
 def test_wrong_input_is_named(scores, intervals, kind, message):
     with pytest.raises(kind, match=re.escape(message)):
         plot_dice_bars(scores, intervals=intervals)
+
+
+@pytest.mark.parametrize("top", [10, 0, -0.1, np.nan, "0.1"])
+def test_a_top_that_is_no_fraction_is_named(top):
+    with pytest.raises(ValueError, match=re.escape(f"top={top!r}; expected a frac")):
+        plot_dice_bars(SCORES, top=top)

@@ -11,7 +11,7 @@ from sklearn_neurocontext.plotting import plot_similarity_matrix
 
 def test_the_matrix_is_drawn_as_given(rng):
     similarity = rng.normal(size=(4, 4)) + 9 * np.eye(4)[[0, 1, 3, 2]]
-    ax = plot_similarity_matrix(similarity)
+    ax = plot_similarity_matrix(similarity, paired=True)
     (image,) = ax.images
     np.testing.assert_array_equal(image.get_array(), similarity)
     assert image.norm.vmax == -image.norm.vmin == np.abs(similarity).max()
@@ -32,6 +32,20 @@ def test_names_are_drawn_as_they_are():
     assert ax.get_title() == "$x$ and"
 
 
+def test_ties_are_no_hits_and_have_no_rings():
+    similarity = np.eye(4)
+    similarity[0, 2] = 1
+    ax = plot_similarity_matrix(similarity, paired=True)
+    assert ax.get_xlabel() == "map (nearest to its own text: 3 of 4)"
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), [np.nan, 1, 2, 3])
+    ax = plot_similarity_matrix(np.ones((4, 4)), paired=True)
+    assert ax.get_xlabel() == "map (nearest to its own text: 0 of 4)"
+
+
+def test_a_square_matrix_is_not_paired_by_itself():
+    assert plot_similarity_matrix(np.eye(4)).get_xlabel() == "map"
+
+
 def test_many_studies_have_neither_names_nor_rings(rng):
     names = [str(i) for i in range(40)]
     ax = plot_similarity_matrix(rng.normal(size=(40, 40)), texts=names, maps=names)
@@ -49,6 +63,10 @@ def test_draws_into_given_axes():
     ("arguments", "message"),
     [
         ({"similarity": [[np.nan]]}, "similarity holds NaN"),
+        (
+            {"similarity": np.zeros((2, 3)), "paired": True},
+            "similarity has shape (2, 3)",
+        ),
         ({"similarity": []}, "expected (n_texts, n_maps)"),
         (
             {"similarity": np.eye(2), "texts": ["a"]},
