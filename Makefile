@@ -30,8 +30,10 @@ lint: $(VENV)/.installed
 	$(BIN)/codespell sklearn_neurocontext tests examples benchmarks docs README.md
 	$(BIN)/lint-imports
 
+# The two tables of methods, from titles and from counts of terms.
 bench: $(VENV)/.installed
-	$(BIN)/neurocontext benchmark --corpus neuroquery+neurosynth --text title --output benchmark_output
+	$(BIN)/python benchmarks/retrieval.py methods titles
+	$(BIN)/python benchmarks/retrieval.py methods counts
 
 clean:
-	rm -rf $(VENV) demo_output fit_output build dist *.egg-info
+	rm -rf $(VENV) demo_output fit_output retrieval_output build dist *.egg-info

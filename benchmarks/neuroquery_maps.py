@@ -64,7 +64,11 @@ class NeuroQueryMaps:
         vectorizer = TextVectorizer.from_vocabulary(
             self.vocabulary, self.frequencies, add_unigrams=False
         ).fit()
-        return normalize(vectorizer.transform(texts))
+        place = {
+            term: column for column, term in enumerate(vectorizer.get_vocabulary())
+        }
+        columns = [place[term] for term in self.vocabulary]
+        return normalize(vectorizer.transform(texts))[:, columns]
 
     def z_maps(self, tfidf) -> np.ndarray:
         """Give what NeuroQuery answers a query with: (n_texts, n_voxels)."""

@@ -1,109 +1,118 @@
-"""Retrieval by the best settings over the 15 splits: one preset for each table.
+"""Retrieval over the 15 splits of `paper_splits`: the tables of docs/benchmarks.md.
 
-    python benchmarks/retrieval.py abstract-counts --output retrieval_output
+    python benchmarks/retrieval.py methods titles
+    python benchmarks/retrieval.py methods counts
 
-Reads the corpora that `NEUROCONTEXT_DATA` names, or downloads them. A run that was
-stopped goes on where it was. Full texts are read with ``--bodies``, a file of JSON
-lines with ``id`` (PMID) and ``text``.
+Corpora are read from where `NEUROCONTEXT_DATA` points, or downloaded. A run that was
+stopped goes on where it was; fits that two tables share are made once. Tables:
+
+methods      estimators with the article's settings and with ours (its Table 1)
+text         best settings, and a language model alone (its Figure 2)
+sizes        best settings on 1,000 to all training studies
+encoders     a language model (--encoder) and atlas (--components) (its Table 2)
+candidates   hubs corrected by the candidates, CSLS: transductive
+coordinates  full texts with their coordinates and without
+settings     what was tried on development studies
+neuroquery   NeuroQuery's own model on the first split: most of an hour
 """
 
 import argparse
-import json
-import lzma
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from sklearn.base import clone
+from retrieval_data import CORPORA, load_task
+from retrieval_figures import plot_sizes
+from retrieval_rows import ARTICLE, TABLES
+from retrieval_texts import Encoder
 
-from sklearn_neurocontext import best_text_brain, paper_splits
-from sklearn_neurocontext.datasets import study_texts
-from sklearn_neurocontext.evaluation import (
-    duplicate_groups,
-    load_corpus,
-    make_masker,
-    run_benchmark,
-    usable_rows,
-    without_leaks,
-)
-
-COUNTED = {
-    "abstract-counts": {"abstract": 1},
-    "title-keywords-abstract-counts": {"title": 2, "keywords": 2, "abstract": 1},
-}
-PRESETS = ("titles", *COUNTED, "bodies")
-
-
-def weighted_counts(corpus, weights):
-    """Add the term counts of several parts, each times its weight."""
-    return sum(weight * corpus.term_counts[part] for part, weight in weights.items())
-
-
-def read_bodies(path, corpus):
-    """Give the full text of each study of a corpus, empty where there is none."""
-    opener = lzma.open if path.suffix == ".xz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
-        texts = {study["id"]: study["text"] for study in map(json.loads, lines)}
-    return [texts.get(pmid, "") for pmid in corpus.studies["pmid"]]
-
-
-def prepare(preset, bodies):
-    """Give X, y, splits and the estimator of a preset."""
-    corpus = load_corpus("neuroquery" if preset in COUNTED else "neuroquery+neurosynth")
-    y = make_masker().fit(corpus.peaks).transform(corpus.peaks)
-    if preset in COUNTED:
-        X = weighted_counts(corpus, COUNTED[preset]).tocsr()
-        rows = np.flatnonzero((X.sum(axis=1) > 0) & (y != 0).any(axis=1))
-        X, estimator = X[rows], best_text_brain("abstract", 0)
-    else:
-        titles = preset == "titles"
-        texts = study_texts(corpus, "title") if titles else read_bodies(bodies, corpus)
-        rows = usable_rows(texts, y)
-        X = [texts[row] for row in rows]
-        estimator = best_text_brain("title" if titles else "body", 0)
-    if preset == "bodies":
-        # Counting the words of a body learns nothing from other bodies: done once.
-        # Which words are frequent enough is learned in each split.
-        count = clone(estimator.named_steps["termcounts"]).set_params(min_df=1)
-        X = count.fit_transform(X)
-    splits = paper_splits(len(rows), n_development=300 if preset == "bodies" else 600)
-    print(splits, flush=True)
-    groups = duplicate_groups(
-        corpus.studies["title"].iloc[rows].tolist(),
-        [corpus.peaks[row] for row in rows],
-        corpus.groups[rows],
-    )
-    print(f"{len(rows) - len(np.unique(groups))} studies double others", flush=True)
-    return X, y[rows], without_leaks(splits, groups), estimator
+from sklearn_neurocontext.evaluation import BenchmarkResult, run_benchmark
+from sklearn_neurocontext.plotting import plot_recall_curves
 
 
 def main():
-    """Run one preset and write its tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("preset", choices=PRESETS)
-    parser.add_argument("--output", type=Path, default=Path("retrieval_output"))
-    parser.add_argument("--bodies", type=Path, help="file of full texts")
-    parser.add_argument("--splits", type=int, default=15, help="the first so many")
-    arguments = parser.parse_args()
-    if arguments.preset == "bodies" and arguments.bodies is None:
-        parser.error("bodies are read from a file: give it with --bodies")
-    X, y, splits, estimator = prepare(arguments.preset, arguments.bodies)
-    output = arguments.output / arguments.preset
+    """Run one table and write it."""
+    arguments = _parse()
+    task = load_task(arguments.corpus, arguments.file, arguments.components)
+    task.splits = task.splits[: arguments.splits]
+    output = arguments.output / arguments.corpus
+    store = arguments.output / "embeddings.sqlite"
+    encoder = Encoder(arguments.encoder, store, arguments.windows)
+    if arguments.table == "neuroquery":
+        from retrieval_neuroquery import neuroquery_records
 
-    def show(n_done, n_total, record):
-        shown = ("recall_at_10", "recall_at_100", "mix_match", "fit_seconds")
-        print(n_done, n_total, *(round(record[key], 4) for key in shown), flush=True)
+        task.splits = task.splits[:1]
+        result = run(TABLES["methods"](task, encoder), task, output)
+        result.records += neuroquery_records(task, output / "neuroquery")
+        name = "neuroquery_split"
+    else:
+        rows = TABLES[arguments.table](task, encoder)
+        if arguments.rows:
+            rows = [row for row in rows if row.name in arguments.rows]
+        result = run(rows, task, output)
+        name = arguments.table
+    if name == "encoders":
+        name += f"_{encoder.label}_{arguments.components}"
+    write(result, output / name, task)
 
-    result = run_benchmark(
-        {"best_text_brain": estimator},
-        X,
-        y,
-        splits[: arguments.splits],
-        output=output,
-        on_progress=show,
-        settings={"preset": arguments.preset, "n_studies": len(y)},
+
+def _parse():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    result.write(output)
+    parser.add_argument("table", choices=(*TABLES, "neuroquery"))
+    parser.add_argument("corpus", choices=CORPORA)
+    parser.add_argument("--file", type=Path, help="of abstracts or of full texts")
+    parser.add_argument("--encoder", default="minilm", help="name or folder")
+    parser.add_argument("--components", type=int, default=512, help="of the atlas")
+    parser.add_argument(
+        "--windows", type=int, default=4, help="embedded of a full text"
+    )
+    parser.add_argument("--rows", nargs="+", help="only these, by name")
+    parser.add_argument("--splits", type=int, default=15, help="the first so many")
+    parser.add_argument("--output", type=Path, default=Path("retrieval_output"))
+    return parser.parse_args()
+
+
+def run(rows, task, output) -> BenchmarkResult:
+    """Fit and score rows, or read what an earlier run kept; gather their records."""
+    records, origins = [], []
+    for row in rows:
+        result = run_benchmark(
+            {row.name: row.estimator},
+            row.X() if callable(row.X) else row.X,
+            task.y,
+            row.splits,
+            output=output,
+            on_progress=_show,
+            settings=task.facts,
+        )
+        for record in result.records:
+            origin = len(origins) + record["run"]
+            records.append(record | {"estimator": row.label or row.name, "run": origin})
+        origins += result.provenance
+    names = [row.label or row.name for row in rows]
+    reference = ARTICLE if ARTICLE in names else names[-1]
+    return replace(result, records=records, reference=reference, provenance=origins)
+
+
+def _show(n_done, n_total, record):
+    shown = ("recall_at_10", "recall_at_100", "mix_match", "fit_seconds")
+    figures = [round(record[key], 4) for key in shown if key in record]
+    print(record["estimator"], n_done, n_total, *figures, flush=True)
+
+
+def write(result, folder, task):
+    """Write tables and pictures; print the table and what it cost."""
+    result.write(folder)
+    table = result.table()
+    seconds = table["fit_seconds"].sum() + table["score_seconds"].sum()
     print(result.to_markdown())
+    print(f"{len(table)} fits with their scores: {seconds / 60:.1f} minutes")
+    title = f"{task.name}, {task.facts['n_studies']:,} studies"
+    ax = plot_recall_curves(result.recall_curves(), title=title)
+    ax.figure.savefig(folder / "recall_curves.png", dpi=150)
+    if folder.name == "sizes":
+        plot_sizes(result, title).savefig(folder / "sizes.png", dpi=150)
 
 
 if __name__ == "__main__":

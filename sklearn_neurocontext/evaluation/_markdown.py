@@ -4,13 +4,25 @@ import numpy as np
 import pandas as pd
 
 BRAIN_TO_TEXT = "_brain_to_text"
+_WORDS = ("text→brain", "brain→text")
+_COST_HEADINGS = {
+    "fit_seconds": "fit (s)",
+    "fit_processor_seconds": "fit, processor (s)",
+    "peak_memory_mb": "peak memory (MB)",
+}
 
 
 def _heading(metric: str) -> str:
     name = metric.removesuffix(BRAIN_TO_TEXT)
     shown = {"mix_match": "mix&match", "recall_curve_auc": "recall-curve AUC"}
-    heading = shown.get(name, name.replace("recall_at_", "recall@"))
-    return heading + (" brain→text" if metric.endswith(BRAIN_TO_TEXT) else "")
+    return shown.get(name, name.replace("recall_at_", "recall@"))
+
+
+def _directions(metrics) -> list:
+    """Sort scores by what is asked for: maps for a text, then texts for a map."""
+    back = [metric for metric in metrics if metric.endswith(BRAIN_TO_TEXT)]
+    there = [metric for metric in metrics if metric not in back]
+    return [(words, of) for words, of in zip(_WORDS, (there, back), strict=True) if of]
 
 
 def _markdown(rows: list[list[str]]) -> str:
@@ -70,20 +82,25 @@ def difference_and_interval(row) -> str:
     return f"{words} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
 
 
-def score_table(summary: pd.DataFrame, metrics: list[str]) -> str:
+def score_tables(summary: pd.DataFrame, metrics: list[str]) -> list[str]:
+    """Write a table of scores for each direction; costs stand in the first."""
+    costs = [cost for cost in _COST_HEADINGS if cost in set(summary["metric"])]
+    tables = []
+    for direction, of_direction in _directions(metrics):
+        tables.append(_score_table(summary, direction, of_direction, costs))
+        costs = []
+    return tables
+
+
+def _score_table(summary, direction, metrics, costs) -> str:
     cells = summary.set_index(["estimator", "metric"])
-    # A row has every score, and seconds to fit where they were measured.
-    costs = [cost for cost in ("fit_seconds",) if cost in set(summary["metric"])]
-    rows = [["estimator (%)", *map(_heading, metrics), *(["fit (s)"] * len(costs))]]
+    headings = [_COST_HEADINGS[cost] for cost in costs]
+    rows = [[f"{direction} (%)", *map(_heading, metrics), *headings]]
     for name in summary["estimator"].unique():
         row = [name]
         for metric in [*metrics, *costs]:
-            if (name, metric) not in cells.index:
-                row.append("–")
-                continue
-            scale = 1 if metric in costs else 100
-            one = cells.loc[(name, metric)]
-            row.append(mean_and_deviation(one["mean"], one["sd"], scale))
+            known = (name, metric) in cells.index
+            row.append(_cell(metric, cells.loc[(name, metric)]) if known else "–")
         rows.append(row)
     chances = summary.groupby("metric")["chance"].mean()
     rows.append(["chance", *(f"{100 * chances[metric]:.1f}" for metric in metrics)])
@@ -91,10 +108,26 @@ def score_table(summary: pd.DataFrame, metrics: list[str]) -> str:
     return _markdown(rows)
 
 
-def difference_table(differences: pd.DataFrame) -> str:
-    reference = differences["reference"].iloc[0]
+def _cell(metric, one) -> str:
+    if metric == "peak_memory_mb":
+        return f"{one['mean']:,.0f}"
+    scale = 1 if metric in _COST_HEADINGS else 100
+    return mean_and_deviation(one["mean"], one["sd"], scale)
+
+
+def difference_tables(differences: pd.DataFrame) -> list[str]:
+    """Write a table of differences to the reference for each direction."""
     metrics = list(differences["metric"].unique())
-    rows = [[f"minus {reference} (points)", *map(_heading, metrics)]]
+    return [
+        _difference_table(differences, direction, of_direction)
+        for direction, of_direction in _directions(metrics)
+    ]
+
+
+def _difference_table(differences, direction, metrics) -> str:
+    reference = differences["reference"].iloc[0]
+    first = f"{direction}, minus {reference} (points)"
+    rows = [[first, *map(_heading, metrics)]]
     for name, of_name in differences.groupby("estimator", sort=False):
         row = [str(name)]
         for metric in metrics:

@@ -9,9 +9,16 @@ import pandas as pd
 from scipy import stats
 
 from ._checkpoint import write_json, write_text
-from ._markdown import BRAIN_TO_TEXT, difference_table, score_table
+from ._markdown import BRAIN_TO_TEXT, difference_tables, score_tables
 
-_COSTS = ("fit_seconds", "score_seconds", "peak_memory_mb", "best_epoch", "n_epochs")
+_COSTS = (
+    "fit_seconds",
+    "fit_processor_seconds",
+    "score_seconds",
+    "peak_memory_mb",
+    "best_epoch",
+    "n_epochs",
+)
 _CONFIDENCE = 0.95
 
 
@@ -161,10 +168,10 @@ class BenchmarkResult:
             Markdown: scores beside chance, cost, differences, and what to know when
             reading them.
         """
-        parts = [score_table(self.summary(), self.metrics())]
+        parts = score_tables(self.summary(), self.metrics())
         differences = self.differences()
         if len(differences):
-            parts.append(difference_table(differences))
+            parts += difference_tables(differences)
         parts.append(self._caveat())
         return "\n\n".join(parts) + "\n"
 
@@ -174,9 +181,8 @@ class BenchmarkResult:
         n_splits = len({record["split"] for record in self.records})
         text = (
             f"Mean ± standard deviation over {n_splits} splits, {count} candidates "
-            "each; text→brain unless marked. Recall depends on the number of "
-            "candidates, mix&match does not. Training parts share studies, so paired "
-            "intervals are somewhat too narrow."
+            "each. Recall depends on the number of candidates, mix&match does not. "
+            "Training parts share studies, so paired intervals are somewhat too narrow."
         )
         sources = [(run["versions"], run["machine"]) for run in self.provenance or ()]
         if any(source != sources[0] for source in sources):

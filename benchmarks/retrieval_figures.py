@@ -1,0 +1,54 @@
+"""Pictures of retrieval tables that the package's own plots do not make."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+_SCORES = {"recall_at_10": "recall@10", "recall_at_100": "recall@100"}
+_SCORES["mix_match"] = "mix&match"
+_COLOURS = ("#0072B2", "#D55E00", "#009E73")
+
+
+def plot_sizes(result, title) -> Figure:
+    """Draw scores over the number of training studies, with their deviation."""
+    table = result.table()
+    by_size = table.groupby("estimator", sort=False)
+    n_train = by_size["n_train"].mean()
+    figure = Figure(figsize=(8.0, 5.5), layout="constrained")
+    ax = figure.add_subplot()
+    for (metric, name), colour in zip(_SCORES.items(), _COLOURS, strict=True):
+        mean, deviation = 100 * by_size[metric].mean(), 100 * by_size[metric].std()
+        ax.errorbar(
+            n_train,
+            mean,
+            deviation,
+            color=colour,
+            marker="o",
+            markersize=8,
+            linewidth=2.5,
+            capsize=4,
+        )
+        ax.annotate(
+            name,
+            (n_train.iloc[-1], mean.iloc[-1]),
+            xytext=(12, 0),
+            textcoords="offset points",
+            color=colour,
+            fontsize=14,
+            va="center",
+        )
+    ax.set_xscale("log")
+    labels = [f"{round(n):,}" for n in n_train]
+    ax.set_xticks(n_train, labels, rotation=45, ha="right", rotation_mode="anchor")
+    ax.minorticks_off()
+    ax.set_xlim(right=n_train.max() * 2)
+    ax.set_ylim(0, 100)
+    ax.set_yticks(np.arange(0, 101, 20))
+    ax.tick_params(labelsize=12)
+    ax.grid(color="0.9")
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+    n = round(table["n_candidates"].mean())
+    ax.set_xlabel("training studies", fontsize=14)
+    ax.set_ylabel(f"% ({n:,} candidates)", fontsize=14)
+    ax.set_title(title, fontsize=16)
+    return figure

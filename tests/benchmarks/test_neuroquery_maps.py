@@ -1,0 +1,81 @@
+"""NeuroQuery, as benchmarks train it, against NeuroQuery as it is published."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from neuroquery import ridge
+from neuroquery.img_utils import coordinates_to_maps
+from scipy.sparse import csr_matrix
+
+from sklearn_neurocontext.evaluation import make_masker
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+@pytest.fixture
+def studies(rng):
+    """Counts of 40 terms, of which five make the maps."""
+    counts = csr_matrix(rng.poisson(1.0, size=(240, 40)).astype(float))
+    maps = counts[:, :5] @ rng.random((5, 60)) + rng.random((240, 60))
+    vocabulary = [f"wor{first}{last}" for first in "bcdf" for last in "aeiobcdfgh"]
+    return counts, vocabulary, maps.astype(np.float32)
+
+
+def test_thin_products_give_the_same_errors(rng):
+    from neuroquery_maps import leave_one_out_errors
+
+    X = np.column_stack([rng.normal(size=(80, 7)), np.ones(80)])
+    X[:, :-1] -= X[:, :-1].mean(axis=0)
+    Y = rng.normal(size=(80, 33))
+    U, s, _ = np.linalg.svd(X, full_matrices=False)
+    alphas = np.array([0.1, 10.0])
+    expected = ridge._gcv(U, s, Y, 0.0, alphas)
+    np.testing.assert_allclose(leave_one_out_errors(U, s, Y, 0.0, alphas), expected)
+
+
+@pytest.mark.filterwarnings("ignore:Maximum number of iterations 200 reached")
+def test_kept_steps_are_not_trained_again(studies, tmp_path, monkeypatch):
+    import neuroquery_maps
+
+    counts, vocabulary, maps = studies
+    trained = neuroquery_maps.train(counts, vocabulary, maps, tmp_path)
+    assert trained.model.smoothing_.V_.any()
+    monkeypatch.setattr(neuroquery_maps, "timed", None)
+    again = neuroquery_maps.train(counts, vocabulary, maps, tmp_path)
+    assert again.cost == trained.cost
+    tfidf = trained.tfidf(counts[:9])
+    np.testing.assert_array_equal(again.z_maps(tfidf), trained.z_maps(tfidf))
+    words = [
+        " ".join(np.repeat(vocabulary, one.astype(int))) for one in counts[:9].toarray()
+    ]
+    np.testing.assert_allclose(
+        trained.tfidf_of_texts(words).toarray(), tfidf.toarray(), atol=1e-6
+    )
+
+
+def test_densities_are_those_of_neuroquery(rng):
+    from retrieval_neuroquery import smooth
+
+    mask_img = make_masker().fit().mask_img_
+    peaks = [rng.normal(size=(9, 3)) * 30 for _ in range(3)]
+    table = pd.DataFrame(np.concatenate(peaks), columns=["x", "y", "z"])
+    table["pmid"] = np.repeat(range(3), 9)
+    expected, _ = coordinates_to_maps(table, mask_img=mask_img, target_affine=None)
+    np.testing.assert_allclose(
+        smooth(peaks, mask_img), expected, atol=1e-6 * expected.to_numpy().max()
+    )
+
+
+def test_a_corpus_without_counts():
+    from neuroquery_maps import term_counts
+
+    with pytest.raises(ValueError, match=re.escape("has no word counts; use the")):
+        term_counts({})

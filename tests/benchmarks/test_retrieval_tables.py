@@ -1,0 +1,78 @@
+"""What the retrieval tables are made of."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sklearn_neurocontext import CCABaseline, similarity
+from sklearn_neurocontext.metrics import csls
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+def test_windows_lie_evenly_and_the_richest_holds_coordinates():
+    from retrieval_texts import (
+        WINDOW_WORDS,
+        richest_in_coordinates,
+        spread_windows,
+        tile,
+    )
+
+    words = [f"word{place}" for place in range(7 * WINDOW_WORDS)]
+    text = " ".join(words)
+    tiles = tile(text)
+    assert " ".join(tiles) == text
+    assert spread_windows(text, 3) == [tiles[0], tiles[3], tiles[6]]
+    assert spread_windows("one window", 3) == ["one window"]
+    assert richest_in_coordinates(text) == []
+    words[5 * WINDOW_WORDS + 3] = "(-46, -56, -18)"
+    assert "-46" in richest_in_coordinates(" ".join(words))[0]
+
+
+def test_larger_parts_of_the_training_studies_hold_the_smaller_ones(rng):
+    from retrieval_rows import some_of
+
+    train = np.sort(rng.choice(500, 300, replace=False))
+    small, large = some_of(train, 50), some_of(train, 200)
+    assert len(small) == 50
+    assert np.isin(small, large).all()
+    assert np.isin(large, train).all()
+    with pytest.raises(ValueError, match="301 of 300 training studies"):
+        some_of(train, 301)
+
+
+def test_correction_by_candidates_is_csls(rng):
+    from retrieval_rows import CorrectedByCandidates
+
+    X, y = rng.normal(size=(60, 4)), rng.normal(size=(60, 6))
+    corrected = CorrectedByCandidates(CCABaseline(), k=3).fit(X[:40], y[:40])
+    plain = similarity(CCABaseline().fit(X[:40], y[:40]), X[40:], y[40:])
+    np.testing.assert_allclose(corrected.similarity(X[40:], y[40:]), csls(plain, 3))
+
+
+def test_rows_of_two_tables_share_their_records(rng, tmp_path):
+    from retrieval import run
+    from retrieval_data import Task
+    from retrieval_rows import Row
+
+    y = rng.normal(size=(60, 6))
+    splits = [(np.arange(40), np.arange(40, 60)), (np.arange(20, 60), np.arange(20))]
+    task = Task("titles", None, np.arange(60), None, None, y, splits, splits)
+    X = rng.normal(size=(60, 4))
+    rows = [
+        Row("cca", CCABaseline(), lambda: X, splits, label="all"),
+        Row("cca", CCABaseline(), X, [(splits[0][0][:30], splits[0][1])], label="30"),
+    ]
+    result = run(rows, task, tmp_path)
+    assert [r["estimator"] for r in result.records] == ["all", "all", "30"]
+    assert len(list((tmp_path / "records").iterdir())) == 3
+    assert result.provenance[result.records[-1]["run"]]["settings"] == {}
+    seconds = [record["fit_seconds"] for record in result.records]
+    again = run(rows[:1], task, tmp_path)
+    assert [record["fit_seconds"] for record in again.records] == seconds[:2]
