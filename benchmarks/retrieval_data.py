@@ -136,7 +136,7 @@ def _texts(name, corpus, file) -> list:
     if file is None:
         raise ValueError(f"{name} are read from a file: give it with --file")
     if name == "abstracts":
-        table = pd.read_csv(file, sep="\t", dtype={"id": str})
+        table = pd.read_csv(file, sep="\t")
         texts = dict(zip(table["id"], table["abstract"], strict=True))
     else:
         opener = lzma.open if Path(file).suffix == ".xz" else open
