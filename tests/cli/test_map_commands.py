@@ -81,7 +81,7 @@ def test_decode_ranks_a_corpus(folder, image, small_corpus, tmp_path):
 def test_report_writes_a_page(folder, small_corpus, tmp_path, capsys, monkeypatch):
     # Pictures take most of the time; tests/reporting looks at them.
     monkeypatch.setattr(
-        "sklearn_neurocontext.reporting._report._map_sections", lambda *_: []
+        "sklearn_neurocontext.reporting._text.map_sections", lambda *_, **__: []
     )
     output = tmp_path / "report.html"
     arguments = ["report", "pain <b>", "-o", str(output), "--corpus", "nimare"]
