@@ -15,8 +15,6 @@ from scipy import sparse
 from sklearn.decomposition import NMF
 from sklearn.preprocessing import normalize
 
-from sklearn_neurocontext.evaluation import density_map
-
 # Terms of fewer studies are left out, as NeuroQuery's published model does.
 MIN_STUDIES = 100
 PARTS = ("title", "keywords", "abstract")
@@ -202,16 +200,3 @@ def leave_one_out_errors(U, s, Y, intercept, alphas) -> np.ndarray:
             residual = target - U @ (shrinkage[:, None] * inner)
             errors[row] += ((residual / (1 - leverage)[:, None]) ** 2).sum(axis=1)
     return errors
-
-
-def predict_maps(task, output) -> np.ndarray:
-    """Train on the studies of ``bench_encoding.py``; give the z maps of its topics."""
-    mask_img = task.masker.mask_img_
-    maps = [density_map(task.corpus.peaks[row], mask_img) for row in task.rows]
-    model = train(
-        term_counts(task.corpus)[task.rows],
-        task.corpus.vocabulary,
-        np.stack(maps).astype(np.float32),
-        output / "neuroquery_model",
-    )
-    return model.z_maps(model.tfidf_of_texts(task.topics["description"].tolist()))

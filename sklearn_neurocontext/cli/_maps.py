@@ -1,7 +1,6 @@
 """``neurocontext map``, ``decode`` and ``report``: a trained model at work."""
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 
 from ..evaluation import load_corpus
 from ..maskers._grid import open_img
@@ -71,9 +70,9 @@ def _check_known(model, texts):
     """Refuse texts of which a model of words knows none: all would have one map."""
     if not texts:
         return
-    if not isinstance(model.model, Pipeline):
+    if not model._predictor.has_features:
         return
-    features = model.model[:-1].transform(texts)
+    features = model._predictor.features(texts)
     known = np.asarray(abs(features).sum(axis=1)).ravel() > 0
     unknown = [text for text, one in zip(texts, known, strict=True) if not one]
     if unknown:

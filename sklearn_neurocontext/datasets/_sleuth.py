@@ -174,7 +174,8 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
 
 def _names(studies) -> list:
     """Name each experiment in one line that is read as a name."""
-    names = studies["title"].where(studies["title"] != "", studies["study_id"])
+    titles = studies["title"].fillna("")
+    names = titles.where(titles != "", studies["study_id"])
     names = [" ".join(name.split()).lstrip("/ ") for name in names]
     for name in names:
         if not name or is_statement(name):

@@ -69,10 +69,10 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     >>> from sklearn_neurocontext.pipelines import NeighborMaps
     >>> X = [[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]
     >>> y = [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
-    >>> NeighborMaps().fit_transform(X, y).round(3)
-    array([[0.   , 1.   ],
-           [1.   , 0.   ],
-           [0.119, 0.881]])
+    >>> NeighborMaps().fit_transform(X, y).round(2)
+    array([[0.  , 1.  ],
+           [1.  , 0.  ],
+           [0.12, 0.88]])
     """
 
     _parameter_constraints = {

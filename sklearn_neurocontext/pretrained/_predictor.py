@@ -6,6 +6,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import normalize
 
 from .._validation import check_is_fitted
+from ..metrics._similarity import innermost_model
 
 
 class Predictor:
@@ -45,7 +46,7 @@ class Predictor:
     @property
     def has_features(self) -> bool:
         """Whether texts have features; those of an ensemble are the members' own."""
-        return isinstance(self._model, Pipeline)
+        return isinstance(self._model, Pipeline) and len(self._model) > 1
 
     def features(self, texts):
         """Give the features of texts, or of an ensemble the texts: (n_texts, …)."""
@@ -68,8 +69,7 @@ class Predictor:
 
 def _last_steps(estimator):
     """Give the estimators at the ends of all members."""
-    while isinstance(estimator, Pipeline):
-        estimator = estimator[-1]
+    estimator = innermost_model(estimator)
     if hasattr(estimator, "members_"):
         for member in estimator.members_:
             yield from _last_steps(member)

@@ -38,11 +38,15 @@ class IndexedStudies:
     """
 
     def __init__(self, corpus, masker):
-        coefficients = _keep(
-            "studies",
-            {"masker": fingerprint(masker), "peaks": _hash_peaks(corpus.peaks)},
-            lambda: masker.transform(corpus.peaks),
-        )
+        name = _name(masker)
+        if name is None:
+            coefficients = masker.transform(corpus.peaks)
+        else:
+            coefficients = _keep(
+                "studies",
+                {"masker": name, "peaks": _hash_peaks(corpus.peaks)},
+                lambda: masker.transform(corpus.peaks),
+            )
         titles = study_texts(corpus, "title")
         has_title = np.array([bool(title) for title in titles])
         rows = np.flatnonzero(has_title & np.any(coefficients != 0, axis=1))
@@ -78,11 +82,8 @@ class IndexedStudies:
         return self._features
 
     def _keep_features(self, compute, steps):
-        try:
-            name = steps is not None and fingerprint(steps)
-        except TypeError:
-            name = False
-        if not name or hasattr(compute(self.titles[:1]), "toarray"):
+        name = None if steps is None else _name(steps)
+        if name is None or hasattr(compute(self.titles[:1]), "toarray"):
             return compute(self.titles)
         digest = hashlib.sha256()
         for title in self.titles:
@@ -95,6 +96,14 @@ class IndexedStudies:
         order = np.argsort(-scores, kind="stable")[:k]
         found = self.table.iloc[order].assign(similarity=scores[order])
         return found.reset_index(drop=True)
+
+
+def _name(estimator):
+    """Name what an estimator computes; None where it cannot be saved."""
+    try:
+        return fingerprint(estimator)
+    except TypeError:
+        return None
 
 
 def _keep(kind, settings, compute) -> np.ndarray:

@@ -105,7 +105,7 @@ def table(frame, formats) -> str:
         A table.
     """
     known = frame.astype(object)
-    for name, write in formats.items():
+    for name, write in ((n, w) for n, w in formats.items() if n in frame):
         known[name] = frame[name].astype(object).map(write, na_action="ignore")
     known = known.where(frame.notna(), "")
     known = known.loc[:, (known != "").any()]

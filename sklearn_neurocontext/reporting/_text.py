@@ -1,6 +1,7 @@
 """Sections about one text: its map, what it resembles."""
 
 from .._validation import check_texts
+from ..models._members import units_of
 from ..plotting import plot_predicted_map, plot_surface_maps
 from ..plotting._glass_brain import keep_strongest
 from ._page import picture, provenance, table, viewer
@@ -39,9 +40,7 @@ def map_sections(model, img, top, *, text=None, heading="Predicted map") -> list
 
 def density_unit(model) -> str:
     """Say in what unit a model predicts densities."""
-    last = model.model[-1] if hasattr(model.model, "steps") else model.model
-    scaled = getattr(model, "unit_maps", False)
-    if scaled or getattr(last, "y_scaling", "unit") is not None:
+    if model.unit_maps or units_of(model.model) != {None}:
         return "unit-norm density"
     return "density of peaks"
 

@@ -219,7 +219,7 @@ def test_written_and_read_it_is_the_same(tmp_path, space):
 
 def test_names_that_are_written_stay_names(tmp_path):
     corpus = make_studies(3, random_state=0)
-    corpus.studies["title"] = ["", "two\nlines", "// a comment"]
+    corpus.studies["title"] = [None, "two\nlines", "// a comment"]
     corpus.peaks[1] = np.zeros((0, 3))
     with pytest.warns(UserWarning, match="1 of 3 rows have no peak and were left out"):
         path = write_sleuth(corpus, tmp_path / "foci.txt")

@@ -119,10 +119,9 @@ def test_nothing_left_to_test():
         without_leaks(splits, [0, 1, 2], exclude=[2])
 
 
-@pytest.mark.parametrize("name", ["neuroquery", "neuroquery+neurosynth"])
-def test_real_splits_share_no_title_and_no_five_peaks(name, shared_data, monkeypatch):
+def test_real_splits_share_no_title_and_no_five_peaks(shared_data, monkeypatch):
     monkeypatch.setenv("NEUROCONTEXT_DATA", str(shared_data))
-    corpus = load_corpus(name)
+    corpus = load_corpus("neuroquery+neurosynth")
     titles = corpus.studies["title"].tolist()
     groups = duplicate_groups(titles, corpus.peaks, corpus.groups)
     splits = without_leaks(paper_splits(len(titles)), groups)

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from text_model import TERMS, make_corpus
 
@@ -338,6 +339,23 @@ def test_ensembles_and_sparse_features_survive_saving(parts, corpus, tmp_path):
         assert similar.equals(model.similar_words("pain heat"))
         assert ("similarity" in similar) == (name == "words")
         assert loaded.decode(img, k=3).equals(model.decode(img, k=3))
+
+
+def test_searches_and_lone_ensembles_predict(parts, corpus):
+    y = parts["masker"].transform(corpus.peaks)
+    texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
+    search = GridSearchCV(CCABaseline(), {"alpha_text": [0.1, 1.0]}, cv=2)
+    words = make_pipeline(TfidfVectorizer(), TruncatedSVD(8, random_state=0), search)
+    lone = make_pipeline(TextBrainEnsemble([("words", words)], random_state=0))
+    for one in (words, lone):
+        fitted = one.fit(texts, y)
+        model = NeuroContextModel(**parts | {"model": fitted, "term_features": None})
+        img = parts["masker"].inverse_transform(fitted.predict(["pain heat"]))
+        (predicted,) = model.transform(["pain heat"])["brain_map"]
+        np.testing.assert_allclose(
+            predicted.get_fdata(), img.get_fdata()[..., 0], rtol=1e-5, atol=1e-8
+        )
+        assert len(model("pain heat")["similar_words"])
 
 
 def test_maps_of_norm_one_are_compared_as_such(parts, corpus):

@@ -39,12 +39,24 @@ def _near(imgs, queries, positions):
     return np.mean([distance <= positions.MAX_MM for distance in distances])
 
 
-@pytest.mark.xfail(reason="23 of 32 queries, see docs/benchmarks.md", strict=True)
-def test_strongest_voxels_lie_where_they_must(shipped, positions):
+@pytest.fixture(scope="module")
+def share_near(shipped, positions):
     queries = positions.read_queries(positions.TEST_TSV)
     assert len(queries) >= 20
     imgs = shipped.transform(list(queries))["brain_map"]
-    assert _near(imgs, queries, positions) >= 0.8
+    return _near(imgs, queries, positions)
+
+
+def test_strongest_voxels_lie_where_they_did(share_near):
+    # 23 of 32 queries, see docs/benchmarks.md.
+    assert share_near >= 0.7
+
+
+@pytest.mark.xfail(
+    raises=AssertionError, reason="23 of 32, see docs/benchmarks.md", strict=True
+)
+def test_strongest_voxels_lie_where_they_must(share_near):
+    assert share_near >= 0.8
 
 
 def test_the_mean_map_does_not_do(shipped, positions):

@@ -18,6 +18,7 @@ from sklearn_neurocontext import (
     CCABaseline,
     NeuroContextModel,
     RidgeBaseline,
+    TextBrainEnsemble,
     paper_splits,
 )
 from sklearn_neurocontext.evaluation import run_benchmark
@@ -236,6 +237,22 @@ def test_units_are_those_of_the_model():
     plain.fit(corpus.studies["title"].tolist(), y)
     model = NeuroContextModel(plain, parts["masker"])
     assert density_unit(model) == "density of peaks"
+
+
+def test_an_ensemble_has_its_page(monkeypatch):
+    monkeypatch.setattr(
+        "sklearn_neurocontext.reporting._text.map_sections", lambda *_, **__: []
+    )
+    parts = make_parts()
+    corpus = make_corpus()
+    y = parts["masker"].transform(corpus.peaks)
+    member = clone(parts["model"]).set_params(ccabaseline__y_scaling=None)
+    ensemble = TextBrainEnsemble([("words", member)], random_state=0)
+    ensemble.fit(corpus.studies["title"].tolist(), y)
+    settings = {"model": ensemble, "term_features": None}
+    model = NeuroContextModel(**parts | settings)
+    assert density_unit(model) == "density of peaks"
+    assert "heat" in make_report(model, "pain heat").html
 
 
 def test_missing_values_stay_empty():
