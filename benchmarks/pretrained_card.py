@@ -15,8 +15,8 @@ _TEXT = """# minilm: brain maps of short texts
 
 `NeuroContextModel.from_pretrained()` and `neurocontext map "…"` load this model. It
 needs the extra `minilm` (weights of all-MiniLM-L6-v2) and no network. Made by
-`python benchmarks/train_pretrained.py train`, which measured all figures below on the
-very model that is shipped.
+`python benchmarks/train_pretrained.py train`, which measured all figures below before
+matrices were rounded to 16 bits.
 
 ## What it was trained on
 
@@ -61,7 +61,7 @@ studies that have them in their titles | {scores[topic_dice]:.3f} |
 atlas's coordinates | {scores[near]:.0%} |
 
 The queries of the test by position, whose coordinates were fixed before any map was
-seen, are in `docs/benchmarks.md`.
+seen, are in `docs/benchmarks.md`, with the share that was reached.
 
 Maps of a model trained on exchanged studies have a mean squared z of
 {null[z_mean_square]:.2f}; 95 % and 99 % of their z values are below
@@ -72,7 +72,8 @@ number of voxels.
 **What pruning and 16 bits cost.** {n_vocabulary:,} of NeuroQuery's
 {n_vocabulary_of_neuroquery:,} terms are kept ({share:.1%}), those of at least
 {settings[min_studies]} studies and of at most three words; other words reach the map
-through MiniLM alone. Matrices have 16 bits: the least correlation of a development
+through MiniLM alone. Terms that are listed include numbers and function words.
+Matrices have 16 bits: the least correlation of a development
 query's map with that of the whole model is {half:.5f}.
 
 ## Meant for
