@@ -27,7 +27,7 @@ test: $(VENV)/.installed
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/codespell sklearn_neurocontext tests examples benchmarks docs README.md
+	$(BIN)/codespell --skip '*.json' sklearn_neurocontext tests examples benchmarks docs README.md
 	$(BIN)/lint-imports
 
 # The two tables of methods, from titles and from counts of terms.
