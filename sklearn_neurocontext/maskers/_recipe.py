@@ -31,7 +31,8 @@ class RecentStore:
     def __init__(self, size: int):
         self._size = size
         self._results = OrderedDict()
-        self._lock = threading.Lock()
+        # An atlas may be the maps of another masker: its build then asks here again.
+        self._lock = threading.RLock()
 
     def get(self, key: Hashable, build: Callable):
         """Give the result of `key`, from ``build()`` if it is not here.

@@ -639,6 +639,12 @@ def test_maps_img_gives_the_values_that_are_asked_for(own_maps_img, tmp_path):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(img)).dataobj, values)
 
 
+def test_maps_of_a_masker_are_an_atlas(masker):
+    other = KDEDiFuMoMasker(masker.maps_img_, mask_img=masker.mask_img_).fit()
+    peaks = [[MOTOR, FUSIFORM], [CENTRE]]
+    np.testing.assert_allclose(other.transform(peaks), masker.transform(peaks), 1e-4)
+
+
 def test_tags_say_what_is_taken(masker):
     tags = get_tags(masker)
     assert not tags.input_tags.two_d_array

@@ -30,6 +30,12 @@ def test_a_failed_build_leaves_nothing_behind():
     assert store.get("a", lambda: 1) == 1
 
 
+def test_a_build_may_ask_for_another_result():
+    store = RecentStore(size=2)
+    assert store.get("b", lambda: store.get("a", lambda: 1) + 1) == 2
+    assert store.get("a", lambda: 0) == 1
+
+
 def test_threads_share_one_build():
     store, built = RecentStore(size=1), []
     with ThreadPoolExecutor(4) as pool:

@@ -101,6 +101,15 @@ def test_sparse_and_unknown_features_stay_in_memory(parts, corpus, folder, words
     assert not list(folder.glob("titles-*"))
 
 
+def test_an_atlas_in_memory_keeps_nothing_on_disk(parts, corpus, folder):
+    masker = parts["masker"]
+    other = KDEDiFuMoMasker(masker.maps_img_, mask_img=masker.mask_img_).fit()
+    studies = IndexedStudies(corpus, other)
+    assert not list(folder.glob("studies-*"))
+    kept = IndexedStudies(corpus, masker)
+    np.testing.assert_allclose(studies.coefficients, kept.coefficients, atol=1e-5)
+
+
 def test_a_second_model_finds_the_same_documents(parts, corpus):
     one, other = (NeuroContextModel(**parts).index_corpus(corpus) for _ in range(2))
     found = [model.similar_documents("pain heat", k=9) for model in (one, other)]
