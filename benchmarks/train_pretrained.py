@@ -202,7 +202,7 @@ def train(data, output):
         pipeline,
         terms={terms[column]: int(n_studies[column]) for column in common},
         z_scale=z_scale,
-        z_threshold=round(null["z_largest_quantile_0.95"], 2),
+        z_threshold=round(null["z_largest_quantile_0.5"], 2),
         reference=data.maps[reference],
         card={
             "settings": dataclasses.asdict(CHOSEN),

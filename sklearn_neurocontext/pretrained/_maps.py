@@ -128,7 +128,7 @@ class MapsMixin:
             if self.z_threshold > 0 and largest < self.z_threshold:
                 warnings.warn(
                     f"Nothing in the map of {text[:60]!r} stands out from the map of "
-                    f"any text (largest z {largest:.1f}, by chance up to "
+                    f"any text (its largest z is {largest:.1f}, below "
                     f"{self.z_threshold:.1f}); use more, or other words.",
                     UserWarning,
                     stacklevel=4,
