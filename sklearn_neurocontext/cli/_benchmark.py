@@ -1,6 +1,7 @@
 """``neurocontext benchmark``: estimators on the same splits."""
 
 from ..evaluation import (
+    inputs_of,
     make_estimators,
     paper_splits,
     run_benchmark,
@@ -21,13 +22,14 @@ def run(arguments):
     from ..reporting import make_report
 
     names = arguments.estimators
-    estimators = make_estimators(names, arguments.seed)
+    estimators = make_estimators(names, arguments.seed, part=arguments.text)
     corpus, studies, masker = prepare(
         arguments.corpus,
         arguments.text,
         arguments.encoder,
         arguments.atlas,
         arguments.components,
+        [*names, "contrastive"] if arguments.full_training else names,
     )
     splits = _splits(arguments, studies)
     settings = {
@@ -50,7 +52,14 @@ def run(arguments):
     path = arguments.output / "predicted_and_observed.png"
     say(
         draw_median_study(
-            corpus, studies, masker, splits[0], names[0], arguments.seed, path
+            corpus,
+            studies,
+            masker,
+            splits[0],
+            names[0],
+            arguments.text,
+            arguments.seed,
+            path,
         )
     )
     make_report(None, result).save(arguments.output / "report.html")
@@ -70,7 +79,7 @@ def measure(estimators, studies, splits, output, ks, settings, reference="ridge"
     Parameters
     ----------
     estimators : dict of str to estimator
-        Unfitted.
+        Unfitted, by the names of `make_estimators`.
     studies : PreparedStudies
         X and y.
     splits : sequence of (train, test)
@@ -97,7 +106,7 @@ def measure(estimators, studies, splits, output, ks, settings, reference="ridge"
 
         return run_benchmark(
             estimators,
-            studies.X,
+            inputs_of(estimators, studies),
             studies.y,
             splits,
             output=output,

@@ -103,8 +103,8 @@ def _add_model(command):
     command.add_argument(
         "--model",
         default="minilm",
-        help="folder of a model that NeuroContextModel.save wrote; without it, the "
-        "model that comes with the package",
+        help="folder that neurocontext fit or NeuroContextModel.save wrote; without "
+        "it, the model that comes with the package",
     )
     command.add_argument(
         "--allow-download",

@@ -39,6 +39,11 @@ def positive(text):
     return int(text)
 
 
+def whole(text):
+    """Read a whole number, zero included."""
+    return 0 if text == "0" else positive(text)
+
+
 def candidates(text):
     """Read a number of candidates, or 'fold'."""
     return text if text == "fold" else positive(text)

@@ -89,6 +89,19 @@ def test_benchmark_writes_tables_and_pictures(small_corpus, tmp_path, capsys):
         assert path.stat().st_mtime_ns == modified
 
 
+def test_benchmark_of_what_takes_texts_embeds_none(
+    small_corpus, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("sklearn_neurocontext.cli._steps.make_embedder", None)
+    arguments = ["benchmark", "--text", "abstract", "--folds", "2", "--ks", "1"]
+    arguments += ["--candidates", "fold", "--components", "128"]
+    arguments += ["--estimators", "best_text_brain", "--output", str(tmp_path)]
+    assert main(arguments) == 0
+    assert "predicted by best_text_brain" in capsys.readouterr().out
+    (record, _) = json.loads((tmp_path / "results.json").read_text())["records"]
+    assert record["mix_match"] > 0.6
+
+
 def test_full_training_is_reported_beside(small_corpus, tmp_path, capsys, monkeypatch):
     real = evaluation.make_estimators
 
@@ -207,5 +220,6 @@ def test_help_explains_each_option(command, capsys):
 
 def test_words_of_the_command_line_are_those_of_the_package():
     assert _corpus_parsers._ESTIMATORS == evaluation.ESTIMATORS
+    assert _corpus_parsers._TEXT_ESTIMATORS == evaluation.TEXT_ESTIMATORS
     assert _corpus_parsers._PARTS == _bunch._TEXT_PARTS
     assert all(name in _corpus_parsers._CORPUS for name in evaluation.CORPORA)
