@@ -14,7 +14,12 @@ from ._console import (
     progress_bar,
     say,
 )
-from ._steps import draw_median_study, draw_recall_curves, prepare
+from ._steps import (
+    draw_median_study,
+    draw_recall_curves,
+    prepare,
+    words_for_few_studies,
+)
 
 
 def run(arguments):
@@ -98,7 +103,8 @@ def measure(estimators, studies, splits, output, ks, settings, reference="ridge"
     result : BenchmarkResult
         Records and tables.
     """
-    with progress_bar("fitting") as advance:
+    few = words_for_few_studies(len(studies.texts))
+    with few, progress_bar("fitting") as advance:
 
         def show(n_done, n_total, record):
             words = f"fitting ({record['estimator']}, split {record['split'] + 1})"
@@ -121,16 +127,21 @@ def measure(estimators, studies, splits, output, ks, settings, reference="ridge"
 def _splits(arguments, studies):
     if arguments.candidates == "fold":
         return shuffled_folds(studies.groups, arguments.folds, arguments.seed)
-    try:
-        splits = paper_splits(
-            len(studies.texts),
-            arguments.folds,
-            arguments.candidates,
-            arguments.seed,
-            n_development=300 if arguments.text == "body" else 600,
+    n_studies = len(studies.texts)
+    n_development = 300 if arguments.text == "body" else 600
+    if n_studies <= arguments.candidates + n_development:
+        raise ValueError(
+            f"{n_studies:,} studies are too few for test parts of "
+            f"{arguments.candidates:,} beside {n_development} development studies. "
+            "Take fewer --candidates, or --candidates fold, which sets no studies aside."
         )
-    except ValueError as error:
-        raise ValueError(f"{error} Or: --candidates fold") from error
+    splits = paper_splits(
+        n_studies,
+        arguments.folds,
+        arguments.candidates,
+        arguments.seed,
+        n_development=n_development,
+    )
     note(repr(splits))
     return splits
 

@@ -17,7 +17,7 @@ from ..evaluation import (
 from ..metrics import similarity
 from ..pretrained import NeuroContextModel
 from ._console import note, notes_for_warnings, progress_bar, say
-from ._steps import prepare, save_figure
+from ._steps import prepare, save_figure, words_for_few_studies
 
 _N_NEAREST = 10
 # Folder of the model, in the folder of what is made.
@@ -42,7 +42,8 @@ def run(arguments):
     )
     note(f"Fitting {name} to {len(studies.texts):,} studies …")
     X = inputs_of([name], studies)[name]
-    fitted = estimators[name].fit(X, studies.y)
+    with words_for_few_studies(len(studies.texts)):
+        fitted = estimators[name].fit(X, studies.y)
     output.mkdir(parents=True, exist_ok=True)
     for stale in output.glob("prediction*"):  # of an earlier run, for other sentences
         stale.unlink()
@@ -84,7 +85,11 @@ def _from_texts(fitted, name, encoder):
 def _save(model, fitted, X, studies, masker, arguments):
     """Save the model with what its maps are compared with."""
     n_exchanges, folder = arguments.exchanges, arguments.output / MODEL
-    with notes_for_warnings(), progress_bar("fitting by chance, for z maps") as advance:
+    with (
+        notes_for_warnings(),
+        words_for_few_studies(len(studies.texts)),
+        progress_bar("fitting by chance, for z maps") as advance,
+    ):
         statistics = training_statistics(
             fitted,
             X,

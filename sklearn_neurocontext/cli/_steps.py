@@ -1,6 +1,7 @@
 """Steps that several commands share."""
 
 import textwrap
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..evaluation import (
@@ -52,6 +53,21 @@ def prepare(corpus_name, part, encoder, atlas, n_components, names):
         f"{studies.seconds['embeddings']:.0f} s."
     )
     return corpus, studies, masker
+
+
+@contextmanager
+def words_for_few_studies(n_studies):
+    """Say in words of the command line that studies share too few words."""
+    try:
+        yield
+    except ValueError as error:
+        if "min_df" not in str(error):
+            raise
+        raise ValueError(
+            "best_text_brain learns from words that several studies share, and of "
+            f"{n_studies:,} studies too few do. Take a larger corpus, another --text, "
+            "or another estimator, such as cca."
+        ) from error
 
 
 def save_figure(figure, path: Path) -> Path:

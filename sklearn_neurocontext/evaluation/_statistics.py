@@ -121,6 +121,12 @@ def training_statistics(
     chosen = np.sort(rng.choice(len(studies.y), n_reference, replace=False))
     z_scale = None
     if n_exchanges:
+        n_studies = len(np.unique(studies.groups))
+        if n_studies < _N_FOLDS:
+            raise ValueError(
+                f"{n_studies} studies are too few to measure chance with; expected at "
+                f"least {_N_FOLDS}, or n_exchanges=0, which leaves it out."
+            )
         folds = shuffled_folds(studies.groups, _N_FOLDS, random_state)
         squares = []
         for done, (train, held_out) in enumerate(islice(cycle(folds), n_exchanges), 1):

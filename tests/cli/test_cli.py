@@ -166,7 +166,33 @@ def test_a_corpus_too_small_for_the_paper_splits_says_what_to_do(
     small_corpus, tmp_path, capsys
 ):
     assert main(["benchmark", "--components", "128", "--output", str(tmp_path)]) == 1
-    assert "--candidates fold" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "--candidates fold" in error
+    assert "n_test" not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--components 100000", "--components 100000 is more than the 29398 voxels"),
+        ("--atlas nowhere.nii", "--atlas 'nowhere.nii' is no file here"),
+        ("--encoder nowhere", "and pass its path as --encoder."),
+        ("--estimator ridge", "expected at least 5, or --exchanges 0, which leaves"),
+        ("--estimator best_text_brain", "of 3 studies too few do. Take a larger"),
+    ],
+)
+def test_errors_name_what_the_command_line_has(
+    arguments, words, small_corpus, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(
+        "sklearn_neurocontext.cli._steps.load_corpus",
+        lambda name: make_studies(n_studies=3, random_state=0),
+    )
+    # Only the numbers of maps that come with the package need no clustering.
+    few = "--components 128 " if "--components" not in arguments else ""
+    output = ["--text", "title", "--output", str(tmp_path)]
+    assert main(["fit", "nimare", *(few + arguments).split(), *output]) == 1
+    assert words in capsys.readouterr().err
 
 
 def test_unknown_estimators_are_named_before_any_work(tmp_path, capsys):
