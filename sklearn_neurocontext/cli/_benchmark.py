@@ -133,7 +133,7 @@ def _splits(arguments, studies):
         raise ValueError(
             f"{n_studies:,} studies are too few for test parts of "
             f"{arguments.candidates:,} beside {n_development} development studies. "
-            "Take fewer --candidates, or --candidates fold, which sets no studies aside."
+            "Take fewer --candidates, or --candidates fold, which sets none aside."
         )
     splits = paper_splits(
         n_studies,
