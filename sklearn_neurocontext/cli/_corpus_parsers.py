@@ -29,7 +29,8 @@ def _add_demo(commands):
     demo = add_command(
         commands,
         "demo",
-        "The main job on 320 real studies: 15 folds, four estimators, pictures.",
+        "The main job on 320 real studies, of the n-back and the flanker task: 15 "
+        "folds, four estimators, pictures.",
         "_demo.run",
         resumes=True,
     )

@@ -54,6 +54,11 @@ def nifti(text):
     return _with_ending(text, (".nii", ".nii.gz"))
 
 
+def page(text):
+    """Read the name of a page in HTML."""
+    return _with_ending(text, (".html", ".htm"))
+
+
 def picture(text):
     """Read the name of a picture."""
     return _with_ending(text, (".png", ".pdf", ".svg"))

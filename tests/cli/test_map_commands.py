@@ -116,6 +116,7 @@ def test_errors_are_one_line(arguments, words, capsys):
     [
         (["map", "pain", "-o", "map.png"], "must end in .nii or .nii.gz"),
         (["map", "pain", "-o", "m.nii", "--plot", "m.txt"], "must end in .png or"),
+        (["report", "pain", "-o", "x.txt"], "'x.txt' must end in .html or .htm"),
         (["map", " ", "-o", "m.nii"], "needs at least one word"),
         (["map", "pain"], "required: -o/--output"),
         (["decode", "m.nii", "-k", "0"], "is no positive integer"),
