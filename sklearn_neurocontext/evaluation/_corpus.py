@@ -53,8 +53,8 @@ def load_corpus(name_or_folder):
     -------
     corpus : Bunch
         ``studies``, ``peaks``, ``groups`` and ``description``, as every loader of
-        `sklearn_neurocontext.datasets` gives them. What is known of the peaks' spaces
-        stands in the description, and is not warned of.
+        `sklearn_neurocontext.datasets` gives them. What is known of the peaks' spaces,
+        and what was left out, stands in the description, and is not warned of.
 
     Raises
     ------
@@ -74,6 +74,7 @@ def load_corpus(name_or_folder):
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", datasets.SpaceWarning)
+        warnings.simplefilter("ignore", datasets.LeftOutWarning)
         if str(name_or_folder) in CORPORA:
             return _load_named(str(name_or_folder))
         return _load_folder(name_or_folder)

@@ -136,7 +136,7 @@ def test_wrong_arguments_leave_with_code_2(arguments, words, capsys):
 
 @pytest.mark.parametrize("command", ["map", "report", "decode"])
 def test_unknown_words_have_no_map(command, folder, image, tmp_path, capsys):
-    output = tmp_path / "it.nii.gz"
+    output = tmp_path / ("it.html" if command == "report" else "it.nii.gz")
     arguments = [command, "xyzzy", "-o", str(output), "--model", folder]
     if command == "decode":
         arguments[1:2] = [image, "--text", "pain", "--text", "xyzzy"]
