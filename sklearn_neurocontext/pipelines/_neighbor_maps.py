@@ -48,9 +48,10 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     Attributes
     ----------
     texts_ : {ndarray, csr_array} of shape (n_studies, n_features_in_)
-        Rows of the training texts, of norm one.
+        Rows of the training texts, of norm one, in the precision of X: float32 or
+        float64.
     maps_ : ndarray of shape (n_studies, n_components)
-        Their normalised coefficients.
+        Their normalised coefficients, in the same precision.
     n_features_in_ : int
         Number of features of X.
 

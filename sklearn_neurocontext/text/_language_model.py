@@ -139,6 +139,7 @@ def _load(source, state_of_folder):
 def _from_pretrained(source, place, device, options):
     """Load tokenizer and weights, and name the weights that the files lack."""
     with _both_ways(source.model_name):
+        _check_folder(place)
         names = names_of_code(place, options)
     check_repositories(place, names)
     with _both_ways(source.model_name):
@@ -238,6 +239,15 @@ def _token(variable):
             "not set; expected one that holds a token of the hub. Set it, or pass None."
         )
     return os.environ[variable]
+
+
+def _check_folder(place):
+    """Refuse what can only be a path where no folder is; the hub is not asked."""
+    is_path = place.startswith((".", "/", "~")) or place.count("/") > 1
+    if is_path and not Path(place).is_dir():
+        raise FileNotFoundError(
+            f"there is no such folder, seen from {str(Path.cwd())!r}"
+        )
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def _near(imgs, queries, positions):
 @pytest.fixture(scope="module")
 def share_near(shipped, positions):
     queries = positions.read_queries(positions.TEST_TSV)
-    assert len(queries) >= 20
+    assert len(queries) >= 40
     imgs = shipped.transform(list(queries))["brain_map"]
     return _near(imgs, queries, positions)
 

@@ -134,6 +134,15 @@ def test_a_bare_name_gets_a_hint(load, asked):
     assert asked["source"] == "minilm"
 
 
+@pytest.mark.parametrize("path", ["./minilm", "/no/minilm", "models/of/mine", "~/me"])
+def test_a_path_where_no_folder_is_never_asks_the_hub(load, asked, path):
+    with pytest.raises(
+        OSError, match=f"'{path}' could not be loaded .there is no such"
+    ):
+        load(path)
+    assert not asked
+
+
 def test_pickled_weights_are_refused(load, tmp_path):
     folder = Path(save_tiny_model(tmp_path, "bert"))
     torch.save(AutoModel.from_pretrained(folder).state_dict(), folder / "a.bin")
