@@ -52,23 +52,18 @@ def run(arguments):
     _print(result, metrics, arguments, len(studies.texts))
     if arguments.full_training:
         _train_fully(arguments, studies, splits, settings, metrics)
-    title = f"{arguments.corpus}, {arguments.text}"
-    draw_recall_curves(result, arguments.output / "recall_curves.png", title)
-    path = arguments.output / "predicted_and_observed.png"
-    say(
-        draw_median_study(
-            corpus,
-            studies,
-            masker,
-            splits[0],
-            names[0],
-            arguments.text,
-            arguments.seed,
-            path,
-        )
-    )
+    _draw(arguments, result, corpus, studies, masker, splits[0])
     make_report(None, result).save(arguments.output / "report.html")
     say(f"Tables, records, pictures and report.html are in {arguments.output}")
+
+
+def _draw(arguments, result, corpus, studies, masker, split):
+    """Draw the recall curves, and the maps of the first estimator's median study."""
+    title = f"{arguments.corpus}, {arguments.text}"
+    draw_recall_curves(result, arguments.output / "recall_curves.png", title)
+    name, part, seed = arguments.estimators[0], arguments.text, arguments.seed
+    path = arguments.output / "predicted_and_observed.png"
+    say(draw_median_study(corpus, studies, masker, split, name, part, seed, path))
 
 
 def headings(ks, result) -> dict:

@@ -67,6 +67,14 @@ def _add_embed(commands):
         metavar="SHARD",
         help="join these stores into --store instead of embedding",
     )
+    _add_language_model(embed)
+    embed.add_argument("--jobs", type=read.positive, help="workers on this host")
+    embed.add_argument(
+        "--shards", type=Path, help="folder where each worker also keeps a store"
+    )
+
+
+def _add_language_model(embed):
     embed.add_argument("--encoder", default="minilm", help=_ENCODER)
     embed.add_argument("--revision", help="commit of the language model on the hub")
     embed.add_argument(
@@ -84,10 +92,6 @@ def _add_embed(commands):
         choices=("auto", "float32", "bfloat16", "float16"),
         default="auto",
         help="precision",
-    )
-    embed.add_argument("--jobs", type=read.positive, help="workers on this host")
-    embed.add_argument(
-        "--shards", type=Path, help="folder where each worker also keeps a store"
     )
 
 
