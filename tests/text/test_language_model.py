@@ -138,7 +138,7 @@ def test_a_bare_name_gets_a_hint(load, asked):
     "path", ["./minilm", "/no/minilm", "models/of/mine", r"models\mine", r"C:\mine"]
 )
 def test_a_path_where_no_folder_is_never_asks_the_hub(load, asked, path):
-    with pytest.raises(OSError, match="could not be loaded .there is no folder '/"):
+    with pytest.raises(OSError, match=r"could not be loaded .there is no folder '/"):
         load(path)
     assert not asked
 
