@@ -15,7 +15,7 @@ reaches, and the more alike all studies look.
 # the way back to an image. Each row has its own scale: its highest value is darkest.
 
 import matplotlib.pyplot as plt
-from nilearn.plotting import plot_glass_brain
+from nilearn.plotting import plot_glass_brain, show
 
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.datasets import load_nimare_studyset
@@ -84,3 +84,4 @@ for axis, values, label in zip(
 
 for fwhm, n_maps, correlation in zip(widths, spread, alike, strict=True):
     print(f"fwhm {fwhm:2d} mm: {n_maps:5.1f} maps, correlation {correlation:.2f}")
+show()

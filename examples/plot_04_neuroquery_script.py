@@ -24,6 +24,7 @@ encoder = NeuroContextModel.from_pretrained()
 result = encoder("Reading words aloud in people with dyslexia")
 print(result["similar_words"].head(10))
 view = view_img(result["z_map"], threshold=3.0)
+# In a browser: view.open_in_browser()
 
 # %%
 # What the map looks like
@@ -31,9 +32,13 @@ view = view_img(result["z_map"], threshold=3.0)
 # ``brain_map`` is the density of peaks to expect; ``z_map`` says where it differs from
 # the mean map of all studies, in units of what chance would give.
 
-from sklearn_neurocontext.plotting import plot_surface_maps
+from nilearn.plotting import plot_glass_brain, show
 
-plot_surface_maps({"reading": result["brain_map"]}, unit="unit-norm density")
+plot_glass_brain(result["brain_map"], title="brain_map", plot_abs=False, colorbar=True)
+plot_glass_brain(
+    result["z_map"], title="z_map", threshold=3.0, plot_abs=False, colorbar=True
+)
+show()
 
 # %%
 # And back

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sklearn_neurocontext.persistence._kinds import KINDS
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
@@ -16,6 +18,13 @@ def test_links_lead_to_files(page):
     inside = [target for target in targets if "://" not in target]
     missing = [name for name in inside if not (page.parent / name).exists()]
     assert not missing
+
+
+def test_docs_name_all_that_can_be_saved():
+    text = (ROOT / "docs" / "index.md").read_text()
+    section = text.split("\n## Saving\n")[1].split("\n## ")[0]
+    named = set(re.findall(r"`([A-Z]\w+)`", section))
+    assert named == set(KINDS)
 
 
 @pytest.mark.filterwarnings(

@@ -1,6 +1,7 @@
 """``neurocontext benchmark``: estimators on the same splits."""
 
 from ..evaluation import (
+    inputs_of,
     make_estimators,
     paper_splits,
     run_benchmark,
@@ -13,7 +14,12 @@ from ._console import (
     progress_bar,
     say,
 )
-from ._steps import draw_median_study, draw_recall_curves, prepare
+from ._steps import (
+    draw_median_study,
+    draw_recall_curves,
+    prepare,
+    words_for_few_studies,
+)
 
 
 def run(arguments):
@@ -21,13 +27,14 @@ def run(arguments):
     from ..reporting import make_report
 
     names = arguments.estimators
-    estimators = make_estimators(names, arguments.seed)
+    estimators = make_estimators(names, arguments.seed, part=arguments.text)
     corpus, studies, masker = prepare(
         arguments.corpus,
         arguments.text,
         arguments.encoder,
         arguments.atlas,
         arguments.components,
+        [*names, "contrastive"] if arguments.full_training else names,
     )
     splits = _splits(arguments, studies)
     settings = {
@@ -45,16 +52,18 @@ def run(arguments):
     _print(result, metrics, arguments, len(studies.texts))
     if arguments.full_training:
         _train_fully(arguments, studies, splits, settings, metrics)
-    title = f"{arguments.corpus}, {arguments.text}"
-    draw_recall_curves(result, arguments.output / "recall_curves.png", title)
-    path = arguments.output / "predicted_and_observed.png"
-    say(
-        draw_median_study(
-            corpus, studies, masker, splits[0], names[0], arguments.seed, path
-        )
-    )
+    _draw(arguments, result, corpus, studies, masker, splits[0])
     make_report(None, result).save(arguments.output / "report.html")
     say(f"Tables, records, pictures and report.html are in {arguments.output}")
+
+
+def _draw(arguments, result, corpus, studies, masker, split):
+    """Draw the recall curves, and the maps of the first estimator's median study."""
+    title = f"{arguments.corpus}, {arguments.text}"
+    draw_recall_curves(result, arguments.output / "recall_curves.png", title)
+    name, part, seed = arguments.estimators[0], arguments.text, arguments.seed
+    path = arguments.output / "predicted_and_observed.png"
+    say(draw_median_study(corpus, studies, masker, split, name, part, seed, path))
 
 
 def headings(ks, result) -> dict:
@@ -70,7 +79,7 @@ def measure(estimators, studies, splits, output, ks, settings, reference="ridge"
     Parameters
     ----------
     estimators : dict of str to estimator
-        Unfitted.
+        Unfitted, by the names of `make_estimators`.
     studies : PreparedStudies
         X and y.
     splits : sequence of (train, test)
@@ -89,7 +98,8 @@ def measure(estimators, studies, splits, output, ks, settings, reference="ridge"
     result : BenchmarkResult
         Records and tables.
     """
-    with progress_bar("fitting") as advance:
+    few = words_for_few_studies(len(studies.texts))
+    with few, progress_bar("fitting") as advance:
 
         def show(n_done, n_total, record):
             words = f"fitting ({record['estimator']}, split {record['split'] + 1})"
@@ -97,7 +107,7 @@ def measure(estimators, studies, splits, output, ks, settings, reference="ridge"
 
         return run_benchmark(
             estimators,
-            studies.X,
+            inputs_of(estimators, studies),
             studies.y,
             splits,
             output=output,
@@ -112,16 +122,21 @@ def measure(estimators, studies, splits, output, ks, settings, reference="ridge"
 def _splits(arguments, studies):
     if arguments.candidates == "fold":
         return shuffled_folds(studies.groups, arguments.folds, arguments.seed)
-    try:
-        splits = paper_splits(
-            len(studies.texts),
-            arguments.folds,
-            arguments.candidates,
-            arguments.seed,
-            n_development=300 if arguments.text == "body" else 600,
+    n_studies = len(studies.texts)
+    n_development = 300 if arguments.text == "body" else 600
+    if n_studies <= arguments.candidates + n_development:
+        raise ValueError(
+            f"{n_studies:,} studies are too few for test parts of "
+            f"{arguments.candidates:,} beside {n_development} development studies. "
+            "Take fewer --candidates, or --candidates fold, which sets none aside."
         )
-    except ValueError as error:
-        raise ValueError(f"{error} Or: --candidates fold") from error
+    splits = paper_splits(
+        n_studies,
+        arguments.folds,
+        arguments.candidates,
+        arguments.seed,
+        n_development=n_development,
+    )
     note(repr(splits))
     return splits
 

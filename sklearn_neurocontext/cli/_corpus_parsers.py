@@ -14,6 +14,7 @@ _CORPUS = (
 _ENCODER = "minilm, or the name or folder of a language model"
 _PARTS = ("title", "abstract", "body", "title+abstract")
 _ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
+_TEXT_ESTIMATORS = ("best_text_brain",)
 
 
 def add_corpus_commands(commands) -> None:
@@ -28,7 +29,8 @@ def _add_demo(commands):
     demo = add_command(
         commands,
         "demo",
-        "The main job on 320 real studies: 15 folds, four estimators, pictures.",
+        "The main job on 320 real studies, of the n-back and the flanker task: 15 "
+        "folds, four estimators, pictures.",
         "_demo.run",
         resumes=True,
     )
@@ -65,6 +67,14 @@ def _add_embed(commands):
         metavar="SHARD",
         help="join these stores into --store instead of embedding",
     )
+    _add_language_model(embed)
+    embed.add_argument("--jobs", type=read.positive, help="workers on this host")
+    embed.add_argument(
+        "--shards", type=Path, help="folder where each worker also keeps a store"
+    )
+
+
+def _add_language_model(embed):
     embed.add_argument("--encoder", default="minilm", help=_ENCODER)
     embed.add_argument("--revision", help="commit of the language model on the hub")
     embed.add_argument(
@@ -83,19 +93,21 @@ def _add_embed(commands):
         default="auto",
         help="precision",
     )
-    embed.add_argument("--jobs", type=read.positive, help="workers on this host")
-    embed.add_argument(
-        "--shards", type=Path, help="folder where each worker also keeps a store"
-    )
 
 
 def _add_fit(commands):
     fit = add_command(
         commands,
         "fit",
-        "Fit the contrastive model to a corpus; predict and retrieve for sentences.",
+        "Fit a model to a corpus, and save it: map, decode and report take its folder "
+        "as --model. Predict and retrieve for sentences.",
         "_fit.run",
         resumes=False,
+        examples=(
+            "neurocontext fit my_corpus --output fitted",
+            'neurocontext map "pain" -o map.nii.gz --model fitted',
+            "neurocontext decode map.nii.gz --model fitted",
+        ),
     )
     fit.add_argument("corpus", help=_CORPUS)
     fit.add_argument(
@@ -110,9 +122,17 @@ def _add_fit(commands):
     _add_choices(fit, components=256)
     fit.add_argument(
         "--estimator",
-        choices=_ESTIMATORS,
+        choices=(*_ESTIMATORS, *_TEXT_ESTIMATORS),
         default="contrastive",
-        help="what to fit",
+        help="what to fit; best_text_brain retrieves best, needs a few hundred studies "
+        "and takes no --encoder",
+    )
+    fit.add_argument(
+        "--exchanges",
+        type=read.whole,
+        default=5,
+        help="how often to fit anew to exchanged studies, which is what z maps are "
+        "compared with; 0 gives a model without z maps",
     )
     _add_output(fit, "fit_output")
 
@@ -133,7 +153,7 @@ def _add_benchmark(commands):
         "--estimators",
         default=",".join(_ESTIMATORS),
         type=read.words,
-        help="separated by commas",
+        help=f"separated by commas, of {', '.join((*_ESTIMATORS, *_TEXT_ESTIMATORS))}",
     )
     benchmark.add_argument("--folds", type=read.positive, default=15, help="splits")
     benchmark.add_argument(

@@ -2,7 +2,7 @@
 
 import time
 
-from ..evaluation import make_embedder, make_estimators, shuffled_folds
+from ..evaluation import ESTIMATORS, make_embedder, make_estimators, shuffled_folds
 from ._benchmark import headings, measure
 from ._console import note, print_differences, print_scores, say
 from ._steps import draw_median_study, draw_recall_curves, prepare, save_figure
@@ -19,7 +19,7 @@ def run(arguments):
     started = time.perf_counter()
     output = arguments.output
     corpus, studies, masker = prepare(
-        "nimare", _PART, "minilm", "geometric", _N_COMPONENTS
+        "nimare", _PART, "minilm", "geometric", _N_COMPONENTS, ESTIMATORS
     )
     folds = shuffled_folds(studies.groups, _N_FOLDS, _SEED)
     settings = {"corpus": "nimare", "text": _PART, "encoder": "minilm"}
@@ -32,7 +32,9 @@ def run(arguments):
     draw_recall_curves(result, output / "recall_curves.png", title)
     path = output / "predicted_and_observed.png"
     say(
-        draw_median_study(corpus, studies, masker, folds[0], "contrastive", _SEED, path)
+        draw_median_study(
+            corpus, studies, masker, folds[0], "contrastive", _PART, _SEED, path
+        )
     )
     _predict_sentence(arguments.sentence, studies, masker, output)
     say(f"All done in {time.perf_counter() - started:.0f} s. Look into: {output}")

@@ -1,9 +1,10 @@
 """``neurocontext embed``: the texts of a corpus into a store or an array."""
 
-import os
+from contextlib import nullcontext
 
 import numpy as np
 
+from .._whole_files import whole_file
 from ..datasets import study_texts
 from ..evaluation import load_corpus, make_embedder
 from ._console import note, notes_for_warnings, say, token_bar
@@ -83,12 +84,11 @@ def _check_table(studies):
 
 def _run(embedder, texts, output) -> int:
     """Embed behind a bar; fill an array on disk that appears when it is whole."""
-    array, part = None, None
-    if output is not None:
-        part = output.with_name(f".{output.name}.{os.getpid()}.part")
-        shape = (len(texts), embedder.embedding_dim_)
-        array = np.lib.format.open_memmap(part, "w+", np.float32, shape)
-    try:
+    array = None
+    with nullcontext() if output is None else whole_file(output) as part:
+        if part is not None:
+            shape = (len(texts), embedder.embedding_dim_)
+            array = np.lib.format.open_memmap(part, "w+", np.float32, shape)
         with token_bar(len(texts), sum(len(text) for text in texts)) as bar:
             for block in embedder.embed_blocks(texts, bar.advance):
                 last_row = block.first_row + len(block.vectors)
@@ -97,8 +97,4 @@ def _run(embedder, texts, output) -> int:
                 bar.finish(last_row)
         if array is not None:
             array.flush()
-            part.replace(output)
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
     return bar.n_tokens

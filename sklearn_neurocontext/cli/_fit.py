@@ -1,49 +1,132 @@
 """``neurocontext fit``: a model of a whole corpus, its tables and predictions."""
 
-import pandas as pd
+import shutil
 
-from ..evaluation import make_embedder, make_estimators
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from ..evaluation import (
+    TEXT_ESTIMATORS,
+    inputs_of,
+    make_embedder,
+    make_estimators,
+    predict_coefficients,
+    provenance,
+    training_statistics,
+)
 from ..metrics import similarity
-from ._console import note, say
-from ._steps import prepare, save_figure
+from ..pretrained import NeuroContextModel
+from ._console import note, notes_for_warnings, progress_bar, say
+from ._steps import prepare, save_figure, words_for_few_studies
 
 _N_NEAREST = 10
+# Folder of the model, in the folder of what is made.
+MODEL = "model"
+_SETTINGS = ("corpus", "text", "estimator", "encoder", "atlas", "components", "seed")
 
 
 def run(arguments):
     """Run the command and say where its results are."""
-    output = arguments.output
+    output, name = arguments.output, arguments.estimator
+    _check_replaceable(output / MODEL)
     corpus, studies, masker = prepare(
         arguments.corpus,
         arguments.text,
         arguments.encoder,
         arguments.atlas,
         arguments.components,
+        [name],
     )
-    name = arguments.estimator
-    model = make_estimators([name], arguments.seed, decoder="residual")[name]
+    estimators = make_estimators(
+        [name], arguments.seed, decoder="residual", part=arguments.text
+    )
     note(f"Fitting {name} to {len(studies.texts):,} studies …")
-    model.fit(studies.X, studies.y)
+    X = inputs_of([name], studies)[name]
+    with words_for_few_studies(len(studies.texts)):
+        fitted = estimators[name].fit(X, studies.y)
     output.mkdir(parents=True, exist_ok=True)
     for stale in output.glob("prediction*"):  # of an earlier run, for other sentences
         stale.unlink()
     (output / "nearest_studies.csv").unlink(missing_ok=True)
-    _write_training(model[-1], output)
+    _write_training(fitted, output)
     used = corpus.studies.iloc[studies.rows]
     used[["study_id", "pmid", "pmcid", "title", "reported_space"]].to_csv(
         output / "studies.csv", index=False
     )
     say(f"studies.csv: the {len(used):,} studies of the model")
+    model = _from_texts(fitted, name, arguments.encoder)
     if arguments.sentence:
-        _predict_sentences(arguments, model, corpus, studies, masker)
+        _predict_sentences(arguments.sentence, model, corpus, studies, masker, output)
     else:
         names = used["study_id"].tolist()
-        _write_predictions(model.predict(studies.X), names, masker, output)
+        _write_predictions(predict_coefficients(fitted, X), names, masker, output)
+    _save(model, fitted, X, studies, masker, arguments)
     say(f"All is in {output}")
 
 
-def _write_training(model, output):
+def _check_replaceable(folder):
+    """Refuse to write over a folder that is not a model of an earlier run."""
+    ours = (folder / "index").is_dir()
+    if folder.exists() and not ours and (folder.is_file() or any(folder.iterdir())):
+        raise ValueError(
+            f"{folder} is there and no model, and the model goes there. Pass another "
+            "folder as --output."
+        )
+
+
+def _from_texts(fitted, name, encoder):
+    """Put the embedder in front of what takes embeddings."""
+    if name in TEXT_ESTIMATORS:
+        return fitted
+    embedder = make_embedder(encoder).fit()
+    return Pipeline([("llmchunkembedder", embedder), *fitted.steps])
+
+
+def _save(model, fitted, X, studies, masker, arguments):
+    """Save the model with what its maps are compared with."""
+    n_exchanges, folder = arguments.exchanges, arguments.output / MODEL
+    with (
+        notes_for_warnings(),
+        words_for_few_studies(len(studies.texts)),
+        progress_bar("fitting by chance, for z maps") as advance,
+    ):
+        statistics = training_statistics(
+            fitted,
+            X,
+            studies,
+            masker,
+            n_exchanges=n_exchanges,
+            random_state=arguments.seed,
+            on_progress=advance,
+        )
+    settings = {name: str(getattr(arguments, name)) for name in _SETTINGS}
+    whole = NeuroContextModel(
+        model,
+        masker,
+        terms=statistics.terms,
+        mean=statistics.mean,
+        z_scale=statistics.z_scale,
+        reference=statistics.reference,
+        card={
+            "settings": settings,
+            "n_studies": len(studies.texts),
+            "n_reference": len(statistics.reference),
+            "n_exchanges": n_exchanges,
+            **provenance(),
+        },
+    )
+    if folder.exists():
+        shutil.rmtree(folder)
+    whole.save(folder)
+    say(
+        f"{MODEL}: for neurocontext map, decode and report, as --model "
+        f"{arguments.output}; it knows {len(statistics.terms):,} terms"
+    )
+
+
+def _write_training(fitted, output):
     """Write how the net was trained, where the estimator is one."""
+    model = fitted[-1] if isinstance(fitted, Pipeline) else fitted
     if not hasattr(model, "history_"):
         return
     from ..plotting import plot_training_curve
@@ -61,19 +144,17 @@ def _write_predictions(predicted, names, masker, output):
     say(f"predictions.csv: coefficients of {len(table):,} texts")
 
 
-def _predict_sentences(arguments, model, corpus, studies, masker):
+def _predict_sentences(sentences, model, corpus, studies, masker, output):
     """Write map, picture and nearest studies of each sentence."""
     from ..plotting import plot_predicted_map
 
-    sentences, output = arguments.sentence, arguments.output
-    X = make_embedder(arguments.encoder).fit(sentences).transform(sentences)
-    predicted = model.predict(X)
+    predicted = predict_coefficients(model, sentences)
     _write_predictions(predicted, sentences, masker, output)
     maps_img = masker.inverse_transform(predicted)
     maps_img.to_filename(output / "predictions.nii.gz")
     say(f"predictions.nii.gz: {len(sentences)} maps, in the order of the sentences")
     nearest = []
-    scores = similarity(model, X, studies.y)
+    scores = similarity(model, sentences, studies.y)
     for index, sentence in enumerate(sentences):
         img = maps_img.slicer[..., index]
         figure = plot_predicted_map(img, text=sentence)

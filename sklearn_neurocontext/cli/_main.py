@@ -1,6 +1,7 @@
 """Parse arguments, run the command, and say errors in one line."""
 
 import argparse
+import re
 import sys
 from importlib import import_module
 
@@ -19,6 +20,15 @@ _SAID = (
     EOFError,
     RuntimeError,
 )
+# What the package calls a parameter, the command line has as an option.
+_OPTIONS = {
+    "atlas": "--atlas",
+    "model_name": "--encoder",
+    "n_components": "--components",
+    "n_exchanges": "--exchanges",
+    "n_test": "--candidates",
+}
+_PARAMETER = re.compile(rf"(?<![\w-])({'|'.join(_OPTIONS)})(=|\b(?=[.,; ]))")
 
 
 def main(argv=None) -> int:
@@ -68,8 +78,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _in_one_line(error) -> str:
     """Say an error of this package as it is, and name the kind of others' errors."""
-    words = " ".join(str(error).split())
+    words = _PARAMETER.sub(_name_option, " ".join(str(error).split()))
     if isinstance(error, MemoryError | RuntimeError | OverflowError | EOFError):
         words = f"{type(error).__name__} {words}".strip()
         words += " (neurocontext --traceback … shows where)"
     return words
+
+
+def _name_option(found) -> str:
+    """Write ``n_components=5`` as ``--components 5``; a bare atlas is no parameter."""
+    name, equals = found.groups()
+    if name == "atlas" and not equals:
+        return name
+    return _OPTIONS[name] + (" " if equals else "")

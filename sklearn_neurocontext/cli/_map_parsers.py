@@ -91,7 +91,7 @@ def _add_report(commands):
     )
     command.add_argument("text", type=read.sentence, help="a text of any length")
     command.add_argument(
-        "-o", "--output", type=Path, required=True, help="file of the page (.html)"
+        "-o", "--output", type=read.page, required=True, help="file of the page (.html)"
     )
     command.add_argument(
         "--corpus", help="list its nearest studies (a name or a folder)"
@@ -103,8 +103,8 @@ def _add_model(command):
     command.add_argument(
         "--model",
         default="minilm",
-        help="folder of a model that NeuroContextModel.save wrote; without it, the "
-        "model that comes with the package",
+        help="folder that neurocontext fit or NeuroContextModel.save wrote; without "
+        "it, the model that comes with the package",
     )
     command.add_argument(
         "--allow-download",

@@ -39,6 +39,11 @@ def positive(text):
     return int(text)
 
 
+def whole(text):
+    """Read a whole number, zero included."""
+    return 0 if text == "0" else positive(text)
+
+
 def candidates(text):
     """Read a number of candidates, or 'fold'."""
     return text if text == "fold" else positive(text)
@@ -47,6 +52,11 @@ def candidates(text):
 def nifti(text):
     """Read the name of a Nifti image."""
     return _with_ending(text, (".nii", ".nii.gz"))
+
+
+def page(text):
+    """Read the name of a page in HTML."""
+    return _with_ending(text, (".html", ".htm"))
 
 
 def picture(text):

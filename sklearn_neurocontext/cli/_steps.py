@@ -1,9 +1,12 @@
 """Steps that several commands share."""
 
 import textwrap
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..evaluation import (
+    TEXT_ESTIMATORS,
+    inputs_of,
     load_corpus,
     make_embedder,
     make_estimators,
@@ -14,7 +17,7 @@ from ..evaluation import (
 from ._console import note, notes_for_warnings, progress_bar
 
 
-def prepare(corpus_name, part, encoder, atlas, n_components):
+def prepare(corpus_name, part, encoder, atlas, n_components, names):
     """Load a corpus, embed its texts and compute its coefficients, with notes.
 
     Parameters
@@ -23,6 +26,8 @@ def prepare(corpus_name, part, encoder, atlas, n_components):
         As the command line has them.
     n_components : int
         Maps of the atlas.
+    names : sequence of str
+        Of the estimators; where all take texts, none are embedded.
 
     Returns
     -------
@@ -37,10 +42,10 @@ def prepare(corpus_name, part, encoder, atlas, n_components):
         corpus = load_corpus(corpus_name)
     note(corpus.description)
     masker = make_masker(atlas, n_components)
-    with notes_for_warnings(), progress_bar("embedding texts") as advance:
-        studies = prepare_studies(
-            corpus, part, make_embedder(encoder), masker, on_progress=advance
-        )
+    embedder = None if set(names) <= set(TEXT_ESTIMATORS) else make_embedder(encoder)
+    words = "computing coefficients" if embedder is None else "embedding texts"
+    with notes_for_warnings(), progress_bar(words) as advance:
+        studies = prepare_studies(corpus, part, embedder, masker, on_progress=advance)
     note(
         f"{len(studies.texts):,} of {len(corpus.peaks):,} studies have a text "
         f"({part}) and a peak in the mask; coefficients took "
@@ -48,6 +53,21 @@ def prepare(corpus_name, part, encoder, atlas, n_components):
         f"{studies.seconds['embeddings']:.0f} s."
     )
     return corpus, studies, masker
+
+
+@contextmanager
+def words_for_few_studies(n_studies):
+    """Say in words of the command line that studies share too few words."""
+    try:
+        yield
+    except ValueError as error:
+        if "min_df" not in str(error):
+            raise
+        raise ValueError(
+            "best_text_brain learns from words that several studies share, and of "
+            f"{n_studies:,} studies too few do. Take a larger corpus, another --text, "
+            "or another estimator, such as cca."
+        ) from error
 
 
 def save_figure(figure, path: Path) -> Path:
@@ -66,7 +86,9 @@ def draw_recall_curves(result, path: Path, title: str) -> Path:
     )
 
 
-def draw_median_study(corpus, studies, masker, split, name, seed, path: Path) -> str:
+def draw_median_study(
+    corpus, studies, masker, split, name, part, seed, path: Path
+) -> str:
     """Draw the predicted and the observed map of the median study of a test part.
 
     Parameters
@@ -81,6 +103,8 @@ def draw_median_study(corpus, studies, masker, split, name, seed, path: Path) ->
         Training and test rows of `studies`.
     name : str
         Estimator that predicts.
+    part : str
+        What the texts are.
     seed : int
         Of the nets.
     path : Path
@@ -93,8 +117,9 @@ def draw_median_study(corpus, studies, masker, split, name, seed, path: Path) ->
     """
     from ..plotting import plot_predicted_and_observed
 
-    estimator = make_estimators([name], seed, decoder="residual")[name]
-    maps = median_study_maps(estimator, studies.X, studies.y, split, masker)
+    estimators = make_estimators([name], seed, decoder="residual", part=part)
+    X = inputs_of([name], studies)[name]
+    maps = median_study_maps(estimators[name], X, studies.y, split, masker)
     row = studies.rows[maps.row]
     title = textwrap.shorten(corpus.studies["title"].iloc[row], 160, placeholder=" …")
     figure = plot_predicted_and_observed(

@@ -1,6 +1,6 @@
 """Corpora: ``load_*`` reads files, ``fetch_*`` downloads, ``make_*`` generates."""
 
-from ._bunch import SpaceWarning, study_texts
+from ._bunch import LeftOutWarning, SpaceWarning, study_texts
 from ._fetch_pubget import fetch_pubget
 from ._fetchers import fetch_neuroquery, fetch_neurosynth
 from ._ibc import fetch_ibc_maps
@@ -14,6 +14,7 @@ from ._synthetic import make_studies
 from ._table import load_table
 
 __all__ = [
+    "LeftOutWarning",
     "SpaceWarning",
     "fetch_ibc_maps",
     "fetch_neuroquery",

@@ -29,6 +29,10 @@ class SpaceWarning(UserWarning):
     """Peaks were converted from Talairach space, or their space is unknown."""
 
 
+class LeftOutWarning(UserWarning):
+    """Peaks were left out, since their study is not in the table of studies."""
+
+
 def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra):
     """Gather studies and their peaks, with all peaks in MNI space.
 
@@ -91,7 +95,9 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
         description=description,
         **extra,
     )
-    corpus.description += f" {describe_spaces(corpus.space_counts)}"
+    corpus.description += (
+        f" {describe_spaces(corpus.space_counts)}{describe_empty(peaks)}"
+    )
     return corpus
 
 
@@ -153,6 +159,30 @@ def describe_spaces(counts: dict) -> str:
     if not parts:
         return f"All {total:,} peaks were reported in MNI space."
     return f"Of {total:,} peaks, " + "; ".join(parts) + "."
+
+
+def describe_empty(peaks) -> str:
+    """Write down how many studies have no peak; nothing where all have one.
+
+    Parameters
+    ----------
+    peaks : list of ndarray of shape (n_peaks_i, 3)
+        Of each study.
+
+    Returns
+    -------
+    text : str
+        One sentence after a blank, or the empty string.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets._bunch import describe_empty
+    >>> describe_empty([[[0, 0, 8]], [], []])
+    ' 2 of 3 studies have no peak.'
+    """
+    n_empty = sum(not len(of_study) for of_study in peaks)
+    verb = "has" if n_empty == 1 else "have"
+    return f" {n_empty:,} of {len(peaks):,} studies {verb} no peak." if n_empty else ""
 
 
 def count_spaces(spaces) -> dict:

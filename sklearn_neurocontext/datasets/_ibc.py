@@ -8,7 +8,6 @@ means, in ``maps``.
 import hashlib
 import io
 import json
-import tempfile
 import warnings
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from itertools import chain
@@ -19,6 +18,8 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 from sklearn.utils import Bunch
+
+from .._whole_files import whole_file
 
 _LISTING = "images.json"
 _KEPT = ("id", "name", "contrast_definition", "map_type", "number_of_subjects")
@@ -152,9 +153,8 @@ def _quietly(fetch, **arguments):
 
 
 def _write_listing(path: Path, listing: dict):
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(listing, indent=1), encoding="utf-8")
-    part.replace(path)
+    with whole_file(path) as part:
+        part.write_text(json.dumps(listing, indent=1), encoding="utf-8")
 
 
 def _choose(images, contrasts, n_per_contrast) -> dict:
@@ -260,9 +260,7 @@ def _average(folder: Path, paths: dict, ids) -> str:
         total = total + np.nan_to_num(img.get_fdata(dtype=np.float32))
     folder.mkdir(exist_ok=True)
     mean = nib.Nifti1Image((total / len(ids)).astype(np.float32), first.affine)
-    with tempfile.TemporaryDirectory(dir=folder) as building:
-        part = Path(building) / path.name
+    with whole_file(path) as part:
         mean.to_filename(part)
         note.write_text(_hash(part))
-        part.replace(path)
     return str(path)

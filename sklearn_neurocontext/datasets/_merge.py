@@ -8,7 +8,13 @@ from scipy import sparse
 from sklearn.utils import Bunch
 
 from .._space import talairach_to_mni
-from ._bunch import TEXT_COLUMNS, count_spaces, describe_spaces, say_spaces
+from ._bunch import (
+    TEXT_COLUMNS,
+    count_spaces,
+    describe_empty,
+    describe_spaces,
+    say_spaces,
+)
 
 _FILLED = (*TEXT_COLUMNS, "pmcid", "year")
 # MIXED is not among them: it does not say which peak is of which space.
@@ -45,7 +51,7 @@ def merge_corpora(first, *others):
     Examples
     --------
     >>> from sklearn_neurocontext.datasets import load_table, merge_corpora
-    >>> peaks = {"pmid": [1, 2], "x": [0, 4], "y": [0, 8], "z": [50, 2]}
+    >>> peaks = {"pmid": [1], "x": [0], "y": [0], "z": [50]}
     >>> first = load_table({"pmid": [1], "title": ["pain"]}, peaks, space="MNI")
     >>> titles = {"pmid": [1, 2], "title": ["", "faces"]}
     >>> second = load_table(titles, peaks, space="MNI")
@@ -75,7 +81,8 @@ def merge_corpora(first, *others):
         groups=np.asarray(groups, dtype=str),
         space_counts=counts,
         description=f"Union by PMID of corpora of {sizes} studies: {len(studies):,}. "
-        + describe_spaces(counts),
+        + describe_spaces(counts)
+        + describe_empty(peaks),
         **_merge_counts(corpora, list(sources.values())),
         **_merge_files(corpora),
     )

@@ -1,12 +1,13 @@
 """Any two tables: studies and peaks."""
 
+import warnings
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ._bunch import STUDY_COLUMNS, make_bunch, say_spaces
+from ._bunch import STUDY_COLUMNS, LeftOutWarning, make_bunch, say_spaces
 from ._files import read_columns, read_coordinates
 from ._ids import join_rows, name_studies, read_numbers
 
@@ -39,7 +40,7 @@ def load_table(studies, peaks, *, space=None):
     corpus : Bunch
         ``studies``, ``peaks``, ``groups``, ``space_counts``, ``description`` as every
         loader gives them. Studies without peaks keep an empty array; peaks of studies
-        that are not in the table are left out and counted in ``description``.
+        that are not in the table are left out, and counted in ``description``.
 
     Raises
     ------
@@ -50,6 +51,13 @@ def load_table(studies, peaks, *, space=None):
     ValueError
         If a column is missing, a study has no id or two rows, ids are of the wrong
         kind or never match, or a coordinate is no number.
+
+    Warns
+    -----
+    LeftOutWarning
+        If peaks are of studies that are not in the table; how many, once.
+    SpaceWarning
+        If peaks are not all in MNI space.
 
     Examples
     --------
@@ -75,12 +83,28 @@ def load_table(studies, peaks, *, space=None):
     xyz = read_coordinates(peaks, "the table of peaks")
     spaces = _spaces(table, peaks, rows, space)
     description = f"{len(table):,} studies of a table."
-    if not known.all():
-        description += f" {int((~known).sum()):,} peaks of other studies left out."
+    left_out = "" if known.all() else _describe_left_out(ids[~known])
     corpus = make_bunch(
-        table, rows[known], xyz[known], spaces[known], description=description
+        table,
+        rows[known],
+        xyz[known],
+        spaces[known],
+        description=f"{description} {left_out}".strip(),
     )
+    if left_out:
+        warnings.warn(left_out, LeftOutWarning, stacklevel=2)
     return say_spaces(corpus)
+
+
+def _describe_left_out(ids) -> str:
+    known = ids.dropna().drop_duplicates()
+    shown = "no id" if known.empty else str(known.iloc[0])
+    if len(known) > 1:
+        shown += f" and {len(known) - 1:,} others"
+    return (
+        f"Left out {len(ids):,} {'peak' if len(ids) == 1 else 'peaks'} whose study "
+        f"({shown}) is not in the table of studies."
+    )
 
 
 def _read(table, name) -> pd.DataFrame:

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import joblib
+
+from .._whole_files import whole_file
 
 
 @cache
@@ -88,14 +88,8 @@ def write_text(path: Path, text: str) -> None:
         What to write, as UTF-8.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content) -> None:

@@ -1,4 +1,4 @@
-"""Names, as a command line has them, to corpora and estimators.
+"""Names, as a command line has them, to corpora.
 
 Packages that take long to import are imported by the functions that need them.
 """
@@ -7,12 +7,8 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 CORPORA = ("neuroquery", "neurosynth", "neuroquery+neurosynth", "nimare")
-ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
-_MINILM = "minilm"
 # The files that tell which loader reads a folder, in the order of trying.
 _SIGNS = {
     "load_neuroquery": [
@@ -57,8 +53,8 @@ def load_corpus(name_or_folder):
     -------
     corpus : Bunch
         ``studies``, ``peaks``, ``groups`` and ``description``, as every loader of
-        `sklearn_neurocontext.datasets` gives them. What is known of the peaks' spaces
-        stands in the description, and is not warned of.
+        `sklearn_neurocontext.datasets` gives them. What is known of the peaks' spaces,
+        and what was left out, stands in the description, and is not warned of.
 
     Raises
     ------
@@ -78,6 +74,7 @@ def load_corpus(name_or_folder):
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", datasets.SpaceWarning)
+        warnings.simplefilter("ignore", datasets.LeftOutWarning)
         if str(name_or_folder) in CORPORA:
             return _load_named(str(name_or_folder))
         return _load_folder(name_or_folder)
@@ -181,104 +178,3 @@ def usable_rows(texts, y) -> np.ndarray:
             "that peaks are in mm."
         )
     return rows
-
-
-def make_embedder(encoder: str = _MINILM):
-    """Make the embedder of an encoder's name.
-
-    Parameters
-    ----------
-    encoder : str, default="minilm"
-        ``"minilm"`` for the embedder's default, which needs no network; else the name
-        or the folder of a language model.
-
-    Returns
-    -------
-    embedder : LLMChunkEmbedder
-        Not fitted.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext.evaluation import make_embedder
-    >>> type(make_embedder()).__name__
-    'LLMChunkEmbedder'
-    """
-    from ..text import LLMChunkEmbedder
-
-    if encoder == _MINILM:
-        return LLMChunkEmbedder()
-    return LLMChunkEmbedder(model_name=encoder)
-
-
-def make_masker(atlas="geometric", n_components: int = 512):
-    """Make the masker of an atlas.
-
-    Parameters
-    ----------
-    atlas : str or path-like, default="geometric"
-        ``"geometric"`` (made from the MNI mask), ``"difumo"`` (downloaded once), or the
-        file of a 4D probabilistic atlas.
-    n_components : int, default=512
-        Number of maps; a file brings its own.
-
-    Returns
-    -------
-    masker : KDEDiFuMoMasker
-        Not fitted.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext.evaluation import make_masker
-    >>> make_masker("geometric", 64).n_components
-    64
-    """
-    from ..maskers import KDEDiFuMoMasker
-
-    return KDEDiFuMoMasker(atlas=atlas, n_components=n_components)
-
-
-def make_estimators(names=ESTIMATORS, random_state=0, *, decoder=None) -> dict:
-    """Make the estimators of a benchmark, each after a StandardScaler.
-
-    Parameters
-    ----------
-    names : sequence of str, default=("contrastive", "cca", "ridge", "mlp")
-        Which ones; all have the article's settings, which are their defaults.
-    random_state : int, RandomState instance or None, default=0
-        Seed of the nets.
-    decoder : {"residual", "ridge"} or None, default=None
-        Decoder of the contrastive model. Retrieval needs none.
-
-    Returns
-    -------
-    estimators : dict of str to Pipeline
-        Not fitted, in the order of `names`.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext.evaluation import make_estimators
-    >>> list(make_estimators(["ridge", "cca"]))
-    ['ridge', 'cca']
-    """
-    from .. import models
-
-    makers = {
-        "contrastive": lambda: models.ContrastiveTextBrain(
-            decoder=decoder, random_state=random_state
-        ),
-        "cca": models.CCABaseline,
-        "ridge": models.RidgeBaseline,
-        "mlp": lambda: models.MLPBaseline(random_state=random_state),
-    }
-    unknown = [name for name in names if name not in makers]
-    if unknown:
-        raise ValueError(
-            f"Unknown estimators: {', '.join(map(repr, unknown))}. Expected some of "
-            f"{', '.join(ESTIMATORS)}."
-        )
-    return {name: make_pipeline(StandardScaler(), makers[name]()) for name in names}

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import clone
 
 from ..metrics import dice_score
+from ._statistics import predict_coefficients
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +49,8 @@ def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
     ----------
     estimator : estimator
         Unfitted, with ``predict``.
-    X : ndarray of shape (n_studies, n_features)
-        Embeddings.
+    X : ndarray of shape (n_studies, …)
+        What the estimator takes: embeddings or texts.
     y : ndarray of shape (n_studies, n_components)
         Coefficients.
     split : tuple of ndarray
@@ -79,7 +80,7 @@ def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
     """
     train, test = (np.asarray(rows) for rows in split)
     model = clone(estimator).fit(X[train], y[train])
-    predicted = model.predict(X[test])
+    predicted = predict_coefficients(model, X[test])
     overlaps = np.array(
         [
             dice_score(*masker.coefficients_to_voxels(pair), top=top)

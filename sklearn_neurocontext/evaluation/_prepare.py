@@ -22,8 +22,8 @@ class PreparedStudies:
         Rows of the corpus.
     texts : list of str
         One per study.
-    X : ndarray of shape (n_studies, embedding_dim), float32
-        Embeddings of the texts.
+    X : ndarray of shape (n_studies, embedding_dim), float32, or None
+        Embeddings of the texts, where they were asked for.
     y : ndarray of shape (n_studies, n_components), float32
         Coefficients of the peaks.
     groups : ndarray of shape (n_studies,), str
@@ -44,7 +44,7 @@ class PreparedStudies:
 
     rows: np.ndarray
     texts: list[str]
-    X: np.ndarray
+    X: np.ndarray | None
     y: np.ndarray
     groups: np.ndarray
     seconds: dict
@@ -63,8 +63,8 @@ def prepare_studies(
         What a loader of this package gave.
     part : {"title", "abstract", "body", "title+abstract"}
         Part of the text.
-    embedder : LLMChunkEmbedder
-        Texts to embeddings.
+    embedder : LLMChunkEmbedder or None
+        Texts to embeddings; None makes none.
     masker : KDEDiFuMoMasker
         Peaks to coefficients.
     on_progress : callable or None, default=None
@@ -99,18 +99,23 @@ def prepare_studies(
     rows = usable_rows(texts, y)
     texts = [texts[row] for row in rows]
     masked = time.perf_counter()
+    X = None if embedder is None else _embed(texts, embedder, on_progress)
+    embedded = time.perf_counter()
+    return PreparedStudies(
+        rows=rows,
+        texts=texts,
+        X=X,
+        y=y[rows],
+        groups=corpus.groups[rows],
+        seconds={"coefficients": masked - started, "embeddings": embedded - masked},
+    )
+
+
+def _embed(texts, embedder, on_progress) -> np.ndarray:
     embedder.fit(texts)
     X = []
     for start in range(0, len(texts), _STEP):
         X.append(embedder.transform(texts[start : start + _STEP]))
         if on_progress is not None:
             on_progress(min(start + _STEP, len(texts)), len(texts))
-    embedded = time.perf_counter()
-    return PreparedStudies(
-        rows=rows,
-        texts=texts,
-        X=np.concatenate(X),
-        y=y[rows],
-        groups=corpus.groups[rows],
-        seconds={"coefficients": masked - started, "embeddings": embedded - masked},
-    )
+    return np.concatenate(X)

@@ -1,6 +1,7 @@
 """Estimators over splits, with checkpoints."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import joblib
@@ -44,7 +45,7 @@ def run_benchmark(
     estimators : dict of str to estimator
         Unfitted; each is cloned for each split.
     X : array-like or sparse matrix of shape (n_studies, n_features), or list of str
-        What the estimators take.
+        What the estimators take; or a dictionary of what each takes, by its name.
     y : ndarray of shape (n_studies, n_components)
         Coefficients.
     splits : sequence of (train, test) index arrays
@@ -92,23 +93,23 @@ def run_benchmark(
     >>> len(result.records)
     6
     """
-    splits = _check_input(estimators, X, y, splits)
+    inputs = _inputs_by_name(estimators, X)
+    splits = _check_input(inputs, y, splits)
     _check_groups(groups, splits, len(y))
     scorer = make_retrieval_scorer(_possible_ks(ks, splits))
-    data_hash = joblib.hash((X, y))
+    hashes = _hash_data(inputs, y)
     output = None if output is None else Path(output)
-    n_total = len(splits) * len(estimators)
-    records = []
     origin = {**provenance(), "settings": dict(settings or {})}
-    origins = []
-    for index, (train, test) in enumerate(splits):
+    n_total = len(splits) * len(estimators)
+    records, origins = [], []
+    for index, split in enumerate(splits):
         for name, estimator in estimators.items():
-            digest = settings_hash(name, estimator, data_hash, train, test, scorer.ks)
+            digest = settings_hash(name, estimator, hashes[name], *split, scorer.ks)
             path = output and record_path(output, index, name, digest)
             record = path and read_record(path, digest)
             if record is None:
-                record = _score_split(estimator, X, y, train, test, scorer)
-                record = {"split": index, "estimator": name, **record}
+                scores = _score_split(estimator, inputs[name], y, *split, scorer)
+                record = {"split": index, "estimator": name, **scores}
                 record |= {"settings_hash": digest, "provenance": origin}
                 if path is not None:
                     write_json(path, record)
@@ -126,19 +127,44 @@ def run_benchmark(
     )
 
 
-def _check_input(estimators, X, y, splits) -> list:
-    n = X.shape[0] if hasattr(X, "shape") else len(X)
-    splits = [(np.asarray(train), np.asarray(test)) for train, test in splits]
-    if not estimators or not splits:
+def _inputs_by_name(estimators, X) -> dict:
+    if not isinstance(X, Mapping):
+        return dict.fromkeys(estimators, X)
+    if set(X) != set(estimators):
         raise ValueError(
-            f"run_benchmark got {len(estimators)} estimators and {len(splits)} splits; "
+            f"X is given for {', '.join(X)}, and the estimators are "
+            f"{', '.join(estimators)}; expected the same names."
+        )
+    return dict(X)
+
+
+def _hash_data(inputs, y) -> dict:
+    """Hash X and y of each estimator; an X that several take, once."""
+    different = {id(X): X for X in inputs.values()}
+    hashes = {key: joblib.hash((X, y)) for key, X in different.items()}
+    return {name: hashes[id(X)] for name, X in inputs.items()}
+
+
+def _check_input(inputs, y, splits) -> list:
+    splits = [(np.asarray(train), np.asarray(test)) for train, test in splits]
+    if not inputs or not splits:
+        raise ValueError(
+            f"run_benchmark got {len(inputs)} estimators and {len(splits)} splits; "
             "expected at least one of each."
         )
-    if n != len(y):
-        raise ValueError(
-            f"X has {n} rows and y has {len(y)}; expected one of each per study. Drop "
-            "the studies without text or peaks from both."
-        )
+    n = len(y)
+    for X in inputs.values():
+        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+        if n_rows != n:
+            raise ValueError(
+                f"X has {n_rows} rows and y has {n}; expected one of each per study. "
+                "Drop the studies without text or peaks from both."
+            )
+    _check_splits(splits, n)
+    return splits
+
+
+def _check_splits(splits, n: int) -> None:
     for index, (train, test) in enumerate(splits):
         if max(train.max(initial=0), test.max(initial=0)) >= n:
             raise ValueError(
@@ -150,7 +176,6 @@ def _check_input(estimators, X, y, splits) -> list:
                 f"Split {index} has studies in both its training and its test part. "
                 "Expected disjoint parts, as paper_splits and KFold give them."
             )
-    return splits
 
 
 def _check_groups(groups, splits, n: int) -> None:

@@ -9,9 +9,9 @@ entry, and of two processes that build the same one the later finds it there.
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -177,8 +177,9 @@ def _begin(place: Path) -> Path:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         _sweep(place.parent)
-        prefix = f"building-{place.name}-"
-        return Path(tempfile.mkdtemp(prefix=prefix, dir=place.parent))
+        folder = place.with_name(f"building-{place.name}-{secrets.token_hex(8)}")
+        folder.mkdir()  # mkdtemp's is for the owner alone, whatever the umask says
+        return folder
     except OSError as error:
         raise OSError(
             f"The cache folder {str(place.parent)!r} cannot be written to ({error}). "

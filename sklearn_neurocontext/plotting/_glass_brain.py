@@ -13,6 +13,7 @@ ROW_HEIGHT = 2.7
 _BAR_SPACE = 1.5
 _TITLE_LINE = 1.35 * TITLE_SIZE / 72
 _TITLE_CHARACTERS = 78
+_TITLE_LINES = 2
 _COLOURS = "inferno_r"
 # Of a study with few peaks, the strongest tenth reaches where its density is next to
 # nothing: what is below this share of the maximum is not drawn.
@@ -121,7 +122,8 @@ def figure_with_title(title, n_rows):
     Parameters
     ----------
     title : str
-        Drawn as it is, wrapped; no part of it is read as mathematics.
+        Drawn as it is, on two lines at most, the rest an ellipsis; no part of it is
+        read as mathematics.
     n_rows : int
         Rows of glass brains.
 
@@ -134,7 +136,7 @@ def figure_with_title(title, n_rows):
     """
     from matplotlib.figure import Figure
 
-    title = wrap(title, _TITLE_CHARACTERS)
+    title = wrap(title, _TITLE_CHARACTERS, _TITLE_LINES)
     head = 0.25 + _TITLE_LINE * (title.count("\n") + 1) if title else 0.1
     height = head + n_rows * ROW_HEIGHT
     figure = Figure(figsize=(WIDTH, height), facecolor="white")

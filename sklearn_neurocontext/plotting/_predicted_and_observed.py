@@ -33,8 +33,8 @@ def plot_predicted_and_observed(
     observed_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
         The same for the coefficients of the study's peaks.
     title : str or None, default=None
-        The study's title. Drawn as it is and wrapped, six lines of it at most; no part
-        of it is read as mathematics.
+        The study's title. Drawn as it is, on two lines at most, the rest an ellipsis;
+        no part of it is read as mathematics.
     peaks : array-like of shape (n_peaks, 3) or None, default=None
         The study's peaks, mm in MNI space, marked on the observed map.
     top : float, default=0.1

@@ -12,8 +12,8 @@ def plot_predicted_map(img, *, text, top=0.1, unit="unit-norm density"):
     img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
         What ``masker.inverse_transform(model.predict([text]))`` gives, in MNI space.
     text : str
-        Drawn as it is and wrapped, six lines of it at most; no part of it is read as
-        mathematics.
+        Drawn as it is, on two lines at most, the rest an ellipsis; no part of it is
+        read as mathematics.
     top : float, default=0.1
         Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
         positive ones are drawn.

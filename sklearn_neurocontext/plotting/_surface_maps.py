@@ -12,7 +12,7 @@ from ._glass_brain import (
     map_colours,
     read_map,
 )
-from ._style import LABEL_SIZE, check_title
+from ._style import GREY, LABEL_SIZE, TICK_SIZE, check_title
 
 _VIEWS = (
     ("left", "lateral"),
@@ -26,6 +26,9 @@ _BRAINS_WIDTH = 0.86
 _ZOOM = 1.12
 # Greys of gyri and sulci.
 _GYRUS, _SULCUS = 0.12, 0.4
+# Cortex is thicker than this, in mm; what is thinner is the medial wall, where the
+# surface is closed around what is no cortex.
+_LEAST_THICKNESS = 1.0
 # Of the thickness of cortex, from its outside to its inside.
 _DEPTHS = (0.2, 0.5, 0.8)
 
@@ -37,7 +40,7 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     brings, and each is cut where its strongest voxels begin: the fraction counts voxels
     of the whole brain, as in the pictures of glass brains and in
     :func:`~sklearn_neurocontext.metrics.dice_score`. What lies below cortex is not
-    seen.
+    seen, and the medial wall, which is no cortex, stays grey.
 
     Parameters
     ----------
@@ -45,7 +48,8 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
         Name and map of each row, in MNI space; for example ``{"observed": …,
         "predicted": …}``.
     title : str or None, default=None
-        Drawn as it is and wrapped; no part of it is read as mathematics.
+        Drawn as it is, on two lines at most, the rest an ellipsis; no part of it is
+        read as mathematics.
     top : float, default=0.1
         Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
         positive ones are drawn.
@@ -117,17 +121,21 @@ def _cut(img, top, name) -> tuple[float, float]:
 
 
 def _load_surface() -> dict:
-    """Load meshes and folding of both hemispheres, from nilearn's own files."""
+    """Load meshes, folding and extent of cortex, from nilearn's own files."""
     from nilearn.datasets import load_fsaverage, load_fsaverage_data
 
     meshes = load_fsaverage("fsaverage5")
-    folding = load_fsaverage_data(mesh="fsaverage5", data_type="sulcal")
+    folding, thickness = (
+        load_fsaverage_data(mesh="fsaverage5", data_type=kind).data.parts
+        for kind in ("sulcal", "thickness")
+    )
     return {
         side: {
             "pial": meshes["pial"].parts[side],
             "white": meshes["white_matter"].parts[side],
             "drawn": meshes["inflated"].parts[side],
-            "folding": folding.data.parts[side],
+            "folding": folding[side],
+            "is_cortex": thickness[side] > _LEAST_THICKNESS,
         }
         for side in ("left", "right")
     }
@@ -148,13 +156,26 @@ def _draw_row(figure, rectangle, surface, img, ends, unit):
             projection="3d",
         )
         _draw_hemisphere(ax, surface[side], values[side], side, view, ends, colours)
+        figure.text(
+            centre[0],
+            bottom + 0.01 * height,
+            f"{side[0].upper()}, {view}",
+            ha="center",
+            va="bottom",
+            fontsize=TICK_SIZE,
+            color=GREY,
+        )
     draw_bar(figure, rectangle, colours, (weakest, strongest), unit)
 
 
 def _sample(img, part) -> np.ndarray:
+    """Sample a map through the thickness of cortex; zero where there is none."""
     from nilearn.surface import vol_to_surf
 
-    return vol_to_surf(img, part["pial"], inner_mesh=part["white"], depth=list(_DEPTHS))
+    values = vol_to_surf(
+        img, part["pial"], inner_mesh=part["white"], depth=list(_DEPTHS)
+    )
+    return np.where(part["is_cortex"], values, 0.0)
 
 
 def _draw_hemisphere(ax, part, values, side, view, ends, colours):

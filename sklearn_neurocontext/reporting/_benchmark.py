@@ -9,9 +9,10 @@ from ._page import picture, provenance, table
 def benchmark_sections(model, result) -> list:
     """Give headings and HTML about what `run_benchmark` measured."""
     summary = result.summary()
-    words = f"<p>{html.escape(_describe(summary, result.overlapping))}</p>\n" + table(
-        _wide(summary), {}
-    )
+    wide = _wide(summary)
+    numbers = dict.fromkeys(wide.columns[1:], str)
+    words = f"<p>{html.escape(_describe(summary, result.overlapping))}</p>\n"
+    words += table(wide, numbers)
     curves = plot_recall_curves(result.recall_curves()).figure
     sections = [("Scores", words), ("Recall curves", picture(curves, "recall curves"))]
     differences = result.differences()
@@ -80,4 +81,5 @@ def _differences(result, differences):
         "<p>Points, split by split; 95 % intervals of a paired t-test. Training parts "
         "share studies, so they are somewhat too narrow.</p>"
     )
-    return words + picture(ax.figure, "paired differences") + table(shown, {})
+    numbers = dict.fromkeys(("mean", "low", "high", "n_splits"), str)
+    return words + picture(ax.figure, "paired differences") + table(shown, numbers)

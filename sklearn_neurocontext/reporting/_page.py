@@ -3,9 +3,12 @@
 import base64
 import html
 import io
-import json
 import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
+
+import numpy as np
+from nibabel.affines import apply_affine
 
 from .._versions import library_versions
 
@@ -22,10 +25,14 @@ blockquote { margin: 0; padding: .6rem 1rem; background: #f5f5f5;
              border-left: 4px solid #0072b2; overflow-wrap: anywhere; }
 mark { background: #fde9b8; }
 img { max-width: 100%; } iframe { width: 100%; height: 28rem; border: 0; }
+.table { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #ddd;
-         vertical-align: top; overflow-wrap: anywhere; }
-pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: .85rem; }
+         vertical-align: top; overflow-wrap: break-word; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number { white-space: nowrap; }
+.facts { font-size: .85rem; } .facts td { overflow-wrap: anywhere; }
+.facts th { font-weight: normal; color: #555; width: 40%; }
 """
 
 
@@ -68,16 +75,19 @@ def picture(figure, words: str) -> str:
 def viewer(kept_img) -> str:
     """Write nilearn's interactive viewer, shut in a frame that may only run scripts.
 
-    Voxels of `kept_img` that are zero are not shown.
+    Voxels of `kept_img` that are zero are not shown; the viewer starts at its strongest
+    voxel.
     """
     from nilearn.plotting import view_img
 
     values = kept_img.get_fdata()
+    strongest = np.unravel_index(values.argmax(), values.shape)
     with warnings.catch_warnings():
         # nilearn takes the median of a masked array that masks nothing.
         warnings.filterwarnings("ignore", ".*'partition' will ignore the 'mask'")
         view = view_img(
             kept_img,
+            cut_coords=apply_affine(kept_img.affine, strongest).tolist(),
             threshold=0.999 * float(values[values > 0].min()),
             symmetric_cmap=False,
             cmap="inferno_r",
@@ -90,34 +100,71 @@ def viewer(kept_img) -> str:
 
 
 def table(frame, formats) -> str:
-    """Write a DataFrame; cells are escaped.
+    """Write a DataFrame; headings and cells are escaped.
 
     Parameters
     ----------
     frame : DataFrame
-        Its index is left out, and so are columns without any value.
+        Its index is left out, and so are columns without any value. Headings may
+        break after underscores.
     formats : dict of str to callable
-        Column to function that writes a cell; a missing value stays empty.
+        Column to function that writes a cell, which is a number and is set right and
+        never broken; a missing value stays empty.
 
     Returns
     -------
     html : str
-        A table.
+        A table; where it is too wide, it scrolls by itself.
     """
     known = frame.astype(object)
     for name, write in ((n, w) for n, w in formats.items() if n in frame):
         known[name] = frame[name].astype(object).map(write, na_action="ignore")
     known = known.where(frame.notna(), "")
     known = known.loc[:, (known != "").any()]
-    return known.to_html(index=False, escape=True, border=0)
+    marks = [' class="number"' if name in formats else "" for name in known]
+    head = [html.escape(str(name)).replace("_", "_<wbr>") for name in known]
+    lines = [_row("th", marks, head)]
+    for cells in known.itertuples(index=False, name=None):
+        lines.append(_row("td", marks, [html.escape(str(cell)) for cell in cells]))
+    return f'<div class="table"><table>\n{chr(10).join(lines)}\n</table></div>'
+
+
+def _row(tag, marks, cells):
+    written = [
+        f"<{tag}{mark}>{cell}</{tag}>" for mark, cell in zip(marks, cells, strict=True)
+    ]
+    return f"<tr>{''.join(written)}</tr>"
 
 
 def provenance(**facts) -> str:
-    """Write when a page was made, the versions of libraries, and other facts."""
+    """Write when a page was made, the versions of libraries, and other facts.
+
+    Each fact is a row; those inside others are named by their path.
+    """
     facts = {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": library_versions(),
         **facts,
     }
-    text = json.dumps(facts, indent=1, ensure_ascii=False, default=str)
-    return f"<pre>{html.escape(text)}</pre>"
+    rows = [
+        f'<tr><th scope="row">{html.escape(" › ".join(path))}</th>'
+        f"<td>{html.escape(value)}</td></tr>"
+        for path, value in _leaves(facts, ())
+    ]
+    return f'<table class="facts">\n{chr(10).join(rows)}\n</table>'
+
+
+def _leaves(value, path):
+    """Give the path and the words of each value inside dictionaries and lists."""
+    if isinstance(value, Mapping):
+        for name, inside in value.items():
+            yield from _leaves(inside, (*path, str(name)))
+    elif isinstance(value, list | tuple) and any(
+        isinstance(one, Mapping | list | tuple) for one in value
+    ):
+        for place, inside in enumerate(value, 1):
+            yield from _leaves(inside, (*path, str(place)))
+    elif isinstance(value, list | tuple):
+        yield path, ", ".join(map(str, value))
+    else:
+        yield path, f"{value:.5g}" if isinstance(value, float) else str(value)

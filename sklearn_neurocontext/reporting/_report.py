@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .._whole_files import whole_file
 from ._benchmark import benchmark_sections
 from ._corpus import corpus_sections
 from ._page import page
@@ -45,7 +46,8 @@ class Report:
             The file.
         """
         path = Path(path).expanduser()
-        path.write_text(self.html, encoding="utf-8")
+        with whole_file(path) as part:
+            part.write_text(self.html, encoding="utf-8")
         return path
 
     def _repr_html_(self):

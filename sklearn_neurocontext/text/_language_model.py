@@ -84,6 +84,9 @@ def load_language_model(source: ModelSource) -> LanguageModel:
     ValueError
         If device, dtype, token or architecture cannot be used.
     """
+    if source.model_name.startswith("~"):
+        folder = Path(source.model_name).expanduser()
+        source = source._replace(model_name=str(folder))
     # What a file lacks is drawn at random: the caller's numbers stay as they are.
     with _LOADING, torch.random.fork_rng(devices=[]):
         return _load(source, _state_of_folder(source.model_name))
@@ -243,11 +246,10 @@ def _token(variable):
 
 def _check_folder(place):
     """Refuse what can only be a path where no folder is; the hub is not asked."""
-    is_path = place.startswith((".", "/", "~")) or place.count("/") > 1
+    has_many_parts = place.count("/") > 1 or "\\" in place
+    is_path = place.startswith(".") or has_many_parts or Path(place).is_absolute()
     if is_path and not Path(place).is_dir():
-        raise FileNotFoundError(
-            f"there is no such folder, seen from {str(Path.cwd())!r}"
-        )
+        raise FileNotFoundError(f"there is no folder {str(Path(place).absolute())!r}")
 
 
 @contextmanager

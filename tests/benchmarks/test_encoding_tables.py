@@ -1,6 +1,5 @@
 """Tables of the encoding benchmark: laws of ranks, and numbers by hand."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,13 +7,6 @@ import pytest
 from sklearn.preprocessing import normalize
 
 from sklearn_neurocontext import KDEDiFuMoMasker
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
 
 
 @pytest.fixture

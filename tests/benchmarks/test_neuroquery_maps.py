@@ -1,7 +1,6 @@
 """NeuroQuery, as benchmarks train it, against NeuroQuery as it is published."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,13 +10,6 @@ from neuroquery.img_utils import coordinates_to_maps
 from scipy.sparse import csr_matrix
 
 from sklearn_neurocontext.evaluation import make_masker
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
 
 
 @pytest.fixture

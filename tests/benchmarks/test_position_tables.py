@@ -10,11 +10,6 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TABLES = ["position_queries.tsv", "position_development.tsv"]
 
 
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-
-
 def _choices():
     """Give the kind, reference and regions of each query, by table."""
     from position_choices import FRESH, NAMED

@@ -1,19 +1,10 @@
 """What the retrieval tables are made of."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from sklearn_neurocontext import CCABaseline, similarity
 from sklearn_neurocontext.metrics import csls
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
 
 
 def test_windows_lie_evenly_and_the_richest_holds_coordinates():

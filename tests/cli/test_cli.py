@@ -89,6 +89,19 @@ def test_benchmark_writes_tables_and_pictures(small_corpus, tmp_path, capsys):
         assert path.stat().st_mtime_ns == modified
 
 
+def test_benchmark_of_what_takes_texts_embeds_none(
+    small_corpus, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("sklearn_neurocontext.cli._steps.make_embedder", None)
+    arguments = ["benchmark", "--text", "abstract", "--folds", "2", "--ks", "1"]
+    arguments += ["--candidates", "fold", "--components", "128"]
+    arguments += ["--estimators", "best_text_brain", "--output", str(tmp_path)]
+    assert main(arguments) == 0
+    assert "predicted by best_text_brain" in capsys.readouterr().out
+    (record, _) = json.loads((tmp_path / "results.json").read_text())["records"]
+    assert record["mix_match"] > 0.6
+
+
 def test_full_training_is_reported_beside(small_corpus, tmp_path, capsys, monkeypatch):
     real = evaluation.make_estimators
 
@@ -153,7 +166,33 @@ def test_a_corpus_too_small_for_the_paper_splits_says_what_to_do(
     small_corpus, tmp_path, capsys
 ):
     assert main(["benchmark", "--components", "128", "--output", str(tmp_path)]) == 1
-    assert "--candidates fold" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "--candidates fold" in error
+    assert "n_test" not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--components 100000", "--components 100000 is more than the 29398 voxels"),
+        ("--atlas nowhere.nii", "--atlas 'nowhere.nii' is no file here"),
+        ("--encoder nowhere", "and pass its path as --encoder."),
+        ("--estimator ridge", "expected at least 5, or --exchanges 0, which leaves"),
+        ("--estimator best_text_brain", "of 3 studies too few do. Take a larger"),
+    ],
+)
+def test_errors_name_what_the_command_line_has(
+    arguments, words, small_corpus, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(
+        "sklearn_neurocontext.cli._steps.load_corpus",
+        lambda name: make_studies(n_studies=3, random_state=0),
+    )
+    # Only the numbers of maps that come with the package need no clustering.
+    few = "--components 128 " if "--components" not in arguments else ""
+    output = ["--text", "title", "--output", str(tmp_path)]
+    assert main(["fit", "nimare", *(few + arguments).split(), *output]) == 1
+    assert words in capsys.readouterr().err
 
 
 def test_unknown_estimators_are_named_before_any_work(tmp_path, capsys):
@@ -207,5 +246,6 @@ def test_help_explains_each_option(command, capsys):
 
 def test_words_of_the_command_line_are_those_of_the_package():
     assert _corpus_parsers._ESTIMATORS == evaluation.ESTIMATORS
+    assert _corpus_parsers._TEXT_ESTIMATORS == evaluation.TEXT_ESTIMATORS
     assert _corpus_parsers._PARTS == _bunch._TEXT_PARTS
     assert all(name in _corpus_parsers._CORPUS for name in evaluation.CORPORA)

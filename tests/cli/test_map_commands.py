@@ -116,6 +116,7 @@ def test_errors_are_one_line(arguments, words, capsys):
     [
         (["map", "pain", "-o", "map.png"], "must end in .nii or .nii.gz"),
         (["map", "pain", "-o", "m.nii", "--plot", "m.txt"], "must end in .png or"),
+        (["report", "pain", "-o", "x.txt"], "'x.txt' must end in .html or .htm"),
         (["map", " ", "-o", "m.nii"], "needs at least one word"),
         (["map", "pain"], "required: -o/--output"),
         (["decode", "m.nii", "-k", "0"], "is no positive integer"),
@@ -135,7 +136,7 @@ def test_wrong_arguments_leave_with_code_2(arguments, words, capsys):
 
 @pytest.mark.parametrize("command", ["map", "report", "decode"])
 def test_unknown_words_have_no_map(command, folder, image, tmp_path, capsys):
-    output = tmp_path / "it.nii.gz"
+    output = tmp_path / ("it.html" if command == "report" else "it.nii.gz")
     arguments = [command, "xyzzy", "-o", str(output), "--model", folder]
     if command == "decode":
         arguments[1:2] = [image, "--text", "pain", "--text", "xyzzy"]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sklearn_neurocontext._space import talairach_to_mni
-from sklearn_neurocontext.datasets import SpaceWarning, load_table
+from sklearn_neurocontext.datasets import LeftOutWarning, SpaceWarning, load_table
 
 STUDIES = {
     "pmid": [11, 12, 13],
@@ -83,7 +83,8 @@ def test_ids_are_whole_where_pandas_made_them_floats():
     assert corpus.studies["pmid"].tolist() == [11, pd.NA]
     studies = {"pmid": [11.0, 12.0]}
     peaks = {"pmid": [11.0, None], "x": [0, 0], "y": [0, 0], "z": [0, 0]}
-    corpus = load_table(studies, peaks, space="MNI")
+    with pytest.warns(LeftOutWarning, match="no id"):
+        corpus = load_table(studies, peaks, space="MNI")
     assert corpus.studies["study_id"].tolist() == ["11", "12"]
     assert [len(of_study) for of_study in corpus.peaks] == [1, 0]
 
@@ -99,20 +100,29 @@ def test_one_and_one_point_nought_are_two_studies(kind):
 @pytest.mark.parametrize("kind", ["study_id", "id"])
 def test_float_ids_are_whole_numbers(kind):
     peaks = {kind: [13.0, None], "x": [1, 2], "y": [0] * 2, "z": [0] * 2}
-    corpus = load_table({kind: [12.0, 13.0]}, peaks, space="MNI")
+    with pytest.warns(LeftOutWarning, match=r"1 peak whose study \(no id\) is not"):
+        corpus = load_table({kind: [12.0, 13.0]}, peaks, space="MNI")
     assert corpus.studies["study_id"].tolist() == ["12", "13"]
     assert [len(of_study) for of_study in corpus.peaks] == [0, 1]
 
 
 def test_peaks_of_other_studies_are_counted():
-    corpus = load_table({"pmid": [11]}, PEAKS, space="MNI")
-    assert "2 peaks of other studies left out." in corpus.description
-    assert len(corpus.peaks[0]) == 1
+    with pytest.warns(LeftOutWarning) as said:
+        corpus = load_table({"pmid": [11, 14]}, PEAKS, space="MNI")
+    words = "Left out 2 peaks whose study (13) is not in the table of studies."
+    assert [str(one.message) for one in said] == [words]
+    assert said[0].filename == __file__
+    assert words in corpus.description
+    assert "1 of 2 studies has no peak." in corpus.description
+    assert [len(of_study) for of_study in corpus.peaks] == [1, 0]
+    with pytest.warns(LeftOutWarning, match=r"2 peaks whose study \(13 and 1 others"):
+        load_table({"pmid": [11]}, PEAKS | {"pmid": [13, 11, 14]}, space="MNI")
 
 
 def test_synonyms_of_columns():
     studies = {"pmid": [11], "publication_year": [1999], "coordinate_space": ["MNI"]}
-    corpus = load_table(studies, PEAKS)
+    peaks = {name: column[1:2] for name, column in PEAKS.items()}
+    corpus = load_table(studies, peaks)
     assert corpus.studies["year"].tolist() == [1999]
     assert corpus.studies["reported_space"].tolist() == ["MNI"]
 

@@ -83,6 +83,19 @@ def test_records_equal_a_loop_by_hand(problem):
         assert record["score_seconds"] > 0
 
 
+def test_each_estimator_may_take_its_own_input(problem):
+    estimators, X, y, splits = problem
+    texts = np.array(["x" * (i % 7 + 1) for i in range(len(y))], dtype=object)
+    both = {"lengths": Lengths(), "ridge": estimators["ridge"]}
+    found = run_benchmark(both, {"lengths": texts, "ridge": X}, y, splits, ks=(1,))
+    for name, taken in (("lengths", texts.tolist()), ("ridge", X)):
+        alone = run_benchmark({name: both[name]}, taken, y, splits, ks=(1,))
+        scores = [one["mix_match"] for one in found.records if one["estimator"] == name]
+        assert scores == [one["mix_match"] for one in alone.records]
+    with pytest.raises(ValueError, match="X is given for ridge, and the estimators"):
+        run_benchmark(both, {"ridge": X}, y, splits)
+
+
 def test_estimators_stay_unfitted(problem):
     run_benchmark(*problem, ks=(10,))
     assert not hasattr(problem[0]["ridge"][-1], "ridge_")

@@ -132,7 +132,7 @@ def test_titles_are_literal(img):
         figure.draw_without_rendering()
 
 
-@pytest.mark.parametrize("n_words", [1, 30, 400])
+@pytest.mark.parametrize("n_words", [1, 11, 400])
 def test_titles_are_wrapped_and_fit_above_the_maps(img, n_words):
     figure = plot_predicted_map(img, text=" ".join(["HIPPOCAMPAL"] * n_words))
     figure.draw_without_rendering()
@@ -143,7 +143,7 @@ def test_titles_are_wrapped_and_fit_above_the_maps(img, n_words):
     assert title.y1 < figure.bbox.height
     assert title.y0 > label.y1
     lines = figure.get_suptitle().split("\n")
-    assert len(lines) <= 6
+    assert len(lines) == (1 if n_words == 1 else 2)
     assert lines[-1].endswith(" …") == (n_words == 400)
 
 

@@ -56,7 +56,9 @@ def test_only_the_right_hemisphere_is_coloured(figure):
 def test_words_are_drawn_as_they_are(figure):
     assert figure.get_suptitle() == "two $hands$"
     words = {text.get_text(): text.get_parse_math() for text in figure.texts}
-    assert words == {
+    sides = [f"{side}, {view}" for side in "LR" for view in ("lateral", "medial")]
+    assert not set(sides) - set(words)
+    assert {word: words[word] for word in words if word not in sides} == {
         "left_$hand$, top 2 %": False,
         "right, top 2 %": False,
         "two $hands$": False,
@@ -71,6 +73,31 @@ def test_samples_are_strongest_where_the_map_is():
     values = _sample(_blob(-40, -22, 56), part)
     peak = part["pial"].coordinates[values.argmax()]
     assert np.linalg.norm(peak - [-40, -22, 56]) < 12
+
+
+def test_each_brain_is_named_with_its_side(figure):
+    brains = [ax for ax in figure.axes if ax.name == "3d"][:4]
+    named = [text for text in figure.texts if text.get_text()[:2] in ("L,", "R,")][:4]
+    # Left ones come first: a map of the left hand colours them alone, see above.
+    words = ["L, lateral", "L, medial", "R, medial", "R, lateral"]
+    assert [text.get_text() for text in named] == words
+    for ax, text in zip(brains, named, strict=True):
+        box = ax.get_position()
+        assert text.get_position()[0] == pytest.approx((box.x0 + box.x1) / 2)
+
+
+def test_the_medial_wall_has_no_map():
+    for side, part in _load_surface().items():
+        wall = ~part["is_cortex"]
+        # A tenth of the vertices or less, around the corpus callosum and the thalamus.
+        assert 0.04 < wall.mean() < 0.1, side
+        x, y, z = part["pial"].coordinates[wall].mean(axis=0)
+        assert abs(x) < 20
+        assert -40 < y < 20
+        assert -20 < z < 20
+        values = _sample(_blob(0, -10, 6), part)
+        assert not values[wall].any()
+        assert values.max() > 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""Files that appear under their name complete, or not at all."""
+
+import secrets
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path):
+    """Give the name of a file to write, which then takes the place of another.
+
+    Its permissions are those that the umask gives, as of any new file; those of
+    `tempfile` would be for the owner alone.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; its folder must exist, an older file is replaced.
+
+    Yields
+    ------
+    part : Path
+        Beside it and with its ending; removed after an error.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_neurocontext._whole_files import whole_file
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with whole_file(Path(folder) / "it.txt") as part:
+    ...         _ = part.write_text("all of it")
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['it.txt']
+    """
+    path = Path(path)
+    part = path.with_name(f".{secrets.token_hex(8)}-{path.name}")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

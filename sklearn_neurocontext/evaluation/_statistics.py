@@ -1,0 +1,191 @@
+"""What a fitted model needs beside itself: mean map, terms, chance, reference maps."""
+
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+import numpy as np
+from sklearn.base import clone
+
+from ..models._members import units_of
+from ..models._scaling import normalize_studies
+from ..text import TermCounts
+from ._splits import shuffled_folds
+
+# Terms are words and pairs of words in the texts of so many studies, at least.
+_MIN_STUDIES = 5
+_N_TERMS = 1000
+_N_REFERENCE = 1000
+# Held-out studies that chance is measured with, at most, and one in how many is.
+_N_HELD_OUT = 200
+_N_FOLDS = 5
+# A voxel's deviation by chance is not less than this quantile over voxels.
+_FLOOR = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingStatistics:
+    """What a trained model knows of its training studies.
+
+    Parameters
+    ----------
+    terms : dict of str to int
+        Terms of their texts, and the number of studies of each.
+    mean : ndarray of shape (n_components,), float32
+        Mean of their coefficients, as the model predicts them.
+    z_scale : ndarray of shape (n_voxels,), float32, or None
+        Deviation by chance of the maps predicted for held-out texts.
+    reference : ndarray of shape (n_reference, n_components), float32
+        Coefficients of some of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.evaluation import TrainingStatistics
+    >>> one = np.ones(3, dtype="float32")
+    >>> TrainingStatistics({"pain": 12}, one, None, one[None]).terms
+    {'pain': 12}
+    """
+
+    terms: dict
+    mean: np.ndarray
+    z_scale: np.ndarray | None
+    reference: np.ndarray
+
+
+def training_statistics(
+    model, X, studies, masker, *, n_exchanges=5, random_state=0, on_progress=None
+) -> TrainingStatistics:
+    r"""Gather what `NeuroContextModel` needs beside a model and its masker.
+
+    The deviation by chance is measured by exchanging: the model is fitted to texts
+    beside the maps of other studies, `n_exchanges` times anew, each time to four fifths
+    of the studies, and predicts maps for up to 200 of the other texts. With
+    :math:`\bar m` the mean map and :math:`m_{ei}` the map of text i after exchange e,
+    it is at each voxel v
+
+    .. math:: s(v) = \sqrt{\operatorname{mean}_{e,i} (m_{ei}(v) - \bar m(v))^2}
+
+    and at least its 5 % quantile over voxels.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted to X and ``studies.y``.
+    X : ndarray of shape (n_studies, …)
+        What it was fitted to: embeddings or texts.
+    studies : PreparedStudies
+        The training studies.
+    masker : KDEDiFuMoMasker
+        The fitted masker that made ``studies.y``.
+    n_exchanges : int, default=5
+        Fits to exchanged studies; 0 leaves the deviation out.
+    random_state : int, default=0
+        Seed of exchanges and choices.
+    on_progress : callable or None, default=None
+        Called as ``on_progress(n_done, n_exchanges)`` after each fit.
+
+    Returns
+    -------
+    statistics : TrainingStatistics
+        Terms are the 1,000 most frequent words and pairs of words that are in the texts
+        of five studies and are no stop words; reference studies are 1,000 at random, or
+        all where there are fewer.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than five studies and `n_exchanges` is not 0.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext import RidgeBaseline
+    >>> from sklearn_neurocontext.datasets import make_studies
+    >>> from sklearn_neurocontext.evaluation import (
+    ...     make_masker,
+    ...     prepare_studies,
+    ...     training_statistics,
+    ... )
+    >>> corpus = make_studies(n_studies=40, random_state=0)
+    >>> masker = make_masker("geometric", 128)
+    >>> studies = prepare_studies(corpus, "title", None, masker)
+    >>> X = corpus.latent[studies.rows]
+    >>> model = RidgeBaseline().fit(X, studies.y)
+    >>> training_statistics(model, X, studies, masker, n_exchanges=1).mean.shape
+    (128,)
+    """
+    y_scaling = next(iter(units_of(model)))
+    mean = normalize_studies(studies.y, y_scaling).mean(axis=0)
+    mean = _square_roots(mean, y_scaling)
+    rng = np.random.default_rng(random_state)
+    n_reference = min(_N_REFERENCE, len(studies.y))
+    chosen = np.sort(rng.choice(len(studies.y), n_reference, replace=False))
+    z_scale = None
+    if n_exchanges:
+        n_studies = len(np.unique(studies.groups))
+        if n_studies < _N_FOLDS:
+            raise ValueError(
+                f"{n_studies} studies are too few to measure chance with; expected at "
+                f"least {_N_FOLDS}, or n_exchanges=0, which leaves it out."
+            )
+        folds = shuffled_folds(studies.groups, _N_FOLDS, random_state)
+        squares = []
+        for done, (train, held_out) in enumerate(islice(cycle(folds), n_exchanges), 1):
+            held_out = rng.permutation(held_out)[:_N_HELD_OUT]
+            by_chance = clone(model).fit(X[train], studies.y[rng.permutation(train)])
+            differences = predict_coefficients(by_chance, X[held_out]) - mean
+            voxels = masker.coefficients_to_voxels(differences).astype(np.float64)
+            squares.append((voxels**2).mean(axis=0))
+            if on_progress is not None:
+                on_progress(done, n_exchanges)
+        deviation = np.sqrt(np.mean(squares, axis=0))
+        z_scale = np.maximum(deviation, np.quantile(deviation, _FLOOR))
+        z_scale = z_scale.astype(np.float32)
+    return TrainingStatistics(
+        terms=_count_terms(studies.texts),
+        mean=mean.astype(np.float32),
+        z_scale=z_scale,
+        reference=studies.y[chosen],
+    )
+
+
+def predict_coefficients(model, X) -> np.ndarray:
+    """Predict what maps are made of: predicted square roots are squared.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted.
+    X : ndarray of shape (n_texts, …)
+        What it takes.
+
+    Returns
+    -------
+    coefficients : ndarray of shape (n_texts, n_components)
+        Signs are kept.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext import RidgeBaseline
+    >>> from sklearn_neurocontext.evaluation import predict_coefficients
+    >>> X, y = [[0.0], [1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
+    >>> model = RidgeBaseline(y_scaling="sqrt").fit(X, y)
+    >>> bool((predict_coefficients(model, X) == model.predict(X) ** 2).all())
+    True
+    """
+    return _square_roots(model.predict(X), next(iter(units_of(model))))
+
+
+def _square_roots(coefficients, y_scaling):
+    if y_scaling == "sqrt":
+        return coefficients * np.abs(coefficients)
+    return coefficients
+
+
+def _count_terms(texts) -> dict:
+    """Count the studies of the most frequent terms, in the order of the alphabet."""
+    counter = TermCounts(1, ngram_range=(1, 2), stop_words="english")
+    n_studies = counter.fit_transform(texts).getnnz(axis=0)
+    order = np.argsort(-n_studies, kind="stable")[:_N_TERMS]
+    kept = np.sort(order[n_studies[order] >= _MIN_STUDIES])
+    names = counter.get_feature_names_out()
+    return {str(names[column]): int(n_studies[column]) for column in kept}
