@@ -164,8 +164,7 @@ def _put_on_mean(maps, gain, fwhm, task):
 
 
 def _recipe() -> str:
-    fwhm = train_pretrained.SMOOTHING_FWHM
-    return f"{train_pretrained.CHOSEN}, smoothed with {fwhm:g} mm"
+    return f"{train_pretrained.CHOSEN}, {train_pretrained.MAPS}"
 
 
 def draw(table, results, topics, masker, output: Path) -> None:

@@ -29,7 +29,7 @@ from sklearn_neurocontext.evaluation import (
     studies_sharing_peaks,
     usable_rows,
 )
-from sklearn_neurocontext.pretrained._arrays import smooth_voxels
+from sklearn_neurocontext.pretrained import NeuroContextModel
 
 FLOORS = ("mean map", "nearest title")
 _NETS_AND_LINES = ("ridge", "mlp", "cca", "contrastive")
@@ -84,7 +84,9 @@ class Task:
     def rows(self):
         """Make the terms and the rows to train on."""
         if "rows" not in self._kept:
-            terms, counts = choose_terms(self.corpus, self.studies, MIN_STUDIES)
+            terms, counts = choose_terms(
+                self.corpus, self.studies, MIN_STUDIES, all_words=True
+            )
             self._kept["rows"] = terms, make_rows(self.corpus, self.studies, counts)
         return self._kept["rows"]
 
@@ -193,7 +195,8 @@ def _with_words(task):
 def _ours(task):
     """Train as the model that comes with the package is, on the task's studies."""
     import pretrained_recipe as recipe
-    from train_pretrained import CHOSEN, SMOOTHING_FWHM
+    from pretrained_measures import mean_density, voxels_of
+    from train_pretrained import CHOSEN, MAPS
 
     titles = study_texts(task.corpus, "title")
     terms, counts = recipe.choose_terms(task.corpus, task.studies, CHOSEN.min_studies)
@@ -202,13 +205,20 @@ def _ours(task):
     union, features = recipe.fit_features(
         rows, terms, counts[task.studies], task.embedder, embeddings, CHOSEN
     )
-    maps = normalize(task.y[task.studies])
-    model = recipe.fit_model(union, features, rows, maps, CHOSEN)
-    texts, mask_img = task.topics.descriptions, task.masker.mask_img_
-    voxels = task.masker.coefficients_to_voxels(model.predict(texts))
+    coefficients = task.y[task.studies]
+    maps = normalize(coefficients)
+    peaks = [task.corpus.peaks[row] for row in task.studies]
+    model = NeuroContextModel(
+        recipe.fit_model(union, features, rows, maps, CHOSEN),
+        task.masker,
+        mean=maps.mean(axis=0),
+        mean_map=mean_density(peaks, coefficients, task.masker.mask_img_),
+        **MAPS,
+    )
+    texts = task.topics.descriptions
     return {
-        "maps": smooth_voxels(voxels, mask_img, SMOOTHING_FWHM),
-        "similarity": similarity(model, texts, normalize(task.topics.y)),
+        "maps": voxels_of(model, texts),
+        "similarity": similarity(model.model, texts, normalize(task.topics.y)),
     }
 
 

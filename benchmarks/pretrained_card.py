@@ -30,15 +30,23 @@ reduced to {settings[word_dim]} numbers, and a Gaussian kernel between MiniLM em
 ({settings[n_landmarks]:,} landmarks). The model is a closed form: ridge regression for
 maps, canonical correlations for comparisons.
 
-Maps lie on a 4 mm grid of the MNI mask, are made of 512 overlapping parts of an atlas
-that knows nothing but the shape of the brain, and are smoothed with
-{smoothing_fwhm_mm:.0f} mm.
+Maps lie on a 4 mm grid of the MNI mask. What a text changes in the mean map of all
+studies is made of 512 overlapping parts of an atlas that knows nothing but the shape of
+the brain, and smoothed with {smoothing_fwhm:.0f} mm; the mean map itself is as fine as
+voxels.
 
 ## What its maps are
 
 `brain_map` (and the file that `neurocontext map` writes) is the density of peaks to
-expect in a study of this text, studies scaled to norm one. It holds what all studies
-share. `z_map` (`--z`) is the difference to the mean map, divided by what chance gives.
+expect in a study of this text, studies scaled to norm one: the mean map, which holds
+what all studies share, plus the predicted deviation d, plus {curvature:g} d²/µ where d
+is positive (µ: the mean of the mean map), which gives large deviations back the height
+that a regression takes from them. Without the last term, the strongest voxels of many
+texts are those of all studies. `z_map` (`--z`) is the deviation d, divided by what
+chance gives.
+
+A text of which no voxel's z reaches {null[z_largest_quantile_0.5]:.1f} is warned about:
+half of the maps by chance reach it.
 
 ## Figures
 
@@ -57,24 +65,26 @@ studies that have them in their titles | {scores[topic_dice]:.3f} |
 | the same of the mean map | {scores[topic_dice_of_mean_map]:.3f} |
 | that density decoded to its own term first, of {scores[n_topics]} | \
 {scores[topic_decoded_first]:.1%} |
-| development queries whose 60 strongest voxels lie, by median, within 16 mm of an \
-atlas's coordinates | {scores[near]:.0%} |
+| {scores[n_queries]} development queries whose 60 strongest voxels lie, by median, \
+within 16 mm of an atlas's coordinates | {scores[near]:.0%} |
 
 The queries of the test by position, whose coordinates were fixed before any map was
 seen, are in `docs/benchmarks.md`, with the share that was reached.
 
-Maps of a model trained on exchanged studies have a mean squared z of
+Maps of models trained on exchanged studies have a mean squared z of
 {null[z_mean_square]:.2f}; 95 % and 99 % of their z values are below
-{null[z_quantile_0.95]:.2f} and {null[z_quantile_0.99]:.2f}. That holds for texts of the
-length of titles; single words have larger values by chance. z is not corrected for the
-number of voxels.
+{null[z_quantile_0.95]:.2f} and {null[z_quantile_0.99]:.2f}. A map's largest z is below
+{null[z_largest_quantile_0.5]:.1f} in half of them, below
+{null[z_largest_quantile_0.95]:.1f} in 95 %: that bound accounts for the number of
+voxels. All this holds for texts of the length of titles; single words have larger
+values by chance.
 
 **What pruning and 16 bits cost.** {n_vocabulary:,} of NeuroQuery's
 {n_vocabulary_of_neuroquery:,} terms are kept ({share:.1%}), those of at least
 {settings[min_studies]} studies and of at most three words; other words reach the map
-through MiniLM alone. Terms that are listed include numbers and function words.
-Matrices have 16 bits: the least correlation of a development
-query's map with that of the whole model is {half:.5f}.
+through MiniLM alone; numbers and function words are no terms. The {n_terms:,} terms of
+most studies are listed and decoded. Matrices have 16 bits: the least correlation of a
+development query's map with that of the whole model is {half:.5f}.
 
 ## Meant for
 
@@ -86,8 +96,9 @@ English, and as long as a title or a sentence.
 
 Any decision about a person. It says where studies report peaks, not where activity or a
 lesion is, and nothing about an effect's sign. What few studies were about, it does not
-know, and it gives a map all the same: read the z map. Peaks depend on methods, fashion
-and thresholds of the studies, mostly of the years before 2018. Long texts are averaged.
+know, and it gives a map all the same: heed the warning, and read the z map. Peaks
+depend on methods, fashion and thresholds of the studies, mostly of the years before
+2018. Long texts are averaged.
 Peaks of Neurosynth that are stated in Talairach space were converted; NeuroQuery states
 no space, so that some of its peaks are a few millimetres off.
 

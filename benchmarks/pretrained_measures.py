@@ -7,23 +7,31 @@ from sklearn_neurocontext import dice_score, similarity
 from sklearn_neurocontext.evaluation import density_map
 from sklearn_neurocontext.metrics import make_retrieval_scorer
 from sklearn_neurocontext.models._ridge_solver import solve_ridge
-from sklearn_neurocontext.pretrained._arrays import voxels_to_imgs
+from sklearn_neurocontext.pretrained._arrays import smooth_voxels
 
 # Terms in the titles of so many development studies are topics.
 MIN_TOPIC_STUDIES = 8
-# Exchanges that the null of z maps is made of, and titles that it is measured with.
+# Exchanges that the null of z maps is made of, others that check it, and titles that
+# both are measured with.
 N_EXCHANGES = 5
+N_CHECKED = 3
 N_NULL_TITLES = 200
 # A voxel's deviation under the null is not less than this quantile over voxels.
 FLOOR = 0.05
 _SCORER = make_retrieval_scorer((10, 100))
 
 
+def voxels_of(model, texts) -> np.ndarray:
+    """Brain maps of texts: (n_texts, n_voxels)."""
+    inside = np.asarray(model.masker.mask_img_.dataobj) > 0
+    return model.predict_img(texts).get_fdata(dtype=np.float32)[inside].T
+
+
 def measure_studies(model, data) -> dict:
     """Score a model on the titles of the development studies."""
     titles = [data.titles[row] for row in data.development]
-    scores = dict(_SCORER(model, titles, data.maps[data.development]))
-    maps = data.to_voxels(model.predict(titles))
+    scores = dict(_SCORER(model.model, titles, data.maps[data.development]))
+    maps = voxels_of(model, titles)
     observed = data.densities(data.development)
     pairs = zip(observed, maps, strict=True)
     scores["map_correlation"] = np.mean([np.corrcoef(*pair)[0, 1] for pair in pairs])
@@ -37,17 +45,17 @@ def measure_topics(model, data, terms) -> dict:
     each of them adds the density of its peaks, over the root of their number.
     """
     titles = [data.titles[row] for row in data.development]
-    has = model[0].transformer_list[0][1][0].transform(titles).tocsc() > 0
+    vectorizer = model.model[0].transformer_list[0][1][0]
+    has = vectorizer.transform(titles).tocsc() > 0
     kept = np.flatnonzero(has.sum(axis=0) >= MIN_TOPIC_STUDIES)
     sizes = [len(data.corpus.peaks[row]) for row in data.development]
     densities = data.densities(data.development) / np.sqrt(sizes)[:, None]
     observed = has[:, kept].T @ densities
     names = [terms[column] for column in kept]
-    maps = data.to_voxels(model.predict(names))
-    mean = data.to_voxels(data.maps[data.rest].mean(axis=0)[None])[0]
+    maps = voxels_of(model, names)
     dice = [dice_score(*pair, top=0.1) for pair in zip(observed, maps, strict=True)]
-    floor = [dice_score(one, mean, top=0.1) for one in observed]
-    ranks = (similarity(model, names, data.maps_of(observed))).argsort(axis=0)[::-1]
+    floor = [dice_score(one, model._to_mean_map(), top=0.1) for one in observed]
+    ranks = similarity(model.model, names, data.maps_of(observed)).argsort(axis=0)[::-1]
     first = np.mean(ranks[0] == np.arange(len(names)))
     return {
         "n_topics": len(names),
@@ -57,16 +65,19 @@ def measure_topics(model, data, terms) -> dict:
     }
 
 
-def measure_queries(model, data, queries) -> dict:
+def measure_queries(model, queries) -> dict:
     """Share of queries whose strongest voxels lie near their coordinates."""
-    maps = data.to_voxels(model.predict(list(queries)))
-    imgs = voxels_to_imgs(maps, data.masker.mask_img_)
-    distances = distances_to_regions(imgs, queries).values()
+    imgs = model.transform(list(queries))["brain_map"]
+    distances = list(distances_to_regions(imgs, queries).values())
     near = np.mean([distance <= MAX_MM for distance in distances])
-    return {"near": float(near), "median_mm": float(np.median(list(distances)))}
+    return {
+        "n_queries": len(queries),
+        "near": float(near),
+        "median_mm": float(np.median(distances)),
+    }
 
 
-def null_scale(model, features, rows, data) -> tuple[np.ndarray, dict]:
+def null_scale(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
     """Deviation, at each voxel, of maps by chance; and how z maps by chance look.
 
     Parameters
@@ -79,21 +90,24 @@ def null_scale(model, features, rows, data) -> tuple[np.ndarray, dict]:
         Trained on.
     data : Data
         Corpus and development studies.
+    fwhm : float
+        Full width at half maximum that maps are smoothed with, in mm.
 
     Returns
     -------
     scale : ndarray of shape (n_voxels,), float32
         Over `N_EXCHANGES` exchanges and `N_NULL_TITLES` titles.
     facts : dict of str to float
-        Mean square and quantiles of z maps of a further exchange.
+        Mean square and quantiles of z maps of `N_CHECKED` further exchanges, and of the
+        largest value of each of these maps.
     """
+    n_models = N_EXCHANGES + N_CHECKED
     rng = np.random.default_rng(0)
     maps = data.maps[data.rest]
-    mean = maps.mean(axis=0)
     rest = 1 - np.asarray(rows.shares.sum(axis=1))
     targets = [
-        rows.shares @ maps[rng.permutation(len(maps))] + rest[:, None] * mean
-        for _ in range(N_EXCHANGES + 1)
+        rows.shares @ maps[rng.permutation(len(maps))] + rest[:, None] * data.mean
+        for _ in range(n_models)
     ]
     copied = np.repeat(np.arange(len(rows.texts)), rows.copies)
     weights, intercept = solve_ridge(
@@ -103,17 +117,51 @@ def null_scale(model, features, rows, data) -> tuple[np.ndarray, dict]:
     )
     titles = [data.titles[row] for row in data.development[:N_NULL_TITLES]]
     predicted = model[:-1].transform(titles) @ weights + intercept
-    predicted = predicted.reshape(len(titles), N_EXCHANGES + 1, -1) - mean
-    *used, checked = (
-        data.to_voxels(predicted[:, one].astype(np.float32)).astype(np.float64)
-        for one in range(N_EXCHANGES + 1)
-    )
-    scale = np.sqrt(np.mean([(one**2).mean(axis=0) for one in used], axis=0))
+    predicted = predicted.reshape(len(titles), n_models, -1) - data.mean
+    deviations = [
+        smooth_voxels(
+            data.masker.coefficients_to_voxels(predicted[:, one].astype(np.float32)),
+            data.masker.mask_img_,
+            fwhm,
+        ).astype(np.float64)
+        for one in range(n_models)
+    ]
+    squares = [(one**2).mean(axis=0) for one in deviations[:N_EXCHANGES]]
+    scale = np.sqrt(np.mean(squares, axis=0))
     scale = np.maximum(scale, np.quantile(scale, FLOOR))
-    z = checked / scale
-    quantiles = (0.001, 0.01, 0.05, 0.5, 0.95, 0.99, 0.999)
-    facts = {f"z_quantile_{q}": float(np.quantile(z, q)) for q in quantiles}
-    return scale.astype(np.float32), {"z_mean_square": float((z**2).mean()), **facts}
+    z = np.concatenate(deviations[N_EXCHANGES:]) / scale
+    facts = {"z_mean_square": float((z**2).mean())}
+    for quantile in (0.001, 0.01, 0.05, 0.5, 0.95, 0.99, 0.999):
+        facts[f"z_quantile_{quantile}"] = float(np.quantile(z, quantile))
+    for quantile in (0.05, 0.5, 0.95):
+        largest = float(np.quantile(z.max(axis=1), quantile))
+        facts[f"z_largest_quantile_{quantile}"] = largest
+    return scale.astype(np.float32), facts
+
+
+def mean_density(peaks, coefficients, mask_img) -> np.ndarray:
+    """Mean density of studies, each over the norm of its coefficients.
+
+    Parameters
+    ----------
+    peaks : list of ndarray of shape (n_peaks, 3)
+        Of each study, in mm.
+    coefficients : ndarray of shape (n_studies, n_components)
+        Of the same studies, as the masker gives them; none is zero.
+    mask_img : Nifti1Image of shape (nx, ny, nz)
+        The masker's.
+
+    Returns
+    -------
+    mean_map : ndarray of shape (n_voxels,), float32
+        What the mean of the coefficients of norm one stands for, as fine as voxels.
+    """
+    sizes = [len(one) for one in peaks]
+    weights = 1 / np.linalg.norm(coefficients, axis=1) / len(peaks)
+    density = density_map(
+        np.concatenate(peaks), mask_img, weights=np.repeat(weights, sizes)
+    )
+    return density.astype(np.float32)
 
 
 def densities_of(peaks, mask_img) -> np.ndarray:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import Normalizer, normalize
 
@@ -48,12 +48,12 @@ class Settings:
     min_information: float = 0.7
     n_titles: int = 6000
     n_pairs: int = 6000
-    term_copies: int = 4
-    pair_copies: int = 5
-    prior_studies: float = 20.0
-    word_dim: int = 300
-    n_landmarks: int = 1000
-    kernel_width: float = 0.3
+    term_copies: int = 10
+    pair_copies: int = 10
+    prior_studies: float = 10.0
+    word_dim: int = 800
+    n_landmarks: int = 800
+    kernel_width: float = 0.5
     alpha_text: float = 1.0
     alpha_brain: float = 25.0
     latent_dim: int = 256
@@ -79,12 +79,17 @@ class Rows:
     shares: sparse.csr_array
 
 
-def choose_terms(corpus, rows, min_studies) -> tuple[list, sparse.csr_array]:
-    """Choose terms of enough studies; give their counts, words inside phrases too."""
+def choose_terms(
+    corpus, rows, min_studies, *, all_words=False
+) -> tuple[list, sparse.csr_array]:
+    """Choose terms of enough studies; give their counts, words inside phrases too.
+
+    Numbers and function words are none, unless `all_words`.
+    """
     counts = sparse.csr_array(sum(corpus.term_counts[part] for part in _COUNTED))
     n_studies = np.asarray((counts[rows] > 0).sum(axis=0)).ravel()
-    words = [len(term.split()) for term in corpus.vocabulary]
-    kept = np.flatnonzero((n_studies >= min_studies) & (np.array(words) <= _MAX_WORDS))
+    wanted = [_is_term(term, all_words) for term in corpus.vocabulary]
+    kept = np.flatnonzero((n_studies >= min_studies) & np.array(wanted))
     terms = [corpus.vocabulary[column] for column in kept]
     counts = counts[:, kept]
     # NeuroQuery counts "working memory" as one term; a vectorizer counts "memory" too.
@@ -98,6 +103,11 @@ def choose_terms(corpus, rows, min_studies) -> tuple[list, sparse.csr_array]:
     phrase, part = np.array(pairs).T
     inner = sparse.csr_array((np.ones(len(pairs)), (phrase, part)), (len(terms),) * 2)
     return terms, sparse.csr_array(counts + counts @ inner)
+
+
+def _is_term(term, all_words):
+    says_something = term[0].isalpha() and term not in ENGLISH_STOP_WORDS
+    return len(term.split()) <= _MAX_WORDS and (all_words or says_something)
 
 
 def _parts(term):

@@ -31,6 +31,7 @@ from positions import (
 from pretrained_card import write_card
 from pretrained_measures import (
     densities_of,
+    mean_density,
     measure_queries,
     measure_studies,
     measure_topics,
@@ -48,22 +49,26 @@ from sklearn_neurocontext.evaluation import (
     usable_rows,
 )
 from sklearn_neurocontext.pretrained import NeuroContextModel
-from sklearn_neurocontext.pretrained._arrays import smooth_voxels, voxels_to_imgs
+from sklearn_neurocontext.pretrained._arrays import voxels_to_imgs
 
 CHOSEN = recipe.Settings()
-SMOOTHING_FWHM = 18.0
+# What is made of predicted coefficients, see `NeuroContextModel`.
+MAPS = {"smoothing_fwhm": 14.0, "curvature": 2.0}
 # Each is compared with the chosen one, all else being equal.
 VARIANTS = {
-    "min_studies": (10, 40),
+    "min_studies": (10,),
+    "prior_studies": (20.0,),
     "alpha_text": (0.3, 3.0),
-    "term_copies": (1,),
     "n_titles": (18000,),
     "n_pairs": (1,),
-    "word_dim": (600,),
+    "word_dim": (300, 600),
+    "n_landmarks": (1500,),
+    "kernel_width": (0.3,),
 }
+MAP_VARIANTS = {"smoothing_fwhm": (11.0, 18.0), "curvature": (0.0, 0.5, 1.0, 3.0)}
 N_DEVELOPMENT = 1000
 N_REFERENCE = 1000
-N_TERMS = 2000
+N_TERMS = 1200
 
 
 class Data:
@@ -74,12 +79,19 @@ class Data:
         self.masker = make_masker("geometric-soft", 512)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # peaks outside the mask
-            self.maps = normalize(self.masker.fit_transform(self.corpus.peaks))
+            coefficients = self.masker.fit_transform(self.corpus.peaks)
+        self.maps = normalize(coefficients)
         self.titles = study_texts(self.corpus, "title")
         self.studies = usable_rows(self.titles, self.maps)
         splits = paper_splits(len(self.studies))
         self.development = self.studies[splits.development[:N_DEVELOPMENT]]
         self.rest = np.setdiff1d(self.studies, self.development)
+        self.mean = self.maps[self.rest].mean(axis=0)
+        self.mean_map = mean_density(
+            [self.corpus.peaks[row] for row in self.rest],
+            coefficients[self.rest],
+            self.masker.mask_img_,
+        )
         self.embedder = make_embedder().fit(["text"])
         self.cache, self._densities = arguments.cache, None
 
@@ -90,10 +102,10 @@ class Data:
             self._densities = densities_of(peaks, self.masker.mask_img_)
         return self._densities
 
-    def to_voxels(self, coefficients):
-        """Give maps as the pretrained model does."""
-        voxels = self.masker.coefficients_to_voxels(coefficients)
-        return smooth_voxels(voxels, self.masker.mask_img_, SMOOTHING_FWHM)
+    def model(self, pipeline, **options):
+        """Give a pretrained model with what its maps need."""
+        facts = {"mean": self.mean, "mean_map": self.mean_map, "unit_maps": True}
+        return NeuroContextModel(pipeline, self.masker, **facts, **(MAPS | options))
 
     def maps_of(self, voxels):
         """Give coefficients of norm one of maps."""
@@ -142,13 +154,25 @@ def _parse():
 
 def select(data):
     """Print the scores of settings on development studies, topics and queries."""
-    variants = [(name, value) for name, values in VARIANTS.items() for value in values]
-    for name, value in [("min_studies", CHOSEN.min_studies), *variants]:
-        settings = dataclasses.replace(CHOSEN, **{name: value})
-        prepared = data.prepare(data.rest, settings)
-        scores = score(data.fit(prepared, data.rest, settings), data, prepared[0])
-        said = ", ".join(f"{key} {value:.4g}" for key, value in scores.items())
-        print(f"{name}={value}: {said}", flush=True)
+    prepared = data.prepare(data.rest, CHOSEN)
+    pipeline = data.fit(prepared, data.rest, CHOSEN)
+    _print_scores("chosen", data.model(pipeline), data, prepared[0])
+    for name, values in MAP_VARIANTS.items():
+        for value in values:
+            model = data.model(pipeline, **{name: value})
+            _print_scores(f"{name}={value}", model, data, prepared[0])
+    for name, values in VARIANTS.items():
+        for value in values:
+            settings = dataclasses.replace(CHOSEN, **{name: value})
+            prepared = data.prepare(data.rest, settings)
+            model = data.model(data.fit(prepared, data.rest, settings))
+            _print_scores(f"{name}={value}", model, data, prepared[0])
+
+
+def _print_scores(what, model, data, terms):
+    scores = score(model, data, terms)
+    said = ", ".join(f"{key} {value:.4g}" for key, value in scores.items())
+    print(f"{what}: {said}", flush=True)
 
 
 def score(model, data, terms) -> dict:
@@ -156,7 +180,7 @@ def score(model, data, terms) -> dict:
     return {
         **measure_studies(model, data),
         **measure_topics(model, data, terms),
-        **measure_queries(model, data, read_queries(DEVELOPMENT_TSV)),
+        **measure_queries(model, read_queries(DEVELOPMENT_TSV)),
     }
 
 
@@ -166,31 +190,29 @@ def train(data, output):
     terms, counts, rows, _, features = prepared
     pipeline = data.fit(prepared, data.rest, CHOSEN)
     print("fitted", flush=True)
-    scores = score(pipeline, data, terms)
+    scores = score(data.model(pipeline), data, terms)
     print(json.dumps(scores, indent=1), flush=True)
-    z_scale, null = null_scale(pipeline, features, rows, data)
+    z_scale, null = null_scale(pipeline, features, rows, data, MAPS["smoothing_fwhm"])
     print(json.dumps(null, indent=1), flush=True)
     n_studies = np.asarray((counts > 0).sum(axis=0)).ravel()
     common = np.sort(np.argsort(-n_studies, kind="stable")[:N_TERMS])
     rng = np.random.default_rng(0)
     reference = rng.choice(data.rest, N_REFERENCE, replace=False)
-    model = NeuroContextModel(
+    model = data.model(
         pipeline,
-        data.masker,
-        smoothing_fwhm=SMOOTHING_FWHM,
         terms={terms[column]: int(n_studies[column]) for column in common},
-        mean=data.maps[data.rest].mean(axis=0),
         z_scale=z_scale,
+        z_threshold=round(null["z_largest_quantile_0.5"], 2),
         reference=data.maps[reference],
-        unit_maps=True,
         card={
             "settings": dataclasses.asdict(CHOSEN),
-            "smoothing_fwhm_mm": SMOOTHING_FWHM,
+            **MAPS,
             "n_studies": len(data.rest),
             "n_counted": int((counts.sum(axis=1) > 0).sum()),
             "n_development": len(data.development),
             "n_vocabulary": len(terms),
             "n_vocabulary_of_neuroquery": len(data.corpus.vocabulary),
+            "n_terms": len(common),
             "n_texts": len(rows.texts),
             "n_rows": int(rows.copies.sum()),
             "n_reference": N_REFERENCE,
@@ -217,8 +239,7 @@ def cost_of_half(model, output) -> float:
 def check(folder, queries):
     """Print how far the strongest voxels lie from coordinates, and the mean map's."""
     model = NeuroContextModel.from_pretrained(folder)
-    mean = model._to_voxels(model._mean[None])
-    mean_img = voxels_to_imgs(mean, model.masker.mask_img_)[0]
+    mean_img = voxels_to_imgs(model._to_mean_map()[None], model.masker.mask_img_)[0]
     if queries == "test":
         tables = {kind: read_queries(TEST_TSV, kind) for kind in ("fresh", "named")}
     else:

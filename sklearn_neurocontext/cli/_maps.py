@@ -16,7 +16,8 @@ def run_map(arguments):
     """Write the map of a text, and its picture."""
     model = _load(arguments)
     _check_known(model, [arguments.text])
-    maps = model.transform([arguments.text])
+    with notes_for_warnings():
+        maps = model.transform([arguments.text])
     name = "z_map" if arguments.z else "brain_map"
     if name not in maps:
         raise ValueError(f"The model in {arguments.model!r} does not know z maps.")
@@ -60,7 +61,9 @@ def run_report(arguments):
     if arguments.corpus:
         _index(model, arguments.corpus)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    say(f"{make_report(model, arguments.text).save(arguments.output)}: open it")
+    with notes_for_warnings():
+        report = make_report(model, arguments.text)
+    say(f"{report.save(arguments.output)}: open it")
 
 
 def _load(arguments):

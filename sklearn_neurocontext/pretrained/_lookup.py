@@ -30,6 +30,13 @@ class LookupMixin:
             model is an ensemble),
             ``weight_in_query`` the term's share of the known terms in the text,
             ``n_documents`` the number of training studies with the term.
+
+        Raises
+        ------
+        TypeError
+            If `text` is no string.
+        ValueError
+            If it is blank, or the model knows no terms.
         """
         texts = check_texts([text], "text")
         predictor = self._predictor
@@ -62,6 +69,13 @@ class LookupMixin:
         -------
         marked : str
             HTML with ``<mark>`` elements; everything else is escaped.
+
+        Raises
+        ------
+        TypeError
+            If `text` is no string.
+        ValueError
+            If it is blank.
         """
         return highlight(*check_texts([text], "text"), self.terms)
 
@@ -122,6 +136,14 @@ class LookupMixin:
         documents : DataFrame
             Columns ``study_id``, ``pmid``, ``title``, ``year``, ``journal``,
             ``similarity``; the best first.
+
+        Raises
+        ------
+        TypeError
+            If `text` is no string.
+        ValueError
+            If it is blank, `k` is not a whole number above zero, or `index_corpus`
+            was given no corpus.
         """
         texts = check_texts([text], "text")
         studies = self._indexed()

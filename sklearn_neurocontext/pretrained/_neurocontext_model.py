@@ -1,17 +1,17 @@
 """From text to brain map and back, called as NeuroQuery is."""
 
-import nibabel as nib
 import numpy as np
 from scipy.sparse import issparse
 
-from .._validation import check_is_fitted, check_texts
-from ._arrays import check_array, check_terms, smooth_voxels, voxels_to_imgs
+from .._validation import check_is_fitted
+from ._arrays import check_array, check_number, check_terms
 from ._lookup import LookupMixin
+from ._maps import MapsMixin
 from ._predictor import Predictor
 from ._storage import find_folder, read_folder, write_folder
 
 
-class NeuroContextModel(LookupMixin):
+class NeuroContextModel(MapsMixin, LookupMixin):
     """Brain maps of texts, and the terms, studies or texts that match a brain map.
 
     It is called as ``neuroquery.NeuroQueryModel`` is: ``model(text)`` and
@@ -25,14 +25,23 @@ class NeuroContextModel(LookupMixin):
     masker : KDEDiFuMoMasker
         Fitted; the one that made the model's coefficients.
     smoothing_fwhm : float, default=0.0
-        Full width at half maximum of the Gaussian that smooths predicted maps, in mm.
+        Full width at half maximum of the Gaussian that smooths predicted maps, in mm;
+        where there is a `mean_map`, it smooths the deviation from it alone.
     terms : dict of str to int or None, default=None
         Terms, in lower case, and the number of training studies of each; for
         `similar_words`, `highlighted_text` and `decode`.
     mean : array-like of shape (n_components,) or None, default=None
         Mean of the training studies' coefficients, as the model predicts them.
+    mean_map : array-like of shape (n_voxels,) or None, default=None
+        Mean of the same studies' densities, as fine as voxels, in the unit of what
+        the masker makes of coefficients. Needs `mean`.
+    curvature : float, default=0.0
+        How much large deviations from the mean map are stretched, see `transform`; not
+        below zero. Needs `mean`.
     z_scale : array-like of shape (n_voxels,) or None, default=None
         What z maps divide by, see `transform`.
+    z_threshold : float, default=0.0
+        A text is warned about where its largest z is below; 0 never warns.
     reference : array-like of shape (n_studies, n_components) or None, default=None
         Coefficients of studies, for the p values of `decode`.
     term_features : array-like of shape (n_terms, n_features) or None, default=None
@@ -46,10 +55,20 @@ class NeuroContextModel(LookupMixin):
 
     Attributes
     ----------
-    model, masker, smoothing_fwhm, terms, unit_maps, card
+    model, masker, smoothing_fwhm, terms, curvature, z_threshold, unit_maps, card
         As given.
     studies : IndexedStudies or None
         Those of the corpus that `index_corpus` was given.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no such model.
+    NotFittedError
+        If model or masker are not fitted.
+    ValueError
+        If the masker has other maps than the model predicts, an array has another shape
+        or holds NaN, a number is below zero, or `mean` is missing where it is needed.
 
     See Also
     --------
@@ -75,7 +94,10 @@ class NeuroContextModel(LookupMixin):
         smoothing_fwhm=0.0,
         terms=None,
         mean=None,
+        mean_map=None,
+        curvature=0.0,
         z_scale=None,
+        z_threshold=0.0,
         reference=None,
         term_features=None,
         unit_maps=False,
@@ -91,11 +113,11 @@ class NeuroContextModel(LookupMixin):
             )
         self.model = model
         self.masker = masker
-        if not (isinstance(smoothing_fwhm, int | float) and smoothing_fwhm >= 0):
-            raise ValueError(
-                f"smoothing_fwhm={smoothing_fwhm!r}; expected millimetres, 0 for none."
-            )
-        self.smoothing_fwhm = smoothing_fwhm
+        self.smoothing_fwhm = check_number(
+            "smoothing_fwhm", smoothing_fwhm, "millimetres"
+        )
+        self.curvature = check_number("curvature", curvature, "a number")
+        self.z_threshold = check_number("z_threshold", z_threshold, "a number of z")
         self.terms = check_terms(terms)
         self.unit_maps = bool(unit_maps)
         self.card = dict(card or {})
@@ -103,6 +125,8 @@ class NeuroContextModel(LookupMixin):
         n_voxels = int(np.count_nonzero(masker.mask_img_.dataobj))
         n_components = masker.n_elements_
         self._mean = check_array("mean", mean, (n_components,))
+        self._mean_map = check_array("mean_map", mean_map, (n_voxels,))
+        self._check_mean()
         self._z_scale = check_array("z_scale", z_scale, (n_voxels,))
         self._reference = check_array("reference", reference, (None, n_components))
         self._term_features = check_array(
@@ -158,9 +182,17 @@ class NeuroContextModel(LookupMixin):
         -------
         directory : Path
             The folder.
+
+        Raises
+        ------
+        FileExistsError
+            If something is there.
+        TypeError, ValueError
+            If model, masker or card cannot be saved; the message names what.
         """
         arrays = {
             "mean": self._mean,
+            "mean_map": self._mean_map,
             "z_scale": self._z_scale,
             "reference": self._reference,
             "term_features": self._dense_term_features(),
@@ -173,60 +205,13 @@ class NeuroContextModel(LookupMixin):
             facts={
                 "smoothing_fwhm": self.smoothing_fwhm,
                 "terms": self.terms,
+                "curvature": self.curvature,
+                "z_threshold": self.z_threshold,
                 "unit_maps": self.unit_maps,
                 "card": self.card,
             },
             arrays=arrays,
         )
-
-    def predict_img(self, texts):
-        """Predict the brain map of each text.
-
-        Parameters
-        ----------
-        texts : sequence of str
-            Of any length.
-
-        Returns
-        -------
-        maps_img : Nifti1Image of shape (nx, ny, nz, n_texts)
-            Expected density of peaks in a study with this text; density of studies
-            scaled to norm one where the model was fitted to such.
-        """
-        imgs = voxels_to_imgs(self._voxels(texts), self.masker.mask_img_)
-        return nib.concat_images(imgs)
-
-    def transform(self, texts):
-        r"""Predict brain maps, and z maps that say where they differ from any text's.
-
-        With the predicted map m and the mean map of the training studies, the z map is
-
-        .. math:: z(v) = \frac{m(v) - \bar m(v)}{s(v)}
-
-        at each voxel v, where s is the deviation of the maps that the model predicts
-        for held-out texts when it was trained on exchanged studies, and all that it
-        learned is chance. It is not corrected for the number of voxels; single words
-        move it more than the titles that s is measured with.
-
-        Parameters
-        ----------
-        texts : sequence of str
-            Of any length.
-
-        Returns
-        -------
-        maps : dict of str to list of Nifti1Image of shape (nx, ny, nz)
-            ``brain_map``, and ``z_map`` where the model has `mean` and `z_scale`; one
-            image per text.
-        """
-        mask_img = self.masker.mask_img_
-        voxels = self._voxels(texts)
-        maps = {"brain_map": voxels_to_imgs(voxels, mask_img)}
-        if self._z_scale is not None and self._mean is not None:
-            scale = np.where(self._z_scale > 0, self._z_scale, np.inf)
-            z = (voxels - self._to_voxels(self._mean[None])) / scale
-            maps["z_map"] = voxels_to_imgs(z, mask_img)
-        return maps
 
     def __call__(self, text):
         """Predict the map of one text, and say what it resembles.
@@ -242,6 +227,18 @@ class NeuroContextModel(LookupMixin):
             ``brain_map`` and ``z_map`` as in `transform`, ``similar_words`` where the
             model has terms, ``similar_documents`` (None without a corpus) and
             ``highlighted_text``.
+
+        Raises
+        ------
+        TypeError
+            If `text` is no string.
+        ValueError
+            If it is blank.
+
+        Warns
+        -----
+        UserWarning
+            As `transform` does.
         """
         if not isinstance(text, str):
             raise TypeError(
@@ -256,17 +253,23 @@ class NeuroContextModel(LookupMixin):
         result["highlighted_text"] = self.highlighted_text(text)
         return result
 
+    def _check_mean(self):
+        """Refuse what the mean of coefficients is missing for."""
+        needs_mean = self._mean_map is not None or self.curvature > 0
+        if needs_mean and self._mean is None:
+            raise ValueError(
+                "mean_map and curvature say what to make of deviations from the mean. "
+                "Pass mean, the mean of the training studies' coefficients, as well."
+            )
+        if self.curvature > 0 and not self._to_mean_map().mean() > 0:
+            raise ValueError(
+                f"curvature={self.curvature:g} divides by the mean of the mean map, "
+                "which is not above zero. Check mean and mean_map."
+            )
+
     def _dense_term_features(self):
         """Give the features of terms where they are an array, which saves computing."""
         if not self.terms or not self._predictor.has_features:
             return None
         features = self._known_features()
         return None if issparse(features) else features
-
-    def _voxels(self, texts):
-        features = self._predictor.features(check_texts(texts))
-        return self._to_voxels(self._predictor.coefficients(features))
-
-    def _to_voxels(self, coefficients):
-        voxels = self.masker.coefficients_to_voxels(coefficients)
-        return smooth_voxels(voxels, self.masker.mask_img_, self.smoothing_fwhm)

@@ -14,10 +14,12 @@ SHIPPED = ("minilm",)
 _FACTS = {
     "smoothing_fwhm": (int, float),
     "terms": dict,
+    "curvature": (int, float),
+    "z_threshold": (int, float),
     "unit_maps": bool,
     "card": dict,
 }
-_ARRAYS = ("mean", "z_scale", "reference", "term_features")
+_ARRAYS = ("mean", "mean_map", "z_scale", "reference", "term_features")
 _PARTS = ("model", "masker")
 
 
