@@ -70,9 +70,15 @@ def _load(arguments):
     """Load a model by its name, its folder, or the folder that fit made."""
     folder = Path(arguments.model).expanduser() / MODEL
     fitted = (folder / "index").is_dir()
-    return NeuroContextModel.from_pretrained(
-        folder if fitted else arguments.model, allow_download=arguments.allow_download
-    )
+    try:
+        return NeuroContextModel.from_pretrained(
+            folder if fitted else arguments.model,
+            allow_download=arguments.allow_download,
+        )
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{error} neurocontext fit CORPUS --output FOLDER makes such a folder."
+        ) from error
 
 
 def _check_known(model, texts):

@@ -97,7 +97,7 @@ def test_report_writes_a_page(folder, small_corpus, tmp_path, capsys, monkeypatc
     [
         (
             ["map", "pain", "-o", "m.nii.gz", "--model", "nowhere"],
-            "is no folder of a pre",
+            "fit CORPUS --output FOLDER makes such a folder",
         ),
         (["decode", "nowhere.nii.gz", "--model", "a"], "'nowhere.nii.gz' is no file"),
         (["decode", __file__, "--model", "a"], f"image='{__file__}' cannot be read as"),
