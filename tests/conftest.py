@@ -27,6 +27,12 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture
+def importable_benchmarks(monkeypatch):
+    """Let a test import the scripts of benchmarks, which are no package."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+
+
 @pytest.fixture(scope="session")
 def shared_data():
     """Folder of the real corpora; skips where the checkout has none beside it."""

@@ -8,6 +8,8 @@ from sklearn.preprocessing import normalize
 
 from sklearn_neurocontext import KDEDiFuMoMasker
 
+pytestmark = pytest.mark.usefixtures("importable_benchmarks")
+
 
 @pytest.fixture
 def results(rng):

@@ -11,6 +11,8 @@ from scipy.sparse import csr_matrix
 
 from sklearn_neurocontext.evaluation import make_masker
 
+pytestmark = pytest.mark.usefixtures("importable_benchmarks")
+
 
 @pytest.fixture
 def studies(rng):

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.usefixtures("importable_benchmarks")
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TABLES = ["position_queries.tsv", "position_development.tsv"]
 

@@ -8,6 +8,8 @@ from sklearn.utils import Bunch
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.evaluation import density_map
 
+pytestmark = pytest.mark.usefixtures("importable_benchmarks")
+
 
 def _corpus():
     vocabulary = ["12", "2 back", "memory", "rare", "the", "visual system", "working"]

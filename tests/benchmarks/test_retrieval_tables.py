@@ -6,6 +6,8 @@ import pytest
 from sklearn_neurocontext import CCABaseline, similarity
 from sklearn_neurocontext.metrics import csls
 
+pytestmark = pytest.mark.usefixtures("importable_benchmarks")
+
 
 def test_windows_lie_evenly_and_the_richest_holds_coordinates():
     from retrieval_texts import (
