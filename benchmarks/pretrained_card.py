@@ -74,10 +74,10 @@ seen, are in `docs/benchmarks.md`, with the share that was reached.
 Maps of models trained on exchanged studies have a mean squared z of
 {null[z_mean_square]:.2f}; 95 % and 99 % of their z values are below
 {null[z_quantile_0.95]:.2f} and {null[z_quantile_0.99]:.2f}. A map's largest z is below
-{null[z_largest_quantile_0.5]:.1f} in half of them, below
-{null[z_largest_quantile_0.95]:.1f} in 95 %: that bound accounts for the number of
-voxels. All this holds for texts of the length of titles; single words have larger
-values by chance.
+{null[z_largest_quantile_0.5]:.1f} in half of them, and below
+{null[z_largest_quantile_0.95]:.1f} in 95 %, which accounts for the number of voxels.
+All this holds for texts of the length of titles; single words have larger values by
+chance.
 
 **What pruning and 16 bits cost.** {n_vocabulary:,} of NeuroQuery's
 {n_vocabulary_of_neuroquery:,} terms are kept ({share:.1%}), those of at least

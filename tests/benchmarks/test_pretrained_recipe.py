@@ -1,7 +1,5 @@
 """What the shipped model is trained on: its terms, and the mean map of voxels."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy import sparse
@@ -9,13 +7,6 @@ from sklearn.utils import Bunch
 
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.evaluation import density_map
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
 
 
 def _corpus():
