@@ -51,3 +51,37 @@ def test_an_error_leaves_the_older_file_alone(tmp_path):
     with whole_file(path) as part:
         part.write_text("new")
     assert path.read_text() == "new"
+
+
+def test_a_name_may_be_as_long_as_names_can_be(tmp_path):
+    path = tmp_path / f"{'x. ' * 82}y.nii.gz"
+    assert len(path.name) > 250
+    with whole_file(path) as part:
+        assert part.name.endswith(".nii.gz")
+        part.write_text("new")
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows' links need a right")
+def test_a_link_stays_and_its_file_is_replaced(tmp_path):
+    (tmp_path / "data").mkdir()
+    link, target = tmp_path / "it.csv", tmp_path / "data" / "it.csv"
+    target.write_text("older")
+    link.symlink_to(target)
+    with whole_file(link) as part:
+        assert part.parent == target.parent
+        part.write_text("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+def test_a_folder_is_no_file_to_replace(tmp_path):
+    (tmp_path / "it.csv").mkdir()
+    with (
+        pytest.raises(OSError, match=r"it\.csv"),
+        whole_file(tmp_path / "it.csv") as part,
+    ):
+        part.write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["it.csv"]
+    with pytest.raises(FileNotFoundError), whole_file(tmp_path / "no" / "it") as part:
+        part.write_text("new")

@@ -98,7 +98,7 @@ def measure(estimators, studies, splits, output, ks, settings, reference="ridge"
     result : BenchmarkResult
         Records and tables.
     """
-    few = words_for_few_studies(len(studies.texts))
+    few = words_for_few_studies(estimators, len(studies.texts))
     with few, progress_bar("fitting") as advance:
 
         def show(n_done, n_total, record):

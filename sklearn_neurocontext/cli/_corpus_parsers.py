@@ -11,6 +11,8 @@ _CORPUS = (
     "(files of pubget, NeuroQuery, Neurosynth or a NiMARE studyset, or tables named "
     "studies and peaks)"
 )
+# Encoder where none is given.
+ENCODER = "minilm"
 _ENCODER = "minilm, or the name or folder of a language model"
 _PARTS = ("title", "abstract", "body", "title+abstract")
 _ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
@@ -75,7 +77,7 @@ def _add_embed(commands):
 
 
 def _add_language_model(embed):
-    embed.add_argument("--encoder", default="minilm", help=_ENCODER)
+    embed.add_argument("--encoder", default=ENCODER, help=_ENCODER)
     embed.add_argument("--revision", help="commit of the language model on the hub")
     embed.add_argument(
         "--chunk-size", type=read.positive, help="tokens; without it, the model's limit"
@@ -182,7 +184,7 @@ def _add_part(command, default):
 def _add_choices(command, components):
     command.add_argument(
         "--encoder",
-        default="minilm",
+        default=ENCODER,
         help=_ENCODER,
     )
     command.add_argument(

@@ -1,6 +1,7 @@
 """``neurocontext fit``: a model of a whole corpus, its tables and predictions."""
 
-import shutil
+import re
+from pathlib import Path
 
 import pandas as pd
 from sklearn.pipeline import Pipeline
@@ -14,21 +15,28 @@ from ..evaluation import (
     provenance,
     training_statistics,
 )
+from ..evaluation._statistics import check_exchanges
 from ..metrics import similarity
 from ..pretrained import NeuroContextModel
 from ._console import note, notes_for_warnings, progress_bar, say
+from ._corpus_parsers import ENCODER
+from ._model_folder import MODEL, check_replaceable, replace_model
 from ._steps import prepare, save_figure, words_for_few_studies
 
 _N_NEAREST = 10
-# Folder of the model, in the folder of what is made.
-MODEL = "model"
 _SETTINGS = ("corpus", "text", "estimator", "encoder", "atlas", "components", "seed")
+# What fit writes beside the model, not all of it each time.
+_WRITTEN = re.compile(
+    r"studies\.csv|training\.(csv|png)|nearest_studies\.csv"
+    r"|predictions\.(csv|nii\.gz)|prediction_[1-9][0-9]*\.png"
+)
 
 
 def run(arguments):
     """Run the command and say where its results are."""
     output, name = arguments.output, arguments.estimator
-    _check_replaceable(output / MODEL)
+    check_replaceable(output / MODEL)
+    _check_encoder(name, arguments.encoder)
     corpus, studies, masker = prepare(
         arguments.corpus,
         arguments.text,
@@ -37,41 +45,37 @@ def run(arguments):
         arguments.components,
         [name],
     )
+    check_exchanges(studies.groups, arguments.exchanges)
     estimators = make_estimators(
         [name], arguments.seed, decoder="residual", part=arguments.text
     )
     note(f"Fitting {name} to {len(studies.texts):,} studies …")
     X = inputs_of([name], studies)[name]
-    with words_for_few_studies(len(studies.texts)):
+    with words_for_few_studies([name], len(studies.texts)):
         fitted = estimators[name].fit(X, studies.y)
-    output.mkdir(parents=True, exist_ok=True)
-    for stale in output.glob("prediction*"):  # of an earlier run, for other sentences
-        stale.unlink()
-    (output / "nearest_studies.csv").unlink(missing_ok=True)
+        statistics = _measure(fitted, X, studies, masker, arguments)
+    model = _from_texts(fitted, name, arguments.encoder)
+    # Only now, when all that takes long is done, is anything replaced.
+    _save(model, statistics, masker, len(studies.texts), arguments)
+    _remove_written(output)
     _write_training(fitted, output)
     used = corpus.studies.iloc[studies.rows]
     used[["study_id", "pmid", "pmcid", "title", "reported_space"]].to_csv(
         output / "studies.csv", index=False
     )
     say(f"studies.csv: the {len(used):,} studies of the model")
-    model = _from_texts(fitted, name, arguments.encoder)
     if arguments.sentence:
         _predict_sentences(arguments.sentence, model, corpus, studies, masker, output)
     else:
         names = used["study_id"].tolist()
         _write_predictions(predict_coefficients(fitted, X), names, masker, output)
-    _save(model, fitted, X, studies, masker, arguments)
     say(f"All is in {output}")
 
 
-def _check_replaceable(folder):
-    """Refuse to write over a folder that is not a model of an earlier run."""
-    ours = (folder / "index").is_dir()
-    if folder.exists() and not ours and (folder.is_file() or any(folder.iterdir())):
-        raise ValueError(
-            f"{folder} is there and no model, and the model goes there. Pass another "
-            "folder as --output."
-        )
+def _check_encoder(name, encoder):
+    """Refuse an encoder that nothing would be embedded with."""
+    if name in TEXT_ESTIMATORS and encoder != ENCODER:
+        raise ValueError(f"{name} takes no --encoder; leave it out.")
 
 
 def _from_texts(fitted, name, encoder):
@@ -82,24 +86,25 @@ def _from_texts(fitted, name, encoder):
     return Pipeline([("llmchunkembedder", embedder), *fitted.steps])
 
 
-def _save(model, fitted, X, studies, masker, arguments):
-    """Save the model with what its maps are compared with."""
-    n_exchanges, folder = arguments.exchanges, arguments.output / MODEL
+def _measure(fitted, X, studies, masker, arguments):
+    """Measure what the model's maps are compared with."""
     with (
         notes_for_warnings(),
-        words_for_few_studies(len(studies.texts)),
         progress_bar("fitting by chance, for z maps") as advance,
     ):
-        statistics = training_statistics(
+        return training_statistics(
             fitted,
             X,
             studies,
             masker,
-            n_exchanges=n_exchanges,
+            n_exchanges=arguments.exchanges,
             random_state=arguments.seed,
             on_progress=advance,
         )
-    settings = {name: str(getattr(arguments, name)) for name in _SETTINGS}
+
+
+def _save(model, statistics, masker, n_studies, arguments):
+    """Save the model with what its maps are compared with."""
     whole = NeuroContextModel(
         model,
         masker,
@@ -108,20 +113,37 @@ def _save(model, fitted, X, studies, masker, arguments):
         z_scale=statistics.z_scale,
         reference=statistics.reference,
         card={
-            "settings": settings,
-            "n_studies": len(studies.texts),
+            "settings": _settings(arguments),
+            "n_studies": n_studies,
             "n_reference": len(statistics.reference),
-            "n_exchanges": n_exchanges,
+            "n_exchanges": arguments.exchanges,
             **provenance(),
         },
     )
-    if folder.exists():
-        shutil.rmtree(folder)
-    whole.save(folder)
+    replace_model(whole, arguments.output / MODEL)
     say(
         f"{MODEL}: for neurocontext map, decode and report, as --model "
         f"{arguments.output}; it knows {len(statistics.terms):,} terms"
     )
+
+
+def _settings(arguments) -> dict:
+    """Say what the model was made of, with files and folders by their name alone."""
+    settings = {name: str(getattr(arguments, name)) for name in _SETTINGS}
+    if arguments.estimator in TEXT_ESTIMATORS:
+        del settings["encoder"]
+    for name in {"corpus", "atlas", "encoder"} & set(settings):
+        path = Path(settings[name]).expanduser()
+        if path.exists():
+            settings[name] = path.resolve().name
+    return settings
+
+
+def _remove_written(output):
+    """Remove what an earlier fit wrote, by its exact names."""
+    for path in output.iterdir():
+        if _WRITTEN.fullmatch(path.name) and not path.is_dir():
+            path.unlink()
 
 
 def _write_training(fitted, output):

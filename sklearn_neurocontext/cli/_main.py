@@ -28,7 +28,11 @@ _OPTIONS = {
     "n_exchanges": "--exchanges",
     "n_test": "--candidates",
 }
-_PARAMETER = re.compile(rf"(?<![\w-])({'|'.join(_OPTIONS)})(=|\b(?=[.,; ]))")
+# Words in quotes, such as paths, and shapes of arrays are no parameters.
+_PARAMETER = re.compile(
+    r"""(?<!\w)'[^']*'(?!\w)|"[^"]*"|“[^”]*”|\((?:\w+, ?)+\w*\)"""
+    rf"|(?<![\w/\\(.-])({'|'.join(_OPTIONS)})(=|(?=[.,;]?(?:\s|$)))"
+)
 
 
 def main(argv=None) -> int:
@@ -56,7 +60,7 @@ def main(argv=None) -> int:
     except _SAID as error:
         if arguments.traceback:
             raise
-        print(f"neurocontext: {_in_one_line(error)}", file=sys.stderr)
+        print(f"neurocontext: {_in_one_line(error, arguments)}", file=sys.stderr)
         return 1
     return 0
 
@@ -76,18 +80,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _in_one_line(error) -> str:
+def _in_one_line(error, arguments) -> str:
     """Say an error of this package as it is, and name the kind of others' errors."""
-    words = _PARAMETER.sub(_name_option, " ".join(str(error).split()))
+    words = " ".join(str(error).split())
+    words = _PARAMETER.sub(lambda found: _name_option(found, arguments), words)
     if isinstance(error, MemoryError | RuntimeError | OverflowError | EOFError):
         words = f"{type(error).__name__} {words}".strip()
         words += " (neurocontext --traceback … shows where)"
     return words
 
 
-def _name_option(found) -> str:
+def _name_option(found, arguments) -> str:
     """Write ``n_components=5`` as ``--components 5``; a bare atlas is no parameter."""
     name, equals = found.groups()
-    if name == "atlas" and not equals:
-        return name
-    return _OPTIONS[name] + (" " if equals else "")
+    option = _OPTIONS.get(name, "")
+    if option[2:] not in vars(arguments) or (name == "atlas" and not equals):
+        return found[0]
+    return option + (" " if equals else "")

@@ -1,14 +1,12 @@
 """``neurocontext map``, ``decode`` and ``report``: a trained model at work."""
 
-from pathlib import Path
-
 import numpy as np
 
 from ..evaluation import load_corpus
 from ..maskers._grid import open_img
 from ..pretrained import NeuroContextModel
 from ._console import note, notes_for_warnings, print_frame, say
-from ._fit import MODEL
+from ._model_folder import find_model
 from ._steps import save_figure
 
 
@@ -68,12 +66,9 @@ def run_report(arguments):
 
 def _load(arguments):
     """Load a model by its name, its folder, or the folder that fit made."""
-    folder = Path(arguments.model).expanduser() / MODEL
-    fitted = (folder / "index").is_dir()
     try:
         return NeuroContextModel.from_pretrained(
-            folder if fitted else arguments.model,
-            allow_download=arguments.allow_download,
+            find_model(arguments.model), allow_download=arguments.allow_download
         )
     except FileNotFoundError as error:
         raise FileNotFoundError(

@@ -56,12 +56,15 @@ def prepare(corpus_name, part, encoder, atlas, n_components, names):
 
 
 @contextmanager
-def words_for_few_studies(n_studies):
-    """Say in words of the command line that studies share too few words."""
+def words_for_few_studies(names, n_studies):
+    """Say in words of the command line that studies share too few words.
+
+    Only estimators that take texts, among `names`, learn from words.
+    """
     try:
         yield
     except ValueError as error:
-        if "min_df" not in str(error):
+        if "min_df" not in str(error) or not set(names) & set(TEXT_ESTIMATORS):
             raise
         raise ValueError(
             "best_text_brain learns from words that several studies share, and of "

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ._bunch import STUDY_COLUMNS, LeftOutWarning, make_bunch, say_spaces
 from ._files import read_columns, read_coordinates
-from ._ids import join_rows, name_studies, read_numbers
+from ._ids import join_rows, name_studies, read_numbers, write_ids
 
 _ID_COLUMNS = ("study_id", "pmid", "pmcid", "id")
 _SPACE_COLUMNS = ("reported_space", "coordinate_space", "space")
@@ -83,7 +83,7 @@ def load_table(studies, peaks, *, space=None):
     xyz = read_coordinates(peaks, "the table of peaks")
     spaces = _spaces(table, peaks, rows, space)
     description = f"{len(table):,} studies of a table."
-    left_out = "" if known.all() else _describe_left_out(ids[~known])
+    left_out = "" if known.all() else _describe_left_out(ids[~known], kind)
     corpus = make_bunch(
         table,
         rows[known],
@@ -96,11 +96,16 @@ def load_table(studies, peaks, *, space=None):
     return say_spaces(corpus)
 
 
-def _describe_left_out(ids) -> str:
-    known = ids.dropna().drop_duplicates()
-    shown = "no id" if known.empty else str(known.iloc[0])
-    if len(known) > 1:
-        shown += f" and {len(known) - 1:,} others"
+def _describe_left_out(ids, kind) -> str:
+    """Say how many peaks have no study in the table, and whose they are."""
+    words = write_ids(ids, kind).replace("", pd.NA)
+    studies, n_nameless = words.dropna().drop_duplicates(), int(words.isna().sum())
+    shown = "no id" if studies.empty else studies.iloc[0]
+    if len(studies) > 1:
+        n = len(studies) - 1
+        shown += f" and {n:,} {'other' if n == 1 else 'others'}"
+    if n_nameless and len(studies):
+        shown += f"; {n_nameless:,} without an id"
     return (
         f"Left out {len(ids):,} {'peak' if len(ids) == 1 else 'peaks'} whose study "
         f"({shown}) is not in the table of studies."

@@ -37,8 +37,9 @@ def run_benchmark(
 ) -> BenchmarkResult:
     """Fit estimators on the training part of each split and score them on the rest.
 
-    Every estimator sees the same X, y and splits. What is learned from the training
-    part, such as a StandardScaler, belongs into the estimator as a Pipeline.
+    Every estimator sees the same studies, y and splits, and the same X unless it is
+    given its own. What is learned from the training part, such as a StandardScaler,
+    belongs into the estimator as a Pipeline.
 
     Parameters
     ----------
@@ -72,8 +73,9 @@ def run_benchmark(
     Raises
     ------
     ValueError
-        If there is no estimator or no split, if X and y differ in length, or if a split
-        points outside of them or puts a row or a group on both sides.
+        If there is no estimator or no split, if X and y differ in length, if X is a
+        dictionary of other names than the estimators', or if a split points outside of
+        them or puts a row or a group on both sides.
 
     Examples
     --------
@@ -128,7 +130,7 @@ def run_benchmark(
 
 
 def _inputs_by_name(estimators, X) -> dict:
-    if not isinstance(X, Mapping):
+    if not isinstance(X, Mapping) or not estimators:
         return dict.fromkeys(estimators, X)
     if set(X) != set(estimators):
         raise ValueError(

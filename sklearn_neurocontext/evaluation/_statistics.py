@@ -1,14 +1,18 @@
 """What a fitted model needs beside itself: mean map, terms, chance, reference maps."""
 
+import re
+from collections import Counter
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import cycle, islice, pairwise
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
+from .._validation import Integral
 from ..models._members import units_of
 from ..models._scaling import normalize_studies
-from ..text import TermCounts
+from ..text._term_counts import _TERM
 from ._splits import shuffled_folds
 
 # Terms are words and pairs of words in the texts of so many studies, at least.
@@ -58,8 +62,9 @@ def training_statistics(
     r"""Gather what `NeuroContextModel` needs beside a model and its masker.
 
     The deviation by chance is measured by exchanging: the model is fitted to texts
-    beside the maps of other studies, `n_exchanges` times anew, each time to four fifths
-    of the studies, and predicts maps for up to 200 of the other texts. With
+    beside permuted maps, so that all but a few stand beside another study's,
+    `n_exchanges` times anew, each time to four fifths of the studies, and predicts maps
+    for up to 200 of the other texts. With
     :math:`\bar m` the mean map and :math:`m_{ei}` the map of text i after exchange e,
     it is at each voxel v
 
@@ -78,7 +83,7 @@ def training_statistics(
     masker : KDEDiFuMoMasker
         The fitted masker that made ``studies.y``.
     n_exchanges : int, default=5
-        Fits to exchanged studies; 0 leaves the deviation out.
+        Fits to permuted maps; 0 leaves the deviation out.
     random_state : int, default=0
         Seed of exchanges and choices.
     on_progress : callable or None, default=None
@@ -87,14 +92,18 @@ def training_statistics(
     Returns
     -------
     statistics : TrainingStatistics
-        Terms are the 1,000 most frequent words and pairs of words that are in the texts
-        of five studies and are no stop words; reference studies are 1,000 at random, or
-        all where there are fewer.
+        Terms are the 1,000 most frequent words, and pairs of words that stand side by
+        side, in the texts of at least five studies; none holds a stop word, a number
+        or a single letter. Reference studies are 1,000 at random, or all where there
+        are fewer.
 
     Raises
     ------
+    TypeError
+        If `n_exchanges` is no integer.
     ValueError
-        If there are fewer than five studies and `n_exchanges` is not 0.
+        If it is below zero, if there are fewer than five studies and it is not 0, or
+        if the model cannot be fitted to four fifths of the studies.
 
     Examples
     --------
@@ -113,6 +122,7 @@ def training_statistics(
     >>> training_statistics(model, X, studies, masker, n_exchanges=1).mean.shape
     (128,)
     """
+    check_exchanges(studies.groups, n_exchanges)
     y_scaling = next(iter(units_of(model)))
     mean = normalize_studies(studies.y, y_scaling).mean(axis=0)
     mean = _square_roots(mean, y_scaling)
@@ -121,12 +131,6 @@ def training_statistics(
     chosen = np.sort(rng.choice(len(studies.y), n_reference, replace=False))
     z_scale = None
     if n_exchanges:
-        n_studies = len(np.unique(studies.groups))
-        if n_studies < _N_FOLDS:
-            raise ValueError(
-                f"{n_studies} studies are too few to measure chance with; expected at "
-                f"least {_N_FOLDS}, or n_exchanges=0, which leaves it out."
-            )
         folds = shuffled_folds(studies.groups, _N_FOLDS, random_state)
         squares = []
         for done, (train, held_out) in enumerate(islice(cycle(folds), n_exchanges), 1):
@@ -182,10 +186,61 @@ def _square_roots(coefficients, y_scaling):
 
 
 def _count_terms(texts) -> dict:
-    """Count the studies of the most frequent terms, in the order of the alphabet."""
-    counter = TermCounts(1, ngram_range=(1, 2), stop_words="english")
-    n_studies = counter.fit_transform(texts).getnnz(axis=0)
-    order = np.argsort(-n_studies, kind="stable")[:_N_TERMS]
-    kept = np.sort(order[n_studies[order] >= _MIN_STUDIES])
-    names = counter.get_feature_names_out()
-    return {str(names[column]): int(n_studies[column]) for column in kept}
+    """Count the studies of the most frequent terms, in the order of the alphabet.
+
+    A pair is not more frequent than its words, so words rarer than the last of the
+    most frequent ones need not be paired.
+    """
+    analyze = CountVectorizer(token_pattern=r"(?u)\b\w+\b").build_analyzer()
+    words = Counter()
+    for text in texts:
+        words.update({word for word in analyze(text) if _is_term(word)})
+    words = _most_frequent(words)
+    pairs = Counter()
+    for text in texts:
+        # Of all words: a pair has nothing between its words.
+        beside = pairwise(analyze(text))
+        pairs.update({f"{a} {b}" for a, b in beside if a in words and b in words})
+    terms = words | _most_frequent(pairs)
+    ranking = sorted(terms, key=lambda term: (-terms[term], term))
+    return {term: terms[term] for term in sorted(ranking[:_N_TERMS])}
+
+
+def _is_term(word) -> bool:
+    return word not in ENGLISH_STOP_WORDS and re.fullmatch(_TERM, word) is not None
+
+
+def _most_frequent(counts) -> dict:
+    """Give what is in studies enough, and as often as the last of the first terms."""
+    ranked = sorted(counts.values(), reverse=True)
+    least = max(_MIN_STUDIES, ranked[_N_TERMS - 1] if len(ranked) >= _N_TERMS else 0)
+    return {term: n for term, n in counts.items() if n >= least}
+
+
+def check_exchanges(groups, n_exchanges) -> None:
+    """Refuse a number of exchanges that is none, or that studies are too few for.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_rows,)
+        The study of each row.
+    n_exchanges : int
+        Fits to permuted maps.
+
+    Raises
+    ------
+    TypeError
+        If it is no integer.
+    ValueError
+        If it is below zero, or there are fewer than five studies and it is not 0.
+    """
+    if not isinstance(n_exchanges, Integral) or isinstance(n_exchanges, bool):
+        raise TypeError(f"n_exchanges is {n_exchanges!r}; expected an integer.")
+    if n_exchanges < 0:
+        raise ValueError(f"n_exchanges is {n_exchanges}; expected 0 or more.")
+    n_studies = len(np.unique(groups))
+    if n_exchanges and n_studies < _N_FOLDS:
+        raise ValueError(
+            f"{n_studies} studies are too few to measure chance with; expected at "
+            f"least {_N_FOLDS}, or n_exchanges=0, which leaves it out."
+        )

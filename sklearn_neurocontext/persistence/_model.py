@@ -30,7 +30,7 @@ def save_model(model, directory, *, half=False) -> Path:
     What can be saved is a closed list: the estimators of this package, its embedder and
     masker (by their settings and hashes: loading fits them anew and compares), and
     Pipeline, FeatureUnion, CountVectorizer, TfidfVectorizer, TfidfTransformer,
-    TruncatedSVD, Nystroem, Normalizer and StandardScaler, nested as one likes.
+    TruncatedSVD, Nystroem, Normalizer, StandardScaler and RidgeCV, nested as one likes.
 
     Parameters
     ----------

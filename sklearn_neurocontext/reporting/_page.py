@@ -4,7 +4,7 @@ import base64
 import html
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from datetime import UTC, datetime
 
 import numpy as np
@@ -156,7 +156,9 @@ def provenance(**facts) -> str:
 
 def _leaves(value, path):
     """Give the path and the words of each value inside dictionaries and lists."""
-    if isinstance(value, Mapping):
+    if value is None or (isinstance(value, Sized) and not len(value)):
+        yield path, "–"
+    elif isinstance(value, Mapping):
         for name, inside in value.items():
             yield from _leaves(inside, (*path, str(name)))
     elif isinstance(value, list | tuple) and any(
@@ -167,4 +169,4 @@ def _leaves(value, path):
     elif isinstance(value, list | tuple):
         yield path, ", ".join(map(str, value))
     else:
-        yield path, f"{value:.5g}" if isinstance(value, float) else str(value)
+        yield path, f"{value:.10g}" if isinstance(value, float) else str(value)

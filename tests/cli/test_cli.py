@@ -1,6 +1,7 @@
 """Commands run to their end, say what they made, and say errors in one line."""
 
 import json
+from argparse import Namespace
 
 import nibabel as nib
 import numpy as np
@@ -178,7 +179,10 @@ def test_a_corpus_too_small_for_the_paper_splits_says_what_to_do(
         ("--atlas nowhere.nii", "--atlas 'nowhere.nii' is no file here"),
         ("--encoder nowhere", "and pass its path as --encoder."),
         ("--estimator ridge", "expected at least 5, or --exchanges 0, which leaves"),
-        ("--estimator best_text_brain", "of 3 studies too few do. Take a larger"),
+        (
+            "--estimator best_text_brain --exchanges 0",
+            "of 3 studies too few do. Take a larger",
+        ),
     ],
 )
 def test_errors_name_what_the_command_line_has(
@@ -193,6 +197,23 @@ def test_errors_name_what_the_command_line_has(
     output = ["--text", "title", "--output", str(tmp_path)]
     assert main(["fit", "nimare", *(few + arguments).split(), *output]) == 1
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("Lower n_components, or n_test.", "Lower --components, or n_test."),
+        ("pass atlas='n_components='", "pass --atlas 'n_components='"),
+        ("'/data/n_components.csv' is no file",) * 2,
+        ("/data/n_components.csv and n_components.csv are no files",) * 2,
+        ("the shape is (3, 4), not (n_components, n_voxels)",) * 2,
+        ("studies' n_components; yours'", "studies' --components; yours'"),
+        ("the atlas, model_name and n_components_ stay",) * 2,
+    ],
+)
+def test_only_options_that_the_command_has_are_named(error, words):
+    arguments = Namespace(atlas="geometric", components=5)
+    assert _main._in_one_line(ValueError(error), arguments) == words
 
 
 def test_unknown_estimators_are_named_before_any_work(tmp_path, capsys):

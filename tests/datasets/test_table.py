@@ -115,8 +115,28 @@ def test_peaks_of_other_studies_are_counted():
     assert words in corpus.description
     assert "1 of 2 studies has no peak." in corpus.description
     assert [len(of_study) for of_study in corpus.peaks] == [1, 0]
-    with pytest.warns(LeftOutWarning, match=r"2 peaks whose study \(13 and 1 others"):
+    with pytest.warns(LeftOutWarning, match=r"2 peaks whose study \(13 and 1 other\)"):
         load_table({"pmid": [11]}, PEAKS | {"pmid": [13, 11, 14]}, space="MNI")
+
+
+@pytest.mark.parametrize(
+    ("ids", "shown"),
+    [
+        ([12.0, 14.0, None], "14; 1 without an id"),
+        ([12.0, 14.0, 15.0], "14 and 1 other"),
+        (["12", "", None], "no id"),
+        (["12", " ", "14"], "14; 1 without an id"),
+        (["12", "14", "14"], "14"),
+        (["12", "14", "15", "16"], "14 and 2 others"),
+    ],
+)
+def test_studies_left_out_are_named_as_words(ids, shown):
+    n = len(ids)
+    peaks = {"study_id": ids, "x": [1] * n, "y": [0] * n, "z": [0] * n}
+    with pytest.warns(LeftOutWarning) as said:
+        load_table({"study_id": ["12", "13"]}, peaks, space="MNI")
+    of = f"Left out {n - 1} peaks whose study ({shown}) is not in"
+    assert str(said[0].message).startswith(of)
 
 
 def test_synonyms_of_columns():

@@ -247,6 +247,8 @@ def test_wrong_input_is_an_error(problem):
     estimators, X, y, splits = problem
     with pytest.raises(ValueError, match="got 0 estimators and 3 splits"):
         run_benchmark({}, X, y, splits)
+    with pytest.raises(ValueError, match="got 0 estimators and 3 splits"):
+        run_benchmark({}, {"ridge": X}, y, splits)
     with pytest.raises(ValueError, match="X has 150 rows and y has 149"):
         run_benchmark(estimators, X, y[:-1], splits)
     with pytest.raises(ValueError, match=r"points to study .* paper_splits\(100\)"):

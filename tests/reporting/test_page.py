@@ -73,9 +73,13 @@ def test_numbers_are_set_apart_and_headings_may_break():
 
 def test_facts_are_rows_named_by_their_paths():
     card = {"scores": {"dice": 0.123456789}, HOSTILE: [1, "b"], "runs": [{"n": 3}]}
+    card |= {"step": 100000.5, "none": None, "empty": {"list": [], "text": ""}}
     written = provenance(model=card)
     known = facts(parse(page("title", [("Where this comes from", written)])))
-    assert known["model › scores › dice"] == "0.12346"
+    assert known["model › scores › dice"] == "0.123456789"
+    assert known["model › step"] == "100000.5"
+    for name in ("none", "empty › list", "empty › text"):
+        assert known[f"model › {name}"] == "–"
     assert known[f"model › {HOSTILE}"] == "1, b"
     assert known["model › runs › 1 › n"] == "3"
     assert "{" not in written
