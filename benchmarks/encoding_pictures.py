@@ -88,7 +88,7 @@ def draw_dice(dice, title):
             {name: name} if name in dice else {} for name in ("mean map", OURS)
         )
         rows[steps] = first | labels | last
-    width = 3 + 1.25 * max(map(len, rows.values()))
+    width = 3 + 1.35 * max(map(len, rows.values()))
     figure = Figure(figsize=(width, 5.2 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), squeeze=False)[:, 0]
     highest = max(one.max() for one in dice.values())

@@ -119,9 +119,9 @@ def _said(facts) -> str:
     machine = facts["machine"]
     versions = (f"{name} {number}" for name, number in facts["versions"].items())
     return (
-        f"{facts['n_topics']} topics; {facts['n_training']:,} training studies, "
-        f"{facts['n_excluded']} left out since they share foci with an experiment; "
-        f"abstracts of {facts['n_abstracts']:,}. Atlas {facts['atlas']}, "
+        f"Topics: {facts['n_topics']}. Training studies: {facts['n_training']:,}; "
+        f"{facts['n_excluded']} were left out since they share foci with an "
+        f"experiment; abstracts of {facts['n_abstracts']:,}. Atlas {facts['atlas']}, "
         f"{facts['components']} components, seed {facts['seed']}. "
         f"{machine['cpu_count']} cores ({machine['platform']}, {machine['threads']} "
         f"threads), {', '.join(versions)}."

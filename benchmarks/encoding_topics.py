@@ -76,7 +76,7 @@ def load_meta_analyses(folder: Path, masker) -> Topics:
         descriptions.append(description)
         foci.append(np.concatenate([np.zeros((0, 3)), *of_topic]))
         experiments += of_topic
-    print(f"{len(names)} topics. {describe_spaces(spaces)}", flush=True)
+    print(describe_spaces(spaces), flush=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # foci outside the mask
         y = masker.transform(foci)

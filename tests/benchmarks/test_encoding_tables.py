@@ -98,7 +98,7 @@ def test_tables_for_people(results, tmp_path, capsys):
     rows = [line for line in text.splitlines() if line.startswith("| a |")]
     assert rows[0].startswith("| a | 1.000 | 0.")
     assert "| d\\|e | 1.000 |" in text
-    assert "5 topics; 12,000 training studies, 7 left out since" in text
+    assert "Topics: 5. Training studies: 12,000; 7 were left out" in text
     assert "2 cores (Linux, 2 threads), numpy 2.4.6." in text
     assert len((tmp_path / "scores.csv").read_text().splitlines()) == 21
 

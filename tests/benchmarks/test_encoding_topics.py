@@ -45,7 +45,7 @@ def test_files_of_one_description_are_one_topic(tmp_path, masker, capsys):
         np.testing.assert_allclose(observed, density, atol=1e-3 * density.max())
     np.testing.assert_allclose(topics.y[0], topics.y[1], atol=1e-3)
     said = capsys.readouterr().out
-    assert "2 topics. Of 6 peaks, 2 were reported in Talairach space" in said
+    assert "Of 6 peaks, 2 were reported in Talairach space" in said
     assert "3 are of unknown space" in said
 
 
