@@ -9,6 +9,7 @@ not.
 
 import argparse
 import hashlib
+import inspect
 import re
 import time
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from encoding_methods import (
     Z_MAPS,
     predict,
 )
+from pretrained_measures import mean_density
 
 from sklearn_neurocontext.datasets import study_texts
 from sklearn_neurocontext.pretrained._arrays import smooth_voxels
@@ -135,10 +137,15 @@ def _predict(base, task):
 
 
 def _key(base, task) -> str:
-    """Hash what a method's maps depend on, the code that makes them included."""
-    titles = study_texts(task.corpus, "title")
-    facts = [base, task.seed, task.y, task.studies, task.mean_map, titles]
-    facts += [task.topics.descriptions, task.topics.y, task.corpus.get("term_counts")]
+    """Hash what a method's maps depend on, the code that makes them included.
+
+    It takes what data and settings say, no numbers that another machine would round
+    otherwise.
+    """
+    facts = [base, task.seed, task.studies, task.peaks(), task.masker.get_params()]
+    facts += [study_texts(task.corpus, "title"), task.corpus.get("term_counts")]
+    topics = task.topics
+    facts += [topics.descriptions, topics.experiments, topics.left_out]
     if base in LEARNED:
         facts += [vars(task.rows()[1])]
     if base == OURS:
@@ -157,4 +164,6 @@ def _code_hash(base) -> str:
     for part in parts:
         folder = Path(str(files("sklearn_neurocontext"))) / part
         paths += sorted(folder.glob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+    code = [path.read_bytes() for path in paths]
+    code.append(inspect.getsource(mean_density).encode())
+    return hashlib.sha256(b"".join(code)).hexdigest()

@@ -21,10 +21,12 @@ def task(rng, tmp_path):
     n_voxels = np.count_nonzero(masker.mask_img_.dataobj)
     return SimpleNamespace(
         corpus={"studies": pd.DataFrame({"title": list("abc")})},
-        topics=SimpleNamespace(names=["x", "y"], descriptions=["x", "y"], y=np.eye(2)),
+        topics=SimpleNamespace(
+            descriptions=["x", "y"], experiments=[np.eye(3)], left_out=np.zeros(0)
+        ),
         studies=np.arange(3),
+        peaks=lambda: [np.eye(3)] * 3,
         masker=masker,
-        y=rng.uniform(size=(3, 128)),
         mean_map=rng.uniform(size=n_voxels),
         output=tmp_path,
         seed=0,
