@@ -90,3 +90,13 @@ def test_files_that_are_missing(tmp_path, masker):
     (tmp_path / "descriptions.tsv").write_text(HEADER + "one\tno.txt\ttapping\n")
     with pytest.raises(FileNotFoundError, match=re.escape("no.txt' is no file")):
         load_meta_analyses(tmp_path, masker)
+
+
+def test_the_command_says_what_is_wrong(tmp_path, monkeypatch):
+    import bench_encoding
+
+    store, output = str(tmp_path / "store"), str(tmp_path / "output")
+    options = ["--cache", store, "--output", output, "--atlas", "geometric"]
+    monkeypatch.setattr("sys.argv", ["", str(tmp_path), *options, "--components", "64"])
+    with pytest.raises(SystemExit, match=r"error: .*descriptions\.tsv' is no file"):
+        bench_encoding.main()
