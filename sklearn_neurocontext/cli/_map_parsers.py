@@ -34,7 +34,7 @@ def _add_map(commands):
         help="file of the map (.nii.gz)",
     )
     command.add_argument(
-        "--plot", type=read.picture, help="file of a picture (.png, .pdf)"
+        "--plot", type=read.picture, help="file of a picture (.png, .pdf, .svg)"
     )
     command.add_argument(
         "--z",

@@ -17,7 +17,7 @@ from ..evaluation import (
 from ._console import note, notes_for_warnings, progress_bar
 
 
-def prepare(corpus_name, part, encoder, atlas, n_components, names):
+def prepare(corpus_name, part, encoder, atlas, n_components, names, check=None):
     """Load a corpus, embed its texts and compute its coefficients, with notes.
 
     Parameters
@@ -28,6 +28,9 @@ def prepare(corpus_name, part, encoder, atlas, n_components, names):
         Maps of the atlas.
     names : sequence of str
         Of the estimators; where all take texts, none are embedded.
+    check : callable or None, default=None
+        Given the study of each usable row before texts are embedded; what it raises
+        ends the command.
 
     Returns
     -------
@@ -45,7 +48,9 @@ def prepare(corpus_name, part, encoder, atlas, n_components, names):
     embedder = None if set(names) <= set(TEXT_ESTIMATORS) else make_embedder(encoder)
     words = "computing coefficients" if embedder is None else "embedding texts"
     with notes_for_warnings(), progress_bar(words) as advance:
-        studies = prepare_studies(corpus, part, embedder, masker, on_progress=advance)
+        studies = prepare_studies(
+            corpus, part, embedder, masker, check=check, on_progress=advance
+        )
     note(
         f"{len(studies.texts):,} of {len(corpus.peaks):,} studies have a text "
         f"({part}) and a peak in the mask; coefficients took "

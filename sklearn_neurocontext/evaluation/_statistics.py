@@ -123,9 +123,7 @@ def training_statistics(
     (128,)
     """
     check_exchanges(studies.groups, n_exchanges)
-    y_scaling = next(iter(units_of(model)))
-    mean = normalize_studies(studies.y, y_scaling).mean(axis=0)
-    mean = _square_roots(mean, y_scaling)
+    mean = _mean_prediction(model, studies.y)
     rng = np.random.default_rng(random_state)
     n_reference = min(_N_REFERENCE, len(studies.y))
     chosen = np.sort(rng.choice(len(studies.y), n_reference, replace=False))
@@ -177,6 +175,31 @@ def predict_coefficients(model, X) -> np.ndarray:
     True
     """
     return _square_roots(model.predict(X), next(iter(units_of(model))))
+
+
+def scale_coefficients(model, y) -> np.ndarray:
+    """Bring studies' coefficients into the unit of `predict_coefficients`.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted.
+    y : ndarray of shape (n_studies, n_components)
+        Coefficients of studies.
+
+    Returns
+    -------
+    scaled : ndarray of shape (n_studies, n_components)
+        Rows of norm one where the model scales studies; square roots are squared.
+    """
+    y_scaling = next(iter(units_of(model)))
+    return _square_roots(normalize_studies(y, y_scaling), y_scaling)
+
+
+def _mean_prediction(model, y):
+    """Give what a model predicts for a text that says nothing."""
+    y_scaling = next(iter(units_of(model)))
+    return _square_roots(normalize_studies(y, y_scaling).mean(axis=0), y_scaling)
 
 
 def _square_roots(coefficients, y_scaling):
