@@ -26,6 +26,8 @@ from ._model_folder import check_replaceable, replace_model
 from ._steps import prepare, save_figure, words_for_few_studies
 
 _N_NEAREST = 10
+# Of maps, full width at half maximum: what it gains is in docs/benchmarks.md.
+_SMOOTHING_MM = 14.0
 _SETTINGS = ("corpus", "text", "estimator", "encoder", "atlas", "components", "seed")
 # What fit writes beside the model, not all of it each time.
 _WRITTEN = re.compile(
@@ -58,7 +60,7 @@ def run(arguments):
         statistics = _measure(fitted, X, studies, masker, arguments)
     model = _from_texts(fitted, name, arguments.encoder)
     # Only now, when all that takes long is done, is anything replaced.
-    _save(model, statistics, masker, len(studies.texts), arguments)
+    whole = _save(model, statistics, masker, len(studies.texts), arguments)
     _remove_written(output)
     _write_training(fitted, output)
     used = corpus.studies.iloc[studies.rows]
@@ -67,7 +69,7 @@ def run(arguments):
     )
     say(f"studies.csv: the {len(used):,} studies of the model")
     if arguments.sentence:
-        _predict_sentences(arguments.sentence, model, corpus, studies, masker, output)
+        _predict_sentences(arguments.sentence, whole, corpus, studies, output)
     else:
         path = output / "training_predictions.csv"
         names = used["study_id"].tolist()
@@ -104,6 +106,7 @@ def _measure(fitted, X, studies, masker, arguments):
             X,
             studies,
             masker,
+            smoothing_fwhm=_SMOOTHING_MM,
             n_exchanges=arguments.exchanges,
             random_state=arguments.seed,
             on_progress=advance,
@@ -115,9 +118,11 @@ def _save(model, statistics, masker, n_studies, arguments):
     whole = NeuroContextModel(
         model,
         masker,
+        smoothing_fwhm=_SMOOTHING_MM,
         terms=statistics.terms,
         mean=statistics.mean,
         z_scale=statistics.z_scale,
+        z_threshold=statistics.z_threshold,
         reference=statistics.reference,
         card={
             "settings": _settings(arguments),
@@ -132,6 +137,7 @@ def _save(model, statistics, masker, n_studies, arguments):
         f"{INSIDE}: for neurocontext map, decode and report, as --model "
         f"{arguments.output}; it knows {len(statistics.terms):,} terms"
     )
+    return whole
 
 
 def _settings(arguments) -> dict:
@@ -172,22 +178,23 @@ def _write_table(predicted, heading, names, masker, path):
     table.to_csv(path, index=False, float_format="%.5g")
 
 
-def _predict_sentences(sentences, model, corpus, studies, masker, output):
+def _predict_sentences(sentences, whole, corpus, studies, output):
     """Write map, picture and nearest studies of each sentence."""
     from ..plotting import plot_predicted_map
 
-    predicted = predict_coefficients(model, sentences)
+    predicted = predict_coefficients(whole.model, sentences)
     path = output / "predictions.csv"
-    _write_table(predicted, "text", sentences, masker, path)
+    _write_table(predicted, "text", sentences, whole.masker, path)
     say(f"{path.name}: coefficients of the sentences")
-    maps_img = masker.inverse_transform(predicted)
+    with notes_for_warnings():
+        maps_img = whole.predict_img(sentences)
     maps_img.to_filename(output / "predictions.nii.gz")
     say("predictions.nii.gz: one map for each, in their order")
     nearest = []
-    scores = similarity(model, sentences, studies.y)
+    scores = similarity(whole.model, sentences, studies.y)
     for index, sentence in enumerate(sentences):
         img = maps_img.slicer[..., index]
-        figure = plot_predicted_map(img, text=sentence)
+        figure = plot_predicted_map(img, text=sentence, note=whole.caveat(sentence))
         path = save_figure(figure, output / f"prediction_{index + 1}.png")
         say(f"{path.name}: the map predicted for “{sentence}”")
         best = scores[index].argsort()[::-1][:_N_NEAREST]

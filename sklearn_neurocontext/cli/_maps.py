@@ -51,8 +51,8 @@ def run_decode(arguments):
     n_studies = model.card.get("n_studies")
     of_how_many = f"{n_studies:,} " if isinstance(n_studies, int) else ""
     note(
-        "Note: p and q compare with single studies' maps. Of a smooth map (a group's, a "
-        "meta-analysis's, or a predicted one) only the order counts. Maps of the "
+        "Note: p and q compare with single studies' maps. Of a smooth map (of a group, "
+        "a meta-analysis, or predicted) only the order counts. Maps of the "
         f"{of_how_many}studies that the model was trained on match too well."
     )
 

@@ -31,7 +31,9 @@ def _directions(metrics) -> list:
     """Sort scores by what is asked for: maps for a text, then texts for a map."""
     back = [metric for metric in metrics if metric.endswith(BRAIN_TO_TEXT)]
     there = [metric for metric in metrics if metric not in back]
-    return [(words, of) for words, of in zip(DIRECTIONS, (there, back), strict=True) if of]
+    return [
+        (words, of) for words, of in zip(DIRECTIONS, (there, back), strict=True) if of
+    ]
 
 
 def _markdown(rows: list[list[str]]) -> str:

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
 from .._validation import Integral
+from ..maskers._smooth import smooth_voxels
 from ..models._members import units_of
 from ..models._scaling import normalize_studies
 from ..text._term_counts import _TERM
@@ -38,6 +39,9 @@ class TrainingStatistics:
         Mean of their coefficients, as the model predicts them.
     z_scale : ndarray of shape (n_voxels,), float32, or None
         Deviation by chance of the maps predicted for held-out texts.
+    z_threshold : float
+        Half of these maps reach it with their largest z; 0 where there were fewer than
+        two exchanges.
     reference : ndarray of shape (n_reference, n_components), float32
         Coefficients of some of them.
 
@@ -46,18 +50,27 @@ class TrainingStatistics:
     >>> import numpy as np
     >>> from sklearn_neurocontext.evaluation import TrainingStatistics
     >>> one = np.ones(3, dtype="float32")
-    >>> TrainingStatistics({"pain": 12}, one, None, one[None]).terms
+    >>> TrainingStatistics({"pain": 12}, one, None, 0.0, one[None]).terms
     {'pain': 12}
     """
 
     terms: dict
     mean: np.ndarray
     z_scale: np.ndarray | None
+    z_threshold: float
     reference: np.ndarray
 
 
 def training_statistics(
-    model, X, studies, masker, *, n_exchanges=5, random_state=0, on_progress=None
+    model,
+    X,
+    studies,
+    masker,
+    *,
+    smoothing_fwhm=0.0,
+    n_exchanges=5,
+    random_state=0,
+    on_progress=None,
 ) -> TrainingStatistics:
     r"""Gather what `NeuroContextModel` needs beside a model and its masker.
 
@@ -70,7 +83,9 @@ def training_statistics(
 
     .. math:: s(v) = \sqrt{\operatorname{mean}_{e,i} (m_{ei}(v) - \bar m(v))^2}
 
-    and at least its 5 % quantile over voxels.
+    and at least its 5 % quantile over voxels. Of a map nothing stands out where its
+    largest z, :math:`(m(v) - \bar m(v)) / s(v)`, is one that half of the maps by
+    chance reach; theirs are measured with the s of all exchanges but their own.
 
     Parameters
     ----------
@@ -82,6 +97,8 @@ def training_statistics(
         The training studies.
     masker : KDEDiFuMoMasker
         The fitted masker that made ``studies.y``.
+    smoothing_fwhm : float, default=0.0
+        Full width at half maximum of the Gaussian that smooths maps, in mm.
     n_exchanges : int, default=5
         Fits to permuted maps; 0 leaves the deviation out.
     random_state : int, default=0
@@ -127,27 +144,45 @@ def training_statistics(
     rng = np.random.default_rng(random_state)
     n_reference = min(_N_REFERENCE, len(studies.y))
     chosen = np.sort(rng.choice(len(studies.y), n_reference, replace=False))
-    z_scale = None
+    z_scale, z_threshold = None, 0.0
     if n_exchanges:
         folds = shuffled_folds(studies.groups, _N_FOLDS, random_state)
-        squares = []
+        by_chance = []
         for done, (train, held_out) in enumerate(islice(cycle(folds), n_exchanges), 1):
             held_out = rng.permutation(held_out)[:_N_HELD_OUT]
-            by_chance = clone(model).fit(X[train], studies.y[rng.permutation(train)])
-            differences = predict_coefficients(by_chance, X[held_out]) - mean
-            voxels = masker.coefficients_to_voxels(differences).astype(np.float64)
-            squares.append((voxels**2).mean(axis=0))
+            exchanged = clone(model).fit(X[train], studies.y[rng.permutation(train)])
+            differences = predict_coefficients(exchanged, X[held_out]) - mean
+            voxels = masker.coefficients_to_voxels(differences)
+            by_chance.append(smooth_voxels(voxels, masker.mask_img_, smoothing_fwhm))
             if on_progress is not None:
                 on_progress(done, n_exchanges)
-        deviation = np.sqrt(np.mean(squares, axis=0))
-        z_scale = np.maximum(deviation, np.quantile(deviation, _FLOOR))
-        z_scale = z_scale.astype(np.float32)
+        squares = [(one.astype(np.float64) ** 2).mean(axis=0) for one in by_chance]
+        z_scale = _deviation(squares).astype(np.float32)
+        z_threshold = _median_largest(by_chance, squares)
     return TrainingStatistics(
         terms=_count_terms(studies.texts),
         mean=mean.astype(np.float32),
         z_scale=z_scale,
+        z_threshold=z_threshold,
         reference=studies.y[chosen],
     )
+
+
+def _deviation(squares):
+    """Give the root mean square of each voxel, at least its quantile over voxels."""
+    deviation = np.sqrt(np.mean(squares, axis=0))
+    return np.maximum(deviation, np.quantile(deviation, _FLOOR))
+
+
+def _median_largest(by_chance, squares) -> float:
+    """Give what half of the maps by chance reach with their largest z."""
+    if len(by_chance) < 2:
+        return 0.0
+    largest = [
+        (voxels / _deviation(np.delete(squares, own, axis=0))).max(axis=1)
+        for own, voxels in enumerate(by_chance)
+    ]
+    return float(np.median(np.concatenate(largest)))
 
 
 def predict_coefficients(model, X) -> np.ndarray:

@@ -6,7 +6,8 @@ import nibabel as nib
 import numpy as np
 
 from .._validation import check_texts
-from ._arrays import expected_density, smooth_voxels, voxels_to_imgs
+from ..maskers._smooth import smooth_voxels
+from ._arrays import expected_density, voxels_to_imgs
 
 
 class MapsMixin:

@@ -40,7 +40,7 @@ def benchmark_sections(model, result) -> list:
 
 def _table(frame, n_names):
     """Write a table whose cells, after the first columns, stand as numbers do."""
-    return table(frame, {name: str for name in frame.columns[n_names:]})
+    return table(frame, dict.fromkeys(frame.columns[n_names:], str))
 
 
 def _describe(summary, overlapping):
@@ -119,7 +119,11 @@ def _differences(result, differences):
     )
     words = (
         f"<p>Points that each estimator is above {html.escape(reference)}, split by "
-        "split; intervals of a paired t-test. Training parts share studies, so they are "
-        "somewhat too narrow.</p>"
+        "split; intervals of a paired t-test. Training parts share studies, so they "
+        "are somewhat too narrow.</p>"
     )
-    return words + picture(ax.figure, "paired differences") + _table(_by_direction(shown), 3)
+    return (
+        words
+        + picture(ax.figure, "paired differences")
+        + _table(_by_direction(shown), 3)
+    )

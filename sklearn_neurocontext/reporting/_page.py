@@ -37,8 +37,8 @@ summary { cursor: pointer; color: #0072b2; }
 .facts th { font-weight: normal; color: #555; width: 40%; }
 """
 
-# Of pictures, twice as fine as they are shown; with this many, their type is as large as
-# that of the page.
+# Of pictures, twice as fine as they are shown; with this many, their type is as large
+# as that of the page.
 _PIXELS_PER_INCH = 80
 _DOTS_PER_INCH = 2 * _PIXELS_PER_INCH
 # Above and below the viewer inside its frame, in pixels.

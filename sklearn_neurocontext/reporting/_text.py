@@ -23,7 +23,7 @@ def text_sections(model, text, k, top) -> list:
     result = model(text)
     img, marked = result["brain_map"], result["highlighted_text"]
     known = "<mark" in marked
-    words = "Marked: terms the model knows." if known else "It has no term of the model."
+    words = "Marked: terms the model knows." if known else "No term of the model in it."
     quote = f"<blockquote>{marked}</blockquote>\n<p>{words}</p>"
     quote = caveat(model.caveat(text)) + quote
     sections = [("Text", quote), *map_sections(model, img, top, text=text)]
@@ -67,14 +67,16 @@ def density_unit(model) -> str:
 def _words(result, k):
     words = result["similar_words"].head(k).reset_index()
     text = (
-        "<p>By <i>weight_in_brain_map</i>, the likeness (cosine) of a term's map and the "
-        "text's, the mean map taken out; <i>similarity</i> is that of the words "
+        "<p>By <i>weight_in_brain_map</i>, the likeness (cosine) of a term's map and "
+        "the text's, the mean map taken out; <i>similarity</i> is that of the words "
         "themselves, <i>n_documents</i> the number of training studies with the term."
         "</p>\n"
     )
     two = "{:.2f}".format
     names = ("similarity", "weight_in_brain_map", "weight_in_query")
-    return text + table(words, {**dict.fromkeys(names, two), "n_documents": "{:,}".format})
+    return text + table(
+        words, {**dict.fromkeys(names, two), "n_documents": "{:,}".format}
+    )
 
 
 def _documents(model, text, k):
@@ -83,7 +85,7 @@ def _documents(model, text, k):
     ranked = model.similar_documents(text, k=n_studies)
     middle, high = np.quantile(ranked["similarity"], (0.5, 0.95))
     words = (
-        f"<p>The best of {n_studies:,} studies of the corpus. Some are always the best: "
+        f"<p>The best of {n_studies:,} studies of the corpus. Some are always best: "
         f"compare with the middle one of all, which has {middle:.2f}, and with the "
         f"{high:.2f} that one in twenty reaches. Studies that the model was trained on "
         "match too well.</p>\n"

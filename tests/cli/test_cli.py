@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.utils import Bunch
 
 from sklearn_neurocontext import evaluation
 from sklearn_neurocontext.cli import _corpus_parsers, _main, main
@@ -205,7 +206,7 @@ def test_a_corpus_too_small_for_the_paper_splits_says_what_to_do(
     [
         ("--components 100000", "--components 100000 is more than the 29398 voxels"),
         ("--atlas nowhere.nii", "--atlas 'nowhere.nii' is no file here"),
-        ("--encoder nowhere", "and pass its path as --encoder."),
+        ("--encoder nowhere --exchanges 0", "and pass its path as --encoder."),
         ("--estimator ridge", "expected at least 5, or --exchanges 0, which leaves"),
         (
             "--estimator best_text_brain --exchanges 0",

@@ -94,7 +94,12 @@ def test_a_second_fit_replaces_model_and_tables(fit, tmp_path, capsys):
         (output / name).write_text("stale")
     assert fit("ridge") == 0
     assert _estimator_of(output / "model") == "ridge"
-    left = {"model", "studies.csv", "training_predictions.csv", *(path.name for path in own)}
+    left = {
+        "model",
+        "studies.csv",
+        "training_predictions.csv",
+        *(path.name for path in own),
+    }
     assert {path.name for path in output.iterdir()} == left
     options = ["--model", str(output), "-o", str(tmp_path / "z.nii.gz")]
     assert main(["map", "pain", "--z", *options]) == 1

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sklearn_neurocontext import NeuroContextModel
-from sklearn_neurocontext.pretrained._arrays import expected_density, smooth_voxels
+from sklearn_neurocontext.maskers._smooth import smooth_voxels
+from sklearn_neurocontext.pretrained._arrays import expected_density
 
 TEXTS = ["pain heat", "finger"]
 

@@ -38,7 +38,9 @@ def test_the_viewer_shows_what_the_pictures_show(monkeypatch):
 
 
 def test_the_viewer_writes_zero_whole():
-    img = keep_strongest(NeuroContextModel(**make_parts())("pain")["brain_map"], 0.1, "")
+    img = keep_strongest(
+        NeuroContextModel(**make_parts())("pain")["brain_map"], 0.1, ""
+    )
     frame = parse(viewer(img)).frames[0]
     (function,) = re.findall(r"function displayFloat\(.*?\}", frame)
     assert r'replace(/\.?0+$/,"")' in function
