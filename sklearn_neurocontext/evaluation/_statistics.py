@@ -14,6 +14,7 @@ from ..maskers._smooth import smooth_voxels
 from ..models._members import units_of
 from ..models._scaling import normalize_studies
 from ..text._term_counts import _TERM
+from ._chance import deviation_by_chance, median_largest
 from ._splits import shuffled_folds
 
 # Terms are words and pairs of words in the texts of so many studies, at least.
@@ -23,8 +24,6 @@ _N_REFERENCE = 1000
 # Held-out studies that chance is measured with, at most, and one in how many is.
 _N_HELD_OUT = 200
 _N_FOLDS = 5
-# A voxel's deviation by chance is not less than this quantile over voxels.
-_FLOOR = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,8 +156,8 @@ def training_statistics(
             if on_progress is not None:
                 on_progress(done, n_exchanges)
         squares = [(one.astype(np.float64) ** 2).mean(axis=0) for one in by_chance]
-        z_scale = _deviation(squares).astype(np.float32)
-        z_threshold = _median_largest(by_chance, squares)
+        z_scale = deviation_by_chance(squares).astype(np.float32)
+        z_threshold = median_largest(by_chance, squares)
     return TrainingStatistics(
         terms=_count_terms(studies.texts),
         mean=mean.astype(np.float32),
@@ -166,23 +165,6 @@ def training_statistics(
         z_threshold=z_threshold,
         reference=studies.y[chosen],
     )
-
-
-def _deviation(squares):
-    """Give the root mean square of each voxel, at least its quantile over voxels."""
-    deviation = np.sqrt(np.mean(squares, axis=0))
-    return np.maximum(deviation, np.quantile(deviation, _FLOOR))
-
-
-def _median_largest(by_chance, squares) -> float:
-    """Give what half of the maps by chance reach with their largest z."""
-    if len(by_chance) < 2:
-        return 0.0
-    largest = [
-        (voxels / _deviation(np.delete(squares, own, axis=0))).max(axis=1)
-        for own, voxels in enumerate(by_chance)
-    ]
-    return float(np.median(np.concatenate(largest)))
 
 
 def predict_coefficients(model, X) -> np.ndarray:
