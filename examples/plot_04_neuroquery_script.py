@@ -39,11 +39,19 @@ view = view_img(result["z_map"], threshold=3.0)
 
 from nilearn.plotting import plot_glass_brain, show
 
-colours = {"plot_abs": False, "colorbar": True, "symmetric_cbar": False}
 plot_glass_brain(
-    result["brain_map"], title="brain_map", vmin=0, cmap="inferno_r", **colours
+    result["brain_map"],
+    title="brain_map",
+    threshold=0.02,
+    vmin=0,
+    symmetric_cbar=False,
+    plot_abs=False,
+    cmap="inferno_r",
+    colorbar=True,
 )
-plot_glass_brain(result["z_map"], title="z_map", threshold=3.0, **colours)
+plot_glass_brain(
+    result["z_map"], title="z_map", threshold=3.0, plot_abs=False, colorbar=True
+)
 show()
 
 # %%
