@@ -122,7 +122,6 @@ def _save(model, statistics, masker, n_studies, arguments):
         terms=statistics.terms,
         mean=statistics.mean,
         z_scale=statistics.z_scale,
-        z_threshold=statistics.z_threshold,
         reference=statistics.reference,
         card={
             "settings": _settings(arguments),
@@ -186,15 +185,14 @@ def _predict_sentences(sentences, whole, corpus, studies, output):
     path = output / "predictions.csv"
     _write_table(predicted, "text", sentences, whole.masker, path)
     say(f"{path.name}: coefficients of the sentences")
-    with notes_for_warnings():
-        maps_img = whole.predict_img(sentences)
+    maps_img = whole.predict_img(sentences)
     maps_img.to_filename(output / "predictions.nii.gz")
     say("predictions.nii.gz: one map for each, in their order")
     nearest = []
     scores = similarity(whole.model, sentences, studies.y)
     for index, sentence in enumerate(sentences):
         img = maps_img.slicer[..., index]
-        figure = plot_predicted_map(img, text=sentence, note=whole.caveat(sentence))
+        figure = plot_predicted_map(img, text=sentence)
         path = save_figure(figure, output / f"prediction_{index + 1}.png")
         say(f"{path.name}: the map predicted for “{sentence}”")
         best = scores[index].argsort()[::-1][:_N_NEAREST]

@@ -14,7 +14,6 @@ from ..maskers._smooth import smooth_voxels
 from ..models._members import units_of
 from ..models._scaling import normalize_studies
 from ..text._term_counts import _TERM
-from ._chance import deviation_by_chance, median_largest
 from ._splits import shuffled_folds
 
 # Terms are words and pairs of words in the texts of so many studies, at least.
@@ -24,6 +23,8 @@ _N_REFERENCE = 1000
 # Held-out studies that chance is measured with, at most, and one in how many is.
 _N_HELD_OUT = 200
 _N_FOLDS = 5
+# A voxel's deviation by chance is not less than this quantile over voxels.
+_FLOOR = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +39,6 @@ class TrainingStatistics:
         Mean of their coefficients, as the model predicts them.
     z_scale : ndarray of shape (n_voxels,), float32, or None
         Deviation by chance of the maps predicted for held-out texts.
-    z_threshold : float
-        Half of these maps reach it with their largest z; 0 where there were fewer than
-        two exchanges.
     reference : ndarray of shape (n_reference, n_components), float32
         Coefficients of some of them.
 
@@ -49,14 +47,13 @@ class TrainingStatistics:
     >>> import numpy as np
     >>> from sklearn_neurocontext.evaluation import TrainingStatistics
     >>> one = np.ones(3, dtype="float32")
-    >>> TrainingStatistics({"pain": 12}, one, None, 0.0, one[None]).terms
+    >>> TrainingStatistics({"pain": 12}, one, None, one[None]).terms
     {'pain': 12}
     """
 
     terms: dict
     mean: np.ndarray
     z_scale: np.ndarray | None
-    z_threshold: float
     reference: np.ndarray
 
 
@@ -82,9 +79,7 @@ def training_statistics(
 
     .. math:: s(v) = \sqrt{\operatorname{mean}_{e,i} (m_{ei}(v) - \bar m(v))^2}
 
-    and at least its 5 % quantile over voxels. Of a map nothing stands out where its
-    largest z, :math:`(m(v) - \bar m(v)) / s(v)`, is one that half of the maps by
-    chance reach; theirs are measured with the s of all exchanges but their own.
+    and at least its 5 % quantile over voxels.
 
     Parameters
     ----------
@@ -143,26 +138,26 @@ def training_statistics(
     rng = np.random.default_rng(random_state)
     n_reference = min(_N_REFERENCE, len(studies.y))
     chosen = np.sort(rng.choice(len(studies.y), n_reference, replace=False))
-    z_scale, z_threshold = None, 0.0
+    z_scale = None
     if n_exchanges:
         folds = shuffled_folds(studies.groups, _N_FOLDS, random_state)
-        by_chance = []
+        squares = []
         for done, (train, held_out) in enumerate(islice(cycle(folds), n_exchanges), 1):
             held_out = rng.permutation(held_out)[:_N_HELD_OUT]
-            exchanged = clone(model).fit(X[train], studies.y[rng.permutation(train)])
-            differences = predict_coefficients(exchanged, X[held_out]) - mean
-            voxels = masker.coefficients_to_voxels(differences)
-            by_chance.append(smooth_voxels(voxels, masker.mask_img_, smoothing_fwhm))
+            by_chance = clone(model).fit(X[train], studies.y[rng.permutation(train)])
+            differences = predict_coefficients(by_chance, X[held_out]) - mean
+            voxels = masker.coefficients_to_voxels(differences).astype(np.float64)
+            voxels = smooth_voxels(voxels, masker.mask_img_, smoothing_fwhm)
+            squares.append((voxels**2).mean(axis=0))
             if on_progress is not None:
                 on_progress(done, n_exchanges)
-        squares = [(one.astype(np.float64) ** 2).mean(axis=0) for one in by_chance]
-        z_scale = deviation_by_chance(squares).astype(np.float32)
-        z_threshold = median_largest(by_chance, squares)
+        deviation = np.sqrt(np.mean(squares, axis=0))
+        z_scale = np.maximum(deviation, np.quantile(deviation, _FLOOR))
+        z_scale = z_scale.astype(np.float32)
     return TrainingStatistics(
         terms=_count_terms(studies.texts),
         mean=mean.astype(np.float32),
         z_scale=z_scale,
-        z_threshold=z_threshold,
         reference=studies.y[chosen],
     )
 
