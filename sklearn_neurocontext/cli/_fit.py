@@ -10,7 +10,6 @@ from sklearn.pipeline import Pipeline
 from ..evaluation import (
     TEXT_ESTIMATORS,
     inputs_of,
-    make_embedder,
     make_estimators,
     predict_coefficients,
     provenance,
@@ -23,11 +22,15 @@ from ..pretrained._storage import INSIDE
 from ._console import note, notes_for_warnings, progress_bar, say
 from ._corpus_parsers import ENCODER
 from ._model_folder import check_replaceable, replace_model
-from ._steps import prepare, save_figure, words_for_few_studies
+from ._steps import (
+    SMOOTHING_MM,
+    from_texts,
+    prepare,
+    save_figure,
+    words_for_few_studies,
+)
 
 _N_NEAREST = 10
-# Of maps, full width at half maximum: what it gains is in docs/benchmarks.md.
-_SMOOTHING_MM = 14.0
 _SETTINGS = ("corpus", "text", "estimator", "encoder", "atlas", "components", "seed")
 # What fit writes beside the model, not all of it each time.
 _WRITTEN = re.compile(
@@ -58,7 +61,7 @@ def run(arguments):
     with words_for_few_studies([name], len(studies.texts)):
         fitted = estimators[name].fit(X, studies.y)
         statistics = _measure(fitted, X, studies, masker, arguments)
-    model = _from_texts(fitted, name, arguments.encoder)
+    model = from_texts(fitted, name, arguments.encoder)
     # Only now, when all that takes long is done, is anything replaced.
     whole = _save(model, statistics, masker, len(studies.texts), arguments)
     _remove_written(output)
@@ -88,14 +91,6 @@ def _check_encoder(name, encoder):
         raise ValueError(f"{name} takes no --encoder; leave it out.")
 
 
-def _from_texts(fitted, name, encoder):
-    """Put the embedder in front of what takes embeddings."""
-    if name in TEXT_ESTIMATORS:
-        return fitted
-    embedder = make_embedder(encoder).fit()
-    return Pipeline([("llmchunkembedder", embedder), *fitted.steps])
-
-
 def _measure(fitted, X, studies, masker, arguments):
     """Measure what the model's maps are compared with."""
     words = "fitting by chance, for z maps"
@@ -106,7 +101,7 @@ def _measure(fitted, X, studies, masker, arguments):
             X,
             studies,
             masker,
-            smoothing_fwhm=_SMOOTHING_MM,
+            smoothing_fwhm=SMOOTHING_MM,
             n_exchanges=arguments.exchanges,
             random_state=arguments.seed,
             on_progress=advance,
@@ -118,7 +113,7 @@ def _save(model, statistics, masker, n_studies, arguments):
     whole = NeuroContextModel(
         model,
         masker,
-        smoothing_fwhm=_SMOOTHING_MM,
+        smoothing_fwhm=SMOOTHING_MM,
         terms=statistics.terms,
         mean=statistics.mean,
         z_scale=statistics.z_scale,

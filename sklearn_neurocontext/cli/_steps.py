@@ -4,6 +4,8 @@ import textwrap
 from contextlib import contextmanager
 from pathlib import Path
 
+from sklearn.pipeline import Pipeline
+
 from ..evaluation import (
     TEXT_ESTIMATORS,
     inputs_of,
@@ -15,6 +17,9 @@ from ..evaluation import (
     prepare_studies,
 )
 from ._console import note, notes_for_warnings, progress_bar
+
+# Of predicted maps, full width at half maximum; docs/benchmarks.md has what it gains.
+SMOOTHING_MM = 14.0
 
 
 def prepare(corpus_name, part, encoder, atlas, n_components, names, check=None):
@@ -58,6 +63,29 @@ def prepare(corpus_name, part, encoder, atlas, n_components, names, check=None):
         f"{studies.seconds['embeddings']:.0f} s."
     )
     return corpus, studies, masker
+
+
+def from_texts(fitted, name, encoder):
+    """Put the embedder in front of a pipeline that takes embeddings.
+
+    Parameters
+    ----------
+    fitted : estimator
+        Of `make_estimators`, fitted.
+    name : str
+        Its name.
+    encoder : str
+        As the command line has it.
+
+    Returns
+    -------
+    model : estimator
+        Fitted, from texts.
+    """
+    if name in TEXT_ESTIMATORS:
+        return fitted
+    embedder = make_embedder(encoder).fit()
+    return Pipeline([("llmchunkembedder", embedder), *fitted.steps])
 
 
 @contextmanager
