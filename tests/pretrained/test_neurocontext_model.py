@@ -152,10 +152,10 @@ def test_p_values_are_ranks_in_the_pooled_null():
 
 def test_decode_refuses_what_is_not_one_map(model):
     two = model.predict_img(["pain", "finger"])
-    with pytest.raises(ValueError, match="img holds 2 maps, expected one"):
+    with pytest.raises(ValueError, match="img holds 2 maps; expected one"):
         model.decode(two)
     nothing = nib.Nifti1Image(np.zeros(two.shape[:3]), two.affine)
-    with pytest.raises(ValueError, match="and not only zeros or not-a-number"):
+    with pytest.raises(ValueError, match="holds only zeros or not-a-number"):
         model.decode(nothing)
 
 
@@ -408,9 +408,15 @@ def test_one_candidate_is_no_list(model):
         model.decode(nothing)
 
 
-def test_unknown_models_and_shipped_ones_are_told_apart():
+def test_unknown_models_and_shipped_ones_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert find_folder("minilm").name == "minilm"
     assert find_folder("minilm").is_absolute()
+    assert find_folder("./minilm") == Path("minilm")
+    (tmp_path / "minilm" / "model" / "index").mkdir(parents=True)
+    assert find_folder("./minilm") == Path("minilm", "model")  # as fit writes it
+    assert find_folder("minilm").is_absolute()
+    (tmp_path / "minilm" / "index").mkdir()
     assert find_folder("./minilm") == Path("minilm")
     with pytest.raises(FileNotFoundError, match="that comes with the package: minilm"):
         NeuroContextModel.from_pretrained("minilm2")
