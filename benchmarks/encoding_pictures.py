@@ -74,20 +74,7 @@ def draw_dice(dice, title):
     """
     from matplotlib.figure import Figure
 
-    methods = {name: read_name(name) for name in dice}
-    rows = {"as predicted": {n: n for n, one in methods.items() if not one.steps}}
-    stepped = {name: one for name, one in methods.items() if one.steps}
-    if stepped:
-        bases = Counter(one.base for one in stepped.values())
-        # Where the title says which, steps need not stand in each name.
-        labels = {
-            n: one.base if bases[one.base] == 1 else n for n, one in stepped.items()
-        }
-        steps = "; ".join(dict.fromkeys(one.steps for one in stepped.values()))
-        first, last = (
-            {name: name} if name in dice else {} for name in ("mean map", OURS)
-        )
-        rows[steps] = first | labels | last
+    rows = _parts(dice)
     width = 3 + 1.35 * max(map(len, rows.values()))
     figure = Figure(figsize=(width, 5.2 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), squeeze=False)[:, 0]
@@ -98,3 +85,23 @@ def draw_dice(dice, title):
         plot_dice_bars(scores, intervals=intervals, title=f"{title}: {words}", ax=ax)
         ax.set_ylim(0, 1.25 * highest)
     return figure
+
+
+def _parts(names) -> dict:
+    """Give, for each part of the figure, its methods and their labels."""
+    methods = {name: read_name(name) for name in names}
+    parts = {"as predicted": {n: n for n, one in methods.items() if not one.steps}}
+    stepped = {name: one for name, one in methods.items() if one.steps}
+    if stepped:
+        bases = Counter(one.base for one in stepped.values())
+        # Where the title says which, steps need not stand in each name.
+        labels = {
+            name: one.base if bases[one.base] == 1 else name
+            for name, one in stepped.items()
+        }
+        steps = "; ".join(dict.fromkeys(one.steps for one in stepped.values()))
+        first, last = (
+            {name: name} if name in names else {} for name in ("mean map", OURS)
+        )
+        parts[steps] = first | labels | last
+    return {words: labels for words, labels in parts.items() if labels}

@@ -39,15 +39,15 @@ _BASES = (*FLOORS, *Z_MAPS, *DENSITIES, *LEARNED, OURS)
 # already; the recipe has steps of its own.
 _STEPS = ", 8 mm, 0.5 on the mean map"
 METHODS = (
-    *_BASES[: -len(LEARNED) - 1],
+    *FLOORS,
+    *Z_MAPS,
+    *DENSITIES,
     *LEARNED,
     *(f"{name}, 0.5 on the mean map" for name in DENSITIES),
     *(f"{name}{_STEPS}" for name in LEARNED),
     OURS,
 )
-_NAME = re.compile(
-    r"(.+?)(?:, (\d*\.?\d+) mm)?(?:, (\d*\.?\d+) on the mean map)?", re.DOTALL
-)
+_NAME = re.compile(r"(.+?)(?:, (\d*\.?\d+) mm)?(?:, (\d*\.?\d+) on the mean map)?")
 # What a method's maps depend on, beside the task.
 _PARTS = ("models", "pipelines", "text")
 _CODE = ("encoding_methods.py", "encoding_features.py")
@@ -89,7 +89,10 @@ def read_name(name) -> Method:
 
 def read_names(text) -> tuple:
     """Read names of methods, as the command line has them: "all", or by semicolons."""
-    names = METHODS if text == "all" else tuple(text.split(";"))
+    names = [" ".join(name.split()) for name in text.split(";")]
+    names = METHODS if text == "all" else tuple(name for name in names if name)
+    if not names:
+        raise argparse.ArgumentTypeError(f"no name; known are {'; '.join(_BASES)}")
     methods = [read_name(name) for name in names]
     unknown = sorted({method.base for method in methods} - set(_BASES))
     if unknown:

@@ -52,16 +52,16 @@ class Topics:
 
 
 def load_meta_analyses(folder: Path, masker) -> Topics:
-    """Read one topic per description; its map is the density of all its foci.
+    """Read one topic per description; its map is the density of all its peaks.
 
-    Says how many foci were converted, or are of unknown space and taken as MNI.
+    Says how many peaks were converted, or are of unknown space and taken as MNI.
 
     Raises
     ------
     OSError
         If the folder, its table or one of its files cannot be read.
     ValueError
-        If table or files are not as expected, or a topic has no focus in the brain.
+        If table or files are not as expected, or a topic has no peak in the brain.
     """
     table = read_descriptions(folder)
     names, descriptions, foci, experiments = [], [], [], []
@@ -83,7 +83,7 @@ def load_meta_analyses(folder: Path, masker) -> Topics:
     empty = [name for name, row in zip(names, y, strict=True) if not row.any()]
     if empty:
         raise ValueError(
-            f"{', '.join(empty)}: no focus lies inside the brain. Expected mm in MNI "
+            f"{', '.join(empty)}: no peak lies inside the brain. Expected mm in MNI "
             "or Talairach space; check the files' coordinates."
         )
     observed = [density_map(one, masker.mask_img_) for one in foci]

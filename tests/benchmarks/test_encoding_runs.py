@@ -10,6 +10,7 @@ from sklearn.preprocessing import normalize
 
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.evaluation import density_map
+from sklearn_neurocontext.maskers._smooth import smooth_voxels
 
 pytestmark = pytest.mark.usefixtures("importable_benchmarks")
 
@@ -65,6 +66,7 @@ def test_names_may_end_in_steps():
     assert [(one.fwhm, one.gain) for one in read] == [(0, None), (8, None), (8, 0.5)]
     assert [one.steps for one in read] == ["", "8 mm", "8 mm, 0.5 on the mean map"]
     assert read_names("all") == METHODS
+    assert read_names(" ridge ; ;cca,  words;") == ("ridge", "cca, words")
     assert len(set(METHODS)) == len(METHODS)
 
 
@@ -73,6 +75,8 @@ def test_names_that_are_refused(monkeypatch):
 
     with pytest.raises(ArgumentTypeError, match=r"'lasso'.*known are mean map;"):
         encoding_runs.read_names("ridge;lasso")
+    with pytest.raises(ArgumentTypeError, match="no name; known are mean map;"):
+        encoding_runs.read_names(" ;")
     for name in ("NeuroQuery, z map", "pretrained recipe", "nearest title"):
         with pytest.raises(ArgumentTypeError, match=f"'{name}'. cannot be put on the"):
             encoding_runs.read_names(f"{name}, 0.5 on the mean map")
@@ -98,6 +102,11 @@ def test_maps_are_put_on_the_mean_of_densities(task, predictions):
     smooth, flat = (run(f"{base}, {words}", task)["maps"] for words in ("8 mm", "0 mm"))
     np.testing.assert_array_equal(flat, made["maps"])
     assert smooth.std() < flat.std()
+    # The method's mean is smoothed as its maps are, the fine mean is not.
+    both = run(f"{base}, 8 mm, 1 on the mean map", task)["maps"]
+    deviation = made["maps"].astype(np.float64) - made["mean"].astype(np.float64)
+    smoothed = smooth_voxels(deviation, task.masker.mask_img_, 8.0)
+    np.testing.assert_allclose(both, task.mean_map + smoothed, atol=1e-6)
 
 
 def test_maps_are_kept_while_nothing_changes(task, predictions, monkeypatch):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sklearn_neurocontext import KDEDiFuMoMasker
-from sklearn_neurocontext.datasets._sleuth import mni_to_talairach
+from sklearn_neurocontext._space import mni_to_talairach
 from sklearn_neurocontext.evaluation import density_map
 
 pytestmark = pytest.mark.usefixtures("importable_benchmarks")
@@ -66,7 +66,7 @@ def test_what_is_made_of_others_is_left_out(tmp_path, masker, capsys):
         (HEADER, "lists no meta-analysis"),
         (HEADER + "one\ta.txt\ttapping\ntwo\ta.txt\t \n", "line 3: a name, file or"),
         (HEADER + "one\ta.txt\tx\none\ta.txt\ty\n", "'one' has 2 descriptions"),
-        (HEADER + "one\tfar.txt\ttapping\n", "one: no focus lies inside the brain"),
+        (HEADER + "one\tfar.txt\ttapping\n", "one: no peak lies inside the brain"),
         (HEADER + "one\tbad.txt\ttapping\n", "bad.txt, line 3"),
     ],
 )
