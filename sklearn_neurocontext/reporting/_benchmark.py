@@ -10,6 +10,7 @@ def benchmark_sections(model, result) -> list:
     """Give headings and HTML about what `run_benchmark` measured."""
     summary = result.summary()
     wide = _wide(summary)
+    # Written already; as numbers they are set right.
     numbers = dict.fromkeys(wide.columns[1:], str)
     words = f"<p>{html.escape(_describe(summary, result.overlapping))}</p>\n"
     words += table(wide, numbers)

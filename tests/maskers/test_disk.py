@@ -12,7 +12,6 @@ import pytest
 
 from sklearn_neurocontext.maskers import _disk
 from sklearn_neurocontext.maskers._disk import (
-    NpyWriter,
     cache_folder,
     entry_place,
     fetch_entry,
@@ -237,15 +236,6 @@ def test_hash_of_a_large_file_is_remembered_until_it_changes(monkeypatch, tmp_pa
     note.write_text("[")
     assert hash_file(file) == sha256(file)
     assert json.loads(note.read_text())["sha256"] == sha256(file)
-
-
-def test_rows_written_in_pieces_are_one_array(tmp_path):
-    with NpyWriter(tmp_path / "a.npy", np.float32, (3,)) as writer:
-        for start in range(0, 3000, 700):
-            writer.append(np.arange(start, min(start + 700, 3000))[:, None] * [1, 2, 3])
-    written = np.load(tmp_path / "a.npy")
-    assert written.dtype == np.float32
-    np.testing.assert_array_equal(written, np.arange(3000)[:, None] * [1, 2, 3])
 
 
 _FIT = """
