@@ -11,7 +11,7 @@ from kill_embedder import COMMIT, FORWARD, Plan, kill_again_and_again
 
 
 def test_kills_in_forward_passes_and_commits_harm_nothing(tmp_path, rng):
-    sizes = rng.integers(40, 200, size=400)
+    sizes = rng.integers(40, 200, size=150)
     texts = [" ".join(rng.choice(WORDS.split(), size=size)) for size in sizes]
     settings = {"model_name": save_tiny_model(tmp_path / "model", "bert")}
     settings["batch_tokens"] = 128
