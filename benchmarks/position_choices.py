@@ -1,10 +1,19 @@
 """Which regions belong to each query of the test by position.
 
+The fresh queries are what a neuroscientist would try first: textbook functions, tasks
+and stimuli for which handbooks, localisers or meta-analyses agree on one region, a pair
+of homologues or at most three places, and on which there are many group studies; no
+lesions, clinical groups or networks. BrainMap's behavioural domains were gone through
+for them, with one to three queries for each that has such a topic. Where two queries
+would have asked for the same regions within a domain, one was kept.
+
 A query lists regions of `position_regions.py`, of both sides unless (L) or (R) stands
-behind. The choice follows the reference beside it, and was fixed before any map of the
-query was predicted, by someone who had seen none. Once maps of FRESH have been looked
-at, its queries belong into `position_looked_at.py`, and others must be written.
-`make_position_queries.py` turns this into coordinates.
+behind; several labels may cover one place. The choice follows the reference beside it,
+and was fixed before any map of the query was predicted, by someone who had seen none.
+The topic is "seen" where a development query or a named one asks for the same function
+in other words, else "new". Once maps of FRESH have been looked at, its queries belong
+among those for development, and others must be written. `make_position_queries.py`
+turns this into coordinates.
 """
 
 # Two that the package must show; their maps have been looked at.
@@ -18,272 +27,268 @@ NAMED = {
         "middle fusiform; inferior occipital gyrus",
     ),
 }
-# Reference and regions.
+# Topic, reference and regions.
 FRESH = {
-    # Motor, touch and body
-    "motor evoked potentials by transcranial magnetic stimulation": (
-        "Barker 1985 Lancet",
-        "hand area, central sulcus; hand area, BA 4p",
+    # Action: execution
+    "right-hand movements": (
+        "seen",
+        "Mayka 2006 NeuroImage",
+        "hand area, central sulcus (L); hand area, BA 4p (L); "
+        "cerebellar lobules IV and V (R)",
     ),
-    "motor recovery of the arm after stroke": (
-        "Rehme 2012 NeuroImage",
-        "hand area, central sulcus; dorsal premotor cortex; supplementary motor area",
+    "reaching to visual targets": (
+        "new",
+        "Blangero 2009 Neuropsychologia",
+        "dorsal premotor cortex; 7A; superior intraparietal sulcus; dorsal precuneus",
     ),
-    "amyotrophic lateral sclerosis": (
-        "Bede 2013 J Neurol Neurosurg Psychiatry",
-        "hand area, central sulcus; leg area, paracentral lobule; "
-        "mouth area, central sulcus",
+    "ankle dorsiflexion": (
+        "seen",
+        "Dobkin 2004 NeuroImage",
+        "leg area, paracentral lobule",
     ),
-    "bimanual coordination": (
-        "Swinnen 2002 Nat Rev Neurosci",
-        "supplementary motor area; hand area, central sulcus; "
-        "cerebellar lobules IV and V",
+    "swallowing water": (
+        "seen",
+        "Sörös 2009 Human Brain Mapping",
+        "mouth area, central sulcus; rolandic operculum; insula",
     ),
-    "visually guided grasping of objects": (
-        "Culham 2003 Exp Brain Res",
-        "anterior intraparietal sulcus; hIP2; 7PC; ventral premotor cortex",
-    ),
-    "motor imagery": (
-        "Hétu 2013 Neurosci Biobehav Rev",
-        "supplementary motor area; supplementary motor area, dorsal; "
-        "dorsal premotor cortex; ventral premotor cortex",
-    ),
-    "handwriting": (
-        "Planton 2013 Cortex",
-        "dorsal premotor cortex (L); 7PC (L); hand area, central sulcus (L); "
-        "cerebellar lobules IV and V (R); cerebellar lobule VI (R)",
-    ),
-    "voluntary control of breathing": (
-        "McKay 2003 J Appl Physiol",
-        "trunk area, central sulcus; supplementary motor area",
-    ),
-    "illusory arm movement from tendon vibration": (
-        "Naito 2005 J Neurophysiol",
-        "hand area, central sulcus; hand area, BA 4p; hand area, BA 2; "
-        "supplementary motor area",
-    ),
-    "slow gentle stroking of the skin": (
-        "Morrison 2016 Human Brain Mapping",
-        "posterior insula; posterior insula, Ig2; OP1",
-    ),
-    "haptic recognition of objects": (
-        "Amedi 2001 Nat Neurosci",
-        "lateral occipital area; hand area, BA 2",
-    ),
-    "rubber hand illusion": (
-        "Ehrsson 2004 Science",
-        "ventral premotor cortex; anterior intraparietal sulcus",
-    ),
-    # Vision
-    "orientation of visual gratings": (
-        "Kamitani 2005 Nat Neurosci",
-        "calcarine cortex; calcarine cortex, pole; V3v",
-    ),
-    "binocular disparity and stereoscopic depth": (
-        "Tsao 2003 Neuron",
-        "V3A; intraoccipital sulcus",
-    ),
-    "optic flow during self-motion": (
-        "Cardin 2010 Cereb Cortex",
-        "V5; V6; cingulate sulcus visual area",
-    ),
-    "pictures of human bodies and body parts": (
-        "Downing 2001 Science",
-        "extrastriate body area; middle fusiform",
-    ),
-    "illusory contours of Kanizsa figures": (
-        "Mendola 1999 J Neurosci",
-        "V3A; lateral occipital area; inferior occipital gyrus",
-    ),
-    "Braille reading in blind people": (
-        "Sadato 1996 Nature",
-        "calcarine cortex; calcarine cortex, pole; V4; lateral occipital area",
-    ),
-    "knowledge about animals and tools": (
-        "Chao 1999 Nat Neurosci",
-        "middle fusiform; medial fusiform; posterior middle temporal gyrus; "
-        "posterior superior temporal sulcus",
-    ),
-    "pictures of food": (
-        "van der Laan 2011 NeuroImage",
-        "posterior fusiform; central orbitofrontal (L); middle insula (L)",
-    ),
-    # Hearing
-    "localizing sounds in space": (
-        "Arnott 2004 NeuroImage",
-        "planum temporale; PFcm; dorsal premotor cortex",
-    ),
-    "deviant sounds and mismatch negativity": (
-        "Opitz 2002 NeuroImage",
-        "TE1.0; planum temporale; posterior superior temporal gyrus; BA 44 (R)",
-    ),
-    "hearing with a cochlear implant": (
-        "Giraud 2001 Neuron",
-        "TE1.0; TE1.1; planum temporale; posterior superior temporal gyrus",
-    ),
-    "musical rhythm and beat": (
-        "Grahn 2007 J Cogn Neurosci",
-        "anterior putamen; supplementary motor area; "
-        "supplementary motor area, dorsal; dorsal premotor cortex; "
+    "singing": (
+        "new",
+        "Brown 2004 Cogn Brain Res",
+        "mouth area, central sulcus; rolandic operculum; planum temporale; "
         "posterior superior temporal gyrus",
     ),
-    "audiovisual integration of speech and lip movements": (
-        "Calvert 2000 Curr Biol",
-        "posterior superior temporal sulcus; posterior superior temporal gyrus",
+    "antisaccade task": (
+        "seen",
+        "Jamadar 2013 Front Psychol",
+        "frontal eye field; supplementary motor area; superior intraparietal sulcus",
     ),
-    "auditory verbal hallucinations": (
-        "Jardri 2011 Am J Psychiatry",
-        "BA 44; middle superior temporal sulcus (L); "
-        "posterior superior temporal gyrus (L); supramarginal gyrus (L); "
-        "hippocampal body (L)",
+    # Action: imagination, inhibition, learning, observation, preparation
+    "Subjects imagined moving their fingers without actually doing so.": (
+        "seen",
+        "Hardwick 2018 Neurosci Biobehav Rev",
+        "supplementary motor area; supplementary motor area, dorsal; "
+        "dorsal premotor cortex; anterior intraparietal sulcus",
     ),
-    # Language
-    "reading difficulties in dyslexia": (
-        "Richlan 2009 Human Brain Mapping",
-        "occipitotemporal gyrus (L); middle fusiform (L); supramarginal gyrus (L); "
-        "posterior superior temporal gyrus (L); BA 44 (L)",
+    "go/no-go task": (
+        "seen",
+        "Swick 2011 NeuroImage",
+        "anterior insula (R); BA 44 (R); inferior frontal junction (R); pre-SMA",
     ),
-    "developmental stuttering": (
-        "Brown 2005 Human Brain Mapping",
-        "mouth area, central sulcus; rolandic operculum; supplementary motor area",
+    "learning a sequence of finger movements": (
+        "seen",
+        "Hardwick 2013 NeuroImage",
+        "hand area, central sulcus (L); dorsal premotor cortex; "
+        "supplementary motor area",
     ),
-    "verbal fluency": (
-        "Wagner 2014 BMC Neurosci",
-        "BA 44 (L); BA 45 (L); inferior frontal junction (L)",
+    "action observation": (
+        "seen",
+        "Caspers 2010 NeuroImage",
+        "V5; posterior middle temporal gyrus; PFt; 7PC; ventral premotor cortex",
     ),
-    "comprehension of stories": (
-        "Ferstl 2008 Human Brain Mapping",
-        "anterior superior temporal sulcus; temporal pole, dorsal; "
-        "posterior superior temporal sulcus; temporoparietal junction; "
-        "dorsomedial prefrontal",
+    "imitation of gestures": (
+        "new",
+        "Caspers 2010 NeuroImage",
+        "V5; posterior middle temporal gyrus; PFt; ventral premotor cortex; BA 44",
     ),
-    "understanding metaphors": (
-        "Bohrn 2012 Neuropsychologia",
-        "BA 45 (L); middle superior temporal sulcus (L); dorsomedial prefrontal (L)",
+    "movement preparation": (
+        "seen",
+        "Cunnington 2002 NeuroImage",
+        "supplementary motor area; supplementary motor area, dorsal; "
+        "dorsal premotor cortex",
     ),
-    "semantic dementia": (
-        "Mummery 2000 Ann Neurol",
-        "temporal pole; temporal pole, dorsal; anterior inferior temporal gyrus; "
-        "anterior fusiform",
+    # Cognition: attention
+    "Posner cueing task": (
+        "seen",
+        "Corbetta 2002 Nat Rev Neurosci",
+        "frontal eye field; 7A; superior intraparietal sulcus; "
+        "posterior intraparietal sulcus",
     ),
-    "sign language in deaf people": (
-        "MacSweeney 2008 Trends Cogn Sci",
-        "BA 44 (L); BA 45 (L); posterior superior temporal sulcus; "
-        "posterior superior temporal gyrus; V5",
+    "task switching": (
+        "new",
+        "Derrfuss 2005 Human Brain Mapping",
+        "inferior frontal junction; pre-SMA; hIP1; hIP3",
     ),
-    "subvocal rehearsal of letters": (
-        "Paulesu 1993 Nature",
-        "BA 44 (L); supramarginal gyrus (L); PFcm (L)",
+    "error processing": (
+        "new",
+        "Ridderinkhof 2004 Science",
+        "dorsal anterior cingulate; anterior midcingulate; anterior insula",
     ),
-    # Memory
-    "old-new recognition of studied items": (
-        "Spaniol 2009 Neuropsychologia",
-        "anterior angular gyrus; angular gyrus; posterior precuneus; "
-        "posterior cingulate",
+    # Cognition: language
+    "visual word recognition": (
+        "seen",
+        "Jobard 2003 NeuroImage",
+        "middle fusiform (L); occipitotemporal gyrus (L); BA 44 (L)",
     ),
-    "pattern separation": ("Bakker 2008 Science", "hippocampal body; hippocampal tail"),
-    "atrophy in mild cognitive impairment": (
-        "Ferreira 2011 Neurobiol Aging",
-        "hippocampal body; entorhinal cortex; amygdala",
+    "Do these two words rhyme?": (
+        "seen",
+        "Vigneau 2006 NeuroImage",
+        "BA 44 (L); ventral premotor cortex (L); inferior frontal junction (L)",
     ),
-    "imagining future events": (
-        "Benoit 2015 Neuropsychologia",
-        "ventromedial prefrontal; posterior cingulate; ventral posterior cingulate; "
-        "retrosplenial precuneus; ventral angular gyrus (L); hippocampal body; "
-        "parahippocampal place area",
+    "choosing the word that is closest in meaning": (
+        "seen",
+        "Noonan 2013 J Cogn Neurosci",
+        "BA 45 (L); inferior frontal gyrus, triangular (L); lateral orbitofrontal (L); "
+        "temporooccipital middle temporal gyrus (L); "
+        "middle superior temporal sulcus (L)",
     ),
-    "enhanced memory for emotional events": (
-        "Murty 2010 Neuropsychologia",
-        "amygdala; hippocampal body",
+    "listening to speech": (
+        "seen",
+        "Price 2012 NeuroImage",
+        "TE1.2; anterior superior temporal gyrus; posterior superior temporal gyrus; "
+        "middle superior temporal sulcus",
     ),
-    # Emotion, body states and reward
-    "extinction of conditioned fear": (
-        "Phelps 2004 Neuron",
-        "amygdala; ventromedial prefrontal; medial orbitofrontal; subgenual cingulate",
+    "picture naming": (
+        "new",
+        "Price 2005 Human Brain Mapping",
+        "lateral occipital area; middle fusiform; BA 44 (L)",
     ),
-    "sad mood in depression": (
-        "Mayberg 1999 Am J Psychiatry",
-        "subgenual cingulate; ventral anterior insula",
+    "grammatical structure of sentences": (
+        "seen",
+        "Walenski 2019 Human Brain Mapping",
+        "BA 44 (L); BA 45 (L); middle superior temporal sulcus (L); "
+        "posterior superior temporal sulcus (L)",
     ),
-    "reappraisal of negative emotions": (
-        "Buhle 2014 Cereb Cortex",
-        "lateral orbitofrontal; posterior dorsolateral prefrontal; "
-        "anterior angular gyrus; middle superior temporal sulcus (L)",
+    # Cognition: memory
+    "learning face-name pairs": (
+        "seen",
+        "Sperling 2003 NeuroImage",
+        "hippocampal head; hippocampal body; middle fusiform",
     ),
-    "heart rate variability": (
-        "Thayer 2012 Neurosci Biobehav Rev",
-        "amygdala; ventromedial prefrontal; pregenual cingulate",
+    "recollection and familiarity": (
+        "seen",
+        "Vilberg 2008 Neuropsychologia",
+        "anterior angular gyrus (L); angular gyrus (L); posterior cingulate; "
+        "ventral posterior cingulate; hippocampal body",
     ),
-    "counting one's own heartbeats": (
-        "Critchley 2004 Nat Neurosci",
-        "anterior insula (R); frontal operculum (R)",
+    "working memory load": (
+        "seen",
+        "Owen 2005 Human Brain Mapping",
+        "inferior frontal junction; pre-SMA; hIP1; hIP3",
     ),
-    "attractiveness of faces": (
+    # Cognition: music, arithmetic, social, space, time
+    "melodies and chords": (
+        "seen",
+        "Koelsch 2011 Front Psychol",
+        "TE1.0; TE1.1; TE1.2; planum temporale; planum polare",
+    ),
+    "adding and subtracting numbers": (
+        "seen",
+        "Arsalidou 2011 NeuroImage",
+        "hIP1; hIP3; inferior frontal junction",
+    ),
+    "false belief stories": (
+        "seen",
+        "Schurz 2014 Neurosci Biobehav Rev",
+        "temporoparietal junction; dorsomedial prefrontal; posterior cingulate",
+    ),
+    "trustworthiness of faces": (
+        "new",
         "Bzdok 2011 Brain Struct Funct",
-        "amygdala; accumbens; ventromedial prefrontal; medial orbitofrontal",
+        "amygdala",
     ),
-    "craving for cigarettes and cocaine": (
-        "Chase 2011 Biol Psychiatry",
-        "accumbens; amygdala; pregenual cingulate; ventromedial prefrontal",
+    "rotating three-dimensional objects in the mind": (
+        "seen",
+        "Zacks 2008 J Cogn Neurosci",
+        "7A; superior intraparietal sulcus; posterior intraparietal sulcus",
     ),
-    "obsessive-compulsive disorder": (
-        "Menzies 2008 Neurosci Biobehav Rev",
-        "central orbitofrontal; ventral caudate; dorsal caudate; anterior putamen",
+    "finding the way through a town": (
+        "seen",
+        "Boccia 2014 Neuropsychol Rev",
+        "parahippocampal place area; retrosplenial complex; "
+        "retrosplenial precuneus; hippocampal tail",
     ),
-    # Attention, executive and social
-    "spatial neglect after stroke": (
-        "Mort 2003 Brain",
-        "temporoparietal junction (R); supramarginal gyrus (R); "
-        "anterior angular gyrus (R); posterior superior temporal gyrus (R)",
+    "estimating how many seconds have passed": (
+        "seen",
+        "Wiener 2010 NeuroImage",
+        "supplementary motor area; supplementary motor area, dorsal; BA 44 (R); "
+        "frontal operculum (R)",
     ),
-    "Tower of London": (
-        "Nitschke 2017 Human Brain Mapping",
-        "mid-dorsolateral prefrontal; anterior dorsolateral prefrontal; "
-        "dorsal precuneus; frontal eye field; 7A",
+    # Emotion
+    "emotional face matching task": (
+        "seen",
+        "Hariri 2002 NeuroImage",
+        "amygdala; middle fusiform; inferior occipital gyrus",
     ),
-    "analogical reasoning": (
-        "Hobeika 2016 Human Brain Mapping",
-        "rostrolateral prefrontal (L); anterior inferior frontal sulcus (L)",
+    "disgust": (
+        "new",
+        "Vytal 2010 J Cogn Neurosci",
+        "anterior insula; ventral anterior insula; amygdala",
     ),
-    "capacity of visual short-term memory": (
-        "Todd 2004 Nature",
-        "posterior intraparietal sulcus; intraoccipital sulcus",
+    "happy faces": (
+        "seen",
+        "Fusar-Poli 2009 J Psychiatry Neurosci",
+        "amygdala; middle fusiform",
     ),
-    "remembering locations over a delay": (
-        "Courtney 1998 Science",
-        "dorsal premotor cortex; 7A; posterior intraparietal sulcus",
+    "monetary incentive delay": (
+        "seen",
+        "Oldham 2018 Human Brain Mapping",
+        "accumbens; ventral caudate; anterior putamen",
     ),
-    "averted gaze and eye contact": (
-        "Hoffman 2000 Nat Neurosci",
-        "posterior superior temporal sulcus; posterior middle temporal gyrus",
+    # Interoception
+    "interoception": (
+        "seen",
+        "Schulz 2016 Philos Trans R Soc B",
+        "anterior insula; insula; posterior insula",
     ),
-    "famous people and their names": (
-        "Gobbini 2007 Neuropsychologia",
-        "temporal pole; temporal pole, dorsal; anterior middle temporal gyrus; "
-        "temporoparietal junction; posterior cingulate",
+    # Perception
+    "pitch": (
+        "seen",
+        "Patterson 2002 Neuron",
+        "TE1.0; TE1.2; planum temporale",
     ),
-    "empathy for others in pain": (
-        "Lamm 2011 NeuroImage",
-        "anterior insula; anterior midcingulate",
+    "Volunteers tasted sweet, salty and bitter solutions.": (
+        "seen",
+        "Veldhuizen 2011 Human Brain Mapping",
+        "insula; frontal operculum; anterior rolandic operculum",
     ),
-    # Subcortical and cerebellar
-    "learning categories from feedback": (
-        "Poldrack 2001 Nature",
-        "dorsal caudate; ventral caudate; anterior putamen",
+    "smell": (
+        "seen",
+        "Seubert 2013 NeuroImage",
+        "piriform cortex; amygdala; central orbitofrontal",
     ),
-    "Parkinson's disease motor symptoms": ("Herz 2021 Mov Disord", "posterior putamen"),
-    "Huntington's disease": (
-        "Dogan 2013 Neurodegener Dis",
-        "dorsal caudate; ventral caudate; anterior putamen; posterior putamen",
+    "pain": (
+        "seen",
+        "Duerden 2013 Human Brain Mapping",
+        "OP1; posterior insula, Ig2; anterior insula; anterior midcingulate",
     ),
-    "sleep spindles": ("Schabus 2007 PNAS", "thalamus"),
-    "visuomotor adaptation": (
-        "Imamizu 2000 Nature",
-        "cerebellar lobule VI; cerebellar crus I",
+    "tactile stimulation of the hand": (
+        "seen",
+        "Francis 2000 NeuroImage",
+        "hand area, BA 1; hand area, BA 3b; OP1; OP4",
     ),
-    "spinocerebellar ataxia": (
-        "Reetz 2013 Brain",
-        "cerebellar lobules IV and V; cerebellar lobule VI; "
-        "cerebellar lobule VIII; cerebellar crus I",
+    "coloured versus grey patterns": (
+        "seen",
+        "Zeki 1991 J Neurosci",
+        "V4; posterior fusiform",
+    ),
+    "visual motion": (
+        "seen",
+        "Tootell 1995 J Neurosci",
+        "V5",
+    ),
+    "intact versus scrambled pictures of objects": (
+        "seen",
+        "Malach 1995 PNAS",
+        "lateral occipital area; middle fusiform; posterior fusiform",
+    ),
+    "upright and inverted faces": (
+        "seen",
+        "Yovel 2005 Curr Biol",
+        "middle fusiform; inferior occipital gyrus",
+    ),
+    "photographs of landscapes, buildings and rooms": (
+        "seen",
+        "Epstein 1998 Nature",
+        "parahippocampal place area; retrosplenial complex; occipital place area",
+    ),
+    "Which area responds when people see bodies without heads?": (
+        "seen",
+        "Peelen 2005 J Neurophysiol",
+        "extrastriate body area; V5; middle fusiform",
+    ),
+    "flashing lights": (
+        "seen",
+        "Fox 1984 J Neurophysiol",
+        "calcarine cortex; calcarine cortex, pole",
     ),
 }

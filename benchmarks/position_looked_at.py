@@ -1,8 +1,9 @@
 """The development queries of maps' positions: looked at while the model was made.
 
-What they ask for may guide choices, so they test nothing. Queries of the test whose
-maps have been looked at end here, with the regions fixed before. Regions are named as
-in `position_choices.py`.
+What they ask for may guide choices, so they test nothing. Queries of the first test
+ended here once their maps had been looked at, with the regions fixed before; those of
+the second are in `position_rarer_topics.py`. Regions are named as in
+`position_choices.py`.
 """
 
 # Reference and regions. Queries of the test until their maps were looked at; chosen

@@ -1,7 +1,7 @@
 """Which region of which atlas each name of a region stands for.
 
 A region names an atlas and a label, braces standing for the side. The queries of
-`position_choices.py` and `position_looked_at.py` name regions;
+`position_choices.py`, `position_looked_at.py` and `position_rarer_topics.py` name them;
 `make_position_queries.py` computes where they lie.
 """
 
@@ -12,6 +12,7 @@ REGIONS = {
     "mouth area, central sulcus": "aicha S_Rolando-1-{}",
     "trunk area, central sulcus": "aicha S_Rolando-4-{}",
     "rolandic operculum": "aicha G_Rolandic_Oper-2-{}",
+    "anterior rolandic operculum": "aicha G_Rolandic_Oper-1-{}",
     "hand area, BA 4p": "juelich GM_Primary_motor_cortex_BA4p_{}",
     "hand area, BA 3b": "juelich GM_Primary_somatosensory_cortex_BA3b_{}",
     "hand area, BA 1": "juelich GM_Primary_somatosensory_cortex_BA1_{}",
@@ -63,12 +64,16 @@ REGIONS = {
     "posterior superior temporal sulcus": "aicha S_Sup_Temporal-4-{}",
     "temporoparietal junction": "aicha S_Sup_Temporal-5-{}",
     "posterior middle temporal gyrus": "aicha G_Temporal_Mid-4-{}",
+    "temporooccipital middle temporal gyrus": "harvard_oxford "
+    "{}_Middle_Temporal_Gyrus_temporooccipital_part",
     "anterior middle temporal gyrus": "aicha G_Temporal_Mid-1-{}",
     "temporal pole": "aicha G_Temporal_Pole_Mid-1-{}",
     "temporal pole, dorsal": "aicha S_Sup_Temporal-1-{}",
     "anterior inferior temporal gyrus": "aicha G_Temporal_Inf-1-{}",
     "anterior fusiform": "aicha G_Fusiform-1-{}",
     "entorhinal cortex": "juelich GM_Hippocampus_entorhinal_cortex_{}",
+    "hippocampal head": "juelich "
+    "GM_Hippocampus_hippocampal-amygdaloid_transition_area_{}",
     "hippocampal body": "juelich GM_Hippocampus_dentate_gyrus_{}",
     "hippocampal tail": "aicha G_Hippocampus-2-{}",
     "amygdala": "harvard_oxford {}_Amygdala",
@@ -78,6 +83,7 @@ REGIONS = {
     "hIP3": "juelich GM_Anterior_intra-parietal_sulcus_hIP3_{}",
     "posterior intraparietal sulcus": "aicha S_Intraparietal-3-{}",
     "intraoccipital sulcus": "aicha S_Intraoccipital-1-{}",
+    "superior intraparietal sulcus": "aicha G_Parietal_Sup-4-{}",
     "anterior intraparietal sulcus": "aicha S_Intraparietal-1-{}",
     "PFt": "juelich GM_Inferior_parietal_lobule_PFt_{}",
     "PFcm": "juelich GM_Inferior_parietal_lobule_PFcm_{}",
@@ -95,6 +101,7 @@ REGIONS = {
     # Frontal, insula, subcortical, cerebellum
     "BA 44": "juelich GM_Broca's_area_BA44_{}",
     "BA 45": "juelich GM_Broca's_area_BA45_{}",
+    "inferior frontal gyrus, triangular": "aicha G_Frontal_Inf_Tri-1-{}",
     "inferior frontal junction": "aicha S_Inf_Frontal-2-{}",
     "anterior inferior frontal sulcus": "aicha S_Inf_Frontal-1-{}",
     "mid-dorsolateral prefrontal": "aicha G_Frontal_Mid-3-{}",
@@ -104,6 +111,8 @@ REGIONS = {
     "lateral orbitofrontal": "aal Frontal_Inf_Orb_2_{}",
     "central orbitofrontal": "aicha S_Orbital-1-{}",
     "frontal operculum": "harvard_oxford {}_Frontal_Operculum_Cortex",
+    "insula": "harvard_oxford {}_Insular_Cortex",
+    "piriform cortex": "aicha G_Insula-anterior-1-{}",
     "anterior insula": "aicha G_Insula-anterior-3-{}",
     "ventral anterior insula": "aicha G_Insula-anterior-2-{}",
     "middle insula": "aicha G_Insula-anterior-5-{}",

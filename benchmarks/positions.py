@@ -19,7 +19,7 @@ TEST_TSV = Path(__file__).with_name("position_queries.tsv")
 DEVELOPMENT_TSV = Path(__file__).with_name("position_development.tsv")
 
 
-def read_queries(path, kind=None) -> dict:
+def read_queries(path, kind=None, topic=None) -> dict:
     """Read the coordinates of queries.
 
     Parameters
@@ -28,6 +28,9 @@ def read_queries(path, kind=None) -> dict:
         `TEST_TSV` or `DEVELOPMENT_TSV`.
     kind : {"fresh", "named"} or None, default=None
         Queries of the test to read; all if None.
+    topic : {"new", "seen"} or None, default=None
+        Of the test, only queries whose topic development queries have ("seen") or
+        lack ("new"); all if None.
 
     Returns
     -------
@@ -37,6 +40,8 @@ def read_queries(path, kind=None) -> dict:
     table = pd.read_csv(path, sep="\t")
     if kind is not None:
         table = table[table["kind"] == kind]
+    if topic is not None:
+        table = table[table["topic"] == topic]
     by_query = table.groupby("query", sort=False)
     return {query: rows[["x", "y", "z"]].to_numpy(float) for query, rows in by_query}
 

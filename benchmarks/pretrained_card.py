@@ -25,8 +25,8 @@ matrices were rounded to 16 bits.
 of abstracts or bodies were not used. {n_development:,} development studies were left
 out. Trained on are {n_texts:,} short texts (titles, terms, and pairs of terms that
 studies use together); the map of a term is the mean over the studies that use it, with
-{settings[prior_studies]:.0f} studies of the mean map added. Features are TF-IDF words
-reduced to {settings[word_dim]} numbers, and a Gaussian kernel between MiniLM embeddings
+{settings[prior_studies]:.0f} studies of the mean map added. Features are the TF-IDF
+weights of {n_vocabulary:,} terms, and a Gaussian kernel between MiniLM embeddings
 ({settings[n_landmarks]:,} landmarks). The model is a closed form: ridge regression for
 maps, canonical correlations for comparisons.
 

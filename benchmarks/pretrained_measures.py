@@ -44,7 +44,7 @@ def measure_topics(model, data, terms) -> dict:
     each of them adds the density of its peaks, over the root of their number.
     """
     titles = [data.titles[row] for row in data.development]
-    vectorizer = model.model[0].transformer_list[0][1][0]
+    vectorizer = model.model[0].transformer_list[0][1]
     has = vectorizer.transform(titles).tocsc() > 0
     kept = np.flatnonzero(has.sum(axis=0) >= MIN_TOPIC_STUDIES)
     sizes = [len(data.corpus.peaks[row]) for row in data.development]
@@ -83,7 +83,7 @@ def null_scale(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
     ----------
     model : Pipeline
         Trained on `rows`.
-    features : ndarray of shape (n_texts, n_features)
+    features : csr_array of shape (n_texts, n_features)
         Of the rows.
     rows : Rows
         Trained on.
@@ -100,31 +100,25 @@ def null_scale(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
         Mean square and quantiles of z maps of `N_CHECKED` further exchanges, and of the
         largest value of each of these maps.
     """
-    n_models = N_EXCHANGES + N_CHECKED
-    rng = np.random.default_rng(0)
+    titles = [data.titles[row] for row in data.development[:N_NULL_TITLES]]
+    of_titles = model[:-1].transform(titles)
     maps = data.maps[data.rest]
     rest = 1 - np.asarray(rows.shares.sum(axis=1))
-    targets = [
-        rows.shares @ maps[rng.permutation(len(maps))] + rest[:, None] * data.mean
-        for _ in range(n_models)
-    ]
     copied = np.repeat(np.arange(len(rows.texts)), rows.copies)
-    weights, intercept = solve_ridge(
-        features[copied],
-        np.hstack(targets).astype(np.float32)[copied],
-        model[-1].alpha_text,
-    )
-    titles = [data.titles[row] for row in data.development[:N_NULL_TITLES]]
-    predicted = model[:-1].transform(titles) @ weights + intercept
-    predicted = predicted.reshape(len(titles), n_models, -1) - data.mean
-    deviations = [
-        smooth_voxels(
-            data.masker.coefficients_to_voxels(predicted[:, one].astype(np.float32)),
-            data.masker.mask_img_,
-            fwhm,
-        ).astype(np.float64)
-        for one in range(n_models)
-    ]
+    trained_on = features[copied]
+    rng = np.random.default_rng(0)
+    deviations = []
+    for _ in range(N_EXCHANGES + N_CHECKED):
+        targets = (
+            rows.shares @ maps[rng.permutation(len(maps))] + rest[:, None] * data.mean
+        )
+        weights, intercept = solve_ridge(
+            trained_on, targets.astype(np.float32)[copied], model[-1].alpha_text
+        )
+        predicted = (of_titles @ weights + intercept - data.mean).astype(np.float32)
+        voxels = data.masker.coefficients_to_voxels(predicted)
+        smoothed = smooth_voxels(voxels, data.masker.mask_img_, fwhm)
+        deviations.append(smoothed.astype(np.float64))
     squares = [(one**2).mean(axis=0) for one in deviations[:N_EXCHANGES]]
     scale = deviation_by_chance(squares)
     z = np.concatenate(deviations[N_EXCHANGES:]) / scale

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import Normalizer, normalize
@@ -39,22 +38,21 @@ class Settings:
         How often each term and pair is a row, which is its weight.
     prior_studies : float
         Studies with the mean map that are added to each mean.
-    word_dim, n_landmarks, kernel_width, alpha_text, alpha_brain, latent_dim
-        Parameters of TruncatedSVD, LandmarkKernel and KernelCCA.
+    n_landmarks, kernel_width, alpha_text, alpha_brain, latent_dim
+        Parameters of LandmarkKernel and KernelCCA.
     """
 
-    min_studies: int = 20
-    min_studies_pair: int = 30
+    min_studies: int = 10
+    min_studies_pair: int = 6
     min_information: float = 0.7
-    n_titles: int = 6000
-    n_pairs: int = 6000
+    n_titles: int = 20_000
+    n_pairs: int = 150_000
     term_copies: int = 10
-    pair_copies: int = 10
+    pair_copies: int = 1
     prior_studies: float = 10.0
-    word_dim: int = 800
     n_landmarks: int = 800
-    kernel_width: float = 0.5
-    alpha_text: float = 1.0
+    kernel_width: float = 1.0
+    alpha_text: float = 10.0
     alpha_brain: float = 25.0
     latent_dim: int = 256
 
@@ -203,18 +201,18 @@ def sublinear(counts):
     return counts
 
 
-def fit_words(texts, terms, counts, settings):
-    """Fit TF-IDF and LSA on counts of studies and on short texts."""
+def make_words(terms, counts):
+    """Make TF-IDF of terms, with the frequencies of the studies' counts."""
     vectorizer = TfidfVectorizer(
-        vocabulary=terms, ngram_range=(1, _MAX_WORDS), sublinear_tf=True
+        vocabulary=terms,
+        ngram_range=(1, _MAX_WORDS),
+        sublinear_tf=True,
+        dtype=np.float32,
     )
     counted = counts[np.flatnonzero(np.diff(counts.indptr))]
     frequency = np.asarray((counted > 0).sum(axis=0)).ravel()
     vectorizer.idf_ = np.log((1 + counted.shape[0]) / (1 + frequency)) + 1
-    of_counts = normalize(sublinear(counted) * vectorizer.idf_)
-    lsa = TruncatedSVD(settings.word_dim, random_state=0)
-    lsa.fit(sparse.vstack([of_counts, vectorizer.transform(texts)]))
-    return make_pipeline(vectorizer, lsa)
+    return vectorizer
 
 
 def fit_features(rows, terms, counts, embedder, embeddings, settings):
@@ -239,10 +237,10 @@ def fit_features(rows, terms, counts, embedder, embeddings, settings):
     -------
     union : FeatureUnion
         Takes texts.
-    features : ndarray of shape (n_texts, n_features), float32
-        Of the rows' texts.
+    features : csr_array of shape (n_texts, n_features), float32
+        Of the rows' texts: the words whole, so that rare ones stay apart.
     """
-    words = fit_words(rows.texts, terms, counts, settings)
+    words = make_words(terms, counts)
     kernel = LandmarkKernel(
         settings.kernel_width, n_landmarks=settings.n_landmarks, random_state=0
     )
@@ -250,7 +248,8 @@ def fit_features(rows, terms, counts, embedder, embeddings, settings):
     union = FeatureUnion(
         [("words", words), ("minilm", make_pipeline(embedder, Normalizer(), kernel))]
     )
-    return union, np.hstack([words.transform(rows.texts), of_model]).astype(np.float32)
+    blocks = [words.transform(rows.texts), sparse.csr_array(of_model)]
+    return union, sparse.csr_array(sparse.hstack(blocks), dtype=np.float32)
 
 
 def fit_model(union, features, rows, maps, settings):
@@ -260,7 +259,7 @@ def fit_model(union, features, rows, maps, settings):
     ----------
     union : FeatureUnion
         From `fit_features`.
-    features : ndarray of shape (n_texts, n_features)
+    features : csr_array of shape (n_texts, n_features)
         Of the rows' texts.
     rows : Rows
         Their shares and weights.

@@ -56,14 +56,14 @@ CHOSEN = recipe.Settings()
 MAPS = {"smoothing_fwhm": 14.0, "curvature": 2.0}
 # Each is compared with the chosen one, all else being equal.
 VARIANTS = {
-    "min_studies": (10,),
-    "prior_studies": (20.0,),
-    "alpha_text": (0.3, 3.0),
-    "n_titles": (18000,),
-    "n_pairs": (1,),
-    "word_dim": (300, 600),
-    "n_landmarks": (1500,),
-    "kernel_width": (0.3,),
+    "min_studies": (20,),
+    "n_pairs": (10_000,),
+    "pair_copies": (10,),
+    "term_copies": (1,),
+    "prior_studies": (3.0, 30.0),
+    "alpha_text": (3.0, 30.0),
+    "n_landmarks": (400,),
+    "kernel_width": (0.5,),
 }
 MAP_VARIANTS = {"smoothing_fwhm": (11.0, 18.0), "curvature": (0.0, 0.5, 1.0, 3.0)}
 N_DEVELOPMENT = 1000

@@ -1,5 +1,6 @@
 """Tables of the positions benchmark: they say what the choices say; hubs don't do."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +14,22 @@ TABLES = ["position_queries.tsv", "position_development.tsv"]
 
 
 def _choices():
-    """Give the kind, reference and regions of each query, by table."""
+    """Give the kind, topic, reference and regions of each query, by table."""
     from position_choices import FRESH, NAMED
     from position_looked_at import COARSE, FORMER_TEST
+    from position_rarer_topics import RARER_TOPICS
 
-    kinds = [(TABLES[0], "fresh", FRESH), (TABLES[0], "named", NAMED)]
-    kinds += [(TABLES[1], None, FORMER_TEST)]
     choices = {
-        (table, query): (kind, reference, regions.split("; "))
-        for table, kind, queries in kinds
-        for query, (reference, regions) in queries.items()
+        (TABLES[0], query): ("fresh", topic, reference, regions.split("; "))
+        for query, (topic, reference, regions) in FRESH.items()
     }
+    kinds = [(TABLES[0], ("named", "seen"), NAMED)]
+    kinds += [(TABLES[1], (None, None), FORMER_TEST | RARER_TOPICS)]
+    for table, facts, queries in kinds:
+        for query, (reference, regions) in queries.items():
+            choices[table, query] = (*facts, reference, regions.split("; "))
     return choices | {
-        (TABLES[1], query): (None, None, COARSE[query]) for query in COARSE
+        (TABLES[1], query): (None, None, None, COARSE[query]) for query in COARSE
     }
 
 
@@ -35,14 +39,14 @@ def test_a_table_says_what_was_chosen(name):
 
     table = pd.read_csv(BENCHMARKS / name, sep="\t")
     rows = []
-    for (where, query), (kind, reference, regions) in _choices().items():
+    for (where, query), (*facts, regions) in _choices().items():
         for place, sides in map(find_sides, regions):
             atlas, label = PLACES[place].split(" ")
             for side in sides if where == name else "":
                 word = SIDES[side] if atlas == "harvard_oxford" else side
-                row = (query, place, side, atlas, label.format(word), kind, reference)
-                rows.append(row)
-    columns = ["query", "region", "side", "atlas", "label", "kind", "reference"]
+                rows.append((query, place, side, atlas, label.format(word), *facts))
+    columns = ["query", "region", "side", "atlas", "label"]
+    columns += ["kind", "topic", "reference"]
     table = table.reindex(columns=["x", *columns])
     said = table[columns].astype(object).where(table[columns].notna(), None)
     assert sorted(said.itertuples(index=False, name=None), key=str) == sorted(
@@ -57,6 +61,10 @@ def test_a_region_has_one_place_in_both_tables():
     assert (places.nunique() == 1).all(axis=None)
 
 
+def _words(query):
+    return frozenset(re.findall(r"\w+", query.lower()))
+
+
 def test_fresh_queries_are_many_and_in_no_other_table():
     from positions import DEVELOPMENT_TSV, TEST_TSV, read_queries
 
@@ -64,9 +72,18 @@ def test_fresh_queries_are_many_and_in_no_other_table():
     looked_at = {*named, *read_queries(DEVELOPMENT_TSV)}
     assert len(fresh) >= 40
     assert len(named) == 2
-    assert fresh.keys().isdisjoint(looked_at)
+    assert set(map(_words, fresh)).isdisjoint(map(_words, looked_at))
     assert {**fresh, **named}.keys() == read_queries(TEST_TSV).keys()
     assert all(2 <= len(targets) <= 14 for targets in fresh.values())
+
+
+def test_each_fresh_query_has_a_topic_that_is_new_or_seen():
+    from positions import TEST_TSV, read_queries
+
+    new, seen = (read_queries(TEST_TSV, "fresh", topic) for topic in ("new", "seen"))
+    assert new and seen
+    assert new.keys().isdisjoint(seen)
+    assert {**new, **seen}.keys() == read_queries(TEST_TSV, "fresh").keys()
 
 
 def test_a_map_of_hubs_passes_hardly_any_fresh_query():
