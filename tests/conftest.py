@@ -27,10 +27,19 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture(scope="session")
+def benchmarks():
+    """Folder of the benchmarks; skips where the package came without."""
+    folder = Path(__file__).parents[1] / "benchmarks"
+    if not folder.is_dir():
+        pytest.skip("benchmarks are not installed")
+    return folder
+
+
 @pytest.fixture
-def importable_benchmarks(monkeypatch):
+def importable_benchmarks(benchmarks, monkeypatch):
     """Let a test import the scripts of benchmarks, which are no package."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    monkeypatch.syspath_prepend(str(benchmarks))
 
 
 @pytest.fixture(scope="session")
