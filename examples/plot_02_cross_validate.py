@@ -78,5 +78,5 @@ ax.set_title("5 folds, 64 candidates each")
 show()
 
 # %%
-# On 300 studies of two tasks, a closed form or a ridge is hard to beat; the nets need
-# the thousands of studies of a real corpus, see the benchmarks.
+# On 300 studies of two tasks a ridge is hard to beat; the nets need the thousands of
+# studies of a real corpus, see the benchmarks.
