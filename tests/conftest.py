@@ -48,3 +48,14 @@ def shared_data():
     if not _SHARED_DATA.is_dir():
         pytest.skip("the real corpora are not beside this checkout")
     return _SHARED_DATA
+
+
+@pytest.fixture
+def quick_pictures(monkeypatch):
+    """Let commands draw nothing where brains would be: nilearn takes seconds each."""
+    from matplotlib.figure import Figure
+
+    for name in ("plot_predicted_map", "plot_predicted_and_observed"):
+        monkeypatch.setattr(
+            f"sklearn_neurocontext.plotting.{name}", lambda *args, **options: Figure()
+        )
