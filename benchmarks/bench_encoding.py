@@ -40,12 +40,12 @@ from sklearn_neurocontext.evaluation import (
     make_masker,
     provenance,
 )
+from sklearn_neurocontext.maskers._smooth import smooth_voxels
 from sklearn_neurocontext.plotting import (
     plot_dice_bars,
     plot_similarity_matrix,
     plot_surface_maps,
 )
-from sklearn_neurocontext.pretrained._arrays import smooth_voxels
 
 # Topics that a similarity matrix has room for.
 _MATRIX = 40

@@ -6,9 +6,9 @@ from positions import MAX_MM, distances_to_regions
 from sklearn_neurocontext import dice_score, similarity
 from sklearn_neurocontext.evaluation import density_map
 from sklearn_neurocontext.evaluation._statistics import deviation_by_chance
+from sklearn_neurocontext.maskers._smooth import smooth_voxels
 from sklearn_neurocontext.metrics import make_retrieval_scorer
 from sklearn_neurocontext.models._ridge_solver import solve_ridge
-from sklearn_neurocontext.pretrained._arrays import smooth_voxels
 
 # Terms in the titles of so many development studies are topics.
 MIN_TOPIC_STUDIES = 8

@@ -16,9 +16,14 @@ makes the model. The model comes with the package and needs no network.
 #     from neuroquery import NeuroQueryModel, fetch_neuroquery_model
 #     encoder = NeuroQueryModel.from_data_dir(fetch_neuroquery_model())
 
+import warnings
+
 from nilearn.plotting import view_img
 
 from sklearn_neurocontext import NeuroContextModel
+
+# nilearn's own: it takes the median of a masked template, and NumPy warns.
+warnings.filterwarnings("ignore", ".*'partition' will ignore the 'mask'")
 
 encoder = NeuroContextModel.from_pretrained()
 result = encoder("Reading words aloud in people with dyslexia")
@@ -34,7 +39,16 @@ view = view_img(result["z_map"], threshold=3.0)
 
 from nilearn.plotting import plot_glass_brain, show
 
-plot_glass_brain(result["brain_map"], title="brain_map", plot_abs=False, colorbar=True)
+plot_glass_brain(
+    result["brain_map"],
+    title="brain_map",
+    threshold=0.02,
+    vmin=0,
+    symmetric_cbar=False,
+    plot_abs=False,
+    cmap="inferno_r",
+    colorbar=True,
+)
 plot_glass_brain(
     result["z_map"], title="z_map", threshold=3.0, plot_abs=False, colorbar=True
 )

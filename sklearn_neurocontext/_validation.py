@@ -107,13 +107,13 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
         kinds = sorted({type(rows[row - first_row]).__name__ for row in wrong})
         raise TypeError(
             f"{name} must hold strings only; got {', '.join(kinds)} in row "
-            f"{_name_rows(wrong)}. Drop these studies or fill in their text."
+            f"{_name_rows(wrong)}. Leave such rows out, or fill in their text."
         )
     blank = [row for row, text in numbered if not text.strip()]
     if blank:
         raise ValueError(
             f"{name} must not be empty or blank; got no text in row "
-            f"{_name_rows(blank)}. Drop these studies or fill in their text."
+            f"{_name_rows(blank)}. Leave such rows out, or fill in their text."
         )
     return [str(text) for text in rows]
 

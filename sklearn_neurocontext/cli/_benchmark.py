@@ -35,8 +35,11 @@ def run(arguments):
         atlas=arguments.atlas,
         n_components=arguments.components,
         names=[*names, "contrastive"] if arguments.full_training else names,
+        check=lambda groups: _splits(arguments, groups),
     )
-    splits = _splits(arguments, studies)
+    splits = _splits(arguments, studies.groups)
+    if arguments.candidates != "fold":
+        note(repr(splits))
     settings = {
         name: str(getattr(arguments, name))
         for name in ("corpus", "text", "encoder", "atlas", "components", "seed")
@@ -132,10 +135,10 @@ def measure(estimators, studies, splits, *, output, ks, settings, reference="rid
         )
 
 
-def _splits(arguments, studies):
+def _splits(arguments, groups):
     if arguments.candidates == "fold":
-        return shuffled_folds(studies.groups, arguments.folds, arguments.seed)
-    n_studies = len(studies.texts)
+        return shuffled_folds(groups, arguments.folds, arguments.seed)
+    n_studies = len(groups)
     n_development = 300 if arguments.text == "body" else 600
     # `paper_splits` would say it too, but not in options of the command line.
     if n_studies <= arguments.candidates + n_development:
@@ -144,15 +147,13 @@ def _splits(arguments, studies):
             f"{arguments.candidates:,} beside {n_development} development studies. "
             "Take fewer --candidates, or --candidates fold, which sets none aside."
         )
-    splits = paper_splits(
+    return paper_splits(
         n_studies,
         n_splits=arguments.folds,
         n_test=arguments.candidates,
         seed=arguments.seed,
         n_development=n_development,
     )
-    note(repr(splits))
-    return splits
 
 
 def _note_left_out(ks, result):

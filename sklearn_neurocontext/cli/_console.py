@@ -103,9 +103,14 @@ def token_bar(n_texts: int, n_characters: int):
 
 @contextmanager
 def notes_for_warnings():
-    """Print the package's warnings as notes, each once, without source lines."""
+    """Print warnings for users as notes, each once, without source lines.
+
+    Those for developers, of what libraries call each other by, are left out.
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
+        for kind in (DeprecationWarning, PendingDeprecationWarning):
+            warnings.simplefilter("ignore", kind)
         yield
     for text in dict.fromkeys(str(warning.message) for warning in caught):
         note(f"Note: {text}")

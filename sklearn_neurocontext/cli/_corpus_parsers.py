@@ -117,7 +117,7 @@ def _add_fit(commands):
         type=read.sentence,
         metavar="TEXT",
         help="predict the map of this sentence; may be given several times "
-        "(without any, the studies' own texts are predicted)",
+        "(without any, those of the studies themselves, which flatters the model)",
     )
     _add_part(fit, "title+abstract")
     _add_choices(fit, components=256)

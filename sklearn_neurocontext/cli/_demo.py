@@ -2,10 +2,19 @@
 
 import time
 
-from ..evaluation import ESTIMATORS, make_embedder, make_estimators, shuffled_folds
+from ..evaluation import ESTIMATORS, make_estimators, shuffled_folds
+from ..pretrained import NeuroContextModel
 from ._benchmark import headings, measure
 from ._console import note, print_differences, print_scores, say
-from ._steps import draw_median_study, draw_recall_curves, prepare, save_figure
+from ._corpus_parsers import ENCODER
+from ._steps import (
+    SMOOTHING_MM,
+    draw_median_study,
+    draw_recall_curves,
+    from_texts,
+    prepare,
+    save_figure,
+)
 
 _PART = "title+abstract"
 _N_COMPONENTS = 256
@@ -73,9 +82,9 @@ def _predict_sentence(sentence, studies, masker, output):
     note("Fitting to all studies for the sentence …")
     model = make_estimators(["contrastive"], _SEED, decoder="residual")["contrastive"]
     model.fit(studies.X, studies.y)
-    embedder = make_embedder().fit([sentence])
-    predicted = model.predict(embedder.transform([sentence]))
-    img = masker.inverse_transform(predicted).slicer[..., 0]
+    model = from_texts(model, "contrastive", ENCODER)
+    whole = NeuroContextModel(model, masker, smoothing_fwhm=SMOOTHING_MM)
+    img = whole.predict_img([sentence]).slicer[..., 0]
     img.to_filename(output / "sentence.nii.gz")
     save_figure(plot_predicted_map(img, text=sentence), output / "sentence.png")
     say(f"sentence.png, sentence.nii.gz: the map predicted for “{sentence}”")

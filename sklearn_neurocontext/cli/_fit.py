@@ -1,6 +1,7 @@
 """``neurocontext fit``: a model of a whole corpus, its tables and predictions."""
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,6 @@ from sklearn.pipeline import Pipeline
 from ..evaluation import (
     TEXT_ESTIMATORS,
     inputs_of,
-    make_embedder,
     make_estimators,
     predict_coefficients,
     provenance,
@@ -18,24 +18,31 @@ from ..evaluation import (
 from ..evaluation._statistics import check_exchanges
 from ..metrics import similarity
 from ..pretrained import NeuroContextModel
+from ..pretrained._storage import INSIDE
 from ._console import note, notes_for_warnings, progress_bar, say
 from ._corpus_parsers import ENCODER
-from ._model_folder import MODEL, check_replaceable, replace_model
-from ._steps import prepare, save_figure, words_for_few_studies
+from ._model_folder import check_replaceable, replace_model
+from ._steps import (
+    SMOOTHING_MM,
+    from_texts,
+    prepare,
+    save_figure,
+    words_for_few_studies,
+)
 
 _N_NEAREST = 10
 _SETTINGS = ("corpus", "text", "estimator", "encoder", "atlas", "components", "seed")
 # What fit writes beside the model, not all of it each time.
 _WRITTEN = re.compile(
     r"studies\.csv|training\.(csv|png)|nearest_studies\.csv"
-    r"|predictions\.(csv|nii\.gz)|prediction_[1-9][0-9]*\.png"
+    r"|(training_)?predictions\.(csv|nii\.gz)|prediction_[1-9][0-9]*\.png"
 )
 
 
 def run(arguments):
     """Run the command and say where its results are."""
     output, name = arguments.output, arguments.estimator
-    check_replaceable(output / MODEL)
+    check_replaceable(output / INSIDE)
     _check_encoder(name, arguments.encoder)
     corpus, studies, masker = prepare(
         arguments.corpus,
@@ -44,8 +51,8 @@ def run(arguments):
         atlas=arguments.atlas,
         n_components=arguments.components,
         names=[name],
+        check=lambda groups: check_exchanges(groups, arguments.exchanges),
     )
-    check_exchanges(studies.groups, arguments.exchanges)
     estimators = make_estimators(
         [name], arguments.seed, decoder="residual", part=arguments.text
     )
@@ -54,9 +61,9 @@ def run(arguments):
     with words_for_few_studies([name], len(studies.texts)):
         fitted = estimators[name].fit(X, studies.y)
         statistics = _measure(fitted, X, studies, masker, arguments)
-    model = _from_texts(fitted, name, arguments.encoder)
+    model = from_texts(fitted, name, arguments.encoder)
     # Only now, when all that takes long is done, is anything replaced.
-    _save(model, statistics, masker, len(studies.texts), arguments)
+    whole = _save(model, statistics, masker, len(studies.texts), arguments)
     _remove_written(output)
     _write_training(fitted, output)
     used = corpus.studies.iloc[studies.rows]
@@ -65,10 +72,16 @@ def run(arguments):
     )
     say(f"studies.csv: the {len(used):,} studies of the model")
     if arguments.sentence:
-        _predict_sentences(arguments.sentence, model, corpus, studies, masker, output)
+        _predict_sentences(arguments.sentence, whole, corpus, studies, output)
     else:
+        path = output / "training_predictions.csv"
         names = used["study_id"].tolist()
-        _write_predictions(predict_coefficients(fitted, X), names, masker, output)
+        _write_table(predict_coefficients(fitted, X), "study_id", names, masker, path)
+        say(
+            f"{path.name}: coefficients of the {len(names):,} studies that the model "
+            "was fitted to, nearer to their maps than those of new texts: to score "
+            "the model, take neurocontext benchmark"
+        )
     say(f"All is in {output}")
 
 
@@ -78,25 +91,17 @@ def _check_encoder(name, encoder):
         raise ValueError(f"{name} takes no --encoder; leave it out.")
 
 
-def _from_texts(fitted, name, encoder):
-    """Put the embedder in front of what takes embeddings."""
-    if name in TEXT_ESTIMATORS:
-        return fitted
-    embedder = make_embedder(encoder).fit()
-    return Pipeline([("llmchunkembedder", embedder), *fitted.steps])
-
-
 def _measure(fitted, X, studies, masker, arguments):
     """Measure what the model's maps are compared with."""
-    with (
-        notes_for_warnings(),
-        progress_bar("fitting by chance, for z maps") as advance,
-    ):
+    words = "fitting by chance, for z maps"
+    bar = progress_bar(words) if arguments.exchanges else nullcontext()
+    with notes_for_warnings(), bar as advance:
         return training_statistics(
             fitted,
             X,
             studies,
             masker,
+            smoothing_fwhm=SMOOTHING_MM,
             n_exchanges=arguments.exchanges,
             random_state=arguments.seed,
             on_progress=advance,
@@ -108,6 +113,7 @@ def _save(model, statistics, masker, n_studies, arguments):
     whole = NeuroContextModel(
         model,
         masker,
+        smoothing_fwhm=SMOOTHING_MM,
         terms=statistics.terms,
         mean=statistics.mean,
         z_scale=statistics.z_scale,
@@ -120,11 +126,12 @@ def _save(model, statistics, masker, n_studies, arguments):
             **provenance(),
         },
     )
-    replace_model(whole, arguments.output / MODEL)
+    replace_model(whole, arguments.output / INSIDE)
     say(
-        f"{MODEL}: for neurocontext map, decode and report, as --model "
+        f"{INSIDE}: for neurocontext map, decode and report, as --model "
         f"{arguments.output}; it knows {len(statistics.terms):,} terms"
     )
+    return whole
 
 
 def _settings(arguments) -> dict:
@@ -159,24 +166,25 @@ def _write_training(fitted, output):
     say(f"training.csv, training.png: best epoch {model.best_epoch_}")
 
 
-def _write_predictions(predicted, names, masker, output):
+def _write_table(predicted, heading, names, masker, path):
     table = pd.DataFrame(predicted, columns=masker.get_feature_names_out())
-    table.insert(0, "text", names)
-    table.to_csv(output / "predictions.csv", index=False, float_format="%.5g")
-    say(f"predictions.csv: coefficients of {len(table):,} texts")
+    table.insert(0, heading, names)
+    table.to_csv(path, index=False, float_format="%.5g")
 
 
-def _predict_sentences(sentences, model, corpus, studies, masker, output):
+def _predict_sentences(sentences, whole, corpus, studies, output):
     """Write map, picture and nearest studies of each sentence."""
     from ..plotting import plot_predicted_map
 
-    predicted = predict_coefficients(model, sentences)
-    _write_predictions(predicted, sentences, masker, output)
-    maps_img = masker.inverse_transform(predicted)
+    predicted = predict_coefficients(whole.model, sentences)
+    path = output / "predictions.csv"
+    _write_table(predicted, "text", sentences, whole.masker, path)
+    say(f"{path.name}: coefficients of the sentences")
+    maps_img = whole.predict_img(sentences)
     maps_img.to_filename(output / "predictions.nii.gz")
-    say(f"predictions.nii.gz: {len(sentences)} maps, in the order of the sentences")
+    say("predictions.nii.gz: one map for each, in their order")
     nearest = []
-    scores = similarity(model, sentences, studies.y)
+    scores = similarity(whole.model, sentences, studies.y)
     for index, sentence in enumerate(sentences):
         img = maps_img.slicer[..., index]
         figure = plot_predicted_map(img, text=sentence)

@@ -5,6 +5,8 @@ from pathlib import Path
 from . import _readers as read
 from ._command import add_command
 
+_TEXT = "words, a sentence, a title or an abstract"
+
 
 def add_map_commands(commands) -> None:
     """Add ``map``, ``decode`` and ``report`` to argparse's subparsers."""
@@ -22,10 +24,11 @@ def _add_map(commands):
         resumes=False,
         examples=(
             'neurocontext map "reading words aloud" -o map.nii.gz --plot map.png',
-            'neurocontext map "finger tapping" -o z.nii.gz --z --model FOLDER',
+            'neurocontext map "finger tapping" -o z.nii.gz --z',
+            'neurocontext map "finger tapping" -o map.nii.gz --model fitted',
         ),
     )
-    command.add_argument("text", type=read.sentence, help="a text of any length")
+    command.add_argument("text", type=read.sentence, help=_TEXT)
     command.add_argument(
         "-o",
         "--output",
@@ -34,12 +37,13 @@ def _add_map(commands):
         help="file of the map (.nii.gz)",
     )
     command.add_argument(
-        "--plot", type=read.picture, help="file of a picture (.png, .pdf)"
+        "--plot", type=read.picture, help="file of a picture (.png, .pdf, .svg)"
     )
     command.add_argument(
         "--z",
         action="store_true",
-        help="write the z map, which says where the map differs from any text's",
+        help="write the z map, which says where the map differs from that of any text, "
+        "in units of chance",
     )
     _add_model(command)
 
@@ -89,7 +93,7 @@ def _add_report(commands):
             'neurocontext report "fear" --corpus nimare -o report.html',
         ),
     )
-    command.add_argument("text", type=read.sentence, help="a text of any length")
+    command.add_argument("text", type=read.sentence, help=_TEXT)
     command.add_argument(
         "-o", "--output", type=read.page, required=True, help="file of the page (.html)"
     )

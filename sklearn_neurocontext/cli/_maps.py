@@ -6,7 +6,6 @@ from ..evaluation import load_corpus
 from ..maskers._grid import open_img
 from ..pretrained import NeuroContextModel
 from ._console import note, notes_for_warnings, print_frame, say
-from ._model_folder import find_model
 from ._steps import save_figure
 
 
@@ -26,8 +25,9 @@ def run_map(arguments):
     if arguments.plot:
         from ..plotting import plot_predicted_map
 
-        unit = {"unit": "z"} if arguments.z else {}
-        figure = plot_predicted_map(img, text=arguments.text, **unit)
+        options = {"unit": "z"} if arguments.z else {}
+        options["note"] = model.caveat(arguments.text)
+        figure = plot_predicted_map(img, text=arguments.text, **options)
         say(f"{save_figure(figure, arguments.plot)}: its strongest tenth")
 
 
@@ -48,6 +48,13 @@ def run_decode(arguments):
         say(f"{arguments.output}: the {len(ranking)} best")
     else:
         print_frame(ranking, f"What matches {arguments.image.name} best")
+    n_studies = model.card.get("n_studies")
+    of_how_many = f"{n_studies:,} " if isinstance(n_studies, int) else ""
+    note(
+        "Note: p and q compare with single studies' maps. Of a smooth map (of a group, "
+        "a meta-analysis, or predicted) only the order counts. Maps of the "
+        f"{of_how_many}studies that the model was trained on match too well."
+    )
 
 
 def run_report(arguments):
@@ -65,15 +72,9 @@ def run_report(arguments):
 
 
 def _load(arguments):
-    """Load a model by its name, its folder, or the folder that fit made."""
-    try:
-        return NeuroContextModel.from_pretrained(
-            find_model(arguments.model), allow_download=arguments.allow_download
-        )
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"{error} neurocontext fit CORPUS --output FOLDER makes such a folder."
-        ) from error
+    return NeuroContextModel.from_pretrained(
+        arguments.model, allow_download=arguments.allow_download
+    )
 
 
 def _check_known(model, texts):

@@ -1,36 +1,13 @@
-"""Where ``neurocontext fit`` keeps its model, and other commands find it."""
+"""Where ``neurocontext fit`` keeps its model, and when it may be replaced."""
 
 import secrets
 import shutil
-from pathlib import Path
 
 from ..persistence._files import ARRAYS, DESCRIPTION, HASHES
-from ..pretrained._storage import SHIPPED
+from ..pretrained._storage import INSIDE
 
-# Folder of the model, in the folder of what fit makes.
-MODEL = "model"
 _PARTS = {"index", "masker", "model"}
 _FILES = {ARRAYS, DESCRIPTION, HASHES}
-
-
-def find_model(name):
-    """Give the name of a shipped model as it is, else the folder of a model.
-
-    Parameters
-    ----------
-    name : str
-        A shipped model, the folder that fit made, or a model's own folder. A folder
-        of a shipped model's name is reached as ``./name``.
-
-    Returns
-    -------
-    found : str or Path
-        What `NeuroContextModel.from_pretrained` takes; not checked.
-    """
-    if name in SHIPPED:
-        return name
-    folder = Path(name).expanduser() / MODEL
-    return folder if (folder / "index").is_dir() else name
 
 
 def check_replaceable(folder) -> None:
@@ -81,7 +58,7 @@ def replace_model(model, folder) -> None:
     TypeError, ValueError
         If it cannot be saved, or the folder must not be replaced.
     """
-    new, old = (folder.with_name(f".{MODEL}-{secrets.token_hex(8)}") for _ in range(2))
+    new, old = (folder.with_name(f".{INSIDE}-{secrets.token_hex(8)}") for _ in range(2))
     try:
         model.save(new)
         check_replaceable(folder)  # again: fitting took long

@@ -4,6 +4,8 @@ import textwrap
 from contextlib import contextmanager
 from pathlib import Path
 
+from sklearn.pipeline import Pipeline
+
 from ..evaluation import (
     TEXT_ESTIMATORS,
     inputs_of,
@@ -16,8 +18,11 @@ from ..evaluation import (
 )
 from ._console import note, notes_for_warnings, progress_bar
 
+# Of predicted maps, full width at half maximum; docs/benchmarks.md has what it gains.
+SMOOTHING_MM = 14.0
 
-def prepare(corpus_name, *, part, encoder, atlas, n_components, names):
+
+def prepare(corpus_name, *, part, encoder, atlas, n_components, names, check=None):
     """Load a corpus, embed its texts and compute its coefficients, with notes.
 
     Parameters
@@ -28,6 +33,9 @@ def prepare(corpus_name, *, part, encoder, atlas, n_components, names):
         Maps of the atlas.
     names : sequence of str
         Of the estimators; where all take texts, none are embedded.
+    check : callable or None, default=None
+        Given the study of each usable row before texts are embedded; what it raises
+        ends the command.
 
     Returns
     -------
@@ -45,7 +53,9 @@ def prepare(corpus_name, *, part, encoder, atlas, n_components, names):
     embedder = None if set(names) <= set(TEXT_ESTIMATORS) else make_embedder(encoder)
     words = "computing coefficients" if embedder is None else "embedding texts"
     with notes_for_warnings(), progress_bar(words) as advance:
-        studies = prepare_studies(corpus, part, embedder, masker, on_progress=advance)
+        studies = prepare_studies(
+            corpus, part, embedder, masker, check=check, on_progress=advance
+        )
     note(
         f"{len(studies.texts):,} of {len(corpus.peaks):,} studies have a text "
         f"({part}) and a peak in the mask; coefficients took "
@@ -53,6 +63,29 @@ def prepare(corpus_name, *, part, encoder, atlas, n_components, names):
         f"{studies.seconds['embeddings']:.0f} s."
     )
     return corpus, studies, masker
+
+
+def from_texts(fitted, name, encoder):
+    """Put the embedder in front of a pipeline that takes embeddings.
+
+    Parameters
+    ----------
+    fitted : estimator
+        Of `make_estimators`, fitted.
+    name : str
+        Its name.
+    encoder : str
+        As the command line has it.
+
+    Returns
+    -------
+    model : estimator
+        Fitted, from texts.
+    """
+    if name in TEXT_ESTIMATORS:
+        return fitted
+    embedder = make_embedder(encoder).fit()
+    return Pipeline([("llmchunkembedder", embedder), *fitted.steps])
 
 
 @contextmanager

@@ -150,7 +150,7 @@ def describe_spaces(counts: dict) -> str:
         )
     for space, words in (
         ("UNKNOWN", "of unknown space and left as reported"),
-        ("OTHER", "of another space and left as reported"),
+        ("OTHER", "of a space that is neither MNI nor Talairach and left as reported"),
         ("MIXED", "of several spaces, which is not said, and left as reported"),
     ):
         if n := counts.get(space, 0):

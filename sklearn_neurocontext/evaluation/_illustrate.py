@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import clone
 
 from ..metrics import dice_score
-from ._statistics import predict_coefficients
+from ._statistics import predict_coefficients, scale_coefficients
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class StudyMaps:
     dice_of_all : ndarray of shape (n_test,), float64
         The same of all studies of the test part.
     predicted_img, observed_img : Nifti1Image of shape (nx, ny, nz)
-        The maps.
+        The maps, both in the unit that the estimator predicts in.
 
     Examples
     --------
@@ -88,7 +88,8 @@ def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
         ]
     )
     chosen = int(np.argsort(overlaps, kind="stable")[len(overlaps) // 2])
-    pair = np.stack([predicted[chosen], y[test][chosen]])
+    observed = scale_coefficients(model, y[test][chosen][None])[0]
+    pair = np.stack([predicted[chosen], observed])
     maps_img = masker.inverse_transform(pair)
     return StudyMaps(
         row=int(test[chosen]),

@@ -4,17 +4,26 @@ import numpy as np
 import pandas as pd
 
 BRAIN_TO_TEXT = "_brain_to_text"
-_WORDS = ("text→brain", "brain→text")
+DIRECTIONS = ("text→brain", "brain→text")
 _COST_HEADINGS = {
     "fit_seconds": "fit (s)",
     "fit_processor_seconds": "fit, processor (s)",
     "peak_memory_mb": "peak memory (MB)",
 }
 
+_OTHER_HEADINGS = {
+    "score_seconds": "score (s)",
+    "best_epoch": "best epoch",
+    "n_epochs": "epochs",
+    "mix_match": "mix&match",
+    "recall_curve_auc": "recall-curve AUC",
+}
 
-def _heading(metric: str) -> str:
+
+def heading(metric: str) -> str:
+    """Name a score, in either direction, or a cost in words."""
     name = metric.removesuffix(BRAIN_TO_TEXT)
-    shown = {"mix_match": "mix&match", "recall_curve_auc": "recall-curve AUC"}
+    shown = _COST_HEADINGS | _OTHER_HEADINGS
     return shown.get(name, name.replace("recall_at_", "recall@"))
 
 
@@ -22,7 +31,9 @@ def _directions(metrics) -> list:
     """Sort scores by what is asked for: maps for a text, then texts for a map."""
     back = [metric for metric in metrics if metric.endswith(BRAIN_TO_TEXT)]
     there = [metric for metric in metrics if metric not in back]
-    return [(words, of) for words, of in zip(_WORDS, (there, back), strict=True) if of]
+    return [
+        (words, of) for words, of in zip(DIRECTIONS, (there, back), strict=True) if of
+    ]
 
 
 def _markdown(rows: list[list[str]]) -> str:
@@ -95,7 +106,7 @@ def score_tables(summary: pd.DataFrame, metrics: list[str]) -> list[str]:
 def _score_table(summary, direction, metrics, costs) -> str:
     cells = summary.set_index(["estimator", "metric"])
     headings = [_COST_HEADINGS[cost] for cost in costs]
-    rows = [[f"{direction} (%)", *map(_heading, metrics), *headings]]
+    rows = [[f"{direction} (%)", *map(heading, metrics), *headings]]
     for name in summary["estimator"].unique():
         row = [name]
         for metric in [*metrics, *costs]:
@@ -127,7 +138,7 @@ def difference_tables(differences: pd.DataFrame) -> list[str]:
 def _difference_table(differences, direction, metrics) -> str:
     reference = differences["reference"].iloc[0]
     first = f"{direction}, minus {reference} (points)"
-    rows = [[first, *map(_heading, metrics)]]
+    rows = [[first, *map(heading, metrics)]]
     for name, of_name in differences.groupby("estimator", sort=False):
         row = [str(name)]
         for metric in metrics:

@@ -51,7 +51,7 @@ class PreparedStudies:
 
 
 def prepare_studies(
-    corpus, part, embedder, masker, *, on_progress=None
+    corpus, part, embedder, masker, *, check=None, on_progress=None
 ) -> PreparedStudies:
     """Embed the texts and compute the coefficients of a corpus's usable studies.
 
@@ -67,6 +67,9 @@ def prepare_studies(
         Texts to embeddings; None makes none.
     masker : KDEDiFuMoMasker
         Peaks to coefficients.
+    check : callable or None, default=None
+        Called as ``check(groups)``, with the study of each usable row, before texts are
+        embedded, which takes long: what it raises is raised.
     on_progress : callable or None, default=None
         Called as ``on_progress(n_done, n_total)`` while texts are embedded.
 
@@ -98,6 +101,9 @@ def prepare_studies(
     texts = study_texts(corpus, part)
     rows = usable_rows(texts, y)
     texts = [texts[row] for row in rows]
+    groups = corpus.groups[rows]
+    if check is not None:
+        check(groups)
     masked = time.perf_counter()
     X = None if embedder is None else _embed(texts, embedder, on_progress)
     embedded = time.perf_counter()
@@ -106,7 +112,7 @@ def prepare_studies(
         texts=texts,
         X=X,
         y=y[rows],
-        groups=corpus.groups[rows],
+        groups=groups,
         seconds={"coefficients": masked - started, "embeddings": embedded - masked},
     )
 

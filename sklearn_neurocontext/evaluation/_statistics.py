@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
 from .._validation import Integral
+from ..maskers._smooth import smooth_voxels
 from ..models._members import units_of
 from ..models._scaling import normalize_studies
 from ..text._term_counts import _TERM
@@ -57,7 +58,15 @@ class TrainingStatistics:
 
 
 def training_statistics(
-    model, X, studies, masker, *, n_exchanges=5, random_state=0, on_progress=None
+    model,
+    X,
+    studies,
+    masker,
+    *,
+    smoothing_fwhm=0.0,
+    n_exchanges=5,
+    random_state=0,
+    on_progress=None,
 ) -> TrainingStatistics:
     r"""Gather what `NeuroContextModel` needs beside a model and its masker.
 
@@ -82,6 +91,8 @@ def training_statistics(
         The training studies.
     masker : KDEDiFuMoMasker
         The fitted masker that made ``studies.y``.
+    smoothing_fwhm : float, default=0.0
+        Full width at half maximum of the Gaussian that smooths maps, in mm.
     n_exchanges : int, default=5
         Fits to permuted maps; 0 leaves the deviation out.
     random_state : int, default=0
@@ -123,9 +134,7 @@ def training_statistics(
     (128,)
     """
     check_exchanges(studies.groups, n_exchanges)
-    y_scaling = next(iter(units_of(model)))
-    mean = normalize_studies(studies.y, y_scaling).mean(axis=0)
-    mean = _square_roots(mean, y_scaling)
+    mean = _mean_prediction(model, studies.y)
     rng = np.random.default_rng(random_state)
     n_reference = min(_N_REFERENCE, len(studies.y))
     chosen = np.sort(rng.choice(len(studies.y), n_reference, replace=False))
@@ -138,6 +147,7 @@ def training_statistics(
             by_chance = clone(model).fit(X[train], studies.y[rng.permutation(train)])
             differences = predict_coefficients(by_chance, X[held_out]) - mean
             voxels = masker.coefficients_to_voxels(differences).astype(np.float64)
+            voxels = smooth_voxels(voxels, masker.mask_img_, smoothing_fwhm)
             squares.append((voxels**2).mean(axis=0))
             if on_progress is not None:
                 on_progress(done, n_exchanges)
@@ -192,6 +202,31 @@ def predict_coefficients(model, X) -> np.ndarray:
     True
     """
     return _square_roots(model.predict(X), next(iter(units_of(model))))
+
+
+def scale_coefficients(model, y) -> np.ndarray:
+    """Bring studies' coefficients into the unit of `predict_coefficients`.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted.
+    y : ndarray of shape (n_studies, n_components)
+        Coefficients of studies.
+
+    Returns
+    -------
+    scaled : ndarray of shape (n_studies, n_components)
+        Rows of norm one where the model scales studies; square roots are squared.
+    """
+    y_scaling = next(iter(units_of(model)))
+    return _square_roots(normalize_studies(y, y_scaling), y_scaling)
+
+
+def _mean_prediction(model, y):
+    """Give what a model predicts for a text that says nothing."""
+    y_scaling = next(iter(units_of(model)))
+    return _square_roots(normalize_studies(y, y_scaling).mean(axis=0), y_scaling)
 
 
 def _square_roots(coefficients, y_scaling):

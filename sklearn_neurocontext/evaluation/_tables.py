@@ -9,7 +9,13 @@ import pandas as pd
 from scipy import stats
 
 from ._checkpoint import write_json, write_text
-from ._markdown import BRAIN_TO_TEXT, difference_tables, score_tables
+from ._markdown import (
+    BRAIN_TO_TEXT,
+    DIRECTIONS,
+    difference_tables,
+    heading,
+    score_tables,
+)
 
 _COSTS = (
     "fit_seconds",
@@ -76,6 +82,38 @@ class BenchmarkResult:
             Keys such as ``recall_at_10`` and ``mix_match_brain_to_text``.
         """
         return [key for key in self.table().columns if _chance(key, 2) is not None]
+
+    @staticmethod
+    def heading(metric) -> str:
+        """Name a score or a cost in words.
+
+        Parameters
+        ----------
+        metric : str
+            As in `metrics` and `summary`.
+
+        Returns
+        -------
+        words : str
+            For example ``"recall@10"``, in either direction.
+        """
+        return heading(metric)
+
+    @staticmethod
+    def direction(metric) -> str:
+        """Say what a score asks for.
+
+        Parameters
+        ----------
+        metric : str
+            As in `metrics`.
+
+        Returns
+        -------
+        direction : {"text→brain", "brain→text"}
+            The map of a text, or the text of a map.
+        """
+        return DIRECTIONS[metric.endswith(BRAIN_TO_TEXT)]
 
     def summary(self) -> pd.DataFrame:
         """Mean and standard deviation over splits, beside chance.

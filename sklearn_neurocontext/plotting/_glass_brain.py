@@ -4,7 +4,7 @@ import numpy as np
 
 from .._validation import check_peaks
 from ..metrics._overlap import check_top, select_top
-from ._style import GREY, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, wrap
+from ._style import COLOURS, GREY, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, wrap
 
 # In inches: the width of every figure of brains, the height of a row of four views, and
 # what the colour bar takes from its right side.
@@ -14,6 +14,8 @@ _BAR_SPACE = 1.5
 _TITLE_LINE = 1.35 * TITLE_SIZE / 72
 _TITLE_CHARACTERS = 78
 _TITLE_LINES = 2
+_NOTE_LINE = 1.35 * TICK_SIZE / 72
+_NOTE_CHARACTERS = 120
 _COLOURS = "inferno_r"
 # Of a study with few peaks, the strongest tenth reaches where its density is next to
 # nothing: what is below this share of the maximum is not drawn.
@@ -116,7 +118,7 @@ def _inside_brain(img):
     return mask_img.get_fdata() > 0
 
 
-def figure_with_title(title, n_rows):
+def figure_with_title(title, n_rows, note=""):
     """Make a figure for rows of glass brains below a title of any length.
 
     Parameters
@@ -126,6 +128,8 @@ def figure_with_title(title, n_rows):
         read as mathematics.
     n_rows : int
         Rows of glass brains.
+    note : str, default=""
+        What a reader of the picture must know, below the title and as the title is.
 
     Returns
     -------
@@ -137,12 +141,26 @@ def figure_with_title(title, n_rows):
     from matplotlib.figure import Figure
 
     title = wrap(title, _TITLE_CHARACTERS, _TITLE_LINES)
-    head = 0.25 + _TITLE_LINE * (title.count("\n") + 1) if title else 0.1
+    note = wrap(note, _NOTE_CHARACTERS, _TITLE_LINES)
+    title_end = 0.15 + _TITLE_LINE * (title.count("\n") + 1) if title else 0.1
+    head = title_end + (_NOTE_LINE * (note.count("\n") + 1) if note else 0)
+    head += 0.1 if title or note else 0
     height = head + n_rows * ROW_HEIGHT
     figure = Figure(figsize=(WIDTH, height), facecolor="white")
     figure.suptitle(
         title, y=1 - 0.15 / height, va="top", fontsize=TITLE_SIZE, parse_math=False
     )
+    if note:
+        figure.text(
+            0.5,
+            1 - title_end / height,
+            note,
+            ha="center",
+            va="top",
+            fontsize=TICK_SIZE,
+            color=COLOURS[1],
+            parse_math=False,
+        )
     share = ROW_HEIGHT / height
     rows = range(n_rows - 1, -1, -1)
     return figure, [(0.0, row * share, 1.0, share) for row in rows]
@@ -195,6 +213,7 @@ def draw_glass_brain(figure, rectangle, img, *, label, unit, peaks=None):
             edgecolors="white",
             linewidths=0.7,
         )
+        _explain_markers(figure, rectangle)
     figure.text(
         left + 0.01,
         bottom + 0.97 * height,
@@ -205,6 +224,23 @@ def draw_glass_brain(figure, rectangle, img, *, label, unit, peaks=None):
         parse_math=False,
     )
     draw_bar(figure, rectangle, colours, (weakest, strongest), unit)
+
+
+def _explain_markers(figure, rectangle):
+    """Write what the points are, on the right above the views."""
+    from matplotlib.lines import Line2D
+
+    left, bottom, width, height = rectangle
+    style = {"marker": "o", "markersize": 7, "linestyle": "", "label": "reported peak"}
+    colours = {"color": _PEAK_COLOUR, "markeredgecolor": "white"}
+    figure.legend(
+        handles=[Line2D([], [], **style, **colours)],
+        loc="upper left",
+        bbox_to_anchor=(left + 0.19 * width, bottom + 1.02 * height),
+        frameon=False,
+        fontsize=TICK_SIZE,
+        handletextpad=0.2,
+    )
 
 
 def map_colours():
@@ -237,7 +273,7 @@ def draw_bar(figure, rectangle, colours, ends, unit):
     bar.tick_params(labelsize=TICK_SIZE)
     bar.locator_params(axis="y", nbins=4)
     bar.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
-    colour_bar.set_label(wrap(unit, 20, 2), fontsize=TICK_SIZE, parse_math=False)
+    colour_bar.set_label(wrap(unit, 24, 2), fontsize=TICK_SIZE, parse_math=False)
 
 
 def check_study_peaks(peaks):

@@ -7,7 +7,7 @@ from ._glass_brain import (
     keep_strongest,
     read_map,
 )
-from ._style import check_title
+from ._style import UNIT_NORM, check_title
 
 
 def plot_predicted_and_observed(
@@ -17,13 +17,13 @@ def plot_predicted_and_observed(
     title=None,
     peaks=None,
     top=0.1,
-    predicted_unit="unit-norm density",
-    observed_unit="peaks per voxel",
+    unit=UNIT_NORM,
 ):
     """Draw the map a study reports and the one predicted from its text.
 
-    Each map has its own colour scale, since their units differ; what can be compared is
-    where they are strong. The voxels drawn are those that
+    Each map has its own colour scale, since a prediction is an expectation over studies
+    and flatter than the map of one study; what can be compared is where they are
+    strong. The voxels drawn are those that
     :func:`~sklearn_neurocontext.metrics.dice_score` compares for the same `top`.
 
     Parameters
@@ -31,20 +31,19 @@ def plot_predicted_and_observed(
     predicted_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
         What ``masker.inverse_transform(model.predict([text]))`` gives, in MNI space.
     observed_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
-        The same for the coefficients of the study's peaks.
+        The same for the coefficients of the study's peaks; where models scale studies
+        to norm 1, of coefficients divided by their norm.
     title : str or None, default=None
         The study's title. Drawn as it is, on two lines at most, the rest an ellipsis;
         no part of it is read as mathematics.
     peaks : array-like of shape (n_peaks, 3) or None, default=None
-        The study's peaks, mm in MNI space, marked on the observed map.
+        The study's peaks, mm in MNI space, marked on the observed map, with a legend.
     top : float, default=0.1
         Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
         positive ones are drawn.
-    predicted_unit : str, default="unit-norm density"
-        Unit of the predicted map, for its colour bar. Models with ``y_scaling="unit"``
-        predict coefficients of studies scaled to norm 1.
-    observed_unit : str, default="peaks per voxel"
-        Unit of the observed map, for its colour bar.
+    unit : str, default="peak density (norm 1)"
+        Unit of both maps, for the colour bars. Models with ``y_scaling="unit"`` predict
+        coefficients of studies scaled to norm 1.
 
     Returns
     -------
@@ -65,11 +64,12 @@ def plot_predicted_and_observed(
 
     Examples
     --------
+    >>> from sklearn.preprocessing import normalize
     >>> from sklearn_neurocontext import KDEDiFuMoMasker
     >>> from sklearn_neurocontext.plotting import plot_predicted_and_observed
     >>> masker = KDEDiFuMoMasker(atlas="geometric", n_components=128).fit()
     >>> peaks = [[-42, -24, 56], [44, -22, 54]]
-    >>> observed, other = masker.transform([peaks, [[-40, -28, 50]]])
+    >>> observed, other = normalize(masker.transform([peaks, [[-40, -28, 50]]]))
     >>> figure = plot_predicted_and_observed(
     ...     masker.inverse_transform([other]),
     ...     masker.inverse_transform([observed]),
@@ -95,10 +95,10 @@ def plot_predicted_and_observed(
         above,
         observed_img,
         label=f"observed, {label}",
-        unit=observed_unit,
+        unit=unit,
         peaks=peaks,
     )
     draw_glass_brain(
-        figure, below, predicted_img, label=f"predicted, {label}", unit=predicted_unit
+        figure, below, predicted_img, label=f"predicted, {label}", unit=unit
     )
     return figure

@@ -1,10 +1,10 @@
 """The map predicted for a text."""
 
 from ._glass_brain import draw_glass_brain, figure_with_title, keep_strongest, read_map
-from ._style import check_title
+from ._style import UNIT_NORM, check_title
 
 
-def plot_predicted_map(img, *, text, top=0.1, unit="unit-norm density"):
+def plot_predicted_map(img, *, text, top=0.1, unit=UNIT_NORM, note=""):
     """Draw the map predicted for a text on a glass brain, below the text.
 
     Parameters
@@ -17,9 +17,12 @@ def plot_predicted_map(img, *, text, top=0.1, unit="unit-norm density"):
     top : float, default=0.1
         Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
         positive ones are drawn.
-    unit : str, default="unit-norm density"
+    unit : str, default="peak density (norm 1)"
         Unit of the map, for the colour bar. Models with ``y_scaling="unit"`` predict
         coefficients of studies scaled to norm 1.
+    note : str, default=""
+        What a reader of the picture must know, such as `NeuroContextModel.caveat`;
+        drawn below the text, as it is.
 
     Returns
     -------
@@ -29,7 +32,7 @@ def plot_predicted_map(img, *, text, top=0.1, unit="unit-norm density"):
     Raises
     ------
     TypeError
-        If `img` is not an image, or `text` not a string.
+        If `img` is not an image, or `text` or `note` not a string.
     ValueError
         If `img` holds several maps, NaN, or no positive voxel inside the brain, or
         `top` is out of range.
@@ -50,9 +53,9 @@ def plot_predicted_map(img, *, text, top=0.1, unit="unit-norm density"):
     >>> figure.get_suptitle()
     'finger tapping'
     """
-    text = check_title(text, "text")
+    text, note = check_title(text, "text"), check_title(note, "note")
     kept_img = keep_strongest(read_map(img, "img"), top, "img")
-    figure, (rectangle,) = figure_with_title(text, 1)
+    figure, (rectangle,) = figure_with_title(text, 1, note)
     draw_glass_brain(
         figure, rectangle, kept_img, label=f"predicted, top {100 * top:g} %", unit=unit
     )

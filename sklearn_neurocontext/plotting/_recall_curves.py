@@ -62,6 +62,8 @@ def plot_recall_curves(curves, *, title=None, ax=None):
     >>> ax.get_xlabel()
     'k (of 50 candidates)'
     """
+    from matplotlib.patches import Patch
+
     curves = _check_curves(curves)
     n_candidates = next(iter(curves.values())).shape[1]
     k = np.arange(1, n_candidates + 1)
@@ -76,10 +78,16 @@ def plot_recall_curves(curves, *, title=None, ax=None):
         for position, (name, splits) in enumerate(curves.items())
     }
     order = sorted(curves, key=lambda name: -curves[name].mean())
+    has_band = any(len(splits) > 1 for splits in curves.values())
+    band = [Patch(color=GREY, alpha=0.2, linewidth=0)] if has_band else []
     write_legend(
         ax,
-        [*(lines[name] for name in order), *chance],
-        [*(wrap(str(name), 24, max_lines=2) for name in order), "chance"],
+        [*(lines[name] for name in order), *chance, *band],
+        [
+            *(wrap(str(name), 24, max_lines=2) for name in order),
+            "chance",
+            *("± deviation of splits" for _ in band),
+        ],
         **place,
     )
     _label_axes(ax, n_candidates)

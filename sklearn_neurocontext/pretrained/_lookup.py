@@ -185,11 +185,15 @@ class LookupMixin:
             )
         k = check_count("k", k)
         coefficients = self.masker.transform_imgs(img)
-        if len(coefficients) != 1 or not coefficients.any():
+        if len(coefficients) != 1:
             raise ValueError(
-                f"img holds {len(coefficients)} maps, expected one, and not only zeros "
-                "or not-a-number inside the brain. Decode several one by one: "
-                "nilearn.image.index_img(img, i)."
+                f"img holds {len(coefficients)} maps; expected one. Decode several one "
+                "by one: nilearn.image.index_img(img, i)."
+            )
+        if not coefficients.any():
+            raise ValueError(
+                "img holds only zeros or not-a-number inside the brain, which nothing "
+                "matches. Check that its affine is in mm and in MNI space."
             )
         names, features = self._candidates(candidates)
         score = self._predictor.similarity

@@ -6,7 +6,8 @@ import nibabel as nib
 import numpy as np
 
 from .._validation import check_texts
-from ._arrays import expected_density, smooth_voxels, voxels_to_imgs
+from ..maskers._smooth import smooth_voxels
+from ._arrays import expected_density, voxels_to_imgs
 
 
 class MapsMixin:
@@ -96,21 +97,59 @@ class MapsMixin:
             if one is not None
         }
 
+    def caveat(self, text) -> str:
+        """Say why the map of a text is no result, where the model knows too little.
+
+        Parameters
+        ----------
+        text : str
+            Of any length.
+
+        Returns
+        -------
+        words : str
+            A sentence with the largest z and `z_threshold`, for pictures and pages; it
+            is empty where a voxel reaches the threshold, and where the model has no
+            threshold or no z maps.
+
+        Raises
+        ------
+        TypeError
+            If `text` is no string.
+        ValueError
+            If it is blank.
+
+        Examples
+        --------
+        >>> from sklearn_neurocontext import NeuroContextModel
+        >>> model = NeuroContextModel.from_pretrained()  # doctest: +SKIP
+        >>> model.caveat("finger tapping")  # doctest: +SKIP
+        ''
+        """
+        _, _, z = self._deviations(check_texts([text], "text"))
+        return "" if z is None else self._say_nothing("this map", z.max())
+
     def _voxels(self, texts):
         """Give brain maps, and z maps or None, each of shape (n_texts, n_voxels)."""
         texts = check_texts(texts)
-        coefficients = self._predictor.coefficients(self._predictor.features(texts))
-        if self._mean is None:
-            return self._smooth(coefficients), None
-        deviations = self._smooth(coefficients - self._mean)
-        z = None
-        if self._z_scale is not None:
-            z = deviations / np.where(self._z_scale > 0, self._z_scale, np.inf)
+        coefficients, deviations, z = self._deviations(texts)
+        if z is not None:
             self._warn_of_nothing(texts, z)
-        if self._mean_map is None and self.curvature == 0:
+        if deviations is None or (self._mean_map is None and self.curvature == 0):
             return self._smooth(coefficients), z
         mean_map = self._to_mean_map()
         return expected_density(mean_map, deviations, self.curvature), z
+
+    def _deviations(self, texts):
+        """Give coefficients, deviations of voxels and z; None where unknown."""
+        coefficients = self._predictor.coefficients(self._predictor.features(texts))
+        if self._mean is None:
+            return coefficients, None, None
+        deviations = self._smooth(coefficients - self._mean)
+        if self._z_scale is None:
+            return coefficients, deviations, None
+        scale = np.where(self._z_scale > 0, self._z_scale, np.inf)
+        return coefficients, deviations, deviations / scale
 
     def _to_mean_map(self):
         """Give the map of a text that says nothing, of shape (n_voxels,)."""
@@ -125,11 +164,14 @@ class MapsMixin:
     def _warn_of_nothing(self, texts, z):
         """Warn of texts of which the model knows too little."""
         for text, largest in zip(texts, z.max(axis=1), strict=True):
-            if self.z_threshold > 0 and largest < self.z_threshold:
-                warnings.warn(
-                    f"Nothing in the map of {text[:60]!r} stands out from the map of "
-                    f"any text (its largest z is {largest:.1f}, below "
-                    f"{self.z_threshold:.1f}); use more, or other words.",
-                    UserWarning,
-                    stacklevel=4,
-                )
+            if words := self._say_nothing(f"the map of {text[:60]!r}", largest):
+                warnings.warn(words, UserWarning, stacklevel=4)
+
+    def _say_nothing(self, what, largest) -> str:
+        """Say that nothing stands out, where the largest z is below the threshold."""
+        if largest >= self.z_threshold or self.z_threshold == 0:
+            return ""
+        return (
+            f"Nothing in {what} stands out from the map of any text (its largest z is "
+            f"{largest:.1f}, below {self.z_threshold:.1f}); use more, or other words."
+        )

@@ -137,13 +137,14 @@ class NeuroContextModel(MapsMixin, LookupMixin):
     def from_pretrained(
         cls, name_or_directory="minilm", *, device=None, allow_download=False
     ):
-        """Load the model that comes with the package, or one that `save` wrote.
+        """Load the model that comes with the package, or one that was saved.
 
         Parameters
         ----------
         name_or_directory : str or path-like, default="minilm"
             ``"minilm"`` comes with the package, needs its extra ``minilm`` and no
-            network, and has its card in `card`. Else the folder.
+            network, and has its card in `card`. Else the folder that `save` or
+            ``neurocontext fit`` wrote.
         device : str or None, default=None
             Torch device; None is the one it was saved with.
         allow_download : bool, default=False

@@ -11,6 +11,8 @@ from ..persistence._values import Reader, Writer
 
 # Folders of models that come with the package.
 SHIPPED = ("minilm",)
+# Folder of the model in the folder that neurocontext fit writes.
+INSIDE = "model"
 _FACTS = {
     "smoothing_fwhm": (int, float),
     "terms": dict,
@@ -76,8 +78,9 @@ def find_folder(name_or_directory) -> Path:
     Parameters
     ----------
     name_or_directory : str or path-like
-        One of `SHIPPED`, or a folder. A folder of the same name as a shipped model is
-        reached as ``./name``.
+        One of `SHIPPED`, a model's own folder, or what ``neurocontext fit`` wrote,
+        which has it inside. A folder of the same name as a shipped model is reached as
+        ``./name``.
 
     Returns
     -------
@@ -86,7 +89,9 @@ def find_folder(name_or_directory) -> Path:
     """
     if name_or_directory in SHIPPED:
         return Path(files(__package__) / "data" / name_or_directory)
-    return Path(name_or_directory).expanduser()
+    folder = Path(name_or_directory).expanduser()
+    is_inside = not (folder / "index").is_dir() and (folder / INSIDE / "index").is_dir()
+    return folder / INSIDE if is_inside else folder
 
 
 def read_folder(directory, device, *, allow_download=False) -> dict:
@@ -117,8 +122,9 @@ def read_folder(directory, device, *, allow_download=False) -> dict:
     if not (directory / "index").is_dir():
         raise FileNotFoundError(
             f"{str(directory)!r} is no folder of a pretrained model. Expected one that "
-            "NeuroContextModel.save wrote, or the name of a model that comes with the "
-            f"package: {', '.join(SHIPPED)}."
+            "NeuroContextModel.save or neurocontext fit CORPUS --output FOLDER wrote, "
+            "or the name of a model that comes with the package: "
+            f"{', '.join(SHIPPED)}."
         )
     description, arrays = read_files(directory / "index")
     index = _read_index(description.get("index"), arrays, directory.name)

@@ -2,27 +2,45 @@
 
 import html
 
+import numpy as np
+import pandas as pd
+
 from ..plotting import plot_paired_differences, plot_recall_curves
 from ._page import picture, provenance, table
+
+
+def benchmark_title(result) -> str:
+    """Name the corpus and the part of the text, where the settings have them."""
+    settings = [run.get("settings", {}) for run in result.provenance or []]
+    names = [one["corpus"] for one in settings if "corpus" in one]
+    parts = [one["text"] for one in settings if "text" in one]
+    named = ", ".join(map(str, dict.fromkeys((*names, *parts))))
+    return f"Benchmark: {named}" if named else "A benchmark"
 
 
 def benchmark_sections(model, result) -> list:
     """Give headings and HTML about what `run_benchmark` measured."""
     summary = result.summary()
-    wide = _wide(summary)
-    # Written already; as numbers they are set right.
-    numbers = dict.fromkeys(wide.columns[1:], str)
+    scored = summary["chance"].notna()
     words = f"<p>{html.escape(_describe(summary, result.overlapping))}</p>\n"
-    words += table(wide, numbers)
+    words += _table(_scores(summary[scored], result), 2)
     curves = plot_recall_curves(result.recall_curves()).figure
     sections = [("Scores", words), ("Recall curves", picture(curves, "recall curves"))]
     differences = result.differences()
     if len(differences):
         sections.append(("Paired differences", _differences(result, differences)))
+    if not scored.all():
+        costs = _wide(summary[~scored], result, 1).rename(columns={"metric": "cost"})
+        sections.append(("Costs of one split", _table(costs, 1)))
     facts = {"runs": result.provenance}
     if model is not None:
         facts["model"] = model.card
     return [*sections, ("Where this comes from", provenance(**facts))]
+
+
+def _table(frame, n_names):
+    """Write a table whose cells, after the first columns, stand as numbers do."""
+    return table(frame, dict.fromkeys(frame.columns[n_names:], str))
 
 
 def _describe(summary, overlapping):
@@ -30,27 +48,37 @@ def _describe(summary, overlapping):
     n_splits = " to ".join(f"{n:,}" for n in dict.fromkeys((splits[0], splits[-1])))
     words = (
         f"Mean ± standard deviation over {n_splits} splits, in percent; on average "
-        f"{summary['n_candidates'].mean():,.0f} candidates, on which recall depends. "
-        "Costs are in seconds and MB."
+        f"{summary['n_candidates'].mean():,.0f} candidates, on which recall depends."
     )
     if overlapping:
         words += " Test parts share studies: deviations are too narrow."
     return words
 
 
-def _wide(summary):
-    """One row per score, a column per estimator and one for chance."""
-    scored = summary["chance"].notna()
-    scale = scored.map({True: 100.0, False: 1.0})
-    cells = (scale * summary["mean"]).map("{:.1f}".format)
-    spread = (scale * summary["sd"]).map(" ± {:.1f}".format)
+def _scores(summary, result):
+    """One row per score and direction, a column per estimator and one for chance."""
+    wide = _wide(summary, result, 100)
+    chance = summary.groupby("metric", sort=False)["chance"].mean()
+    wide["chance"] = (100 * chance).map("{:.1f}".format).to_numpy()
+    wide.insert(0, "direction", [result.direction(one) for one in chance.index])
+    return _by_direction(wide)
+
+
+def _by_direction(frame):
+    """Sort by what is asked for: maps for a text, then texts for a map."""
+    return frame.sort_values("direction", ascending=False, kind="stable")
+
+
+def _wide(summary, result, scale):
+    """One row per score or cost, a column per estimator."""
+    cells = (scale * summary["mean"]).map("{:,.1f}".format)
+    spread = (scale * summary["sd"]).map(" ± {:,.1f}".format)
     cells += spread.where(summary["sd"].notna(), "")
     wide = summary.assign(cell=cells).pivot(
         index="metric", columns="estimator", values="cell"
     )
     wide = wide.loc[summary["metric"].unique(), summary["estimator"].unique()]
-    chance = summary[scored].groupby("metric")["chance"].mean()
-    wide["chance"] = (100 * chance).map("{:.1f}".format)
+    wide.index = wide.index.map(result.heading)
     return wide.rename_axis(columns=None).reset_index()
 
 
@@ -72,15 +100,30 @@ def _differences(result, differences):
     ax = plot_paired_differences(
         points,
         intervals=intervals,
-        unit=f"points of {metric}",
+        unit=f"points of {result.heading(metric)}, {result.direction(metric)}",
         reference=reference,
     )
-    shown = differences.copy()
-    for name in ("mean", "low", "high"):
-        shown[name] = (100 * shown[name]).map("{:+.1f}".format, na_action="ignore")
-    words = (
-        "<p>Points, split by split; 95 % intervals of a paired t-test. Training parts "
-        "share studies, so they are somewhat too narrow.</p>"
+    points = differences[["mean", "low", "high"]].apply(lambda one: 100 * one)
+    interval = [
+        "" if np.isnan(low) else f"{low:+.1f} to {high:+.1f}"
+        for low, high in zip(points["low"], points["high"], strict=True)
+    ]
+    shown = pd.DataFrame(
+        {
+            "direction": differences["metric"].map(result.direction),
+            "metric": differences["metric"].map(result.heading),
+            "estimator": differences["estimator"],
+            f"minus {reference}": points["mean"].map("{:+.1f}".format),
+            "95 % interval": interval,
+        }
     )
-    numbers = dict.fromkeys(("mean", "low", "high", "n_splits"), str)
-    return words + picture(ax.figure, "paired differences") + table(shown, numbers)
+    words = (
+        f"<p>Points that each estimator is above {html.escape(reference)}, split by "
+        "split; intervals of a paired t-test. Training parts share studies, so they "
+        "are somewhat too narrow.</p>"
+    )
+    return (
+        words
+        + picture(ax.figure, "paired differences")
+        + _table(_by_direction(shown), 3)
+    )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..metrics import mix_match_score, recall_at_k, recall_curve, similarity
 from ..plotting import plot_recall_curves
+from ..plotting._style import UNIT_NORM
 from ._page import picture, provenance, table
 from ._text import density_unit, map_sections
 
@@ -28,7 +29,7 @@ def corpus_sections(model, corpus, k, top) -> list:
     if n_usable > _MOST:
         rows = np.sort(np.random.default_rng(0).choice(rows, _MOST, replace=False))
     maps = indexed.coefficients
-    if density_unit(model) == "unit-norm density":
+    if density_unit(model) == UNIT_NORM:
         maps = maps / np.linalg.norm(maps, axis=1, keepdims=True)
     titles = [indexed.titles[row] for row in rows]
     matrix = similarity(model.model, titles, maps[rows])
@@ -44,9 +45,7 @@ def corpus_sections(model, corpus, k, top) -> list:
             "Studies found worst",
             table(studies.iloc[::-1].head(k), {"rank": "{:g}".format}),
         ),
-        *map_sections(
-            model, mean.slicer[..., 0], top, heading="Mean map of the studies"
-        ),
+        *map_sections(model, mean.slicer[..., 0], top),
         ("Where this comes from", provenance(model=model.card)),
     ]
 

@@ -24,16 +24,25 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
 blockquote { margin: 0; padding: .6rem 1rem; background: #f5f5f5;
              border-left: 4px solid #0072b2; overflow-wrap: anywhere; }
 mark { background: #fde9b8; }
-img { max-width: 100%; } iframe { width: 100%; height: 28rem; border: 0; }
+img { max-width: 100%; height: auto; } iframe { width: 100%; border: 0; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #ddd;
          vertical-align: top; overflow-wrap: break-word; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 td.number { white-space: nowrap; }
+.caveat { padding: .6rem 1rem; background: #fdf1e7; border-left: 4px solid #d55e00; }
+summary { cursor: pointer; color: #0072b2; }
 .facts { font-size: .85rem; } .facts td { overflow-wrap: anywhere; }
 .facts th { font-weight: normal; color: #555; width: 40%; }
 """
+
+# Of pictures, twice as fine as they are shown; with this many, their type is as large
+# as that of the page.
+_PIXELS_PER_INCH = 80
+_DOTS_PER_INCH = 2 * _PIXELS_PER_INCH
+# Above and below the viewer inside its frame, in pixels.
+_VIEW_MARGINS = 16
 
 
 def page(title: str, sections) -> str:
@@ -65,11 +74,15 @@ def page(title: str, sections) -> str:
 
 
 def picture(figure, words: str) -> str:
-    """Write a matplotlib figure as an image inside the page."""
+    """Write a matplotlib figure as an image inside the page, its type as large."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=110)
+    figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
     data = base64.b64encode(stream.getvalue()).decode("ascii")
-    return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">'
+    width = round(_PIXELS_PER_INCH * figure.get_figwidth())
+    return (
+        f'<img alt="{html.escape(words)}" width="{width}" '
+        f'src="data:image/png;base64,{data}">'
+    )
 
 
 def viewer(kept_img) -> str:
@@ -95,8 +108,12 @@ def viewer(kept_img) -> str:
             black_bg=False,
             width_view=900,
         )
-    inside = view.html
-    return f'<iframe sandbox="allow-scripts" srcdoc="{html.escape(inside)}"></iframe>'
+    # The viewer's script cuts "0.000" to "0." and not to "0".
+    inside = view.html.replace('replace(/0+$/,"")', 'replace(/\\.?0+$/,"")')
+    return (
+        f'<iframe sandbox="allow-scripts" height="{view.height + _VIEW_MARGINS}" '
+        f'srcdoc="{html.escape(inside)}"></iframe>'
+    )
 
 
 def table(frame, formats) -> str:
@@ -137,21 +154,42 @@ def _row(tag, marks, cells):
 
 
 def provenance(**facts) -> str:
-    """Write when a page was made, the versions of libraries, and other facts.
+    """Write when a page was made, by what, and, folded, all other facts.
 
-    Each fact is a row; those inside others are named by their path.
+    Each fact is a row; those inside others are named by their path. Versions that are
+    those of the page are not written again.
     """
-    facts = {
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": library_versions(),
-        **facts,
-    }
+    made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    versions = library_versions()
+    facts = {"made": made, "versions": versions, **_without(facts, versions)}
     rows = [
         f'<tr><th scope="row">{html.escape(" › ".join(path))}</th>'
         f"<td>{html.escape(value)}</td></tr>"
         for path, value in _leaves(facts, ())
     ]
-    return f'<table class="facts">\n{chr(10).join(rows)}\n</table>'
+    return (
+        f"<p>Made on {made} with sklearn_neurocontext "
+        f"{html.escape(versions['sklearn_neurocontext'])}.</p>\n"
+        f"<details><summary>All {len(rows)} facts</summary>\n"
+        f'<table class="facts">\n{chr(10).join(rows)}\n</table>\n</details>'
+    )
+
+
+def _without(value, versions):
+    """Put words in the place of versions that have been written."""
+    if isinstance(value, Mapping):
+        return {
+            name: "as above" if inside == versions else _without(inside, versions)
+            for name, inside in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_without(inside, versions) for inside in value]
+    return value
+
+
+def caveat(words: str) -> str:
+    """Write what a reader must know, escaped; nothing where there is nothing."""
+    return f'<p class="caveat">{html.escape(words)}</p>\n' if words else ""
 
 
 def _leaves(value, path):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._whole_files import whole_file
-from ._benchmark import benchmark_sections
+from ._benchmark import benchmark_sections, benchmark_title
 from ._corpus import corpus_sections
 from ._page import page
 from ._text import text_sections
@@ -106,7 +106,7 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
     elif isinstance(results, Mapping) and {"studies", "peaks"} <= set(results):
         title, sections = "A corpus", corpus_sections(model, results, k, top)
     elif all(hasattr(results, name) for name in ("summary", "recall_curves")):
-        title, sections = "A benchmark", benchmark_sections(model, results)
+        title, sections = benchmark_title(results), benchmark_sections(model, results)
     else:
         raise TypeError(
             f"results is a {type(results).__name__}; expected a text, a corpus (what a "

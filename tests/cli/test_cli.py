@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.utils import Bunch
 
 from sklearn_neurocontext import evaluation
 from sklearn_neurocontext.cli import _corpus_parsers, _main, main
@@ -91,6 +92,28 @@ def test_benchmark_writes_tables_and_pictures(small_corpus, tmp_path, capsys, re
         assert path.stat().st_mtime_ns == modified
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--candidates", "80"], "90 studies are too few for test parts of 80 beside"),
+        (["--candidates", "fold", "--folds", "91"], "too few for 91 folds"),
+    ],
+)
+def test_too_few_studies_are_said_before_any_is_embedded(
+    options, words, small_corpus, tmp_path, capsys, monkeypatch
+):
+    embedded = []
+
+    def make_embedder(name):
+        return Bunch(fit=embedded.append, transform=embedded.append)
+
+    monkeypatch.setattr("sklearn_neurocontext.cli._steps.make_embedder", make_embedder)
+    arguments = ["benchmark", "--corpus", "nimare", "--output", str(tmp_path)]
+    assert main([*arguments, "--components", "128", *options]) == 1
+    assert words in capsys.readouterr().err
+    assert not embedded
+
+
 @pytest.mark.usefixtures("quick_pictures")
 def test_benchmark_of_what_takes_texts_embeds_none(
     small_corpus, tmp_path, capsys, monkeypatch
@@ -146,11 +169,17 @@ def test_fit_predicts_and_retrieves_for_sentences(small_corpus, tmp_path, capsys
     assert (tmp_path / "prediction_2.png").is_file()
 
 
-def test_fit_without_sentence_predicts_the_studies(small_corpus, tmp_path):
+def test_fit_without_sentence_marks_that_it_predicts_its_studies(
+    small_corpus, tmp_path, capsys
+):
     arguments = ["fit", "nimare", "--estimator", "contrastive", "--components", "128"]
     assert main([*arguments, "--output", str(tmp_path)]) == 0
-    predictions = pd.read_csv(tmp_path / "predictions.csv")
-    assert predictions["text"].tolist() == small_corpus.studies["study_id"].tolist()
+    predictions = pd.read_csv(tmp_path / "training_predictions.csv")
+    ids = small_corpus.studies["study_id"].tolist()
+    assert predictions["study_id"].tolist() == ids
+    printed = capsys.readouterr().out
+    assert "the 90 studies that the model was fitted to" in " ".join(printed.split())
+    assert not (tmp_path / "predictions.csv").exists()
     training = pd.read_csv(tmp_path / "training.csv")
     assert {"epoch", "train_loss"} <= set(training.columns)
     assert (tmp_path / "training.png").is_file()
@@ -180,7 +209,7 @@ def test_a_corpus_too_small_for_the_paper_splits_says_what_to_do(
     [
         ("--components 100000", "--components 100000 is more than the 29398 voxels"),
         ("--atlas nowhere.nii", "--atlas 'nowhere.nii' is no file here"),
-        ("--encoder nowhere", "and pass its path as --encoder."),
+        ("--encoder nowhere --exchanges 0", "and pass its path as --encoder."),
         ("--estimator ridge", "expected at least 5, or --exchanges 0, which leaves"),
         (
             "--estimator best_text_brain --exchanges 0",

@@ -10,7 +10,6 @@ import pytest
 
 from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext.cli import _fit, main
-from sklearn_neurocontext.cli._model_folder import find_model
 from sklearn_neurocontext.cli._steps import words_for_few_studies
 from sklearn_neurocontext.datasets import make_studies
 
@@ -54,7 +53,7 @@ def test_the_model_has_z_maps_terms_and_reference(fitted, tmp_path):
     arguments = ["decode", str(z_map), "-k", "5", "-o", str(table), "--model", folder]
     assert main(arguments) == 0
     assert len(pd.read_csv(table)) == 5
-    model = NeuroContextModel.from_pretrained(folder)
+    model = NeuroContextModel.from_pretrained(fitted)  # in Python, too
     assert model.card["settings"]["estimator"] in fitted.name
     assert model.card["n_studies"] == 90
     encoder = {"ridge": "minilm"}.get(model.card["settings"]["estimator"])
@@ -95,7 +94,12 @@ def test_a_second_fit_replaces_model_and_tables(fit, tmp_path, capsys):
         (output / name).write_text("stale")
     assert fit("ridge") == 0
     assert _estimator_of(output / "model") == "ridge"
-    left = {"model", "studies.csv", "predictions.csv", *(path.name for path in own)}
+    left = {
+        "model",
+        "studies.csv",
+        "training_predictions.csv",
+        *(path.name for path in own),
+    }
     assert {path.name for path in output.iterdir()} == left
     options = ["--model", str(output), "-o", str(tmp_path / "z.nii.gz")]
     assert main(["map", "pain", "--z", *options]) == 1
@@ -174,14 +178,6 @@ def test_a_model_with_other_things_in_it_is_refused(fit, tmp_path, capsys):
     assert fit("ridge") == 1
     assert model.is_symlink()
     assert _estimator_of(tmp_path / "elsewhere") == "cca"
-
-
-def test_a_shipped_models_name_is_never_a_folder_here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "minilm" / "model" / "index").mkdir(parents=True)
-    assert find_model("minilm") == "minilm"
-    assert find_model("./minilm") == Path("minilm", "model")
-    assert find_model("elsewhere") == "elsewhere"
 
 
 def test_a_title_model_of_words_takes_no_encoder(fit, tmp_path, capsys):

@@ -38,6 +38,29 @@ def test_map_writes_image_and_picture(folder, tmp_path, capsys):
     assert str(plot) in printed
 
 
+def test_a_text_that_says_nothing_is_told_in_its_picture(tmp_path, monkeypatch):
+    model = NeuroContextModel(**make_parts(), z_threshold=1e6)
+    folder = str(model.save(tmp_path / "model"))
+    figures = []
+
+    def save(figure, path):
+        figures.append(figure)
+        return path
+
+    monkeypatch.setattr("sklearn_neurocontext.cli._maps.save_figure", save)
+    arguments = ["map", "pain", "-o", str(tmp_path / "m.nii"), "--plot", "m.png"]
+    assert main([*arguments, "--model", folder]) == 0
+    words = " ".join(text.get_text() for text in figures[0].texts)
+    assert model.caveat("pain") in " ".join(words.split())
+
+
+def test_map_draws_svg(folder, tmp_path):
+    plot = tmp_path / "map.svg"
+    arguments = ["map", "pain", "-o", str(tmp_path / "m.nii"), "--plot", str(plot)]
+    assert main([*arguments, "--model", folder]) == 0
+    assert "<svg" in plot.read_text()
+
+
 def test_map_writes_z_maps(folder, tmp_path):
     output = tmp_path / "z.nii.gz"
     assert main(["map", "pain", "--z", "-o", str(output), "--model", folder]) == 0
@@ -57,7 +80,8 @@ def image(tmp_path):
 
 def test_decode_prints_or_writes_a_table(folder, image, tmp_path, capsys):
     assert main(["decode", image, "-k", "2", "--model", folder]) == 0
-    printed = capsys.readouterr().out
+    printed, noted = capsys.readouterr()
+    assert "Maps of the 150 studies that the model was trained on match too" in noted
     assert "pain.nii.gz" in printed
     assert "heat" in printed
     assert "faces" not in printed
@@ -97,7 +121,7 @@ def test_report_writes_a_page(folder, small_corpus, tmp_path, capsys, monkeypatc
     [
         (
             ["map", "pain", "-o", "m.nii.gz", "--model", "nowhere"],
-            "fit CORPUS --output FOLDER makes such a folder",
+            "or neurocontext fit CORPUS --output FOLDER wrote",
         ),
         (["decode", "nowhere.nii.gz", "--model", "a"], "'nowhere.nii.gz' is no file"),
         (["decode", __file__, "--model", "a"], f"image='{__file__}' cannot be read as"),

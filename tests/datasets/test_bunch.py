@@ -152,7 +152,7 @@ def test_words_for_spaces():
     text = describe_spaces({"TAL": 1, "OTHER": 2, "MIXED": 3, "UNKNOWN": 4000})
     assert text.startswith("Of 4,006 peaks, 1 was reported in Talairach space and")
     assert "4,000 are of unknown space" in text
-    assert "2 are of another space" in text
+    assert "2 are of a space that is neither MNI nor Talairach" in text
     assert "3 are of several spaces, which is not said, and left as reported" in text
 
 

@@ -168,6 +168,19 @@ def test_maps_by_chance_have_z_of_mean_square_one(problem, monkeypatch):
     assert strongest > 1.3 * np.sqrt(squares).max(axis=2).mean()
 
 
+def test_chance_is_measured_with_maps_as_smooth_as_those_given(problem):
+    X, studies, masker = problem
+    model = RidgeBaseline().fit(X, studies.y)
+    rough, smooth = (
+        training_statistics(
+            model, X, studies, masker, smoothing_fwhm=fwhm, n_exchanges=1
+        ).z_scale
+        for fwhm in (0.0, 14.0)
+    )
+    # Averages over neighbours vary less.
+    assert np.median(smooth / rough) < 0.9
+
+
 def test_the_floor_is_a_quantile_over_voxels(problem, monkeypatch):
     X, studies, masker = problem
     model = RidgeBaseline().fit(X, studies.y)

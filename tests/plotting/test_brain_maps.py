@@ -96,13 +96,14 @@ def test_observed_stands_above_predicted(img):
         assert _drawn(figure)[row][3].sum() == kept.any(axis=2).sum()
 
 
-def test_each_map_has_its_own_scale_and_unit(img):
+def test_each_map_has_its_own_scale(img):
     weak = _img(img.get_fdata() / 50)
-    figure = plot_predicted_and_observed(img, weak)
-    bars = {ax.get_ylabel(): ax.get_ylim() for ax in figure.axes if ax.get_ylabel()}
+    figure = plot_predicted_and_observed(img, weak, unit="peaks per voxel")
+    bars = [ax for ax in figure.axes if ax.get_ylabel()]
     strongest = keep_strongest(img, 0.1, "img").get_fdata().max()
-    assert bars["peaks per voxel"] == pytest.approx((0, strongest / 50))
-    assert bars["unit-norm density"] == pytest.approx((0, strongest))
+    assert {bar.get_ylabel() for bar in bars} == {"peaks per voxel"}
+    assert bars[0].get_ylim() == pytest.approx((0, strongest / 50))
+    assert bars[1].get_ylim() == pytest.approx((0, strongest))
     limits = [ax.images[0].get_clim() for ax in figure.axes if ax.images]
     expected = [(0, strongest / 50)] * 4 + [(0, strongest)] * 4
     np.testing.assert_allclose(limits, expected, rtol=1e-6)
@@ -114,11 +115,14 @@ def test_peaks_are_marked_on_the_observed_map(img):
     offsets = [len(ax.collections[-1].get_offsets()) for ax in marked]
     assert offsets == [1, 2, 1, 2]
     assert min(ax.get_position().y0 for ax in marked) > 0.4
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["reported peak"]
 
 
 def test_a_study_without_peaks_to_mark(img):
     figure = plot_predicted_and_observed(img, img, peaks=[])
     assert not any(ax.collections for ax in figure.axes if not ax.get_ylabel())
+    assert not figure.legends
 
 
 def test_titles_are_literal(img):
@@ -147,8 +151,24 @@ def test_titles_are_wrapped_and_fit_above_the_maps(img, n_words):
     assert lines[-1].endswith(" …") == (n_words == 400)
 
 
+@pytest.mark.parametrize("note", ["short", "a longer note $x_ " * 20])
+def test_a_note_stands_between_title_and_maps(img, note):
+    plain = plot_predicted_map(img, text="a text")
+    figure = plot_predicted_map(img, text="a text", note=note)
+    assert figure.get_figheight() > plain.get_figheight()
+    figure.draw_without_rendering()
+    _, found, label = figure.texts[:3]
+    assert found.get_text().replace("\n", " ").startswith(note[:60].strip())
+    boxes = [one.get_window_extent() for one in (figure._suptitle, found, label)]
+    assert boxes[0].y0 > boxes[1].y1 > boxes[1].y0 > boxes[2].y1
+    assert boxes[1].x0 > 0
+    assert boxes[1].x1 < figure.bbox.width
+
+
 def test_nothing_sticks_out_of_the_figure(img):
-    figure = plot_predicted_and_observed(img, img, title="a study")
+    figure = plot_predicted_and_observed(
+        img, img, title="a study", peaks=[[-40, -20, 50]]
+    )
     box = figure.get_tightbbox()
     width, height = figure.get_size_inches()
     assert box.x0 >= 0

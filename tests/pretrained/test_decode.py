@@ -60,10 +60,10 @@ def test_p_values_are_ranks_in_the_pooled_null():
 
 def test_decode_refuses_what_is_not_one_map(model):
     two = model.predict_img(["pain", "finger"])
-    with pytest.raises(ValueError, match="img holds 2 maps, expected one"):
+    with pytest.raises(ValueError, match="img holds 2 maps; expected one"):
         model.decode(two)
     nothing = nib.Nifti1Image(np.zeros(two.shape[:3]), two.affine)
-    with pytest.raises(ValueError, match="and not only zeros or not-a-number"):
+    with pytest.raises(ValueError, match="holds only zeros or not-a-number"):
         model.decode(nothing)
 
 

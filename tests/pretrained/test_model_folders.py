@@ -118,9 +118,15 @@ def test_ensembles_and_sparse_features_survive_saving(parts, corpus, tmp_path):
         assert loaded.decode(img, k=3).equals(model.decode(img, k=3))
 
 
-def test_unknown_models_and_shipped_ones_are_told_apart():
+def test_unknown_models_and_shipped_ones_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert find_folder("minilm").name == "minilm"
     assert find_folder("minilm").is_absolute()
+    assert find_folder("./minilm") == Path("minilm")
+    (tmp_path / "minilm" / "model" / "index").mkdir(parents=True)
+    assert find_folder("./minilm") == Path("minilm", "model")  # as fit writes it
+    assert find_folder("minilm").is_absolute()
+    (tmp_path / "minilm" / "index").mkdir()
     assert find_folder("./minilm") == Path("minilm")
     with pytest.raises(FileNotFoundError, match="that comes with the package: minilm"):
         NeuroContextModel.from_pretrained("minilm2")

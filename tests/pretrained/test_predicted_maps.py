@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sklearn_neurocontext import NeuroContextModel
-from sklearn_neurocontext.pretrained._arrays import expected_density, smooth_voxels
+from sklearn_neurocontext.maskers._smooth import smooth_voxels
+from sklearn_neurocontext.pretrained._arrays import expected_density
 
 TEXTS = ["pain heat", "finger"]
 
@@ -114,6 +115,21 @@ def test_the_mean_map_survives_saving(fine, tmp_path):
 def test_misfits_of_maps_are_refused(parts, change, words):
     with pytest.raises(ValueError, match=re.escape(words)):
         NeuroContextModel(**(parts | change))
+
+
+def test_a_caveat_is_said_where_a_warning_is(parts):
+    quiet = NeuroContextModel(**parts)
+    largest = _inside(quiet.transform(["pain"])["z_map"], parts).max()
+    assert quiet.caveat("pain") == ""
+    assert NeuroContextModel(**parts, z_threshold=0.99 * largest).caveat("pain") == ""
+    model = NeuroContextModel(**parts, z_threshold=1.01 * largest)
+    words = model.caveat("pain")
+    assert words.startswith("Nothing in this map stands out from the map of any text")
+    assert f"{largest:.1f}, below {1.01 * largest:.1f}" in words
+    without = NeuroContextModel(**parts | {"z_scale": None}, z_threshold=9.0)
+    assert without.caveat("pain") == ""
+    with pytest.raises(ValueError, match="text must not be empty"):
+        model.caveat(" ")
 
 
 def test_a_text_that_says_nothing_is_warned_about(parts):

@@ -31,5 +31,9 @@ def parse(text):
 def facts(page) -> dict:
     """What the last table says: where a page comes from, by path."""
     words = [word.strip() for word in page.words if word.strip()]
-    words = words[words.index("Where this comes from") + 1 :]
+    place = words.index("Where this comes from")
+    assert words[place + 1].startswith("Made on 2")
+    n_facts = int(words[place + 2].removeprefix("All ").removesuffix(" facts"))
+    words = words[place + 3 :]
+    assert len(words) == 2 * n_facts
     return dict(zip(words[::2], words[1::2], strict=True))

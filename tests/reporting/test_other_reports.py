@@ -50,7 +50,10 @@ def test_a_benchmark_has_its_numbers(benchmark_report):
     assert "25.0" in words  # chance: 10 of 40
     assert "over 3 splits, in percent; on average 40 candidates" in words
     low = result.differences().iloc[0]["low"]
-    assert f"{100 * low:+.1f}" in words
+    assert f"{100 * low:+.1f} to " in words
+    assert "recall@10" in words
+    assert "recall_at_10" not in words
+    assert f"Benchmark: {HOSTILE}"[:90] in words
     assert facts(parse(report.html))["runs › 1 › settings › corpus"] == HOSTILE
 
 

@@ -11,8 +11,9 @@ from sklearn.utils import Bunch
 from text_model import make_corpus, make_parts
 
 from sklearn_neurocontext import NeuroContextModel
+from sklearn_neurocontext._versions import library_versions
 from sklearn_neurocontext.plotting._glass_brain import keep_strongest
-from sklearn_neurocontext.reporting._page import page, provenance, table
+from sklearn_neurocontext.reporting._page import page, provenance, table, viewer
 from sklearn_neurocontext.reporting._text import density_unit, map_sections
 
 
@@ -22,7 +23,7 @@ def test_the_viewer_shows_what_the_pictures_show(monkeypatch):
     def view_img(img, threshold, cut_coords, **_):
         seen["values"], seen["threshold"] = img.get_fdata(), threshold
         seen["start"] = cut_coords
-        return Bunch(html="")
+        return Bunch(html="", height=300)
 
     monkeypatch.setattr("nilearn.plotting.view_img", view_img)
     model = NeuroContextModel(**make_parts())
@@ -36,10 +37,19 @@ def test_the_viewer_shows_what_the_pictures_show(monkeypatch):
     assert volume[tuple(voxel.round().astype(int))] == volume[kept].max()
 
 
+def test_the_viewer_writes_zero_whole():
+    img = keep_strongest(
+        NeuroContextModel(**make_parts())("pain")["brain_map"], 0.1, ""
+    )
+    frame = parse(viewer(img)).frames[0]
+    (function,) = re.findall(r"function displayFloat\(.*?\}", frame)
+    assert r'replace(/\.?0+$/,"")' in function
+
+
 def test_units_are_those_of_the_model():
     parts = make_parts()
     model = NeuroContextModel(**parts)
-    assert density_unit(model) == "unit-norm density"
+    assert density_unit(model) == "peak density (norm 1)"
     plain = clone(parts["model"]).set_params(ccabaseline__y_scaling=None)
     corpus = make_corpus()
     y = parts["masker"].transform(corpus.peaks)
@@ -73,6 +83,7 @@ def test_numbers_are_set_apart_and_headings_may_break():
 
 def test_facts_are_rows_named_by_their_paths():
     card = {"scores": {"dice": 0.123456789}, HOSTILE: [1, "b"], "runs": [{"n": 3}]}
+    card["versions"] = library_versions()
     card |= {"step": 100000.5, "none": None, "empty": {"list": [], "text": ""}}
     written = provenance(model=card)
     known = facts(parse(page("title", [("Where this comes from", written)])))
@@ -82,5 +93,6 @@ def test_facts_are_rows_named_by_their_paths():
         assert known[f"model › {name}"] == "–"
     assert known[f"model › {HOSTILE}"] == "1, b"
     assert known["model › runs › 1 › n"] == "3"
+    assert known["model › versions"] == "as above"
     assert "{" not in written
     assert "script" not in [tag for tag, _ in parse(written).tags]

@@ -3,6 +3,7 @@
 import html
 import re
 
+import numpy as np
 import pytest
 from pages import HOSTILE, facts, parse
 from sklearn.base import clone
@@ -38,6 +39,32 @@ def test_the_page_says_what_it_should(report):
     assert next(iter(known)) == "made"
     assert known["versions › sklearn_neurocontext"]
     assert known["model › note"] == "</td><script>document.title='owned'</script>"
+
+
+def test_matching_studies_stand_beside_all_others(report):
+    words = " ".join(parse(report.html).words)
+    model = NeuroContextModel(**make_parts()).index_corpus(make_corpus())
+    scores = model.similar_documents(HOSTILE, k=150)["similarity"]
+    middle, high = np.quantile(scores, (0.5, 0.95))
+    assert "The best of 150 studies of the corpus." in words
+    assert f"the middle one of all, which has {middle:.2f}, and with the" in words
+    assert f"with the {high:.2f} that one in twenty reaches" in words
+
+
+def test_a_text_that_says_nothing_is_told(monkeypatch):
+    seen = {}
+
+    def draw(model, img, top, *, text):
+        seen["note"] = model.caveat(text)
+        return []
+
+    monkeypatch.setattr("sklearn_neurocontext.reporting._text.map_sections", draw)
+    quiet = make_report(NeuroContextModel(**make_parts()), "pain").html
+    assert 'class="caveat"' not in quiet
+    model = NeuroContextModel(**make_parts(), z_threshold=1e6)
+    with pytest.warns(UserWarning, match="stands out"):
+        page = make_report(model, "pain").html
+    assert f'<p class="caveat">{seen["note"]}</p>' in page
 
 
 def test_nothing_outside_is_named(report):

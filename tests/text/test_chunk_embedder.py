@@ -208,7 +208,7 @@ def test_overlap_and_chunk_size_count_special_tokens(folders, texts):
 def test_wrong_input_names_the_rows(folders):
     embedder = LLMChunkEmbedder(folders["bert"]).fit(["pain"])
     for wrong in (None, np.nan, b"pain", 3, pd.NA):
-        with pytest.raises(TypeError, match=r"row 1\. Drop these studies or fill in"):
+        with pytest.raises(TypeError, match=r"row 1\. Leave such rows out, or fill"):
             embedder.transform(["pain", wrong])
     with pytest.raises(ValueError, match="no text in row 0, 2"):
         embedder.transform(["  ", "pain", ""])
