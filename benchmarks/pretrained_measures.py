@@ -5,6 +5,7 @@ from positions import MAX_MM, distances_to_regions
 
 from sklearn_neurocontext import dice_score, similarity
 from sklearn_neurocontext.evaluation import density_map
+from sklearn_neurocontext.evaluation._statistics import deviation_by_chance
 from sklearn_neurocontext.maskers._smooth import smooth_voxels
 from sklearn_neurocontext.metrics import make_retrieval_scorer
 from sklearn_neurocontext.models._ridge_solver import solve_ridge
@@ -16,8 +17,6 @@ MIN_TOPIC_STUDIES = 8
 N_EXCHANGES = 5
 N_CHECKED = 3
 N_NULL_TITLES = 200
-# A voxel's deviation under the null is not less than this quantile over voxels.
-FLOOR = 0.05
 _SCORER = make_retrieval_scorer((10, 100))
 
 
@@ -121,8 +120,7 @@ def null_scale(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
         smoothed = smooth_voxels(voxels, data.masker.mask_img_, fwhm)
         deviations.append(smoothed.astype(np.float64))
     squares = [(one**2).mean(axis=0) for one in deviations[:N_EXCHANGES]]
-    scale = np.sqrt(np.mean(squares, axis=0))
-    scale = np.maximum(scale, np.quantile(scale, FLOOR))
+    scale = deviation_by_chance(squares)
     z = np.concatenate(deviations[N_EXCHANGES:]) / scale
     facts = {"z_mean_square": float((z**2).mean())}
     for quantile in (0.001, 0.01, 0.05, 0.5, 0.95, 0.99, 0.999):

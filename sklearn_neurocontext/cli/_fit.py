@@ -46,11 +46,11 @@ def run(arguments):
     _check_encoder(name, arguments.encoder)
     corpus, studies, masker = prepare(
         arguments.corpus,
-        arguments.text,
-        arguments.encoder,
-        arguments.atlas,
-        arguments.components,
-        [name],
+        part=arguments.text,
+        encoder=arguments.encoder,
+        atlas=arguments.atlas,
+        n_components=arguments.components,
+        names=[name],
         check=lambda groups: check_exchanges(groups, arguments.exchanges),
     )
     estimators = make_estimators(

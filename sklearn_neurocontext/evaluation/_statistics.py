@@ -151,15 +151,30 @@ def training_statistics(
             squares.append((voxels**2).mean(axis=0))
             if on_progress is not None:
                 on_progress(done, n_exchanges)
-        deviation = np.sqrt(np.mean(squares, axis=0))
-        z_scale = np.maximum(deviation, np.quantile(deviation, _FLOOR))
-        z_scale = z_scale.astype(np.float32)
+        z_scale = deviation_by_chance(squares).astype(np.float32)
     return TrainingStatistics(
         terms=_count_terms(studies.texts),
         mean=mean.astype(np.float32),
         z_scale=z_scale,
         reference=studies.y[chosen],
     )
+
+
+def deviation_by_chance(squares) -> np.ndarray:
+    """Give the root mean square of each voxel, and at least its 5 % quantile.
+
+    Parameters
+    ----------
+    squares : array-like of shape (n_exchanges, n_voxels)
+        Mean square, after each exchange, of what maps deviate from the mean map by.
+
+    Returns
+    -------
+    deviation : ndarray of shape (n_voxels,)
+        The quantile is over voxels.
+    """
+    deviation = np.sqrt(np.mean(squares, axis=0))
+    return np.maximum(deviation, np.quantile(deviation, _FLOOR))
 
 
 def predict_coefficients(model, X) -> np.ndarray:

@@ -69,7 +69,7 @@ def test_one_split_has_no_deviation_and_names_hold_anything(capsys):
     assert "nan" not in printed
 
 
-def test_benchmark_writes_tables_and_pictures(small_corpus, tmp_path, capsys):
+def test_benchmark_writes_tables_and_pictures(small_corpus, tmp_path, capsys, request):
     output = tmp_path / "results"
     arguments = ["benchmark", "--corpus", "nimare", "--text", "title", "--folds", "3"]
     arguments += ["--candidates", "fold", "--ks", "1,5", "--components", "128"]
@@ -85,6 +85,7 @@ def test_benchmark_writes_tables_and_pictures(small_corpus, tmp_path, capsys):
     for name in ("recall_curves.png", "predicted_and_observed.png"):
         assert (output / name).read_bytes().startswith(b"\x89PNG")
     # A second call reads the records instead of fitting again.
+    request.getfixturevalue("quick_pictures")
     written = {path: path.stat().st_mtime_ns for path in output.glob("records/*.json")}
     assert main(arguments) == 0
     for path, modified in written.items():
@@ -113,6 +114,7 @@ def test_too_few_studies_are_said_before_any_is_embedded(
     assert not embedded
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_benchmark_of_what_takes_texts_embeds_none(
     small_corpus, tmp_path, capsys, monkeypatch
 ):
@@ -126,6 +128,7 @@ def test_benchmark_of_what_takes_texts_embeds_none(
     assert record["mix_match"] > 0.6
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_full_training_is_reported_beside(small_corpus, tmp_path, capsys, monkeypatch):
     real = evaluation.make_estimators
 

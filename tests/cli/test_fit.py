@@ -61,7 +61,7 @@ def test_the_model_has_z_maps_terms_and_reference(fitted, tmp_path):
 
 
 @pytest.fixture
-def fit(corpus, tmp_path, monkeypatch):
+def fit(corpus, tmp_path, monkeypatch, quick_pictures):
     """Fit into a folder, with the command line's options."""
     monkeypatch.setattr(
         "sklearn_neurocontext.cli._steps.load_corpus", lambda name: corpus

@@ -1,6 +1,5 @@
 """The model that comes with the package: its maps are strong where they must be."""
 
-import sys
 import warnings
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +11,6 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext.pretrained._arrays import voxels_to_imgs
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 MAX_BYTES = 20e6
 
 
@@ -24,15 +22,11 @@ def shipped():
 
 
 @pytest.fixture(scope="module")
-def positions():
+def positions(benchmarks):
     """The module that measures positions; queries lie beside it."""
-    if not BENCHMARKS.is_dir():
-        pytest.skip("benchmarks are not installed")
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(benchmarks))
         import positions
-    finally:
-        sys.path.remove(str(BENCHMARKS))
     return positions
 
 
