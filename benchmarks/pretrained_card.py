@@ -90,7 +90,7 @@ development query's map with that of the whole model is {half:.5f}.
 
 Looking up where in the brain the literature would expect a task, a process or a
 disorder; ranking terms for a map; teaching; a start for a region of interest. Texts are
-English, and as long as a title or a sentence.
+English: a word, a title, a sentence, or an abstract, though no abstract was trained on.
 
 ## Not meant for
 
@@ -98,7 +98,7 @@ Any decision about a person. It says where studies report peaks, not where activ
 lesion is, and nothing about an effect's sign. What few studies were about, it does not
 know, and it gives a map all the same: heed the warning, and read the z map. Peaks
 depend on methods, fashion and thresholds of the studies, mostly of the years before
-2018. Long texts are averaged.
+2018. Texts of many topics, as bodies of articles are, get a mean of their maps.
 Peaks of Neurosynth that are stated in Talairach space were converted; NeuroQuery states
 no space, so that some of its peaks are a few millimetres off.
 

@@ -58,7 +58,6 @@ MAPS = {"smoothing_fwhm": 14.0, "curvature": 2.0}
 VARIANTS = {
     "min_studies": (20,),
     "n_pairs": (10_000,),
-    "pair_copies": (10,),
     "term_copies": (1,),
     "prior_studies": (3.0, 30.0),
     "alpha_text": (3.0, 30.0),
@@ -161,12 +160,17 @@ def select(data):
         for value in values:
             model = data.model(pipeline, **{name: value})
             _print_scores(f"{name}={value}", model, data, prepared[0])
+    del prepared, pipeline, model  # several gigabytes, as those of each variant are
     for name, values in VARIANTS.items():
         for value in values:
-            settings = dataclasses.replace(CHOSEN, **{name: value})
-            prepared = data.prepare(data.rest, settings)
-            model = data.model(data.fit(prepared, data.rest, settings))
-            _print_scores(f"{name}={value}", model, data, prepared[0])
+            _try_settings(f"{name}={value}", data, {name: value})
+
+
+def _try_settings(what, data, changed):
+    settings = dataclasses.replace(CHOSEN, **changed)
+    prepared = data.prepare(data.rest, settings)
+    model = data.model(data.fit(prepared, data.rest, settings))
+    _print_scores(what, model, data, prepared[0])
 
 
 def _print_scores(what, model, data, terms):
