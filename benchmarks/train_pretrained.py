@@ -61,8 +61,6 @@ VARIANTS = {
     "term_copies": (1,),
     "prior_studies": (3.0, 30.0),
     "alpha_text": (3.0, 30.0),
-    "n_landmarks": (400,),
-    "kernel_width": (0.5,),
 }
 MAP_VARIANTS = {"smoothing_fwhm": (11.0, 18.0), "curvature": (0.0, 0.5, 1.0, 3.0)}
 N_DEVELOPMENT = 1000
