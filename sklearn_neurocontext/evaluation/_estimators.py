@@ -111,17 +111,19 @@ def make_estimators(
     def scaled(model, **params):
         return make_pipeline(StandardScaler(), model(**params))
 
-    seed = {"random_state": random_state}
     makers = {
         "contrastive": partial(
-            scaled, models.ContrastiveTextBrain, decoder=decoder, **seed
+            scaled,
+            models.ContrastiveTextBrain,
+            decoder=decoder,
+            random_state=random_state,
         ),
         "cca": partial(scaled, models.CCABaseline),
         "ridge": partial(scaled, models.RidgeBaseline),
-        "mlp": partial(scaled, models.MLPBaseline, **seed),
+        "mlp": partial(scaled, models.MLPBaseline, random_state=random_state),
         # Title and abstract together are as long as an abstract.
         "best_text_brain": partial(
-            pipelines.best_text_brain, part.split("+")[-1], **seed
+            pipelines.best_text_brain, part.split("+")[-1], random_state
         ),
     }
     unknown = [name for name in names if name not in makers]

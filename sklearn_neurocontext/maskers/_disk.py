@@ -207,13 +207,16 @@ def _discard(place: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what builds of more than a day ago, since killed, have left."""
-    for left in folder.glob("building-*"):
-        try:
-            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+    """Remove what builds and notes of more than a day ago, since killed, have left."""
+    # The hidden ones are parts of a `whole_file`.
+    for left in (*folder.glob("building-*"), *folder.glob(".????????.json")):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime <= _STALE_SECONDS:
+                continue
+            if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
-        except FileNotFoundError:
-            continue
+            else:
+                left.unlink()
 
 
 def _signature(path: Path) -> list:

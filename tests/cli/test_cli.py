@@ -11,7 +11,6 @@ from sklearn.utils import Bunch
 
 from sklearn_neurocontext import evaluation
 from sklearn_neurocontext.cli import _corpus_parsers, _main, main
-from sklearn_neurocontext.cli._console import print_differences, print_scores
 from sklearn_neurocontext.datasets import _bunch, make_studies
 
 
@@ -53,20 +52,6 @@ def test_demo_makes_what_it_names(small_corpus, tmp_path, capsys, monkeypatch):
     results = json.loads((tmp_path / "results.json").read_text())
     assert {r["estimator"] for r in results["records"]} == set(evaluation.ESTIMATORS)
     assert len(results["records"]) == 3 * 4
-
-
-def test_one_split_has_no_deviation_and_names_hold_anything(capsys):
-    scores = {"n_candidates": 30, "mix_match": 0.7, "fit_seconds": 1.0}
-    names = ("ridge", "[/x] mine")
-    records = [{"split": 0, "estimator": name, **scores} for name in names]
-    result = evaluation.BenchmarkResult(records, reference="ridge")
-    print_scores(result, {"mix_match": "mix&match, %"}, "my[old] corpus [/x]")
-    print_differences(result, {"mix_match": "mix&match, %"})
-    printed = capsys.readouterr().out
-    assert "my[old] corpus [/x]" in printed
-    assert "[/x] mine" in printed
-    assert "70.0" in printed
-    assert "nan" not in printed
 
 
 def test_benchmark_writes_tables_and_pictures(small_corpus, tmp_path, capsys, request):

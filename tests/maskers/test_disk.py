@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sklearn_neurocontext.maskers import KDEDiFuMoMasker, _disk
+from sklearn_neurocontext.maskers import KDEDiFuMoMasker, _disk, _table
 from sklearn_neurocontext.maskers._disk import (
     cache_folder,
     entry_place,
@@ -184,10 +184,16 @@ def test_leftovers_of_killed_builds_go_after_a_day(cache):
     for left in (old, new):
         left.mkdir(parents=True)
         (left / "table.npy").write_bytes(b"half")
-    os.utime(old, (0, 0))
+    old_note, new_note = cache / ".0a1b2c3d.json", cache / ".4e5f6a7b.json"
+    for left in (old_note, new_note):
+        left.write_text("half")
+    for left in (old, old_note):
+        os.utime(left, (0, 0))
     fetch_entry("table", SETTINGS, Builder())
     assert not old.exists()
+    assert not old_note.exists()
     assert new.exists()
+    assert new_note.exists()
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(monkeypatch, tmp_path):
@@ -274,15 +280,22 @@ def _start(mode, folder):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
-def test_a_killed_build_leaves_no_entry_and_the_next_one_succeeds(cache, tmp_path):
+def test_a_killed_build_leaves_no_entry_and_the_next_one_succeeds(
+    cache, tmp_path, monkeypatch
+):
     killed = _start("killed", tmp_path / "first")
     killed.communicate(timeout=120)
     assert killed.returncode == -9
     assert not list(cache.glob("table-*"))
     assert list(cache.glob("building-table-*"))
+    smooth_map, n_maps = _table.smooth_map, []
+    monkeypatch.setattr(
+        _table, "smooth_map", lambda *args: n_maps.append(1) or smooth_map(*args)
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         KDEDiFuMoMasker("geometric", 8, target_affine=8).fit().transform([[[0, 0, 0]]])
+    assert len(n_maps) == 8
     assert len(list(cache.glob("table-*"))) == 1
 
 

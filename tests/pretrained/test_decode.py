@@ -10,8 +10,8 @@ from sklearn_neurocontext.pretrained._ranking import rank_candidates
 
 
 def test_decoding_finds_the_terms_of_a_map(model, parts, corpus):
-    foci = corpus.foci[corpus.topic_names.index("pain")]
-    img = parts["masker"].inverse_transform(parts["masker"].transform([foci]))
+    centres = corpus.topic_centres[corpus.topic_names.index("pain")]
+    img = parts["masker"].inverse_transform(parts["masker"].transform([centres]))
     ranking = model.decode(img, k=3)
     assert len(ranking) == 3
     assert set(ranking["candidate"][:2]) == {"pain", "heat"}
