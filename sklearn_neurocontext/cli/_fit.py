@@ -179,7 +179,7 @@ def _predict_sentences(sentences, whole, corpus, studies, output):
     predicted = predict_coefficients(whole.model, sentences)
     path = output / "predictions.csv"
     _write_table(predicted, "text", sentences, whole.masker, path)
-    say(f"{path.name}: coefficients of the sentences")
+    say(f"{path.name}: coefficients of the sentences, before maps are smoothed")
     maps_img = whole.predict_img(sentences)
     maps_img.to_filename(output / "predictions.nii.gz")
     say("predictions.nii.gz: one map for each, in their order")
