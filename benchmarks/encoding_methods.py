@@ -2,14 +2,17 @@
 
 All see the same studies. A method by its bare name has embeddings (MiniLM) of titles,
 and of titles with abstracts where these are at hand; with ", words" it has NeuroQuery's
-word counts of titles, keywords and abstracts, as LSA, beside them.
+word counts of titles, keywords and abstracts, as LSA, beside them. NeuroQuery has these
+counts alone, and its terms.
 """
 
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import joblib
 import numpy as np
+import pretrained_recipe as recipe
 from encoding_features import (
     MIN_STUDIES,
     choose_terms,
@@ -18,7 +21,9 @@ from encoding_features import (
     side_by_side,
 )
 from encoding_topics import Topics
+from pretrained_measures import mean_density, voxels_of
 from sklearn.preprocessing import normalize
+from train_pretrained import CHOSEN, MAPS
 
 from sklearn_neurocontext import similarity
 from sklearn_neurocontext.datasets import study_texts
@@ -33,14 +38,11 @@ from sklearn_neurocontext.pretrained import NeuroContextModel
 
 FLOORS = ("mean map", "nearest title")
 _NETS_AND_LINES = ("ridge", "mlp", "cca", "contrastive")
+LEARNED = (*_NETS_AND_LINES, *(f"{name}, words" for name in _NETS_AND_LINES))
 OURS = "pretrained recipe"
-NEUROQUERY = ("NeuroQuery, z map", "NeuroQuery, density")
-METHODS = (
-    *FLOORS,
-    *_NETS_AND_LINES,
-    *(f"{name}, words" for name in _NETS_AND_LINES),
-    OURS,
-)
+# Its regression's density, or the z map that it answers a query with.
+DENSITIES = ("NeuroQuery, density", "NeuroQuery unsmoothed, density")
+Z_MAPS = ("NeuroQuery, z map", "NeuroQuery unsmoothed, z map")
 
 
 @dataclass
@@ -58,7 +60,8 @@ class Task:
     y : ndarray of shape (n_corpus, n_components)
         Coefficients of all rows of the corpus.
     mean_map : ndarray of shape (n_voxels,)
-        Mean of the training studies' densities, each of unit mass.
+        Mean of the training studies' densities, each over the norm of its coefficients:
+        what the mean of their coefficients of norm one stands for, as fine as voxels.
     masker, embedder : estimator
         Fitted.
     topics : Topics
@@ -97,6 +100,10 @@ class Task:
             self._kept["words"] = fit_words(rows, terms)
         return self._kept["words"]
 
+    def peaks(self):
+        """Peaks of the training studies."""
+        return [self.corpus.peaks[row] for row in self.studies]
+
     def density(self, row):
         """Density of the peaks of a row of the corpus."""
         return density_map(self.corpus.peaks[row], self.masker.mask_img_)
@@ -115,12 +122,8 @@ def prepare(corpus, masker, topics, *, cache, output, seed) -> Task:
         f"{len(studies):,} are trained on. {len(topics.names)} topics.",
         flush=True,
     )
-    sizes = np.array([len(corpus.peaks[row]) for row in studies])
-    mean_map = density_map(
-        np.concatenate([corpus.peaks[row] for row in studies]),
-        masker.mask_img_,
-        weights=np.repeat(1 / sizes, sizes),
-    )
+    peaks = [corpus.peaks[row] for row in studies]
+    mean_map = mean_density(peaks, y[studies], masker.mask_img_)
     embedder = make_embedder().set_params(cache=cache).fit(["text"])
     return Task(
         corpus=corpus,
@@ -137,13 +140,22 @@ def prepare(corpus, masker, topics, *, cache, output, seed) -> Task:
 
 
 def predict(name, task) -> dict:
-    """Predict the topics' maps and, where a method has one, their similarity."""
+    """Predict the topics' maps.
+
+    Returns
+    -------
+    result : dict of str to ndarray
+        ``maps`` of shape (n_topics, n_voxels); ``similarity`` of shape (n_topics,
+        n_topics) where a method has one; where maps can be put on a mean, ``mean``, the
+        method's map of no information, and ``fine_mean``, the mean of the studies'
+        densities in the same unit, both of shape (n_voxels,).
+    """
     if name == "mean map":
         return {"maps": np.tile(task.mean_map, (len(task.topics.names), 1))}
     if name == "nearest title":
         return {"maps": _nearest(task)}
-    if name in NEUROQUERY:
-        return {"maps": _neuroquery(name, task)}
+    if name in (*DENSITIES, *Z_MAPS):
+        return _neuroquery(name, task)
     if name == OURS:
         return _ours(task)
     name, _, words = name.partition(", ")
@@ -152,9 +164,13 @@ def predict(name, task) -> dict:
     if words:
         model = model[-1]  # columns are scaled already
     model.fit(X, y)
+    mean = normalize(task.y[task.studies]).mean(axis=0, keepdims=True)
+    to_voxels = task.masker.coefficients_to_voxels
     return {
-        "maps": task.masker.coefficients_to_voxels(model.predict(X_topics)),
+        "maps": to_voxels(model.predict(X_topics)),
         "similarity": similarity(model, X_topics, task.topics.y),
+        "mean": to_voxels(mean)[0],
+        "fine_mean": task.mean_map,
     }
 
 
@@ -194,10 +210,6 @@ def _with_words(task):
 
 def _ours(task):
     """Train as the model that comes with the package is, on the task's studies."""
-    import pretrained_recipe as recipe
-    from pretrained_measures import mean_density, voxels_of
-    from train_pretrained import CHOSEN, MAPS
-
     titles = study_texts(task.corpus, "title")
     terms, counts = recipe.choose_terms(task.corpus, task.studies, CHOSEN.min_studies)
     rows = recipe.make_rows(titles, task.studies, terms, counts, CHOSEN)
@@ -205,14 +217,12 @@ def _ours(task):
     union, features = recipe.fit_features(
         rows, terms, counts[task.studies], task.embedder, embeddings, CHOSEN
     )
-    coefficients = task.y[task.studies]
-    maps = normalize(coefficients)
-    peaks = [task.corpus.peaks[row] for row in task.studies]
+    maps = normalize(task.y[task.studies])
     model = NeuroContextModel(
         recipe.fit_model(union, features, rows, maps, CHOSEN),
         task.masker,
         mean=maps.mean(axis=0),
-        mean_map=mean_density(peaks, coefficients, task.masker.mask_img_),
+        mean_map=task.mean_map,
         **MAPS,
     )
     texts = task.topics.descriptions
@@ -226,22 +236,26 @@ def _neuroquery(name, task):
     """Train NeuroQuery, or take it up; its z maps, or what its regression predicts."""
     from neuroquery_maps import term_counts, train
 
-    trained = train(
-        term_counts(task.corpus)[task.studies],
-        task.corpus.vocabulary,
-        _densities(task),
-        task.output / "neuroquery_model",
-    )
+    counts = term_counts(task.corpus)[task.studies]
+    # One folder for one training set, whichever topics left it.
+    folder = task.output / f"neuroquery_{joblib.hash((task.peaks(), counts))[:12]}"
+    densities = _densities(task, folder)
+    trained = train(counts, task.corpus.vocabulary, densities, folder)
+    if "unsmoothed" in name:
+        trained = trained.without_smoothing()
     tfidf = trained.tfidf_of_texts(task.topics.descriptions)
-    if name == NEUROQUERY[0]:
-        return trained.z_maps(tfidf)
-    return np.asarray(trained.model.predict(tfidf))
+    if name in Z_MAPS:
+        return {"maps": trained.z_maps(tfidf)}
+    mean = densities.mean(axis=0, dtype=np.float64)
+    maps = np.asarray(trained.model.predict(tfidf))
+    return {"maps": maps, "mean": mean, "fine_mean": mean}
 
 
-def _densities(task):
+def _densities(task, folder):
     """Densities of all training studies; they take long, and 1.4 GB of disk."""
-    path = task.output / "densities.npy"
+    path = folder / "densities.npy"
     if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
         maps = [task.density(row).astype(np.float32) for row in task.studies]
         part = path.with_name("densities.part.npy")
         np.save(part, np.stack(maps))

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_neurocontext.evaluation import bootstrap_interval, score_maps
+from sklearn_neurocontext.metrics import dice_score
 
 SCORES = {
     "dice": "Dice, top 10 %",
@@ -14,7 +15,15 @@ SCORES = {
     "correlation": "correlation",
     "rank": "rank of {n}",
 }
-REFERENCES = ("mean map", "contrastive", "NeuroQuery, z map", "NeuroQuery, density")
+REFERENCES = (
+    "pretrained recipe",
+    "mean map",
+    "contrastive",
+    "NeuroQuery, density",
+    "NeuroQuery, z map",
+)
+# Fractions of voxels that Dice is averaged over.
+TOPS = (0.02, 0.05, 0.1, 0.2, 0.3)
 _LOWER_IS_BETTER = ("rank", "decoded_rank")
 
 
@@ -27,7 +36,10 @@ def score(results, observed, mean_map) -> pd.DataFrame:
     """
     parts = []
     for name, result in results.items():
-        scores = score_maps(result["maps"], observed, mean_map)
+        scores = score_maps(result["maps"], observed, mean_map, tops=TOPS)
+        pairs = list(zip(observed, result["maps"], strict=True))
+        for top in TOPS:
+            scores[_dice_at(top)] = [dice_score(*pair, top=top) for pair in pairs]
         if "similarity" in result:
             scores["decoded_rank"] = rank_of_own(result["similarity"])
         else:
@@ -40,6 +52,10 @@ def score(results, observed, mean_map) -> pd.DataFrame:
         part["decoded_by"] = "similarity" if "similarity" in result else "maps"
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+def _dice_at(top) -> str:
+    return f"dice_{100 * top:g}"
 
 
 def rank_of_own(similarity) -> np.ndarray:
@@ -80,20 +96,36 @@ def _groups(table):
 
 
 def write(table, names, facts, output: Path) -> None:
-    """Write scores, tables and facts; print the tables."""
+    """Write scores, tables and facts; print the tables and what they are of."""
     named = table.assign(topic=np.asarray(names)[table["topic"]])
     named.to_csv(output / "scores.csv", index=False, float_format="%.5g")
     text = "\n\n".join(
         [
             _means(table, len(names)),
-            _differences(table),
+            _thresholds(table),
+            *_differences(table),
             _decoding(table, len(names)),
             _topics(named),
+            _said(facts),
         ]
     )
     (output / "encoding.md").write_text(text + "\n", encoding="utf-8")
     (output / "encoding.json").write_text(json.dumps(facts, indent=1) + "\n")
     print(text)
+
+
+def _said(facts) -> str:
+    """Say in a paragraph what the tables are of."""
+    machine = facts["machine"]
+    versions = (f"{name} {number}" for name, number in facts["versions"].items())
+    return (
+        f"Topics: {facts['n_topics']}. Training studies: {facts['n_training']:,}; "
+        f"{facts['n_excluded']} were left out since they share foci with an "
+        f"experiment; abstracts of {facts['n_abstracts']:,}. Atlas {facts['atlas']}, "
+        f"{facts['components']} components, seed {facts['seed']}. "
+        f"{machine['cpu_count']} cores ({machine['platform']}, {machine['threads']} "
+        f"threads), {', '.join(versions)}."
+    )
 
 
 def _markdown(headings, rows):
@@ -120,8 +152,17 @@ def _means(table, n):
     )
 
 
+def _thresholds(table):
+    """Mean Dice at each threshold."""
+    means = table.groupby("method", sort=False)[[_dice_at(top) for top in TOPS]].mean()
+    rows = [
+        [method, *(f"{one:.3f}" for one in row)] for method, *row in means.itertuples()
+    ]
+    return _markdown(["Dice, top", *(f"{100 * top:g} %" for top in TOPS)], rows)
+
+
 def _differences(table):
-    """Dice at the top 10 % minus each reference."""
+    """Dice at the top 10 % minus each reference's, and how often it is above."""
     known = [name for name in REFERENCES if (table["method"] == name).any()]
     cells = {}
     for reference in known:
@@ -135,13 +176,12 @@ def _differences(table):
         [method] + [cells.get((method, reference), "") for reference in known]
         for method in table["method"].unique()
     ]
-    return _markdown(
-        ["Dice, top 10 %, minus that of", *(f"{name}" for name in known)], rows
-    )
+    return [_markdown(["Dice, top 10 %, minus that of", *known], rows)] if known else []
 
 
 def _decoding(table, n):
-    rows = [["chance", "", f"{1 / n:.2f}", f"{3 / n:.2f}", f"{(n + 1) / 2:.1f}"]]
+    chances = [f"{min(k / n, 1):.2f}" for k in (1, 3)]
+    rows = [["chance", "", *chances, f"{(n + 1) / 2:.1f}"]]
     for method, part in table.groupby("method", sort=False):
         ranks = part["decoded_rank"]
         rows.append(

@@ -1,6 +1,7 @@
 """What ``bench_encoding.py`` predicts: topics in words, and their observed maps."""
 
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +14,14 @@ from sklearn_neurocontext.datasets import (
     load_sleuth,
     study_texts,
 )
+from sklearn_neurocontext.datasets._bunch import describe_spaces
 from sklearn_neurocontext.evaluation import density_map, paper_splits, usable_rows
 
 # It is made of two others.
 LEFT_OUT = ("reward_cue_reactivity",)
 # Terms to choose settings with: phrases of so many development studies.
 _MIN_STUDIES, _MAX_STUDIES, _MAX_TERMS = 10, 60, 60
-
-
+_COLUMNS = ("name", "file", "description")
 _NONE = np.array([], dtype=np.int64)
 
 
@@ -51,24 +52,81 @@ class Topics:
 
 
 def load_meta_analyses(folder: Path, masker) -> Topics:
-    """Read one topic per description; its map is the density of all its foci."""
-    table = pd.read_csv(folder / "descriptions.tsv", sep="\t")
-    table = table[~table["name"].isin(LEFT_OUT)]
+    """Read one topic per description; its map is the density of all its foci.
+
+    Says how many foci were converted, or are of unknown space and taken as MNI.
+
+    Raises
+    ------
+    OSError
+        If the folder, its table or one of its files cannot be read.
+    ValueError
+        If table or files are not as expected, or a topic has no focus in the brain.
+    """
+    table = read_descriptions(folder)
     names, descriptions, foci, experiments = [], [], [], []
+    spaces = Counter()
     for description, files in table.groupby("description", sort=False):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SpaceWarning)
-            corpora = [load_sleuth(folder / name) for name in files["file"]]
+            corpora = [load_sleuth(folder / name) for name in files["file"].unique()]
+        spaces += sum((Counter(corpus.space_counts) for corpus in corpora), Counter())
         of_topic = [peaks for corpus in corpora for peaks in corpus.peaks]
         names.append(files["name"].iloc[0])
         descriptions.append(description)
-        foci.append(np.concatenate(of_topic))
+        foci.append(np.concatenate([np.zeros((0, 3)), *of_topic]))
         experiments += of_topic
-    observed = [density_map(one, masker.mask_img_) for one in foci]
+    print(describe_spaces(spaces), flush=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # foci outside the mask
         y = masker.transform(foci)
+    empty = [name for name, row in zip(names, y, strict=True) if not row.any()]
+    if empty:
+        raise ValueError(
+            f"{', '.join(empty)}: no focus lies inside the brain. Expected mm in MNI "
+            "or Talairach space; check the files' coordinates."
+        )
+    observed = [density_map(one, masker.mask_img_) for one in foci]
     return Topics(names, descriptions, np.stack(observed), y, experiments, _NONE)
+
+
+def read_descriptions(folder: Path) -> pd.DataFrame:
+    """Read the table of meta-analyses: columns name, file and description, no gaps."""
+    path = folder / "descriptions.tsv"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{str(path)!r} is no file. Expected a folder of meta-analyses in Sleuth's "
+            "text form and a table descriptions.tsv with the columns name, file and "
+            "description; or the word ibc, or development."
+        )
+    table = pd.read_csv(path, sep="\t", dtype=str, encoding="utf-8-sig")
+    lacking = [column for column in _COLUMNS if column not in table]
+    if lacking:
+        raise ValueError(
+            f"descriptions.tsv has the columns {list(table.columns)}; {lacking} are "
+            "missing. Expected name, file and description, apart by tabs."
+        )
+    table = table[list(_COLUMNS)].apply(lambda cells: cells.str.strip())
+    table["description"] = table["description"].str.split().str.join(" ")
+    gaps = table.index[(table.fillna("") == "").any(axis=1)]
+    if len(gaps):
+        raise ValueError(
+            f"descriptions.tsv, line {gaps[0] + 2}: a name, file or description is "
+            "missing."
+        )
+    left_out = table["name"].isin(LEFT_OUT)
+    table = table[~left_out]
+    if table.empty:
+        raise ValueError("descriptions.tsv lists no meta-analysis.")
+    if left_out.any():
+        print(f"{', '.join(LEFT_OUT)} is left out: it is made of two others.")
+    topics = table.groupby("name")["description"].nunique()
+    if (topics > 1).any():
+        raise ValueError(
+            f"descriptions.tsv: {topics.idxmax()!r} has {topics.max()} descriptions; "
+            "expected one for each name."
+        )
+    return table
 
 
 def load_ibc(masker, data_home=None) -> Topics:

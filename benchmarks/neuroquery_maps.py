@@ -2,13 +2,14 @@
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
 import joblib
 import numpy as np
 from neuroquery import nmf, ridge
+from neuroquery.nmf import CovarianceSmoothing
 from neuroquery.smoothed_regression import SmoothedRegression
 from neuroquery.tokenization import TextVectorizer
 from scipy import sparse
@@ -68,9 +69,17 @@ class NeuroQueryMaps:
         columns = [place[term] for term in self.vocabulary]
         return normalize(vectorizer.transform(texts))[:, columns]
 
+    def without_smoothing(self) -> "NeuroQueryMaps":
+        """Give the same regression of terms as they are."""
+        smoothing = CovarianceSmoothing(smoothing_weight=0.0)
+        smoothing.V_ = self.model.smoothing_.V_
+        smoothing.normalized_V_ = self.model.smoothing_.normalized_V_
+        model = SmoothedRegression(smoothing_weight=0.0)
+        model.smoothing_, model.regression_ = smoothing, self.model.regression_
+        return replace(self, model=model)
+
     def z_maps(self, tfidf) -> np.ndarray:
         """Give what NeuroQuery answers a query with: (n_texts, n_voxels)."""
-        self.model.regression_.intercept_ = 0.0
         return np.asarray(self.model.transform_to_z_maps(tfidf))
 
 
@@ -170,7 +179,7 @@ def _fit_smoothing(tfidf):
         return NMF(**settings, **penalties)
 
     with patch.object(nmf, "NMF", make_nmf):
-        smoothing = nmf.CovarianceSmoothing().fit(sparse.csr_matrix(tfidf))
+        smoothing = CovarianceSmoothing().fit(sparse.csr_matrix(tfidf))
     if not smoothing.V_.any():
         raise ValueError("NeuroQuery's smoothing has factors of zeros.")
     return smoothing

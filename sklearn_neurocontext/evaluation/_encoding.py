@@ -214,7 +214,7 @@ def _centre(maps):
 
 def _remove(maps, mean_map):
     """Take the part along the mean map, and the mean over voxels, out of each map."""
-    direction = _unit((mean_map - mean_map.mean())[None])[0]
+    direction = _unit(_centre(np.asarray(mean_map, np.float64)[None]))[0]
     maps = _centre(maps)
     rest = maps - np.outer(maps @ direction, direction)
     # Of the mean map itself only rounding is left: nothing.

@@ -1,12 +1,9 @@
 """Tables of the encoding benchmark: laws of ranks, and numbers by hand."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
-from sklearn.preprocessing import normalize
 
-from sklearn_neurocontext import KDEDiFuMoMasker
+from sklearn_neurocontext import dice_score
 
 pytestmark = pytest.mark.usefixtures("importable_benchmarks")
 
@@ -58,47 +55,59 @@ def test_scores_of_methods_that_know_all_and_nothing(results):
     assert differences.loc[("perfect", "rank"), "share_better"] == 1
 
 
+def test_dice_at_each_threshold(results):
+    from encoding_tables import TOPS, score
+
+    _, observed, mean = results
+    table = score(*results).set_index("method").loc["mean map"]
+    columns = [f"dice_{100 * top:g}" for top in TOPS]
+    expected = [[dice_score(one, mean, top=top) for top in TOPS] for one in observed]
+    np.testing.assert_allclose(table[columns], expected)
+    np.testing.assert_allclose(table["dice_mean"], np.mean(expected, axis=1))
+    np.testing.assert_allclose(table["dice"], table["dice_10"])
+
+
+FACTS = {
+    "n_topics": 5,
+    "n_training": 12000,
+    "n_excluded": 7,
+    "n_abstracts": 0,
+    "atlas": "geometric",
+    "components": 64,
+    "seed": 3,
+    "machine": {"platform": "Linux", "cpu_count": 2, "threads": "2"},
+    "versions": {"numpy": "2.4.6"},
+}
+
+
 def test_tables_for_people(results, tmp_path, capsys):
     from encoding_tables import score, write
 
     names = ["a", "b", "c", "d|e", "f"]
-    write(score(*results), names, {"n_topics": 5}, tmp_path)
+    maps, observed, mean = results
+    maps["pretrained recipe"] = maps["perfect"]
+    write(score(maps, observed, mean), names, FACTS, tmp_path)
     text = (tmp_path / "encoding.md").read_text()
     assert text in capsys.readouterr().out
     assert "| perfect | 1.000 [1.000, 1.000] |" in text
+    assert "| perfect | 1.000 | 1.000 | 1.000 | 1.000 | 1.000 |" in text
+    assert "minus that of | pretrained recipe | mean map |" in text
+    assert "| perfect | +0.000 [+0.000, +0.000], 0% | +0." in text
     assert "| chance |  | 0.20 | 0.60 | 3.0 |" in text
     assert "| swaps two | similarity | 0.60 | 1.00 | 1.4 |" in text
     rows = [line for line in text.splitlines() if line.startswith("| a |")]
     assert rows[0].startswith("| a | 1.000 | 0.")
     assert "| d\\|e | 1.000 |" in text
-    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 16
+    assert "Topics: 5. Training studies: 12,000; 7 were left out" in text
+    assert "2 cores (Linux, 2 threads), numpy 2.4.6." in text
+    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 21
 
 
-def test_maps_are_put_on_the_mean_of_densities(rng):
-    from bench_encoding import _put_on_mean
+def test_two_topics_have_no_third_place(rng, tmp_path):
+    from encoding_tables import score, write
 
-    masker = KDEDiFuMoMasker("geometric", 128).fit()
-    y = rng.uniform(size=(9, 128))
-    n_voxels = np.count_nonzero(masker.mask_img_.dataobj)
-    task = SimpleNamespace(
-        masker=masker, y=y, studies=np.arange(6), mean_map=rng.uniform(size=n_voxels)
-    )
-    unit = normalize(y[:6])
-    mean = masker.coefficients_to_voxels(unit.mean(axis=0, keepdims=True))[0]
-    maps = masker.coefficients_to_voxels(unit[:2])
-    flat = _put_on_mean(maps, 0.0, None, task)
-    fine = task.mean_map * np.linalg.norm(mean) / np.linalg.norm(task.mean_map)
-    np.testing.assert_allclose(flat, np.stack([fine, fine]), rtol=1e-5)
-    half = _put_on_mean(maps, 0.5, None, task)
-    np.testing.assert_allclose(half - flat, 0.5 * (maps - mean), atol=1e-6)
-
-
-def test_names_of_methods_may_end_in_steps():
-    from argparse import ArgumentTypeError
-
-    from bench_encoding import _methods
-
-    names = ("ridge", "cca, words, 8 mm", "cca, words, 8 mm, 0.5 on the mean map")
-    assert _methods(";".join(names)) == names
-    with pytest.raises(ArgumentTypeError, match="'lasso'"):
-        _methods("ridge;lasso")
+    observed = rng.uniform(size=(2, 400))
+    table = score({"perfect": {"maps": observed}}, observed, observed.mean(axis=0))
+    write(table, ["a", "b"], FACTS, tmp_path)
+    text = (tmp_path / "encoding.md").read_text()
+    assert "| chance |  | 0.50 | 1.00 | 1.5 |" in text

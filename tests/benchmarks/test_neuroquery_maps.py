@@ -1,6 +1,8 @@
 """NeuroQuery, as benchmarks train it, against NeuroQuery as it is published."""
 
 import re
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,9 +16,10 @@ from sklearn_neurocontext.evaluation import make_masker
 pytestmark = pytest.mark.usefixtures("importable_benchmarks")
 
 
-@pytest.fixture
-def studies(rng):
+@pytest.fixture(scope="module")
+def studies():
     """Counts of 40 terms, of which five make the maps."""
+    rng = np.random.default_rng(0)
     counts = csr_matrix(rng.poisson(1.0, size=(240, 40)).astype(float))
     maps = counts[:, :5] @ rng.random((5, 60)) + rng.random((240, 60))
     vocabulary = [f"wor{first}{last}" for first in "bcdf" for last in "aeiobcdfgh"]
@@ -35,15 +38,26 @@ def test_thin_products_give_the_same_errors(rng):
     np.testing.assert_allclose(leave_one_out_errors(U, s, Y, 0.0, alphas), expected)
 
 
-@pytest.mark.filterwarnings("ignore:Maximum number of iterations 200 reached")
-def test_kept_steps_are_not_trained_again(studies, tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def trained(studies, tmp_path_factory):
+    """NeuroQuery trained on them, and its folder."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+        warnings.filterwarnings("ignore", "Maximum number of iterations 200 reached")
+        from neuroquery_maps import train
+
+        folder = tmp_path_factory.mktemp("neuroquery")
+        return train(*studies, folder), folder
+
+
+def test_kept_steps_are_not_trained_again(studies, trained, monkeypatch):
     import neuroquery_maps
 
     counts, vocabulary, maps = studies
-    trained = neuroquery_maps.train(counts, vocabulary, maps, tmp_path)
+    trained, folder = trained
     assert trained.model.smoothing_.V_.any()
     monkeypatch.setattr(neuroquery_maps, "timed", None)
-    again = neuroquery_maps.train(counts, vocabulary, maps, tmp_path)
+    again = neuroquery_maps.train(counts, vocabulary, maps, folder)
     assert again.cost == trained.cost
     tfidf = trained.tfidf(counts[:9])
     np.testing.assert_array_equal(again.z_maps(tfidf), trained.z_maps(tfidf))
@@ -53,6 +67,20 @@ def test_kept_steps_are_not_trained_again(studies, tmp_path, monkeypatch):
     np.testing.assert_allclose(
         trained.tfidf_of_texts(words).toarray(), tfidf.toarray(), atol=1e-6
     )
+
+
+def test_without_smoothing_terms_stay_as_they_are(studies, trained):
+    trained, _ = trained
+    plain, tfidf = trained.without_smoothing(), trained.tfidf(studies[0][:9]).toarray()
+    regression = trained.model.regression_
+    z_maps = plain.z_maps(tfidf)
+    np.testing.assert_allclose(z_maps, regression.transform_to_z_maps(tfidf))
+    np.testing.assert_allclose(plain.model.predict(tfidf), regression.predict(tfidf))
+    assert np.abs(trained.z_maps(tfidf) - z_maps).max() > 0.01
+    # The mean of the maps, which a text without terms has.
+    nothing = plain.model.predict(np.zeros_like(tfidf[:1]))
+    np.testing.assert_allclose(nothing[0], regression.intercept)
+    assert np.abs(regression.intercept).max() > 0
 
 
 def test_densities_are_those_of_neuroquery(rng):

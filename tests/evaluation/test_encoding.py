@@ -142,10 +142,11 @@ def test_scores_follow_their_definitions(rng):
     np.testing.assert_allclose(scores["dice_mean"], both)
 
 
-def test_the_mean_map_ranks_by_chance(rng):
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_mean_map_ranks_by_chance(rng, dtype):
     observed = rng.uniform(size=(9, 300))
-    mean_map = rng.uniform(size=300)
-    scores = score_maps(np.tile(3 * mean_map, (9, 1)), observed, mean_map)
+    mean_map = rng.uniform(size=300).astype(dtype)
+    scores = score_maps(np.tile(2 * mean_map, (9, 1)), observed, mean_map)
     np.testing.assert_array_equal(scores["rank"], 5.0)
 
 
