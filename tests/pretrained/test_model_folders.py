@@ -67,7 +67,7 @@ def test_what_cannot_be_saved_leaves_nothing_behind(parts, tmp_path):
 
 @pytest.mark.parametrize("part", ["model", "masker", "index"])
 def test_parts_of_another_model_are_refused(parts, tmp_path, part):
-    other = {"model": parts["model"][:2], "mean": parts["mean"] * 0 + 1}
+    other = {"model": clone(parts["model"][:2]), "mean": parts["mean"] * 0 + 1}
     corpus = make_corpus()
     y = parts["masker"].transform(corpus.peaks)
     texts = corpus.studies["title"].tolist()
