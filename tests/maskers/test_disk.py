@@ -205,28 +205,6 @@ def test_a_folder_that_cannot_be_written_to_is_told(monkeypatch, tmp_path):
         fetch_entry("table", SETTINGS, Builder())
 
 
-@pytest.mark.parametrize(
-    ("platform", "variables", "expected"),
-    [
-        ("linux", {"HOME": "/h"}, "/h/.cache/sklearn_neurocontext"),
-        ("linux", {"HOME": "/h", "XDG_CACHE_HOME": "/x"}, "/x/sklearn_neurocontext"),
-        ("darwin", {"HOME": "/h"}, "/h/Library/Caches/sklearn_neurocontext"),
-        ("win32", {"LOCALAPPDATA": "/l"}, "/l/sklearn_neurocontext"),
-        ("linux", {"NEUROCONTEXT_CACHE": "~/own", "HOME": "/h"}, "/h/own"),
-    ],
-)
-@pytest.mark.skipif(sys.platform == "win32", reason="homes are told otherwise there")
-def test_the_folder_is_the_systems_or_the_users(
-    monkeypatch, platform, variables, expected
-):
-    for name in ("NEUROCONTEXT_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "platform", platform)
-    assert cache_folder() == Path(expected)
-
-
 def test_hash_of_a_large_file_is_remembered_until_it_changes(monkeypatch, tmp_path):
     monkeypatch.setattr(_disk, "_ALWAYS_HASHED", 0)
     file, hashed = tmp_path / "atlas.nii", []
