@@ -5,19 +5,21 @@ from positions import MAX_MM, distances_to_regions
 
 from sklearn_neurocontext import dice_score, similarity
 from sklearn_neurocontext.evaluation import density_map
+from sklearn_neurocontext.evaluation._statistics import deviation_by_chance
 from sklearn_neurocontext.maskers._smooth import smooth_voxels
 from sklearn_neurocontext.metrics import make_retrieval_scorer
 from sklearn_neurocontext.models._ridge_solver import solve_ridge
 
 # Terms in the titles of so many development studies are topics.
 MIN_TOPIC_STUDIES = 8
+# Phrases are used by from so many development studies to so many; this many are taken.
+PHRASE_STUDIES = (10, 60)
+N_PHRASES = 120
 # Exchanges that the null of z maps is made of, others that check it, and titles that
 # both are measured with.
 N_EXCHANGES = 5
 N_CHECKED = 3
 N_NULL_TITLES = 200
-# A voxel's deviation under the null is not less than this quantile over voxels.
-FLOOR = 0.05
 _SCORER = make_retrieval_scorer((10, 100))
 
 
@@ -32,7 +34,7 @@ def measure_studies(model, data) -> dict:
     titles = [data.titles[row] for row in data.development]
     scores = dict(_SCORER(model.model, titles, data.maps[data.development]))
     maps = voxels_of(model, titles)
-    observed = data.densities(data.development)
+    observed = data.development_densities
     pairs = zip(observed, maps, strict=True)
     scores["map_correlation"] = np.mean([np.corrcoef(*pair)[0, 1] for pair in pairs])
     return {name: float(value) for name, value in scores.items()}
@@ -49,7 +51,7 @@ def measure_topics(model, data, terms) -> dict:
     has = vectorizer.transform(titles).tocsc() > 0
     kept = np.flatnonzero(has.sum(axis=0) >= MIN_TOPIC_STUDIES)
     sizes = [len(data.corpus.peaks[row]) for row in data.development]
-    densities = data.densities(data.development) / np.sqrt(sizes)[:, None]
+    densities = data.development_densities / np.sqrt(sizes)[:, None]
     observed = has[:, kept].T @ densities
     names = [terms[column] for column in kept]
     maps = voxels_of(model, names)
@@ -63,6 +65,46 @@ def measure_topics(model, data, terms) -> dict:
         "topic_dice_of_mean_map": float(np.mean(floor)),
         "topic_decoded_first": float(first),
     }
+
+
+def measure_phrases(model, data) -> dict:
+    """Compare maps of phrases with the pooled peaks of held-out studies that use them.
+
+    They are the `N_PHRASES` most used of several words that NeuroQuery counted in
+    `PHRASE_STUDIES` development studies, from the fewest to the most.
+    """
+    counts = sum(data.corpus.term_counts.values())[data.development].tocsc()
+    n_studies = np.diff(counts.indptr)
+    fewest, most = PHRASE_STUDIES
+    kept = [
+        column
+        for column in np.flatnonzero((n_studies >= fewest) & (n_studies <= most))
+        if " " in data.corpus.vocabulary[column]
+    ]
+    kept = sorted(kept, key=lambda column: -n_studies[column])[:N_PHRASES]
+    observed = densities_of(
+        [
+            np.concatenate(
+                [data.corpus.peaks[data.development[row]] for row in _rows(counts, one)]
+            )
+            for one in kept
+        ],
+        data.masker.mask_img_,
+    )
+    maps = voxels_of(model, [data.corpus.vocabulary[column] for column in kept])
+    pairs = list(zip(observed, maps, strict=True))
+    return {
+        "n_phrases": len(kept),
+        "phrase_dice": float(np.mean([dice_score(*pair, top=0.1) for pair in pairs])),
+        "phrase_correlation": float(
+            np.mean([np.corrcoef(*pair)[0, 1] for pair in pairs])
+        ),
+    }
+
+
+def _rows(counts, column):
+    """Rows of a column's counts in CSC."""
+    return counts.indices[counts.indptr[column] : counts.indptr[column + 1]]
 
 
 def measure_queries(model, queries) -> dict:
@@ -121,8 +163,7 @@ def null_scale(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
         smoothed = smooth_voxels(voxels, data.masker.mask_img_, fwhm)
         deviations.append(smoothed.astype(np.float64))
     squares = [(one**2).mean(axis=0) for one in deviations[:N_EXCHANGES]]
-    scale = np.sqrt(np.mean(squares, axis=0))
-    scale = np.maximum(scale, np.quantile(scale, FLOOR))
+    scale = deviation_by_chance(squares)
     z = np.concatenate(deviations[N_EXCHANGES:]) / scale
     facts = {"z_mean_square": float((z**2).mean())}
     for quantile in (0.001, 0.01, 0.05, 0.5, 0.95, 0.99, 0.999):

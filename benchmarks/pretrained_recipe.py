@@ -3,7 +3,7 @@
 A study's title with the study's own map teaches little about a short query: one map is
 mostly noise. So most rows to train on are the terms that NeuroQuery counted in titles,
 keywords and abstracts, and pairs of terms that studies use together; the map of each is
-the weighted mean over the studies that use it. A sample of titles is added. Each row's
+the weighted mean over the studies that use it. Titles are added. Each row's
 target is linear in the studies' maps, so that exchanging the studies gives a null.
 """
 

@@ -16,11 +16,13 @@ import argparse
 import dataclasses
 import json
 import warnings
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pretrained_recipe as recipe
 from embedding_cache import embed_kept
+from position_rarer_topics import RARER_TOPICS
 from positions import (
     DEVELOPMENT_TSV,
     MAX_MM,
@@ -32,6 +34,7 @@ from pretrained_card import write_card
 from pretrained_measures import (
     densities_of,
     mean_density,
+    measure_phrases,
     measure_queries,
     measure_studies,
     measure_topics,
@@ -90,14 +93,13 @@ class Data:
             self.masker.mask_img_,
         )
         self.embedder = make_embedder().fit(["text"])
-        self.cache, self._densities = arguments.cache, None
+        self.cache = arguments.cache
 
-    def densities(self, rows):
-        """Give the densities of studies, for the last rows asked for from memory."""
-        if self._densities is None:
-            peaks = [self.corpus.peaks[row] for row in rows]
-            self._densities = densities_of(peaks, self.masker.mask_img_)
-        return self._densities
+    @cached_property
+    def development_densities(self):
+        """Densities of the development studies: (n_studies, n_voxels), float32."""
+        peaks = [self.corpus.peaks[row] for row in self.development]
+        return densities_of(peaks, self.masker.mask_img_)
 
     def model(self, pipeline, **options):
         """Give a pretrained model with what its maps need."""
@@ -172,7 +174,7 @@ def _try_settings(what, data, changed):
 
 
 def _print_scores(what, model, data, terms):
-    scores = score(model, data, terms)
+    scores = score(model, data, terms) | measure_phrases(model, data)
     said = ", ".join(f"{key} {value:.4g}" for key, value in scores.items())
     print(f"{what}: {said}", flush=True)
 
@@ -242,11 +244,7 @@ def check(folder, queries):
     """Print how far the strongest voxels lie from coordinates, and the mean map's."""
     model = NeuroContextModel.from_pretrained(folder)
     mean_img = voxels_to_imgs(model._to_mean_map()[None], model.masker.mask_img_)[0]
-    if queries == "test":
-        tables = {kind: read_queries(TEST_TSV, kind) for kind in ("fresh", "named")}
-    else:
-        tables = {"development": read_queries(DEVELOPMENT_TSV)}
-    for kind, table in tables.items():
+    for name, table in _tables(queries).items():
         imgs = model.transform(list(table))["brain_map"]
         distances = distances_to_regions(imgs, table)
         of_mean = distances_to_regions([mean_img] * len(table), table)
@@ -257,9 +255,24 @@ def check(folder, queries):
             for by_query in (distances, of_mean)
         )
         print(
-            f"{near:.0%} of {len(table)} {kind} queries within {MAX_MM:g} mm, "
+            f"{near:.0%} of {len(table)} queries ({name}) within {MAX_MM:g} mm, "
             f"of the mean map {near_mean:.0%}"
         )
+
+
+def _tables(queries):
+    """Give the tables of queries whose shares are told, by what they are."""
+    if queries == "test":
+        return {
+            "fresh, topic new": read_queries(TEST_TSV, "fresh", topic="new"),
+            "fresh, topic seen": read_queries(TEST_TSV, "fresh", topic="seen"),
+            "fresh": read_queries(TEST_TSV, "fresh"),
+            "named": read_queries(TEST_TSV, "named"),
+        }
+    table = read_queries(DEVELOPMENT_TSV)
+    rarer = {query: table[query] for query in table if query in RARER_TOPICS}
+    others = {query: table[query] for query in table if query not in RARER_TOPICS}
+    return {"rarer topics": rarer, "others": others, "development": table}
 
 
 if __name__ == "__main__":

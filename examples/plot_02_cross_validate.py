@@ -2,7 +2,7 @@
 Do the nets beat a ridge on the same folds?
 ===========================================
 
-Four estimators see the same embeddings, the same coefficients and the same 15 folds.
+Four estimators see the same embeddings, the same coefficients and the same five folds.
 Each is asked, for every held-out text, to find the map of its own study among the maps
 of all held-out studies.
 """
@@ -22,8 +22,8 @@ masker = KDEDiFuMoMasker(atlas="geometric", n_components=128)
 y = masker.fit_transform(corpus.peaks)
 
 # %%
-# Fifteen folds, four estimators
-# ------------------------------
+# Five folds, four estimators
+# ---------------------------
 # ``decoder=None`` leaves out the way back to maps, which retrieval does not need.
 
 from sklearn.model_selection import KFold, cross_validate
@@ -38,7 +38,7 @@ from sklearn_neurocontext import (
     make_retrieval_scorer,
 )
 
-folds = KFold(15, shuffle=True, random_state=0)
+folds = KFold(5, shuffle=True, random_state=0)
 estimators = {
     "contrastive": ContrastiveTextBrain(random_state=0, decoder=None),
     "CCA": CCABaseline(),
@@ -60,7 +60,7 @@ for name, estimator in estimators.items():
 # Mix&match, fold by fold
 # -----------------------
 # Mix&match is the share of wrong maps that the right one beats: 50 % is chance, however
-# many candidates there are. With 21 of them recall compares with nothing published.
+# many candidates there are. With 64 of them recall compares with nothing published.
 
 import matplotlib.pyplot as plt
 from nilearn.plotting import show
@@ -74,9 +74,9 @@ ax.boxplot(
 ax.axhline(50, color="0.5", linestyle="--")
 ax.annotate("chance", (0.52, 50), va="bottom", color="0.4")
 ax.set_ylabel("mix&match (%)")
-ax.set_title("15 folds, 21 or 22 candidates each")
+ax.set_title("5 folds, 64 candidates each")
 show()
 
 # %%
-# On 300 studies of two tasks, a closed form or a ridge is hard to beat; the nets need
-# the thousands of studies of a real corpus, see the benchmarks.
+# On 300 studies of two tasks a ridge is hard to beat; the nets need the thousands of
+# studies of a real corpus, see the benchmarks.

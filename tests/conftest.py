@@ -27,10 +27,19 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture(scope="session")
+def benchmarks():
+    """Folder of the benchmarks; skips where the package came without."""
+    folder = Path(__file__).parents[1] / "benchmarks"
+    if not folder.is_dir():
+        pytest.skip("benchmarks are not installed")
+    return folder
+
+
 @pytest.fixture
-def importable_benchmarks(monkeypatch):
+def importable_benchmarks(benchmarks, monkeypatch):
     """Let a test import the scripts of benchmarks, which are no package."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    monkeypatch.syspath_prepend(str(benchmarks))
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +48,14 @@ def shared_data():
     if not _SHARED_DATA.is_dir():
         pytest.skip("the real corpora are not beside this checkout")
     return _SHARED_DATA
+
+
+@pytest.fixture
+def quick_pictures(monkeypatch):
+    """Let commands draw nothing where brains would be: nilearn takes seconds each."""
+    from matplotlib.figure import Figure
+
+    for name in ("plot_predicted_map", "plot_predicted_and_observed"):
+        monkeypatch.setattr(
+            f"sklearn_neurocontext.plotting.{name}", lambda *args, **options: Figure()
+        )

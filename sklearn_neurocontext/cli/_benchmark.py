@@ -30,11 +30,11 @@ def run(arguments):
     estimators = make_estimators(names, arguments.seed, part=arguments.text)
     corpus, studies, masker = prepare(
         arguments.corpus,
-        arguments.text,
-        arguments.encoder,
-        arguments.atlas,
-        arguments.components,
-        [*names, "contrastive"] if arguments.full_training else names,
+        part=arguments.text,
+        encoder=arguments.encoder,
+        atlas=arguments.atlas,
+        n_components=arguments.components,
+        names=[*names, "contrastive"] if arguments.full_training else names,
         check=lambda groups: _splits(arguments, groups),
     )
     splits = _splits(arguments, studies.groups)
@@ -47,7 +47,12 @@ def run(arguments):
     settings["files"] = sorted(set(corpus.get("files", {}).values()))
     settings["n_studies"] = len(studies.texts)
     result = measure(
-        estimators, studies, splits, arguments.output, arguments.ks, settings
+        estimators,
+        studies,
+        splits,
+        output=arguments.output,
+        ks=arguments.ks,
+        settings=settings,
     )
     result.write(arguments.output)
     metrics = headings(arguments.ks, result)
@@ -64,9 +69,17 @@ def _draw(arguments, result, corpus, studies, masker, split):
     """Draw the recall curves, and the maps of the first estimator's median study."""
     title = f"{arguments.corpus}, {arguments.text}"
     draw_recall_curves(result, arguments.output / "recall_curves.png", title)
-    name, part, seed = arguments.estimators[0], arguments.text, arguments.seed
-    path = arguments.output / "predicted_and_observed.png"
-    say(draw_median_study(corpus, studies, masker, split, name, part, seed, path))
+    caption = draw_median_study(
+        corpus,
+        studies,
+        masker,
+        split,
+        name=arguments.estimators[0],
+        part=arguments.text,
+        seed=arguments.seed,
+        path=arguments.output / "predicted_and_observed.png",
+    )
+    say(caption)
 
 
 def headings(ks, result) -> dict:
@@ -76,7 +89,7 @@ def headings(ks, result) -> dict:
     return {name: words for name, words in wanted.items() if name in result.metrics()}
 
 
-def measure(estimators, studies, splits, output, ks, settings, reference="ridge"):
+def measure(estimators, studies, splits, *, output, ks, settings, reference="ridge"):
     """Run the benchmark behind a progress bar.
 
     Parameters
@@ -127,6 +140,7 @@ def _splits(arguments, groups):
         return shuffled_folds(groups, arguments.folds, arguments.seed)
     n_studies = len(groups)
     n_development = 300 if arguments.text == "body" else 600
+    # `paper_splits` would say it too, but not in options of the command line.
     if n_studies <= arguments.candidates + n_development:
         raise ValueError(
             f"{n_studies:,} studies are too few for test parts of "
@@ -135,9 +149,9 @@ def _splits(arguments, groups):
         )
     return paper_splits(
         n_studies,
-        arguments.folds,
-        arguments.candidates,
-        arguments.seed,
+        n_splits=arguments.folds,
+        n_test=arguments.candidates,
+        seed=arguments.seed,
         n_development=n_development,
     )
 
@@ -171,9 +185,9 @@ def _train_fully(arguments, studies, splits, settings, metrics):
         {"contrastive, all epochs": model},
         studies,
         [splits[0]],
-        arguments.output,
-        arguments.ks,
-        settings,
+        output=arguments.output,
+        ks=arguments.ks,
+        settings=settings,
         reference=None,
     )
     result.write(arguments.output / "full_training")

@@ -105,7 +105,7 @@ def token_bar(n_texts: int, n_characters: int):
 def notes_for_warnings():
     """Print warnings for users as notes, each once, without source lines.
 
-    Those for developers, of what libraries call each other by, are left out.
+    Deprecations, which are for developers, are left out.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")

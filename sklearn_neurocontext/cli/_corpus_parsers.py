@@ -13,7 +13,6 @@ _CORPUS = (
 )
 # Encoder where none is given.
 ENCODER = "minilm"
-_ENCODER = "minilm, or the name or folder of a language model"
 _PARTS = ("title", "abstract", "body", "title+abstract")
 _ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 _TEXT_ESTIMATORS = ("best_text_brain",)
@@ -77,7 +76,7 @@ def _add_embed(commands):
 
 
 def _add_language_model(embed):
-    embed.add_argument("--encoder", default=ENCODER, help=_ENCODER)
+    _add_encoder(embed)
     embed.add_argument("--revision", help="commit of the language model on the hub")
     embed.add_argument(
         "--chunk-size", type=read.positive, help="tokens; without it, the model's limit"
@@ -181,12 +180,16 @@ def _add_part(command, default):
     )
 
 
-def _add_choices(command, components):
+def _add_encoder(command):
     command.add_argument(
         "--encoder",
         default=ENCODER,
-        help=_ENCODER,
+        help="minilm, or the name or folder of a language model",
     )
+
+
+def _add_choices(command, components):
+    _add_encoder(command)
     command.add_argument(
         "--atlas",
         default="geometric",

@@ -28,23 +28,35 @@ def run(arguments):
     started = time.perf_counter()
     output = arguments.output
     corpus, studies, masker = prepare(
-        "nimare", _PART, "minilm", "geometric", _N_COMPONENTS, ESTIMATORS
+        "nimare",
+        part=_PART,
+        encoder="minilm",
+        atlas="geometric",
+        n_components=_N_COMPONENTS,
+        names=ESTIMATORS,
     )
     folds = shuffled_folds(studies.groups, _N_FOLDS, _SEED)
     settings = {"corpus": "nimare", "text": _PART, "encoder": "minilm"}
     settings |= {"atlas": "geometric", "components": _N_COMPONENTS, "seed": _SEED}
     estimators = make_estimators(random_state=_SEED)
-    result = measure(estimators, studies, folds, output, _KS, settings)
+    result = measure(
+        estimators, studies, folds, output=output, ks=_KS, settings=settings
+    )
     result.write(output)
     _print(result, len(studies.texts))
     title = f"{len(studies.texts)} n-back and flanker studies, {_N_FOLDS} folds"
     draw_recall_curves(result, output / "recall_curves.png", title)
-    path = output / "predicted_and_observed.png"
-    say(
-        draw_median_study(
-            corpus, studies, masker, folds[0], "contrastive", _PART, _SEED, path
-        )
+    caption = draw_median_study(
+        corpus,
+        studies,
+        masker,
+        folds[0],
+        name="contrastive",
+        part=_PART,
+        seed=_SEED,
+        path=output / "predicted_and_observed.png",
     )
+    say(caption)
     _predict_sentence(arguments.sentence, studies, masker, output)
     say(f"All done in {time.perf_counter() - started:.0f} s. Look into: {output}")
 

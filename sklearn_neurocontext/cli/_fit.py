@@ -46,11 +46,11 @@ def run(arguments):
     _check_encoder(name, arguments.encoder)
     corpus, studies, masker = prepare(
         arguments.corpus,
-        arguments.text,
-        arguments.encoder,
-        arguments.atlas,
-        arguments.components,
-        [name],
+        part=arguments.text,
+        encoder=arguments.encoder,
+        atlas=arguments.atlas,
+        n_components=arguments.components,
+        names=[name],
         check=lambda groups: check_exchanges(groups, arguments.exchanges),
     )
     estimators = make_estimators(
@@ -179,7 +179,7 @@ def _predict_sentences(sentences, whole, corpus, studies, output):
     predicted = predict_coefficients(whole.model, sentences)
     path = output / "predictions.csv"
     _write_table(predicted, "text", sentences, whole.masker, path)
-    say(f"{path.name}: coefficients of the sentences")
+    say(f"{path.name}: coefficients of the sentences, before maps are smoothed")
     maps_img = whole.predict_img(sentences)
     maps_img.to_filename(output / "predictions.nii.gz")
     say("predictions.nii.gz: one map for each, in their order")

@@ -26,7 +26,8 @@ def run_map(arguments):
         from ..plotting import plot_predicted_map
 
         options = {"unit": "z"} if arguments.z else {}
-        options["note"] = model.caveat(arguments.text)
+        if "z_map" in maps:
+            options["note"] = model.caveat(maps["z_map"][0])
         figure = plot_predicted_map(img, text=arguments.text, **options)
         say(f"{save_figure(figure, arguments.plot)}: its strongest tenth")
 

@@ -22,7 +22,7 @@ from ._console import note, notes_for_warnings, progress_bar
 SMOOTHING_MM = 14.0
 
 
-def prepare(corpus_name, part, encoder, atlas, n_components, names, check=None):
+def prepare(corpus_name, *, part, encoder, atlas, n_components, names, check=None):
     """Load a corpus, embed its texts and compute its coefficients, with notes.
 
     Parameters
@@ -123,7 +123,7 @@ def draw_recall_curves(result, path: Path, title: str) -> Path:
 
 
 def draw_median_study(
-    corpus, studies, masker, split, name, part, seed, path: Path
+    corpus, studies, masker, split, *, name, part, seed, path: Path
 ) -> str:
     """Draw the predicted and the observed map of the median study of a test part.
 

@@ -1,4 +1,4 @@
-"""Foci of meta-analyses in the text form of BrainMap's Sleuth and of GingerALE."""
+"""Peaks of meta-analyses in the text form of BrainMap's Sleuth and of GingerALE."""
 
 import re
 import warnings
@@ -17,13 +17,13 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
 def load_sleuth(path):
-    r"""Read the foci of a meta-analysis from a text file of Sleuth or GingerALE.
+    r"""Read the peaks of a meta-analysis from a text file of Sleuth or GingerALE.
 
     The file lists experiments: lines that begin with ``//`` name one (a name may go on
     over several lines, up to a blank one) and give its number of subjects, the lines
-    below hold one focus each. ``// Reference=…`` states the space of all foci below
-    it, up to the next such line. Ends of lines may be of any system, numbers apart by
-    blanks, tabs, commas or semicolons.
+    below hold one peak each (BrainMap calls them foci). ``// Reference=…`` states the
+    space of all peaks below it, up to the next such line. Ends of lines may be of any
+    system, numbers apart by blanks, tabs, commas or semicolons.
 
     Parameters
     ----------
@@ -46,15 +46,15 @@ def load_sleuth(path):
         If there is no such file.
     ValueError
         If a line is neither a comment nor three numbers, states no known space or
-        number of subjects, or if the reference changes among the foci of an experiment
+        number of subjects, or if the reference changes among the peaks of an experiment
         or its subjects stand below them; the message names the line.
 
     Warns
     -----
     SpaceWarning
-        If foci are not in MNI space.
+        If peaks are not in MNI space.
     UserWarning
-        If foci lie further from the origin than any head reaches; they are kept.
+        If peaks lie further from the origin than any head reaches; they are kept.
 
     See Also
     --------
@@ -144,7 +144,7 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
     >>> from sklearn_neurocontext.datasets import make_studies, write_sleuth
     >>> corpus = make_studies(2, random_state=0)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     print(write_sleuth(corpus, folder + "/foci.txt").read_text()[:15])
+    ...     print(write_sleuth(corpus, folder + "/peaks.txt").read_text()[:15])
     // Reference=MN
     """
     if space not in SPACE_NAMES:

@@ -31,9 +31,9 @@ class Experiment:
     n_subjects : int or None
         None until a line states it.
     space : str or None
-        Of its foci; until the first is read, that of the reference above its name.
+        Of its peaks; until the first is read, that of the reference above its name.
     peaks : list of list of float
-        Foci, in mm.
+        In mm.
     """
 
     names: list
@@ -92,12 +92,12 @@ def parse_sleuth(text: str, source: str) -> list:
     if not parser.experiments:
         raise ValueError(
             f"{source} names no experiment. Expected a text file of Sleuth or "
-            "GingerALE, with lines like '// Author, year: contrast' above the foci."
+            "GingerALE, with lines like '// Author, year: contrast' above the peaks."
         )
     if parser.far_lines:
         first, n = parser.far_lines[0], len(parser.far_lines)
         warnings.warn(
-            f"{source}: {n} {'foci lie' if n > 1 else 'focus lies'} more than "
+            f"{source}: {n} {'peaks lie' if n > 1 else 'peak lies'} more than "
             f"{_FARTHEST_MM} mm from the origin, the first in line {first}. Expected "
             "mm; a sign or a point may be missing there.",
             UserWarning,
@@ -121,7 +121,7 @@ class _Parser:
         if not line:
             self._name_goes_on = False
         elif not line.startswith("/"):
-            self._take_focus(line, number)
+            self._take_peak(line, number)
         elif found := _REFERENCE.fullmatch(comment):
             self._space, self._name_goes_on = _read_space(found[1]), False
         elif found := _SUBJECTS.fullmatch(comment):
@@ -150,13 +150,13 @@ class _Parser:
             )
         if last.peaks:
             raise ValueError(
-                f"a number of subjects below foci of {last.names[0]!r}: it may be "
+                f"a number of subjects below peaks of {last.names[0]!r}: it may be "
                 "meant for these or for those below. Expected it between the name of "
-                "an experiment and its first focus."
+                "an experiment and its first peak."
             )
         last.n_subjects = int(word)
 
-    def _take_focus(self, line, number):
+    def _take_peak(self, line, number):
         self._name_goes_on = False
         if is_statement(line):
             raise ValueError(
@@ -165,14 +165,14 @@ class _Parser:
         if not self.experiments:
             raise ValueError(
                 f"{line[:60]!r} stands before the name of any experiment. Expected a "
-                "line like '// Author, year: contrast' above the foci."
+                "line like '// Author, year: contrast' above the peaks."
             )
         peak, last = _read_peak(line), self.experiments[-1]
         if not last.peaks:
             last.space = self._space
         elif last.space != self._space:
             raise ValueError(
-                "the reference above this line changes the space among the foci of "
+                "the reference above this line changes the space among the peaks of "
                 f"{last.names[0]!r}. Name the experiment again below the reference."
             )
         last.peaks.append(peak)
@@ -196,6 +196,6 @@ def _read_peak(line: str) -> list:
         if all(map(math.isfinite, peak)):
             return peak
     raise ValueError(
-        f"{line[:60]!r} is no focus; expected three numbers, x, y, z in mm, with "
+        f"{line[:60]!r} is no peak; expected three numbers, x, y, z in mm, with "
         "decimal points and no further column. A comment begins with //."
     )

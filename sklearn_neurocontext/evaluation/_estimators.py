@@ -3,6 +3,8 @@
 Packages that take long to import are imported by the functions that need them.
 """
 
+from functools import partial
+
 import numpy as np
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -106,29 +108,31 @@ def make_estimators(
     """
     from .. import models, pipelines
 
+    def scaled(model, **params):
+        return make_pipeline(StandardScaler(), model(**params))
+
     makers = {
-        "contrastive": lambda: models.ContrastiveTextBrain(
-            decoder=decoder, random_state=random_state
+        "contrastive": partial(
+            scaled,
+            models.ContrastiveTextBrain,
+            decoder=decoder,
+            random_state=random_state,
         ),
-        "cca": models.CCABaseline,
-        "ridge": models.RidgeBaseline,
-        "mlp": lambda: models.MLPBaseline(random_state=random_state),
+        "cca": partial(scaled, models.CCABaseline),
+        "ridge": partial(scaled, models.RidgeBaseline),
+        "mlp": partial(scaled, models.MLPBaseline, random_state=random_state),
+        # Title and abstract together are as long as an abstract.
+        "best_text_brain": partial(
+            pipelines.best_text_brain, part.split("+")[-1], random_state
+        ),
     }
-    known = (*ESTIMATORS, *TEXT_ESTIMATORS)
-    unknown = [name for name in names if name not in known]
+    unknown = [name for name in names if name not in makers]
     if unknown:
         raise ValueError(
             f"Unknown estimators: {', '.join(map(repr, unknown))}. Expected some of "
-            f"{', '.join(known)}."
+            f"{', '.join(makers)}."
         )
-
-    def make(name):
-        if name in TEXT_ESTIMATORS:
-            # Title and abstract together are as long as an abstract.
-            return pipelines.best_text_brain(part.split("+")[-1], random_state)
-        return make_pipeline(StandardScaler(), makers[name]())
-
-    return {name: make(name) for name in names}
+    return {name: makers[name]() for name in names}
 
 
 def inputs_of(names, studies) -> dict:
@@ -137,7 +141,7 @@ def inputs_of(names, studies) -> dict:
     Parameters
     ----------
     names : sequence of str
-        Of the estimators.
+        Of the estimators; one of another name takes embeddings.
     studies : PreparedStudies
         Texts, and embeddings where an estimator takes them.
 

@@ -134,7 +134,7 @@ def training_statistics(
     (128,)
     """
     check_exchanges(studies.groups, n_exchanges)
-    mean = _mean_prediction(model, studies.y)
+    mean = scale_coefficients(model, studies.y, mean=True)
     rng = np.random.default_rng(random_state)
     n_reference = min(_N_REFERENCE, len(studies.y))
     chosen = np.sort(rng.choice(len(studies.y), n_reference, replace=False))
@@ -151,15 +151,30 @@ def training_statistics(
             squares.append((voxels**2).mean(axis=0))
             if on_progress is not None:
                 on_progress(done, n_exchanges)
-        deviation = np.sqrt(np.mean(squares, axis=0))
-        z_scale = np.maximum(deviation, np.quantile(deviation, _FLOOR))
-        z_scale = z_scale.astype(np.float32)
+        z_scale = deviation_by_chance(squares).astype(np.float32)
     return TrainingStatistics(
         terms=_count_terms(studies.texts),
         mean=mean.astype(np.float32),
         z_scale=z_scale,
         reference=studies.y[chosen],
     )
+
+
+def deviation_by_chance(squares) -> np.ndarray:
+    """Give the root mean square of each voxel, and at least its 5 % quantile.
+
+    Parameters
+    ----------
+    squares : array-like of shape (n_exchanges, n_voxels)
+        Mean square, after each exchange, of what maps deviate from the mean map by.
+
+    Returns
+    -------
+    deviation : ndarray of shape (n_voxels,)
+        The quantile is over voxels.
+    """
+    deviation = np.sqrt(np.mean(squares, axis=0))
+    return np.maximum(deviation, np.quantile(deviation, _FLOOR))
 
 
 def predict_coefficients(model, X) -> np.ndarray:
@@ -186,10 +201,10 @@ def predict_coefficients(model, X) -> np.ndarray:
     >>> bool((predict_coefficients(model, X) == model.predict(X) ** 2).all())
     True
     """
-    return _square_roots(model.predict(X), next(iter(units_of(model))))
+    return _square_roots(model, model.predict(X))
 
 
-def scale_coefficients(model, y) -> np.ndarray:
+def scale_coefficients(model, y, *, mean=False) -> np.ndarray:
     """Bring studies' coefficients into the unit of `predict_coefficients`.
 
     Parameters
@@ -198,26 +213,23 @@ def scale_coefficients(model, y) -> np.ndarray:
         Fitted.
     y : ndarray of shape (n_studies, n_components)
         Coefficients of studies.
+    mean : bool, default=False
+        Whether to give their mean, taken as the model takes it: before square roots are
+        squared.
 
     Returns
     -------
-    scaled : ndarray of shape (n_studies, n_components)
+    scaled : ndarray of shape (n_studies, n_components) or (n_components,)
         Rows of norm one where the model scales studies; square roots are squared.
     """
-    y_scaling = next(iter(units_of(model)))
-    return _square_roots(normalize_studies(y, y_scaling), y_scaling)
+    scaled = normalize_studies(y, next(iter(units_of(model))))
+    return _square_roots(model, scaled.mean(axis=0) if mean else scaled)
 
 
-def _mean_prediction(model, y):
-    """Give what a model predicts for a text that says nothing."""
-    y_scaling = next(iter(units_of(model)))
-    return _square_roots(normalize_studies(y, y_scaling).mean(axis=0), y_scaling)
-
-
-def _square_roots(coefficients, y_scaling):
-    if y_scaling == "sqrt":
-        return coefficients * np.abs(coefficients)
-    return coefficients
+def _square_roots(model, coefficients):
+    """Square what a model takes the roots of; signs are kept."""
+    is_root = next(iter(units_of(model))) == "sqrt"
+    return coefficients * np.abs(coefficients) if is_root else coefficients
 
 
 def _count_terms(texts) -> dict:

@@ -15,11 +15,13 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from .._whole_files import whole_file
 
 _RECORD = "entry.json"
 # Files up to this size are hashed whenever they are opened. Larger ones only where
@@ -174,15 +176,22 @@ def _build(place: Path, settings: dict, build: Callable) -> None:
 
 def _begin(place: Path) -> Path:
     """Make a folder beside a place, to build in what is moved there."""
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+    with _writing_to(place.parent):
         _sweep(place.parent)
         folder = place.with_name(f"building-{place.name}-{secrets.token_hex(8)}")
         folder.mkdir()  # mkdtemp's is for the owner alone, whatever the umask says
         return folder
+
+
+@contextmanager
+def _writing_to(folder: Path):
+    """Make the cache folder where it is missing, and say what to do if it can't be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
         raise OSError(
-            f"The cache folder {str(place.parent)!r} cannot be written to ({error}). "
+            f"The cache folder {str(folder)!r} cannot be written to ({error}). "
             "Set the environment variable NEUROCONTEXT_CACHE to a folder that can."
         ) from error
 
@@ -198,13 +207,16 @@ def _discard(place: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what builds of more than a day ago, since killed, have left."""
-    for left in folder.glob("building-*"):
-        try:
-            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+    """Remove what builds and notes of more than a day ago, since killed, have left."""
+    # The hidden ones are parts of a `whole_file`.
+    for left in (*folder.glob("building-*"), *folder.glob(".????????.json")):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime <= _STALE_SECONDS:
+                continue
+            if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
-        except FileNotFoundError:
-            continue
+            else:
+                left.unlink()
 
 
 def _signature(path: Path) -> list:
@@ -214,12 +226,8 @@ def _signature(path: Path) -> list:
 
 
 def _write_json(path: Path, content: dict) -> None:
-    """Write a file beside its place and move it there, so that it is always whole."""
-    folder = _begin(path)
-    part = folder / path.name
-    part.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    part.replace(path)
-    folder.rmdir()
+    with _writing_to(path.parent), whole_file(path) as part:
+        part.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 def _sha256(path: Path) -> str:
@@ -254,47 +262,3 @@ def hash_file(path: Path) -> str:
     digest = _sha256(path)
     _write_json(note, {"signature": signature, "sha256": digest})
     return digest
-
-
-class NpyWriter:
-    """Append rows to a new .npy file, their number unknown until the end.
-
-    Parameters
-    ----------
-    path : Path
-        Created, or written anew.
-    dtype : dtype
-        Of the elements.
-    row_shape : tuple of int, default=()
-        Shape of one row.
-    """
-
-    def __init__(self, path: Path, dtype, row_shape=()):
-        self._path = path
-        self._dtype, self._row_shape = np.dtype(dtype), tuple(row_shape)
-        self.n_rows = 0
-
-    def __enter__(self):
-        self._stream = self._path.open("wb")
-        self._write_header()
-        return self
-
-    def append(self, rows) -> None:
-        """Write rows of shape (n, *row_shape) behind those that are there."""
-        np.ascontiguousarray(rows, dtype=self._dtype).tofile(self._stream)
-        self.n_rows += len(rows)
-
-    def __exit__(self, kind, error, trace):
-        # NumPy pads the header so that the first number of the shape may grow.
-        if kind is None:
-            self._stream.seek(0)
-            self._write_header()
-        self._stream.close()
-
-    def _write_header(self):
-        header = {
-            "descr": np.lib.format.dtype_to_descr(self._dtype),
-            "fortran_order": False,
-            "shape": (self.n_rows, *self._row_shape),
-        }
-        np.lib.format.write_array_header_1_0(self._stream, header)

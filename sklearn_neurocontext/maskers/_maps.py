@@ -11,9 +11,9 @@ from scipy.sparse import csc_array
 from sklearn.utils import gen_batches
 
 from ._atlas import Atlas
-from ._disk import NpyWriter
 from ._geometric import hard_parcels, soft_parcels
 from ._grid import voxel_centres
+from ._npy_writer import NpyWriter
 from ._solve import ILL_CONDITIONED, gram_matrix, is_full, solve_gram
 
 # Maps held in memory at a time.

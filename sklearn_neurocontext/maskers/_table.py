@@ -13,8 +13,8 @@ import numpy as np
 from scipy.ndimage import maximum_filter
 from sklearn.utils import gen_batches
 
-from ._disk import NpyWriter
 from ._kde import FWHM_TO_SIGMA, KERNELS, reach, smooth_map
+from ._npy_writer import NpyWriter
 
 # Rows of the table computed at a time.
 _BLOCK = 8192

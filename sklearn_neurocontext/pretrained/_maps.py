@@ -97,37 +97,30 @@ class MapsMixin:
             if one is not None
         }
 
-    def caveat(self, text) -> str:
-        """Say why the map of a text is no result, where the model knows too little.
+    def caveat(self, z_img) -> str:
+        """Say why a map is no result, where the model knows too little of its text.
 
         Parameters
         ----------
-        text : str
-            Of any length.
+        z_img : Nifti1Image of shape (nx, ny, nz)
+            The text's ``z_map``, of `transform` or of a call.
 
         Returns
         -------
         words : str
             A sentence with the largest z and `z_threshold`, for pictures and pages; it
-            is empty where a voxel reaches the threshold, and where the model has no
-            threshold or no z maps.
-
-        Raises
-        ------
-        TypeError
-            If `text` is no string.
-        ValueError
-            If it is blank.
+            is empty where a voxel reaches the threshold, and where there is none.
 
         Examples
         --------
         >>> from sklearn_neurocontext import NeuroContextModel
         >>> model = NeuroContextModel.from_pretrained()  # doctest: +SKIP
-        >>> model.caveat("finger tapping")  # doctest: +SKIP
+        >>> model.caveat(model("finger tapping")["z_map"])  # doctest: +SKIP
         ''
         """
-        _, _, z = self._deviations(check_texts([text], "text"))
-        return "" if z is None else self._say_nothing("this map", z.max())
+        inside = np.asarray(self.masker.mask_img_.dataobj) > 0
+        largest = np.asarray(z_img.dataobj)[inside].max()
+        return self._words_of_nothing("this map", largest)
 
     def _voxels(self, texts):
         """Give brain maps, and z maps or None, each of shape (n_texts, n_voxels)."""
@@ -164,11 +157,11 @@ class MapsMixin:
     def _warn_of_nothing(self, texts, z):
         """Warn of texts of which the model knows too little."""
         for text, largest in zip(texts, z.max(axis=1), strict=True):
-            if words := self._say_nothing(f"the map of {text[:60]!r}", largest):
+            if words := self._words_of_nothing(f"the map of {text[:60]!r}", largest):
                 warnings.warn(words, UserWarning, stacklevel=4)
 
-    def _say_nothing(self, what, largest) -> str:
-        """Say that nothing stands out, where the largest z is below the threshold."""
+    def _words_of_nothing(self, what, largest) -> str:
+        """Give a warning where the largest z is below the threshold, else nothing."""
         if largest >= self.z_threshold or self.z_threshold == 0:
             return ""
         return (

@@ -103,17 +103,17 @@ def _differences(result, differences):
         unit=f"points of {result.heading(metric)}, {result.direction(metric)}",
         reference=reference,
     )
-    points = differences[["mean", "low", "high"]].apply(lambda one: 100 * one)
+    in_points = 100 * differences[["mean", "low", "high"]]
     interval = [
         "" if np.isnan(low) else f"{low:+.1f} to {high:+.1f}"
-        for low, high in zip(points["low"], points["high"], strict=True)
+        for low, high in zip(in_points["low"], in_points["high"], strict=True)
     ]
     shown = pd.DataFrame(
         {
             "direction": differences["metric"].map(result.direction),
             "metric": differences["metric"].map(result.heading),
             "estimator": differences["estimator"],
-            f"minus {reference}": points["mean"].map("{:+.1f}".format),
+            f"minus {reference}": in_points["mean"].map("{:+.1f}".format),
             "95 % interval": interval,
         }
     )

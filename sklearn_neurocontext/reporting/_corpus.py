@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from ..metrics import mix_match_score, recall_at_k, recall_curve, similarity
+from ..models._members import units_of
+from ..models._scaling import normalize_studies
 from ..plotting import plot_recall_curves
-from ..plotting._style import UNIT_NORM
 from ._page import picture, provenance, table
-from ._text import density_unit, map_sections
+from ._text import map_sections
 
 # Studies compared with each other: memory grows with the square.
 _MOST = 1000
@@ -29,14 +30,15 @@ def corpus_sections(model, corpus, k, top) -> list:
     if n_usable > _MOST:
         rows = np.sort(np.random.default_rng(0).choice(rows, _MOST, replace=False))
     maps = indexed.coefficients
-    if density_unit(model) == UNIT_NORM:
-        maps = maps / np.linalg.norm(maps, axis=1, keepdims=True)
+    if model.unit_maps:
+        maps = normalize_studies(maps, "unit")
     titles = [indexed.titles[row] for row in rows]
     matrix = similarity(model.model, titles, maps[rows])
     own = np.diag(matrix)[:, None]
     ranks = (matrix > own).sum(axis=1) + (1 + (matrix == own).sum(axis=1)) / 2
     studies = indexed.table.iloc[rows].assign(rank=ranks).sort_values("rank")
-    mean = model.masker.inverse_transform(maps.mean(axis=0, keepdims=True))
+    mean = _as_predicted(model, maps).mean(axis=0, keepdims=True)
+    mean = model.masker.inverse_transform(mean)
     return [
         ("Corpus", f"<p>{html.escape(_describe(corpus, n_usable))}</p>"),
         ("Finding maps by titles", _scores(matrix)),
@@ -48,6 +50,13 @@ def corpus_sections(model, corpus, k, top) -> list:
         *map_sections(model, mean.slicer[..., 0], top),
         ("Where this comes from", provenance(model=model.card)),
     ]
+
+
+def _as_predicted(model, maps):
+    """Scale studies as the model's predictions are."""
+    y_scaling = next(iter(units_of(model.model)))
+    scaled = normalize_studies(maps, y_scaling)
+    return scaled * np.abs(scaled) if y_scaling == "sqrt" else scaled
 
 
 def _describe(corpus, n_usable):

@@ -74,7 +74,7 @@ def page(title: str, sections) -> str:
 
 
 def picture(figure, words: str) -> str:
-    """Write a matplotlib figure as an image inside the page, its type as large."""
+    """Write a matplotlib figure as an image, whose type is as large as the page's."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
     data = base64.b64encode(stream.getvalue()).decode("ascii")
@@ -108,7 +108,8 @@ def viewer(kept_img) -> str:
             black_bg=False,
             width_view=900,
         )
-    # The viewer's script cuts "0.000" to "0." and not to "0".
+    # brainsprite, the viewer's script, cuts "0.000" to "0."; its text is altered here
+    # so that it gives "0". Where a later nilearn has other text, only the test notices.
     inside = view.html.replace('replace(/0+$/,"")', 'replace(/\\.?0+$/,"")')
     return (
         f'<iframe sandbox="allow-scripts" height="{view.height + _VIEW_MARGINS}" '

@@ -20,21 +20,24 @@ _UNIT_WORDS = {
 def text_sections(model, text, k, top) -> list:
     """Give headings and HTML about a text, as `page` takes them."""
     (text,) = check_texts([text], "results")
-    result = model(text)
-    img, marked = result["brain_map"], result["highlighted_text"]
+    maps = model.transform([text])
+    (img,), marked = maps["brain_map"], model.highlighted_text(text)
+    note = model.caveat(maps["z_map"][0]) if "z_map" in maps else ""
     known = "<mark" in marked
     words = "Marked: terms the model knows." if known else "No term of the model in it."
-    quote = f"<blockquote>{marked}</blockquote>\n<p>{words}</p>"
-    quote = caveat(model.caveat(text)) + quote
-    sections = [("Text", quote), *map_sections(model, img, top, text=text)]
-    if "similar_words" in result:
-        sections.append(("Terms with similar maps", _words(result, k)))
-    if result["similar_documents"] is not None:
-        sections.append(("Studies with matching maps", _documents(model, text, k)))
+    quote = f"{caveat(note)}<blockquote>{marked}</blockquote>\n<p>{words}</p>"
+    sections = [("Text", quote)]
+    sections += map_sections(model, img, top, text=text, note=note)
+    if model.terms:
+        terms = _words(model.similar_words(text), k)
+        sections.append(("Terms with similar maps", terms))
+    if model.studies is not None:
+        ranked = model.similar_documents(text, k=len(model.studies.titles))
+        sections.append(("Studies with matching maps", _documents(ranked, k)))
     return [*sections, ("Where this comes from", provenance(model=model.card))]
 
 
-def map_sections(model, img, top, *, text=None) -> list:
+def map_sections(model, img, top, *, text=None, note="") -> list:
     """Show a map in the viewer, on the surface, and below its text on a glass brain.
 
     Without a text, it is the mean map of studies.
@@ -49,7 +52,6 @@ def map_sections(model, img, top, *, text=None) -> list:
     pictures = []
     if text is not None:
         heading, name = "Predicted map", "predicted"
-        note = model.caveat(text)
         glass = plot_predicted_map(img, text=text, top=top, unit=unit, note=note)
         pictures.append(picture(glass, "glass brain"))
     surface = plot_surface_maps({name: img}, top=top, unit=unit)
@@ -59,13 +61,12 @@ def map_sections(model, img, top, *, text=None) -> list:
 
 def density_unit(model) -> str:
     """Say in what unit a model predicts densities."""
-    if model.unit_maps or units_of(model.model) != {None}:
-        return UNIT_NORM
-    return PLAIN
+    is_scaled = model.unit_maps or units_of(model.model) != {None}
+    return UNIT_NORM if is_scaled else PLAIN
 
 
-def _words(result, k):
-    words = result["similar_words"].head(k).reset_index()
+def _words(similar_words, k):
+    words = similar_words.head(k).reset_index()
     text = (
         "<p>By <i>weight_in_brain_map</i>, the likeness (cosine) of a term's map and "
         "the text's, the mean map taken out; <i>similarity</i> is that of the words "
@@ -79,15 +80,13 @@ def _words(result, k):
     )
 
 
-def _documents(model, text, k):
+def _documents(ranked, k):
     """List the best studies, beside what the others of the corpus reach."""
-    n_studies = len(model.studies.titles)
-    ranked = model.similar_documents(text, k=n_studies)
-    middle, high = np.quantile(ranked["similarity"], (0.5, 0.95))
+    median, high = np.quantile(ranked["similarity"], (0.5, 0.95))
     words = (
-        f"<p>The best of {n_studies:,} studies of the corpus. Some are always best: "
-        f"compare with the middle one of all, which has {middle:.2f}, and with the "
-        f"{high:.2f} that one in twenty reaches. Studies that the model was trained on "
-        "match too well.</p>\n"
+        f"<p>The best of the {len(ranked):,} studies of the corpus, whose median is "
+        f"{median:.2f}; one in twenty reaches {high:.2f}. Some study is always the "
+        "best, also by chance, and studies that the model was trained on match too "
+        "well.</p>\n"
     )
     return words + table(ranked.head(k), {"similarity": "{:.2f}".format})

@@ -1,7 +1,6 @@
 """Tables of the positions benchmark: they say what the choices say; hubs don't do."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,6 @@ import pytest
 
 pytestmark = pytest.mark.usefixtures("importable_benchmarks")
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TABLES = ["position_queries.tsv", "position_development.tsv"]
 
 
@@ -34,10 +32,10 @@ def _choices():
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_table_says_what_was_chosen(name):
+def test_a_table_says_what_was_chosen(benchmarks, name):
     from make_position_queries import PLACES, SIDES, find_sides
 
-    table = pd.read_csv(BENCHMARKS / name, sep="\t")
+    table = pd.read_csv(benchmarks / name, sep="\t")
     rows = []
     for (where, query), (*facts, regions) in _choices().items():
         for place, sides in map(find_sides, regions):
@@ -55,8 +53,8 @@ def test_a_table_says_what_was_chosen(name):
     assert ((table["x"] < 0) == (table["side"] == "L")).all()
 
 
-def test_a_region_has_one_place_in_both_tables():
-    tables = [pd.read_csv(BENCHMARKS / name, sep="\t") for name in TABLES]
+def test_a_region_has_one_place_in_both_tables(benchmarks):
+    tables = [pd.read_csv(benchmarks / name, sep="\t") for name in TABLES]
     places = pd.concat(tables).groupby(["region", "side"])[["x", "y", "z", "label"]]
     assert (places.nunique() == 1).all(axis=None)
 
@@ -86,11 +84,11 @@ def test_each_fresh_query_has_a_topic_that_is_new_or_seen():
     assert {**new, **seen}.keys() == read_queries(TEST_TSV, "fresh").keys()
 
 
-def test_a_map_of_hubs_passes_hardly_any_fresh_query():
+def test_a_map_of_hubs_passes_hardly_any_fresh_query(benchmarks):
     from position_regions import HUBS
     from positions import MAX_MM, TEST_TSV, read_queries
 
-    tables = pd.concat(pd.read_csv(BENCHMARKS / name, sep="\t") for name in TABLES)
+    tables = pd.concat(pd.read_csv(benchmarks / name, sep="\t") for name in TABLES)
     hubs = tables[tables["region"].isin(HUBS)].drop_duplicates(["region", "side"])
     assert set(hubs["region"]) == set(HUBS)
     one_by_one = hubs.set_index("region")[["x", "y", "z"]]

@@ -11,7 +11,6 @@ from sklearn.utils import Bunch
 
 from sklearn_neurocontext import evaluation
 from sklearn_neurocontext.cli import _corpus_parsers, _main, main
-from sklearn_neurocontext.cli._console import print_differences, print_scores
 from sklearn_neurocontext.datasets import _bunch, make_studies
 
 
@@ -55,21 +54,7 @@ def test_demo_makes_what_it_names(small_corpus, tmp_path, capsys, monkeypatch):
     assert len(results["records"]) == 3 * 4
 
 
-def test_one_split_has_no_deviation_and_names_hold_anything(capsys):
-    scores = {"n_candidates": 30, "mix_match": 0.7, "fit_seconds": 1.0}
-    names = ("ridge", "[/x] mine")
-    records = [{"split": 0, "estimator": name, **scores} for name in names]
-    result = evaluation.BenchmarkResult(records, reference="ridge")
-    print_scores(result, {"mix_match": "mix&match, %"}, "my[old] corpus [/x]")
-    print_differences(result, {"mix_match": "mix&match, %"})
-    printed = capsys.readouterr().out
-    assert "my[old] corpus [/x]" in printed
-    assert "[/x] mine" in printed
-    assert "70.0" in printed
-    assert "nan" not in printed
-
-
-def test_benchmark_writes_tables_and_pictures(small_corpus, tmp_path, capsys):
+def test_benchmark_writes_tables_and_pictures(small_corpus, tmp_path, capsys, request):
     output = tmp_path / "results"
     arguments = ["benchmark", "--corpus", "nimare", "--text", "title", "--folds", "3"]
     arguments += ["--candidates", "fold", "--ks", "1,5", "--components", "128"]
@@ -85,6 +70,7 @@ def test_benchmark_writes_tables_and_pictures(small_corpus, tmp_path, capsys):
     for name in ("recall_curves.png", "predicted_and_observed.png"):
         assert (output / name).read_bytes().startswith(b"\x89PNG")
     # A second call reads the records instead of fitting again.
+    request.getfixturevalue("quick_pictures")
     written = {path: path.stat().st_mtime_ns for path in output.glob("records/*.json")}
     assert main(arguments) == 0
     for path, modified in written.items():
@@ -113,6 +99,7 @@ def test_too_few_studies_are_said_before_any_is_embedded(
     assert not embedded
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_benchmark_of_what_takes_texts_embeds_none(
     small_corpus, tmp_path, capsys, monkeypatch
 ):
@@ -126,6 +113,7 @@ def test_benchmark_of_what_takes_texts_embeds_none(
     assert record["mix_match"] > 0.6
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_full_training_is_reported_beside(small_corpus, tmp_path, capsys, monkeypatch):
     real = evaluation.make_estimators
 

@@ -55,13 +55,14 @@ def test_the_model_has_z_maps_terms_and_reference(fitted, tmp_path):
     assert len(pd.read_csv(table)) == 5
     model = NeuroContextModel.from_pretrained(fitted)  # in Python, too
     assert model.card["settings"]["estimator"] in fitted.name
+    assert model.smoothing_fwhm == 14
     assert model.card["n_studies"] == 90
     encoder = {"ridge": "minilm"}.get(model.card["settings"]["estimator"])
     assert model.card["settings"].get("encoder") == encoder
 
 
 @pytest.fixture
-def fit(corpus, tmp_path, monkeypatch):
+def fit(corpus, tmp_path, monkeypatch, quick_pictures):
     """Fit into a folder, with the command line's options."""
     monkeypatch.setattr(
         "sklearn_neurocontext.cli._steps.load_corpus", lambda name: corpus
@@ -81,6 +82,18 @@ def _estimator_of(folder):
 
 def _content(folder):
     return {p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_chance_is_measured_with_maps_as_smooth_as_the_models(fit, monkeypatch):
+    given = {}
+
+    def measure(*_, **named):
+        given.update(named)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(_fit, "training_statistics", measure)
+    assert fit("ridge") == 1
+    assert given["smoothing_fwhm"] == 14
 
 
 def test_a_second_fit_replaces_model_and_tables(fit, tmp_path, capsys):

@@ -1,5 +1,7 @@
 """map, decode and report: files, tables, helpful errors, exit codes."""
 
+import warnings
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -8,6 +10,7 @@ from text_model import make_corpus, make_parts
 
 from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext.cli import main
+from sklearn_neurocontext.cli._console import notes_for_warnings
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,17 @@ def test_a_text_that_says_nothing_is_told_in_its_picture(tmp_path, monkeypatch):
     arguments = ["map", "pain", "-o", str(tmp_path / "m.nii"), "--plot", "m.png"]
     assert main([*arguments, "--model", folder]) == 0
     words = " ".join(text.get_text() for text in figures[0].texts)
-    assert model.caveat("pain") in " ".join(words.split())
+    with pytest.warns(UserWarning, match="stands out"):
+        (z_img,) = model.transform(["pain"])["z_map"]
+    assert model.caveat(z_img) in " ".join(words.split())
+
+
+def test_deprecations_are_no_notes(capsys):
+    with notes_for_warnings():
+        warnings.warn("set_bad goes", PendingDeprecationWarning, stacklevel=1)
+        warnings.warn("old name", DeprecationWarning, stacklevel=1)
+        warnings.warn("look here", UserWarning, stacklevel=1)
+    assert capsys.readouterr().err.splitlines() == ["Note: look here"]
 
 
 def test_map_draws_svg(folder, tmp_path):

@@ -168,10 +168,10 @@ def test_wrong_arguments_are_named(neurovault, tmp_path):
         fetch_ibc_maps(tmp_path, n_per_contrast=0)
 
 
+@pytest.mark.usefixtures("importable_benchmarks")
 def test_the_benchmark_of_the_articles_figure_reads_them(
     neurovault, tmp_path, monkeypatch
 ):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
     import encoding_topics
 
     fetch = partial(fetch_ibc_maps, collection=7)

@@ -30,7 +30,7 @@ PLAIN = """// Reference=MNI
 
 
 def _write(tmp_path, text, encoding="utf-8"):
-    path = tmp_path / "foci.txt"
+    path = tmp_path / "peaks.txt"
     path.write_bytes(text.encode(encoding))
     return path
 
@@ -40,7 +40,7 @@ def _check_plain(corpus):
         "Ito, 2003: tap > rest",
         "Ito, 2003: imagine > rest of a name that goes on",
     ]
-    assert corpus.studies["study_id"].tolist() == ["foci-0001", "foci-0002"]
+    assert corpus.studies["study_id"].tolist() == ["peaks-0001", "peaks-0002"]
     assert corpus.studies["year"].tolist() == [2003, 2003]
     assert corpus.groups.tolist() == ["Ito, 2003", "Ito, 2003"]
     assert corpus.n_subjects.tolist() == [9, 9]
@@ -75,7 +75,7 @@ def test_a_reference_that_changes_counts_from_there_on(tmp_path):
     assert corpus.groups[2] == "Abe, 2001"
 
 
-def test_a_reference_below_a_name_counts_for_its_foci(tmp_path):
+def test_a_reference_below_a_name_counts_for_its_peaks(tmp_path):
     text = (
         "//Reference=MNI\n//A, 2000: x\n1 2 3\n//B, 2001: y\n//Reference=Talairach\n"
         "//Subjects=6\n10 20 30\n//Reference=TAL\n11 20 30\n"
@@ -102,10 +102,10 @@ def test_trailing_separators_are_no_column(tmp_path):
     np.testing.assert_array_equal(corpus.peaks[0], [[1, 2, 3], [4, 5, 6]])
 
 
-def test_foci_outside_any_head_are_kept_with_a_warning(tmp_path):
+def test_peaks_outside_any_head_are_kept_with_a_warning(tmp_path):
     text = "//Reference=MNI\n//A\n1 2 3\n4000 2 3\n1 -201 3\n"
     with pytest.warns(
-        UserWarning, match=r"foci.txt: 2 foci lie more than 200 mm .*ne 4"
+        UserWarning, match=r"peaks.txt: 2 peaks lie more than 200 mm .*ne 4"
     ):
         corpus = load_sleuth(_write(tmp_path, text))
     assert len(corpus.peaks[0]) == 3
@@ -118,7 +118,7 @@ def test_without_reference_the_space_is_unknown(tmp_path):
     assert set(corpus.studies["reported_space"]) == {"UNKNOWN"}
 
 
-def test_experiments_without_foci_or_subjects(tmp_path):
+def test_experiments_without_peaks_or_subjects(tmp_path):
     text = "//Reference=MNI\n//24814646-1\n//Subjects=3\n//24814646-2\n1 2 3\n//\n//x\n"
     corpus = load_sleuth(_write(tmp_path, text))
     assert [len(peaks) for peaks in corpus.peaks] == [0, 1, 0]
@@ -129,32 +129,32 @@ def test_experiments_without_foci_or_subjects(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("//Reference=MNI\n1 2 3\n", "foci.txt, line 2: '1 2 3' stands before the"),
-        ("//a\n1 2\n", "foci.txt, line 2: '1 2' is no focus; expected three"),
-        ("//a\r1 2 3\r1 2 3 4\r", "foci.txt, line 3: '1 2 3 4' is no focus"),
-        ("//a\r\n1 2 nan\r\n", "foci.txt, line 2: '1 2 nan' is no focus"),
-        ("//a\n\nx y z\n", "foci.txt, line 3: 'x y z' is no focus"),
+        ("//Reference=MNI\n1 2 3\n", "peaks.txt, line 2: '1 2 3' stands before the"),
+        ("//a\n1 2\n", "peaks.txt, line 2: '1 2' is no peak; expected three"),
+        ("//a\r1 2 3\r1 2 3 4\r", "peaks.txt, line 3: '1 2 3 4' is no peak"),
+        ("//a\r\n1 2 nan\r\n", "peaks.txt, line 2: '1 2 nan' is no peak"),
+        ("//a\n\nx y z\n", "peaks.txt, line 3: 'x y z' is no peak"),
         ("//Reference=scanner\n", "line 1: the reference 'scanner' is unknown"),
         ("//Reference=\n", "line 1: the reference '' is unknown"),
         ("//a\n//Subjects=some\n", "line 2: the number of subjects is 'some'"),
         ("//Subjects=3\n", "line 1: a number of subjects without the name"),
         ("//a\n//Subjects=3\n//Subjects=4\n", "line 3: a number of subjects without"),
-        ("\n \n", "foci.txt names no experiment"),
-        ("//a\n1_0 2 3\n", "line 2: '1_0 2 3' is no focus; expected three"),
-        ("//a\n١ 2 3\n", "line 2: '١ 2 3' is no focus; expected three"),
-        ("//a\n1e999 2 3\n", "line 2: '1e999 2 3' is no focus; expected three"),
+        ("\n \n", "peaks.txt names no experiment"),
+        ("//a\n1_0 2 3\n", "line 2: '1_0 2 3' is no peak; expected three"),
+        ("//a\n١ 2 3\n", "line 2: '١ 2 3' is no peak; expected three"),
+        ("//a\n1e999 2 3\n", "line 2: '1e999 2 3' is no peak; expected three"),
         ("//a\n1 2 3 5.5\n", "with decimal points and no further column"),
         ("//a\n1,5 2,5\n", "with decimal points and no further column"),
         ("//a\n//Subjects=²\n", "line 2: the number of subjects is '²'"),
         ("Reference=MNI\n//a\n", "line 1: 'Reference=MNI' lacks the // that"),
         ("//a\nSubjects=9\n", "line 2: 'Subjects=9' lacks the // that"),
-        ("//a\n1 2 3\n//Subjects=9\n//b\n", "line 3: a number of subjects below foci"),
-        ("//a\n1 2 3\n//Subjects=9\n4 5 6", "line 3: a number of subjects below foci"),
+        ("//a\n1 2 3\n//Subjects=9\n//b\n", "line 3: a number of subjects below peaks"),
+        ("//a\n1 2 3\n//Subjects=9\n4 5 6", "line 3: a number of subjects below peaks"),
         (
             "//Reference=MNI\n//a\n1 2 3\n//Reference=TAL\n4 5 6",
-            "line 5: the reference above this line changes the space among the foci",
+            "line 5: the reference above this line changes the space among the peaks",
         ),
-        ("//Reference=MNI\n//a\n1 2\0 3\n", "foci.txt holds zero bytes"),
+        ("//Reference=MNI\n//a\n1 2\0 3\n", "peaks.txt holds zero bytes"),
     ],
 )
 def test_wrong_lines_are_named(tmp_path, text, words):
@@ -168,12 +168,12 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def _plain_count(path):
-    """Count experiments and foci another way: foci are lines without a slash."""
+    """Count experiments and peaks another way: peaks are lines without a slash."""
     text = path.read_bytes().decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     lines = [line.strip() for line in text.split("\n") if line.strip()]
-    foci = [not line.startswith("/") for line in lines]
-    n_blocks = sum(now and not before for before, now in itertools.pairwise(foci))
-    return n_blocks, sum(foci)
+    is_peak = [not line.startswith("/") for line in lines]
+    n_blocks = sum(now and not before for before, now in itertools.pairwise(is_peak))
+    return n_blocks, sum(is_peak)
 
 
 def test_every_meta_analysis_is_read_whole(shared_data):
@@ -182,9 +182,9 @@ def test_every_meta_analysis_is_read_whole(shared_data):
     for path in paths:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SpaceWarning)
-            # emotion_regulation has foci of up to 549 mm.
+            # emotion_regulation has peaks of up to 549 mm.
             warnings.filterwarnings(
-                "ignore", message=r"emotion.* 13 foci lie more than"
+                "ignore", message=r"emotion.* 13 peaks lie more than"
             )
             corpus = load_sleuth(path)
         assert (len(corpus.peaks), sum(map(len, corpus.peaks))) == _plain_count(path)
@@ -209,7 +209,7 @@ def test_written_and_read_it_is_the_same(tmp_path, space):
     corpus.n_subjects = pd.array([None, *range(1, 20)], dtype="Int64")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SpaceWarning)
-        again = load_sleuth(write_sleuth(corpus, tmp_path / "foci.txt", space=space))
+        again = load_sleuth(write_sleuth(corpus, tmp_path / "peaks.txt", space=space))
     assert again.studies["title"].tolist() == corpus.studies["title"].tolist()
     assert again.space_counts.keys() == {space}
     pd.testing.assert_extension_array_equal(again.n_subjects, corpus.n_subjects)
@@ -222,7 +222,7 @@ def test_names_that_are_written_stay_names(tmp_path):
     corpus.studies["title"] = [None, "two\nlines", "// a comment"]
     corpus.peaks[1] = np.zeros((0, 3))
     with pytest.warns(UserWarning, match="1 of 3 rows have no peak and were left out"):
-        path = write_sleuth(corpus, tmp_path / "foci.txt")
+        path = write_sleuth(corpus, tmp_path / "peaks.txt")
     titles = load_sleuth(path).studies["title"].tolist()
     assert titles == ["synthetic-00000", "a comment"]
     corpus.studies.loc[0, "title"] = "Subjects=3"
@@ -233,7 +233,7 @@ def test_names_that_are_written_stay_names(tmp_path):
 def test_nothing_to_write_is_an_error(tmp_path):
     corpus = make_studies(1, random_state=0)
     with pytest.raises(ValueError, match="space='tal' is unknown"):
-        write_sleuth(corpus, tmp_path / "foci.txt", space="tal")
+        write_sleuth(corpus, tmp_path / "peaks.txt", space="tal")
     corpus.peaks[0] = np.zeros((0, 3))
     with pytest.raises(ValueError, match="No row of the corpus has a peak"):
-        write_sleuth(corpus, tmp_path / "foci.txt")
+        write_sleuth(corpus, tmp_path / "peaks.txt")

@@ -1,86 +1,28 @@
 """KDEDiFuMoMasker against nilearn, its laws, and the errors of its users."""
 
-import inspect
 import pickle
-import re
 import warnings
 
-import joblib
 import nibabel as nib
 import numpy as np
-import pandas as pd
 import pytest
-from nilearn.maskers import NiftiMapsMasker
-from scipy.ndimage import gaussian_filter
+from density_oracles import (
+    CENTRE,
+    FUSIFORM,
+    MOTOR,
+    density_img_of,
+    nilearn_coefficients,
+)
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import Ridge
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.utils import estimator_checks, get_tags
 
 from sklearn_neurocontext import KDEDiFuMoMasker
-from sklearn_neurocontext.maskers import _atlas, _recipe
-from sklearn_neurocontext.maskers._grid import open_mask, resample_mask, voxel_centres
-from sklearn_neurocontext.maskers._recipe import RecentStore
-
-MOTOR, FUSIFORM, CENTRE = [-40, -24, 56], [44, -50, -20], [0, 0, 0]
-
-
-@pytest.fixture(scope="module")
-def masker():
-    return KDEDiFuMoMasker("geometric", 128).fit()
-
-
-@pytest.fixture
-def peaks(rng):
-    """Six studies with peaks in the mask, off the centres of its voxels."""
-    voxels = voxel_centres(resample_mask(open_mask(), 4.0))
-    return [
-        voxels[rng.integers(len(voxels), size=n)] + rng.uniform(-1.9, 1.9, (n, 3))
-        for n in (1, 2, 3, 5, 8, 40)
-    ]
-
-
-@pytest.fixture
-def own_maps_img(rng):
-    """Four smooth maps over the brain, of both signs, on a grid of 8 mm."""
-    affine = np.diag([8.0, 8, 8, 1])
-    affine[:3, 3] = [-96, -132, -78]
-    noise = rng.standard_normal((25, 29, 25, 4))
-    maps = gaussian_filter(noise, (2, 2, 2, 0)).astype(np.float32)
-    return nib.Nifti1Image(maps, affine)
-
-
-def _nilearn_coefficients(masker, img, mask_img=None):
-    """Least squares by nilearn on the masker's own atlas."""
-    nilearn_masker = NiftiMapsMasker(
-        masker.maps_img_, mask_img=mask_img, resampling_target=None
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return nilearn_masker.fit_transform(img)
-
-
-def _density_img(peaks, mask_img, fwhm_mm):
-    """Count peaks in voxels and smooth the counts with scipy's Gaussian."""
-    density = np.zeros((*mask_img.shape, len(peaks)))
-    for study, xyz in enumerate(peaks):
-        voxels = nib.affines.apply_affine(np.linalg.inv(mask_img.affine), xyz)
-        for i, j, k in np.floor(voxels + 0.5).astype(int):
-            density[i, j, k, study] += 1
-        sigma = fwhm_mm / 2.3548200450309493 / np.diag(mask_img.affine)[:3]
-        density[..., study] = gaussian_filter(
-            density[..., study], sigma, mode="constant", truncate=6
-        )
-    return nib.Nifti1Image(density, mask_img.affine)
 
 
 @pytest.mark.parametrize("fwhm", [6.0, 9.0])
 def test_coefficients_equal_nilearns_on_the_density(peaks, fwhm):
     masker = KDEDiFuMoMasker("geometric", 32, fwhm=fwhm).fit()
-    density_img = _density_img(peaks, masker.mask_img_, fwhm)
-    expected = _nilearn_coefficients(masker, density_img, masker.mask_img_)
+    density_img = density_img_of(peaks, masker.mask_img_, fwhm)
+    expected = nilearn_coefficients(masker, density_img, masker.mask_img_)
     np.testing.assert_allclose(
         masker.transform(peaks), expected, atol=1e-4 * expected.max(), rtol=0
     )
@@ -89,10 +31,10 @@ def test_coefficients_equal_nilearns_on_the_density(peaks, fwhm):
 def test_coefficients_of_own_maps_equal_nilearns(peaks, own_maps_img):
     masker = KDEDiFuMoMasker(own_maps_img).fit()
     assert masker.n_elements_ == 4
-    density_img = _density_img(peaks, masker.mask_img_, 9.0)
+    density_img = density_img_of(peaks, masker.mask_img_, 9.0)
     # Given a mask, nilearn 0.13 leaves out voxels where no map is above zero. Without
     # one it leaves out none, and the maps are zero outside the mask anyhow.
-    expected = _nilearn_coefficients(masker, density_img)
+    expected = nilearn_coefficients(masker, density_img)
     np.testing.assert_allclose(
         masker.transform(peaks), expected, atol=1e-4 * np.abs(expected).max(), rtol=0
     )
@@ -103,8 +45,8 @@ def test_real_probabilistic_maps_equal_nilearns(shared_data, peaks):
     masker = KDEDiFuMoMasker(path).fit()
     assert masker.n_elements_ == 100
     assert len(pickle.dumps(masker)) < 1e6
-    density_img = _density_img(peaks, masker.mask_img_, 9.0)
-    expected = _nilearn_coefficients(masker, density_img, masker.mask_img_)
+    density_img = density_img_of(peaks, masker.mask_img_, 9.0)
+    expected = nilearn_coefficients(masker, density_img, masker.mask_img_)
     np.testing.assert_allclose(
         masker.transform(peaks), expected, atol=1e-4 * expected.max(), rtol=0
     )
@@ -124,7 +66,7 @@ def test_coefficients_survive_the_way_to_maps_and_back(masker, rng):
     coefficients = rng.standard_normal((3, 128))
     img = masker.inverse_transform(coefficients)
     assert img.shape == (*masker.mask_img_.shape, 3)
-    back = _nilearn_coefficients(masker, img, masker.mask_img_)
+    back = nilearn_coefficients(masker, img, masker.mask_img_)
     np.testing.assert_allclose(back, coefficients, atol=1e-5)
     np.testing.assert_allclose(masker.transform_imgs(img), coefficients, atol=1e-5)
 
@@ -150,14 +92,6 @@ def test_maps_are_coefficients_times_the_atlas(own_maps_img, rng):
     np.testing.assert_array_equal(voxels, np.asarray(img.dataobj)[inside].T)
 
 
-def test_maps_img_is_the_atlas_inside_the_mask(masker):
-    maps, mask = masker.maps_img_, np.asarray(masker.mask_img_.dataobj)
-    assert maps.shape == (*mask.shape, masker.n_elements_)
-    assert maps.get_data_dtype() == np.float32
-    np.testing.assert_array_equal(maps.affine, masker.mask_img_.affine)
-    np.testing.assert_array_equal(np.asarray(maps.dataobj).sum(axis=3), mask > 0)
-
-
 def test_a_peak_counts_most_where_it_lies(masker):
     names = masker.get_feature_names_out()
     for xyz in (MOTOR, FUSIFORM, CENTRE):
@@ -174,22 +108,6 @@ def test_transform_is_linear_in_peaks(masker, peaks):
     )
 
 
-def test_any_sequence_of_arrays_is_taken(masker):
-    lists = [[MOTOR, FUSIFORM], [CENTRE, MOTOR]]
-    expected = masker.transform(lists)
-    assert expected.dtype == np.float32
-    series = pd.Series([np.array(rows) for rows in lists])
-    for peaks in (np.array(lists), tuple(map(tuple, lists)), series):
-        np.testing.assert_array_equal(masker.transform(peaks), expected)
-
-
-def test_fit_learns_nothing_from_peaks(masker, peaks):
-    expected = masker.transform(peaks)
-    other = KDEDiFuMoMasker("geometric", 128)
-    np.testing.assert_array_equal(other.fit(peaks[:1]).transform(peaks), expected)
-    np.testing.assert_array_equal(other.fit_transform(peaks), expected)
-
-
 @pytest.mark.parametrize("target_affine", [5.0, 6.0])
 def test_coefficients_change_little_with_the_grid(peaks, target_affine):
     fine = KDEDiFuMoMasker("geometric", 8, fwhm=20, voxelization="linear").fit()
@@ -203,202 +121,6 @@ def test_coefficients_change_little_with_the_grid(peaks, target_affine):
     assert scaled[1].sum() == pytest.approx(scaled[0].sum(), rel=0.05)
 
 
-@pytest.mark.parametrize("voxelization", ["nearest", "linear"])
-def test_dropped_peaks_are_told_once_with_their_numbers(masker, voxelization):
-    masker = clone(masker).set_params(voxelization=voxelization).fit()
-    peaks = [[MOTOR, [0, 0, 4000], [-90, -120, -60]], [FUSIFORM, [0, 0, 4000]]]
-    with pytest.warns(UserWarning) as record:
-        coefficients = masker.transform(peaks)
-    assert len(record) == 1
-    assert "Dropped 3 of 5 peaks: 2 outside the field of view, 1 outside" in str(
-        record[0].message
-    )
-    assert record[0].filename == __file__
-    kept = masker.transform([[MOTOR], [FUSIFORM]])
-    np.testing.assert_array_equal(coefficients, kept)
-
-
-def test_a_study_without_peaks_has_zeros(masker):
-    coefficients = masker.transform([[], [MOTOR], np.zeros((0, 3))])
-    np.testing.assert_array_equal(coefficients.any(axis=1), [False, True, False])
-
-
-@pytest.mark.filterwarnings("ignore:Dropped 1 of 2 peaks")
-def test_a_study_without_peaks_is_an_error_if_asked(masker):
-    strict = clone(masker).set_params(empty="error").fit()
-    with pytest.raises(ValueError, match=r"1 of 2 studies have no peak .* in row 1"):
-        strict.transform([[MOTOR], [[0, 0, 4000]]])
-    assert strict.transform([[MOTOR]]).any()
-
-
-WRONG_PEAKS = [
-    ("peaks", TypeError, "peaks holds a str; peaks must be a sequence"),
-    (5, TypeError, "peaks must be a sequence"),
-    ([], ValueError, "peaks is empty"),
-    (np.zeros((4, 3)), ValueError, r"peaks is one array of shape \(4, 3\)"),
-    ([MOTOR], ValueError, r"study 0 have shape \(3,\)"),
-    ([[MOTOR], [[1, 2]]], ValueError, r"study 1 have shape \(1, 2\)"),
-    ([[MOTOR, [1, 2]]], ValueError, "study 0 cannot be read as numbers"),
-    ([[["x", "y", "z"]]], ValueError, "study 0 cannot be read as numbers"),
-    ([[MOTOR], [[np.nan, 0, 0]]], ValueError, "study 1 hold NaN or infinity"),
-    ([[[np.inf, 0, 0]]], ValueError, "study 0 hold NaN or infinity"),
-]
-
-
-@pytest.mark.parametrize(("peaks", "error", "match"), WRONG_PEAKS)
-def test_wrong_peaks_are_told(masker, peaks, error, match):
-    with pytest.raises(error, match=match):
-        masker.transform(peaks)
-    with pytest.raises(error, match=match):
-        clone(masker).fit(peaks)
-
-
-@pytest.mark.parametrize("coefficients", [np.zeros(128), np.zeros((2, 5))])
-def test_coefficients_of_another_shape_are_told(masker, coefficients):
-    with pytest.raises(ValueError, match=r"expected \(n_maps, 128\)"):
-        masker.inverse_transform(coefficients)
-
-
-def test_coefficients_that_are_not_finite_are_told(masker):
-    with pytest.raises(ValueError, match="coefficients hold NaN or infinity"):
-        masker.coefficients_to_voxels(np.full((1, 128), np.nan))
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"n_components": 0},
-        {"fwhm": 0},
-        {"voxelization": "cubic"},
-        {"target_affine": 0},
-        {"target_affine": [4, 4]},
-        {"target_affine": "4 mm"},
-        {"target_affine": np.nan},
-        {"resolution_mm": 4},
-        {"space": "Talairach"},
-        {"strategy": "median"},
-        {"empty": "drop"},
-    ],
-)
-def test_wrong_parameters_are_told(wrong):
-    masker = KDEDiFuMoMasker("geometric", 8).set_params(**wrong)
-    with pytest.raises(ValueError, match=f"'{next(iter(wrong))}' parameter"):
-        masker.fit()
-
-
-@pytest.mark.parametrize(
-    "use",
-    [
-        lambda masker: masker.transform([[MOTOR]]),
-        lambda masker: masker.inverse_transform(np.zeros((1, 128))),
-        lambda masker: masker.coefficients_to_voxels(np.zeros((1, 128))),
-        lambda masker: masker.transform_imgs("no-such-file.nii"),
-        lambda masker: masker.get_feature_names_out(),
-        lambda masker: masker.maps_img_,
-    ],
-)
-def test_unfitted_is_told(use):
-    with pytest.raises(NotFittedError, match="This KDEDiFuMoMasker instance"):
-        use(KDEDiFuMoMasker("geometric", 128))
-
-
-def test_a_failed_fit_leaves_an_unfitted_masker(own_maps_img):
-    masker = KDEDiFuMoMasker(own_maps_img, strategy="mean")
-    with pytest.raises(ValueError, match="strategy='mean' needs maps without negative"):
-        masker.fit()
-    assert not hasattr(masker, "maps_img_")
-    with pytest.raises(NotFittedError):
-        masker.transform([[MOTOR]])
-
-
-def test_offline_difumo_names_the_others(monkeypatch):
-    def fetch(**settings):
-        raise ConnectionError("no route to host")
-
-    monkeypatch.setattr(_atlas, "fetch_atlas_difumo", fetch)
-    with pytest.raises(OSError, match="or use atlas='geometric'"):
-        KDEDiFuMoMasker().fit()
-
-
-def _append_map(img, volume):
-    maps = np.asarray(img.dataobj)
-    return nib.Nifti1Image(
-        np.concatenate([maps, volume(maps)[..., None]], axis=3), img.affine
-    )
-
-
-def test_collinear_maps_are_told_at_each_fit_and_share_the_coefficient(own_maps_img):
-    collinear = _append_map(own_maps_img, lambda maps: maps[..., 0])
-    masker = KDEDiFuMoMasker(collinear)
-    for _ in range(2):
-        with pytest.warns(UserWarning, match="maps of the atlas are comb") as record:
-            masker.fit()
-        assert record[0].filename == __file__
-    single = KDEDiFuMoMasker(own_maps_img).fit().transform([[MOTOR]])
-    doubled = masker.transform([[MOTOR]])
-    np.testing.assert_allclose(doubled[:, [0, 4]].sum(axis=1), single[:, 0], rtol=1e-4)
-    assert doubled[0, 0] == pytest.approx(doubled[0, 4], rel=1e-4)
-
-
-def test_empty_maps_are_told_and_stay_zero(own_maps_img):
-    with_empty = _append_map(own_maps_img, lambda maps: 0 * maps[..., 0])
-    masker = KDEDiFuMoMasker(with_empty)
-    with pytest.warns(UserWarning, match="1 of 5 maps .* 'component 4'") as record:
-        masker.fit()
-    assert record[0].filename == __file__
-    coefficients = masker.transform([[MOTOR]])
-    assert coefficients[0, 4] == 0
-    assert coefficients[0, :4].all()
-
-
-def test_pickles_are_small_and_carry_everything_but_the_table(monkeypatch, peaks):
-    masker = KDEDiFuMoMasker("geometric", 512).fit()
-    expected = masker.transform(peaks)
-    dumped = pickle.dumps(masker)
-    assert len(dumped) < 1e6
-    assert joblib.hash(masker) == joblib.hash(pickle.loads(dumped))
-    monkeypatch.setattr(_recipe, "_OPENED", RecentStore(size=2))
-    loaded = pickle.loads(dumped)
-    np.testing.assert_array_equal(loaded.transform(peaks), expected)
-    np.testing.assert_array_equal(
-        loaded.coefficients_to_voxels(expected), masker.coefficients_to_voxels(expected)
-    )
-
-
-def test_clones_share_one_table(monkeypatch, masker, tmp_path):
-    built = []
-    build_table = _recipe.build_table
-    monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path))
-    monkeypatch.setattr(
-        _recipe,
-        "build_table",
-        lambda *args, **kwargs: built.append(1) or build_table(*args, **kwargs),
-    )
-    for fwhm in (9, 9.0, 12.0, 9.0):
-        other = clone(masker).set_params(fwhm=fwhm)
-        assert not hasattr(other, "maps_img_")
-        other.fit().transform([[MOTOR]])
-    monkeypatch.setattr(_recipe, "_OPENED", RecentStore(size=2))
-    np.testing.assert_array_equal(
-        clone(masker).fit().transform([[MOTOR]]), masker.transform([[MOTOR]])
-    )
-    assert len(built) == 2
-
-
-def test_a_pickle_is_used_where_the_cache_is_empty(own_maps_img, tmp_path, monkeypatch):
-    nib.save(own_maps_img, tmp_path / "atlas.nii")
-    masker = KDEDiFuMoMasker(tmp_path / "atlas.nii").fit()
-    expected = masker.transform([[MOTOR]])
-    loaded = pickle.loads(pickle.dumps(masker))
-    loaded.set_params(atlas="geometric")  # Counts from the next fit on.
-    monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "new"))
-    np.testing.assert_array_equal(loaded.transform([[MOTOR]]), expected)
-    nib.save(nib.Nifti1Image(own_maps_img.dataobj, np.eye(4)), tmp_path / "atlas.nii")
-    monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "other"))
-    with pytest.raises(ValueError, match=r"its content has changed\. Fit the"):
-        loaded.transform([[MOTOR]])
-
-
 def test_strategies_of_one_atlas_keep_apart(own_maps_img):
     positive = nib.Nifti1Image(np.abs(own_maps_img.dataobj), own_maps_img.affine)
     lstsq, mean = (
@@ -409,147 +131,6 @@ def test_strategies_of_one_atlas_keep_apart(own_maps_img):
     assert not np.allclose(lstsq, mean, rtol=0.1)
 
 
-@pytest.mark.filterwarnings("ignore:Dropped")
-@pytest.mark.parametrize("name", sorted(KDEDiFuMoMasker().get_params()))
-def test_a_parameter_set_later_counts_from_the_next_fit_on(name, tmp_path):
-    other = {
-        "atlas": "geometric-soft",
-        "n_components": 32,
-        "fwhm": 18.0,
-        "voxelization": "neuroquery",
-        "target_affine": 6.0,
-        "mask_img": None,
-        "resolution_mm": 3,
-        "strategy": "mean",
-        "space": "TAL",
-        "empty": "error",
-        "data_dir": tmp_path,
-    }
-    peaks = [[[-41.5, -24, 56], [80, -30, 10]], [[0, 0, 4000]]]
-    changed = KDEDiFuMoMasker(
-        "geometric", 24, voxelization="linear", target_affine=8.0
-    ).fit()
-    before = changed.transform(peaks)
-    changed.set_params(**{name: other[name]})
-    np.testing.assert_array_equal(changed.transform(peaks), before)
-    changed.fit()
-    if name == "empty":
-        with pytest.raises(ValueError, match="have no peak inside the mask"):
-            changed.transform(peaks)
-    elif name not in ("data_dir", "resolution_mm", "strategy"):
-        assert not np.array_equal(changed.transform(peaks), before)
-
-
-def test_a_pickle_of_computed_centres_needs_no_k_means(tmp_path, monkeypatch):
-    masker = KDEDiFuMoMasker("geometric", 24, target_affine=8.0).fit()
-    expected = masker.transform([[MOTOR]])
-    dumped = pickle.dumps(masker)
-    monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path))
-    monkeypatch.setattr(_recipe, "_OPENED", RecentStore(size=2))
-    monkeypatch.setattr(_recipe, "find_atlas", None)
-    np.testing.assert_array_equal(pickle.loads(dumped).transform([[MOTOR]]), expected)
-
-
-def test_labels_that_the_grid_misses_are_told_and_stay_zero(own_maps_img):
-    labels = np.zeros(own_maps_img.shape[:3], dtype=np.int16)
-    labels[12:] = 1
-    labels[:12] = 4
-    labels[0, 0, 0] = 3
-    masker = KDEDiFuMoMasker(nib.Nifti1Image(labels, own_maps_img.affine))
-    with pytest.warns(UserWarning, match="1 of 3 maps .* empty .* 'label 3'"):
-        masker.fit()
-    assert masker.labels_ == ["label 1", "label 3", "label 4"]
-    coefficients = masker.transform([[MOTOR]])[0]
-    assert coefficients[1] == 0
-    assert coefficients.argmax() in (0, 2)
-
-
-def test_affine_and_hash_of_the_atlas_are_facts(masker, own_maps_img):
-    own = KDEDiFuMoMasker(own_maps_img).fit()
-    np.testing.assert_array_equal(own.atlas_affine_, own_maps_img.affine)
-    np.testing.assert_array_equal(masker.atlas_affine_, masker.mask_img_.affine)
-    assert len(own.atlas_hash_) == 64
-
-
-def test_atlas_hash_is_of_the_atlas_alone(masker):
-    same = clone(masker).set_params(fwhm=3.0).fit()
-    other = clone(masker).set_params(n_components=64).fit()
-    assert masker.atlas_hash_ == same.atlas_hash_ != other.atlas_hash_
-
-
-def test_set_output_gives_named_columns(masker):
-    named = clone(masker).set_output(transform="pandas").fit()
-    series = pd.Series([[MOTOR], [CENTRE]], index=["one", "two"])
-    frame = named.transform(series)
-    assert list(frame.columns) == list(named.get_feature_names_out())
-    assert frame.columns.is_unique
-    assert list(frame.index) == ["one", "two"]
-    np.testing.assert_array_equal(frame, masker.transform(series))
-
-
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_grid_search_over_fwhm_in_a_pipeline(rng, n_jobs):
-    centres = np.array([MOTOR, FUSIFORM, CENTRE])
-    kinds = rng.integers(3, size=30)
-    peaks = [centres[kind] + rng.normal(0, 4, (6, 3)) for kind in kinds]
-    search = GridSearchCV(
-        make_pipeline(KDEDiFuMoMasker("geometric", 32, target_affine=8.0), Ridge(1e-6)),
-        {"kdedifumomasker__fwhm": [6.0, 12.0, 18.0]},
-        cv=3,
-        error_score="raise",
-        n_jobs=n_jobs,
-    )
-    with joblib.parallel_config("threading"):
-        search.fit(peaks, np.eye(3)[kinds])
-    assert search.best_score_ > 0.8
-    assert len(set(search.cv_results_["mean_test_score"])) == 3
-
-
-def test_talairach_peaks_are_converted_as_lancaster_published(masker, peaks):
-    """Published: MNI to Talairach, pooled over templates; here the way back."""
-    published = np.array(
-        [
-            [0.9357, 0.0029, -0.0072, -1.0423],
-            [-0.0065, 0.9396, -0.0726, -1.3940],
-            [0.0103, 0.0752, 0.8967, 3.6475],
-        ]
-    )
-    linear = clone(masker).set_params(voxelization="linear").fit()
-    talairach = [xyz @ published[:, :3].T + published[:, 3] for xyz in peaks]
-    converted = clone(linear).set_params(space="TAL").fit().transform(talairach)
-    expected = linear.transform(peaks)
-    np.testing.assert_allclose(converted, expected, atol=1e-5 * expected.max())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert np.abs(linear.transform(talairach) - expected).max() > 0.01 * (
-            expected.max()
-        )
-
-
-def test_an_object_array_is_sliced_and_taken(masker, peaks):
-    array = np.empty(len(peaks), dtype=object)
-    array[:] = peaks
-    expected = masker.transform(peaks)
-    np.testing.assert_array_equal(masker.transform(array[[4, 1]]), expected[[4, 1]])
-
-
-def test_a_table_of_peaks_has_a_row_for_each_study(masker, peaks):
-    frame = pd.concat(
-        [
-            pd.DataFrame(xyz, columns=list("xyz")).assign(pmid=number)
-            for number, xyz in zip((30, 10, 20, 60, 50, 40), peaks, strict=True)
-        ]
-    )
-    expected = masker.transform(peaks)
-    np.testing.assert_array_equal(masker.transform(frame), expected)
-    shuffled = frame.iloc[::-1]
-    np.testing.assert_allclose(masker.transform(shuffled), expected[::-1], rtol=1e-5)
-    named = clone(masker).set_output(transform="pandas").fit(frame).transform(frame)
-    assert named.index.tolist() == [30, 10, 20, 60, 50, 40]
-    assert list(named.columns) == list(masker.get_feature_names_out())
-    np.testing.assert_array_equal(named, expected)
-
-
 def test_the_whole_box_and_a_mask_of_the_users(own_maps_img, peaks):
     whole = KDEDiFuMoMasker(own_maps_img, mask_img=None).fit()
     assert np.all(whole.mask_img_.dataobj)
@@ -558,8 +139,8 @@ def test_the_whole_box_and_a_mask_of_the_users(own_maps_img, peaks):
     assert own_grid.mask_img_.shape == own_maps_img.shape[:3]
     np.testing.assert_array_equal(own_grid.maps_img_.dataobj, own_maps_img.dataobj)
     for masker in (whole, own_grid):
-        density_img = _density_img(peaks, masker.mask_img_, 9.0)
-        expected = _nilearn_coefficients(masker, density_img)
+        density_img = density_img_of(peaks, masker.mask_img_, 9.0)
+        expected = nilearn_coefficients(masker, density_img)
         np.testing.assert_allclose(
             masker.transform(peaks), expected, atol=1e-4 * np.abs(expected).max()
         )
@@ -570,102 +151,3 @@ def test_the_whole_box_and_a_mask_of_the_users(own_maps_img, peaks):
     np.testing.assert_array_equal(right.mask_img_.dataobj, half)
     with pytest.warns(UserWarning, match="Dropped 1 of 1 peaks: 0 outside the field"):
         right.transform([[MOTOR]])
-
-
-def test_nearly_collinear_maps_are_told_with_their_condition(own_maps_img):
-    almost = _append_map(
-        own_maps_img, lambda maps: maps[..., 0] + 1e-5 * maps[::-1, ..., 1]
-    )
-    with pytest.warns(
-        UserWarning, match=r"condition number of AᵀMA is about \d\.\de\+"
-    ) as r:
-        KDEDiFuMoMasker(almost).fit()
-    assert r[0].filename == __file__
-    positive = nib.Nifti1Image(np.abs(almost.dataobj), almost.affine)
-    KDEDiFuMoMasker(positive, strategy="mean").fit()
-
-
-def test_neuroquery_keeps_peaks_outside_the_mask_and_counts_them(masker):
-    like = clone(masker).set_params(voxelization="neuroquery").fit()
-    beside, corner = [80, -30, 10], [-90, -120, -60]
-    with pytest.warns(UserWarning) as record:
-        coefficients = like.transform([[MOTOR, [0, 0, 4000], corner], [beside]])
-    assert len(record) == 1
-    assert re.match(
-        "Dropped 1 of 4 peaks: outside the field of view. Kept 2 outside the mask",
-        str(record[0].message),
-    )
-    np.testing.assert_allclose(coefficients[0], like.transform([[MOTOR]])[0])
-    assert coefficients[1].max() > 0.01 * coefficients[0].max()
-
-
-def test_html_shows_parameters_and_state_escaped(masker, own_maps_img):
-    html, before = masker._repr_html_(), clone(masker)._repr_html_()
-    for part in ("KDEDiFuMoMasker", "geometric", ">Fitted<"):
-        assert part in html
-    assert ">Not fitted<" in before
-    assert ">Fitted<" not in before
-    unfitted = KDEDiFuMoMasker("<script>")._repr_html_()
-    assert "<script>&" not in unfitted
-    assert "&lt;script&gt;" in unfitted
-    assert "Nifti1Image" in KDEDiFuMoMasker(own_maps_img)._repr_html_()
-
-
-def test_looking_at_a_masker_writes_no_maps_out(own_maps_img, tmp_path, monkeypatch):
-    """Nor does it need the atlas, which may be gone; `maps_img_` is 4D and dense."""
-    nib.save(own_maps_img, tmp_path / "atlas.nii")
-    masker = KDEDiFuMoMasker(tmp_path / "atlas.nii").fit()
-    (tmp_path / "atlas.nii").unlink()
-    monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "new"))
-    monkeypatch.setattr(_recipe, "_OPENED", RecentStore(size=2))
-    assert "maps_img_" in dir(masker)
-    assert "KDEDiFuMoMasker" in masker._repr_html_()
-    members = dict(inspect.getmembers(masker))
-    assert members["maps_img_"].shape == (*masker.mask_img_.shape, 4)
-    assert "maps_img_" not in repr(masker)
-    with pytest.raises(FileNotFoundError, match="is no file here"):
-        members["maps_img_"].get_fdata()
-
-
-def test_maps_img_gives_the_values_that_are_asked_for(own_maps_img, tmp_path):
-    masker = KDEDiFuMoMasker(own_maps_img, mask_img=None, target_affine=None).fit()
-    img, values = masker.maps_img_, np.asarray(own_maps_img.dataobj)
-    for part in (np.s_[..., 2], np.s_[3:9, 5, ::2, 1:3]):
-        np.testing.assert_array_equal(img.dataobj[part], values[part])
-    np.testing.assert_array_equal(img.slicer[:, :5, :, 1].dataobj, values[:, :5, :, 1])
-    np.testing.assert_array_equal(img.get_fdata(), values)
-    nib.save(img, tmp_path / "maps.nii.gz")
-    np.testing.assert_array_equal(nib.load(tmp_path / "maps.nii.gz").dataobj, values)
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(img)).dataobj, values)
-
-
-def test_maps_of_a_masker_are_an_atlas(masker):
-    other = KDEDiFuMoMasker(masker.maps_img_, mask_img=masker.mask_img_).fit()
-    peaks = [[MOTOR, FUSIFORM], [CENTRE]]
-    np.testing.assert_allclose(other.transform(peaks), masker.transform(peaks), 1e-4)
-
-
-def test_tags_say_what_is_taken(masker):
-    tags = get_tags(masker)
-    assert not tags.input_tags.two_d_array
-    assert tags.requires_fit
-    assert not tags.target_tags.required
-    assert tags.transformer_tags.preserves_dtype == ["float32"]
-
-
-# Those of scikit-learn's checks that need no table as input; for an estimator of other
-# input `check_estimator` would run none of them.
-@pytest.mark.parametrize(
-    "check",
-    [
-        estimator_checks.check_estimator_cloneable,
-        estimator_checks.check_estimator_repr,
-        estimator_checks.check_get_params_invariance,
-        estimator_checks.check_no_attributes_set_in_init,
-        estimator_checks.check_parameters_default_constructible,
-        estimator_checks.check_set_params,
-    ],
-    ids=lambda check: check.__name__,
-)
-def test_scikit_learns_checks(check):
-    check("KDEDiFuMoMasker", KDEDiFuMoMasker("geometric", 8))

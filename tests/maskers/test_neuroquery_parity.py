@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from nilearn.image import resample_to_img
 from nilearn.maskers import NiftiMapsMasker
 
 from sklearn_neurocontext import KDEDiFuMoMasker
@@ -33,6 +34,23 @@ def whole_densities(peaks_table):
     return masker.inverse_transform(maps.to_numpy())
 
 
+@pytest.fixture(scope="module")
+def resampled_difumo(shared_data, whole_densities):
+    """The file of DiFuMo, and its maps on NeuroQuery's grid by nilearn.
+
+    Done once, since it takes nilearn seconds.
+    """
+    (path,) = (shared_data / "atlases").glob("*DiFuMo*probseg.nii.gz")
+    maps_img = resample_to_img(
+        path,
+        whole_densities,
+        interpolation="linear",
+        copy_header=True,
+        force_resample=True,
+    )
+    return path, maps_img
+
+
 def _soft_atlas(mask_img, n_maps):
     """Gaussians around voxels of the mask, which overlap and leave it."""
     grid = np.moveaxis(np.indices(mask_img.shape), 0, -1)
@@ -50,19 +68,19 @@ def _assert_equal(ours, expected):
 @pytest.mark.parametrize("mask_img", ["mni", None])
 @pytest.mark.parametrize("kind", ["difumo", "soft"])
 def test_coefficients_equal_neuroquerys(
-    shared_data, peaks_table, whole_densities, mask_img, kind
+    resampled_difumo, peaks_table, whole_densities, mask_img, kind
 ):
     masker = KDEDiFuMoMasker("geometric", 8, mask_img=mask_img).fit()
     if kind == "soft":
         # 512 of them take nilearn minutes: see `benchmarks/check_masker.py parity`.
-        atlas = _soft_atlas(masker.mask_img_, 64)
+        atlas = maps_img = _soft_atlas(masker.mask_img_, 64)
     else:
-        (atlas,) = (shared_data / "atlases").glob("*DiFuMo*probseg.nii.gz")
+        atlas, maps_img = resampled_difumo
     ours = masker.set_params(atlas=atlas, voxelization="neuroquery").fit()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         nilearn = NiftiMapsMasker(
-            atlas, mask_img=mask_img and ours.mask_img_, resampling_target="data"
+            maps_img, mask_img=mask_img and ours.mask_img_, resampling_target=None
         )
         expected = nilearn.fit_transform(whole_densities)
     _assert_equal(ours.transform(peaks_table), expected)

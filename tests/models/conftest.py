@@ -16,7 +16,13 @@ def test():
     return make_pairs(100, seed=2)
 
 
-@pytest.fixture(scope="session", params=range(4), ids=map(name_of, quick_estimators()))
-def fitted(request, train):
+@pytest.fixture(scope="session")
+def fits(train):
+    """The four quick estimators, fitted, by name; tests must not change them."""
+    return {name_of(one): one.fit(*train) for one in quick_estimators()}
+
+
+@pytest.fixture(scope="session", params=map(name_of, quick_estimators()))
+def fitted(request, fits):
     """Each estimator, fitted; tests must not change it."""
-    return quick_estimators()[request.param].fit(*train)
+    return fits[request.param]

@@ -60,8 +60,8 @@ def test_latents_are_unit_rows_and_make_the_similarity(latent_dim, train, test):
     assert names[0] == "contrastivetextbrain0"
 
 
-def test_fitted_modules(train):
-    model = _quick().fit(*train)
+def test_fitted_modules(fits):
+    model = fits["ContrastiveTextBrain"]
     assert isinstance(model.module_, TwoTowers)
     assert isinstance(model.decoder_, Decoder)
     assert not model.module_.training
@@ -123,8 +123,8 @@ def test_ridge_decoder_equals_ridge_cv_on_latents(train, test):
     assert model.predict(test[0]).dtype == np.float32
 
 
-def test_residual_decoder_takes_text_latents(train, test):
-    model = _quick().fit(*train)
+def test_residual_decoder_takes_text_latents(fits, test):
+    model = fits["ContrastiveTextBrain"]
     with torch.inference_mode():
         out = model.decoder_(torch.from_numpy(model.transform(test[0]))).numpy()
     np.testing.assert_allclose(

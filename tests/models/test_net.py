@@ -1,7 +1,6 @@
 """Tests of the training engine."""
 
 import copy
-from itertools import chain
 
 import numpy as np
 import pytest
@@ -12,13 +11,7 @@ from torch import nn
 from sklearn_neurocontext.models import _net
 from sklearn_neurocontext.models._losses import InfoNCE
 from sklearn_neurocontext.models._modules import Perceptron, TwoTowers
-from sklearn_neurocontext.models._net import (
-    PairedTensors,
-    WholeBatches,
-    forward_rows,
-    seeded,
-    train_net,
-)
+from sklearn_neurocontext.models._net import forward_rows, seeded, train_net
 from sklearn_neurocontext.models._selection import squared_error
 
 ALL_ROWS = (np.arange(60), np.arange(0))
@@ -65,40 +58,6 @@ class _Monitor:
 
 def _same(weights, others):
     return all(torch.equal(weights[name], others[name]) for name in weights)
-
-
-# Batches
-
-
-def _batches(n_studies, batch_size, shuffle=False):
-    dataset = PairedTensors({"text": torch.arange(n_studies)}, torch.arange(n_studies))
-    return [batch[1].tolist() for batch in WholeBatches(dataset, batch_size, shuffle)]
-
-
-@pytest.mark.parametrize(
-    ("n_studies", "sizes"),
-    [(8, [4, 4]), (10, [4, 4, 2]), (9, [4, 5]), (3, [3]), (1, [1]), (5, [5])],
-)
-def test_a_last_batch_of_one_study_joins_the_one_before(n_studies, sizes):
-    batches = _batches(n_studies, 4)
-    assert [len(batch) for batch in batches] == sizes
-    assert list(chain(*batches)) == list(range(n_studies))
-
-
-def test_shuffled_batches_hold_each_study_once_in_a_new_order():
-    with seeded(0, "cpu"):
-        first, second = _batches(50, 8, shuffle=True), _batches(50, 8, shuffle=True)
-    assert first != second
-    assert sorted(chain(*first)) == sorted(chain(*second)) == list(range(50))
-
-
-def test_inputs_and_target_stay_together():
-    dataset = PairedTensors(
-        {"a": torch.arange(9), "b": -torch.arange(9)}, 2 * torch.arange(9)
-    )
-    for inputs, target in WholeBatches(dataset, 4, shuffle=True):
-        assert torch.equal(2 * inputs["a"], target)
-        assert torch.equal(-2 * inputs["b"], target)
 
 
 # Training

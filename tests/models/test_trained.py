@@ -16,8 +16,8 @@ def _weights(model):
 
 
 @NETS
-def test_same_seed_same_numbers(estimator, train, test):
-    first, again = (clone(estimator).fit(*train) for _ in range(2))
+def test_same_seed_same_numbers(estimator, train, test, fits):
+    first, again = fits[name_of(estimator)], clone(estimator).fit(*train)
     np.testing.assert_array_equal(_weights(first), _weights(again))
     np.testing.assert_array_equal(first.predict(test[0]), again.predict(test[0]))
     np.testing.assert_array_equal(first.similarity(*test), again.similarity(*test))
@@ -25,17 +25,16 @@ def test_same_seed_same_numbers(estimator, train, test):
 
 
 @NETS
-def test_a_second_fit_starts_anew(estimator, train, test):
-    first = clone(estimator).fit(*train)
+def test_a_second_fit_starts_anew(estimator, train, fits):
+    first = fits[name_of(estimator)]
     again = clone(estimator).fit(*make_pairs(40)).fit(*train)
     np.testing.assert_array_equal(_weights(first), _weights(again))
 
 
 @NETS
-def test_another_seed_gives_other_numbers(estimator, train):
-    first, other = (
-        clone(estimator).set_params(random_state=seed).fit(*train) for seed in (0, 1)
-    )
+def test_another_seed_gives_other_numbers(estimator, train, fits):
+    first = fits[name_of(estimator)]
+    other = clone(estimator).set_params(random_state=1).fit(*train)
     assert np.abs(_weights(first) - _weights(other)).max() > 1e-2
 
 
@@ -62,10 +61,9 @@ def test_generators_of_the_caller_are_untouched(estimator, train, test):
 
 
 @NETS
-def test_numbers_do_not_depend_on_the_generator_of_the_caller(estimator, train):
+def test_numbers_do_not_depend_on_the_generator_of_the_caller(estimator, train, fits):
+    first = fits[name_of(estimator)]
     with torch.random.fork_rng():
-        torch.manual_seed(1)
-        first = clone(estimator).fit(*train)
         torch.manual_seed(2)
         again = clone(estimator).fit(*train)
     np.testing.assert_array_equal(_weights(first), _weights(again))
@@ -153,8 +151,10 @@ def test_cuda_takes_and_gives_arrays(estimator, train, test):
 
 
 @NETS
-def test_predictions_do_not_depend_on_the_rows_beside(estimator, train, monkeypatch):
-    model = clone(estimator).fit(*train)
+def test_predictions_do_not_depend_on_the_rows_beside(
+    estimator, train, fits, monkeypatch
+):
+    model = fits[name_of(estimator)]
     expected = model.predict(train[0])
     monkeypatch.setattr(_net, "_FORWARD_ROWS", 7)
     np.testing.assert_allclose(model.predict(train[0]), expected, atol=1e-5)

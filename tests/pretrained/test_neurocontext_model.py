@@ -1,20 +1,17 @@
 """The pretrained model's interface: NeuroQuery's keys, z maps, lookups, files."""
 
 import re
-import shutil
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.base import clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from text_model import TERMS, make_corpus
+from text_model import TERMS
 
 from sklearn_neurocontext import (
     CCABaseline,
@@ -23,10 +20,7 @@ from sklearn_neurocontext import (
     NeuroContextModel,
     TextBrainEnsemble,
 )
-from sklearn_neurocontext.persistence import _files
 from sklearn_neurocontext.pretrained._arrays import cosines
-from sklearn_neurocontext.pretrained._ranking import rank_candidates
-from sklearn_neurocontext.pretrained._storage import find_folder
 
 
 def test_transform_gives_lists_of_maps(model, parts):
@@ -99,146 +93,6 @@ def test_similar_words_by_hand(model, parts):
     )
     assert (np.diff(words["weight_in_brain_map"]) <= 0).all()
     assert set(words.index[:2]) == {"pain", "heat"}
-
-
-def test_decoding_finds_the_terms_of_a_map(model, parts, corpus):
-    foci = corpus.foci[corpus.topic_names.index("pain")]
-    img = parts["masker"].inverse_transform(parts["masker"].transform([foci]))
-    ranking = model.decode(img, k=3)
-    assert len(ranking) == 3
-    assert set(ranking["candidate"][:2]) == {"pain", "heat"}
-    assert ranking.columns.tolist() == ["candidate", "similarity", "p_value", "q_value"]
-    assert ranking["p_value"][0] < 0.1
-    texts = ["finger tapping hand", "pain nociceptive"]
-    assert model.decode(img, texts)["candidate"][0] == texts[1]
-    found = model.index_corpus(corpus).decode(img, "studies", k=150)
-    assert set(found["candidate"]) == set(corpus.studies["title"])
-    again = model.decode(img, "studies", k=5)
-    assert again.equals(found.head(5))
-
-
-def test_p_values_are_uniform_for_maps_like_the_reference(model, parts, corpus):
-    y = parts["masker"].transform(corpus.peaks[60:])
-    imgs = parts["masker"].inverse_transform(y)
-    p_values = np.array(
-        [
-            model.decode(imgs.slicer[..., index], ["pain heat", "finger", "faces"])
-            .set_index("candidate")["p_value"]
-            .sort_index()
-            for index in range(90)
-        ]
-    )
-    assert p_values.min() >= 1 / (1 + 3 * 60)
-    np.testing.assert_allclose(p_values.mean(axis=0), 0.5, atol=0.12)
-    for level in (0.05, 0.2, 0.5, 0.8):
-        assert np.mean(p_values < level) == pytest.approx(level, abs=0.07)
-
-
-def test_p_values_are_ranks_in_the_pooled_null():
-    rng = np.random.default_rng(0)
-    null = rng.normal(size=(4, 50)) * [[1.0], [10.0], [0.1], [0.0]]
-    scores = np.array([2.0, 3.0, 0.5, 0.0])
-    ranking = rank_candidates(["a", "b", "c", "d"], scores, lambda rows: null[rows])
-    deviation = null.std(axis=1, keepdims=True) + (null.std(axis=1, keepdims=True) == 0)
-    pooled = (null - null.mean(axis=1, keepdims=True)) / deviation
-    for name, score, mean, scale in zip(
-        "abcd", scores, null.mean(axis=1), deviation[:, 0], strict=True
-    ):
-        expected = (1 + (pooled >= (score - mean) / scale).sum()) / 201
-        found = ranking.set_index("candidate").loc[name, "p_value"]
-        assert found == pytest.approx(expected)
-    assert ranking["p_value"].min() == 1 / 201
-
-
-def test_decode_refuses_what_is_not_one_map(model):
-    two = model.predict_img(["pain", "finger"])
-    with pytest.raises(ValueError, match="img holds 2 maps; expected one"):
-        model.decode(two)
-    nothing = nib.Nifti1Image(np.zeros(two.shape[:3]), two.affine)
-    with pytest.raises(ValueError, match="holds only zeros or not-a-number"):
-        model.decode(nothing)
-
-
-def test_saved_and_loaded_it_gives_the_same(model, tmp_path):
-    loaded = NeuroContextModel.from_pretrained(model.save(tmp_path / "mine"))
-    one, other = model("pain heat"), loaded("pain heat")
-    for name in ("brain_map", "z_map"):
-        np.testing.assert_array_equal(one[name].get_fdata(), other[name].get_fdata())
-    assert one["similar_words"].equals(other["similar_words"])
-    assert loaded.card == {"n_studies": 150}
-    with pytest.raises(FileExistsError, match="is not an empty folder; nothing was s"):
-        model.save(tmp_path / "mine")
-    small = NeuroContextModel.from_pretrained(model.save(tmp_path / "half", half=True))
-    maps = [one["brain_map"].get_fdata(), small("pain heat")["brain_map"].get_fdata()]
-    assert np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1] > 0.999
-
-
-def test_half_the_bits_lose_no_voxel_of_z_maps(parts, tmp_path, rng):
-    parts = parts | {"z_scale": parts["z_scale"] * 1e-3, "terms": None}
-    parts["reference"] = 1e7 * rng.uniform(size=(60, 128))
-    model = NeuroContextModel(**parts)
-    loaded = NeuroContextModel.from_pretrained(model.save(tmp_path / "it", half=True))
-    one, other = (
-        m.transform(["pain"])["z_map"][0].get_fdata() for m in (model, loaded)
-    )
-    assert ((one != 0) == (other != 0)).all()
-    np.testing.assert_allclose(other, one, atol=2e-3 * np.abs(one).max())
-    one, other = (m._reference for m in (model, loaded))
-    np.testing.assert_allclose(other, one, atol=1e-3 * np.abs(one).max())
-    assert not np.array_equal(other, one)
-
-
-def test_what_cannot_be_saved_leaves_nothing_behind(parts, tmp_path):
-    model = NeuroContextModel(**(parts | {"card": {"a": float("nan")}}))
-    with pytest.raises(ValueError, match=r"index.card.a is nan, and was not saved"):
-        model.save(tmp_path / "mine")
-    spoiled = NeuroContextModel(parts["model"], parts["masker"])
-    spoiled.masker = np.ones(3)
-    with pytest.raises(TypeError, match="ndarray"):
-        spoiled.save(tmp_path / "mine")
-    assert list(tmp_path.iterdir()) == []
-    terms = {term: np.int64(n) for term, n in parts["terms"].items()}
-    model = NeuroContextModel(**(parts | {"terms": terms}))
-    loaded = NeuroContextModel.from_pretrained(model.save(tmp_path / "mine"))
-    assert loaded.terms == parts["terms"]
-    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
-
-
-@pytest.mark.parametrize("part", ["model", "masker", "index"])
-def test_parts_of_another_model_are_refused(parts, tmp_path, part):
-    other = {"model": parts["model"][:2], "mean": parts["mean"] * 0 + 1}
-    corpus = make_corpus()
-    y = parts["masker"].transform(corpus.peaks)
-    texts = corpus.studies["title"].tolist()
-    other["model"] = make_pipeline(*other["model"], CCABaseline()).fit(texts, y)
-    folder = NeuroContextModel(**parts).save(tmp_path / "one")
-    other["masker"] = clone(parts["masker"]).set_params(fwhm=10.0).fit()
-    there = NeuroContextModel(**(parts | other)).save(tmp_path / "other")
-    shutil.rmtree(folder / part)
-    shutil.copytree(there / part, folder / part)
-    named = "model" if part == "index" else part
-    with pytest.raises(ValueError, match=f"The {named} in 'one' is not the one that"):
-        NeuroContextModel.from_pretrained(folder)
-
-
-def test_an_altered_index_is_refused(parts, tmp_path):
-    folder = NeuroContextModel(**parts).save(tmp_path / "one")
-    _, arrays = _files.read_files(folder / "index")
-    for content in ({"dict": {}}, None, {"dict": {"card": {"dict": {}}}}):
-        shutil.rmtree(folder / "index")
-        _files.write_files(folder / "index", {"index": content, "sums": {}}, arrays)
-        with pytest.raises(ValueError, match="The index in 'one' was altered, or an o"):
-            NeuroContextModel.from_pretrained(folder)
-
-
-def test_unknown_and_altered_models_are_refused(model, tmp_path):
-    with pytest.raises(FileNotFoundError, match="'nowhere' is no folder of a"):
-        NeuroContextModel.from_pretrained("nowhere")
-    index = model.save(tmp_path / "mine") / "index"
-    text = (index / "model.json").read_text()
-    (index / "model.json").write_text(text.replace("pain", "gain"))
-    with pytest.raises(ValueError, match=r"model.json has SHA-256"):
-        NeuroContextModel.from_pretrained(tmp_path / "mine")
 
 
 @pytest.mark.parametrize(
@@ -325,22 +179,6 @@ def test_square_roots_are_squared(parts, corpus):
     assert set(model("pain heat")["similar_words"].index[:2]) == {"pain", "heat"}
 
 
-def test_ensembles_and_sparse_features_survive_saving(parts, corpus, tmp_path):
-    y = parts["masker"].transform(corpus.peaks)
-    texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
-    words = make_pipeline(TfidfVectorizer(), KernelCCA(n_landmarks=40, random_state=0))
-    ensemble = TextBrainEnsemble([("words", words)], random_state=0)
-    img = parts["masker"].inverse_transform(y[:1])
-    for name, one in (("ensemble", ensemble), ("words", words)):
-        fitted = one.fit(texts, y)
-        model = NeuroContextModel(**parts | {"model": fitted, "term_features": None})
-        loaded = NeuroContextModel.from_pretrained(model.save(tmp_path / name))
-        similar = loaded("pain heat")["similar_words"]
-        assert similar.equals(model.similar_words("pain heat"))
-        assert ("similarity" in similar) == (name == "words")
-        assert loaded.decode(img, k=3).equals(model.decode(img, k=3))
-
-
 def test_searches_and_lone_ensembles_predict(parts, corpus):
     y = parts["masker"].transform(corpus.peaks)
     texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
@@ -388,35 +226,3 @@ def test_misfits_are_refused(parts):
     for terms in ({"Pain": 3}, {"pain": 0.5}, {"pain  heat": 2}, {"": 1}, {"pain": -1}):
         with pytest.raises(ValueError, match="expected a term in lower case"):
             NeuroContextModel(parts["model"], parts["masker"], terms=terms)
-
-
-@pytest.mark.parametrize("k", [0, -1, 2.5, True])
-def test_numbers_of_nothing_are_refused(model, corpus, k):
-    img = model.predict_img(["pain"])
-    with pytest.raises(ValueError, match=re.escape(f"k={k!r}; expected a whole num")):
-        model.decode(img, k=k)
-    with pytest.raises(ValueError, match=re.escape(f"k={k!r}; expected a whole num")):
-        model.index_corpus(corpus).similar_documents("pain", k=k)
-
-
-def test_one_candidate_is_no_list(model):
-    img = model.predict_img(["pain"])
-    with pytest.raises(TypeError, match=r"pass a list: \['pain'\]"):
-        model.decode(img, "pain")
-    nothing = nib.Nifti1Image(np.full(img.shape[:3], np.nan), img.affine)
-    with pytest.raises(ValueError, match="not-a-number inside the brain"):
-        model.decode(nothing)
-
-
-def test_unknown_models_and_shipped_ones_are_told_apart(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert find_folder("minilm").name == "minilm"
-    assert find_folder("minilm").is_absolute()
-    assert find_folder("./minilm") == Path("minilm")
-    (tmp_path / "minilm" / "model" / "index").mkdir(parents=True)
-    assert find_folder("./minilm") == Path("minilm", "model")  # as fit writes it
-    assert find_folder("minilm").is_absolute()
-    (tmp_path / "minilm" / "index").mkdir()
-    assert find_folder("./minilm") == Path("minilm")
-    with pytest.raises(FileNotFoundError, match="that comes with the package: minilm"):
-        NeuroContextModel.from_pretrained("minilm2")

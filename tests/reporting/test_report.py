@@ -45,26 +45,34 @@ def test_matching_studies_stand_beside_all_others(report):
     words = " ".join(parse(report.html).words)
     model = NeuroContextModel(**make_parts()).index_corpus(make_corpus())
     scores = model.similar_documents(HOSTILE, k=150)["similarity"]
-    middle, high = np.quantile(scores, (0.5, 0.95))
-    assert "The best of 150 studies of the corpus." in words
-    assert f"the middle one of all, which has {middle:.2f}, and with the" in words
-    assert f"with the {high:.2f} that one in twenty reaches" in words
+    median, high = np.quantile(scores, (0.5, 0.95))
+    assert f"150 studies of the corpus, whose median is {median:.2f};" in words
+    assert f"one in twenty reaches {high:.2f}" in words
 
 
-def test_a_text_that_says_nothing_is_told(monkeypatch):
-    seen = {}
+def test_a_text_that_says_nothing_is_told_on_page_and_glass_brain(monkeypatch):
+    figures = []
 
-    def draw(model, img, top, *, text):
-        seen["note"] = model.caveat(text)
-        return []
+    def keep(figure, words):
+        figures.append(figure)
+        return ""
 
-    monkeypatch.setattr("sklearn_neurocontext.reporting._text.map_sections", draw)
+    monkeypatch.setattr("sklearn_neurocontext.reporting._text.picture", keep)
+    monkeypatch.setattr("sklearn_neurocontext.reporting._text.viewer", lambda img: "")
+    monkeypatch.setattr(
+        "sklearn_neurocontext.reporting._text.plot_surface_maps", lambda *_, **__: None
+    )
     quiet = make_report(NeuroContextModel(**make_parts()), "pain").html
     assert 'class="caveat"' not in quiet
     model = NeuroContextModel(**make_parts(), z_threshold=1e6)
     with pytest.warns(UserWarning, match="stands out"):
         page = make_report(model, "pain").html
-    assert f'<p class="caveat">{seen["note"]}</p>' in page
+        note = model.caveat(model("pain")["z_map"])
+    assert f'<p class="caveat">{note}</p>' in page
+    plain, _, noted, _ = (figure and figure.texts for figure in figures)
+    words = [" ".join(text.get_text().split()) for text in noted]
+    assert note in words
+    assert len(noted) == len(plain) + 1
 
 
 def test_nothing_outside_is_named(report):

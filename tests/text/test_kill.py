@@ -1,17 +1,14 @@
 """A run that is killed goes on: nothing is lost, changed or embedded again."""
 
-import sys
-from pathlib import Path
-
+import pytest
 from tiny_models import WORDS, save_tiny_model
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from kill_embedder import COMMIT, FORWARD, Plan, kill_again_and_again
-
-
+@pytest.mark.usefixtures("importable_benchmarks")
 def test_kills_in_forward_passes_and_commits_harm_nothing(tmp_path, rng):
-    sizes = rng.integers(40, 200, size=400)
+    from kill_embedder import COMMIT, FORWARD, Plan, kill_again_and_again
+
+    sizes = rng.integers(40, 200, size=150)
     texts = [" ".join(rng.choice(WORDS.split(), size=size)) for size in sizes]
     settings = {"model_name": save_tiny_model(tmp_path / "model", "bert")}
     settings["batch_tokens"] = 128

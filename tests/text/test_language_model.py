@@ -11,23 +11,9 @@ import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
 from tiny_models import KINDS, TEMPLATES, save_tiny_model
-from transformers import (
-    AutoConfig,
-    AutoModel,
-    BertForMaskedLM,
-    ByT5Tokenizer,
-    OPTConfig,
-    OPTModel,
-    T5Config,
-    T5Model,
-)
+from transformers import AutoModel, OPTConfig, OPTModel, T5Config, T5Model
 
-from sklearn_neurocontext.text import (
-    _default_model,
-    _language_model,
-    _model_facts,
-    _remote_code,
-)
+from sklearn_neurocontext.text import _language_model, _model_facts, _remote_code
 from sklearn_neurocontext.text._default_model import DEFAULT_MODEL, wheel_folder
 from sklearn_neurocontext.text._language_model import (
     ModelSource,
@@ -35,23 +21,7 @@ from sklearn_neurocontext.text._language_model import (
     choose_dtype,
     load_language_model,
 )
-from sklearn_neurocontext.text._model_facts import (
-    max_tokens,
-    model_fingerprint,
-    special_tokens,
-)
-
-
-@pytest.fixture
-def load():
-    """Load anew: other tests may have the same names in other folders."""
-
-    def load_anew(model_name, **options):
-        _language_model._load.cache_clear()
-        return load_language_model(ModelSource(str(model_name), **options))
-
-    yield load_anew
-    _language_model._load.cache_clear()
+from sklearn_neurocontext.text._model_facts import max_tokens, special_tokens
 
 
 def test_default_model_comes_from_the_wheel(load):
@@ -240,75 +210,6 @@ def test_a_limit_of_the_hub_counts(facts, monkeypatch, tmp_path):
     assert max_tokens(*facts) == 7
 
 
-def test_a_folder_that_is_saved_again_is_loaded_again(tmp_path, monkeypatch):
-    for folder, kind in (("a", "bert"), ("b", "llama")):
-        save_tiny_model(tmp_path / folder / "model", kind)
-    monkeypatch.chdir(tmp_path / "a")
-    source = ModelSource("model")
-    first = load_language_model(source)
-    assert load_language_model(source) is first
-    monkeypatch.chdir(tmp_path / "b")
-    assert load_language_model(source).is_causal
-    save_tiny_model(tmp_path / "b" / "model", "bert")
-    assert not load_language_model(source).is_causal
-
-
-def test_fingerprint_tells_weights_apart(load, tmp_path):
-    folder = save_tiny_model(tmp_path, "bert")
-    first = load(folder).fingerprint
-    assert load(folder).fingerprint == first
-    model = AutoModel.from_pretrained(folder)
-    with torch.no_grad():
-        model.embeddings.word_embeddings.weight[0, 0] += 1
-    model.save_pretrained(folder)
-    assert load(folder).fingerprint != first
-
-
-@pytest.mark.parametrize(
-    ("file", "part", "changes"),
-    [
-        ("config.json", {"layer_norm_eps": 0.1}, True),
-        ("config.json", {"transformers_version": "4.8.2"}, False),
-        ("tokenizer.json", {"pre_tokenizer": {"type": "WhitespaceSplit"}}, True),
-        ("tokenizer.json", {"truncation": None, "padding": None}, False),
-    ],
-)
-def test_copies_of_a_model_share_a_fingerprint(load, tmp_path, file, part, changes):
-    folder = Path(save_tiny_model(tmp_path / "model", "bert"))
-    first = load(folder).fingerprint
-    copy = folder.rename(tmp_path / "copy")
-    content = json.loads((copy / file).read_text()) | part
-    (copy / file).write_text(json.dumps(content))
-    assert (load(copy).fingerprint != first) == changes
-
-
-def save_without(folder, left_out):
-    """Save the weights of a masked-LM class without some of them."""
-    model = BertForMaskedLM(AutoConfig.from_pretrained(folder))
-    state = model.state_dict()
-    kept = {key: state[key] for key in state if left_out not in key}
-    model.save_pretrained(folder, state_dict=kept)
-
-
-def test_a_model_without_pooler_has_one_fingerprint(load, tmp_path):
-    folder = save_tiny_model(tmp_path, "bert")
-    save_without(folder, left_out="nothing")
-    torch.manual_seed(0)
-    drawn = torch.rand(1)
-    torch.manual_seed(0)
-    first = load(folder)
-    # The weights that were missing took no number of the caller's.
-    assert torch.equal(torch.rand(1), drawn)
-    assert load(folder).fingerprint == first.fingerprint
-
-
-def test_a_model_that_lacks_a_layer_is_refused(load, tmp_path):
-    folder = save_tiny_model(tmp_path, "bert")
-    save_without(folder, left_out="layer.1.")
-    with pytest.raises(ValueError, match=r"lack 16 of those .*'encoder\.layer\.1"):
-        load(folder)
-
-
 def test_projected_states_give_the_dimension(load, tmp_path):
     save_tiny_model(tmp_path, "gpt2")
     config = OPTConfig(
@@ -323,70 +224,6 @@ def test_projected_states_give_the_dimension(load, tmp_path):
     )
     OPTModel(config).save_pretrained(tmp_path)
     assert load(tmp_path).embedding_dim == 8
-
-
-def test_fingerprint_takes_scalars_special_tokens_and_code(load, tmp_path):
-    loaded = load(save_tiny_model(tmp_path, "bert"))
-    model, tokenizer = loaded.model, loaded.tokenizer
-    around = (loaded.before, loaded.after)
-    plain = model_fingerprint(tokenizer, model, (), around)
-    assert model_fingerprint(tokenizer, model, (), ([], [])) != plain
-    model.register_buffer("scale", torch.tensor(2.0))
-    assert model_fingerprint(tokenizer, model, (), around) != plain
-
-
-def test_fingerprint_of_a_tokenizer_without_a_fast_one(load, tmp_path):
-    model = load(save_tiny_model(tmp_path, "bert")).model
-    first, same, other = (
-        model_fingerprint(ByT5Tokenizer(extra_ids=0, do_lower_case=lower), model)
-        for lower in (False, False, True)
-    )
-    assert first == same != other
-
-
-CODE = """
-from transformers import BertConfig, BertModel
-
-class OwnConfig(BertConfig):
-    model_type = "own"
-
-class OwnModel(BertModel):
-    config_class = OwnConfig
-"""
-
-
-def save_with_code(folder, repository=""):
-    """Save a model whose configuration names code beside it, or in a repository."""
-    folder = Path(save_tiny_model(folder, "bert"))
-    config = json.loads((folder / "config.json").read_text())
-    config |= {
-        "model_type": "own",
-        "auto_map": {
-            "AutoConfig": f"{repository}own_code.OwnConfig",
-            "AutoModel": f"{repository}own_code.OwnModel",
-        },
-    }
-    (folder / "config.json").write_text(json.dumps(config))
-    (folder / "own_code.py").write_text(CODE)
-    return folder
-
-
-def test_code_of_another_repository_is_refused(load, tmp_path):
-    folder = save_with_code(tmp_path, "org/impl--")
-    with pytest.raises(ValueError, match=r"'org/impl--own_code.*take 'org/impl--' out"):
-        load(folder, trust_remote_code=True)
-
-
-def test_code_that_changes_is_another_model(load, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "cache")
-    )
-    monkeypatch.syspath_prepend(str(tmp_path / "cache"))
-    folder = save_with_code(tmp_path / "model")
-    first = load(folder, trust_remote_code=True).fingerprint
-    assert load(folder, trust_remote_code=True).fingerprint == first
-    (folder / "own_code.py").write_text(CODE + "\nSCALE = 2\n")
-    assert load(folder, trust_remote_code=True).fingerprint != first
 
 
 def test_threads_that_ask_together_load_once(load, tmp_path, monkeypatch):
@@ -438,8 +275,3 @@ def test_auto_takes_a_gpu_and_bfloat16_where_they_are(monkeypatch):
 def test_a_device_that_is_not_there_is_an_error(name):
     with pytest.raises(ValueError, match=r"cannot be used here .*expected 'auto'"):
         choose_device(name)
-
-
-def test_hash_of_the_wheel_is_the_published_one():
-    assert wheel_folder() is not None
-    assert len(_default_model.DEFAULT_REVISION) == 40

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 
-import pytest
 from tiny_models import save_tiny_model
 
 # A new process without the offline switches of the test suite: its environment is that
@@ -25,21 +24,15 @@ for name in ("getaddrinfo", "gethostbyname", "create_connection"):
 
 from sklearn_neurocontext import LLMChunkEmbedder
 
-names = [name for name in sys.argv[1:] if name != "default"]
-for name in names or [LLMChunkEmbedder().model_name]:
+for name in [LLMChunkEmbedder().model_name, *sys.argv[1:]]:
     X = LLMChunkEmbedder(name, cache=None).fit_transform(["pain " * 600, "fear"])
     print(name, X.shape)
 print("tried:", tried)
 """
 
 
-@pytest.mark.parametrize("kind", ["default", "local"])
-def test_nothing_tries_to_connect(tmp_path, kind):
-    models = ["default"]
-    if kind == "local":
-        models = [
-            save_tiny_model(tmp_path / name, name) for name in ("bert", "mistral")
-        ]
+def test_nothing_tries_to_connect(tmp_path):
+    models = [save_tiny_model(tmp_path / name, name) for name in ("bert", "mistral")]
     hidden = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HOME")
     environment = {key: os.environ[key] for key in os.environ.keys() - set(hidden)}
     environment |= {"HF_HOME": str(tmp_path / "hub")}
@@ -50,5 +43,6 @@ def test_nothing_tries_to_connect(tmp_path, kind):
         text=True,
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.count("(2, ") == len(models)
+    # The default model, and the local ones.
+    assert ran.stdout.count("(2, ") == 1 + len(models)
     assert ran.stdout.endswith("tried: []\n")

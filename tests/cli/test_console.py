@@ -1,0 +1,18 @@
+"""What the commands print."""
+
+from sklearn_neurocontext import evaluation
+from sklearn_neurocontext.cli._console import print_differences, print_scores
+
+
+def test_one_split_has_no_deviation_and_names_hold_anything(capsys):
+    scores = {"n_candidates": 30, "mix_match": 0.7, "fit_seconds": 1.0}
+    names = ("ridge", "[/x] mine")
+    records = [{"split": 0, "estimator": name, **scores} for name in names]
+    result = evaluation.BenchmarkResult(records, reference="ridge")
+    print_scores(result, {"mix_match": "mix&match, %"}, "my[old] corpus [/x]")
+    print_differences(result, {"mix_match": "mix&match, %"})
+    printed = capsys.readouterr().out
+    assert "my[old] corpus [/x]" in printed
+    assert "[/x] mine" in printed
+    assert "70.0" in printed
+    assert "nan" not in printed

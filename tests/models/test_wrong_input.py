@@ -1,0 +1,117 @@
+"""Errors of four of the estimators: what came, what was wanted, what to try."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array
+from sklearn.base import clone
+from synthetic_pairs import N_COMPONENTS, N_FEATURES, name_of, quick_estimators
+
+from sklearn_neurocontext import (
+    CCABaseline,
+    ContrastiveTextBrain,
+    MLPBaseline,
+    RidgeBaseline,
+)
+
+
+def test_sparse_text_features_name_a_way_out(fitted, train):
+    message = f"{name_of(fitted)} got sparse input for X.*TruncatedSVD before it"
+    with pytest.raises(TypeError, match=message):
+        clone(fitted).fit(csr_array(train[0]), train[1])
+    with pytest.raises(TypeError, match=message):
+        fitted.predict(csr_array(train[0]))
+
+
+def _replace_value(side, value, row=3):
+    changed = side.astype(object) if isinstance(value, str) else side.copy()
+    changed[row, 0] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda X, y: (_replace_value(X, np.nan), y), "X contains NaN"),
+        (lambda X, y: (X, _replace_value(y, np.nan)), "y contains NaN"),
+        (lambda X, y: (X, _replace_value(y, np.inf)), "y contains infinity"),
+        (lambda X, y: (X, y[:-1]), r"inconsistent numbers of samples: \[240, 239\]"),
+        (lambda X, y: (X[:1], y[:1]), "minimum of 2 is required"),
+        (lambda X, y: (X[:0], y[:0]), "0 sample"),
+        (lambda X, y: ([[0.0, 1.0], [2.0]], y[:2]), "inhomogeneous"),
+        (lambda X, y: (X[:2], [[0.0, 1.0], [2.0]]), "inhomogeneous"),
+        (lambda X, y: (_replace_value(X, "words"), y), "could not convert.*words"),
+        (lambda X, y: (X, _replace_value(y, "words")), "could not convert.*words"),
+        (lambda X, y: (X[0], y), "Expected 2D array, got 1D"),
+        (lambda X, y: (X, y[:, :, None]), "dim 3"),
+        (lambda X, y: (X, None), "requires y to be passed"),
+    ],
+)
+def test_wrong_input_to_fit(fitted, train, spoil, message):
+    with pytest.raises(ValueError, match=message):
+        clone(fitted).fit(*spoil(*train))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda X, y: (X[:, 1:], y),
+            f"X has {N_FEATURES - 1} features, but .* is expecting {N_FEATURES}",
+        ),
+        (
+            lambda X, y: (X, y[:, 1:]),
+            rf"y has shape \(100, 9\); expected \(n_studies, {N_COMPONENTS}\).*masker",
+        ),
+        (lambda X, y: (X, y[0]), r"y has shape \(10,\); expected \(n_studies, 10\)"),
+        (
+            lambda X, y: (X, _replace_value(y, np.nan)),
+            "y holds NaN or infinity. Drop these studies",
+        ),
+        (
+            lambda X, y: (X, _replace_value(y, "words")),
+            r"y cannot be read as numbers \(.*words.*\). Expected coeff.*n_studies, 10",
+        ),
+        (lambda X, y: (X, [[0.0], [1.0, 2.0]]), "y cannot be read as numbers"),
+        (lambda X, y: (_replace_value(X, np.inf), y), "X contains infinity"),
+    ],
+)
+def test_wrong_input_to_similarity(fitted, test, spoil, message):
+    with pytest.raises(ValueError, match=message):
+        fitted.similarity(*spoil(*test))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        RidgeBaseline(y_scaling="l2"),
+        CCABaseline(alpha_text=0),
+        CCABaseline(latent_dim=0),
+        MLPBaseline(dropout=1),
+        MLPBaseline(max_epochs=0),
+        ContrastiveTextBrain(temperature=0),
+        ContrastiveTextBrain(batch_size=1),
+        ContrastiveTextBrain(decoder="linear"),
+        ContrastiveTextBrain(patience=0),
+    ],
+    ids=repr,
+)
+def test_parameters_are_checked_in_fit(estimator, train):
+    with pytest.raises(ValueError, match=r"parameter of .* must be"):
+        estimator.fit(*train)
+
+
+# What belongs to an earlier step
+
+
+@pytest.mark.parametrize("estimator", quick_estimators(), ids=name_of)
+@pytest.mark.parametrize("kind", [list, np.array, pd.Series])
+def test_texts_and_peaks_are_sent_to_their_step(estimator, kind, train):
+    X, y = train
+    texts = kind(["finger tapping"] * len(X))
+    with pytest.raises(TypeError, match=r"got texts for X .* Put LLMChunkEmbedder"):
+        estimator.fit(texts, y)
+    with pytest.raises(TypeError, match=r"peaks per study for y .* KDEDiFuMoMasker"):
+        estimator.fit(X, [np.zeros((3, 3))] * len(X))
+    with pytest.raises(TypeError, match="got texts for X"):
+        estimator.fit(X, y).predict(texts)

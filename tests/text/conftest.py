@@ -1,0 +1,18 @@
+"""Language models, loaded anew."""
+
+import pytest
+
+from sklearn_neurocontext.text import _language_model
+from sklearn_neurocontext.text._language_model import ModelSource, load_language_model
+
+
+@pytest.fixture
+def load():
+    """Load anew: other tests may have the same names in other folders."""
+
+    def load_anew(model_name, **options):
+        _language_model._load.cache_clear()
+        return load_language_model(ModelSource(str(model_name), **options))
+
+    yield load_anew
+    _language_model._load.cache_clear()
