@@ -95,10 +95,12 @@ English: a word, a title, a sentence, or an abstract, though no abstract was tra
 ## Not meant for
 
 Any decision about a person. It says where studies report peaks, not where activity or a
-lesion is, and nothing about an effect's sign. What few studies were about, it does not
-know, and it gives a map all the same: heed the warning, and read the z map. Peaks
-depend on methods, fashion and thresholds of the studies, mostly of the years before
-2018. Texts of many topics, as bodies of articles are, get a mean of their maps.
+lesion is, and nothing about an effect's sign. It hardly tells left from right ("left
+hand", "right hand") and knows no negation ("no pain"): maps are about the topic. What
+few studies were about, it does not know, and it gives a map all the same: heed the
+warning, and read the z map. Peaks depend on methods, fashion and thresholds of the
+studies, mostly of the years before 2018. Texts of many topics, as bodies of articles
+are, get a mean of their maps.
 Peaks of Neurosynth that are stated in Talairach space were converted; NeuroQuery states
 no space, so that some of its peaks are a few millimetres off.
 

@@ -68,7 +68,7 @@ VARIANTS = {
 MAP_VARIANTS = {"smoothing_fwhm": (11.0, 18.0), "curvature": (0.0, 0.5, 1.0, 3.0)}
 N_DEVELOPMENT = 1000
 N_REFERENCE = 1000
-N_TERMS = 1200
+N_TERMS = 3000
 
 
 class Data:

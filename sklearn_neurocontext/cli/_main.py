@@ -1,6 +1,7 @@
 """Parse arguments, run the command, and say errors in one line."""
 
 import argparse
+import os
 import re
 import sys
 from importlib import import_module
@@ -50,6 +51,9 @@ def main(argv=None) -> int:
         Ctrl-C; argparse leaves with 2 where arguments are wrong.
     """
     arguments = _parser().parse_args(argv)
+    # Threads that spin while they wait slow a busy machine many times over. OpenMP
+    # reads it once, when what computes is imported below.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         module, function = arguments.run.split(".")
         getattr(import_module(f".{module}", __package__), function)(arguments)

@@ -23,8 +23,9 @@ def text_sections(model, text, k, top) -> list:
     maps = model.transform([text])
     (img,), marked = maps["brain_map"], model.highlighted_text(text)
     note = model.caveat(maps["z_map"][0]) if "z_map" in maps else ""
-    known = "<mark" in marked
-    words = "Marked: terms the model knows." if known else "No term of the model in it."
+    words = "Marked: terms that the model lists."
+    if "<mark" not in marked:
+        words = f"It holds none of the {len(model.terms):,} terms that the model lists."
     quote = f"{caveat(note)}<blockquote>{marked}</blockquote>\n<p>{words}</p>"
     sections = [("Text", quote)]
     sections += map_sections(model, img, top, text=text, note=note)

@@ -1,6 +1,9 @@
-"""What the commands print."""
+"""What the commands print, and how they run."""
+
+import os
 
 from sklearn_neurocontext import evaluation
+from sklearn_neurocontext.cli import main
 from sklearn_neurocontext.cli._console import print_differences, print_scores
 
 
@@ -16,3 +19,14 @@ def test_one_split_has_no_deviation_and_names_hold_anything(capsys):
     assert "[/x] mine" in printed
     assert "70.0" in printed
     assert "nan" not in printed
+
+
+def test_threads_wait_without_spinning(monkeypatch, capsys):
+    for before, after in ((None, "passive"), ("active", "active")):
+        if before is None:
+            monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+        else:
+            monkeypatch.setenv("OMP_WAIT_POLICY", before)
+        assert main(["decode", "nowhere.nii.gz"]) == 1
+        assert os.environ["OMP_WAIT_POLICY"] == after
+    assert "nowhere.nii.gz" in capsys.readouterr().err

@@ -82,12 +82,15 @@ def test_numbers_of_k_do_not_touch_with_many_candidates():
     assert all(one.x1 < two.x0 for one, two in pairwise(boxes))
 
 
-def test_legend_names_the_best_first_and_chance_last(splits):
+def test_legend_names_the_best_first_then_chance_and_what_the_band_is(splits):
     chance = recall_curve(np.zeros((N, N)))
     ax = plot_recall_curves({"_weak $x$": chance, "strong": splits})
-    assert _legend(ax) == ["strong", "_weak $x$", "chance"]
+    names = ["strong", "_weak $x$", "chance"]
+    assert _legend(ax) == [*names, "± deviation of splits"]
+    assert _legend(plot_recall_curves({"a": splits[0]})) == ["a", "chance"]
     assert not any(text.get_parse_math() for text in ax.get_legend().get_texts())
-    colours = [handle.get_color() for handle in ax.get_legend().legend_handles]
+    *lines, _ = ax.get_legend().legend_handles
+    colours = [handle.get_color() for handle in lines]
     assert colours == [ax.lines[i].get_color() for i in (2, 1, 0)]
 
 
