@@ -16,9 +16,9 @@ makes the model. The model comes with the package and needs no network.
 #     from neuroquery import NeuroQueryModel, fetch_neuroquery_model
 #     encoder = NeuroQueryModel.from_data_dir(fetch_neuroquery_model())
 #
-# and go on as here. NeuroQuery's ``brain_map`` is its z map under another name: a script
-# that cuts ``result["brain_map"]`` at z = 3 must ask for ``result["z_map"]``, which both
-# models have, or it draws an empty brain here.
+# and go on as here. NeuroQuery's ``brain_map`` is its z map under another name: a
+# script that cuts ``result["brain_map"]`` at z = 3 must ask for ``result["z_map"]``,
+# which both models have, or it draws an empty brain here.
 
 import warnings
 
