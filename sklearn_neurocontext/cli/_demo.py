@@ -30,13 +30,13 @@ def run(arguments):
     corpus, studies, masker = prepare(
         "nimare",
         part=_PART,
-        encoder="minilm",
+        encoder=ENCODER,
         atlas="geometric",
         n_components=_N_COMPONENTS,
         names=ESTIMATORS,
     )
     folds = shuffled_folds(studies.groups, _N_FOLDS, _SEED)
-    settings = {"corpus": "nimare", "text": _PART, "encoder": "minilm"}
+    settings = {"corpus": "nimare", "text": _PART, "encoder": ENCODER}
     settings |= {"atlas": "geometric", "components": _N_COMPONENTS, "seed": _SEED}
     estimators = make_estimators(random_state=_SEED)
     result = measure(
