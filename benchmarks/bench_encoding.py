@@ -31,7 +31,8 @@ from encoding_runs import METHODS, read_name, read_names, run
 from encoding_tables import score, write
 from encoding_topics import load_development, load_ibc, load_meta_analyses
 
-from sklearn_neurocontext.evaluation import load_corpus, make_masker, provenance
+from sklearn_neurocontext.datasets import load_corpus
+from sklearn_neurocontext.experiments import make_masker, provenance
 
 
 def main():

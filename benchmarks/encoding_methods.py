@@ -26,15 +26,11 @@ from sklearn.preprocessing import normalize
 from train_pretrained import CHOSEN, MAPS
 
 from sklearn_neurocontext import similarity
-from sklearn_neurocontext.datasets import study_texts
-from sklearn_neurocontext.evaluation import (
-    density_map,
-    make_embedder,
-    make_estimators,
-    studies_sharing_peaks,
-    usable_rows,
-)
-from sklearn_neurocontext.pretrained import NeuroContextModel
+from sklearn_neurocontext.datasets import study_texts, usable_rows
+from sklearn_neurocontext.experiments import make_embedder, make_estimators
+from sklearn_neurocontext.inference import NeuroContextModel
+from sklearn_neurocontext.maskers import density_map
+from sklearn_neurocontext.model_selection import studies_sharing_peaks
 
 FLOORS = ("mean map", "nearest title")
 _NETS_AND_LINES = ("ridge", "mlp", "cca", "contrastive")

@@ -7,13 +7,13 @@ import numpy as np
 from encoding_methods import OURS
 from encoding_runs import read_name
 
-from sklearn_neurocontext.evaluation import bootstrap_interval
+from sklearn_neurocontext.inference._arrays import voxels_to_imgs
+from sklearn_neurocontext.metrics import bootstrap_interval
 from sklearn_neurocontext.plotting import (
     plot_dice_bars,
     plot_similarity_matrix,
     plot_surface_maps,
 )
-from sklearn_neurocontext.pretrained._arrays import voxels_to_imgs
 
 # Topics that a similarity matrix has room for.
 _MATRIX = 40

@@ -31,8 +31,8 @@ from encoding_methods import (
 )
 from pretrained_measures import mean_density
 
+from sklearn_neurocontext._utils.volumes import smooth_voxels
 from sklearn_neurocontext.datasets import study_texts
-from sklearn_neurocontext.maskers._smooth import smooth_voxels
 
 _BASES = (*FLOORS, *Z_MAPS, *DENSITIES, *LEARNED, OURS)
 # Chosen on development studies, see docs/benchmarks.md. NeuroQuery's maps are of voxels

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sklearn_neurocontext.evaluation import bootstrap_interval, score_maps
-from sklearn_neurocontext.metrics import dice_score
+from sklearn_neurocontext.metrics import bootstrap_interval, dice_score, score_maps
 
 SCORES = {
     "dice": "Dice, top 10 %",

@@ -13,9 +13,11 @@ from sklearn_neurocontext.datasets import (
     fetch_ibc_maps,
     load_sleuth,
     study_texts,
+    usable_rows,
 )
 from sklearn_neurocontext.datasets._bunch import describe_spaces
-from sklearn_neurocontext.evaluation import density_map, paper_splits, usable_rows
+from sklearn_neurocontext.maskers import density_map
+from sklearn_neurocontext.model_selection import paper_splits
 
 # It is made of two others.
 LEFT_OUT = ("reward_cue_reactivity",)

@@ -15,19 +15,19 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_neurocontext import dice_score
-from sklearn_neurocontext.evaluation import (
-    density_map,
+from sklearn_neurocontext._utils.volumes import smooth_voxels
+from sklearn_neurocontext.datasets import load_corpus
+from sklearn_neurocontext.experiments import (
     inputs_of,
-    load_corpus,
     make_embedder,
     make_estimators,
     make_masker,
-    predict_coefficients,
     prepare_studies,
-    shuffled_folds,
 )
-from sklearn_neurocontext.evaluation._statistics import scale_coefficients
-from sklearn_neurocontext.maskers._smooth import smooth_voxels
+from sklearn_neurocontext.inference import predict_coefficients
+from sklearn_neurocontext.inference._calibration import scale_coefficients
+from sklearn_neurocontext.maskers import density_map
+from sklearn_neurocontext.model_selection import shuffled_folds
 
 N_STUDIES = 2500
 FWHMS = (0.0, 8.0, 14.0)

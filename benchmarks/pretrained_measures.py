@@ -4,9 +4,9 @@ import numpy as np
 from positions import MAX_MM, distances_to_regions
 
 from sklearn_neurocontext import dice_score, similarity
-from sklearn_neurocontext.evaluation import density_map
-from sklearn_neurocontext.evaluation._statistics import deviation_by_chance
-from sklearn_neurocontext.maskers._smooth import smooth_voxels
+from sklearn_neurocontext._utils.volumes import smooth_voxels
+from sklearn_neurocontext.inference._calibration import deviation_by_chance
+from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.metrics import make_retrieval_scorer
 from sklearn_neurocontext.models._ridge_solver import solve_ridge
 

@@ -16,7 +16,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import Normalizer, normalize
 
 from sklearn_neurocontext import KernelCCA
-from sklearn_neurocontext.pipelines import LandmarkKernel
+from sklearn_neurocontext.models import LandmarkKernel
 
 _COUNTED = ("title", "keywords", "abstract")
 _MAX_WORDS = 3

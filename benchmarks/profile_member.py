@@ -22,7 +22,7 @@ from retrieval_texts import Encoder
 from sklearn.base import clone
 
 from sklearn_neurocontext import models, similarity
-from sklearn_neurocontext.evaluation import provenance
+from sklearn_neurocontext.experiments import provenance
 
 N_TRAIN, N_TEST = 17_000, 950
 KINDS = {

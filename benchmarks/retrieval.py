@@ -25,7 +25,7 @@ from retrieval_figures import plot_sizes
 from retrieval_rows import ARTICLE, TABLES
 from retrieval_texts import Encoder
 
-from sklearn_neurocontext.evaluation import BenchmarkResult, run_benchmark
+from sklearn_neurocontext.experiments import BenchmarkResult, run_benchmark
 from sklearn_neurocontext.plotting import plot_recall_curves
 
 

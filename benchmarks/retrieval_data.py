@@ -10,13 +10,11 @@ import pandas as pd
 from scipy import sparse
 
 from sklearn_neurocontext import TermCounts
-from sklearn_neurocontext.datasets import study_texts
-from sklearn_neurocontext.evaluation import (
+from sklearn_neurocontext.datasets import load_corpus, study_texts, usable_rows
+from sklearn_neurocontext.experiments import make_masker
+from sklearn_neurocontext.model_selection import (
     duplicate_groups,
-    load_corpus,
-    make_masker,
     paper_splits,
-    usable_rows,
     without_leaks,
 )
 

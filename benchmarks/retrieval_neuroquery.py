@@ -8,7 +8,7 @@ from neuroquery.img_utils import coords_to_peaks_img
 from neuroquery_maps import term_counts, timed, train
 from nilearn.masking import apply_mask
 
-from sklearn_neurocontext.evaluation import make_masker
+from sklearn_neurocontext.experiments import make_masker
 from sklearn_neurocontext.metrics import (
     make_retrieval_scorer,
     recall_curve,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_neurocontext.evaluation import make_embedder
+from sklearn_neurocontext.experiments import make_embedder
 from sklearn_neurocontext.text import strip_coordinates
 
 # About 256 tokens, a chunk of MiniLM.

@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from sklearn_neurocontext.evaluation import provenance
+from sklearn_neurocontext.experiments import provenance
 
 IMPORTS = "import torch, transformers, nilearn.plotting"
 QUERY = "finger tapping"

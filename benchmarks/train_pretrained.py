@@ -42,17 +42,11 @@ from pretrained_measures import (
 )
 from sklearn.preprocessing import normalize
 
-from sklearn_neurocontext.datasets import study_texts
-from sklearn_neurocontext.evaluation import (
-    load_corpus,
-    make_embedder,
-    make_masker,
-    paper_splits,
-    provenance,
-    usable_rows,
-)
-from sklearn_neurocontext.pretrained import NeuroContextModel
-from sklearn_neurocontext.pretrained._arrays import voxels_to_imgs
+from sklearn_neurocontext.datasets import load_corpus, study_texts, usable_rows
+from sklearn_neurocontext.experiments import make_embedder, make_masker, provenance
+from sklearn_neurocontext.inference import NeuroContextModel
+from sklearn_neurocontext.inference._arrays import voxels_to_imgs
+from sklearn_neurocontext.model_selection import paper_splits
 
 CHOSEN = recipe.Settings()
 # What is made of predicted coefficients, see `NeuroContextModel`.

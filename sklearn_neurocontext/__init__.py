@@ -6,13 +6,12 @@ The package, from the outside in:
 - :mod:`~sklearn_neurocontext.text` turns texts into embeddings;
 - :mod:`~sklearn_neurocontext.maskers` turns peaks into coefficients, and back to maps;
 - :mod:`~sklearn_neurocontext.models` learns the shared space between the two;
-- :mod:`~sklearn_neurocontext.pipelines` puts text and models together, best settings;
 - :mod:`~sklearn_neurocontext.metrics` scores retrieval and predicted maps;
+- :mod:`~sklearn_neurocontext.model_selection` splits studies and finds duplicates;
+- :mod:`~sklearn_neurocontext.plotting` draws maps and scores;
 - :mod:`~sklearn_neurocontext.persistence` saves and loads models;
-- :mod:`~sklearn_neurocontext.pretrained` calls a trained model as NeuroQuery is called;
-- :mod:`~sklearn_neurocontext.evaluation` runs estimators over splits;
-- :mod:`~sklearn_neurocontext.plotting` draws what came out;
-- :mod:`~sklearn_neurocontext.reporting` writes it as one HTML page.
+- :mod:`~sklearn_neurocontext.inference` predicts and decodes maps with a trained model;
+- :mod:`~sklearn_neurocontext.experiments` runs estimators over splits.
 
 Names load when first used, so importing the package stays quick.
 """
@@ -29,18 +28,18 @@ _HOME_OF = {
     "KernelCCA": "models",
     "LLMChunkEmbedder": "text",
     "MLPBaseline": "models",
-    "NeuroContextModel": "pretrained",
+    "NeuroContextModel": "inference",
     "RidgeBaseline": "models",
     "TermCounts": "text",
     "TextBrainEnsemble": "models",
-    "best_text_brain": "pipelines",
+    "best_text_brain": "models",
     "dice_score": "metrics",
     "load_model": "persistence",
     "make_dice_scorer": "metrics",
-    "make_report": "reporting",
+    "make_report": "inference",
     "make_retrieval_scorer": "metrics",
     "mix_match_score": "metrics",
-    "paper_splits": "evaluation",
+    "paper_splits": "model_selection",
     "recall_at_k": "metrics",
     "retrieval_scores": "metrics",
     "save_model": "persistence",
@@ -49,15 +48,14 @@ _HOME_OF = {
 _SUBPACKAGES = (
     "cli",
     "datasets",
-    "evaluation",
+    "experiments",
+    "inference",
     "maskers",
     "metrics",
+    "model_selection",
     "models",
-    "pipelines",
     "persistence",
     "plotting",
-    "pretrained",
-    "reporting",
     "text",
 )
 

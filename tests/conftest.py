@@ -11,8 +11,6 @@ import pytest
 # Before any test imports a library that reads them.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
-# They hold no doctests, and modules of one name cannot be collected together.
-collect_ignore_glob = ["*/conftest.py"]
 _SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 

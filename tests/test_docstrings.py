@@ -13,14 +13,14 @@ import sklearn_neurocontext
 CHECKS = {"GL08", "PR01", "PR02", "PR03", "PR04", "PR07", "RT01", "RT03", "SS05"}
 PARTS = (
     "datasets",
-    "evaluation",
+    "experiments",
+    "inference",
     "maskers",
     "metrics",
+    "model_selection",
     "models",
     "persistence",
     "plotting",
-    "pretrained",
-    "reporting",
     "text",
 )
 

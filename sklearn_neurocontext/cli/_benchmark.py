@@ -1,12 +1,7 @@
 """``neurocontext benchmark``: estimators on the same splits."""
 
-from ..evaluation import (
-    inputs_of,
-    make_estimators,
-    paper_splits,
-    run_benchmark,
-    shuffled_folds,
-)
+from ..experiments import inputs_of, make_estimators, run_benchmark
+from ..model_selection import paper_splits, shuffled_folds
 from ._console import (
     note,
     print_differences,
@@ -24,7 +19,7 @@ from ._steps import (
 
 def run(arguments):
     """Run the command and say where its results are."""
-    from ..reporting import make_report
+    from ..inference import make_report
 
     names = arguments.estimators
     estimators = make_estimators(names, arguments.seed, part=arguments.text)

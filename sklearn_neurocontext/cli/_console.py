@@ -17,7 +17,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from ..evaluation import difference_and_interval, mean_and_deviation
+from ..experiments import difference_and_interval, mean_and_deviation
 
 # Results go to the standard output, notes and bars to the error output.
 OUT = Console(highlight=False, soft_wrap=True)

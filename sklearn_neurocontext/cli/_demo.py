@@ -2,8 +2,9 @@
 
 import time
 
-from ..evaluation import ESTIMATORS, make_estimators, shuffled_folds
-from ..pretrained import NeuroContextModel
+from ..experiments import ESTIMATORS, make_estimators
+from ..inference import NeuroContextModel
+from ..model_selection import shuffled_folds
 from ._benchmark import headings, measure
 from ._console import note, print_differences, print_scores, say
 from ._corpus_parsers import ENCODER

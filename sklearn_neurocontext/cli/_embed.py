@@ -4,9 +4,9 @@ from contextlib import nullcontext
 
 import numpy as np
 
-from .._whole_files import whole_file
-from ..datasets import study_texts
-from ..evaluation import load_corpus, make_embedder
+from .._utils.files import whole_file
+from ..datasets import load_corpus, study_texts
+from ..experiments import make_embedder
 from ._console import note, notes_for_warnings, say, token_bar
 
 # Of the table beside the array.

@@ -7,18 +7,11 @@ from pathlib import Path
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from ..evaluation import (
-    TEXT_ESTIMATORS,
-    inputs_of,
-    make_estimators,
-    predict_coefficients,
-    provenance,
-    training_statistics,
-)
-from ..evaluation._statistics import check_exchanges
+from ..experiments import TEXT_ESTIMATORS, inputs_of, make_estimators, provenance
+from ..inference import NeuroContextModel, predict_coefficients, training_statistics
+from ..inference._calibration import check_exchanges
+from ..inference._storage import INSIDE
 from ..metrics import similarity
-from ..pretrained import NeuroContextModel
-from ..pretrained._storage import INSIDE
 from ._console import note, notes_for_warnings, progress_bar, say
 from ._corpus_parsers import ENCODER
 from ._model_folder import check_replaceable, replace_model

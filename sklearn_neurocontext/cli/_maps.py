@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..evaluation import load_corpus
+from ..datasets import load_corpus
+from ..inference import NeuroContextModel
 from ..maskers._grid import open_img
-from ..pretrained import NeuroContextModel
 from ._console import note, notes_for_warnings, print_frame, say
 from ._steps import save_figure
 
@@ -60,7 +60,7 @@ def run_decode(arguments):
 
 def run_report(arguments):
     """Write the page about a text."""
-    from ..reporting import make_report
+    from ..inference import make_report
 
     model = _load(arguments)
     _check_known(model, [arguments.text])

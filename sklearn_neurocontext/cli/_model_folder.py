@@ -3,8 +3,8 @@
 import secrets
 import shutil
 
+from ..inference._storage import INSIDE
 from ..persistence._files import ARRAYS, DESCRIPTION, HASHES
-from ..pretrained._storage import INSIDE
 
 _PARTS = {"index", "masker", "model"}
 _FILES = {ARRAYS, DESCRIPTION, HASHES}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from sklearn.pipeline import Pipeline
 
-from ..evaluation import (
+from ..datasets import load_corpus
+from ..experiments import (
     TEXT_ESTIMATORS,
     inputs_of,
-    load_corpus,
     make_embedder,
     make_estimators,
     make_masker,

@@ -4,6 +4,7 @@ from ._bunch import LeftOutWarning, SpaceWarning, study_texts
 from ._fetch_pubget import fetch_pubget
 from ._fetchers import fetch_neuroquery, fetch_neurosynth
 from ._ibc import fetch_ibc_maps
+from ._load_corpus import CORPORA, load_corpus, usable_rows
 from ._merge import merge_corpora
 from ._neuroquery import load_neuroquery
 from ._neurosynth import load_neurosynth
@@ -14,12 +15,14 @@ from ._synthetic import make_studies
 from ._table import load_table
 
 __all__ = [
+    "CORPORA",
     "LeftOutWarning",
     "SpaceWarning",
     "fetch_ibc_maps",
     "fetch_neuroquery",
     "fetch_neurosynth",
     "fetch_pubget",
+    "load_corpus",
     "load_neuroquery",
     "load_neurosynth",
     "load_nimare_studyset",
@@ -29,5 +32,6 @@ __all__ = [
     "make_studies",
     "merge_corpora",
     "study_texts",
+    "usable_rows",
     "write_sleuth",
 ]

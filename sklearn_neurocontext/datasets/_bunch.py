@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from .._space import normalize_spaces, talairach_to_mni
+from .._utils.coordinate_spaces import normalize_spaces, talairach_to_mni
 from ._ids import read_numbers
 
 TEXT_COLUMNS = ("title", "keywords", "abstract", "body", "journal")

@@ -19,7 +19,7 @@ import pandas as pd
 from filelock import FileLock
 from sklearn.utils import Bunch
 
-from .._whole_files import whole_file
+from .._utils.files import whole_file
 
 _LISTING = "images.json"
 _KEPT = ("id", "name", "contrast_definition", "map_type", "number_of_subjects")

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils import Bunch
 
-from .._space import talairach_to_mni
+from .._utils.coordinate_spaces import talairach_to_mni
 from ._bunch import (
     TEXT_COLUMNS,
     count_spaces,

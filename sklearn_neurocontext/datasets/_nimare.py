@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .._optional import import_optional
+from .._utils.optional import import_optional
 from ._articles import group_articles
 from ._bunch import make_bunch, say_spaces
 from ._files import read_coordinates, read_json, read_parquet

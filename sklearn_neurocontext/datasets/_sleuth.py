@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .._space import mni_to_talairach
+from .._utils.coordinate_spaces import mni_to_talairach
 from ._bunch import make_bunch, say_spaces
 from ._sleuth_lines import SPACE_NAMES, is_statement, parse_sleuth, read_text
 

@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 from nilearn.datasets import fetch_atlas_difumo
 
-from ._disk import hash_file
+from .._utils.disk_cache import hash_file
 from ._geometric import geometric_centres, soft_width
 from ._grid import is_path, open_img
 

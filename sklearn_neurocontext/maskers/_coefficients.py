@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.fileslice import canonical_slicers
 
-from .._validation import check_is_fitted
+from .._utils.validation import check_is_fitted
 from ._grid import write_array
 from ._images import stream_images
 from ._recipe import mass_of

@@ -14,7 +14,7 @@ from nibabel.spatialimages import HeaderDataError
 from nilearn.datasets import load_mni152_brain_mask
 from nilearn.image import resample_img
 
-from ._disk import fetch_entry
+from .._utils.disk_cache import fetch_entry
 
 
 def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:

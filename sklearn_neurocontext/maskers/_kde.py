@@ -6,7 +6,6 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.sparse import csr_array
 
-FWHM_TO_SIGMA = 1 / math.sqrt(8 * math.log(2))
 # Where NeuroQuery's Gaussian ends, in standard deviations.
 _CUT = 4.0
 

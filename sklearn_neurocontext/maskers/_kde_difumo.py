@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from .._validation import (
+from .._utils.validation import (
     Integral,
     Interval,
     Options,

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, issparse
 
-from .._space import normalize_spaces, talairach_to_mni
-from .._validation import check_peaks
+from .._utils.coordinate_spaces import normalize_spaces, talairach_to_mni
+from .._utils.validation import check_peaks
 
 STUDY_COLUMNS = ("study_id", "pmid", "pmcid", "id")
 # Not reported_space: peaks of this package's corpora have been converted already.

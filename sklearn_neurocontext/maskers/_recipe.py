@@ -10,8 +10,8 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from .._utils.disk_cache import entry_place, fetch_entry
 from ._atlas import Atlas, find_atlas, hash_grid
-from ._disk import entry_place, fetch_entry
 from ._maps import Maps, build_maps, open_maps, read_blocks
 from ._table import Table, build_table, open_table
 

@@ -13,7 +13,8 @@ import numpy as np
 from scipy.ndimage import maximum_filter
 from sklearn.utils import gen_batches
 
-from ._kde import FWHM_TO_SIGMA, KERNELS, reach, smooth_map
+from .._utils.volumes import FWHM_TO_SIGMA
+from ._kde import KERNELS, reach, smooth_map
 from ._npy_writer import NpyWriter
 
 # Rows of the table computed at a time.

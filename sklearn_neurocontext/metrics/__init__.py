@@ -6,6 +6,7 @@ it together with that number. Mix&match does not.
 
 from ._csls import csls
 from ._dice_scorer import DiceScorer, make_dice_scorer
+from ._map_scores import bootstrap_interval, score_maps
 from ._overlap import dice_score
 from ._retrieval import mix_match_score, recall_at_k, recall_curve, recall_curve_auc
 from ._scorer import (
@@ -23,10 +24,11 @@ from ._scorer import (
 from ._similarity import similarity
 
 # In the order of sorted(), which puts 100 before 10_.
-__all__ = [  # noqa: RUF022
+__all__ = [
     "DiceScorer",
     "RetrievalScorer",
     "ScalarRetrievalScorer",
+    "bootstrap_interval",
     "csls",
     "dice_score",
     "make_dice_scorer",
@@ -34,13 +36,14 @@ __all__ = [  # noqa: RUF022
     "mix_match_brain_to_text_scorer",
     "mix_match_score",
     "mix_match_scorer",
-    "recall_at_100_brain_to_text_scorer",
-    "recall_at_100_scorer",
     "recall_at_10_brain_to_text_scorer",
     "recall_at_10_scorer",
+    "recall_at_100_brain_to_text_scorer",
+    "recall_at_100_scorer",
     "recall_at_k",
     "recall_curve",
     "recall_curve_auc",
     "retrieval_scores",
+    "score_maps",
     "similarity",
 ]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._validation import Integral, check_similarity
+from .._utils.validation import Integral, check_similarity
 
 
 def csls(similarity, k: int = 10) -> np.ndarray:

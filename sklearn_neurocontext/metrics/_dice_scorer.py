@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import check_is_fitted
-from ._overlap import check_top, dice_of_rows, select_top
-from ._similarity import innermost_model
+from .._utils.estimators import innermost_model
+from .._utils.validation import check_is_fitted
+from .._utils.volumes import check_top, select_top
+from ._overlap import dice_of_rows
 
 _BLOCK_ELEMENTS = 8_000_000
 

@@ -5,6 +5,8 @@ from numbers import Real
 
 import numpy as np
 
+from .._utils.volumes import check_top, select_top
+
 
 def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
     r"""Dice overlap of two maps after thresholding both.
@@ -64,15 +66,6 @@ def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
     return float(dice_of_rows(*selected)[0])
 
 
-def check_top(top) -> None:
-    """Check that `top` is a fraction in (0, 1]."""
-    if not isinstance(top, Real) or not 0.0 < top <= 1.0:
-        raise ValueError(
-            f"top must be a fraction of the voxels in (0, 1]; got {top!r}. For the "
-            "strongest 10 % write top=0.1."
-        )
-
-
 def _check_maps(true_map, predicted_map) -> tuple[np.ndarray, np.ndarray]:
     """Read two maps of equal shape as arrays of shape (1, n_voxels)."""
     affines = [getattr(one, "affine", None) for one in (true_map, predicted_map)]
@@ -104,28 +97,6 @@ def _read_map(one) -> np.ndarray:
             f"A map cannot be read as numbers ({error}). Expected an array of values "
             "at voxels, or a Nifti image."
         ) from error
-
-
-def select_top(maps, top: float) -> np.ndarray:
-    """Select the strongest fraction of the voxels of each map.
-
-    Parameters
-    ----------
-    maps : ndarray of shape (n_maps, n_voxels)
-        One map a row.
-    top : float
-        Fraction in (0, 1].
-
-    Returns
-    -------
-    selected : ndarray of shape (n_maps, n_voxels), bool
-        Voxels above each map's k-th largest value, and those tied with it if positive.
-    """
-    n_voxels = maps.shape[1]
-    # 0.07 * 100 is 7.000000000000001 in floating point, and must stay 7.
-    k = max(1, math.ceil(top * n_voxels - 1e-6))
-    cut = np.partition(maps, n_voxels - k, axis=1)[:, [n_voxels - k]]
-    return (maps > cut) | ((maps == cut) & (cut > 0))
 
 
 def dice_of_rows(true, predicted) -> np.ndarray:

@@ -8,7 +8,7 @@ from numbers import Integral
 
 import numpy as np
 
-from .._validation import check_similarity
+from .._utils.validation import check_similarity
 
 _BLOCK_ELEMENTS = 4_000_000
 

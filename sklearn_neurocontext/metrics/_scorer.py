@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import check_similarity
+from .._utils.validation import check_similarity
+from .._utils.volumes import check_top
 from ._dice_scorer import DiceScorer, check_masker
-from ._overlap import check_top
 from ._retrieval import (
     check_enough_candidates,
     check_k,

@@ -4,20 +4,6 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 
-def innermost_model(estimator):
-    """Give the model at the end of Pipelines and inside of searches.
-
-    Of a search that is not fitted it is the model that will be refitted, if any will.
-    """
-    if isinstance(estimator, Pipeline):
-        return innermost_model(estimator.steps[-1][1])
-    if hasattr(estimator, "best_estimator_"):
-        return innermost_model(estimator.best_estimator_)
-    if getattr(estimator, "refit", False) and hasattr(estimator, "estimator"):
-        return innermost_model(estimator.estimator)
-    return estimator
-
-
 def similarity(estimator, X, y) -> np.ndarray:
     """Similarity of texts and maps under an estimator, however it is wrapped.
 

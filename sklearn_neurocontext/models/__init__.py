@@ -1,10 +1,13 @@
 """Estimators that learn what texts and brain maps share."""
 
+from ._best import best_text_brain
 from ._cca import CCABaseline
 from ._contrastive import PAPER_SETTINGS, ContrastiveTextBrain
 from ._ensemble import TextBrainEnsemble
 from ._kernel_cca import KernelCCA
 from ._mlp import MLPBaseline
+from ._neighbor_maps import NeighborMaps
+from ._nystroem_kernel import LandmarkKernel
 from ._ridge import RidgeBaseline
 
 __all__ = [
@@ -12,7 +15,10 @@ __all__ = [
     "CCABaseline",
     "ContrastiveTextBrain",
     "KernelCCA",
+    "LandmarkKernel",
     "MLPBaseline",
+    "NeighborMaps",
     "RidgeBaseline",
     "TextBrainEnsemble",
+    "best_text_brain",
 ]

@@ -8,7 +8,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 
-from .._validation import check_is_fitted, validate_data
+from .._utils.validation import check_is_fitted, validate_data
 from ..metrics import mix_match_score
 from ._scaling import learn_scale, normalize_studies, unit_rows
 

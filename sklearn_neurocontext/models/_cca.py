@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular, svd
 
-from .._validation import Integral, Interval, Real, StrOptions, fit_context
+from .._utils.validation import Integral, Interval, Real, StrOptions, fit_context
 from ._base import SharedSpaceEstimator
 from ._ridge_solver import named_ridge
 from ._scaling import unit_rows

@@ -5,7 +5,7 @@ from types import MappingProxyType
 import numpy as np
 from sklearn.linear_model import RidgeCV
 
-from .._validation import (
+from .._utils.validation import (
     Integral,
     Interval,
     Real,

@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import resample
 
-from .._validation import (
+from .._utils.estimators import innermost_model
+from .._utils.validation import (
     BaseComposition,
     available_if,
     check_is_fitted,
@@ -12,7 +13,6 @@ from .._validation import (
     fit_context,
 )
 from ..metrics import mix_match_score, similarity
-from ..metrics._similarity import innermost_model
 from ._members import check_members, check_weights, input_tags_of, units_of
 
 # Training studies whose cross similarities give each member's scale.

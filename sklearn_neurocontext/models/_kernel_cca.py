@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._validation import (
+from .._utils.validation import (
     Integral,
     Interval,
     Real,

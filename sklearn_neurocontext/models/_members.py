@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils import InputTags, get_tags
 
-from ..metrics._similarity import innermost_model
+from .._utils.estimators import innermost_model
 
 
 def check_members(estimators: list) -> list[str]:

@@ -2,13 +2,7 @@
 
 import numpy as np
 
-from .._validation import (
-    Integral,
-    Interval,
-    Real,
-    StrOptions,
-    fit_context,
-)
+from .._utils.validation import Integral, Interval, Real, StrOptions, fit_context
 from ._base import TextBrainEstimator
 from ._trained import NetEstimatorMixin
 

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.linear_model import RidgeCV
 
-from .._validation import StrOptions, fit_context
+from .._utils.validation import StrOptions, fit_context
 from ._base import TextBrainEstimator
 
 

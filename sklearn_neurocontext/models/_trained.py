@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._validation import check_random_state
+from .._utils.validation import check_random_state
 
 
 class NetEstimatorMixin:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from .._validation import check_is_fitted
+from .._utils.validation import check_is_fitted
 from ._model import _write_estimator
 from ._values import Writer
 

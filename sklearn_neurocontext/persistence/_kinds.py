@@ -111,7 +111,7 @@ def _identify_embedder(embedder) -> dict:
 
 
 _MODELS = "sklearn_neurocontext.models"
-_PIPELINES = "sklearn_neurocontext.pipelines"
+_PIPELINES = "sklearn_neurocontext.models"
 _WORDS = "sklearn.feature_extraction.text"
 _LEFT_BY_FITTING = ("_stop_words_id", "stop_words_")
 _ALL = (

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sklearn.base import clone
 
-from .._validation import check_is_fitted
-from .._versions import library_versions
+from .._utils.validation import check_is_fitted
+from .._utils.versions import library_versions
 from ._files import read_files, write_files
 from ._kinds import KINDS, LOCAL_PARAMETERS
 from ._restore import restore, same_identity

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .._validation import check_peaks
-from ..metrics._overlap import check_top, select_top
+from .._utils.validation import check_peaks
+from .._utils.volumes import check_top, select_top
 from ._style import COLOURS, GREY, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, wrap
 
 # In inches: the width of every figure of brains, the height of a row of four views, and

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._validation import check_similarity
+from .._utils.validation import check_similarity
 from ._style import LABEL_SIZE, TICK_SIZE, axes_or_new, wrap, write_axes_title
 
 # Beyond this many rows or columns, names and marks would touch.

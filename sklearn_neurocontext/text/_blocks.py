@@ -11,7 +11,7 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 
-from .._validation import check_texts
+from .._utils.validation import check_texts
 from ._cache import open_cache, text_key
 
 # A block ends with whichever comes first. That is enough to batch texts of similar

@@ -9,7 +9,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 
-from .._validation import (
+from .._utils.validation import (
     Integral,
     Interval,
     StrOptions,

@@ -5,7 +5,7 @@ from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer
 
-from .._validation import (
+from .._utils.validation import (
     Integral,
     Interval,
     StrOptions,

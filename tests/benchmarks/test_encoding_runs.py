@@ -9,8 +9,8 @@ import pytest
 from sklearn.preprocessing import normalize
 
 from sklearn_neurocontext import KDEDiFuMoMasker
-from sklearn_neurocontext.evaluation import density_map
-from sklearn_neurocontext.maskers._smooth import smooth_voxels
+from sklearn_neurocontext._utils.volumes import smooth_voxels
+from sklearn_neurocontext.maskers import density_map
 
 pytestmark = pytest.mark.usefixtures("importable_benchmarks")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sklearn_neurocontext import KDEDiFuMoMasker
-from sklearn_neurocontext._space import mni_to_talairach
-from sklearn_neurocontext.evaluation import density_map
+from sklearn_neurocontext._utils.coordinate_spaces import mni_to_talairach
+from sklearn_neurocontext.maskers import density_map
 
 pytestmark = pytest.mark.usefixtures("importable_benchmarks")
 

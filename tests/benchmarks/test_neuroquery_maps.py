@@ -11,7 +11,7 @@ from neuroquery import ridge
 from neuroquery.img_utils import coordinates_to_maps
 from scipy.sparse import csr_matrix
 
-from sklearn_neurocontext.evaluation import make_masker
+from sklearn_neurocontext.experiments import make_masker
 
 pytestmark = pytest.mark.usefixtures("importable_benchmarks")
 

@@ -6,7 +6,7 @@ from scipy import sparse
 from sklearn.utils import Bunch
 
 from sklearn_neurocontext import KDEDiFuMoMasker
-from sklearn_neurocontext.evaluation import density_map
+from sklearn_neurocontext.maskers import density_map
 
 pytestmark = pytest.mark.usefixtures("importable_benchmarks")
 

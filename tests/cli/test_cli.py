@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.utils import Bunch
 
-from sklearn_neurocontext import evaluation
+from sklearn_neurocontext import datasets, experiments
 from sklearn_neurocontext.cli import _corpus_parsers, _main, main
 from sklearn_neurocontext.datasets import _bunch, make_studies
 
@@ -25,7 +25,7 @@ def small_corpus(monkeypatch):
 
 
 def test_demo_makes_what_it_names(small_corpus, tmp_path, capsys, monkeypatch):
-    real = evaluation.make_estimators
+    real = experiments.make_estimators
 
     def quick(*args, **kwargs):
         estimators = real(*args, **kwargs)
@@ -50,7 +50,7 @@ def test_demo_makes_what_it_names(small_corpus, tmp_path, capsys, monkeypatch):
         assert path.read_bytes().startswith(b"\x89PNG")
     assert nib.load(tmp_path / "sentence.nii.gz").ndim == 3
     results = json.loads((tmp_path / "results.json").read_text())
-    assert {r["estimator"] for r in results["records"]} == set(evaluation.ESTIMATORS)
+    assert {r["estimator"] for r in results["records"]} == set(experiments.ESTIMATORS)
     assert len(results["records"]) == 3 * 4
 
 
@@ -115,7 +115,7 @@ def test_benchmark_of_what_takes_texts_embeds_none(
 
 @pytest.mark.usefixtures("quick_pictures")
 def test_full_training_is_reported_beside(small_corpus, tmp_path, capsys, monkeypatch):
-    real = evaluation.make_estimators
+    real = experiments.make_estimators
 
     def quick(*args, **kwargs):
         estimators = real(*args, **kwargs)
@@ -283,7 +283,7 @@ def test_help_explains_each_option(command, capsys):
 
 
 def test_words_of_the_command_line_are_those_of_the_package():
-    assert _corpus_parsers._ESTIMATORS == evaluation.ESTIMATORS
-    assert _corpus_parsers._TEXT_ESTIMATORS == evaluation.TEXT_ESTIMATORS
+    assert _corpus_parsers._ESTIMATORS == experiments.ESTIMATORS
+    assert _corpus_parsers._TEXT_ESTIMATORS == experiments.TEXT_ESTIMATORS
     assert _corpus_parsers._PARTS == _bunch._TEXT_PARTS
-    assert all(name in _corpus_parsers._CORPUS for name in evaluation.CORPORA)
+    assert all(name in _corpus_parsers._CORPUS for name in datasets.CORPORA)

@@ -2,7 +2,7 @@
 
 import os
 
-from sklearn_neurocontext import evaluation
+from sklearn_neurocontext import experiments
 from sklearn_neurocontext.cli import main
 from sklearn_neurocontext.cli._console import print_differences, print_scores
 
@@ -11,7 +11,7 @@ def test_one_split_has_no_deviation_and_names_hold_anything(capsys):
     scores = {"n_candidates": 30, "mix_match": 0.7, "fit_seconds": 1.0}
     names = ("ridge", "[/x] mine")
     records = [{"split": 0, "estimator": name, **scores} for name in names]
-    result = evaluation.BenchmarkResult(records, reference="ridge")
+    result = experiments.BenchmarkResult(records, reference="ridge")
     print_scores(result, {"mix_match": "mix&match, %"}, "my[old] corpus [/x]")
     print_differences(result, {"mix_match": "mix&match, %"})
     printed = capsys.readouterr().out

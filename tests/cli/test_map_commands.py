@@ -6,11 +6,11 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from text_model import make_corpus, make_parts
 
 from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext.cli import main
 from sklearn_neurocontext.cli._console import notes_for_warnings
+from tests.text_model import make_corpus, make_parts
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_decode_ranks_a_corpus(folder, image, small_corpus, tmp_path):
 def test_report_writes_a_page(folder, small_corpus, tmp_path, capsys, monkeypatch):
     # Pictures take most of the time; tests/reporting looks at them.
     monkeypatch.setattr(
-        "sklearn_neurocontext.reporting._text.map_sections", lambda *_, **__: []
+        "sklearn_neurocontext.inference._report_text.map_sections", lambda *_, **__: []
     )
     output = tmp_path / "report.html"
     arguments = ["report", "pain <b>", "-o", str(output), "--corpus", "nimare"]

@@ -6,7 +6,7 @@ import pytest
 from nilearn.datasets import load_mni152_brain_mask
 from scipy import sparse
 
-from sklearn_neurocontext._space import talairach_to_mni
+from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
 from sklearn_neurocontext.datasets import (
     SpaceWarning,
     load_table,

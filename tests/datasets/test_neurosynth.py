@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_neurocontext._space import talairach_to_mni
+from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
 from sklearn_neurocontext.datasets import SpaceWarning, load_neurosynth
 from sklearn_neurocontext.datasets._neurosynth import FILES
 

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_neurocontext._space import talairach_to_mni
+from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
 from sklearn_neurocontext.datasets import (
     SpaceWarning,
     load_nimare_studyset,
     merge_corpora,
 )
-from sklearn_neurocontext.evaluation import shuffled_folds
+from sklearn_neurocontext.model_selection import shuffled_folds
 
 # One article of the bundled studies stands twice.
 REPRINTED, REPRINT = "3iFzKZYtJ8fr", "4CAE7uGTB2gw"

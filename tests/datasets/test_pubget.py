@@ -7,7 +7,6 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from pubget_folders import SUBSET, write_extraction
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
@@ -22,6 +21,7 @@ from sklearn_neurocontext.datasets import (
 from sklearn_neurocontext.maskers import KDEDiFuMoMasker
 from sklearn_neurocontext.metrics import mix_match_score
 from sklearn_neurocontext.models import CCABaseline, ContrastiveTextBrain
+from tests.datasets.pubget_folders import SUBSET, write_extraction
 
 quiet = pytest.mark.filterwarnings("ignore::sklearn_neurocontext.datasets.SpaceWarning")
 N_STUDIES = 200

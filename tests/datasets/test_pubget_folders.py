@@ -4,9 +4,9 @@ import shutil
 
 import pandas as pd
 import pytest
-from pubget_folders import SUBSET, write_extraction
 
 from sklearn_neurocontext.datasets import SpaceWarning, load_pubget
+from tests.datasets.pubget_folders import SUBSET, write_extraction
 
 quiet = pytest.mark.filterwarnings("ignore::sklearn_neurocontext.datasets.SpaceWarning")
 METADATA = {"pmcid": [91, 92], "pmid": [11, 12], "publication_year": [2001, 2002]}

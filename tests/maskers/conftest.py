@@ -3,11 +3,11 @@
 import nibabel as nib
 import numpy as np
 import pytest
-from atlases import AFFINE, SHAPE, load_mask
 from scipy.ndimage import gaussian_filter
 
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.maskers._grid import open_mask, resample_mask, voxel_centres
+from tests.maskers.atlases import AFFINE, SHAPE, load_mask
 
 
 @pytest.fixture(scope="module")

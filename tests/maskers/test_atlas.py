@@ -4,10 +4,10 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from atlases import AFFINE, bring, load_mask, one_hot, resample
 from sklearn.utils import Bunch
 
 from sklearn_neurocontext.maskers import _atlas
+from tests.maskers.atlases import AFFINE, bring, load_mask, one_hot, resample
 
 
 def test_own_maps_are_interpolated_as_nilearn_does(maps_img, mask_img):

@@ -3,11 +3,11 @@
 import nibabel as nib
 import numpy as np
 import pytest
-from atlases import AFFINE, bring, load_mask
 from nibabel.openers import ImageOpener
 
 from sklearn_neurocontext.maskers._atlas import find_atlas
 from sklearn_neurocontext.maskers._maps import sample_atlas
+from tests.maskers.atlases import AFFINE, bring, load_mask
 
 
 @pytest.mark.parametrize("kind", [str, lambda path: path])

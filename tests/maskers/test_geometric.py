@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from atlases import bring, load_mask
 from scipy.spatial import cKDTree
 from threadpoolctl import threadpool_limits
 
@@ -15,6 +14,7 @@ from sklearn_neurocontext.maskers._geometric import (
     soft_width,
 )
 from sklearn_neurocontext.maskers._grid import voxel_centres
+from tests.maskers.atlases import bring, load_mask
 
 
 @pytest.mark.parametrize("n_components", [5, 128, 512])

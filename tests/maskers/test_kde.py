@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
-from slow_density import (
+
+from sklearn_neurocontext._utils.volumes import FWHM_TO_SIGMA
+from sklearn_neurocontext.maskers import _table
+from sklearn_neurocontext.maskers._kde import (
+    gaussian_matrix,
+    peaks_to_weights,
+    reflected_matrix,
+)
+from tests.maskers.slow_density import (
     AFFINE,
     FWHM,
     SHAPE,
@@ -12,14 +20,6 @@ from slow_density import (
     draw_peaks,
     fast_coefficients,
     slow_density,
-)
-
-from sklearn_neurocontext.maskers import _table
-from sklearn_neurocontext.maskers._kde import (
-    FWHM_TO_SIGMA,
-    gaussian_matrix,
-    peaks_to_weights,
-    reflected_matrix,
 )
 
 

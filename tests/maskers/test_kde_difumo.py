@@ -6,16 +6,16 @@ import warnings
 import nibabel as nib
 import numpy as np
 import pytest
-from density_oracles import (
+from sklearn.base import clone
+
+from sklearn_neurocontext import KDEDiFuMoMasker
+from tests.maskers.density_oracles import (
     CENTRE,
     FUSIFORM,
     MOTOR,
     density_img_of,
     nilearn_coefficients,
 )
-from sklearn.base import clone
-
-from sklearn_neurocontext import KDEDiFuMoMasker
 
 
 @pytest.mark.parametrize("fwhm", [6.0, 9.0])

@@ -6,12 +6,12 @@ import pickle
 import nibabel as nib
 import numpy as np
 import pytest
-from density_oracles import CENTRE, FUSIFORM, MOTOR, append_map
 from sklearn.base import clone
 
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.maskers import _recipe
 from sklearn_neurocontext.maskers._recipe import RecentStore
+from tests.maskers.density_oracles import CENTRE, FUSIFORM, MOTOR, append_map
 
 
 def test_maps_img_is_the_atlas_inside_the_mask(masker):

@@ -7,7 +7,6 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from density_oracles import CENTRE, FUSIFORM, MOTOR
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
@@ -17,6 +16,7 @@ from sklearn.utils import estimator_checks, get_tags
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.maskers import _recipe
 from sklearn_neurocontext.maskers._recipe import RecentStore
+from tests.maskers.density_oracles import CENTRE, FUSIFORM, MOTOR
 
 
 def test_fit_learns_nothing_from_peaks(masker, peaks):

@@ -6,12 +6,12 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from density_oracles import CENTRE, FUSIFORM, MOTOR
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.maskers import _atlas
+from tests.maskers.density_oracles import CENTRE, FUSIFORM, MOTOR
 
 
 def test_any_sequence_of_arrays_is_taken(masker):

@@ -1,7 +1,8 @@
 """Estimators fitted once for all tests of the models that only read them."""
 
 import pytest
-from synthetic_pairs import make_pairs, name_of, quick_estimators
+
+from tests.models.synthetic_pairs import make_pairs, name_of, quick_estimators
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from synthetic_pairs import (
+
+from sklearn_neurocontext import ContrastiveTextBrain, MLPBaseline
+from tests.models.synthetic_pairs import (
     N_COMPONENTS,
     N_FEATURES,
     cosines_by_hand,
@@ -21,8 +23,6 @@ from synthetic_pairs import (
     quick_estimators,
     standardize_by_hand,
 )
-
-from sklearn_neurocontext import ContrastiveTextBrain, MLPBaseline
 
 ALL = pytest.mark.parametrize("estimator", quick_estimators(), ids=name_of)
 REGRESSORS = pytest.mark.parametrize(

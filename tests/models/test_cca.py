@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 from scipy.linalg import block_diag, eigh
-from synthetic_pairs import (
+
+from sklearn_neurocontext import CCABaseline
+from sklearn_neurocontext.models._cca import solve_cca
+from tests.models.synthetic_pairs import (
     N_COMPONENTS,
     N_FEATURES,
     cosines_by_hand,
     make_pairs,
     standardize_by_hand,
 )
-
-from sklearn_neurocontext import CCABaseline
-from sklearn_neurocontext.models._cca import solve_cca
 
 SCALINGS = pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
 

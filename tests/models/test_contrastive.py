@@ -5,11 +5,11 @@ import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import RidgeCV
-from synthetic_pairs import N_COMPONENTS, make_pairs, quick_estimators
 
 from sklearn_neurocontext import ContrastiveTextBrain
 from sklearn_neurocontext.models import PAPER_SETTINGS
 from sklearn_neurocontext.models._modules import Decoder, TwoTowers
+from tests.models.synthetic_pairs import N_COMPONENTS, make_pairs, quick_estimators
 
 QUICK = quick_estimators()[3].get_params()
 

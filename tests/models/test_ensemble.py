@@ -12,7 +12,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import InputTags, get_tags
-from synthetic_pairs import make_pairs
 
 from sklearn_neurocontext import (
     CCABaseline,
@@ -24,6 +23,7 @@ from sklearn_neurocontext import (
 )
 from sklearn_neurocontext.models._ensemble import spread_of_wrong_pairs
 from sklearn_neurocontext.text import TermCounts
+from tests.models.synthetic_pairs import make_pairs
 
 
 def _members():

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sklearn.metrics.pairwise import rbf_kernel
-from synthetic_pairs import N_COMPONENTS, N_FEATURES, make_pairs
 
 from sklearn_neurocontext import CCABaseline, KernelCCA
 from sklearn_neurocontext.models._brain_kernel import (
@@ -13,6 +12,7 @@ from sklearn_neurocontext.models._brain_kernel import (
     nystroem_map,
     whitening,
 )
+from tests.models.synthetic_pairs import N_COMPONENTS, N_FEATURES, make_pairs
 
 SCALINGS = pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
 

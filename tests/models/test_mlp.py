@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-from synthetic_pairs import make_pairs, standardize_by_hand
 
 from sklearn_neurocontext import MLPBaseline
 from sklearn_neurocontext.models._modules import Perceptron
+from tests.models.synthetic_pairs import make_pairs, standardize_by_hand
 
 QUICK = {"hidden_dim": 32, "lr": 3e-3, "batch_size": 32, "random_state": 0}
 

@@ -5,7 +5,6 @@ import copy
 import numpy as np
 import pytest
 import torch
-from synthetic_pairs import N_COMPONENTS, N_FEATURES, make_pairs
 from torch import nn
 
 from sklearn_neurocontext.models import _net
@@ -13,6 +12,7 @@ from sklearn_neurocontext.models._losses import InfoNCE
 from sklearn_neurocontext.models._modules import Perceptron, TwoTowers
 from sklearn_neurocontext.models._net import forward_rows, seeded, train_net
 from sklearn_neurocontext.models._selection import squared_error
+from tests.models.synthetic_pairs import N_COMPONENTS, N_FEATURES, make_pairs
 
 ALL_ROWS = (np.arange(60), np.arange(0))
 SPLIT_ROWS = (np.arange(50), np.arange(50, 60))

@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import RidgeCV
-from synthetic_pairs import N_COMPONENTS, N_FEATURES, make_pairs, standardize_by_hand
 
 from sklearn_neurocontext import RidgeBaseline
+from tests.models.synthetic_pairs import (
+    N_COMPONENTS,
+    N_FEATURES,
+    make_pairs,
+    standardize_by_hand,
+)
 
 SCALINGS = pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from synthetic_pairs import make_pairs, standardize_by_hand
 
 from sklearn_neurocontext.models._scaling import (
     Y_SCALINGS,
@@ -10,6 +9,7 @@ from sklearn_neurocontext.models._scaling import (
     normalize_studies,
     unit_rows,
 )
+from tests.models.synthetic_pairs import make_pairs, standardize_by_hand
 
 
 @pytest.mark.parametrize("y_scaling", Y_SCALINGS)

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from synthetic_pairs import cosines_by_hand
 
 from sklearn_neurocontext.models._selection import (
     mean_log_rank,
@@ -14,6 +13,7 @@ from sklearn_neurocontext.models._selection import (
     split_validation,
     squared_error,
 )
+from tests.models.synthetic_pairs import cosines_by_hand
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from synthetic_pairs import make_pairs, name_of, quick_estimators
 
 from sklearn_neurocontext.models import _losses, _net, _selection
+from tests.models.synthetic_pairs import make_pairs, name_of, quick_estimators
 
 NETS = pytest.mark.parametrize("estimator", quick_estimators()[2:], ids=name_of)
 

@@ -5,13 +5,18 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 from sklearn.base import clone
-from synthetic_pairs import N_COMPONENTS, N_FEATURES, name_of, quick_estimators
 
 from sklearn_neurocontext import (
     CCABaseline,
     ContrastiveTextBrain,
     MLPBaseline,
     RidgeBaseline,
+)
+from tests.models.synthetic_pairs import (
+    N_COMPONENTS,
+    N_FEATURES,
+    name_of,
+    quick_estimators,
 )
 
 

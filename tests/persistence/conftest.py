@@ -4,12 +4,12 @@ import warnings
 
 import numpy as np
 import pytest
-from persisted_models import NET, make_ensemble, make_models
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurocontext import ContrastiveTextBrain, save_model
 from sklearn_neurocontext.datasets import make_studies
+from tests.persistence.persisted_models import NET, make_ensemble, make_models
 
 
 @pytest.fixture(scope="session")

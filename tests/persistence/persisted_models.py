@@ -15,7 +15,7 @@ from sklearn_neurocontext import (
     RidgeBaseline,
     TextBrainEnsemble,
 )
-from sklearn_neurocontext.pipelines import LandmarkKernel, NeighborMaps
+from sklearn_neurocontext.models import LandmarkKernel, NeighborMaps
 from sklearn_neurocontext.text import TermCounts
 
 NET = {"max_epochs": 2, "batch_size": 32, "random_state": 0}

@@ -5,11 +5,11 @@ import re
 
 import numpy as np
 import pytest
-from forging import forge, sign
 from safetensors.numpy import load, save
 
 from sklearn_neurocontext import load_model, save_model
 from sklearn_neurocontext.persistence import _files
+from tests.persistence.forging import forge, sign
 
 
 def _step(description):

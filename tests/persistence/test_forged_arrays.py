@@ -4,15 +4,15 @@ import re
 
 import numpy as np
 import pytest
-from forging import forge
-from persisted_models import make_ensemble
 from safetensors.numpy import load, save
 from scipy import sparse
 
 from sklearn_neurocontext import load_model, save_model
+from sklearn_neurocontext.models import NeighborMaps
 from sklearn_neurocontext.persistence import _files
-from sklearn_neurocontext.pipelines import NeighborMaps
 from sklearn_neurocontext.text import TermCounts
+from tests.persistence.forging import forge
+from tests.persistence.persisted_models import make_ensemble
 
 
 @pytest.mark.parametrize(

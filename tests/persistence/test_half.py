@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from forging import forge
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurocontext import RidgeBaseline, load_model, save_model
 from sklearn_neurocontext.persistence._half import grow, halve
+from tests.persistence.forging import forge
 
 
 def _bound(array):

@@ -29,8 +29,8 @@ for name in ("connect", "connect_ex", "sendto"):
 for name in ("getaddrinfo", "gethostbyname", "create_connection"):
     setattr(socket, name, refuse)
 
-from forging import forge
-from tiny_models import save_tiny_model
+from tests.persistence.forging import forge
+from tests.text.tiny_models import save_tiny_model
 from sklearn_neurocontext import LLMChunkEmbedder, load_model, save_model
 
 folder, hub = Path(sys.argv[1]), Path(sys.argv[2])

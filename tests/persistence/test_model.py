@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from forging import reload
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -27,6 +26,7 @@ from sklearn_neurocontext import (
 )
 from sklearn_neurocontext.persistence._kinds import KINDS
 from sklearn_neurocontext.text import TermCounts
+from tests.persistence.forging import reload
 
 
 def _outputs(model, texts, y):

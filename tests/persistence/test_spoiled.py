@@ -4,10 +4,10 @@ import shutil
 
 import numpy as np
 import pytest
-from forging import forge, sign
 
 from sklearn_neurocontext import load_model
 from sklearn_neurocontext.persistence import _files
+from tests.persistence.forging import forge, sign
 
 N_CORRUPTIONS = 200
 

@@ -8,11 +8,11 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_models import WORDS, save_tiny_model
 
 from sklearn_neurocontext import LLMChunkEmbedder
 from sklearn_neurocontext.text import EmbeddingStore, _blocks
 from sklearn_neurocontext.text._blocks import cut_into_blocks
+from tests.text.tiny_models import WORDS, save_tiny_model
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from tiny_models import KINDS, TEMPLATES, WORDS, save_tiny_model
 from transformers import AutoModel, AutoTokenizer
 
 from sklearn_neurocontext import LLMChunkEmbedder
 from sklearn_neurocontext.text import _cache
 from sklearn_neurocontext.text._cache import MemoryCache
+from tests.text.tiny_models import KINDS, TEMPLATES, WORDS, save_tiny_model
 
 LIMIT = 16
 

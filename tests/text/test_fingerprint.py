@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_models import save_tiny_model
 from transformers import AutoConfig, AutoModel, BertForMaskedLM, ByT5Tokenizer
 
 from sklearn_neurocontext.text import _default_model
 from sklearn_neurocontext.text._default_model import wheel_folder
 from sklearn_neurocontext.text._language_model import ModelSource, load_language_model
 from sklearn_neurocontext.text._model_facts import model_fingerprint
+from tests.text.tiny_models import save_tiny_model
 
 
 def test_a_folder_that_is_saved_again_is_loaded_again(tmp_path, monkeypatch):

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tiny_models import KINDS, save_tiny_model
 
 from sklearn_neurocontext.text import _forward
 from sklearn_neurocontext.text._forward import (
@@ -15,6 +14,7 @@ from sklearn_neurocontext.text._forward import (
     pad_chunks,
 )
 from sklearn_neurocontext.text._language_model import ModelSource, load_language_model
+from tests.text.tiny_models import KINDS, save_tiny_model
 
 SETTINGS = ChunkSettings(
     window=14,

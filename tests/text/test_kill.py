@@ -1,7 +1,8 @@
 """A run that is killed goes on: nothing is lost, changed or embedded again."""
 
 import pytest
-from tiny_models import WORDS, save_tiny_model
+
+from tests.text.tiny_models import WORDS, save_tiny_model
 
 
 @pytest.mark.usefixtures("importable_benchmarks")

@@ -10,7 +10,6 @@ from unittest.mock import Mock
 import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
-from tiny_models import KINDS, TEMPLATES, save_tiny_model
 from transformers import AutoModel, OPTConfig, OPTModel, T5Config, T5Model
 
 from sklearn_neurocontext.text import _language_model, _model_facts, _remote_code
@@ -22,6 +21,7 @@ from sklearn_neurocontext.text._language_model import (
     load_language_model,
 )
 from sklearn_neurocontext.text._model_facts import max_tokens, special_tokens
+from tests.text.tiny_models import KINDS, TEMPLATES, save_tiny_model
 
 
 def test_default_model_comes_from_the_wheel(load):

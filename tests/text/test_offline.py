@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from tiny_models import save_tiny_model
+from tests.text.tiny_models import save_tiny_model
 
 # A new process without the offline switches of the test suite: its environment is that
 # of a user who has never heard of them.

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny_models import save_tiny_model
+
+from tests.text.tiny_models import save_tiny_model
 
 CODE = """
 from transformers import BertConfig, BertModel

@@ -1,0 +1,39 @@
+"""Import optional dependencies, naming the extra that installs them."""
+
+import importlib
+from types import ModuleType
+
+
+def import_optional(name: str, extra: str) -> ModuleType:
+    """Import a module that only one of the package's extras installs.
+
+    Parameters
+    ----------
+    name : str
+        Name of the module, for example ``"pyarrow"``.
+    extra : str
+        Extra of this package that installs it, for example ``"demo"``.
+
+    Returns
+    -------
+    module : module
+        The imported module.
+
+    Raises
+    ------
+    ImportError
+        If the module is not installed; the message holds the command to type.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext._utils.optional import import_optional
+    >>> import_optional("json", extra="demo").dumps([1])
+    '[1]'
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"{name} is needed here and could not be imported ({error}). "
+            f"Install it with: pip install 'sklearn-neurocontext[{extra}]'"
+        ) from error

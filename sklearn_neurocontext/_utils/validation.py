@@ -1,0 +1,235 @@
+"""Checks of texts, peaks and similarities, and scikit-learn's own helpers.
+
+Names that scikit-learn keeps private are imported here and nowhere else, so that a
+release which moves one of them breaks one line.
+"""
+
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Hidden, Interval, Options, StrOptions
+from sklearn.utils._set_output import _get_output_config as get_output_config
+from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+__all__ = [
+    "BaseComposition",
+    "Hidden",
+    "Integral",
+    "Interval",
+    "Options",
+    "Real",
+    "StrOptions",
+    "available_if",
+    "check_feature_names_in",
+    "check_is_fitted",
+    "check_peaks",
+    "check_random_state",
+    "check_similarity",
+    "check_texts",
+    "fit_context",
+    "get_output_config",
+    "validate_data",
+]
+
+_MAX_ROWS_NAMED = 5
+
+
+def _name_rows(rows) -> str:
+    """Write row numbers for an error message, the first few of them."""
+    shown = ", ".join(str(row) for row in rows[:_MAX_ROWS_NAMED])
+    hidden = len(rows) - _MAX_ROWS_NAMED
+    return shown + (f" and {hidden} more" if hidden > 0 else "")
+
+
+def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
+    """Check that the input is a sequence of texts that hold something.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        List, tuple, Series, or one-dimensional array of strings.
+    name : str, default="texts"
+        What the error messages call the input.
+    first_row : int, default=0
+        Number of the first row in the messages, where the texts are a part of more.
+
+    Returns
+    -------
+    texts : list of str
+        The same texts in the same order.
+
+    Raises
+    ------
+    TypeError
+        If the input is a single string, or a row is not a string.
+    ValueError
+        If the input is empty or not one-dimensional, or a row is empty.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext._utils.validation import check_texts
+    >>> check_texts(("reading words", "finger tapping"))
+    ['reading words', 'finger tapping']
+    """
+    if isinstance(texts, str | bytes):
+        raise TypeError(
+            f"{name} must be a sequence of strings, one per study; got a single "
+            f"{type(texts).__name__}. Put it into a list: [text]."
+        )
+    if isinstance(texts, Mapping):
+        raise TypeError(
+            f"{name} must be a sequence of strings, one per study; got a "
+            f"{type(texts).__name__} with the keys {_name_rows(list(texts))}. Of a "
+            "corpus take study_texts(corpus, 'title'), of a dictionary its values."
+        )
+    if getattr(texts, "ndim", 1) != 1:
+        raise ValueError(
+            f"{name} must be one-dimensional, one string per study; got shape "
+            f"{texts.shape}. Pass one column, for example frame['title']."
+        )
+    if not isinstance(texts, Iterable):
+        raise TypeError(
+            f"{name} must be a sequence of strings, one per study; got "
+            f"{type(texts).__name__}."
+        )
+    rows = list(texts)
+    if not rows:
+        raise ValueError(f"{name} is empty; expected at least one string.")
+    numbered = list(enumerate(rows, first_row))
+    wrong = [row for row, text in numbered if not isinstance(text, str)]
+    if wrong:
+        kinds = sorted({type(rows[row - first_row]).__name__ for row in wrong})
+        raise TypeError(
+            f"{name} must hold strings only; got {', '.join(kinds)} in row "
+            f"{_name_rows(wrong)}. Leave such rows out, or fill in their text."
+        )
+    blank = [row for row, text in numbered if not text.strip()]
+    if blank:
+        raise ValueError(
+            f"{name} must not be empty or blank; got no text in row "
+            f"{_name_rows(blank)}. Leave such rows out, or fill in their text."
+        )
+    return [str(text) for text in rows]
+
+
+def _check_peak_row(row: int, coordinates) -> np.ndarray:
+    try:
+        array = np.asarray(coordinates, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The peaks of study {row} cannot be read as numbers ({error}). Expected "
+            "an array of shape (n_peaks, 3) with x, y, z in mm."
+        ) from error
+    if array.size == 0:
+        return array.reshape(0, 3)
+    if array.ndim != 2 or array.shape[1] != 3:
+        raise ValueError(
+            f"The peaks of study {row} have shape {array.shape}; expected (n_peaks, 3) "
+            "with x, y, z in mm. A single peak is written [[x, y, z]]."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(
+            f"The peaks of study {row} hold NaN or infinity. Drop these peaks first."
+        )
+    return array
+
+
+def check_peaks(peaks) -> list[np.ndarray]:
+    """Check that the input is one array of peaks per study.
+
+    Parameters
+    ----------
+    peaks : sequence of array-like of shape (n_peaks_i, 3)
+        Reported x, y, z in mm, one array per study; a study may have no peak.
+
+    Returns
+    -------
+    peaks : list of ndarray of shape (n_peaks_i, 3), float64
+        The same peaks in the same order.
+
+    Raises
+    ------
+    TypeError
+        If the input is not a sequence.
+    ValueError
+        If it is empty, or a study's peaks are ragged, not numbers, NaN, or not three
+        per row.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext._utils.validation import check_peaks
+    >>> [array.shape for array in check_peaks([[[0, 0, 0], [8, -4, 60]], []])]
+    [(2, 3), (0, 3)]
+    """
+    if isinstance(peaks, str | bytes) or not isinstance(peaks, Iterable):
+        raise TypeError(
+            "peaks must be a sequence with one (n_peaks, 3) array per study; got "
+            f"{type(peaks).__name__}."
+        )
+    if isinstance(peaks, np.ndarray) and peaks.dtype != object and peaks.ndim == 2:
+        raise ValueError(
+            f"peaks is one array of shape {peaks.shape}; expected a sequence with one "
+            "(n_peaks, 3) array per study. For a single study pass [peaks]."
+        )
+    checked = [_check_peak_row(row, study) for row, study in enumerate(peaks)]
+    if not checked:
+        raise ValueError("peaks is empty; expected at least one study.")
+    return checked
+
+
+def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
+    """Check a matrix of similarities between texts and maps.
+
+    Parameters
+    ----------
+    similarity : array-like of shape (n_texts, n_maps)
+        Similarity of each text (row) with each map (column), finite.
+    square : bool, default=True
+        Whether true pairs must lie on the diagonal, hence ``n_texts == n_maps``.
+
+    Returns
+    -------
+    similarity : ndarray of shape (n_texts, n_maps), float32 or float64
+        The same values; integers become float64.
+
+    Raises
+    ------
+    ValueError
+        If it is not two-dimensional, empty, not square, or holds NaN or infinity.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext._utils.validation import check_similarity
+    >>> check_similarity([[1, 0], [0, 1]]).dtype
+    dtype('float64')
+    """
+    try:
+        array = np.asarray(similarity)
+        if array.dtype not in (np.float32, np.float64):
+            array = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"similarity cannot be read as numbers ({error}). Expected a matrix of "
+            "shape (n_texts, n_maps)."
+        ) from error
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(
+            f"similarity has shape {array.shape}; expected (n_texts, n_maps) with at "
+            "least one row and one column."
+        )
+    if square and array.shape[0] != array.shape[1]:
+        raise ValueError(
+            f"similarity has shape {array.shape}; expected a square matrix with true "
+            "pairs on the diagonal. Pass texts and maps of the same studies, in order."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(
+            "similarity holds NaN or infinity. Check the model's inputs for NaN."
+        )
+    return array

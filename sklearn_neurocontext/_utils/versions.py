@@ -1,0 +1,46 @@
+"""Versions of the package and of what its numbers depend on."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from .. import __version__
+
+_PACKAGES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pandas",
+    "nilearn",
+    "torch",
+    "skorch",
+    "transformers",
+)
+
+
+def library_versions() -> dict:
+    """Name the versions of this package, of Python and of the libraries below.
+
+    Returns
+    -------
+    versions : dict of str to str or None
+        None where a library is not installed.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext._utils.versions import library_versions
+    >>> list(library_versions())[:3]
+    ['sklearn_neurocontext', 'python', 'numpy']
+    """
+    versions = {
+        "sklearn_neurocontext": __version__,
+        "python": platform.python_version(),
+    }
+    versions.update({package: _version_or_none(package) for package in _PACKAGES})
+    return versions
+
+
+def _version_or_none(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,74 @@
+"""Maps of voxels made smoother."""
+
+import math
+from numbers import Real
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+# Standard deviation of a Gaussian over its full width at half maximum.
+FWHM_TO_SIGMA = 1 / math.sqrt(8 * math.log(2))
+
+
+def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
+    """Smooth each row of voxels with a Gaussian; outside the mask is nothing.
+
+    A map fades towards the border of the mask, as the densities of peaks do: an atlas's
+    outermost maps reach farther out than the peaks that they stand for.
+
+    Parameters
+    ----------
+    voxels : ndarray of shape (n_maps, n_voxels)
+        In the order of the mask's true voxels.
+    mask_img : Nifti1Image of shape (nx, ny, nz)
+        The mask; its axes are those of space.
+    fwhm : float
+        Full width at half maximum, in mm; 0 smooths nothing.
+
+    Returns
+    -------
+    smoothed : ndarray of shape (n_maps, n_voxels)
+        Weighted sums over the neighbours inside the mask; weights of all, also those
+        outside, sum to one.
+    """
+    if fwhm == 0:
+        return voxels
+    inside = np.asarray(mask_img.dataobj) > 0
+    sigma = fwhm * FWHM_TO_SIGMA / np.sqrt((mask_img.affine[:3, :3] ** 2).sum(axis=0))
+    smoothed = np.empty_like(voxels)
+    for row, one in enumerate(voxels):
+        volume = np.zeros(inside.shape, dtype=voxels.dtype)
+        volume[inside] = one
+        smoothed[row] = gaussian_filter(volume, sigma, mode="constant")[inside]
+    return smoothed
+
+
+def check_top(top) -> None:
+    """Check that `top` is a fraction in (0, 1]."""
+    if not isinstance(top, Real) or not 0.0 < top <= 1.0:
+        raise ValueError(
+            f"top must be a fraction of the voxels in (0, 1]; got {top!r}. For the "
+            "strongest 10 % write top=0.1."
+        )
+
+
+def select_top(maps, top: float) -> np.ndarray:
+    """Select the strongest fraction of the voxels of each map.
+
+    Parameters
+    ----------
+    maps : ndarray of shape (n_maps, n_voxels)
+        One map a row.
+    top : float
+        Fraction in (0, 1].
+
+    Returns
+    -------
+    selected : ndarray of shape (n_maps, n_voxels), bool
+        Voxels above each map's k-th largest value, and those tied with it if positive.
+    """
+    n_voxels = maps.shape[1]
+    # 0.07 * 100 is 7.000000000000001 in floating point, and must stay 7.
+    k = max(1, math.ceil(top * n_voxels - 1e-6))
+    cut = np.partition(maps, n_voxels - k, axis=1)[:, [n_voxels - k]]
+    return (maps > cut) | ((maps == cut) & (cut > 0))

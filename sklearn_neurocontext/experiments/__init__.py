@@ -1,0 +1,34 @@
+"""Run estimators over splits: resumable records, provenance and tables."""
+
+from ._estimators import (
+    ESTIMATORS,
+    TEXT_ESTIMATORS,
+    inputs_of,
+    make_embedder,
+    make_estimators,
+    make_masker,
+)
+from ._illustrate import StudyMaps, median_study_maps
+from ._markdown import difference_and_interval, mean_and_deviation
+from ._prepare import PreparedStudies, prepare_studies
+from ._provenance import provenance
+from ._run import run_benchmark
+from ._tables import BenchmarkResult
+
+__all__ = [
+    "ESTIMATORS",
+    "TEXT_ESTIMATORS",
+    "BenchmarkResult",
+    "PreparedStudies",
+    "StudyMaps",
+    "difference_and_interval",
+    "inputs_of",
+    "make_embedder",
+    "make_estimators",
+    "make_masker",
+    "mean_and_deviation",
+    "median_study_maps",
+    "prepare_studies",
+    "provenance",
+    "run_benchmark",
+]

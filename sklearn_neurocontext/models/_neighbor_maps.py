@@ -1,0 +1,163 @@
+"""The maps of the studies whose texts are most alike, as features of a text."""
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.preprocessing import normalize
+
+from .._utils.validation import (
+    Interval,
+    Real,
+    StrOptions,
+    check_is_fitted,
+    fit_context,
+    validate_data,
+)
+from ._scaling import normalize_studies
+
+# Texts compared with all training texts at a time: bounds memory.
+_ROWS = 1000
+# Cosines above one minus this are of the same text, whose own map is no neighbour's.
+_SAME = 1e-5
+
+
+class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    r"""Average map of the training studies whose texts are most alike.
+
+    A text x becomes the kernel regression of Nadaraya and Watson,
+
+    .. math:: \sum_n \frac{e^{\cos(x, x_n)/\tau}}{\sum_m e^{\cos(x, x_m)/\tau}} \, y_n
+
+    over training studies n with normalised coefficients :math:`y_n`. Training studies
+    whose text is the same (cosine one) are left out of both sums: so the features of a
+    training study hold nothing of its own map, and a model fitted on them sees what it
+    will see of new texts. A text with no other neighbour gets the mean map.
+
+    Parameters
+    ----------
+    temperature : float, default=0.05
+        τ; positive. The smaller, the fewer neighbours count.
+    y_scaling : {"unit", "sqrt"} or None, default="sqrt"
+        ``"unit"`` divides each study's coefficients by their L2 norm; ``"sqrt"`` takes
+        signed square roots first; None leaves them alone.
+
+    Attributes
+    ----------
+    texts_ : {ndarray, csr_array} of shape (n_studies, n_features_in_)
+        Rows of the training texts, of norm one, in the precision of X: float32 or
+        float64.
+    maps_ : ndarray of shape (n_studies, n_components)
+        Their normalised coefficients, in the same precision.
+    n_features_in_ : int
+        Number of features of X.
+
+    See Also
+    --------
+    KernelCCA : Learns from the features which maps they stand for.
+
+    References
+    ----------
+    Nadaraya (1964), On estimating regression. Watson (1964), Smooth regression
+    analysis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.models import NeighborMaps
+    >>> X = [[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]
+    >>> y = [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
+    >>> NeighborMaps().fit_transform(X, y).round(2)
+    array([[0.  , 1.  ],
+           [1.  , 0.  ],
+           [0.12, 0.88]])
+    """
+
+    _parameter_constraints = {
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "y_scaling": [StrOptions({"unit", "sqrt"}), None],
+    }
+
+    def __init__(self, temperature=0.05, *, y_scaling="sqrt"):
+        self.temperature = temperature
+        self.y_scaling = y_scaling
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y):
+        """Keep the training studies.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_studies, n_features)
+            Embeddings or word weights.
+        y : array-like of shape (n_studies, n_components)
+            Coefficients of the same studies in the same order.
+
+        Returns
+        -------
+        self : NeighborMaps
+            The fitted transformer.
+        """
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            multi_output=True,
+            y_numeric=True,
+        )
+        self.texts_ = normalize(X)
+        maps = y.astype(X.dtype).reshape(len(y), -1)
+        self.maps_ = normalize_studies(maps, self.y_scaling)
+        self._n_features_out = self.maps_.shape[1]
+        return self
+
+    def transform(self, X):
+        """Average the maps of each text's neighbours.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_texts, n_features)
+            Embeddings or word weights.
+
+        Returns
+        -------
+        features : ndarray of shape (n_texts, n_components)
+            In the precision of X.
+        """
+        check_is_fitted(self)
+        X = validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            reset=False,
+        )
+        rows = normalize(X)
+        starts = range(0, rows.shape[0], _ROWS)
+        return np.vstack(
+            [self._average(rows[start : start + _ROWS]) for start in starts]
+        )
+
+    def _average(self, rows):
+        cosines = rows @ self.texts_.T
+        if issparse(cosines):
+            cosines = cosines.toarray()
+        cosines[cosines > 1 - _SAME] = -np.inf
+        highest = cosines.max(axis=1, keepdims=True)
+        alone = ~np.isfinite(highest[:, 0])
+        cosines[alone], highest[alone] = 0, 0
+        weights = np.exp((cosines - highest) / self.temperature)
+        return weights @ self.maps_ / weights.sum(axis=1, keepdims=True)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

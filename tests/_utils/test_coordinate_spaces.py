@@ -1,0 +1,72 @@
+"""Talairach to MNI: Lancaster's transform, there and back."""
+
+import numpy as np
+import pytest
+
+from sklearn_neurocontext._utils.coordinate_spaces import (
+    mni_to_talairach,
+    talairach_to_mni,
+)
+
+
+@pytest.fixture
+def peaks(rng):
+    return rng.uniform(-80, 80, size=(500, 3))
+
+
+def test_there_and_back_is_where_one_was(peaks):
+    np.testing.assert_allclose(
+        mni_to_talairach(talairach_to_mni(peaks)), peaks, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        talairach_to_mni(mni_to_talairach(peaks)), peaks, atol=1e-9
+    )
+
+
+def test_equals_nimare(peaks):
+    nimare_utils = pytest.importorskip("nimare.utils")
+    np.testing.assert_allclose(
+        talairach_to_mni(peaks), nimare_utils.tal2mni(peaks), atol=1e-9
+    )
+    np.testing.assert_allclose(
+        mni_to_talairach(peaks), nimare_utils.mni2tal(peaks), atol=1e-9
+    )
+
+
+def test_mni_brain_is_the_larger_one():
+    """MNI's template is larger than Talairach's brain on every side."""
+    ends = np.array([[-60, 0, 0], [60, 0, 0], [0, -100, 0], [0, 65, 0], [0, 0, 70.0]])
+    moved = talairach_to_mni(ends)
+    lengths = np.linalg.norm(moved - talairach_to_mni(np.zeros((1, 3))), axis=1)
+    assert (lengths > np.linalg.norm(ends, axis=1)).all()
+    assert 1 < np.linalg.det(_linear_part()) < 1.5
+
+
+def _linear_part():
+    return talairach_to_mni(np.eye(3)) - talairach_to_mni(np.zeros((1, 3)))
+
+
+def test_is_affine(peaks):
+    half = (peaks[:-1] + peaks[1:]) / 2
+    moved = talairach_to_mni(peaks)
+    np.testing.assert_allclose(
+        talairach_to_mni(half), (moved[:-1] + moved[1:]) / 2, atol=1e-9
+    )
+
+
+def test_input_stays_as_it_is_and_floats_come_out():
+    xyz = np.array([[1, 2, 3]], dtype=np.int16)
+    moved = talairach_to_mni(xyz)
+    assert xyz.tolist() == [[1, 2, 3]]
+    assert moved.dtype == np.float64
+
+
+def test_no_peak_is_no_peak():
+    assert talairach_to_mni([]).shape == (0, 3)
+    assert talairach_to_mni(np.empty((0, 3))).shape == (0, 3)
+
+
+@pytest.mark.parametrize("xyz", [[1.0, 2.0, 3.0], np.zeros((3, 2)), np.zeros((2, 6))])
+def test_wrong_shapes_are_refused(xyz):
+    with pytest.raises(ValueError, match=r"expected \(n_peaks, 3\)"):
+        talairach_to_mni(xyz)

@@ -1,0 +1,92 @@
+"""Each check returns what it promises and each of its errors is met once."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_neurocontext._utils.validation import (
+    check_peaks,
+    check_similarity,
+    check_texts,
+)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array, pd.Series])
+def test_check_texts_keeps_texts_and_order(kind):
+    assert check_texts(kind(["b", "a"])) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "error", "message"),
+    [
+        ("one text", TypeError, r"got a single str. Put it into a list"),
+        (b"one text", TypeError, r"got a single bytes"),
+        (np.array([["a"], ["b"]]), ValueError, r"one-dimensional.*got shape \(2, 1\)"),
+        (3, TypeError, r"sequence of strings.*got int"),
+        ([], ValueError, r"is empty; expected at least one"),
+        (["a", None, b"x"], TypeError, r"got NoneType, bytes in row 1, 2"),
+        (["a", float("nan")], TypeError, r"got float in row 1"),
+        (["a", " \n"], ValueError, r"no text in row 1"),
+        ([""] * 9, ValueError, r"row 0, 1, 2, 3, 4 and 4 more"),
+    ],
+)
+def test_check_texts_errors(texts, error, message):
+    with pytest.raises(error, match=message):
+        check_texts(texts)
+
+
+def test_check_peaks_reads_lists_arrays_and_empty_studies():
+    peaks = check_peaks([[[1, 2, 3]], np.zeros((0, 3)), np.ones((2, 3), np.float32)])
+    assert [array.shape for array in peaks] == [(1, 3), (0, 3), (2, 3)]
+    assert all(array.dtype == np.float64 for array in peaks)
+
+
+def test_check_peaks_reads_an_object_array():
+    peaks = np.empty(2, dtype=object)
+    peaks[0], peaks[1] = np.zeros((1, 3)), np.ones((4, 3))
+    assert [len(array) for array in check_peaks(peaks[[1, 0]])] == [4, 1]
+
+
+@pytest.mark.parametrize(
+    ("peaks", "error", "message"),
+    [
+        ("peaks.csv", TypeError, r"sequence with one .* got str"),
+        (7, TypeError, r"sequence with one .* got int"),
+        ([], ValueError, r"peaks is empty"),
+        (np.zeros((4, 3)), ValueError, r"one array of shape \(4, 3\).*pass \[peaks\]"),
+        ([[[0, 0, 0], [1, 2]]], ValueError, r"study 0 cannot be read as numbers"),
+        ([[["x", "y", "z"]]], ValueError, r"study 0 cannot be read as numbers"),
+        ([[[0, 0]]], ValueError, r"study 0 have shape \(1, 2\)"),
+        ([[1, 2, 3]], ValueError, r"A single peak is written \[\[x, y, z\]\]"),
+        ([[[0, 0, 0]], [[0, np.nan, 0]]], ValueError, r"study 1 hold NaN"),
+    ],
+)
+def test_check_peaks_errors(peaks, error, message):
+    with pytest.raises(error, match=message):
+        check_peaks(peaks)
+
+
+def test_check_similarity_keeps_float32_and_converts_integers():
+    assert check_similarity(np.eye(2, dtype=np.float32)).dtype == np.float32
+    assert check_similarity(np.eye(2, dtype=int)).dtype == np.float64
+    assert check_similarity(np.ones((2, 3)), square=False).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("similarity", "message"),
+    [
+        ([["a", "b"], ["c", "d"]], r"cannot be read as numbers"),
+        ([1.0, 2.0], r"has shape \(2,\)"),
+        (np.zeros((0, 0)), r"at least one row"),
+        (np.zeros((2, 3)), r"square matrix with true pairs on the diagonal"),
+        ([[1.0, np.nan], [0.0, 1.0]], r"holds NaN or infinity"),
+    ],
+)
+def test_check_similarity_errors(similarity, message):
+    with pytest.raises(ValueError, match=message):
+        check_similarity(similarity)
+
+
+def test_a_dictionary_is_no_sequence_of_texts():
+    with pytest.raises(TypeError, match=r"got a dict with the keys studies, peaks\."):
+        check_texts({"studies": 1, "peaks": 2})

@@ -1,0 +1,55 @@
+"""Pages in a browser: no errors, nothing from outside."""
+
+import html
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests.inference.pages import parse
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def _open(path, profile):
+    """Open a page in Chromium; give what its console says, and the document."""
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--log-level=0"]
+    command += [f"--user-data-dir={profile}", "--enable-logging=stderr"]
+    command += ["--virtual-time-budget=8000", "--dump-dom", path.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return [ln for ln in done.stderr.splitlines() if "CONSOLE" in ln], done.stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_it_opens_in_a_browser_without_errors(report, tmp_path):
+    spoiled = tmp_path / "spoiled.html"
+    spoiled.write_text(report.html.replace("</body>", "<script>none()</script></body>"))
+    console, _ = _open(spoiled, tmp_path / "profile")
+    assert "none is not defined" in console[0]
+    path = report.save(tmp_path / "report.html")
+    console, document = _open(path, tmp_path / "profile")
+    assert console == []
+    title = re.search("<title>(.*?)</title>", document, re.DOTALL)[1]
+    assert html.unescape(title).startswith("<script>document")
+    assert "script" not in [tag for tag, _ in parse(document).tags]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_the_browser_refuses_whatever_is_outside(report, tmp_path):
+    path = tmp_path / "spoiled.html"
+    outside = '<img src="http://localhost:9/a.png"></body>'
+    path.write_text(report.html.replace("</body>", outside))
+    console, _ = _open(path, tmp_path / "profile")
+    assert "Content Security Policy" in console[0]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+@pytest.mark.parametrize("which", ["corpus_report", "benchmark_report"])
+def test_other_reports_open_without_errors(which, request, tmp_path):
+    report = request.getfixturevalue(which)
+    report = report[1] if isinstance(report, tuple) else report
+    path = report.save(tmp_path / "report.html")
+    console, document = _open(path, tmp_path / "profile")
+    assert console == []
+    assert "script" not in [tag for tag, _ in parse(document).tags]

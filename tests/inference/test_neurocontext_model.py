@@ -1,0 +1,228 @@
+"""The pretrained model's interface: NeuroQuery's keys, z maps, lookups, files."""
+
+import re
+
+import nibabel as nib
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.decomposition import TruncatedSVD
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from sklearn_neurocontext import (
+    CCABaseline,
+    KDEDiFuMoMasker,
+    KernelCCA,
+    NeuroContextModel,
+    TextBrainEnsemble,
+)
+from sklearn_neurocontext.inference._arrays import cosines
+from tests.text_model import TERMS
+
+
+def test_transform_gives_lists_of_maps(model, parts):
+    maps = model.transform(["pain heat", "finger"])
+    assert set(maps) == {"brain_map", "z_map"}
+    predicted = parts["model"].predict(["pain heat", "finger"])
+    expected = parts["masker"].inverse_transform(predicted).get_fdata()
+    for index, img in enumerate(maps["brain_map"]):
+        np.testing.assert_array_equal(img.get_fdata(), expected[..., index])
+    inside = parts["masker"].mask_img_.get_fdata() > 0
+    mean = parts["masker"].coefficients_to_voxels([parts["mean"]])[0]
+    by_hand = (expected[inside][:, 0] - mean) / parts["z_scale"]
+    z = maps["z_map"][0].get_fdata()
+    np.testing.assert_allclose(z[inside], by_hand, rtol=1e-3, atol=1e-4)
+    assert not z[~inside].any()
+
+
+def test_predict_img_is_the_short_path(model):
+    img = model.predict_img(["pain heat", "finger"])
+    maps = model.transform(["pain heat", "finger"])["brain_map"]
+    assert img.shape[3] == 2
+    np.testing.assert_array_equal(img.get_fdata()[..., 1], maps[1].get_fdata())
+
+
+def test_a_call_has_the_keys_of_neuroquery(model, corpus):
+    result = model("pain & heat")
+    assert set(result) == {
+        "brain_map",
+        "z_map",
+        "similar_words",
+        "similar_documents",
+        "highlighted_text",
+    }
+    assert result["similar_documents"] is None
+    assert isinstance(result["z_map"], nib.Nifti1Image)
+    assert result["highlighted_text"].startswith(
+        '<mark title="30 studies">pain</mark> &amp; <mark'
+    )
+    found = model.index_corpus(corpus)("pain heat")["similar_documents"]
+    assert len(found) == 100
+    assert (np.diff(found["similarity"]) <= 0).all()
+    topic = corpus.latent[:, corpus.topic_names.index("pain")]
+    rows = [int(name.split("-")[1]) for name in found["study_id"][:10]]
+    assert topic[rows].mean() > 2 * topic.mean()
+
+
+def test_a_bare_model_gives_what_it_can(parts):
+    model = NeuroContextModel(parts["model"], parts["masker"])
+    assert set(model("pain")) == {"brain_map", "similar_documents", "highlighted_text"}
+    with pytest.raises(ValueError, match="knows no terms"):
+        model.similar_words("pain")
+    with pytest.raises(ValueError, match="no studies yet"):
+        model.similar_documents("pain")
+    with pytest.raises(ValueError, match="has no reference maps"):
+        model.decode(model.predict_img(["pain"]))
+
+
+def test_similar_words_by_hand(model, parts):
+    words = model.similar_words("pain heat heat")
+    assert sorted(words.index) == sorted(TERMS)
+    assert words["n_documents"].to_dict() == TERMS
+    assert words["weight_in_query"].to_dict() == {
+        **dict.fromkeys(TERMS, 0.0),
+        "pain": pytest.approx(1 / 3),
+        "heat": pytest.approx(2 / 3),
+    }
+    predicted = parts["model"].predict(["pain heat heat", "heat"]) - parts["mean"]
+    assert words.loc["heat", "weight_in_brain_map"] == pytest.approx(
+        np.corrcoef(predicted)[0, 1], abs=0.02
+    )
+    assert (np.diff(words["weight_in_brain_map"]) <= 0).all()
+    assert set(words.index[:2]) == {"pain", "heat"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"mean": [1.0]}, "mean has shape (1,); expected (128)"),
+        ({"z_scale": [1.0]}, "z_scale has shape (1,); expected (29398)"),
+        ({"reference": [[1.0]]}, "reference has shape (1, 1); expected (any, 128)"),
+        ({"term_features": [[1.0]]}, "term_features has shape (1, 1); expected (6,"),
+    ],
+)
+def test_arrays_of_other_shapes_are_refused(parts, change, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        NeuroContextModel(**(parts | change))
+
+
+def test_other_models_are_refused(parts):
+    with pytest.raises(TypeError, match="model is a CCABaseline; expected a fitted Pi"):
+        NeuroContextModel(CCABaseline(), parts["masker"])
+
+
+def test_several_texts_are_for_transform(model):
+    with pytest.raises(TypeError, match=r"Expected one string; got list. For several"):
+        model(["pain"])
+    with pytest.raises(TypeError, match=r"Put it into a list: \[text\]"):
+        model.transform("pain")
+    with pytest.raises(ValueError, match="must not be empty or blank"):
+        model(" ")
+
+
+def test_a_corpus_without_peaks_is_refused(model, corpus):
+    from sklearn.utils import Bunch
+
+    none = [np.zeros((0, 3))] * len(corpus.peaks)
+    with pytest.raises(ValueError, match="No study of the corpus has both a title"):
+        model.index_corpus(Bunch(studies=corpus.studies, peaks=none))
+
+
+def test_smoothing_sees_nothing_outside_the_mask(parts):
+    rough = NeuroContextModel(**parts)
+    smooth = NeuroContextModel(**parts, smoothing_fwhm=14.0)
+    inside = parts["masker"].mask_img_.get_fdata() > 0
+    one, other = (
+        model.transform(["pain"])["brain_map"][0].get_fdata()
+        for model in (rough, smooth)
+    )
+    np.testing.assert_array_equal(
+        smooth.predict_img(["pain"]).get_fdata()[..., 0], other
+    )
+    assert not other[~inside].any()
+    sigma = 14.0 / np.sqrt(8 * np.log(2)) / 4
+    for x, y, z in (np.argwhere(inside).mean(axis=0).astype(int), (3, 30, 20)):
+        grid = np.moveaxis(np.indices(inside.shape), 0, -1) - [x, y, z]
+        weight = np.exp(-(grid**2).sum(axis=-1) / (2 * sigma**2))
+        by_hand = (weight * one).sum() / (sigma * np.sqrt(2 * np.pi)) ** 3
+        assert other[x, y, z] == pytest.approx(inside[x, y, z] * by_hand, rel=0.01)
+    with pytest.raises(ValueError, match="smoothing_fwhm=-1; expected millimetres"):
+        NeuroContextModel(**parts, smoothing_fwhm=-1)
+
+
+def test_cosines_of_nothing_are_zero():
+    np.testing.assert_allclose(
+        cosines(np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([[1.0, 0.0]])), [0.6, 0.0]
+    )
+
+
+def test_cosines_take_sparse_rows():
+    rows, one = sparse.csr_array([[3.0, 4.0], [0.0, 0.0]]), np.array([[1.0, 0.0]])
+    np.testing.assert_allclose(cosines(rows, sparse.csr_array(one)), [0.6, 0.0])
+
+
+def test_square_roots_are_squared(parts, corpus):
+    texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
+    y = parts["masker"].transform(corpus.peaks)
+    words = make_pipeline(
+        TfidfVectorizer(), KernelCCA(n_landmarks=40, random_state=0)
+    ).fit(texts, y)
+    model = NeuroContextModel(**parts | {"model": words, "term_features": None})
+    roots = words.predict(["pain heat"])
+    expected = parts["masker"].coefficients_to_voxels(np.sign(roots) * roots**2)
+    inside = parts["masker"].mask_img_.get_fdata() > 0
+    found = model.transform(["pain heat"])["brain_map"][0].get_fdata()[inside]
+    np.testing.assert_allclose(found, expected[0], atol=1e-7)
+    assert set(model("pain heat")["similar_words"].index[:2]) == {"pain", "heat"}
+
+
+def test_searches_and_lone_ensembles_predict(parts, corpus):
+    y = parts["masker"].transform(corpus.peaks)
+    texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
+    search = GridSearchCV(CCABaseline(), {"alpha_text": [0.1, 1.0]}, cv=2)
+    words = make_pipeline(TfidfVectorizer(), TruncatedSVD(8, random_state=0), search)
+    lone = make_pipeline(TextBrainEnsemble([("words", words)], random_state=0))
+    for one in (words, lone):
+        fitted = one.fit(texts, y)
+        model = NeuroContextModel(**parts | {"model": fitted, "term_features": None})
+        img = parts["masker"].inverse_transform(fitted.predict(["pain heat"]))
+        (predicted,) = model.transform(["pain heat"])["brain_map"]
+        np.testing.assert_allclose(
+            predicted.get_fdata(), img.get_fdata()[..., 0], rtol=1e-5, atol=1e-8
+        )
+        assert len(model("pain heat")["similar_words"])
+
+
+def test_maps_of_norm_one_are_compared_as_such(parts, corpus):
+    y = parts["masker"].transform(corpus.peaks)
+    unit = y / np.linalg.norm(y, axis=1, keepdims=True)
+    texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
+    fitted = make_pipeline(
+        TfidfVectorizer(), TruncatedSVD(8, random_state=0), CCABaseline(y_scaling=None)
+    ).fit(texts, unit)
+    model = NeuroContextModel(**parts | {"model": fitted}, unit_maps=True)
+    rankings = [
+        model.decode(parts["masker"].inverse_transform(scale * y[:1]))
+        for scale in (1.0, 1000.0)
+    ]
+    assert rankings[0]["candidate"].equals(rankings[1]["candidate"])
+    np.testing.assert_allclose(
+        rankings[0]["similarity"], rankings[1]["similarity"], atol=1e-4
+    )
+
+
+def test_misfits_are_refused(parts):
+    unfitted = make_pipeline(TfidfVectorizer(), CCABaseline())
+    with pytest.raises(NotFittedError):
+        NeuroContextModel(unfitted, parts["masker"])
+    with pytest.raises(NotFittedError):
+        NeuroContextModel(parts["model"], KDEDiFuMoMasker("geometric", 128))
+    other = KDEDiFuMoMasker("geometric", 256).fit()
+    with pytest.raises(ValueError, match="predicts 128 coefficients and the masker ha"):
+        NeuroContextModel(parts["model"], other)
+    for terms in ({"Pain": 3}, {"pain": 0.5}, {"pain  heat": 2}, {"": 1}, {"pain": -1}):
+        with pytest.raises(ValueError, match="expected a term in lower case"):
+            NeuroContextModel(parts["model"], parts["masker"], terms=terms)

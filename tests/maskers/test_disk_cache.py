@@ -1,0 +1,295 @@
+"""Entries on disk: whole or not there, verified, shared by processes."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sklearn_neurocontext._utils import disk_cache
+from sklearn_neurocontext._utils.disk_cache import (
+    cache_folder,
+    entry_place,
+    fetch_entry,
+    hash_file,
+)
+from sklearn_neurocontext.maskers import KDEDiFuMoMasker, _table
+
+SETTINGS = {"fwhm": 9.0, "atlas": "abc"}
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+class Builder:
+    """Counts how often it is asked to build."""
+
+    def __init__(self):
+        self.n_built = 0
+
+    def __call__(self, folder):
+        self.n_built += 1
+        np.save(folder / "large.npy", np.arange(40_000.0).reshape(200, 200))
+        np.save(folder / "small.npy", np.arange(3))
+        return {"labels": ["a", "é"], "condition": 2.5}
+
+
+def _assert_whole(entry):
+    assert entry.facts == {"labels": ["a", "é"], "condition": 2.5}
+    np.testing.assert_array_equal(entry.arrays["small"], [0, 1, 2])
+    np.testing.assert_array_equal(entry.arrays["large"].ravel(), np.arange(40_000.0))
+
+
+def test_an_entry_is_built_once_and_mapped_afterwards(cache):
+    build = Builder()
+    for _ in range(3):
+        entry = fetch_entry("table", SETTINGS, build)
+        _assert_whole(entry)
+        assert isinstance(entry.arrays["large"], np.memmap)
+        assert not entry.arrays["large"].flags.writeable
+    assert build.n_built == 1
+    fetch_entry("table", SETTINGS | {"fwhm": 8.0}, build)
+    fetch_entry("maps", SETTINGS, build)
+    assert build.n_built == 3
+    assert {path.name.split("-")[0] for path in cache.iterdir()} == {"table", "maps"}
+
+
+def _truncate(place):
+    with (place / "large.npy").open("r+b") as stream:
+        stream.truncate(1000)
+
+
+def _flip_a_byte(place):
+    content = bytearray((place / "large.npy").read_bytes())
+    content[5000] ^= 1
+    (place / "large.npy").write_bytes(content)
+
+
+def _flip_a_byte_of_a_large_file(place):
+    """Without hashing: the times of the file give it away, even set back."""
+    times = (place / "large.npy").stat()
+    time.sleep(0.02)
+    _flip_a_byte(place)
+    os.utime(place / "large.npy", ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def _edit_facts(place):
+    record = place / "entry.json"
+    record.write_text(record.read_text().replace("2.5", "3.5"))
+
+
+def _swap_entries(place):
+    other = entry_place("table", {"fwhm": 1.0})
+    fetch_entry("table", {"fwhm": 1.0}, Builder())
+    (place / "entry.json").write_bytes((other / "entry.json").read_bytes())
+
+
+DAMAGES = [
+    _truncate,
+    _flip_a_byte,
+    _edit_facts,
+    _swap_entries,
+    lambda place: (place / "small.npy").unlink(),
+    lambda place: (place / "entry.json").unlink(),
+    lambda place: (place / "entry.json").write_text("{"),
+    lambda place: (place / "entry.json").write_text("[]"),
+    lambda place: (place / "entry.json").write_text('{"body": null}'),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_entry_is_noticed_and_built_again(cache, damage):
+    build = Builder()
+    place = fetch_entry("table", SETTINGS, build).folder
+    damage(place)
+    with pytest.warns(UserWarning, match="was cut off or altered; building it again"):
+        _assert_whole(fetch_entry("table", SETTINGS, build))
+    assert build.n_built == 2
+    _assert_whole(fetch_entry("table", SETTINGS, build))
+    assert build.n_built == 2
+
+
+@pytest.mark.parametrize("damage", [_flip_a_byte_of_a_large_file, _truncate])
+def test_a_large_file_is_hashed_only_once_it_has_changed(monkeypatch, damage):
+    monkeypatch.setattr(disk_cache, "_ALWAYS_HASHED", 0)
+    build, hashed = Builder(), []
+    place = fetch_entry("table", SETTINGS, build).folder
+    sha256 = disk_cache._sha256
+    monkeypatch.setattr(
+        disk_cache, "_sha256", lambda path: hashed.append(1) or sha256(path)
+    )
+    _assert_whole(fetch_entry("table", SETTINGS, build))
+    assert not hashed
+    damage(place)
+    with pytest.warns(UserWarning, match="cut off or altered"):
+        _assert_whole(fetch_entry("table", SETTINGS, build))
+    assert hashed
+
+
+def test_a_copied_cache_is_taken_after_hashing(cache, monkeypatch, tmp_path):
+    monkeypatch.setattr(disk_cache, "_ALWAYS_HASHED", 0)
+    build = Builder()
+    fetch_entry("table", SETTINGS, build)
+    cache.rename(tmp_path / "before")
+    for path in (tmp_path / "before").rglob("*.*"):
+        target = cache / path.relative_to(tmp_path / "before")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    hashed = []
+    sha256 = disk_cache._sha256
+    monkeypatch.setattr(
+        disk_cache, "_sha256", lambda path: hashed.append(1) or sha256(path)
+    )
+    _assert_whole(fetch_entry("table", SETTINGS, build))
+    assert build.n_built == 1
+    assert len(hashed) == 2
+    _assert_whole(fetch_entry("table", SETTINGS, build))
+    assert len(hashed) == 2
+    assert not list(cache.rglob("building-*"))
+
+
+def test_a_pickle_in_place_of_an_array_is_not_run(cache):
+    class Harmful:
+        def __reduce__(self):
+            return (Path.touch, (cache / "run",))
+
+    def build(folder):
+        np.save(folder / "large.npy", np.array([Harmful()], dtype=object))
+        return {}
+
+    with (
+        pytest.warns(UserWarning, match="cut off or altered"),
+        pytest.raises(OSError, match="does not stay as it was written"),
+    ):
+        fetch_entry("table", SETTINGS, build)
+    assert not (cache / "run").exists()
+
+
+def test_a_failed_build_leaves_nothing(cache):
+    def fail(folder):
+        np.save(folder / "large.npy", np.zeros(5))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fetch_entry("table", SETTINGS, fail)
+    assert not list(cache.iterdir())
+    _assert_whole(fetch_entry("table", SETTINGS, Builder()))
+
+
+def test_leftovers_of_killed_builds_go_after_a_day(cache):
+    old, new = cache / "building-table-1", cache / "building-table-2"
+    for left in (old, new):
+        left.mkdir(parents=True)
+        (left / "table.npy").write_bytes(b"half")
+    old_note, new_note = cache / ".0a1b2c3d.json", cache / ".4e5f6a7b.json"
+    for left in (old_note, new_note):
+        left.write_text("half")
+    for left in (old, old_note):
+        os.utime(left, (0, 0))
+    fetch_entry("table", SETTINGS, Builder())
+    assert not old.exists()
+    assert not old_note.exists()
+    assert new.exists()
+    assert new_note.exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "file"))
+    with pytest.raises(
+        OSError, match="Set the environment variable NEUROCONTEXT_CACHE"
+    ):
+        fetch_entry("table", SETTINGS, Builder())
+
+
+def test_hash_of_a_large_file_is_remembered_until_it_changes(monkeypatch, tmp_path):
+    monkeypatch.setattr(disk_cache, "_ALWAYS_HASHED", 0)
+    file, hashed = tmp_path / "atlas.nii", []
+    file.write_bytes(b"one")
+    sha256 = disk_cache._sha256
+    monkeypatch.setattr(
+        disk_cache, "_sha256", lambda path: hashed.append(1) or sha256(path)
+    )
+    first = hash_file(file)
+    assert hash_file(file) == first == sha256(file)
+    assert len(hashed) == 1
+    time.sleep(0.02)
+    file.write_bytes(b"two")
+    assert hash_file(file) == sha256(file) != first
+    (note,) = cache_folder().glob("hash-*.json")
+    note.write_text("[")
+    assert hash_file(file) == sha256(file)
+    assert json.loads(note.read_text())["sha256"] == sha256(file)
+
+
+_FIT = """
+import os, signal, sys, time
+import numpy as np
+from sklearn_neurocontext.maskers import KDEDiFuMoMasker, _recipe, _table
+
+smooth_map, n_maps = _table.smooth_map, []
+
+def deadly_or_with_another(*args):
+    n_maps.append(1)
+    if sys.argv[1] == "killed" and len(n_maps) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    place = sys.argv[2]
+    open(f"{place}-{os.getpid()}", "w").close()
+    while sys.argv[1] == "two" and len(os.listdir(os.path.dirname(place))) < 2:
+        time.sleep(0.01)
+    return smooth_map(*args)
+
+_table.smooth_map = deadly_or_with_another
+masker = KDEDiFuMoMasker("geometric", 8, target_affine=8).fit()
+print(len(n_maps), float(masker.transform([[[-40, -24, 56]]]).sum()))
+"""
+
+
+def _start(mode, folder):
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-W", "error::UserWarning", "-c", _FIT, mode, folder / "at"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
+def test_a_killed_build_leaves_no_entry_and_the_next_one_succeeds(
+    cache, tmp_path, monkeypatch
+):
+    killed = _start("killed", tmp_path / "first")
+    killed.communicate(timeout=120)
+    assert killed.returncode == -9
+    assert not list(cache.glob("table-*"))
+    assert list(cache.glob("building-table-*"))
+    smooth_map, n_maps = _table.smooth_map, []
+    monkeypatch.setattr(
+        _table, "smooth_map", lambda *args: n_maps.append(1) or smooth_map(*args)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        KDEDiFuMoMasker("geometric", 8, target_affine=8).fit().transform([[[0, 0, 0]]])
+    assert len(n_maps) == 8
+    assert len(list(cache.glob("table-*"))) == 1
+
+
+def test_two_processes_that_build_at_once_both_succeed(cache, tmp_path):
+    both = [_start("two", tmp_path / "start") for _ in range(2)]
+    outs = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outs
+    (first, second) = (out.split() for out, _ in outs)
+    assert first[0] == second[0] == "8"
+    assert first[1] == second[1]
+    assert len(list(cache.glob("table-*"))) == 1
+    assert not list(cache.glob("building-*"))

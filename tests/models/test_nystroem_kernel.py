@@ -1,0 +1,46 @@
+"""Tests of LandmarkKernel: the exact kernel of few studies, Nyström's of many."""
+
+import numpy as np
+import pytest
+from sklearn.kernel_approximation import Nystroem
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_neurocontext.models import LandmarkKernel
+
+
+@parametrize_with_checks([LandmarkKernel(n_landmarks=5, random_state=0)])
+def test_sklearn_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_few_studies_have_the_exact_kernel(dtype, rng):
+    X = np.repeat(rng.normal(size=(6, 3)), 3, axis=0).astype(dtype)  # texts repeat
+    model = LandmarkKernel(2.0, n_landmarks=2500, random_state=0)
+    features = model.fit_transform(X)
+    assert features.dtype == dtype
+    assert features.shape == (18, 6)  # as many as there are different texts
+    assert len(model.get_feature_names_out()) == 6
+    np.testing.assert_allclose(
+        features @ features.T, rbf_kernel(X, gamma=1 / 4.0), atol=1e-4
+    )
+
+
+def test_approximates_as_nystroem_does(rng):
+    X, others = rng.normal(size=(60, 2)), rng.normal(size=(20, 2))
+    ours = LandmarkKernel(1.0, n_landmarks=15, random_state=3).fit(X)
+    assert ours.landmarks_.shape == (15, 2)
+    theirs = Nystroem(gamma=0.5, n_components=15).fit(ours.landmarks_)
+    np.testing.assert_allclose(
+        ours.transform(others) @ ours.transform(X).T,
+        theirs.transform(others) @ theirs.transform(X).T,
+        atol=1e-3,
+    )
+
+
+@pytest.mark.parametrize("name", ["kernel_width", "n_landmarks"])
+def test_parameters_are_checked(name, rng):
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of LandmarkKernel"):
+        LandmarkKernel(**{name: 0}).fit(rng.normal(size=(4, 2)))
