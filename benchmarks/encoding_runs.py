@@ -49,7 +49,7 @@ METHODS = (
 )
 _NAME = re.compile(r"(.+?)(?:, (\d*\.?\d+) mm)?(?:, (\d*\.?\d+) on the mean map)?")
 # What a method's maps depend on, beside the task.
-_PARTS = ("models", "pipelines", "text")
+_PARTS = ("models", "text")
 _CODE = ("encoding_methods.py", "encoding_features.py")
 
 

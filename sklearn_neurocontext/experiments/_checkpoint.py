@@ -16,7 +16,7 @@ from .._utils.files import whole_file
 def _code_hash() -> str:
     """Hash the code of what is fitted and scored: a development version says little."""
     digest = hashlib.sha256()
-    for part in ("metrics", "models", "pipelines", "text"):
+    for part in ("metrics", "models", "text"):
         folder = files("sklearn_neurocontext") / part
         for module in sorted(folder.iterdir(), key=lambda path: path.name):
             if module.name.endswith(".py"):
@@ -43,7 +43,7 @@ def settings_hash(name: str, estimator, data_hash: str, train, test, ks) -> str:
     Returns
     -------
     hash : str
-        32 hexadecimal digits. The package's models, pipelines, metrics and transformers
+        32 hexadecimal digits. The package's models, metrics and transformers
         of text count as they are written, other packages do not.
     """
     params = {
