@@ -7,7 +7,7 @@ import pytest
 from sklearn_neurocontext import LLMChunkEmbedder
 from sklearn_neurocontext.cli import main
 from sklearn_neurocontext.datasets import make_studies, study_texts
-from sklearn_neurocontext.text import EmbeddingStore, _blocks
+from sklearn_neurocontext.text import EmbeddingStore, _chunk_embedder
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_store_and_array_hold_the_embeddings(corpus, embed, tmp_path, capsys):
 def test_ctrl_c_leaves_a_store_that_can_be_resumed(
     corpus, embed, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(_blocks, "_MOST_TEXTS", 10)
+    monkeypatch.setattr(_chunk_embedder, "_MAX_TEXTS", 10)
     real = LLMChunkEmbedder._embed
     handed = []
 
@@ -118,7 +118,7 @@ def test_shards_are_merged(tmp_path, capsys):
     assert "all.sqlite holds 10 embeddings" in capsys.readouterr().out
     missing = str(tmp_path / "c.sqlite")
     assert main(["embed", "--store", str(store), "--merge", missing]) == 1
-    assert "c.sqlite is no file" in capsys.readouterr().err
+    assert "c.sqlite is not a file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
