@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from sklearn_neurocontext import KernelCCA, RidgeBaseline, experiments
 from sklearn_neurocontext.datasets import make_studies
 from sklearn_neurocontext.experiments import make_masker, prepare_studies
-from sklearn_neurocontext.inference import predict_coefficients, training_statistics
+from sklearn_neurocontext.inference import training_statistics
 
 
 @pytest.fixture(scope="module")
@@ -118,18 +118,13 @@ def test_too_few_studies_or_no_number_of_fits(problem):
         training_statistics(model, X, few, masker, n_exchanges=1)
 
 
-def test_mean_of_roots_is_squared_as_predictions_are(problem):
+def test_mean_of_roots_becomes_a_density_as_predictions_do(problem):
     X, studies, masker = problem
     model = KernelCCA(8, y_scaling="sqrt", kernel_width=None).fit(X, studies.y)
     found = training_statistics(model, X, studies, masker, n_exchanges=0)
     roots = np.sign(studies.y) * np.sqrt(np.abs(studies.y))
     mean = (roots / np.linalg.norm(roots, axis=1, keepdims=True)).mean(axis=0)
     np.testing.assert_allclose(found.mean, mean * np.abs(mean), rtol=1e-4, atol=1e-9)
-    predicted = model.predict(X)
-    assert (predicted < 0).any()
-    np.testing.assert_array_equal(
-        predict_coefficients(model, X), np.sign(predicted) * predicted**2
-    )
 
 
 def test_maps_by_chance_have_z_of_mean_square_one(problem, monkeypatch):
@@ -155,11 +150,11 @@ def test_maps_by_chance_have_z_of_mean_square_one(problem, monkeypatch):
         by_chance = clone(model).fit(
             X[rows[60:]], studies.y[rng.permutation(rows[60:])]
         )
-        maps = predict_coefficients(by_chance, X[rows[:60]]) - found.mean
+        maps = by_chance.predict(X[rows[:60]]) - found.mean
         squares.append((masker.coefficients_to_voxels(maps) / found.z_scale) ** 2)
     assert np.median(np.mean(squares, axis=(0, 1))) == pytest.approx(1, abs=0.25)
     # Of what the model really learned, the strongest voxels are beyond chance.
-    maps = masker.coefficients_to_voxels(predict_coefficients(model, X) - found.mean)
+    maps = masker.coefficients_to_voxels(model.predict(X) - found.mean)
     strongest = np.abs(maps / found.z_scale).max(axis=1).mean()
     assert strongest > 1.3 * np.sqrt(squares).max(axis=2).mean()
 
