@@ -10,7 +10,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from sklearn_neurocontext import KernelCCA, RidgeBaseline, experiments
+from sklearn_neurocontext import KernelCCA, RidgeBaseline, inference
 from sklearn_neurocontext.datasets import make_studies
 from sklearn_neurocontext.experiments import make_masker, prepare_studies
 from sklearn_neurocontext.inference import training_statistics
@@ -67,7 +67,7 @@ def _count_all(texts, n_terms):
 
 @pytest.mark.parametrize("n_terms", [3, 10, 40, 1000])
 def test_terms_are_those_of_a_count_of_all_pairs(n_terms, monkeypatch):
-    monkeypatch.setattr(experiments._statistics, "_N_TERMS", n_terms)
+    monkeypatch.setattr(inference._calibration, "_N_TERMS", n_terms)
     rng = np.random.default_rng(0)
     known = [
         "pain",
@@ -84,14 +84,14 @@ def test_terms_are_those_of_a_count_of_all_pairs(n_terms, monkeypatch):
         "x",
     ]
     texts = [" ".join(rng.choice(known, 12)) for _ in range(60)]
-    found = experiments._statistics._count_terms(texts)
+    found = inference._calibration._count_terms(texts)
     assert found == _count_all(texts, n_terms)
     assert list(found) == sorted(found)
 
 
 def test_pairs_stand_side_by_side_in_a_text():
     texts = ["The role of the amygdala, 3 tasks in pain memory"] * 5 + ["pain"]
-    assert experiments._statistics._count_terms(texts) == {
+    assert inference._calibration._count_terms(texts) == {
         "amygdala": 5,
         "memory": 5,
         "pain": 6,
@@ -99,7 +99,7 @@ def test_pairs_stand_side_by_side_in_a_text():
         "role": 5,
         "tasks": 5,
     }
-    assert experiments._statistics._count_terms(["", "of 3"] * 9) == {}
+    assert inference._calibration._count_terms(["", "of 3"] * 9) == {}
 
 
 def test_too_few_studies_or_no_number_of_fits(problem):
@@ -130,7 +130,7 @@ def test_mean_of_roots_becomes_a_density_as_predictions_do(problem):
 def test_maps_by_chance_have_z_of_mean_square_one(problem, monkeypatch):
     X, studies, masker = problem
     # Without the floor, which makes z smaller.
-    monkeypatch.setattr(experiments._statistics, "_FLOOR", 0.0)
+    monkeypatch.setattr(inference._calibration, "_FLOOR", 0.0)
     # With one penalty: a search over several, by chance, sometimes takes a small one.
     model = RidgeBaseline(alphas=[100.0]).fit(X, studies.y)
     done = []
@@ -176,7 +176,7 @@ def test_the_floor_is_a_quantile_over_voxels(problem, monkeypatch):
     X, studies, masker = problem
     model = RidgeBaseline().fit(X, studies.y)
     z_scale = training_statistics(model, X, studies, masker, n_exchanges=1).z_scale
-    monkeypatch.setattr(experiments._statistics, "_FLOOR", 0.0)
+    monkeypatch.setattr(inference._calibration, "_FLOOR", 0.0)
     free = training_statistics(model, X, studies, masker, n_exchanges=1).z_scale
     floor = np.quantile(free, 0.05)
     assert free.min() < floor

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from sklearn_neurocontext import NeuroContextModel
 from tests.inference.pages import HOSTILE, facts, parse
@@ -57,9 +58,9 @@ def test_the_mean_map_is_of_studies_scaled_as_predictions_are(
     )
     corpus, parts = make_corpus(), make_parts()
     y = parts["masker"].transform(corpus.peaks)
-    parts["model"].set_params(ccabaseline__y_scaling=y_scaling)
-    parts["model"].fit(corpus.studies["title"].tolist(), y)
-    corpus_sections(NeuroContextModel(**parts), corpus, 5, 0.1)
+    model = clone(parts["model"]).set_params(ccabaseline__y_scaling=y_scaling)
+    model.fit(corpus.studies["title"].tolist(), y)
+    corpus_sections(NeuroContextModel(**parts | {"model": model}), corpus, 5, 0.1)
     scaled = y / np.linalg.norm(y, norm, axis=1, keepdims=True)
     expected = parts["masker"].inverse_transform(scaled.mean(axis=0, keepdims=True))
     np.testing.assert_allclose(
