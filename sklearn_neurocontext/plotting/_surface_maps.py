@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ._glass_brain import (
+from ._brain_maps import (
     ROW_HEIGHT,
     draw_bar,
     figure_with_title,

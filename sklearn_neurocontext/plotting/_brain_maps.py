@@ -1,10 +1,19 @@
-"""The strongest voxels of a map on a glass brain, with its colour bar."""
+"""Maps on glass brains: their strongest voxels, with a color bar."""
 
 import numpy as np
 
 from .._utils.validation import check_peaks
 from .._utils.volumes import check_top, select_top
-from ._style import COLOURS, GREY, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, wrap
+from ._style import (
+    COLOURS,
+    GREY,
+    LABEL_SIZE,
+    TICK_SIZE,
+    TITLE_SIZE,
+    UNIT_NORM,
+    check_title,
+    wrap,
+)
 
 # In inches: the width of every figure of brains, the height of a row of four views, and
 # what the colour bar takes from its right side.
@@ -279,3 +288,155 @@ def draw_bar(figure, rectangle, colours, ends, unit):
 def check_study_peaks(peaks):
     """Check the peaks of one study, or pass None through."""
     return None if peaks is None else check_peaks([peaks])[0]
+
+
+def plot_predicted_map(img, *, text, top=0.1, unit=UNIT_NORM, note=""):
+    """Draw the map predicted for a text on a glass brain, below the text.
+
+    Parameters
+    ----------
+    img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
+        What ``masker.inverse_transform(model.predict([text]))`` gives, in MNI space.
+    text : str
+        Drawn as it is, on two lines at most, the rest an ellipsis; no part of it is
+        read as mathematics.
+    top : float, default=0.1
+        Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
+        positive ones are drawn.
+    unit : str, default="peak density (norm 1)"
+        Unit of the map, for the colour bar. Models predict coefficients
+        of studies scaled to norm 1 unless they have ``y_scaling=None``.
+    note : str, default=""
+        What a reader of the picture must know, such as `NeuroContextModel.caveat`;
+        drawn below the text, as it is.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        Twelve inches wide.
+
+    Raises
+    ------
+    TypeError
+        If `img` is not an image, or `text` or `note` not a string.
+    ValueError
+        If `img` holds several maps, NaN, or no positive voxel inside the brain, or
+        `top` is out of range.
+
+    See Also
+    --------
+    plot_predicted_and_observed : The same above the map that the study reports.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext import KDEDiFuMoMasker
+    >>> from sklearn_neurocontext.plotting import plot_predicted_map
+    >>> masker = KDEDiFuMoMasker(atlas="geometric", n_components=128)
+    >>> coefficients = masker.fit_transform([[[-42, -24, 56], [44, -22, 54]]])
+    >>> figure = plot_predicted_map(
+    ...     masker.inverse_transform(coefficients), text="finger tapping"
+    ... )
+    >>> figure.get_suptitle()
+    'finger tapping'
+    """
+    text, note = check_title(text, "text"), check_title(note, "note")
+    kept_img = keep_strongest(read_map(img, "img"), top, "img")
+    figure, (rectangle,) = figure_with_title(text, 1, note)
+    draw_glass_brain(
+        figure, rectangle, kept_img, label=f"predicted, top {100 * top:g} %", unit=unit
+    )
+    return figure
+
+
+def plot_predicted_and_observed(
+    predicted_img,
+    observed_img,
+    *,
+    title=None,
+    peaks=None,
+    top=0.1,
+    unit=UNIT_NORM,
+):
+    """Draw the map a study reports and the one predicted from its text.
+
+    Each map has its own colour scale, since a prediction is an expectation over studies
+    and flatter than the map of one study; what can be compared is where they are
+    strong. The voxels drawn are those that
+    :func:`~sklearn_neurocontext.metrics.dice_score` compares for the same `top`.
+
+    Parameters
+    ----------
+    predicted_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
+        What ``masker.inverse_transform(model.predict([text]))`` gives, in MNI space.
+    observed_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
+        The same for the coefficients of the study's peaks; where models scale studies
+        to norm 1, of coefficients divided by their norm.
+    title : str or None, default=None
+        The study's title. Drawn as it is, on two lines at most, the rest an ellipsis;
+        no part of it is read as mathematics.
+    peaks : array-like of shape (n_peaks, 3) or None, default=None
+        The study's peaks, mm in MNI space, marked on the observed map, with a legend.
+    top : float, default=0.1
+        Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
+        positive ones are drawn.
+    unit : str, default="peak density (norm 1)"
+        Unit of both maps, for the colour bars. Models predict coefficients
+        of studies scaled to norm 1 unless they have ``y_scaling=None``.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        Twelve inches wide, the observed map above the predicted one.
+
+    Raises
+    ------
+    TypeError
+        If a map is not an image, or `title` not a string.
+    ValueError
+        If an image holds several maps, NaN, or no positive voxel inside the brain,
+        `top` is out of range, or peaks are not finite (n_peaks, 3) numbers.
+
+    See Also
+    --------
+    plot_predicted_map : The map predicted for any text.
+
+    Examples
+    --------
+    >>> from sklearn.preprocessing import normalize
+    >>> from sklearn_neurocontext import KDEDiFuMoMasker
+    >>> from sklearn_neurocontext.plotting import plot_predicted_and_observed
+    >>> masker = KDEDiFuMoMasker(atlas="geometric", n_components=128).fit()
+    >>> peaks = [[-42, -24, 56], [44, -22, 54]]
+    >>> observed, other = normalize(masker.transform([peaks, [[-40, -28, 50]]]))
+    >>> figure = plot_predicted_and_observed(
+    ...     masker.inverse_transform([other]),
+    ...     masker.inverse_transform([observed]),
+    ...     title="Finger tapping",
+    ...     peaks=peaks,
+    ... )
+    >>> figure.get_suptitle()
+    'Finger tapping'
+    """
+    title = "" if title is None else check_title(title, "title")
+    peaks = check_study_peaks(peaks)
+    observed_img, predicted_img = (
+        keep_strongest(read_map(img, name), top, name)
+        for img, name in (
+            (observed_img, "observed_img"),
+            (predicted_img, "predicted_img"),
+        )
+    )
+    figure, (above, below) = figure_with_title(title, 2)
+    label = f"top {100 * top:g} %"
+    draw_glass_brain(
+        figure,
+        above,
+        observed_img,
+        label=f"observed, {label}",
+        unit=unit,
+        peaks=peaks,
+    )
+    draw_glass_brain(
+        figure, below, predicted_img, label=f"predicted, {label}", unit=unit
+    )
+    return figure
