@@ -3,14 +3,14 @@
 import numpy as np
 
 from .._utils.validation import check_peaks
-from .._utils.volumes import check_top, select_top
+from .._utils.volumes import keep_strongest
 from ._style import (
     COLOURS,
+    DENSITY_UNIT,
     GREY,
     LABEL_SIZE,
     TICK_SIZE,
     TITLE_SIZE,
-    UNIT_NORM,
     check_title,
     wrap,
 )
@@ -26,9 +26,6 @@ _TITLE_LINES = 2
 _NOTE_LINE = 1.35 * TICK_SIZE / 72
 _NOTE_CHARACTERS = 120
 _COLOURS = "inferno_r"
-# Of a study with few peaks, the strongest tenth reaches where its density is next to
-# nothing: what is below this share of the maximum is not drawn.
-_LEAST_SHARE = 0.01
 _PEAK_COLOUR = "#0072B2"
 
 
@@ -62,69 +59,6 @@ def read_map(img, name):
     if not np.isfinite(img.get_fdata()).all():
         raise ValueError(f"{name} holds NaN or infinity. Set these voxels to 0 first.")
     return img
-
-
-def keep_strongest(img, top, name):
-    """Set all but the strongest voxels of a map to zero.
-
-    The fraction counts voxels of nilearn's MNI mask on the map's grid, ties at the cut
-    as in :func:`~sklearn_neurocontext.metrics.dice_score`; only voxels above a
-    hundredth of the maximum stay.
-
-    Parameters
-    ----------
-    img : Nifti1Image of shape (nx, ny, nz)
-        The map.
-    top : float
-        Fraction in (0, 1].
-    name : str
-        What the error messages call the map.
-
-    Returns
-    -------
-    kept_img : Nifti1Image of shape (nx, ny, nz)
-        Zero outside the selection.
-    """
-    from nilearn.image import new_img_like
-
-    check_top(top)
-    inside = _inside_brain(img)
-    if not inside.any():
-        raise ValueError(
-            f"{name} does not overlap the MNI brain; its affine is\n{img.affine}.\n"
-            "Expected millimetres in MNI space."
-        )
-    volume = img.get_fdata()
-    voxels = volume[inside]
-    selected = select_top(voxels[np.newaxis], top)[0]
-    selected &= voxels > _LEAST_SHARE * max(voxels.max(), 0)
-    if not selected.any():
-        raise ValueError(
-            f"{name} has no positive voxel inside the brain, so there is nothing to "
-            "draw. Does the study have peaks inside the mask?"
-        )
-    kept = np.zeros(volume.shape)
-    kept[inside] = np.where(selected, voxels, 0.0)
-    return new_img_like(img, kept)
-
-
-def _inside_brain(img):
-    """Voxels of nilearn's MNI mask on the grid of an image."""
-    from nilearn.datasets import load_mni152_brain_mask
-    from nilearn.image import resample_to_img
-    from nilearn.image.resampling import BoundingBoxError
-
-    try:
-        mask_img = resample_to_img(
-            load_mni152_brain_mask(resolution=2),
-            img,
-            interpolation="nearest",
-            copy_header=True,
-            force_resample=True,
-        )
-    except BoundingBoxError:
-        return np.zeros(img.shape, dtype=bool)
-    return mask_img.get_fdata() > 0
 
 
 def figure_with_title(title, n_rows, note=""):
@@ -290,7 +224,7 @@ def check_study_peaks(peaks):
     return None if peaks is None else check_peaks([peaks])[0]
 
 
-def plot_predicted_map(img, *, text, top=0.1, unit=UNIT_NORM, note=""):
+def plot_predicted_map(img, *, text, top=0.1, unit=DENSITY_UNIT, note=""):
     """Draw the map predicted for a text on a glass brain, below the text.
 
     Parameters
@@ -303,7 +237,7 @@ def plot_predicted_map(img, *, text, top=0.1, unit=UNIT_NORM, note=""):
     top : float, default=0.1
         Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
         positive ones are drawn.
-    unit : str, default="peak density (norm 1)"
+    unit : str, default="peak density (a.u.)"
         Unit of the map, for the colour bar. Models predict coefficients
         of studies scaled to norm 1 unless they have ``y_scaling=None``.
     note : str, default=""
@@ -355,7 +289,7 @@ def plot_predicted_and_observed(
     title=None,
     peaks=None,
     top=0.1,
-    unit=UNIT_NORM,
+    unit=DENSITY_UNIT,
 ):
     """Draw the map a study reports and the one predicted from its text.
 
@@ -379,7 +313,7 @@ def plot_predicted_and_observed(
     top : float, default=0.1
         Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
         positive ones are drawn.
-    unit : str, default="peak density (norm 1)"
+    unit : str, default="peak density (a.u.)"
         Unit of both maps, for the colour bars. Models predict coefficients
         of studies scaled to norm 1 unless they have ``y_scaling=None``.
 

@@ -49,7 +49,7 @@ def test_the_viewer_writes_zero_whole():
 def test_units_are_those_of_the_model():
     parts = make_parts()
     model = NeuroContextModel(**parts)
-    assert density_unit(model) == "peak density (norm 1)"
+    assert density_unit(model) == "peak density (a.u.)"
     plain = clone(parts["model"]).set_params(ccabaseline__y_scaling=None)
     corpus = make_corpus()
     y = parts["masker"].transform(corpus.peaks)
