@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from ..experiments import TEXT_ESTIMATORS, inputs_of, make_estimators, provenance
+from ..experiments import TEXT_ESTIMATORS, make_estimators, provenance, select_inputs
 from ..inference import NeuroContextModel, training_statistics
 from ..inference._calibration import check_exchanges
 from ..inference._storage import INSIDE
@@ -50,7 +50,7 @@ def run(arguments):
         [name], arguments.seed, decoder="residual", part=arguments.text
     )
     note(f"Fitting {name} to {len(studies.texts):,} studies …")
-    X = inputs_of([name], studies)[name]
+    X = select_inputs([name], studies)[name]
     with words_for_few_studies([name], len(studies.texts)):
         fitted = estimators[name].fit(X, studies.y)
         statistics = _measure(fitted, X, studies, masker, arguments)
