@@ -1,5 +1,6 @@
 """Run estimators over splits: resumable records, provenance and tables."""
 
+from ._benchmark import run_benchmark
 from ._estimators import (
     ESTIMATORS,
     TEXT_ESTIMATORS,
@@ -8,12 +9,9 @@ from ._estimators import (
     make_estimators,
     make_masker,
 )
-from ._illustrate import StudyMaps, median_study_maps
-from ._markdown import difference_and_interval, mean_and_deviation
-from ._prepare import PreparedStudies, prepare_studies
 from ._provenance import provenance
-from ._run import run_benchmark
-from ._tables import BenchmarkResult
+from ._result import BenchmarkResult, difference_and_interval, mean_and_deviation
+from ._studies import PreparedStudies, StudyMaps, median_study_maps, prepare_studies
 
 __all__ = [
     "ESTIMATORS",

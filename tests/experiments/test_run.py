@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurocontext.experiments import run_benchmark
-from sklearn_neurocontext.experiments._checkpoint import settings_hash
+from sklearn_neurocontext.experiments._benchmark import settings_hash
 from sklearn_neurocontext.metrics import mix_match_score, recall_at_k, recall_curve
 from sklearn_neurocontext.model_selection import paper_splits
 
@@ -168,7 +168,7 @@ def test_another_process_reads_the_checkpoints(tmp_path):
         "from sklearn.preprocessing import StandardScaler\n"
         "from sklearn.decomposition import TruncatedSVD\n"
         "from sklearn_neurocontext import RidgeBaseline, TextBrainEnsemble\n"
-        "from sklearn_neurocontext.experiments._checkpoint import settings_hash\n"
+        "from sklearn_neurocontext.experiments._benchmark import settings_hash\n"
         "pipe = make_pipeline(StandardScaler(), TruncatedSVD(2, random_state=0))\n"
         "pipe.steps.append(('e', TextBrainEnsemble([('a', RidgeBaseline())])))\n"
         "print(settings_hash('a', pipe, 'x', np.arange(3), np.arange(2), (10, 100)))"
