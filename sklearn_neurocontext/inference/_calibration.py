@@ -221,6 +221,11 @@ def check_exchanges(groups, n_exchanges) -> None:
         If it is no integer.
     ValueError
         If it is below zero, or there are fewer than five studies and it is not 0.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.inference import check_exchanges
+    >>> check_exchanges(["a", "b", "c", "d", "e"], 1)
     """
     if not isinstance(n_exchanges, Integral) or isinstance(n_exchanges, bool):
         raise TypeError(f"n_exchanges is {n_exchanges!r}; expected an integer.")
