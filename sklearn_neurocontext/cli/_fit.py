@@ -47,7 +47,7 @@ def run(arguments):
         check=lambda groups: check_exchanges(groups, arguments.exchanges),
     )
     estimators = make_estimators(
-        [name], arguments.seed, decoder="residual", part=arguments.text
+        [name], arguments.seed, decoder="residual", text_field=arguments.text
     )
     note(f"Fitting {name} to {len(studies.texts):,} studies …")
     X = select_inputs([name], studies)[name]

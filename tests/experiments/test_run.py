@@ -93,9 +93,7 @@ def test_each_estimator_may_take_its_own_input(problem):
         alone = run_benchmark({name: both[name]}, taken, y, splits, ks=(1,))
         scores = [one["mix_match"] for one in found.records if one["estimator"] == name]
         assert scores == [one["mix_match"] for one in alone.records]
-    with pytest.raises(
-        ValueError, match="X must have the names of the estimators.*got ridge"
-    ):
+    with pytest.raises(ValueError, match="got ridge"):
         run_benchmark(both, {"ridge": X}, y, splits)
 
 
@@ -267,5 +265,5 @@ def test_groups_on_both_sides_are_an_error(problem):
     studies[splits[1][0][0]] = studies[splits[1][1][0]]
     with pytest.raises(ValueError, match=r"has analyses of study .*GroupKFold"):
         run_benchmark(estimators, X, y, splits, groups=studies)
-    with pytest.raises(ValueError, match="groups must have 150 rows.*got 3"):
+    with pytest.raises(ValueError, match="must have 150 rows"):
         run_benchmark(estimators, X, y, splits, groups=studies[:3])
