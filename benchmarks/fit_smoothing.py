@@ -18,16 +18,15 @@ from sklearn_neurocontext import dice_score
 from sklearn_neurocontext._utils.volumes import smooth_voxels
 from sklearn_neurocontext.datasets import load_corpus
 from sklearn_neurocontext.experiments import (
-    inputs_of,
     make_embedder,
     make_estimators,
     make_masker,
     prepare_studies,
+    select_inputs,
 )
-from sklearn_neurocontext.inference import predict_coefficients
-from sklearn_neurocontext.inference._calibration import scale_coefficients
 from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.model_selection import shuffled_folds
+from sklearn_neurocontext.models import scale_like_predictions
 
 N_STUDIES = 2500
 FWHMS = (0.0, 8.0, 14.0)
@@ -78,12 +77,12 @@ def load(name):
 
 def predict(name, part, studies, masker, observed, train, test) -> dict:
     """Predict maps of test studies, smoothed, and with a mean map of voxels."""
-    X = inputs_of([name], studies)[name]
+    X = select_inputs([name], studies)[name]
     X_train, X_test = ([X[row] for row in rows] for rows in (train, test))
-    model = make_estimators([name], decoder="residual", part=part)[name]
+    model = make_estimators([name], decoder="residual", text_field=part)[name]
     model.fit(X_train, studies.y[train])
-    predicted = predict_coefficients(model, X_test)
-    scaled = scale_coefficients(model, studies.y[train])
+    predicted = model.predict(X_test)
+    scaled = scale_like_predictions(model, studies.y[train])
     # Each study's density in the unit of the predictions.
     weights = np.abs(scaled).sum(axis=1) / np.abs(studies.y[train]).sum(axis=1)
     mean_map = (weights[:, None] * observed[train]).mean(axis=0)

@@ -1,6 +1,6 @@
 """``neurocontext benchmark``: estimators on the same splits."""
 
-from ..experiments import inputs_of, make_estimators, run_benchmark
+from ..experiments import make_estimators, run_benchmark, select_inputs
 from ..model_selection import paper_splits, shuffled_folds
 from ._console import (
     note,
@@ -22,7 +22,7 @@ def run(arguments):
     from ..inference import make_report
 
     names = arguments.estimators
-    estimators = make_estimators(names, arguments.seed, part=arguments.text)
+    estimators = make_estimators(names, arguments.seed, text_field=arguments.text)
     corpus, studies, masker = prepare(
         arguments.corpus,
         part=arguments.text,
@@ -118,7 +118,7 @@ def measure(estimators, studies, splits, *, output, ks, settings, reference="rid
 
         return run_benchmark(
             estimators,
-            inputs_of(estimators, studies),
+            select_inputs(estimators, studies),
             studies.y,
             splits,
             output=output,

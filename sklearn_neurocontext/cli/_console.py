@@ -17,7 +17,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from ..experiments import difference_and_interval, mean_and_deviation
+from ..experiments import format_difference, format_mean_std
 
 # Results go to the standard output, notes and bars to the error output.
 OUT = Console(highlight=False, soft_wrap=True)
@@ -139,7 +139,7 @@ def print_scores(result, metrics, title: str) -> None:
         cells = []
         for metric in metrics:
             row = summary.loc[(name, metric)]
-            cells.append(mean_and_deviation(row["mean"], row["sd"]))
+            cells.append(format_mean_std(row["mean"], row["std"]))
         seconds = summary.loc[(name, "fit_seconds"), "mean"]
         table.add_row(Text(name), *cells, f"{seconds:.1f}")
     chances = [100 * summary.loc[(name, metric), "chance"] for metric in metrics]
@@ -155,7 +155,7 @@ def print_differences(result, metrics) -> None:
             row = differences.loc[(name, metric)]
             say(
                 f"{name} minus {row['reference']}, {heading.removesuffix(', %')}, in "
-                f"points [paired 95 % interval]: {difference_and_interval(row)}"
+                f"points [paired 95 % interval]: {format_difference(row)}"
             )
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from ..experiments import TEXT_ESTIMATORS, inputs_of, make_estimators, provenance
-from ..inference import NeuroContextModel, predict_coefficients, training_statistics
+from ..experiments import TEXT_ESTIMATORS, make_estimators, provenance, select_inputs
+from ..inference import NeuroContextModel, training_statistics
 from ..inference._calibration import check_exchanges
 from ..inference._storage import INSIDE
 from ..metrics import similarity
@@ -47,10 +47,10 @@ def run(arguments):
         check=lambda groups: check_exchanges(groups, arguments.exchanges),
     )
     estimators = make_estimators(
-        [name], arguments.seed, decoder="residual", part=arguments.text
+        [name], arguments.seed, decoder="residual", text_field=arguments.text
     )
     note(f"Fitting {name} to {len(studies.texts):,} studies …")
-    X = inputs_of([name], studies)[name]
+    X = select_inputs([name], studies)[name]
     with words_for_few_studies([name], len(studies.texts)):
         fitted = estimators[name].fit(X, studies.y)
         statistics = _measure(fitted, X, studies, masker, arguments)
@@ -69,7 +69,7 @@ def run(arguments):
     else:
         path = output / "training_predictions.csv"
         names = used["study_id"].tolist()
-        _write_table(predict_coefficients(fitted, X), "study_id", names, masker, path)
+        _write_table(fitted.predict(X), "study_id", names, masker, path)
         say(
             f"{path.name}: coefficients of the {len(names):,} studies that the model "
             "was fitted to, nearer to their maps than those of new texts: to score "
@@ -169,7 +169,7 @@ def _predict_sentences(sentences, whole, corpus, studies, output):
     """Write map, picture and nearest studies of each sentence."""
     from ..plotting import plot_predicted_map
 
-    predicted = predict_coefficients(whole.model, sentences)
+    predicted = whole.model.predict(sentences)
     path = output / "predictions.csv"
     _write_table(predicted, "text", sentences, whole.masker, path)
     say(f"{path.name}: coefficients of the sentences, before maps are smoothed")

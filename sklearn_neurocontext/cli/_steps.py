@@ -9,12 +9,12 @@ from sklearn.pipeline import Pipeline
 from ..datasets import load_corpus
 from ..experiments import (
     TEXT_ESTIMATORS,
-    inputs_of,
     make_embedder,
     make_estimators,
     make_masker,
     median_study_maps,
     prepare_studies,
+    select_inputs,
 )
 from ._console import note, notes_for_warnings, progress_bar
 
@@ -153,8 +153,8 @@ def draw_median_study(
     """
     from ..plotting import plot_predicted_and_observed
 
-    estimators = make_estimators([name], seed, decoder="residual", part=part)
-    X = inputs_of([name], studies)[name]
+    estimators = make_estimators([name], seed, decoder="residual", text_field=part)
+    X = select_inputs([name], studies)[name]
     maps = median_study_maps(estimators[name], X, studies.y, split, masker)
     row = studies.rows[maps.row]
     title = textwrap.shorten(corpus.studies["title"].iloc[row], 160, placeholder=" …")

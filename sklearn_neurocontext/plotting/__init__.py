@@ -6,16 +6,17 @@ closed. Save with ``figure.savefig(path)`` or ``ax.figure.savefig(path)``; in a 
 a figure at the end of a cell is displayed.
 """
 
+from ._brain_maps import plot_predicted_and_observed, plot_predicted_map
 from ._dice_bars import plot_dice_bars
 from ._paired_differences import plot_paired_differences
-from ._predicted_and_observed import plot_predicted_and_observed
-from ._predicted_map import plot_predicted_map
 from ._recall_curves import plot_recall_curves
 from ._similarity_matrix import plot_similarity_matrix
+from ._style import DENSITY_UNIT
 from ._surface_maps import plot_surface_maps
 from ._training_curve import plot_training_curve
 
 __all__ = [
+    "DENSITY_UNIT",
     "plot_dice_bars",
     "plot_paired_differences",
     "plot_predicted_and_observed",

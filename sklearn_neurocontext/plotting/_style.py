@@ -16,8 +16,8 @@ COLOURS = (
 # After seven lines the colours come again, and the dashes tell lines apart.
 LINE_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)))
 GREY = "0.35"
-# Unit of the maps of models that scale each study's coefficients to norm one.
-UNIT_NORM = "peak density (norm 1)"
+# Unit of maps predicted with y_scaling="unit" or "sqrt": studies scaled to norm one.
+DENSITY_UNIT = "peak density (a.u.)"
 TITLE_SIZE = 16
 LABEL_SIZE = 14
 TICK_SIZE = 12

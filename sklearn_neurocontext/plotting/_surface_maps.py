@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ._glass_brain import (
+from .._utils.volumes import keep_strongest
+from ._brain_maps import (
     ROW_HEIGHT,
     draw_bar,
     figure_with_title,
-    keep_strongest,
     map_colours,
     read_map,
 )

@@ -20,7 +20,7 @@ from sklearn_neurocontext import (
     TextBrainEnsemble,
 )
 from sklearn_neurocontext.inference._arrays import cosines
-from tests.text_model import TERMS
+from tests.text_model import TERMS, make_corpus
 
 
 def test_transform_gives_lists_of_maps(model, parts):
@@ -164,15 +164,15 @@ def test_cosines_take_sparse_rows():
     np.testing.assert_allclose(cosines(rows, sparse.csr_array(one)), [0.6, 0.0])
 
 
-def test_square_roots_are_squared(parts, corpus):
+def test_maps_are_those_of_the_predictions(parts, corpus):
     texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
     y = parts["masker"].transform(corpus.peaks)
     words = make_pipeline(
         TfidfVectorizer(), KernelCCA(n_landmarks=40, random_state=0)
     ).fit(texts, y)
     model = NeuroContextModel(**parts | {"model": words, "term_features": None})
-    roots = words.predict(["pain heat"])
-    expected = parts["masker"].coefficients_to_voxels(np.sign(roots) * roots**2)
+    assert words[-1].y_scaling == "sqrt"
+    expected = parts["masker"].coefficients_to_voxels(words.predict(["pain heat"]))
     inside = parts["masker"].mask_img_.get_fdata() > 0
     found = model.transform(["pain heat"])["brain_map"][0].get_fdata()[inside]
     np.testing.assert_allclose(found, expected[0], atol=1e-7)
@@ -226,3 +226,13 @@ def test_misfits_are_refused(parts):
     for terms in ({"Pain": 3}, {"pain": 0.5}, {"pain  heat": 2}, {"": 1}, {"pain": -1}):
         with pytest.raises(ValueError, match="expected a term in lower case"):
             NeuroContextModel(parts["model"], parts["masker"], terms=terms)
+
+
+def test_texts_without_known_words_are_found(model, parts):
+    assert model.has_known_words(["pain", "xyzzy"]).tolist() == [True, False]
+    ensemble = TextBrainEnsemble([("one", parts["model"])])
+    corpus = make_corpus()
+    texts = corpus.studies["title"].tolist()
+    ensemble.fit(texts, parts["masker"].transform(corpus.peaks))
+    model = NeuroContextModel(ensemble, parts["masker"])
+    assert model.has_known_words(["xyzzy"]).all()

@@ -16,7 +16,7 @@ from sklearn_neurocontext.plotting import (
     plot_predicted_and_observed,
     plot_predicted_map,
 )
-from sklearn_neurocontext.plotting._glass_brain import keep_strongest
+from sklearn_neurocontext.plotting._brain_maps import keep_strongest
 
 AFFINE = np.diag([8.0, 8.0, 8.0, 1.0])
 AFFINE[:3, 3] = (-88, -124, -72)

@@ -1,10 +1,19 @@
-"""The strongest voxels of a map on a glass brain, with its colour bar."""
+"""Maps on glass brains: their strongest voxels, with a color bar."""
 
 import numpy as np
 
 from .._utils.validation import check_peaks
-from .._utils.volumes import check_top, select_top
-from ._style import COLOURS, GREY, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, wrap
+from .._utils.volumes import keep_strongest
+from ._style import (
+    COLOURS,
+    DENSITY_UNIT,
+    GREY,
+    LABEL_SIZE,
+    TICK_SIZE,
+    TITLE_SIZE,
+    check_title,
+    wrap,
+)
 
 # In inches: the width of every figure of brains, the height of a row of four views, and
 # what the colour bar takes from its right side.
@@ -17,9 +26,6 @@ _TITLE_LINES = 2
 _NOTE_LINE = 1.35 * TICK_SIZE / 72
 _NOTE_CHARACTERS = 120
 _COLOURS = "inferno_r"
-# Of a study with few peaks, the strongest tenth reaches where its density is next to
-# nothing: what is below this share of the maximum is not drawn.
-_LEAST_SHARE = 0.01
 _PEAK_COLOUR = "#0072B2"
 
 
@@ -53,69 +59,6 @@ def read_map(img, name):
     if not np.isfinite(img.get_fdata()).all():
         raise ValueError(f"{name} holds NaN or infinity. Set these voxels to 0 first.")
     return img
-
-
-def keep_strongest(img, top, name):
-    """Set all but the strongest voxels of a map to zero.
-
-    The fraction counts voxels of nilearn's MNI mask on the map's grid, ties at the cut
-    as in :func:`~sklearn_neurocontext.metrics.dice_score`; only voxels above a
-    hundredth of the maximum stay.
-
-    Parameters
-    ----------
-    img : Nifti1Image of shape (nx, ny, nz)
-        The map.
-    top : float
-        Fraction in (0, 1].
-    name : str
-        What the error messages call the map.
-
-    Returns
-    -------
-    kept_img : Nifti1Image of shape (nx, ny, nz)
-        Zero outside the selection.
-    """
-    from nilearn.image import new_img_like
-
-    check_top(top)
-    inside = _inside_brain(img)
-    if not inside.any():
-        raise ValueError(
-            f"{name} does not overlap the MNI brain; its affine is\n{img.affine}.\n"
-            "Expected millimetres in MNI space."
-        )
-    volume = img.get_fdata()
-    voxels = volume[inside]
-    selected = select_top(voxels[np.newaxis], top)[0]
-    selected &= voxels > _LEAST_SHARE * max(voxels.max(), 0)
-    if not selected.any():
-        raise ValueError(
-            f"{name} has no positive voxel inside the brain, so there is nothing to "
-            "draw. Does the study have peaks inside the mask?"
-        )
-    kept = np.zeros(volume.shape)
-    kept[inside] = np.where(selected, voxels, 0.0)
-    return new_img_like(img, kept)
-
-
-def _inside_brain(img):
-    """Voxels of nilearn's MNI mask on the grid of an image."""
-    from nilearn.datasets import load_mni152_brain_mask
-    from nilearn.image import resample_to_img
-    from nilearn.image.resampling import BoundingBoxError
-
-    try:
-        mask_img = resample_to_img(
-            load_mni152_brain_mask(resolution=2),
-            img,
-            interpolation="nearest",
-            copy_header=True,
-            force_resample=True,
-        )
-    except BoundingBoxError:
-        return np.zeros(img.shape, dtype=bool)
-    return mask_img.get_fdata() > 0
 
 
 def figure_with_title(title, n_rows, note=""):
@@ -279,3 +222,155 @@ def draw_bar(figure, rectangle, colours, ends, unit):
 def check_study_peaks(peaks):
     """Check the peaks of one study, or pass None through."""
     return None if peaks is None else check_peaks([peaks])[0]
+
+
+def plot_predicted_map(img, *, text, top=0.1, unit=DENSITY_UNIT, note=""):
+    """Draw the map predicted for a text on a glass brain, below the text.
+
+    Parameters
+    ----------
+    img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
+        What ``masker.inverse_transform(model.predict([text]))`` gives, in MNI space.
+    text : str
+        Drawn as it is, on two lines at most, the rest an ellipsis; no part of it is
+        read as mathematics.
+    top : float, default=0.1
+        Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
+        positive ones are drawn.
+    unit : str, default="peak density (a.u.)"
+        Unit of the map, for the colour bar. Models predict coefficients
+        of studies scaled to norm 1 unless they have ``y_scaling=None``.
+    note : str, default=""
+        What a reader of the picture must know, such as `NeuroContextModel.caveat`;
+        drawn below the text, as it is.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        Twelve inches wide.
+
+    Raises
+    ------
+    TypeError
+        If `img` is not an image, or `text` or `note` not a string.
+    ValueError
+        If `img` holds several maps, NaN, or no positive voxel inside the brain, or
+        `top` is out of range.
+
+    See Also
+    --------
+    plot_predicted_and_observed : The same above the map that the study reports.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext import KDEDiFuMoMasker
+    >>> from sklearn_neurocontext.plotting import plot_predicted_map
+    >>> masker = KDEDiFuMoMasker(atlas="geometric", n_components=128)
+    >>> coefficients = masker.fit_transform([[[-42, -24, 56], [44, -22, 54]]])
+    >>> figure = plot_predicted_map(
+    ...     masker.inverse_transform(coefficients), text="finger tapping"
+    ... )
+    >>> figure.get_suptitle()
+    'finger tapping'
+    """
+    text, note = check_title(text, "text"), check_title(note, "note")
+    kept_img = keep_strongest(read_map(img, "img"), top, "img")
+    figure, (rectangle,) = figure_with_title(text, 1, note)
+    draw_glass_brain(
+        figure, rectangle, kept_img, label=f"predicted, top {100 * top:g} %", unit=unit
+    )
+    return figure
+
+
+def plot_predicted_and_observed(
+    predicted_img,
+    observed_img,
+    *,
+    title=None,
+    peaks=None,
+    top=0.1,
+    unit=DENSITY_UNIT,
+):
+    """Draw the map a study reports and the one predicted from its text.
+
+    Each map has its own colour scale, since a prediction is an expectation over studies
+    and flatter than the map of one study; what can be compared is where they are
+    strong. The voxels drawn are those that
+    :func:`~sklearn_neurocontext.metrics.dice_score` compares for the same `top`.
+
+    Parameters
+    ----------
+    predicted_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
+        What ``masker.inverse_transform(model.predict([text]))`` gives, in MNI space.
+    observed_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
+        The same for the coefficients of the study's peaks; where models scale studies
+        to norm 1, of coefficients divided by their norm.
+    title : str or None, default=None
+        The study's title. Drawn as it is, on two lines at most, the rest an ellipsis;
+        no part of it is read as mathematics.
+    peaks : array-like of shape (n_peaks, 3) or None, default=None
+        The study's peaks, mm in MNI space, marked on the observed map, with a legend.
+    top : float, default=0.1
+        Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
+        positive ones are drawn.
+    unit : str, default="peak density (a.u.)"
+        Unit of both maps, for the colour bars. Models predict coefficients
+        of studies scaled to norm 1 unless they have ``y_scaling=None``.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        Twelve inches wide, the observed map above the predicted one.
+
+    Raises
+    ------
+    TypeError
+        If a map is not an image, or `title` not a string.
+    ValueError
+        If an image holds several maps, NaN, or no positive voxel inside the brain,
+        `top` is out of range, or peaks are not finite (n_peaks, 3) numbers.
+
+    See Also
+    --------
+    plot_predicted_map : The map predicted for any text.
+
+    Examples
+    --------
+    >>> from sklearn.preprocessing import normalize
+    >>> from sklearn_neurocontext import KDEDiFuMoMasker
+    >>> from sklearn_neurocontext.plotting import plot_predicted_and_observed
+    >>> masker = KDEDiFuMoMasker(atlas="geometric", n_components=128).fit()
+    >>> peaks = [[-42, -24, 56], [44, -22, 54]]
+    >>> observed, other = normalize(masker.transform([peaks, [[-40, -28, 50]]]))
+    >>> figure = plot_predicted_and_observed(
+    ...     masker.inverse_transform([other]),
+    ...     masker.inverse_transform([observed]),
+    ...     title="Finger tapping",
+    ...     peaks=peaks,
+    ... )
+    >>> figure.get_suptitle()
+    'Finger tapping'
+    """
+    title = "" if title is None else check_title(title, "title")
+    peaks = check_study_peaks(peaks)
+    observed_img, predicted_img = (
+        keep_strongest(read_map(img, name), top, name)
+        for img, name in (
+            (observed_img, "observed_img"),
+            (predicted_img, "predicted_img"),
+        )
+    )
+    figure, (above, below) = figure_with_title(title, 2)
+    label = f"top {100 * top:g} %"
+    draw_glass_brain(
+        figure,
+        above,
+        observed_img,
+        label=f"observed, {label}",
+        unit=unit,
+        peaks=peaks,
+    )
+    draw_glass_brain(
+        figure, below, predicted_img, label=f"predicted, {label}", unit=unit
+    )
+    return figure
