@@ -145,8 +145,8 @@ def _splits(arguments, groups):
     return paper_splits(
         n_studies,
         n_splits=arguments.folds,
-        n_test=arguments.candidates,
-        seed=arguments.seed,
+        n_candidates=arguments.candidates,
+        random_state=arguments.seed,
         n_development=n_development,
     )
 

@@ -27,7 +27,7 @@ _OPTIONS = {
     "model_name": "--encoder",
     "n_components": "--components",
     "n_exchanges": "--exchanges",
-    "n_test": "--candidates",
+    "n_candidates": "--candidates",
 }
 # Words in quotes, such as paths, and shapes of arrays are no parameters.
 _PARAMETER = re.compile(

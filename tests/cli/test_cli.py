@@ -186,7 +186,7 @@ def test_a_corpus_too_small_for_the_paper_splits_says_what_to_do(
     assert main(["benchmark", "--components", "128", "--output", str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert "--candidates fold" in error
-    assert "n_test" not in error
+    assert "n_candidates" not in error
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,10 @@ def test_errors_name_what_the_command_line_has(
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        ("Lower n_components, or n_test.", "Lower --components, or n_test."),
+        (
+            "Lower n_components, or n_candidates.",
+            "Lower --components, or n_candidates.",
+        ),
         ("pass atlas='n_components='", "pass --atlas 'n_components='"),
         ("'/data/n_components.csv' is no file",) * 2,
         ("/data/n_components.csv and n_components.csv are no files",) * 2,
