@@ -133,7 +133,7 @@ def benchmark(
     run_settings["files"] = sorted(set(loaded.get("files", {}).values()))
     run_settings["n_studies"] = len(studies.texts)
     options = {"output": output, "ks": ks, "settings": run_settings}
-    made = make_estimators(estimators, random_state, part=text_field)
+    made = make_estimators(estimators, random_state, text_field=text_field)
     result = _run(made, studies, splits, **options)
     result.write(output)
     metrics = _select_metrics(ks, result)
@@ -239,7 +239,7 @@ def _make_splits(groups, n_splits, n_candidates, random_state, text_field):
 
 def _run(estimators, studies, splits, *, output, ks, settings, reference="ridge"):
     """Run a benchmark with a progress bar and return its result."""
-    from ..experiments import inputs_of, run_benchmark
+    from ..experiments import run_benchmark, select_inputs
 
     with progress_bar("fitting") as advance:
 
@@ -249,7 +249,7 @@ def _run(estimators, studies, splits, *, output, ks, settings, reference="ridge"
 
         return run_benchmark(
             estimators,
-            inputs_of(estimators, studies),
+            select_inputs(estimators, studies),
             studies.y,
             splits,
             output=output,
@@ -306,16 +306,16 @@ def _plot_recall_curves(result, output: Path, title):
 
 def _plot_median_study(loaded, studies, masker, split, estimator, settings, output):
     """Plot the predicted and the observed map of the test study of median Dice."""
-    from ..experiments import inputs_of, make_estimators, median_study_maps
+    from ..experiments import make_estimators, median_study_maps, select_inputs
     from ..plotting import plot_predicted_and_observed
 
     made = make_estimators(
         [estimator],
         settings["random_state"],
         decoder="residual",
-        part=settings["text_field"],
+        text_field=settings["text_field"],
     )
-    X = inputs_of(made, studies)[estimator]
+    X = select_inputs(made, studies)[estimator]
     maps = median_study_maps(made[estimator], X, studies.y, split, masker)
     row = studies.rows[maps.row]
     title = textwrap.shorten(loaded.studies["title"].iloc[row], 160, placeholder=" …")
@@ -358,7 +358,7 @@ def _print_scores(result, metrics, title):
     from rich.table import Table
     from rich.text import Text
 
-    from ..experiments import mean_and_deviation
+    from ..experiments import format_mean_std
 
     summary = result.summary().set_index(["estimator", "metric"])
     # As Text: names and folders may contain rich's markup.
@@ -369,7 +369,7 @@ def _print_scores(result, metrics, title):
     table.add_column("fit, s", justify="right", no_wrap=True)
     for name in summary.index.unique("estimator"):
         rows = [summary.loc[(name, metric)] for metric in metrics]
-        cells = [mean_and_deviation(row["mean"], row["sd"]) for row in rows]
+        cells = [format_mean_std(row["mean"], row["std"]) for row in rows]
         seconds = summary.loc[(name, "fit_seconds"), "mean"]
         table.add_row(Text(name), *cells, f"{seconds:.1f}")
     levels = [100 * summary.loc[(name, metric), "chance"] for metric in metrics]
@@ -379,7 +379,7 @@ def _print_scores(result, metrics, title):
 
 def _print_differences(result, metrics):
     """Print differences from the reference in points, with paired intervals."""
-    from ..experiments import difference_and_interval
+    from ..experiments import format_difference
 
     differences = result.differences().set_index(["estimator", "metric"])
     for name in differences.index.unique("estimator"):
@@ -387,5 +387,5 @@ def _print_differences(result, metrics):
             row = differences.loc[(name, metric)]
             click.echo(
                 f"{name} minus {row['reference']}, {heading.removesuffix(', %')}, in "
-                f"points [paired 95 % interval]: {difference_and_interval(row)}"
+                f"points [paired 95 % interval]: {format_difference(row)}"
             )

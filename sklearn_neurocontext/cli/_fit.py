@@ -89,7 +89,7 @@ def fit(
       neurocontext fit nimare --text "n-back with letters"
       neurocontext map "pain" -o map.nii.gz --model my_model
     """
-    from ..experiments import inputs_of, make_embedder, make_estimators, provenance
+    from ..experiments import make_embedder, make_estimators, provenance, select_inputs
     from ..inference import check_exchanges, check_overwritable, fit_model
 
     takes_texts = estimator in TEXT_ESTIMATORS
@@ -122,9 +122,9 @@ def fit(
     with notes_for_warnings(), bar as advance:
         model = fit_model(
             make_estimators(
-                [estimator], random_state, decoder="residual", part=text_field
+                [estimator], random_state, decoder="residual", text_field=text_field
             )[estimator],
-            inputs_of([estimator], studies)[estimator],
+            select_inputs([estimator], studies)[estimator],
             studies,
             masker,
             embedder=None if takes_texts else make_embedder(model_name).fit(),

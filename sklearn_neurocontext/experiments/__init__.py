@@ -4,13 +4,13 @@ from ._benchmark import run_benchmark
 from ._estimators import (
     ESTIMATORS,
     TEXT_ESTIMATORS,
-    inputs_of,
     make_embedder,
     make_estimators,
     make_masker,
+    select_inputs,
 )
 from ._provenance import provenance
-from ._result import BenchmarkResult, difference_and_interval, mean_and_deviation
+from ._result import BenchmarkResult, format_difference, format_mean_std
 from ._studies import PreparedStudies, StudyMaps, median_study_maps, prepare_studies
 
 __all__ = [
@@ -19,14 +19,14 @@ __all__ = [
     "BenchmarkResult",
     "PreparedStudies",
     "StudyMaps",
-    "difference_and_interval",
-    "inputs_of",
+    "format_difference",
+    "format_mean_std",
     "make_embedder",
     "make_estimators",
     "make_masker",
-    "mean_and_deviation",
     "median_study_maps",
     "prepare_studies",
     "provenance",
     "run_benchmark",
+    "select_inputs",
 ]

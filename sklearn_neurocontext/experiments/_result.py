@@ -14,7 +14,7 @@ BRAIN_TO_TEXT = "_brain_to_text"
 DIRECTIONS = ("text→brain", "brain→text")
 _COST_HEADINGS = {
     "fit_seconds": "fit (s)",
-    "fit_processor_seconds": "fit, processor (s)",
+    "fit_cpu_seconds": "fit, CPU time (s)",
     "peak_memory_mb": "peak memory (MB)",
 }
 
@@ -27,7 +27,7 @@ _OTHER_HEADINGS = {
 }
 _COSTS = (
     "fit_seconds",
-    "fit_processor_seconds",
+    "fit_cpu_seconds",
     "score_seconds",
     "peak_memory_mb",
     "best_epoch",
@@ -37,19 +37,18 @@ _CONFIDENCE = 0.95
 
 
 def heading(metric: str) -> str:
-    """Name a score, in either direction, or a cost in words."""
+    """Return the heading of a score, in either direction, or of a cost."""
     name = metric.removesuffix(BRAIN_TO_TEXT)
     shown = _COST_HEADINGS | _OTHER_HEADINGS
     return shown.get(name, name.replace("recall_at_", "recall@"))
 
 
 def _directions(metrics) -> list:
-    """Sort scores by what is asked for: maps for a text, then texts for a map."""
-    back = [metric for metric in metrics if metric.endswith(BRAIN_TO_TEXT)]
-    there = [metric for metric in metrics if metric not in back]
-    return [
-        (words, of) for words, of in zip(DIRECTIONS, (there, back), strict=True) if of
-    ]
+    """Group scores by direction, text→brain first."""
+    brain_to_text = [metric for metric in metrics if metric.endswith(BRAIN_TO_TEXT)]
+    text_to_brain = [metric for metric in metrics if metric not in brain_to_text]
+    groups = zip(DIRECTIONS, (text_to_brain, brain_to_text), strict=True)
+    return [(direction, group) for direction, group in groups if group]
 
 
 def _markdown(rows: list[list[str]]) -> str:
@@ -59,33 +58,33 @@ def _markdown(rows: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
-def mean_and_deviation(mean: float, deviation: float, scale: float = 100) -> str:
-    """Write a mean and its deviation, if any, in percent.
+def format_mean_std(mean: float, std: float, scale: float = 100) -> str:
+    """Format a mean and its standard deviation, by default in percent.
 
     Parameters
     ----------
-    mean, deviation : float
-        Fractions; one split has the deviation NaN.
+    mean, std : float
+        Fractions. `std` is NaN for a single split and is then left out.
     scale : float, default=100
-        1 writes what is no fraction as it is.
+        Factor; 1 for values that are not fractions.
 
     Returns
     -------
-    words : str
+    text : str
         For example ``15.1 ± 0.9``.
 
     Examples
     --------
-    >>> from sklearn_neurocontext.experiments import mean_and_deviation
-    >>> mean_and_deviation(0.151, 0.009), mean_and_deviation(0.151, float("nan"))
+    >>> from sklearn_neurocontext.experiments import format_mean_std
+    >>> format_mean_std(0.151, 0.009), format_mean_std(0.151, float("nan"))
     ('15.1 ± 0.9', '15.1')
     """
-    spread = "" if np.isnan(deviation) else f" ± {scale * deviation:.1f}"
+    spread = "" if np.isnan(std) else f" ± {scale * std:.1f}"
     return f"{scale * mean:.1f}{spread}"
 
 
-def difference_and_interval(row) -> str:
-    """Write a row of `BenchmarkResult.differences` in points, with its interval if any.
+def format_difference(row) -> str:
+    """Format a row of `BenchmarkResult.differences` in percentage points.
 
     Parameters
     ----------
@@ -94,27 +93,27 @@ def difference_and_interval(row) -> str:
 
     Returns
     -------
-    words : str
-        For example ``+1.2 [+0.3, +2.1]``.
+    text : str
+        For example ``+1.2 [+0.3, +2.1]``; without the interval if it is NaN.
 
     Examples
     --------
-    >>> from sklearn_neurocontext.experiments import difference_and_interval
-    >>> difference_and_interval({"mean": 0.012, "low": 0.003, "high": 0.021})
+    >>> from sklearn_neurocontext.experiments import format_difference
+    >>> format_difference({"mean": 0.012, "low": 0.003, "high": 0.021})
     '+1.2 [+0.3, +2.1]'
     """
-    words = f"{100 * row['mean']:+.1f}"
+    mean = f"{100 * row['mean']:+.1f}"
     if np.isnan(row["low"]):
-        return words
-    return f"{words} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
+        return mean
+    return f"{mean} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
 
 
 def score_tables(summary: pd.DataFrame, metrics: list[str]) -> list[str]:
-    """Write a table of scores for each direction; costs stand in the first."""
+    """Return one Markdown table of scores per direction, costs in the first."""
     costs = [cost for cost in _COST_HEADINGS if cost in set(summary["metric"])]
     tables = []
-    for direction, of_direction in _directions(metrics):
-        tables.append(_score_table(summary, direction, of_direction, costs))
+    for direction, group in _directions(metrics):
+        tables.append(_score_table(summary, direction, group, costs))
         costs = []
     return tables
 
@@ -139,15 +138,15 @@ def _cell(metric, one) -> str:
     if metric == "peak_memory_mb":
         return f"{one['mean']:,.0f}"
     scale = 1 if metric in _COST_HEADINGS else 100
-    return mean_and_deviation(one["mean"], one["sd"], scale)
+    return format_mean_std(one["mean"], one["std"], scale)
 
 
 def difference_tables(differences: pd.DataFrame) -> list[str]:
-    """Write a table of differences to the reference for each direction."""
+    """Return one Markdown table of differences to the reference per direction."""
     metrics = list(differences["metric"].unique())
     return [
-        _difference_table(differences, direction, of_direction)
-        for direction, of_direction in _directions(metrics)
+        _difference_table(differences, direction, group)
+        for direction, group in _directions(metrics)
     ]
 
 
@@ -159,26 +158,26 @@ def _difference_table(differences, direction, metrics) -> str:
         row = [str(name)]
         for metric in metrics:
             one = of_name[of_name["metric"] == metric].iloc[0]
-            row.append(difference_and_interval(one))
+            row.append(format_difference(one))
         rows.append(row)
     return _markdown(rows)
 
 
 @dataclass(eq=False)
 class BenchmarkResult:
-    """What `run_benchmark` measured, and tables of it.
+    """Result of `run_benchmark`: records, and tables computed from them.
 
     Parameters
     ----------
     records : list of dict
-        One for each split and estimator, scores as fractions.
+        One per split and estimator; scores are fractions.
     reference : str or None, default=None
-        Estimator that the others are compared with.
+        Estimator with which the others are compared.
     overlapping : bool, default=False
         Whether test parts share studies.
     provenance : list of dict or None, default=None
-        Versions, machine and settings of each run that made records; a record's
-        ``run`` is its place in this list.
+        Versions, machine and settings of each run that contributed records; ``run`` in
+        a record is an index into this list.
 
     Examples
     --------
@@ -198,19 +197,19 @@ class BenchmarkResult:
     provenance: list[dict] | None = None
 
     def table(self) -> pd.DataFrame:
-        """All records as a table, one row per split and estimator.
+        """Return all records as a table, one row per split and estimator.
 
         Returns
         -------
         table : DataFrame
-            Scores are fractions, times seconds, memory MB. Recall curves are left out.
+            Scores are fractions, times in seconds, memory in MB, without recall curves.
         """
         return pd.DataFrame(self.records).drop(
             columns=["recall_curve", "settings_hash"], errors="ignore"
         )
 
     def metrics(self) -> list[str]:
-        """Names of the scores, in the order of the records.
+        """Return the names of the scores, in the order of the records.
 
         Returns
         -------
@@ -221,7 +220,7 @@ class BenchmarkResult:
 
     @staticmethod
     def heading(metric) -> str:
-        """Name a score or a cost in words.
+        """Return the heading of a score or a cost.
 
         Parameters
         ----------
@@ -230,14 +229,14 @@ class BenchmarkResult:
 
         Returns
         -------
-        words : str
-            For example ``"recall@10"``, in either direction.
+        heading : str
+            For example ``"recall@10"``, for either direction.
         """
         return heading(metric)
 
     @staticmethod
     def direction(metric) -> str:
-        """Say what a score asks for.
+        """Return the direction of retrieval that a score measures.
 
         Parameters
         ----------
@@ -247,36 +246,36 @@ class BenchmarkResult:
         Returns
         -------
         direction : {"text→brain", "brain→text"}
-            The map of a text, or the text of a map.
+            Whether texts are queries and maps candidates, or the reverse.
         """
         return DIRECTIONS[metric.endswith(BRAIN_TO_TEXT)]
 
     def summary(self) -> pd.DataFrame:
-        """Mean and standard deviation over splits, beside chance.
+        """Compute mean and standard deviation over splits, and the chance level.
 
         Returns
         -------
         summary : DataFrame
             One row per estimator and score or cost: ``estimator``, ``metric``,
-            ``mean``, ``sd`` (over splits, n - 1 in the denominator), ``chance``,
-            ``n_splits`` and ``n_candidates`` (mean over splits).
+            ``mean``, ``std`` (over splits, ``ddof=1``), ``chance``, ``n_splits`` and
+            ``n_candidates`` (mean over splits).
         """
         table = self.table()
         rows = []
-        wanted = [*self.metrics(), *(cost for cost in _COSTS if cost in table)]
-        for name, of_estimator in table.groupby("estimator", sort=False):
-            for metric in wanted:
-                values = of_estimator[metric].dropna()
+        columns = [*self.metrics(), *(cost for cost in _COSTS if cost in table)]
+        for name, group in table.groupby("estimator", sort=False):
+            for metric in columns:
+                values = group[metric].dropna()
                 if values.empty:
                     continue
-                pools = of_estimator.loc[values.index, "n_candidates"]
+                pools = group.loc[values.index, "n_candidates"]
                 chances = [_chance(metric, n) for n in pools]
                 rows.append(
                     {
                         "estimator": name,
                         "metric": metric,
                         "mean": values.mean(),
-                        "sd": values.std(ddof=1),
+                        "std": values.std(ddof=1),
                         "chance": np.nan if None in chances else np.mean(chances),
                         "n_splits": len(values),
                         "n_candidates": pools.mean(),
@@ -285,11 +284,11 @@ class BenchmarkResult:
         return pd.DataFrame(rows)
 
     def differences(self) -> pd.DataFrame:
-        """Each estimator minus the reference, split by split, with a paired interval.
+        """Compute paired differences to the reference, with confidence intervals.
 
-        The interval is that of a paired t-test over splits. Training parts share
-        studies, and test parts too where ``overlapping``: splits are not independent
-        and the interval is too narrow.
+        The interval is that of a paired t-test over splits. It is too narrow, because
+        splits are not independent: training parts share studies, and so do test parts
+        if ``overlapping``.
 
         Returns
         -------
@@ -310,19 +309,19 @@ class BenchmarkResult:
                 for name in others:
                     paired = (wide[name] - wide[self.reference]).dropna()
                     interval = _t_interval(paired.to_numpy())
-                    of_what = (name, self.reference, metric)
-                    rows.append((*of_what, paired.mean(), *interval, len(paired)))
+                    key = (name, self.reference, metric)
+                    rows.append((*key, paired.mean(), *interval, len(paired)))
         return pd.DataFrame(rows, columns=columns)
 
     def recall_curves(self) -> dict[str, np.ndarray]:
-        """Recall curves (text→brain) of each estimator, split by split.
+        """Return the recall curves (text→brain) of each estimator and split.
 
         Returns
         -------
         curves : dict of str to ndarray of shape (n_splits, n_candidates)
-            Column ``k - 1`` is recall at k among the candidates of the smallest test
-            part; curves of larger parts are read at the same fractions of their
-            candidates, so that all end at 1 and share their chance.
+            Column ``k - 1`` is recall@k among the candidates of the smallest test part.
+            Curves of larger test parts are interpolated at the same fractions of their
+            candidates, so all curves have the same chance level.
         """
         curves: dict[str, list] = {}
         for record in self.records:
@@ -334,22 +333,21 @@ class BenchmarkResult:
         }
 
     def to_markdown(self) -> str:
-        """Tables for people, in percent.
+        """Format all tables in Markdown, in percent.
 
         Returns
         -------
         text : str
-            Markdown: scores beside chance, cost, differences, and what to know when
-            reading them.
+            Scores, chance levels, costs, differences, and notes on how to read them.
         """
         parts = score_tables(self.summary(), self.metrics())
         differences = self.differences()
         if len(differences):
             parts += difference_tables(differences)
-        parts.append(self._caveat())
+        parts.append(self._notes())
         return "\n\n".join(parts) + "\n"
 
-    def _caveat(self) -> str:
+    def _notes(self) -> str:
         pools = sorted({record["n_candidates"] for record in self.records})
         count = f"{pools[0]:,}" if len(pools) == 1 else f"{pools[0]:,} to {pools[-1]:,}"
         n_splits = len({record["split"] for record in self.records})
@@ -367,17 +365,17 @@ class BenchmarkResult:
         if self.overlapping:
             text += (
                 " Test parts overlap, because the corpus is too small for disjoint "
-                "ones: deviations and intervals are too narrow."
+                "ones: standard deviations and intervals are too small."
             )
         return text
 
     def write(self, output) -> list[Path]:
-        """Write all tables into a folder.
+        """Write all tables to a folder.
 
         Parameters
         ----------
         output : path-like
-            Folder, made where missing; files in it are replaced.
+            Folder, created if missing; existing files are replaced.
 
         Returns
         -------
@@ -400,8 +398,8 @@ class BenchmarkResult:
             "provenance": self.provenance or [],
             "overlapping": self.overlapping,
             "reference": self.reference,
-            "summary": _plain(summary),
-            "differences": _plain(differences),
+            "summary": _to_records(summary),
+            "differences": _to_records(differences),
             "records": self.records,
         }
         write_json(paths[-1], content)
@@ -409,13 +407,13 @@ class BenchmarkResult:
 
 
 def _read_at_fractions(curve, n: int) -> np.ndarray:
-    """Read a recall curve at 1/n, 2/n … 1 of its candidates, linear from (0, 0)."""
+    """Interpolate a recall curve at 1/n, 2/n … 1 of its candidates, from (0, 0)."""
     fractions = np.arange(len(curve) + 1) / len(curve)
     return np.interp(np.arange(1, n + 1) / n, fractions, [0.0, *curve])
 
 
 def _chance(metric: str, n_candidates: float) -> float | None:
-    """Score of a constant similarity; None for what is no score."""
+    """Return the chance level of a score; None if `metric` is not a score."""
     name = metric.removesuffix(BRAIN_TO_TEXT)
     if name in ("mix_match", "recall_curve_auc"):
         return 0.5
@@ -431,6 +429,6 @@ def _t_interval(differences) -> tuple[float, float]:
     return differences.mean() - half, differences.mean() + half
 
 
-def _plain(table: pd.DataFrame) -> list[dict]:
-    """Rows as dictionaries that JSON knows, None for NaN."""
+def _to_records(table: pd.DataFrame) -> list[dict]:
+    """Return rows as dictionaries for JSON, with None for NaN."""
     return table.astype(object).where(table.notna(), None).to_dict("records")

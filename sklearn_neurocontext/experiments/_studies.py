@@ -1,4 +1,4 @@
-"""Prepare the studies of a corpus, and predict the maps of a typical one."""
+"""Prepare the studies of a corpus; predict the maps of a typical study."""
 
 import time
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _STEP = 128
 
 @dataclass(frozen=True, eq=False)
 class PreparedStudies:
-    """Usable studies of a corpus as embeddings and coefficients.
+    """Embeddings and coefficients of the usable studies of a corpus.
 
     Parameters
     ----------
@@ -25,13 +25,13 @@ class PreparedStudies:
     texts : list of str
         One per study.
     X : ndarray of shape (n_studies, embedding_dim), float32, or None
-        Embeddings of the texts, where they were asked for.
+        Embeddings of the texts; None if no embedder was given.
     y : ndarray of shape (n_studies, n_components), float32
         Coefficients of the peaks.
     groups : ndarray of shape (n_studies,), str
-        The study of each row, where rows are analyses.
+        Study of each row; differs from the row number where rows are analyses.
     seconds : dict of str to float
-        Time spent on ``"coefficients"`` and ``"embeddings"``.
+        Wall-clock time of ``"coefficients"`` and ``"embeddings"``.
 
     Examples
     --------
@@ -53,25 +53,25 @@ class PreparedStudies:
 
 
 def prepare_studies(
-    corpus, part, embedder, masker, *, check=None, on_progress=None
+    corpus, text_field, embedder, masker, *, check=None, on_progress=None
 ) -> PreparedStudies:
-    """Embed the texts and compute the coefficients of a corpus's usable studies.
+    """Compute embeddings and coefficients of the usable studies of a corpus.
 
-    Neither step learns from the studies, so both are done once, before any split.
+    Neither step learns from the studies, so both are done once, before splitting.
 
     Parameters
     ----------
     corpus : Bunch
-        What a loader of this package gave.
-    part : {"title", "abstract", "body", "title+abstract"}
-        Part of the text.
+        As returned by a loader of `sklearn_neurocontext.datasets`.
+    text_field : {"title", "abstract", "body", "title+abstract"}
+        Field of the studies that provides the texts.
     embedder : LLMChunkEmbedder or None
-        Texts to embeddings; None makes none.
+        Computes the embeddings; None computes none.
     masker : KDEDiFuMoMasker
-        Peaks to coefficients.
+        Computes the coefficients.
     check : callable or None, default=None
-        Called as ``check(groups)``, with the study of each usable row, before texts are
-        embedded, which takes long: what it raises is raised.
+        Called as ``check(groups)`` with the study of each usable row before the texts
+        are embedded, so that errors come before the longest step.
     on_progress : callable or None, default=None
         Called as ``on_progress(n_done, n_total)`` while texts are embedded.
 
@@ -100,7 +100,7 @@ def prepare_studies(
     """
     started = time.perf_counter()
     y = masker.fit(corpus.peaks).transform(corpus.peaks)
-    texts = study_texts(corpus, part)
+    texts = study_texts(corpus, text_field)
     rows = usable_rows(texts, y)
     texts = [texts[row] for row in rows]
     groups = corpus.groups[rows]
@@ -131,7 +131,7 @@ def _embed(texts, embedder, on_progress) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class StudyMaps:
-    """The predicted and the observed map of one held-out study.
+    """Predicted and observed map of one held-out study.
 
     Parameters
     ----------
@@ -140,9 +140,9 @@ class StudyMaps:
     dice : float
         Dice overlap of the two maps at their strongest voxels, in [0, 1].
     dice_of_all : ndarray of shape (n_test,), float64
-        The same of all studies of the test part.
+        Dice overlaps of all studies of the test part.
     predicted_img, observed_img : Nifti1Image of shape (nx, ny, nz)
-        The maps, both in the unit that the estimator predicts in.
+        The two maps, on the scale of the estimator's predictions.
 
     Examples
     --------
@@ -160,30 +160,29 @@ class StudyMaps:
 
 
 def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
-    """Predict the maps of a test part and take the study of median Dice.
+    """Predict the maps of a test part and return the study of median Dice.
 
-    The median study is neither the best nor the worst: what a picture of it shows is
-    what a user may expect.
+    A figure of the median study shows what to expect from a typical study.
 
     Parameters
     ----------
     estimator : estimator
-        Unfitted, with ``predict``.
+        Not fitted; must have ``predict``.
     X : ndarray of shape (n_studies, …)
-        What the estimator takes: embeddings or texts.
+        Input of the estimator: embeddings or texts.
     y : ndarray of shape (n_studies, n_components)
         Coefficients.
     split : tuple of ndarray
         Training and test rows.
     masker : KDEDiFuMoMasker
-        The fitted masker that made y.
+        The fitted masker that computed y.
     top : float, default=0.1
-        Fraction of the voxels compared, see `dice_score`.
+        Fraction of voxels to compare, see `dice_score`.
 
     Returns
     -------
     maps : StudyMaps
-        The study's row, its maps, and the Dice of all.
+        Row and maps of the median study, and the Dice overlap of every study.
 
     Examples
     --------

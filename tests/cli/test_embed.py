@@ -6,7 +6,7 @@ import pytest
 
 from sklearn_neurocontext import LLMChunkEmbedder
 from sklearn_neurocontext.datasets import make_studies, study_texts
-from sklearn_neurocontext.text import EmbeddingStore, _blocks
+from sklearn_neurocontext.text import EmbeddingStore, _chunk_embedder
 from tests.cli.console import run
 
 
@@ -54,7 +54,7 @@ def test_store_and_array_hold_the_embeddings(corpus, embed, tmp_path):
 def test_ctrl_c_leaves_a_store_that_can_be_resumed(
     corpus, embed, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(_blocks, "_MOST_TEXTS", 10)
+    monkeypatch.setattr(_chunk_embedder, "_MAX_TEXTS", 10)
     real = LLMChunkEmbedder._embed
     batches = []
 
