@@ -29,7 +29,7 @@ import transformers
 from transformers import AutoModel, AutoTokenizer
 
 from sklearn_neurocontext.text import LLMChunkEmbedder
-from sklearn_neurocontext.text._default_model import wheel_folder
+from sklearn_neurocontext.text._language_model import wheel_folder
 
 _LIMIT = 256
 _TEXTS_CHECKED = 12

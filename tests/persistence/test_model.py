@@ -71,7 +71,7 @@ def test_counts_of_a_corpus_are_kept_by_column(tmp_path, rng):
     np.testing.assert_array_equal(
         similarity(loaded, counts, y), similarity(model, counts, y)
     )
-    with pytest.raises(TypeError, match="got texts and was fitted with counts"):
+    with pytest.raises(TypeError, match="was fitted to counts; got texts"):
         loaded.predict(["pain"])
 
 
