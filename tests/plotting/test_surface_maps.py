@@ -112,7 +112,7 @@ def test_the_medial_wall_has_no_map():
             {"a": _blob(0, 0, 0)},
             {"unit": {}},
             ValueError,
-            "unit must be a string or have the names of maps, ['a']; got []",
+            "names of maps, ['a']; got []",
         ),
     ],
 )
