@@ -68,6 +68,9 @@ plot_glass_brain(
     display_mode="lyrz",
     colorbar=True,
     plot_abs=False,
+    cmap="inferno_r",
+    vmin=0,
+    symmetric_cbar=False,
 )
 show()
 

@@ -32,11 +32,12 @@ study = [corpus.peaks[row]]
 figure, axes = plt.subplots(3, 1, figsize=(9, 7))
 for fwhm, axis in zip((3, 9, 25), axes, strict=True):
     maps_img = maskers[fwhm].inverse_transform(maskers[fwhm].transform(study))
+    img = maps_img.slicer[..., 0]
     plot_glass_brain(
-        maps_img.slicer[..., 0],
+        img,
         axes=axis,
         display_mode="lyrz",
-        threshold=0,
+        threshold=img.get_fdata().max() / 20,
         plot_abs=False,
         colorbar=False,
         cmap="Reds",

@@ -17,8 +17,8 @@ model. The model is installed with the package and needs no network.
 #     encoder = NeuroQueryModel.from_data_dir(fetch_neuroquery_model())
 #
 # and continues as below. NeuroQuery's ``brain_map`` is a z map: a script that
-# thresholds ``result["brain_map"]`` at z = 3 must use ``result["z_map"]``, a key of both
-# models.
+# thresholds ``result["brain_map"]`` at z = 3 must use ``result["z_map"]``, which both
+# models return.
 
 import warnings
 
