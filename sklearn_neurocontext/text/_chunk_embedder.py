@@ -91,7 +91,7 @@ class LLMChunkEmbedder(
         in a ``joblib.parallel_config`` context, for example ``backend="dask"``.
     shards : path-like or None, default=None
         Folder on each worker's local disk for an additional store of the embeddings
-        that it computes; ``neurocontext embed --merge`` merges these stores.
+        that it computes; ``neurocontext merge-stores`` merges these stores.
 
     Attributes
     ----------
