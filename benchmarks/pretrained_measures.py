@@ -8,7 +8,7 @@ from sklearn_neurocontext._utils.volumes import smooth_voxels
 from sklearn_neurocontext.inference._calibration import deviation_by_chance
 from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.metrics import make_retrieval_scorer
-from sklearn_neurocontext.models._ridge_solver import solve_ridge
+from sklearn_neurocontext.models import solve_ridge
 
 # Terms in the titles of so many development studies are topics.
 MIN_TOPIC_STUDIES = 8
