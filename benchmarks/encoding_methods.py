@@ -31,6 +31,7 @@ from sklearn_neurocontext.experiments import make_embedder, make_estimators
 from sklearn_neurocontext.inference import NeuroContextModel
 from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.model_selection import studies_sharing_peaks
+from sklearn_neurocontext.models import scale_like_predictions
 
 FLOORS = ("mean map", "nearest title")
 _NETS_AND_LINES = ("ridge", "mlp", "cca", "contrastive")
@@ -160,7 +161,7 @@ def predict(name, task) -> dict:
     if words:
         model = model[-1]  # columns are scaled already
     model.fit(X, y)
-    mean = normalize(task.y[task.studies]).mean(axis=0, keepdims=True)
+    mean = scale_like_predictions(model, task.y[task.studies], average=True)[None]
     to_voxels = task.masker.coefficients_to_voxels
     return {
         "maps": to_voxels(model.predict(X_topics)),

@@ -24,10 +24,9 @@ from sklearn_neurocontext.experiments import (
     make_masker,
     prepare_studies,
 )
-from sklearn_neurocontext.inference import predict_coefficients
-from sklearn_neurocontext.inference._calibration import scale_coefficients
 from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.model_selection import shuffled_folds
+from sklearn_neurocontext.models import scale_like_predictions
 
 N_STUDIES = 2500
 FWHMS = (0.0, 8.0, 14.0)
@@ -82,8 +81,8 @@ def predict(name, part, studies, masker, observed, train, test) -> dict:
     X_train, X_test = ([X[row] for row in rows] for rows in (train, test))
     model = make_estimators([name], decoder="residual", part=part)[name]
     model.fit(X_train, studies.y[train])
-    predicted = predict_coefficients(model, X_test)
-    scaled = scale_coefficients(model, studies.y[train])
+    predicted = model.predict(X_test)
+    scaled = scale_like_predictions(model, studies.y[train])
     # Each study's density in the unit of the predictions.
     weights = np.abs(scaled).sum(axis=1) / np.abs(studies.y[train]).sum(axis=1)
     mean_map = (weights[:, None] * observed[train]).mean(axis=0)

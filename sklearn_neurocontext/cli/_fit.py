@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from ..experiments import TEXT_ESTIMATORS, inputs_of, make_estimators, provenance
-from ..inference import NeuroContextModel, predict_coefficients, training_statistics
+from ..inference import NeuroContextModel, training_statistics
 from ..inference._calibration import check_exchanges
 from ..inference._storage import INSIDE
 from ..metrics import similarity
@@ -69,7 +69,7 @@ def run(arguments):
     else:
         path = output / "training_predictions.csv"
         names = used["study_id"].tolist()
-        _write_table(predict_coefficients(fitted, X), "study_id", names, masker, path)
+        _write_table(fitted.predict(X), "study_id", names, masker, path)
         say(
             f"{path.name}: coefficients of the {len(names):,} studies that the model "
             "was fitted to, nearer to their maps than those of new texts: to score "
@@ -169,7 +169,7 @@ def _predict_sentences(sentences, whole, corpus, studies, output):
     """Write map, picture and nearest studies of each sentence."""
     from ..plotting import plot_predicted_map
 
-    predicted = predict_coefficients(whole.model, sentences)
+    predicted = whole.model.predict(sentences)
     path = output / "predictions.csv"
     _write_table(predicted, "text", sentences, whole.masker, path)
     say(f"{path.name}: coefficients of the sentences, before maps are smoothed")

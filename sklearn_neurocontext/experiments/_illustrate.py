@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import clone
 
-from ..inference._calibration import predict_coefficients, scale_coefficients
 from ..metrics import dice_score
+from ..models import scale_like_predictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
     """
     train, test = (np.asarray(rows) for rows in split)
     model = clone(estimator).fit(X[train], y[train])
-    predicted = predict_coefficients(model, X[test])
+    predicted = model.predict(X[test])
     overlaps = np.array(
         [
             dice_score(*masker.coefficients_to_voxels(pair), top=top)
@@ -88,7 +88,7 @@ def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
         ]
     )
     chosen = int(np.argsort(overlaps, kind="stable")[len(overlaps) // 2])
-    observed = scale_coefficients(model, y[test][chosen][None])[0]
+    observed = scale_like_predictions(model, y[test][chosen][None])[0]
     pair = np.stack([predicted[chosen], observed])
     maps_img = masker.inverse_transform(pair)
     return StudyMaps(

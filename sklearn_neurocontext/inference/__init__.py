@@ -1,10 +1,6 @@
 """A trained model in use: maps, decoding, calibration and reports."""
 
-from ._calibration import (
-    TrainingStatistics,
-    predict_coefficients,
-    training_statistics,
-)
+from ._calibration import TrainingStatistics, training_statistics
 from ._neurocontext_model import NeuroContextModel
 from ._report import Report, make_report
 
@@ -13,6 +9,5 @@ __all__ = [
     "Report",
     "TrainingStatistics",
     "make_report",
-    "predict_coefficients",
     "training_statistics",
 ]

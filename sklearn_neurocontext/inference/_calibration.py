@@ -12,8 +12,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 from .._utils.validation import Integral
 from .._utils.volumes import smooth_voxels
 from ..model_selection._splits import shuffled_folds
-from ..models._members import units_of
-from ..models._scaling import normalize_studies
+from ..models import scale_like_predictions
 from ..text._term_counts import _TERM
 
 # Terms are words and pairs of words in the texts of so many studies, at least.
@@ -131,7 +130,7 @@ def training_statistics(
     (128,)
     """
     check_exchanges(studies.groups, n_exchanges)
-    mean = scale_coefficients(model, studies.y, mean=True)
+    mean = scale_like_predictions(model, studies.y, average=True)
     rng = np.random.default_rng(random_state)
     n_reference = min(_N_REFERENCE, len(studies.y))
     chosen = np.sort(rng.choice(len(studies.y), n_reference, replace=False))
@@ -142,7 +141,7 @@ def training_statistics(
         for done, (train, held_out) in enumerate(islice(cycle(folds), n_exchanges), 1):
             held_out = rng.permutation(held_out)[:_N_HELD_OUT]
             by_chance = clone(model).fit(X[train], studies.y[rng.permutation(train)])
-            differences = predict_coefficients(by_chance, X[held_out]) - mean
+            differences = by_chance.predict(X[held_out]) - mean
             voxels = masker.coefficients_to_voxels(differences).astype(np.float64)
             voxels = smooth_voxels(voxels, masker.mask_img_, smoothing_fwhm)
             squares.append((voxels**2).mean(axis=0))
@@ -172,61 +171,6 @@ def deviation_by_chance(squares) -> np.ndarray:
     """
     deviation = np.sqrt(np.mean(squares, axis=0))
     return np.maximum(deviation, np.quantile(deviation, _FLOOR))
-
-
-def predict_coefficients(model, X) -> np.ndarray:
-    """Predict what maps are made of: predicted square roots are squared.
-
-    Parameters
-    ----------
-    model : estimator
-        Fitted.
-    X : ndarray of shape (n_texts, …)
-        What it takes.
-
-    Returns
-    -------
-    coefficients : ndarray of shape (n_texts, n_components)
-        Signs are kept.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext import RidgeBaseline
-    >>> from sklearn_neurocontext.inference import predict_coefficients
-    >>> X, y = [[0.0], [1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
-    >>> model = RidgeBaseline(y_scaling="sqrt").fit(X, y)
-    >>> bool((predict_coefficients(model, X) == model.predict(X) ** 2).all())
-    True
-    """
-    return _square_roots(model, model.predict(X))
-
-
-def scale_coefficients(model, y, *, mean=False) -> np.ndarray:
-    """Bring studies' coefficients into the unit of `predict_coefficients`.
-
-    Parameters
-    ----------
-    model : estimator
-        Fitted.
-    y : ndarray of shape (n_studies, n_components)
-        Coefficients of studies.
-    mean : bool, default=False
-        Whether to give their mean, taken as the model takes it: before square roots are
-        squared.
-
-    Returns
-    -------
-    scaled : ndarray of shape (n_studies, n_components) or (n_components,)
-        Rows of norm one where the model scales studies; square roots are squared.
-    """
-    scaled = normalize_studies(y, next(iter(units_of(model))))
-    return _square_roots(model, scaled.mean(axis=0) if mean else scaled)
-
-
-def _square_roots(model, coefficients):
-    """Square what a model takes the roots of; signs are kept."""
-    is_root = next(iter(units_of(model))) == "sqrt"
-    return coefficients * np.abs(coefficients) if is_root else coefficients
 
 
 def _count_terms(texts) -> dict:

@@ -21,7 +21,6 @@ class NeuroContextModel(MapsMixin, LookupMixin):
     ----------
     model : Pipeline or TextBrainEnsemble
         Fitted; takes texts and ends in an estimator of this package that predicts.
-        Where it predicts square roots (``y_scaling="sqrt"``), maps are their squares.
     masker : KDEDiFuMoMasker
         Fitted; the one that made the model's coefficients.
     smoothing_fwhm : float, default=0.0

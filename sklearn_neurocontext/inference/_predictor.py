@@ -39,9 +39,7 @@ class Predictor:
             )
         check_is_fitted(last)
         self._model, self._last, self._unit_maps = model, last, unit_maps
-        one = next(_last_steps(last))
-        self._roots = one.y_scaling == "sqrt"
-        self.n_components = one.n_components_
+        self.n_components = _first_model(last).n_components_
 
     @property
     def has_features(self) -> bool:
@@ -56,9 +54,8 @@ class Predictor:
         return features.tocsr() if issparse(features) else features
 
     def coefficients(self, features) -> np.ndarray:
-        """Predict coefficients; square roots are squared, their signs kept."""
-        predicted = self._last.predict(features)
-        return predicted * np.abs(predicted) if self._roots else predicted
+        """Predict coefficients: (n_texts, n_components)."""
+        return self._last.predict(features)
 
     def similarity(self, features, coefficients) -> np.ndarray:
         """Compare texts with maps: (n_texts, n_maps)."""
@@ -67,11 +64,7 @@ class Predictor:
         return self._last.similarity(features, coefficients)
 
 
-def _last_steps(estimator):
-    """Give the estimators at the ends of all members."""
-    estimator = innermost_model(estimator)
-    if hasattr(estimator, "members_"):
-        for member in estimator.members_:
-            yield from _last_steps(member)
-    else:
-        yield estimator
+def _first_model(estimator):
+    """Return the model inside an estimator, of an ensemble its first member's."""
+    model = innermost_model(estimator)
+    return _first_model(model.members_[0]) if hasattr(model, "members_") else model

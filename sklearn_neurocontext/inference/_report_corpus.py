@@ -5,10 +5,10 @@ import html
 
 import numpy as np
 import pandas as pd
+from sklearn.preprocessing import normalize
 
 from ..metrics import mix_match_score, recall_at_k, recall_curve, similarity
-from ..models._members import units_of
-from ..models._scaling import normalize_studies
+from ..models import scale_like_predictions
 from ..plotting import plot_recall_curves
 from ._report_page import picture, provenance, table
 from ._report_text import map_sections
@@ -31,13 +31,13 @@ def corpus_sections(model, corpus, k, top) -> list:
         rows = np.sort(np.random.default_rng(0).choice(rows, _MOST, replace=False))
     maps = indexed.coefficients
     if model.unit_maps:
-        maps = normalize_studies(maps, "unit")
+        maps = normalize(maps)
     titles = [indexed.titles[row] for row in rows]
     matrix = similarity(model.model, titles, maps[rows])
     own = np.diag(matrix)[:, None]
     ranks = (matrix > own).sum(axis=1) + (1 + (matrix == own).sum(axis=1)) / 2
     studies = indexed.table.iloc[rows].assign(rank=ranks).sort_values("rank")
-    mean = _as_predicted(model, maps).mean(axis=0, keepdims=True)
+    mean = scale_like_predictions(model.model, maps).mean(axis=0, keepdims=True)
     mean = model.masker.inverse_transform(mean)
     return [
         ("Corpus", f"<p>{html.escape(_describe(corpus, n_usable))}</p>"),
@@ -50,13 +50,6 @@ def corpus_sections(model, corpus, k, top) -> list:
         *map_sections(model, mean.slicer[..., 0], top),
         ("Where this comes from", provenance(model=model.card)),
     ]
-
-
-def _as_predicted(model, maps):
-    """Scale studies as the model's predictions are."""
-    y_scaling = next(iter(units_of(model.model)))
-    scaled = normalize_studies(maps, y_scaling)
-    return scaled * np.abs(scaled) if y_scaling == "sqrt" else scaled
 
 
 def _describe(corpus, n_usable):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from .._utils.estimators import innermost_model
 from .._utils.validation import check_texts
-from ..models._members import units_of
 from ..plotting import plot_predicted_map, plot_surface_maps
 from ..plotting._glass_brain import keep_strongest
 from ..plotting._style import UNIT_NORM
@@ -62,7 +62,8 @@ def map_sections(model, img, top, *, text=None, note="") -> list:
 
 def density_unit(model) -> str:
     """Say in what unit a model predicts densities."""
-    is_scaled = model.unit_maps or units_of(model.model) != {None}
+    y_scaling = getattr(innermost_model(model.model), "y_scaling", None)
+    is_scaled = model.unit_maps or y_scaling is not None
     return UNIT_NORM if is_scaled else PLAIN
 
 

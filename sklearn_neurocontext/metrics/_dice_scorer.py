@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from .._utils.estimators import innermost_model
 from .._utils.validation import check_is_fitted
 from .._utils.volumes import check_top, select_top
 from ._overlap import dice_of_rows
@@ -65,9 +64,6 @@ class DiceScorer:
     def __call__(self, estimator, X, y) -> float:
         """Score a fitted estimator on texts `X` and coefficients `y`."""
         predicted = np.asarray(estimator.predict(X))
-        if getattr(innermost_model(estimator), "y_scaling", None) == "sqrt":
-            # Predictions are signed square roots, which order voxels otherwise.
-            predicted = np.sign(predicted) * predicted**2
         return _mean_dice(self.masker, self.top, predicted, np.asarray(y))
 
 
@@ -85,8 +81,7 @@ def make_dice_scorer(masker, top: float = 0.1) -> DiceScorer:
     """Make a scorer of the mean Dice overlap of predicted and observed maps.
 
     Both maps are cut at their strongest `top` voxels, which no positive factor per
-    study changes: predictions may stand in units of the row norm while y does not.
-    The square roots that a model predicts under ``y_scaling="sqrt"`` are squared first.
+    study changes: predictions are of studies scaled to norm one while y need not be.
     A study whose observed map is empty scores 0.
 
     Parameters

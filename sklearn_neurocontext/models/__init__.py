@@ -9,6 +9,7 @@ from ._mlp import MLPBaseline
 from ._neighbor_maps import NeighborMaps
 from ._nystroem_kernel import LandmarkKernel
 from ._ridge import RidgeBaseline
+from ._scaling import scale_like_predictions
 
 __all__ = [
     "PAPER_SETTINGS",
@@ -21,4 +22,5 @@ __all__ = [
     "RidgeBaseline",
     "TextBrainEnsemble",
     "best_text_brain",
+    "scale_like_predictions",
 ]

@@ -10,7 +10,7 @@ from sklearn.base import (
 
 from .._utils.validation import check_is_fitted, validate_data
 from ..metrics import mix_match_score
-from ._scaling import learn_scale, normalize_studies, unit_rows
+from ._scaling import learn_scale, normalize_studies, to_densities, unit_rows
 
 
 def _first(rows):
@@ -102,7 +102,8 @@ class TextBrainEstimator(BaseEstimator):
         return (normalize_studies(y, self.y_scaling) - self.y_mean_) / self.y_scale_
 
     def _to_coefficients(self, standardized):
-        coefficients = standardized * self.y_scale_ + self.y_mean_
+        normalized = standardized * self.y_scale_ + self.y_mean_
+        coefficients = to_densities(normalized, self.y_scaling)
         return coefficients[:, 0] if self._single_component else coefficients
 
     def predict(self, X):
@@ -116,10 +117,11 @@ class TextBrainEstimator(BaseEstimator):
         Returns
         -------
         coefficients : ndarray of shape (n_texts, n_components)
-            In the units of ``y_scaling``, before standardising: expected rows of norm
-            one for ``"unit"``, their signed square roots for ``"sqrt"``, raw
-            coefficients for None. In the precision of ``y_mean_``: float32 from nets,
-            that of the training X from KernelCCA, float64 from other closed forms.
+            Coefficients of densities, ready for ``masker.inverse_transform``: of
+            studies scaled to L2 norm one for ``y_scaling="unit"``, of studies scaled to
+            L1 norm one for ``"sqrt"`` (signed squares of the predicted roots), raw ones
+            for None. In the precision of ``y_mean_``: float32 from nets, that of the
+            training X from KernelCCA, float64 from other closed forms.
         """
         return self._to_coefficients(self._predict_standardized(self._check_X(X)))
 

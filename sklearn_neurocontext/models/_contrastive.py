@@ -280,9 +280,10 @@ class ContrastiveTextBrain(NetEstimatorMixin, SharedSpaceEstimator):
         Returns
         -------
         coefficients : ndarray of shape (n_texts, n_components), float32
-            In the units of ``y_scaling``, before standardising: expected rows of norm
-            one for ``"unit"``, their signed square roots for ``"sqrt"``, raw
-            coefficients for None.
+            Coefficients of densities, ready for ``masker.inverse_transform``: of
+            studies scaled to L2 norm one for ``y_scaling="unit"``, of studies scaled to
+            L1 norm one for ``"sqrt"`` (signed squares of the predicted roots), raw ones
+            for None.
         """
         return super().predict(X)
 

@@ -13,7 +13,7 @@ from .._utils.validation import (
     fit_context,
 )
 from ..metrics import mix_match_score, similarity
-from ._members import check_members, check_weights, input_tags_of, units_of
+from ._members import check_members, check_weights, input_tags_of
 
 # Training studies whose cross similarities give each member's scale.
 _N_SCALE = 1000
@@ -57,6 +57,18 @@ def _all_predict(ensemble):
     return True
 
 
+def _shared_y_scaling(members):
+    """Return the y_scaling of all fitted members; raise an error where they differ."""
+    scalings = {getattr(innermost_model(m), "y_scaling", None) for m in members}
+    if len(scalings) > 1:
+        raise ValueError(
+            "Members of a TextBrainEnsemble that predicts must have one y_scaling, "
+            "as their densities have different norms otherwise; got "
+            f"{sorted(map(str, scalings))}. Set it alike for all members."
+        )
+    return scalings.pop()
+
+
 class TextBrainEnsemble(BaseComposition, BaseEstimator):
     r"""Adds the similarities of several models, each on its own scale.
 
@@ -89,6 +101,8 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
         Number of features of X; only where the first member knows it.
     feature_names_in_ : ndarray of shape (n_features_in_,), object
         Their names; only where the first member knows them.
+    y_scaling : {"unit", "sqrt"} or None
+        That of all members; an error where they differ.
 
     See Also
     --------
@@ -194,6 +208,11 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
                 setattr(self, name, getattr(members[0], name))
         return self
 
+    @property
+    def y_scaling(self):
+        """Scaling of y that all members have; it is the scale of their predictions."""
+        return _shared_y_scaling(self.members_)
+
     def _weights(self):
         return check_weights(self.weights, len(self.members_))
 
@@ -241,7 +260,7 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
 
     @available_if(_all_predict)
     def predict(self, X):
-        """Predict the coefficients to expect from each text: the members' mean.
+        """Predict the coefficients to expect from each text: the members' average.
 
         Parameters
         ----------
@@ -251,20 +270,18 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
         Returns
         -------
         coefficients : ndarray of shape (n_texts, n_components)
-            In the units of the members' ``y_scaling``, before standardising.
+            Weighted average of the members' predictions: coefficients of densities,
+            ready for ``masker.inverse_transform``, of studies scaled to L2 norm one
+            where the members' ``y_scaling`` is ``"unit"``, to L1 norm one for
+            ``"sqrt"``, raw ones for None.
 
         Raises
         ------
         ValueError
-            If members differ in ``y_scaling``: their predictions are of other units.
+            If members differ in ``y_scaling``: their densities have different norms.
         """
         check_is_fitted(self)
-        scalings = set().union(*map(units_of, self.members_))
-        if len(scalings) > 1:
-            raise ValueError(
-                "Members predict in different units, y_scaling is one of "
-                f"{sorted(map(str, scalings))}. Give all the same to average them."
-            )
+        _shared_y_scaling(self.members_)
         predictions = [member.predict(X) for member in self.members_]
         return np.average(predictions, axis=0, weights=self._weights())
 

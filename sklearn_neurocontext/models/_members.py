@@ -108,14 +108,6 @@ def check_weights(weights, n_members: int) -> np.ndarray:
     )
 
 
-def units_of(member) -> set:
-    """Give the ``y_scaling`` of a fitted member, of each where it is an ensemble."""
-    model = innermost_model(member)
-    if hasattr(model, "members_"):
-        return set().union(*map(units_of, model.members_))
-    return {getattr(model, "y_scaling", None)}
-
-
 def input_tags_of(estimators: list) -> InputTags:
     """Say what the first member takes, which is what all have to take.
 

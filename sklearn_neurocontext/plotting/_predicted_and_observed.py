@@ -42,8 +42,8 @@ def plot_predicted_and_observed(
         Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
         positive ones are drawn.
     unit : str, default="peak density (norm 1)"
-        Unit of both maps, for the colour bars. Models with ``y_scaling="unit"`` predict
-        coefficients of studies scaled to norm 1.
+        Unit of both maps, for the colour bars. Models predict coefficients
+        of studies scaled to norm 1 unless they have ``y_scaling=None``.
 
     Returns
     -------

@@ -18,8 +18,8 @@ def plot_predicted_map(img, *, text, top=0.1, unit=UNIT_NORM, note=""):
         Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
         positive ones are drawn.
     unit : str, default="peak density (norm 1)"
-        Unit of the map, for the colour bar. Models with ``y_scaling="unit"`` predict
-        coefficients of studies scaled to norm 1.
+        Unit of the map, for the colour bar. Models predict coefficients
+        of studies scaled to norm 1 unless they have ``y_scaling=None``.
     note : str, default=""
         What a reader of the picture must know, such as `NeuroContextModel.caveat`;
         drawn below the text, as it is.

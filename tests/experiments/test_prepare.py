@@ -54,18 +54,22 @@ def test_rows_texts_and_coefficients_belong_together(corpus, masker):
     assert set(studies.seconds) == {"coefficients", "embeddings"}
 
 
-def test_median_study_is_the_one_of_median_dice(corpus, masker):
+@pytest.mark.parametrize(("y_scaling", "norm"), [("unit", 2), ("sqrt", 1)])
+def test_median_study_is_the_one_of_median_dice(corpus, masker, y_scaling, norm):
     y = masker.fit_transform(corpus.peaks)
     kept = np.flatnonzero(y.any(axis=1))
     X, y = corpus.latent[kept], y[kept]
     train, test = np.arange(200), np.arange(200, 251)
-    maps = median_study_maps(RidgeBaseline(), X, y, (train, test), masker)
+    model = RidgeBaseline(y_scaling=y_scaling)
+    maps = median_study_maps(model, X, y, (train, test), masker)
     assert len(maps.dice_of_all) == 51
     assert maps.dice == np.median(maps.dice_of_all)
-    predicted = RidgeBaseline().fit(X[train], y[train]).predict(X[[maps.row]])
+    predicted = model.fit(X[train], y[train]).predict(X[[maps.row]])
     pair = masker.coefficients_to_voxels(np.concatenate([y[[maps.row]], predicted]))
     assert maps.dice == pytest.approx(dice_score(*pair, top=0.1))
     observed = np.asarray(maps.observed_img.dataobj)
     inside = np.asarray(masker.mask_img_.dataobj) > 0
-    of_norm_one = pair[0] / np.linalg.norm(y[maps.row])  # as the model predicts
+    of_norm_one = pair[0] / np.linalg.norm(y[maps.row], norm)  # as the model predicts
     np.testing.assert_allclose(observed[inside], of_norm_one, atol=1e-6)
+    img = np.asarray(maps.predicted_img.dataobj)
+    np.testing.assert_allclose(img[inside], pair[1], atol=1e-6)

@@ -10,10 +10,10 @@ import pytest
 from sklearn.base import clone
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from sklearn_neurocontext import KernelCCA, RidgeBaseline, experiments
+from sklearn_neurocontext import KernelCCA, RidgeBaseline, inference
 from sklearn_neurocontext.datasets import make_studies
 from sklearn_neurocontext.experiments import make_masker, prepare_studies
-from sklearn_neurocontext.inference import predict_coefficients, training_statistics
+from sklearn_neurocontext.inference import training_statistics
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def _count_all(texts, n_terms):
 
 @pytest.mark.parametrize("n_terms", [3, 10, 40, 1000])
 def test_terms_are_those_of_a_count_of_all_pairs(n_terms, monkeypatch):
-    monkeypatch.setattr(experiments._statistics, "_N_TERMS", n_terms)
+    monkeypatch.setattr(inference._calibration, "_N_TERMS", n_terms)
     rng = np.random.default_rng(0)
     known = [
         "pain",
@@ -84,14 +84,14 @@ def test_terms_are_those_of_a_count_of_all_pairs(n_terms, monkeypatch):
         "x",
     ]
     texts = [" ".join(rng.choice(known, 12)) for _ in range(60)]
-    found = experiments._statistics._count_terms(texts)
+    found = inference._calibration._count_terms(texts)
     assert found == _count_all(texts, n_terms)
     assert list(found) == sorted(found)
 
 
 def test_pairs_stand_side_by_side_in_a_text():
     texts = ["The role of the amygdala, 3 tasks in pain memory"] * 5 + ["pain"]
-    assert experiments._statistics._count_terms(texts) == {
+    assert inference._calibration._count_terms(texts) == {
         "amygdala": 5,
         "memory": 5,
         "pain": 6,
@@ -99,7 +99,7 @@ def test_pairs_stand_side_by_side_in_a_text():
         "role": 5,
         "tasks": 5,
     }
-    assert experiments._statistics._count_terms(["", "of 3"] * 9) == {}
+    assert inference._calibration._count_terms(["", "of 3"] * 9) == {}
 
 
 def test_too_few_studies_or_no_number_of_fits(problem):
@@ -118,24 +118,19 @@ def test_too_few_studies_or_no_number_of_fits(problem):
         training_statistics(model, X, few, masker, n_exchanges=1)
 
 
-def test_mean_of_roots_is_squared_as_predictions_are(problem):
+def test_mean_of_roots_becomes_a_density_as_predictions_do(problem):
     X, studies, masker = problem
     model = KernelCCA(8, y_scaling="sqrt", kernel_width=None).fit(X, studies.y)
     found = training_statistics(model, X, studies, masker, n_exchanges=0)
     roots = np.sign(studies.y) * np.sqrt(np.abs(studies.y))
     mean = (roots / np.linalg.norm(roots, axis=1, keepdims=True)).mean(axis=0)
     np.testing.assert_allclose(found.mean, mean * np.abs(mean), rtol=1e-4, atol=1e-9)
-    predicted = model.predict(X)
-    assert (predicted < 0).any()
-    np.testing.assert_array_equal(
-        predict_coefficients(model, X), np.sign(predicted) * predicted**2
-    )
 
 
 def test_maps_by_chance_have_z_of_mean_square_one(problem, monkeypatch):
     X, studies, masker = problem
     # Without the floor, which makes z smaller.
-    monkeypatch.setattr(experiments._statistics, "_FLOOR", 0.0)
+    monkeypatch.setattr(inference._calibration, "_FLOOR", 0.0)
     # With one penalty: a search over several, by chance, sometimes takes a small one.
     model = RidgeBaseline(alphas=[100.0]).fit(X, studies.y)
     done = []
@@ -155,11 +150,11 @@ def test_maps_by_chance_have_z_of_mean_square_one(problem, monkeypatch):
         by_chance = clone(model).fit(
             X[rows[60:]], studies.y[rng.permutation(rows[60:])]
         )
-        maps = predict_coefficients(by_chance, X[rows[:60]]) - found.mean
+        maps = by_chance.predict(X[rows[:60]]) - found.mean
         squares.append((masker.coefficients_to_voxels(maps) / found.z_scale) ** 2)
     assert np.median(np.mean(squares, axis=(0, 1))) == pytest.approx(1, abs=0.25)
     # Of what the model really learned, the strongest voxels are beyond chance.
-    maps = masker.coefficients_to_voxels(predict_coefficients(model, X) - found.mean)
+    maps = masker.coefficients_to_voxels(model.predict(X) - found.mean)
     strongest = np.abs(maps / found.z_scale).max(axis=1).mean()
     assert strongest > 1.3 * np.sqrt(squares).max(axis=2).mean()
 
@@ -181,7 +176,7 @@ def test_the_floor_is_a_quantile_over_voxels(problem, monkeypatch):
     X, studies, masker = problem
     model = RidgeBaseline().fit(X, studies.y)
     z_scale = training_statistics(model, X, studies, masker, n_exchanges=1).z_scale
-    monkeypatch.setattr(experiments._statistics, "_FLOOR", 0.0)
+    monkeypatch.setattr(inference._calibration, "_FLOOR", 0.0)
     free = training_statistics(model, X, studies, masker, n_exchanges=1).z_scale
     floor = np.quantile(free, 0.05)
     assert free.min() < floor

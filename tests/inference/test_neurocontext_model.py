@@ -164,15 +164,15 @@ def test_cosines_take_sparse_rows():
     np.testing.assert_allclose(cosines(rows, sparse.csr_array(one)), [0.6, 0.0])
 
 
-def test_square_roots_are_squared(parts, corpus):
+def test_maps_are_those_of_the_predictions(parts, corpus):
     texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
     y = parts["masker"].transform(corpus.peaks)
     words = make_pipeline(
         TfidfVectorizer(), KernelCCA(n_landmarks=40, random_state=0)
     ).fit(texts, y)
     model = NeuroContextModel(**parts | {"model": words, "term_features": None})
-    roots = words.predict(["pain heat"])
-    expected = parts["masker"].coefficients_to_voxels(np.sign(roots) * roots**2)
+    assert words[-1].y_scaling == "sqrt"
+    expected = parts["masker"].coefficients_to_voxels(words.predict(["pain heat"]))
     inside = parts["masker"].mask_img_.get_fdata() > 0
     found = model.transform(["pain heat"])["brain_map"][0].get_fdata()[inside]
     np.testing.assert_allclose(found, expected[0], atol=1e-7)

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from sklearn_neurocontext import NeuroContextModel
 from tests.inference.pages import HOSTILE, facts, parse
@@ -42,6 +43,29 @@ def test_ranks_of_a_corpus_are_those_of_the_similarity(monkeypatch):
         found = dict(zip(cells[::3], map(float, cells[2::3]), strict=True))
         assert found == expected
         assert (np.diff([sign * rank for rank in found.values()]) >= 0).all()
+
+
+@pytest.mark.parametrize(("y_scaling", "norm"), [("unit", 2), ("sqrt", 1)])
+def test_the_mean_map_is_of_studies_scaled_as_predictions_are(
+    y_scaling, norm, monkeypatch
+):
+    from sklearn_neurocontext.inference._report_corpus import corpus_sections
+
+    imgs = []
+    monkeypatch.setattr(
+        "sklearn_neurocontext.inference._report_corpus.map_sections",
+        lambda _, img, *__: imgs.append(img) or [],
+    )
+    corpus, parts = make_corpus(), make_parts()
+    y = parts["masker"].transform(corpus.peaks)
+    model = clone(parts["model"]).set_params(ccabaseline__y_scaling=y_scaling)
+    model.fit(corpus.studies["title"].tolist(), y)
+    corpus_sections(NeuroContextModel(**parts | {"model": model}), corpus, 5, 0.1)
+    scaled = y / np.linalg.norm(y, norm, axis=1, keepdims=True)
+    expected = parts["masker"].inverse_transform(scaled.mean(axis=0, keepdims=True))
+    np.testing.assert_allclose(
+        imgs[0].get_fdata(), expected.get_fdata()[..., 0], rtol=1e-4, atol=1e-9
+    )
 
 
 def test_a_benchmark_has_its_numbers(benchmark_report):

@@ -18,7 +18,8 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from sklearn_neurocontext import metrics
+from sklearn_neurocontext import KDEDiFuMoMasker, RidgeBaseline, metrics
+from sklearn_neurocontext.datasets import make_studies
 from sklearn_neurocontext.metrics import (
     ScalarRetrievalScorer,
     dice_score,
@@ -64,6 +65,14 @@ class Masker(BaseEstimator):
     def coefficients_to_voxels(self, coefs):
         coefs = np.asarray(coefs)
         return np.hstack([coefs, coefs[:, ::-1] - 0.5])
+
+
+@pytest.fixture(scope="module")
+def overlapping():
+    """Masker whose maps overlap, features of texts and coefficients of 60 studies."""
+    masker = KDEDiFuMoMasker("geometric-soft", 128, target_affine=8)
+    corpus = make_studies(n_studies=60, random_state=0)
+    return masker, corpus.latent, masker.fit_transform(corpus.peaks)
 
 
 @pytest.fixture
@@ -232,25 +241,18 @@ def test_dice_of_the_truth_is_one(data):
     assert make_dice_scorer(masker, top=0.2)(model, *data) == 1.0
 
 
-@pytest.mark.parametrize("wrapped", [False, True])
-def test_predicted_square_roots_are_squared_for_dice(data, wrapped):
-    class Rooted(Regressor):
-        y_scaling = "sqrt"
-
-        def predict(self, X):
-            return np.sign(self.truth) * np.sqrt(np.abs(self.truth))
-
-    class Overlapping(Masker):
-        def coefficients_to_voxels(self, coefs):
-            return np.asarray(coefs) @ np.random.default_rng(0).normal(size=(6, 40))
-
-    model = Rooted().fit(*data)
-    model.truth = data[1]
-    masker = Overlapping().fit()
-    estimator = make_pipeline(model) if wrapped else model
-    assert make_dice_scorer(masker, top=0.2)(estimator, *data) == 1.0
-    Rooted.y_scaling = "unit"
-    assert make_dice_scorer(masker, top=0.2)(estimator, *data) < 0.9
+@pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
+@pytest.mark.parametrize("wrap_model", [lambda model: model, make_pipeline])
+def test_dice_is_that_of_the_images_of_predictions(overlapping, wrap_model, y_scaling):
+    masker, X, y = overlapping
+    model = wrap_model(RidgeBaseline(y_scaling=y_scaling)).fit(X[:40], y[:40])
+    imgs = [masker.inverse_transform(one) for one in (y[40:], model.predict(X[40:]))]
+    inside = masker.mask_img_.get_fdata() > 0
+    maps = [img.get_fdata(dtype=np.float32)[inside].T for img in imgs]
+    expected = np.mean([dice_score(*pair, top=0.1) for pair in zip(*maps, strict=True)])
+    score = make_dice_scorer(masker)(model, X[40:], y[40:])
+    assert score == pytest.approx(expected, abs=1e-12)
+    assert 0.05 < score < 1
 
 
 def test_folds_on_both_sides_of_k_are_warned_of(data):

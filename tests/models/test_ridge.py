@@ -8,6 +8,7 @@ from sklearn_neurocontext import RidgeBaseline
 from tests.models.synthetic_pairs import (
     N_COMPONENTS,
     N_FEATURES,
+    in_fitted_units,
     make_pairs,
     standardize_by_hand,
 )
@@ -25,7 +26,8 @@ def test_equals_ridge_cv_by_hand(y_scaling, train, test):
     np.testing.assert_allclose(model.coef_, oracle.coef_)
     np.testing.assert_allclose(model.intercept_, oracle.intercept_, atol=1e-12)
     np.testing.assert_allclose(
-        model.predict(test[0]), oracle.predict(test[0]) * scale + mean
+        in_fitted_units(model.predict(test[0]), y_scaling),
+        oracle.predict(test[0]) * scale + mean,
     )
 
 
