@@ -45,7 +45,7 @@ class _Group(click.Group):
             raise
         except _ERRORS as error:
             if ctx.params["traceback"]:
-                tracebacks.print_exc()
+                click.echo(tracebacks.format_exc(), err=True)
                 ctx.exit(1)
             raise click.ClickException(_in_one_line(error)) from error
 
