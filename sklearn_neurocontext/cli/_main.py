@@ -30,9 +30,11 @@ class _Group(click.Group):
     """Commands in the order in which they were added, with errors in one line."""
 
     def list_commands(self, ctx):
+        """Return the names of the commands."""
         return list(self.commands)
 
     def invoke(self, ctx):
+        """Run a command and print an error in one line."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
