@@ -18,11 +18,11 @@ from sklearn_neurocontext import dice_score
 from sklearn_neurocontext._utils.volumes import smooth_voxels
 from sklearn_neurocontext.datasets import load_corpus
 from sklearn_neurocontext.experiments import (
-    inputs_of,
     make_embedder,
     make_estimators,
     make_masker,
     prepare_studies,
+    select_inputs,
 )
 from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.model_selection import shuffled_folds
@@ -77,9 +77,9 @@ def load(name):
 
 def predict(name, part, studies, masker, observed, train, test) -> dict:
     """Predict maps of test studies, smoothed, and with a mean map of voxels."""
-    X = inputs_of([name], studies)[name]
+    X = select_inputs([name], studies)[name]
     X_train, X_test = ([X[row] for row in rows] for rows in (train, test))
-    model = make_estimators([name], decoder="residual", part=part)[name]
+    model = make_estimators([name], decoder="residual", text_field=part)[name]
     model.fit(X_train, studies.y[train])
     predicted = model.predict(X_test)
     scaled = scale_like_predictions(model, studies.y[train])

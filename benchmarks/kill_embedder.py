@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from sklearn_neurocontext.text import EmbeddingStore, LLMChunkEmbedder
-from sklearn_neurocontext.text._cache import text_key
+from sklearn_neurocontext.text._store import text_key
 
 IDLE, FORWARD, COMMIT = range(3)
 NAMES = {IDLE: "between", FORWARD: "forward pass", COMMIT: "commit"}
@@ -38,11 +38,11 @@ def run_child(settings, texts, path, moment, handed, kill):
     thread kills the process that long after this moment has begun. Torch and SQLite
     run beside it, so it strikes anywhere in them.
     """
-    from sklearn_neurocontext.text import _forward
+    from sklearn_neurocontext.text import _chunking
 
-    run_batch, put_many = _forward._run_batch, EmbeddingStore.put_many
+    run_batch, put_many = _chunking._run_batch, EmbeddingStore.put_many
     embed = LLMChunkEmbedder._embed
-    _forward._SECONDS_BETWEEN_YIELDS = 0.0
+    _chunking._SECONDS_BETWEEN_YIELDS = 0.0
     counts = dict.fromkeys(NAMES, 0)
 
     def die(delay):
@@ -69,7 +69,7 @@ def run_child(settings, texts, path, moment, handed, kill):
             handed[numbers[text]] = 1
         return embed(self, batch)
 
-    _forward._run_batch = marked(run_batch, FORWARD)
+    _chunking._run_batch = marked(run_batch, FORWARD)
     EmbeddingStore.put_many = marked(put_many, COMMIT)
     LLMChunkEmbedder._embed = noting
     embedder = LLMChunkEmbedder(**settings, cache=path).fit()

@@ -71,7 +71,7 @@ def _record(name, matrix, n_train, cost) -> dict:
         "recall_curve_auc_brain_to_text": recall_curve_auc(recall_curve(matrix.T)),
         "n_train": n_train,
         "fit_seconds": sum(step["clock"] for step in cost.values()),
-        "fit_processor_seconds": sum(step["processor"] for step in cost.values()),
+        "fit_cpu_seconds": sum(step["processor"] for step in cost.values()),
         "cost": cost,
         "recall_curve": [round(float(recall), 6) for recall in curve],
     }

@@ -1,5 +1,6 @@
 """Files that appear under their name complete, or not at all."""
 
+import json
 import secrets
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,3 +54,15 @@ def whole_file(path):
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, as UTF-8; create its folder if needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content) -> None:
+    """Write JSON atomically; create its folder if needed."""
+    write_text(path, json.dumps(content, indent=1) + "\n")

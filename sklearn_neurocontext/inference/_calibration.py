@@ -9,11 +9,10 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
-from .._utils.validation import Integral
+from .._utils.validation import TERM_PATTERN, Integral
 from .._utils.volumes import smooth_voxels
-from ..model_selection._splits import shuffled_folds
+from ..model_selection import shuffled_folds
 from ..models import scale_like_predictions
-from ..text._term_counts import _TERM
 
 # Terms are words and pairs of words in the texts of so many studies, at least.
 _MIN_STUDIES = 5
@@ -195,7 +194,9 @@ def _count_terms(texts) -> dict:
 
 
 def _is_term(word) -> bool:
-    return word not in ENGLISH_STOP_WORDS and re.fullmatch(_TERM, word) is not None
+    return (
+        word not in ENGLISH_STOP_WORDS and re.fullmatch(TERM_PATTERN, word) is not None
+    )
 
 
 def _most_frequent(counts) -> dict:
@@ -221,6 +222,11 @@ def check_exchanges(groups, n_exchanges) -> None:
         If it is no integer.
     ValueError
         If it is below zero, or there are fewer than five studies and it is not 0.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.inference import check_exchanges
+    >>> check_exchanges(["a", "b", "c", "d", "e"], 1)
     """
     if not isinstance(n_exchanges, Integral) or isinstance(n_exchanges, bool):
         raise TypeError(f"n_exchanges is {n_exchanges!r}; expected an integer.")

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.sparse import issparse
 
-from .._utils.validation import check_is_fitted
+from .._utils.validation import check_is_fitted, check_texts
 from ._arrays import check_array, check_number, check_terms
 from ._lookup import LookupMixin
 from ._maps import MapsMixin
@@ -168,15 +168,46 @@ class NeuroContextModel(MapsMixin, LookupMixin):
         folder = find_folder(name_or_directory)
         return cls(**read_folder(folder, device, allow_download=allow_download))
 
-    def save(self, directory, *, half=False):
-        """Save in a new folder, as safetensors and JSON.
+    def has_known_words(self, texts) -> np.ndarray:
+        """Check whether the model knows any word of each text.
+
+        Texts without a known word all have the mean map.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Of any length.
+
+        Returns
+        -------
+        known : ndarray of shape (n_texts,), bool
+            True for all texts where an ensemble or a language model reads them.
+
+        Raises
+        ------
+        TypeError
+            If `texts` is one string, or holds something else than strings.
+        ValueError
+            If there is no text, or a blank one.
+        """
+        texts = check_texts(texts)
+        if not self._predictor.has_features:
+            return np.ones(len(texts), dtype=bool)
+        features = self._predictor.features(texts)
+        return np.asarray(abs(features).sum(axis=1)).ravel() > 0
+
+    def save(self, directory, *, half=False, overwrite=False):
+        """Save in a folder, as safetensors and JSON.
 
         Parameters
         ----------
         directory : path-like
-            Must not exist, or be empty.
+            Must not exist, or be empty; with `overwrite`, it may hold a saved model.
         half : bool, default=False
             Whether matrices of floats are kept with 16 bits, see `save_model`.
+        overwrite : bool, default=False
+            Whether to replace a model saved there earlier, which stays until the new
+            one is complete. A folder that holds anything else is refused.
 
         Returns
         -------
@@ -186,7 +217,7 @@ class NeuroContextModel(MapsMixin, LookupMixin):
         Raises
         ------
         FileExistsError
-            If something is there.
+            If `directory` holds anything that must not be replaced.
         TypeError, ValueError
             If model, masker or card cannot be saved; the message names what.
         """
@@ -202,6 +233,7 @@ class NeuroContextModel(MapsMixin, LookupMixin):
             self.model,
             self.masker,
             half=half,
+            overwrite=overwrite,
             facts={
                 "smoothing_fwhm": self.smoothing_fwhm,
                 "terms": self.terms,

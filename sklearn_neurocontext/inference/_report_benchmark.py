@@ -72,8 +72,8 @@ def _by_direction(frame):
 def _wide(summary, result, scale):
     """One row per score or cost, a column per estimator."""
     cells = (scale * summary["mean"]).map("{:,.1f}".format)
-    spread = (scale * summary["sd"]).map(" ± {:,.1f}".format)
-    cells += spread.where(summary["sd"].notna(), "")
+    spread = (scale * summary["std"]).map(" ± {:,.1f}".format)
+    cells += spread.where(summary["std"].notna(), "")
     wide = summary.assign(cell=cells).pivot(
         index="metric", columns="estimator", values="cell"
     )

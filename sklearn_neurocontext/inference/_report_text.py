@@ -4,15 +4,14 @@ import numpy as np
 
 from .._utils.estimators import innermost_model
 from .._utils.validation import check_texts
-from ..plotting import plot_predicted_map, plot_surface_maps
-from ..plotting._glass_brain import keep_strongest
-from ..plotting._style import UNIT_NORM
+from .._utils.volumes import keep_strongest
+from ..plotting import DENSITY_UNIT, plot_predicted_map, plot_surface_maps
 from ._report_page import caveat, picture, provenance, table, viewer
 
 PLAIN = "density of peaks"
 _UNIT_WORDS = {
     PLAIN: "",
-    UNIT_NORM: ", what to expect in a study where the densities of all studies are "
+    DENSITY_UNIT: ", what to expect in a study where the densities of all studies are "
     "scaled to norm 1, so that those with many peaks count no more than others",
 }
 
@@ -64,7 +63,7 @@ def density_unit(model) -> str:
     """Say in what unit a model predicts densities."""
     y_scaling = getattr(innermost_model(model.model), "y_scaling", None)
     is_scaled = model.unit_maps or y_scaling is not None
-    return UNIT_NORM if is_scaled else PLAIN
+    return DENSITY_UNIT if is_scaled else PLAIN
 
 
 def _words(similar_words, k):

@@ -1,12 +1,23 @@
 """The folder of a pretrained model: model, masker, and what was measured on studies."""
 
+import secrets
+import shutil
+from contextlib import contextmanager, nullcontext
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
 from ..persistence import load_model, save_model
-from ..persistence._files import hash_of_sums, new_folder, read_files, write_files
+from ..persistence._files import (
+    ARRAYS,
+    DESCRIPTION,
+    HASHES,
+    hash_of_sums,
+    new_folder,
+    read_files,
+    write_files,
+)
 from ..persistence._values import Reader, Writer
 
 # Folders of models that come with the package.
@@ -25,17 +36,19 @@ _ARRAYS = ("mean", "mean_map", "z_scale", "reference", "term_features")
 _PARTS = ("model", "masker")
 
 
-def write_folder(directory, model, masker, *, half, facts, arrays) -> Path:
+def write_folder(directory, model, masker, *, half, overwrite, facts, arrays) -> Path:
     """Write a pretrained model; its folder appears complete, or not at all.
 
     Parameters
     ----------
     directory : path-like
-        Must not exist, or be empty.
+        Must not exist, or be empty; with `overwrite`, it may hold a saved model.
     model, masker : estimator
         Fitted.
     half : bool
         Whether matrices of floats are kept with 16 bits.
+    overwrite : bool
+        Whether to replace a saved model, see `check_overwritable`.
     facts : dict
         What JSON can hold, by the names in `_FACTS`.
     arrays : dict of str to ndarray or None
@@ -49,10 +62,11 @@ def write_folder(directory, model, masker, *, half, facts, arrays) -> Path:
     Raises
     ------
     FileExistsError
-        If something is there.
+        If `directory` holds anything that must not be replaced.
     TypeError, ValueError
         If a value cannot be saved; the message names it.
     """
+    directory = Path(directory).expanduser()
     arrays = {
         name: np.ascontiguousarray(array, dtype=np.float32)
         for name, array in arrays.items()
@@ -60,12 +74,78 @@ def write_folder(directory, model, masker, *, half, facts, arrays) -> Path:
     }
     writer = Writer(half, _refuse_estimator)
     index = writer.write({**facts, **arrays}, "index")
-    with new_folder(directory) as folder:
+    replacing = _replacing(directory) if overwrite else nullcontext(directory)
+    with replacing as place, new_folder(place) as folder:
         save_model(model, folder / "model", half=half)
         save_model(masker, folder / "masker")
         sums = {name: hash_of_sums(folder / name) for name in _PARTS}
         write_files(folder / "index", {"sums": sums, "index": index}, writer.arrays)
-    return Path(directory).expanduser()
+    return directory
+
+
+def check_overwritable(directory) -> None:
+    """Check that a folder is new, empty, or holds a saved model and nothing else.
+
+    Parameters
+    ----------
+    directory : path-like
+        The folder.
+
+    Raises
+    ------
+    FileExistsError
+        If it holds anything else, or is a file or a symbolic link.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.inference import check_overwritable
+    >>> check_overwritable("a_new_folder")
+    """
+    directory = Path(directory).expanduser()
+    is_new = not directory.exists() and not directory.is_symlink()
+    if is_new or _holds_only(directory, set()):
+        return
+    is_model = _holds_only(directory, {"index", *_PARTS}) and all(
+        _holds_only(directory / name, {ARRAYS, DESCRIPTION, HASHES})
+        for name in ("index", *_PARTS)
+    )
+    if not is_model:
+        raise FileExistsError(
+            f"{str(directory)!r} is not a saved model, or holds other files too, and "
+            "is not replaced. Name another folder."
+        )
+
+
+def _holds_only(folder, names) -> bool:
+    """Return whether a folder, not a link, holds these names and no others."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    return {path.name for path in folder.iterdir()} == names
+
+
+@contextmanager
+def _replacing(directory):
+    """Yield a new folder that takes the place of a saved model once it is complete."""
+    check_overwritable(directory)
+    directory = directory.absolute()
+    new, old = (
+        directory.with_name(f".{directory.name}-{secrets.token_hex(8)}")
+        for _ in range(2)
+    )
+    try:
+        yield new
+        check_overwritable(directory)  # again: saving takes time
+        try:
+            if directory.exists():
+                directory.rename(old)
+            new.rename(directory)
+        except BaseException:
+            if old.exists() and not directory.exists():
+                old.rename(directory)
+            raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _refuse_estimator(_, content, where):

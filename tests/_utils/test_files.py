@@ -6,9 +6,8 @@ import stat
 import pytest
 
 from sklearn_neurocontext._utils.disk_cache import fetch_entry
-from sklearn_neurocontext._utils.files import whole_file
+from sklearn_neurocontext._utils.files import whole_file, write_json
 from sklearn_neurocontext.datasets import _ibc
-from sklearn_neurocontext.experiments._checkpoint import write_json
 from sklearn_neurocontext.inference import Report
 
 

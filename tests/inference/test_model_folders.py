@@ -105,7 +105,7 @@ def test_unknown_and_altered_models_are_refused(model, tmp_path):
 def test_ensembles_and_sparse_features_survive_saving(parts, corpus, tmp_path):
     y = parts["masker"].transform(corpus.peaks)
     texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
-    words = make_pipeline(TfidfVectorizer(), KernelCCA(n_landmarks=40, random_state=0))
+    words = make_pipeline(TfidfVectorizer(), KernelCCA(n_nystroem=40, random_state=0))
     ensemble = TextBrainEnsemble([("words", words)], random_state=0)
     img = parts["masker"].inverse_transform(y[:1])
     for name, one in (("ensemble", ensemble), ("words", words)):
@@ -130,3 +130,68 @@ def test_unknown_models_and_shipped_ones_are_told_apart(tmp_path, monkeypatch):
     assert find_folder("./minilm") == Path("minilm")
     with pytest.raises(FileNotFoundError, match="that comes with the package: minilm"):
         NeuroContextModel.from_pretrained("minilm2")
+
+
+@pytest.fixture
+def saved(parts, tmp_path):
+    """Folder of a saved model."""
+    return NeuroContextModel(**parts).save(tmp_path / "saved")
+
+
+def _content(folder):
+    return {p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_overwrite_replaces_a_saved_model(parts, saved, tmp_path):
+    model = NeuroContextModel(**(parts | {"card": {"version": 2}}))
+    for directory in (saved, tmp_path / "new"):
+        assert model.save(directory, overwrite=True) == directory
+        loaded = NeuroContextModel.from_pretrained(directory)
+        assert loaded.card == {"version": 2}
+    assert {path.name for path in tmp_path.iterdir()} == {"saved", "new"}
+
+
+@pytest.mark.parametrize("name", ["mine.txt", "index/mine.txt"])
+def test_overwrite_refuses_other_files(parts, saved, name):
+    (saved / name).write_text("keep")
+    before = _content(saved)
+    with pytest.raises(FileExistsError, match="or holds other files too"):
+        NeuroContextModel(**parts).save(saved, overwrite=True)
+    assert _content(saved) == before
+
+
+def test_overwrite_refuses_files_and_links(parts, saved, tmp_path):
+    (tmp_path / "link").symlink_to(saved)
+    (tmp_path / "nowhere").symlink_to(tmp_path / "missing")
+    (tmp_path / "file").write_text("keep")
+    for name in ("link", "nowhere", "file"):
+        with pytest.raises(FileExistsError, match=name):
+            NeuroContextModel(**parts).save(tmp_path / name, overwrite=True)
+    NeuroContextModel.from_pretrained(saved)
+
+
+@pytest.mark.parametrize("failing", ["write_files", "rename"])
+def test_overwrite_that_fails_leaves_the_older_model(
+    failing, parts, saved, tmp_path, monkeypatch
+):
+    before = _content(saved)
+    rename = Path.rename
+
+    def fail(self, target):
+        if (self / "index").is_dir() and Path(target) == saved:
+            monkeypatch.setattr(Path, "rename", rename)
+            raise OSError("disk full")
+        return rename(self, target)
+
+    def write_nothing(*args):
+        raise OSError("disk full")
+
+    if failing == "rename":
+        monkeypatch.setattr(Path, "rename", fail)
+    else:
+        module = "sklearn_neurocontext.inference._storage"
+        monkeypatch.setattr(f"{module}.write_files", write_nothing)
+    with pytest.raises(OSError, match="disk full"):
+        NeuroContextModel(**parts).save(saved, overwrite=True)
+    assert _content(saved) == before
+    assert list(tmp_path.iterdir()) == [saved]

@@ -20,7 +20,7 @@ from sklearn_neurocontext import (
     TextBrainEnsemble,
 )
 from sklearn_neurocontext.inference._arrays import cosines
-from tests.text_model import TERMS
+from tests.text_model import TERMS, make_corpus
 
 
 def test_transform_gives_lists_of_maps(model, parts):
@@ -168,7 +168,7 @@ def test_maps_are_those_of_the_predictions(parts, corpus):
     texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
     y = parts["masker"].transform(corpus.peaks)
     words = make_pipeline(
-        TfidfVectorizer(), KernelCCA(n_landmarks=40, random_state=0)
+        TfidfVectorizer(), KernelCCA(n_nystroem=40, random_state=0)
     ).fit(texts, y)
     model = NeuroContextModel(**parts | {"model": words, "term_features": None})
     assert words[-1].y_scaling == "sqrt"
@@ -226,3 +226,13 @@ def test_misfits_are_refused(parts):
     for terms in ({"Pain": 3}, {"pain": 0.5}, {"pain  heat": 2}, {"": 1}, {"pain": -1}):
         with pytest.raises(ValueError, match="expected a term in lower case"):
             NeuroContextModel(parts["model"], parts["masker"], terms=terms)
+
+
+def test_texts_without_known_words_are_found(model, parts):
+    assert model.has_known_words(["pain", "xyzzy"]).tolist() == [True, False]
+    ensemble = TextBrainEnsemble([("one", parts["model"])])
+    corpus = make_corpus()
+    texts = corpus.studies["title"].tolist()
+    ensemble.fit(texts, parts["masker"].transform(corpus.peaks))
+    model = NeuroContextModel(ensemble, parts["masker"])
+    assert model.has_known_words(["xyzzy"]).all()

@@ -73,7 +73,7 @@ def test_a_benchmark_has_its_numbers(benchmark_report):
     words = " ".join(parse(report.html).words)
     summary = result.summary().set_index(["estimator", "metric"])
     one = summary.loc[("ridge", "recall_at_10")]
-    assert f"{100 * one['mean']:.1f} ± {100 * one['sd']:.1f}" in words
+    assert f"{100 * one['mean']:.1f} ± {100 * one['std']:.1f}" in words
     assert "25.0" in words  # chance: 10 of 40
     assert "over 3 splits, in percent; on average 40 candidates" in words
     low = result.differences().iloc[0]["low"]

@@ -12,7 +12,7 @@ from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext._utils.versions import library_versions
 from sklearn_neurocontext.inference._report_page import page, provenance, table, viewer
 from sklearn_neurocontext.inference._report_text import density_unit, map_sections
-from sklearn_neurocontext.plotting._glass_brain import keep_strongest
+from sklearn_neurocontext.plotting._brain_maps import keep_strongest
 from tests.inference.pages import HOSTILE, facts, parse
 from tests.text_model import make_corpus, make_parts
 
@@ -49,7 +49,7 @@ def test_the_viewer_writes_zero_whole():
 def test_units_are_those_of_the_model():
     parts = make_parts()
     model = NeuroContextModel(**parts)
-    assert density_unit(model) == "peak density (norm 1)"
+    assert density_unit(model) == "peak density (a.u.)"
     plain = clone(parts["model"]).set_params(ccabaseline__y_scaling=None)
     corpus = make_corpus()
     y = parts["masker"].transform(corpus.peaks)

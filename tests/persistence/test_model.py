@@ -33,7 +33,7 @@ def _outputs(model, texts, y):
     yield similarity(model, texts, y)
     if hasattr(model, "predict"):
         yield model.predict(texts)
-    for member in getattr(model, "members_", [model]):
+    for member in getattr(model, "estimators_", [model]):
         if hasattr(member[-1], "transform"):
             yield member.transform(texts)
             yield member[-1].transform_brain(y)
@@ -71,7 +71,7 @@ def test_counts_of_a_corpus_are_kept_by_column(tmp_path, rng):
     np.testing.assert_array_equal(
         similarity(loaded, counts, y), similarity(model, counts, y)
     )
-    with pytest.raises(TypeError, match="got texts and was fitted with counts"):
+    with pytest.raises(TypeError, match="was fitted to counts; got texts"):
         loaded.predict(["pain"])
 
 

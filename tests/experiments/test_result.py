@@ -47,7 +47,7 @@ def test_summary_is_mean_and_deviation(result, name, metric):
     row = result.summary().set_index(["estimator", "metric"]).loc[(name, metric)]
     values = values_of(result, name, metric)
     assert row["mean"] == pytest.approx(values.mean())
-    assert row["sd"] == pytest.approx(values.std(ddof=1))
+    assert row["std"] == pytest.approx(values.std(ddof=1))
     assert row["n_splits"] == 5
     assert row["n_candidates"] == 100
 

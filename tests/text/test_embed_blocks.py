@@ -1,6 +1,8 @@
-"""Streams come in blocks: read no further than needed, resumed, spread over workers."""
+"""Tests of embed_blocks: bounded memory, resuming, workers."""
 
 import itertools
+import subprocess
+import sys
 import time
 import tracemalloc
 
@@ -10,8 +12,7 @@ import pandas as pd
 import pytest
 
 from sklearn_neurocontext import LLMChunkEmbedder
-from sklearn_neurocontext.text import EmbeddingStore, _blocks
-from sklearn_neurocontext.text._blocks import cut_into_blocks
+from sklearn_neurocontext.text import EmbeddingStore, _chunk_embedder
 from tests.text.tiny_models import WORDS, save_tiny_model
 
 
@@ -33,19 +34,19 @@ def texts(rng):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(_blocks, "_MOST_TEXTS", 7)
+    monkeypatch.setattr(_chunk_embedder, "_MAX_TEXTS", 7)
 
 
-def test_blocks_end_by_texts_or_by_characters(monkeypatch):
-    monkeypatch.setattr(_blocks, "_MOST_TEXTS", 3)
-    monkeypatch.setattr(_blocks, "_MOST_CHARACTERS", 100)
+def test_blocks_end_at_a_number_of_texts_or_characters(monkeypatch):
+    monkeypatch.setattr(_chunk_embedder, "_MAX_TEXTS", 3)
+    monkeypatch.setattr(_chunk_embedder, "_MAX_CHARACTERS", 100)
     texts = ["a", "b", "c", "d", "e" * 1000, "f", "g"]
-    blocks = list(cut_into_blocks(iter(texts)))
+    blocks = list(_chunk_embedder._split_blocks(iter(texts)))
     assert [row for row, _ in blocks] == [0, 3, 5]
     assert [text for _, block in blocks for text in block] == texts
 
 
-def test_blocks_equal_a_transform_and_keep_the_order(embedder, texts, small_blocks):
+def test_blocks_equal_transform_in_order(embedder, texts, small_blocks):
     blocks = list(embedder.embed_blocks(iter(texts)))
     assert [block.first_row for block in blocks] == list(range(0, 50, 7))
     found = np.concatenate([block.vectors for block in blocks])
@@ -61,7 +62,7 @@ def test_a_generator_is_read_one_block_at_a_time(embedder, texts, small_blocks):
             n_read += 1
             yield text
 
-    # Endless: only a bounded look-ahead comes to an end.
+    # The stream is infinite: only a bounded read-ahead ends.
     for number, _ in enumerate(embedder.embed_blocks(count()), 1):
         assert n_read == 7 * number
         if number == 3:
@@ -69,7 +70,7 @@ def test_a_generator_is_read_one_block_at_a_time(embedder, texts, small_blocks):
 
 
 def test_memory_does_not_grow_with_the_stream(embedder, small_blocks):
-    # One long word each: much to hold, little to compute.
+    # One long word each: large in memory, quick to embed.
     texts = (f"{'x' * 20_000}{number} pain" for number in range(500))
     next(embedder.embed_blocks(["pain"]))
     tracemalloc.start()
@@ -81,7 +82,7 @@ def test_memory_does_not_grow_with_the_stream(embedder, small_blocks):
     assert peak < 2_000_000
 
 
-def test_wrong_rows_of_a_stream_are_named_by_their_place(embedder, small_blocks):
+def test_errors_name_the_row_in_the_stream(embedder, small_blocks):
     stream = embedder.embed_blocks(["pain"] * 9 + [None, " "])
     assert next(stream).first_row == 0
     with pytest.raises(TypeError, match="got NoneType in row 9"):
@@ -96,7 +97,7 @@ def test_wrong_rows_of_a_stream_are_named_by_their_place(embedder, small_blocks)
     assert list(embedder.embed_blocks([])) == []
 
 
-def test_progress_adds_up_to_all_tokens_and_characters(embedder, texts, small_blocks):
+def test_progress_sums_to_all_tokens_and_characters(embedder, texts, small_blocks):
     done = []
     for _ in embedder.embed_blocks([*texts, *texts], lambda *step: done.append(step)):
         pass
@@ -107,34 +108,34 @@ def test_progress_adds_up_to_all_tokens_and_characters(embedder, texts, small_bl
     assert n_words < tokens <= 2 * n_words
 
 
-def test_a_stopped_run_goes_on_where_it_was(
+def test_an_interrupted_run_resumes(
     embedder, texts, small_blocks, tmp_path, monkeypatch
 ):
     embedder.set_params(cache=tmp_path / "store.sqlite")
-    handed = []
+    batches = []
     real = LLMChunkEmbedder._embed
 
-    def noting(self, batch):
-        handed.append(list(batch))
-        if len(handed) == 4:
+    def record(self, batch):
+        batches.append(list(batch))
+        if len(batches) == 4:
             raise KeyboardInterrupt
         return real(self, batch)
 
-    monkeypatch.setattr(LLMChunkEmbedder, "_embed", noting)
+    monkeypatch.setattr(LLMChunkEmbedder, "_embed", record)
     with pytest.raises(KeyboardInterrupt):
         embedder.transform(texts)
     with EmbeddingStore(tmp_path / "store.sqlite") as store:
         assert len(store) == 21
     X = embedder.transform(texts)
-    stored = [text for batch in handed[:3] for text in batch]
-    assert not set(stored) & {text for batch in handed[4:] for text in batch}
-    # From now on nothing is embedded, whatever the order, and every bit stays.
-    del handed[:]
+    stored = [text for batch in batches[:3] for text in batch]
+    assert not set(stored) & {text for batch in batches[4:] for text in batch}
+    # Nothing is embedded again, and embeddings are bit-equal in any order.
+    del batches[:]
     np.testing.assert_array_equal(embedder.transform(texts[::-1])[::-1], X)
-    assert not handed
+    assert not batches
 
 
-def test_workers_of_joblib_give_the_same(embedder, texts, small_blocks, tmp_path):
+def test_joblib_workers_equal_one_process(embedder, texts, small_blocks, tmp_path):
     expected = embedder.transform(texts)
     embedder.set_params(n_jobs=2, shards=tmp_path / "shards")
     embedder.set_params(cache=tmp_path / "store.sqlite")
@@ -143,14 +144,14 @@ def test_workers_of_joblib_give_the_same(embedder, texts, small_blocks, tmp_path
             embedder.transform(texts * 2), np.tile(expected, (2, 1)), atol=1e-5
         )
     (shard,) = (tmp_path / "shards").glob("*.sqlite")
-    with EmbeddingStore(tmp_path / "joined.sqlite") as joined:
-        assert joined.merge(shard) == len(set(texts))
-    # The shard holds what came back, to the bit.
-    other = LLMChunkEmbedder(embedder.model_name, cache=tmp_path / "joined.sqlite")
+    with EmbeddingStore(tmp_path / "merged.sqlite") as merged:
+        assert merged.merge(shard) == len(set(texts))
+    # The vectors of the shard and the returned ones are bit-equal.
+    other = LLMChunkEmbedder(embedder.model_name, cache=tmp_path / "merged.sqlite")
     np.testing.assert_array_equal(other.fit_transform(texts), embedder.transform(texts))
 
 
-def test_what_workers_have_finished_is_kept_when_one_fails(
+def test_finished_texts_are_stored_if_a_worker_fails(
     embedder, texts, small_blocks, tmp_path, monkeypatch
 ):
     store = tmp_path / "store.sqlite"
@@ -180,7 +181,7 @@ def test_what_workers_have_finished_is_kept_when_one_fails(
         assert len(opened) == 42
 
 
-def test_backends_that_give_no_stream_give_a_list(embedder, texts, small_blocks):
+def test_backends_that_cannot_stream_results(embedder, texts, small_blocks):
     expected = embedder.transform(texts)
     embedder.set_params(n_jobs=2)
     threads = joblib.parallel.ThreadingBackend
@@ -192,9 +193,9 @@ def test_backends_that_give_no_stream_give_a_list(embedder, texts, small_blocks)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_a_worker_with_another_model_is_refused(embedder):
-    with pytest.raises(ValueError, match="Bring the same files of the model"):
-        _blocks._embed_part(embedder, "other settings", 0, ["pain"])
+def test_a_worker_with_another_model_raises(embedder):
+    with pytest.raises(ValueError, match="Copy the same files of the model"):
+        _chunk_embedder._embed_part(embedder, "other settings", 0, ["pain"])
 
 
 BACKENDS = """
@@ -204,11 +205,11 @@ import joblib
 import numpy as np
 
 from sklearn_neurocontext import LLMChunkEmbedder
-from sklearn_neurocontext.text import _blocks
+from sklearn_neurocontext.text import _chunk_embedder
 
 if __name__ == "__main__":
     folder, shards, backend = sys.argv[1:]
-    _blocks._MOST_TEXTS = 9
+    _chunk_embedder._MAX_TEXTS = 9
     texts = [f"pain {'brain ' * (i % 40)} words" for i in range(60)]
     embedder = LLMChunkEmbedder(folder, cache=None, shards=shards).fit()
     if backend == "dask":
@@ -243,11 +244,9 @@ if __name__ == "__main__":
 @pytest.mark.parametrize(
     ("backend", "needs"), [("dask", "distributed"), ("ray", "ray")]
 )
-def test_a_cluster_of_two_workers_gives_the_same(folder, tmp_path, backend, needs):
+@pytest.mark.slow
+def test_a_cluster_of_two_workers_equals_one_process(folder, tmp_path, backend, needs):
     pytest.importorskip(needs)
-    import subprocess
-    import sys
-
     (tmp_path / "script.py").write_text(BACKENDS)
     shards = tmp_path / "shards"
     ran = subprocess.run(
@@ -261,3 +260,26 @@ def test_a_cluster_of_two_workers_gives_the_same(folder, tmp_path, backend, need
     (shard,) = shards.glob("*.sqlite")
     with EmbeddingStore(shard) as store:
         assert len(store) == 40
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("importable_benchmarks")
+def test_kills_in_forward_passes_and_commits_lose_nothing(tmp_path, rng):
+    from kill_embedder import COMMIT, FORWARD, Plan, kill_again_and_again
+
+    sizes = rng.integers(40, 200, size=150)
+    texts = [" ".join(rng.choice(WORDS.split(), size=size)) for size in sizes]
+    settings = {"model_name": save_tiny_model(tmp_path / "model", "bert")}
+    settings["batch_tokens"] = 128
+    plan = Plan(n_kills=3, n_forward=2, n_commit=1, most_steps=8)
+    path = tmp_path / "store.sqlite"
+    report = kill_again_and_again(settings, texts, path, plan)
+    assert report.finished
+    assert report.n_kills[FORWARD] >= 2
+    assert report.n_kills[COMMIT] >= 1
+    assert report.n_runs == sum(report.n_kills.values()) + 1
+    # Some texts were stored at the last kill, others were not.
+    assert 0 < report.n_stored[-1] < len(texts)
+    assert report.n_again == 0
+    assert report.n_changed == 0
+    assert report.difference < 1e-6

@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurocontext.experiments import run_benchmark
-from sklearn_neurocontext.experiments._checkpoint import settings_hash
+from sklearn_neurocontext.experiments._benchmark import settings_hash
 from sklearn_neurocontext.metrics import mix_match_score, recall_at_k, recall_curve
 from sklearn_neurocontext.model_selection import paper_splits
 
@@ -54,7 +54,7 @@ class Lengths(Regressor):
 def problem(rng):
     X = rng.normal(size=(150, 5))
     y = X @ rng.normal(size=(5, 8)) + 2 * rng.normal(size=(150, 8))
-    splits = paper_splits(150, n_splits=3, n_test=40, n_development=20)
+    splits = paper_splits(150, n_splits=3, n_candidates=40, n_development=20)
     estimators = {
         "ridge": make_pipeline(StandardScaler(), Regressor()),
         "strong ridge": make_pipeline(StandardScaler(), Regressor(alpha=1e4)),
@@ -93,7 +93,7 @@ def test_each_estimator_may_take_its_own_input(problem):
         alone = run_benchmark({name: both[name]}, taken, y, splits, ks=(1,))
         scores = [one["mix_match"] for one in found.records if one["estimator"] == name]
         assert scores == [one["mix_match"] for one in alone.records]
-    with pytest.raises(ValueError, match="X is given for ridge, and the estimators"):
+    with pytest.raises(ValueError, match="got ridge"):
         run_benchmark(both, {"ridge": X}, y, splits)
 
 
@@ -134,7 +134,9 @@ def test_other_settings_are_run_again(problem, tmp_path, change):
     run_benchmark(*problem, output=tmp_path)
     ks = (5,) if change == "ks" else (10, 100)
     if change == "seed":
-        splits = paper_splits(150, n_splits=3, n_test=40, n_development=20, seed=1)
+        splits = paper_splits(
+            150, n_splits=3, n_candidates=40, n_development=20, random_state=1
+        )
     if change == "alpha":
         for estimator in estimators.values():
             estimator.set_params(regressor__alpha=3.0)
@@ -168,7 +170,7 @@ def test_another_process_reads_the_checkpoints(tmp_path):
         "from sklearn.preprocessing import StandardScaler\n"
         "from sklearn.decomposition import TruncatedSVD\n"
         "from sklearn_neurocontext import RidgeBaseline, TextBrainEnsemble\n"
-        "from sklearn_neurocontext.experiments._checkpoint import settings_hash\n"
+        "from sklearn_neurocontext.experiments._benchmark import settings_hash\n"
         "pipe = make_pipeline(StandardScaler(), TruncatedSVD(2, random_state=0))\n"
         "pipe.steps.append(('e', TextBrainEnsemble([('a', RidgeBaseline())])))\n"
         "print(settings_hash('a', pipe, 'x', np.arange(3), np.arange(2), (10, 100)))"
@@ -250,9 +252,9 @@ def test_wrong_input_is_an_error(problem):
         run_benchmark({}, X, y, splits)
     with pytest.raises(ValueError, match="got 0 estimators and 3 splits"):
         run_benchmark({}, {"ridge": X}, y, splits)
-    with pytest.raises(ValueError, match="X has 150 rows and y has 149"):
+    with pytest.raises(ValueError, match="got 150 and 149 rows"):
         run_benchmark(estimators, X, y[:-1], splits)
-    with pytest.raises(ValueError, match=r"points to study .* paper_splits\(100\)"):
+    with pytest.raises(ValueError, match=r"contains row .* paper_splits\(100\)"):
         run_benchmark(estimators, X[:100], y[:100], splits)
     with pytest.raises(ValueError, match="both its training and its test part"):
         run_benchmark(estimators, X, y, [(np.arange(100), np.arange(90, 120))])
@@ -265,5 +267,5 @@ def test_groups_on_both_sides_are_an_error(problem):
     studies[splits[1][0][0]] = studies[splits[1][1][0]]
     with pytest.raises(ValueError, match=r"has analyses of study .*GroupKFold"):
         run_benchmark(estimators, X, y, splits, groups=studies)
-    with pytest.raises(ValueError, match="groups has 3 rows, y has 150"):
+    with pytest.raises(ValueError, match="must have 150 rows"):
         run_benchmark(estimators, X, y, splits, groups=studies[:3])

@@ -1,7 +1,12 @@
-"""Estimators over splits, with checkpoints."""
+"""Run estimators over splits, with one resumable record per fit."""
 
+import hashlib
+import json
+import re
 import time
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 import joblib
@@ -9,17 +14,65 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from .._utils.files import write_json
 from ..metrics import (
     make_retrieval_scorer,
     recall_curve,
     recall_curve_auc,
     similarity,
 )
-from ._checkpoint import read_record, record_path, settings_hash, write_json
-from ._provenance import forget_peak_memory, peak_memory_mb, provenance
-from ._tables import BenchmarkResult
+from ._provenance import peak_memory_mb, provenance, reset_peak_memory
+from ._result import BenchmarkResult
 
-_EPOCH_FACTS = ("best_epoch_", "n_epochs_")
+_TRAINING_ATTRIBUTES = ("best_epoch_", "n_epochs_")
+
+
+@cache
+def _code_hash() -> str:
+    """Hash the code of models, metrics and text: versions do not change with it."""
+    digest = hashlib.sha256()
+    for part in ("metrics", "models", "text"):
+        folder = files("sklearn_neurocontext") / part
+        for module in sorted(folder.iterdir(), key=lambda path: path.name):
+            if module.name.endswith(".py"):
+                digest.update(module.read_bytes())
+    return digest.hexdigest()
+
+
+def settings_hash(name: str, estimator, data_hash: str, train, test, ks) -> str:
+    """Hash everything that a record depends on.
+
+    The code of this package counts, versions of other packages do not.
+    """
+    params = {
+        name: _without_estimators(value)
+        for name, value in estimator.get_params(deep=True).items()
+    }
+    kind = type(estimator).__qualname__
+    content = (name, kind, params, data_hash, train, test, tuple(ks), _code_hash())
+    return joblib.hash(content)
+
+
+def _without_estimators(value):
+    """Replace estimators by their class; get_params also lists their parameters."""
+    if isinstance(value, list | tuple):
+        return [_without_estimators(one) for one in value]
+    return type(value).__qualname__ if hasattr(value, "get_params") else value
+
+
+def record_path(output: Path, split: int, name: str, digest: str) -> Path:
+    """Return the file of a record; names of estimators may contain any character."""
+    safe = re.sub(r"[^\w.-]+", "-", name)
+    return output / "records" / f"split-{split:02d}_{safe}_{digest[:12]}.json"
+
+
+def read_record(path: Path, digest: str) -> dict | None:
+    """Read a record; return None if there is none for these settings."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return record if record.get("settings_hash") == digest else None
 
 
 def run_benchmark(
@@ -35,47 +88,52 @@ def run_benchmark(
     groups=None,
     settings=None,
 ) -> BenchmarkResult:
-    """Fit estimators on the training part of each split and score them on the rest.
+    """Fit estimators on the training part of each split and score the test part.
 
-    Every estimator sees the same studies, y and splits, and the same X unless it is
-    given its own. What is learned from the training part, such as a StandardScaler,
-    belongs into the estimator as a Pipeline.
+    All estimators get the same studies, y and splits, and the same X unless `X` is a
+    dictionary. Anything learned from the training part, such as a StandardScaler, must
+    be part of the estimator, in a Pipeline.
+
+    In contrast to `sklearn.model_selection.cross_validate`, every fit is a record on
+    disk, so that an interrupted run resumes, and records include costs, provenance and
+    the recall curve.
 
     Parameters
     ----------
     estimators : dict of str to estimator
-        Unfitted; each is cloned for each split.
+        Not fitted; cloned for each split.
     X : array-like or sparse matrix of shape (n_studies, n_features), or list of str
-        What the estimators take; or a dictionary of what each takes, by its name.
+        Input of the estimators, or a dictionary of estimator name to input.
     y : ndarray of shape (n_studies, n_components)
         Coefficients.
     splits : sequence of (train, test) index arrays
-        What `paper_splits` gives, or ``list(KFold(…).split(X))``.
+        For example `paper_splits`, or ``list(KFold(…).split(X))``.
     output : path-like or None, default=None
-        Folder of checkpoints, one JSON file per split and estimator. A second run with
+        Folder of the records, one JSON file per split and estimator. A second run with
         the same data, splits, estimators and `ks` reads them instead of fitting.
     on_progress : callable or None, default=None
         Called as ``on_progress(n_done, n_total, record)`` after each record.
     ks : sequence of int, default=(10, 100)
-        The k of each recall; those not below the smallest test part are left out.
+        Values of k for recall@k; those not below the smallest test part are skipped.
     reference : str or None, default="ridge"
-        The estimator that others are compared with; without it, no comparison.
+        Estimator with which the others are compared; None for no comparison.
     groups : array-like of shape (n_rows,) or None, default=None
-        The study of each row, where rows are analyses: no study may be on both sides.
+        Study of each row, where rows are analyses. No study may be in both parts of a
+        split.
     settings : dict or None, default=None
-        What else is worth keeping beside the numbers (corpus, encoder, atlas, seed).
+        Further settings to store (corpus, language model, atlas, random state).
 
     Returns
     -------
     result : BenchmarkResult
-        Records, and tables made of them.
+        Records, with methods that compute tables.
 
     Raises
     ------
     ValueError
-        If there is no estimator or no split, if X and y differ in length, if X is a
-        dictionary of other names than the estimators', or if a split points outside of
-        them or puts a row or a group on both sides.
+        If there is no estimator or no split, X and y differ in length, the names of X
+        and of the estimators differ, a split has rows beyond the data, or a row or a
+        group is in both parts of a split.
 
     Examples
     --------
@@ -90,7 +148,7 @@ def run_benchmark(
     ...     {"cca": CCABaseline(), "ridge": RidgeBaseline()},
     ...     X,
     ...     y,
-    ...     paper_splits(200, n_splits=3, n_test=40, n_development=20),
+    ...     paper_splits(200, n_splits=3, n_candidates=40, n_development=20),
     ...     ks=(10,),
     ... )
     >>> len(result.records)
@@ -135,14 +193,14 @@ def _inputs_by_name(estimators, X) -> dict:
         return dict.fromkeys(estimators, X)
     if set(X) != set(estimators):
         raise ValueError(
-            f"X is given for {', '.join(X)}, and the estimators are "
-            f"{', '.join(estimators)}; expected the same names."
+            f"X must have the names of the estimators, {', '.join(estimators)}; got "
+            f"{', '.join(X)}."
         )
     return dict(X)
 
 
 def _hash_data(inputs, y) -> dict:
-    """Hash X and y of each estimator; an X that several take, once."""
+    """Return the hash of X and y of each estimator; a shared X is hashed once."""
     different = {id(X): X for X in inputs.values()}
     hashes = {key: joblib.hash((X, y)) for key, X in different.items()}
     return {name: hashes[id(X)] for name, X in inputs.items()}
@@ -152,16 +210,16 @@ def _check_input(inputs, y, splits) -> list:
     splits = [(np.asarray(train), np.asarray(test)) for train, test in splits]
     if not inputs or not splits:
         raise ValueError(
-            f"run_benchmark got {len(inputs)} estimators and {len(splits)} splits; "
-            "expected at least one of each."
+            "run_benchmark needs at least one estimator and one split; got "
+            f"{len(inputs)} estimators and {len(splits)} splits."
         )
     n = len(y)
     for X in inputs.values():
         n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
         if n_rows != n:
             raise ValueError(
-                f"X has {n_rows} rows and y has {n}; expected one of each per study. "
-                "Drop the studies without text or peaks from both."
+                f"X and y must have one row per study; got {n_rows} and {n} rows. "
+                "Drop studies without text or peaks from both."
             )
     _check_splits(splits, n)
     return splits
@@ -171,13 +229,13 @@ def _check_splits(splits, n: int) -> None:
     for index, (train, test) in enumerate(splits):
         if max(train.max(initial=0), test.max(initial=0)) >= n:
             raise ValueError(
-                f"Split {index} points to study {max(train.max(), test.max())}, but "
-                f"there are {n}. Make the splits for this corpus: paper_splits({n})."
+                f"Split {index} contains row {max(train.max(), test.max())}, but there "
+                f"are {n} studies. Create the splits with paper_splits({n})."
             )
         if np.intersect1d(train, test).size:
             raise ValueError(
                 f"Split {index} has studies in both its training and its test part. "
-                "Expected disjoint parts, as paper_splits and KFold give them."
+                "Use disjoint parts, as paper_splits and KFold return."
             )
 
 
@@ -186,13 +244,13 @@ def _check_groups(groups, splits, n: int) -> None:
         return
     groups = np.asarray(groups)
     if len(groups) != n:
-        raise ValueError(f"groups has {len(groups)} rows, y has {n}; expected as many.")
+        raise ValueError(f"groups must have {n} rows, as y has; got {len(groups)}.")
     for index, (train, test) in enumerate(splits):
         shared = np.intersect1d(groups[train], groups[test])
         if shared.size:
             raise ValueError(
-                f"Split {index} has analyses of study {shared[0]!s} on both sides. "
-                "Split by study: sklearn.model_selection.GroupKFold with these groups."
+                f"Split {index} has analyses of study {shared[0]!s} in both parts. "
+                "Split by study, with sklearn.model_selection.GroupKFold."
             )
 
 
@@ -206,22 +264,23 @@ def _tests_overlap(splits) -> bool:
     return len(np.unique(tested)) < len(tested)
 
 
-def _take(rows_of, rows):
-    if hasattr(rows_of, "iloc"):
-        return rows_of.iloc[rows]
-    if hasattr(rows_of, "shape"):
-        return rows_of[rows]
-    return [rows_of[row] for row in rows]
+def _select_rows(X, rows):
+    """Return rows of an array, a DataFrame or a list."""
+    if hasattr(X, "iloc"):
+        return X.iloc[rows]
+    if hasattr(X, "shape"):
+        return X[rows]
+    return [X[row] for row in rows]
 
 
 def _score_split(estimator, X, y, train, test, scorer) -> dict:
     """Fit a clone on the training part, score it on the test part."""
     model = clone(estimator)
-    forget_peak_memory()
-    started, processor = time.perf_counter(), time.process_time()
-    model.fit(_take(X, train), _take(y, train))
-    fitted, processor = time.perf_counter(), time.process_time() - processor
-    matrix = similarity(model, _take(X, test), _take(y, test))
+    reset_peak_memory()
+    started, cpu = time.perf_counter(), time.process_time()
+    model.fit(_select_rows(X, train), _select_rows(y, train))
+    fitted, cpu = time.perf_counter(), time.process_time() - cpu
+    matrix = similarity(model, _select_rows(X, test), _select_rows(y, test))
     scores = scorer.from_similarity(matrix)
     curve = recall_curve(matrix)
     scores["recall_curve_auc"] = recall_curve_auc(curve)
@@ -231,20 +290,20 @@ def _score_split(estimator, X, y, train, test, scorer) -> dict:
         **scores,
         "n_train": len(train),
         "fit_seconds": fitted - started,
-        "fit_processor_seconds": processor,
+        "fit_cpu_seconds": cpu,
         "score_seconds": scored - fitted,
         "peak_memory_mb": peak_memory_mb(),
-        **_epoch_facts(model),
+        **_training_length(model),
         "recall_curve": [round(float(recall), 6) for recall in curve],
     }
 
 
-def _epoch_facts(model) -> dict:
-    """Read how long a net was trained, where the model at the end has it."""
+def _training_length(model) -> dict:
+    """Return the number of epochs and the best epoch of a neural network, if any."""
     while isinstance(model, Pipeline):
         model = model.steps[-1][1]
     return {
-        fact.rstrip("_"): int(getattr(model, fact))
-        for fact in _EPOCH_FACTS
-        if getattr(model, fact, None) is not None
+        name.rstrip("_"): int(getattr(model, name))
+        for name in _TRAINING_ATTRIBUTES
+        if getattr(model, name, None) is not None
     }
