@@ -50,7 +50,7 @@ def make_studies(
     corpus : Bunch
         ``studies`` (title and abstract), ``peaks``, ``groups``, ``space_counts``,
         ``description`` as every loader gives them, and ``latent`` (ndarray of shape
-        (n_studies, 8), rows sum to one) with ``topic_names`` and ``topic_centres``
+        (n_studies, 8), rows sum to one) with ``topic_names`` and ``topic_centers``
         (ndarray of shape (8, 3, 3): three centres of each topic, MNI, mm).
 
     Raises
@@ -86,7 +86,7 @@ def make_studies(
         description=f"{n_studies:,} synthetic studies of {len(_TOPICS)} topics.",
         latent=latent,
         topic_names=list(_TOPICS),
-        topic_centres=centres,
+        topic_centers=centres,
     )
 
 
