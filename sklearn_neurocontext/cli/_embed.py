@@ -61,7 +61,6 @@ _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
 @click.option(
     "--n-jobs",
     type=Count(),
-    show_default="1",
     help="Number of processes on this machine.",
 )
 @click.option(

@@ -11,7 +11,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
 from .._utils.validation import TERM_PATTERN, Integral
 from .._utils.volumes import smooth_voxels
-from ..model_selection._splits import shuffled_folds
+from ..model_selection import shuffled_folds
 from ..models import scale_like_predictions
 
 # Terms are words and pairs of words in the texts of so many studies, at least.

@@ -108,7 +108,7 @@ def check_kernel(model) -> None:
         If arrays are missing, or there without being asked for.
     """
     wanted = {
-        ("landmarks_", "landmark_projection_", "kernel_width_"): (
+        ("nystroem_components_", "nystroem_projection_", "kernel_width_"): (
             model.kernel_width is not None
         ),
         ("text_references_", "brain_references_"): bool(model.hubness_weight),
@@ -140,17 +140,18 @@ def check_members(ensemble) -> None:
         If members and parameters differ in number or type.
     """
     named = [type(member).__name__ for _, member in ensemble.estimators]
-    found = [type(member).__name__ for member in ensemble.members_]
+    found = [type(member).__name__ for member in ensemble.estimators_]
     if named != found or len(found) != len(ensemble.means_):
         raise ValueError(
-            f"members_ are {found} with {len(ensemble.means_)} scales; expected {named}"
+            f"estimators_ are {found} with {len(ensemble.means_)} scales; expected "
+            f"{named}"
         )
     if ensemble.weights is not None and len(ensemble.weights) != len(found):
         raise ValueError(
             f"weights has {len(ensemble.weights)} entries for {len(found)} members"
         )
-    if not (ensemble.deviations_ > 0).all():
-        raise ValueError("deviations_ are not all above zero")
+    if not (ensemble.stds_ > 0).all():
+        raise ValueError("stds_ are not all above zero")
 
 
 def _check_type(holder, attribute, name):

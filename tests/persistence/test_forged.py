@@ -89,7 +89,7 @@ def test_forged_descriptions_are_refused(saved, change, words):
 
 
 # Where parts of the saved ensemble lie.
-_MEMBERS = ["facts", "members_"]
+_MEMBERS = ["facts", "estimators_"]
 
 
 _WORDS = [*_MEMBERS, 0, "estimator", "params", "steps"]
@@ -113,8 +113,8 @@ _LINEAR = [*_LETTERS, 3, "tuple", 1, "estimator"]
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        (_MEMBERS, [], "members_ are [] with 2 scales; expected ['Pipeline'"),
-        (_MEMBERS, ["sum", "max"], "members_ are ['str', 'str'] with 2 scales"),
+        (_MEMBERS, [], "estimators_ are [] with 2 scales; expected ['Pipeline'"),
+        (_MEMBERS, ["sum", "max"], "estimators_ are ['str', 'str'] with 2 scales"),
         (["params", "weights"], [1.0], "weights has 1 entries for 2 members"),
         (["facts", "means_"], None, "means_ is no array of floats"),
         (["facts", "n_members"], 2, "has learned n_members, which is unknown"),
@@ -122,8 +122,16 @@ _LINEAR = [*_LETTERS, 3, "tuple", 1, "estimator"]
         ([*_COUNTER, "vectorizer_"], "os", "vectorizer_ is no CountVectorizer"),
         ([*_COUNTER, "columns_"], None, "either words or columns, not both or neither"),
         ([*_KERNEL, "params", "hubness_weight"], 0, "must not have text_references_"),
-        ([*_KERNEL, "params", "kernel_width"], None, "must not have landmarks_"),
-        ([*_KERNEL, "facts", "landmarks_"], None, "it lacks landmarks_"),
+        (
+            [*_KERNEL, "params", "kernel_width"],
+            None,
+            "must not have nystroem_components_",
+        ),
+        (
+            [*_KERNEL, "facts", "nystroem_components_"],
+            None,
+            "it lacks nystroem_components_",
+        ),
         ([*_KERNEL, "facts", "kernel_width_"], "wide", "kernel_width_ is str"),
         ([*_KERNEL, "facts", "latent_dim_"], 2, "canonical_correlations_ has shape"),
         ([*_LINEAR, "params", "hubness_weight"], 0.5, "it lacks text_references_"),

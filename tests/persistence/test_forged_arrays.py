@@ -75,9 +75,9 @@ def test_columns_that_point_elsewhere_are_refused(columns, tmp_path, rng):
 
 def test_scales_of_nothing_are_refused(studies, tmp_path):
     ensemble = make_ensemble().fit(*studies)
-    ensemble.deviations_[1] = 0
+    ensemble.stds_[1] = 0
     folder = save_model(ensemble, tmp_path / "ensemble")
-    with pytest.raises(ValueError, match="deviations_ are not all above zero"):
+    with pytest.raises(ValueError, match="stds_ are not all above zero"):
         load_model(folder)
 
 
