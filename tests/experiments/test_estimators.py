@@ -21,7 +21,7 @@ def test_estimators_follow_a_scaler():
 
 
 def test_unknown_estimators_are_named():
-    with pytest.raises(ValueError, match="estimators must be among .* got 'svm'"):
+    with pytest.raises(ValueError, match=r"estimators must be among .* got 'svm'"):
         make_estimators(["ridge", "svm"])
 
 
