@@ -184,7 +184,7 @@ def _write_training(model, output):
 
 def _write_studies(loaded, studies, output):
     """Write the table of the training studies."""
-    columns = ["study_id", "pmid", "pmcid", "title", "reported_space"]
+    columns = ["study_id", "pmid", "pmcid", "title", "coordinate_space"]
     used = loaded.studies.iloc[studies.rows][columns]
     used.to_csv(output / "studies.csv", index=False)
     click.echo(f"studies.csv: the {len(used):,} training studies")
