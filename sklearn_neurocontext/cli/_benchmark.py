@@ -122,6 +122,7 @@ def benchmark(
     random_state = settings["random_state"]
 
     def make_splits(groups):
+        """Return the splits, or raise ValueError if there are too few studies."""
         return _make_splits(groups, n_splits, n_candidates, random_state, text_field)
 
     needed = [*estimators, "contrastive"] if full_training else estimators

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
+# Names that datasets and experiments have, too; importing these would slow --help.
 TEXT_FIELDS = ("title", "abstract", "body", "title+abstract")
-# Of the four named estimators, and of the one that takes texts.
 ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 TEXT_ESTIMATORS = ("best_text_brain",)
 MINILM = "minilm"

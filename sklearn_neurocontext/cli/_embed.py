@@ -61,7 +61,6 @@ _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
 @click.option(
     "--n-jobs",
     type=Count(),
-    show_default="1",
     help="Number of processes on this machine.",
 )
 @click.option(
@@ -147,10 +146,10 @@ def _embed(embedder, texts, output) -> int:
     """Embed texts with a progress bar, into an array that appears when complete."""
     import numpy as np
 
-    from .._utils.files import whole_file
+    from .._utils.files import atomic_write
 
     array = None
-    with nullcontext() if output is None else whole_file(output) as temporary:
+    with nullcontext() if output is None else atomic_write(output) as temporary:
         if temporary is not None:
             shape = (len(texts), embedder.embedding_dim_)
             array = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)

@@ -184,7 +184,7 @@ def _write_training(model, output):
 
 def _write_studies(loaded, studies, output):
     """Write the table of the training studies."""
-    columns = ["study_id", "pmid", "pmcid", "title", "reported_space"]
+    columns = ["study_id", "pmid", "pmcid", "title", "coordinate_space"]
     used = loaded.studies.iloc[studies.rows][columns]
     used.to_csv(output / "studies.csv", index=False)
     click.echo(f"studies.csv: the {len(used):,} training studies")
@@ -192,13 +192,10 @@ def _write_studies(loaded, studies, output):
 
 def _predict_studies(model, loaded, studies, output):
     """Write the coefficients predicted for the training studies."""
-    # The step before the others would embed the texts again.
-    is_embedded = studies.X is not None
-    predicted = (
-        model.model[1:].predict(studies.X)
-        if is_embedded
-        else model.model.predict(studies.texts)
-    )
+    if studies.X is None:
+        predicted = model.model.predict(studies.texts)
+    else:  # without the first step, which would embed the texts again
+        predicted = model.model[1:].predict(studies.X)
     ids = loaded.studies["study_id"].iloc[studies.rows].tolist()
     path = output / "training_predictions.csv"
     _write_table(predicted, "study_id", ids, model.masker, path)

@@ -30,9 +30,11 @@ class _Group(click.Group):
     """Commands in the order in which they were added, with errors in one line."""
 
     def list_commands(self, ctx):
+        """Return the names of the commands."""
         return list(self.commands)
 
     def invoke(self, ctx):
+        """Run a command and print an error in one line."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -45,7 +47,7 @@ class _Group(click.Group):
             raise
         except _ERRORS as error:
             if ctx.params["traceback"]:
-                tracebacks.print_exc()
+                click.echo(tracebacks.format_exc(), err=True)
                 ctx.exit(1)
             raise click.ClickException(_in_one_line(error)) from error
 

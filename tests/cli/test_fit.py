@@ -201,7 +201,7 @@ def test_the_card_has_names_without_folders(tmp_path):
         ("--atlas nowhere.nii", "atlas='nowhere.nii'"),
         ("--model-name nowhere", "model_name"),
         ("--estimator ridge --n-permutations 1", "3 studies are too few"),
-        ("--estimator best_text_brain", "No term occurs in"),
+        ("--estimator best_text_brain", "Pass more studies or longer texts"),
     ],
 )
 def test_errors_name_the_parameter_of_the_option(options, words, fit, any_corpus):
