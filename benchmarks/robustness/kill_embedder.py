@@ -1,7 +1,8 @@
 """Kill a run of the embedder again and again, and look at what is left each time.
 
-``python benchmarks/kill_embedder.py --data FOLDER --store FILE.sqlite`` embeds 2,000
-real titles with MiniLM into a store, in a process that is killed (SIGKILL) at random
+    python -m benchmarks.robustness.kill_embedder --data FOLDER --store FILE.sqlite
+
+embeds 2,000 real titles with MiniLM into a store, in a process that is killed (SIGKILL) at random
 moments, at least 10 times in a forward pass, 5 times in a commit and 20 times in all.
 After each kill it lets SQLite check the file, compares every vector to what was there
 before, and in the end to a run that nobody disturbed. What was seen stands beside the
