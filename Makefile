@@ -28,13 +28,13 @@ test: $(VENV)/.installed
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/codespell --skip '*.json' sklearn_neurocontext tests examples benchmarks docs README.md
+	$(BIN)/codespell --skip '*.json' sklearn_neurocontext tests examples benchmarks training docs README.md
 	$(BIN)/lint-imports
 
 # The two tables of methods, on titles and on counts of terms.
 bench: $(VENV)/.installed
-	$(BIN)/python benchmarks/retrieval.py methods titles
-	$(BIN)/python benchmarks/retrieval.py methods counts
+	$(BIN)/python -m benchmarks.retrieval.run methods titles
+	$(BIN)/python -m benchmarks.retrieval.run methods counts
 
 clean:
 	rm -rf $(VENV) demo_output fit_output retrieval_output build dist *.egg-info

@@ -15,7 +15,7 @@ _TEXT = """# minilm: brain maps of short texts
 
 `NeuroContextModel.from_pretrained()` and `neurocontext map "…"` load this model. It
 needs the extra `minilm` (weights of all-MiniLM-L6-v2) and no network. Made by
-`python benchmarks/train_pretrained.py train`, which measured all figures below before
+`python -m training.train train`, which measured all figures below before
 matrices were rounded to 16 bits.
 
 ## What it was trained on

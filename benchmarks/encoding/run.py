@@ -1,9 +1,9 @@
 r"""Maps predicted from words, against the foci of meta-analyses or group maps of IBC.
 
-    python benchmarks/bench_encoding.py META_ANALYSES --cache STORE --output FOLDER \
+    python -m benchmarks.encoding.run META_ANALYSES --cache STORE --output FOLDER \
         [--abstracts FILE]
-    python benchmarks/bench_encoding.py ibc --cache STORE --output FOLDER
-    python benchmarks/bench_encoding.py development --cache STORE --output FOLDER \
+    python -m benchmarks.encoding.run ibc --cache STORE --output FOLDER
+    python -m benchmarks.encoding.run development --cache STORE --output FOLDER \
         --methods "mean map;ridge, words;ridge, words, 8 mm, 0.5 on the mean map"
 
 META_ANALYSES holds ``descriptions.tsv`` (columns name, file, description) and the files
@@ -24,13 +24,12 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
-from encoding_features import add_abstracts
-from encoding_methods import CHOSEN, DENSITIES, MAPS, Z_MAPS, prepare
-from encoding_pictures import draw
-from encoding_runs import METHODS, read_name, read_names, run
-from encoding_tables import score, write
-from encoding_topics import load_development, load_ibc, load_meta_analyses
-
+from benchmarks.encoding.features import add_abstracts
+from benchmarks.encoding.figures import draw
+from benchmarks.encoding.methods import CHOSEN, DENSITIES, MAPS, Z_MAPS, prepare
+from benchmarks.encoding.steps import METHODS, read_name, read_names, run
+from benchmarks.encoding.tables import score, write
+from benchmarks.encoding.topics import load_development, load_ibc, load_meta_analyses
 from sklearn_neurocontext.datasets import load_corpus
 from sklearn_neurocontext.experiments import make_masker, provenance
 

@@ -1,7 +1,7 @@
 """Retrieval over the 15 splits of `paper_splits`: the tables of docs/benchmarks.md.
 
-    python benchmarks/retrieval.py methods titles
-    python benchmarks/retrieval.py methods counts
+    python -m benchmarks.retrieval.run methods titles
+    python -m benchmarks.retrieval.run methods counts
 
 Corpora are read from where `NEUROCONTEXT_DATA` points, or downloaded. A run that was
 stopped goes on where it was; fits that two tables share are made once. Tables:
@@ -20,11 +20,10 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from retrieval_data import CORPORA, load_task
-from retrieval_figures import plot_sizes
-from retrieval_rows import ARTICLE, TABLES
-from retrieval_texts import Encoder
-
+from benchmarks.retrieval.corpora import CORPORA, load_task
+from benchmarks.retrieval.figures import plot_sizes
+from benchmarks.retrieval.rows import ARTICLE, TABLES
+from benchmarks.retrieval.windows import Encoder
 from sklearn_neurocontext.experiments import BenchmarkResult, run_benchmark
 from sklearn_neurocontext.plotting import plot_recall_curves
 
@@ -38,7 +37,7 @@ def main():
     store = arguments.output / "embeddings.sqlite"
     encoder = Encoder(arguments.encoder, store, arguments.windows)
     if arguments.table == "neuroquery":
-        from retrieval_neuroquery import neuroquery_records
+        from benchmarks.retrieval.neuroquery_rows import neuroquery_records
 
         task.splits = task.splits[:1]
         result = run(TABLES["methods"](task, encoder), task, output)

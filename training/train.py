@@ -1,8 +1,8 @@
 r"""Train the model that comes with the package, and write its card.
 
-    python benchmarks/train_pretrained.py select --cache FOLDER
-    python benchmarks/train_pretrained.py train --cache FOLDER --output FOLDER
-    python benchmarks/train_pretrained.py check --output FOLDER [--queries test]
+    python -m training.train select --cache FOLDER
+    python -m training.train train --cache FOLDER --output FOLDER
+    python -m training.train check --output FOLDER [--queries test]
 
 ``select`` compares settings on development studies, which are in no test part of
 `paper_splits`, and on development queries; ``train`` trains with the chosen ones on all
@@ -20,18 +20,17 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import pretrained_recipe as recipe
-from embedding_cache import embed_kept
-from position_rarer_topics import RARER_TOPICS
-from positions import (
-    DEVELOPMENT_TSV,
-    MAX_MM,
-    TEST_TSV,
-    distances_to_regions,
-    read_queries,
-)
-from pretrained_card import write_card
-from pretrained_measures import (
+from sklearn.preprocessing import normalize
+
+from sklearn_neurocontext.datasets import load_corpus, study_texts, usable_rows
+from sklearn_neurocontext.experiments import make_embedder, make_masker, provenance
+from sklearn_neurocontext.inference import NeuroContextModel
+from sklearn_neurocontext.inference._arrays import voxels_to_imgs
+from sklearn_neurocontext.model_selection import paper_splits
+from training import recipe
+from training.card import write_card
+from training.embedding_cache import embed_kept
+from training.measures import (
     densities_of,
     mean_density,
     measure_phrases,
@@ -40,13 +39,14 @@ from pretrained_measures import (
     measure_topics,
     null_scale,
 )
-from sklearn.preprocessing import normalize
-
-from sklearn_neurocontext.datasets import load_corpus, study_texts, usable_rows
-from sklearn_neurocontext.experiments import make_embedder, make_masker, provenance
-from sklearn_neurocontext.inference import NeuroContextModel
-from sklearn_neurocontext.inference._arrays import voxels_to_imgs
-from sklearn_neurocontext.model_selection import paper_splits
+from training.position_rarer_topics import RARER_TOPICS
+from training.positions import (
+    DEVELOPMENT_TSV,
+    MAX_MM,
+    TEST_TSV,
+    distances_to_regions,
+    read_queries,
+)
 
 CHOSEN = recipe.Settings()
 # What is made of predicted coefficients, see `NeuroContextModel`.

@@ -1,7 +1,7 @@
 """What smoothing, or a mean map of voxels, gains in maps of `neurocontext fit`.
 
-    python benchmarks/fit_smoothing.py nimare ridge
-    python benchmarks/fit_smoothing.py neuroquery best_text_brain
+    python -m benchmarks.encoding.fit_smoothing nimare ridge
+    python -m benchmarks.encoding.fit_smoothing neuroquery best_text_brain
 
 Of five folds of NiMARE's studies, or one of five of 2,500 NeuroQuery titles, it prints
 how well the maps predicted for held-out studies fit the density of their peaks: Dice at

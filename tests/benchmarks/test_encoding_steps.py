@@ -12,8 +12,6 @@ from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext._utils.volumes import smooth_voxels
 from sklearn_neurocontext.maskers import density_map
 
-pytestmark = pytest.mark.usefixtures("importable_benchmarks")
-
 
 @pytest.fixture
 def task(rng, tmp_path):
@@ -37,7 +35,7 @@ def task(rng, tmp_path):
 @pytest.fixture
 def predictions(rng, task, monkeypatch):
     """Maps that a made-up method predicts, and how often it was asked."""
-    import encoding_runs
+    from benchmarks.encoding import steps
 
     n_voxels = len(task.mean_map)
     made = {
@@ -51,13 +49,13 @@ def predictions(rng, task, monkeypatch):
         calls.append(name)
         return dict(made)
 
-    monkeypatch.setattr(encoding_runs, "predict", predict)
-    monkeypatch.setattr(encoding_runs, "study_texts", lambda corpus, part: ["a"])
+    monkeypatch.setattr(steps, "predict", predict)
+    monkeypatch.setattr(steps, "study_texts", lambda corpus, part: ["a"])
     return made, calls
 
 
 def test_names_may_end_in_steps():
-    from encoding_runs import METHODS, read_name, read_names
+    from benchmarks.encoding.steps import METHODS, read_name, read_names
 
     names = ("ridge", "cca, words, 8 mm", "cca, words, 8 mm, 0.5 on the mean map")
     assert read_names(";".join(names)) == names
@@ -71,23 +69,23 @@ def test_names_may_end_in_steps():
 
 
 def test_names_that_are_refused(monkeypatch):
-    import encoding_runs
+    from benchmarks.encoding import steps
 
     with pytest.raises(ArgumentTypeError, match=r"'lasso'.*known are mean map;"):
-        encoding_runs.read_names("ridge;lasso")
+        steps.read_names("ridge;lasso")
     with pytest.raises(ArgumentTypeError, match="no name; known are mean map;"):
-        encoding_runs.read_names(" ;")
+        steps.read_names(" ;")
     for name in ("NeuroQuery, z map", "pretrained recipe", "nearest title"):
         with pytest.raises(ArgumentTypeError, match=f"'{name}'. cannot be put on the"):
-            encoding_runs.read_names(f"{name}, 0.5 on the mean map")
-    monkeypatch.setattr(encoding_runs, "find_spec", lambda name: None)
+            steps.read_names(f"{name}, 0.5 on the mean map")
+    monkeypatch.setattr(steps, "find_spec", lambda name: None)
     with pytest.raises(ArgumentTypeError, match="pip install neuroquery"):
-        encoding_runs.read_names("all")
-    assert encoding_runs.read_names("cca") == ("cca",)
+        steps.read_names("all")
+    assert steps.read_names("cca") == ("cca",)
 
 
 def test_maps_are_put_on_the_mean_of_densities(task, predictions):
-    from encoding_runs import run
+    from benchmarks.encoding.steps import run
 
     made, _ = predictions
     base = "NeuroQuery, density"
@@ -110,28 +108,28 @@ def test_maps_are_put_on_the_mean_of_densities(task, predictions):
 
 
 def test_maps_are_kept_while_nothing_changes(task, predictions, monkeypatch):
-    import encoding_runs
+    from benchmarks.encoding import steps
 
     made, calls = predictions
     for name in ("mean map", "mean map, 8 mm", "mean map"):
-        result = encoding_runs.run(name, task)
+        result = steps.run(name, task)
     np.testing.assert_array_equal(result["maps"], made["maps"])
     assert calls == ["mean map"]
-    encoding_runs.run("pretrained recipe", task)
-    monkeypatch.setattr(encoding_runs, "MAPS", {"smoothing_fwhm": 3.0})
-    encoding_runs.run("mean map", task)
+    steps.run("pretrained recipe", task)
+    monkeypatch.setattr(steps, "MAPS", {"smoothing_fwhm": 3.0})
+    steps.run("mean map", task)
     assert calls == ["mean map", "pretrained recipe"]
-    encoding_runs.run("pretrained recipe", task)
+    steps.run("pretrained recipe", task)
     assert calls[2:] == ["pretrained recipe"]
     task.topics.descriptions = ["x", "z"]
-    encoding_runs.run("mean map", task)
-    monkeypatch.setattr(encoding_runs, "_code_hash", lambda base: "other")
-    encoding_runs.run("mean map", task)
+    steps.run("mean map", task)
+    monkeypatch.setattr(steps, "_code_hash", lambda base: "other")
+    steps.run("mean map", task)
     assert calls[3:] == ["mean map"] * 2
 
 
 def test_only_our_method_depends_on_how_ours_is_trained():
-    from encoding_runs import _code_hash
+    from benchmarks.encoding.steps import _code_hash
 
     hashes = {_code_hash(base) for base in ("ridge", "cca, words", "mean map")}
     assert len(hashes) == 1
@@ -140,7 +138,7 @@ def test_only_our_method_depends_on_how_ours_is_trained():
 
 
 def test_the_mean_of_densities_is_in_the_unit_of_components(rng, task):
-    from pretrained_measures import mean_density
+    from training.measures import mean_density
 
     masker = task.masker
     peaks = [rng.uniform(-10, 30, size=(n, 3)) for n in (3, 20, 40)]

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from encoding_methods import (
+
+from benchmarks.encoding.methods import (
     CHOSEN,
     DENSITIES,
     FLOORS,
@@ -29,10 +30,9 @@ from encoding_methods import (
     Z_MAPS,
     predict,
 )
-from pretrained_measures import mean_density
-
 from sklearn_neurocontext._utils.volumes import smooth_voxels
 from sklearn_neurocontext.datasets import study_texts
+from training.measures import mean_density
 
 _BASES = (*FLOORS, *Z_MAPS, *DENSITIES, *LEARNED, OURS)
 # Chosen on development studies, see docs/benchmarks.md. NeuroQuery's maps are of voxels
@@ -48,9 +48,10 @@ METHODS = (
     OURS,
 )
 _NAME = re.compile(r"(.+?)(?:, (\d*\.?\d+) mm)?(?:, (\d*\.?\d+) on the mean map)?")
-# What a method's maps depend on, beside the task.
+# Code that the maps of a method depend on.
+_ROOT = Path(__file__).parents[2]
 _PARTS = ("models", "text")
-_CODE = ("encoding_methods.py", "encoding_features.py")
+_CODE = ("benchmarks/encoding/methods.py", "benchmarks/encoding/features.py")
 
 
 @dataclass(frozen=True)
@@ -159,11 +160,11 @@ def _key(base, task) -> str:
 def _code_hash(base) -> str:
     modules, parts = list(_CODE), list(_PARTS)
     if base == OURS:
-        modules += ["pretrained_recipe.py", "pretrained_measures.py"]
-        parts.append("pretrained")
+        modules += ["training/recipe.py", "training/measures.py"]
+        parts.append("inference")
     if base in (*DENSITIES, *Z_MAPS):
-        modules.append("neuroquery_maps.py")
-    paths = [Path(__file__).with_name(module) for module in modules]
+        modules.append("benchmarks/encoding/neuroquery_maps.py")
+    paths = [_ROOT / module for module in modules]
     for part in parts:
         folder = Path(str(files("sklearn_neurocontext"))) / part
         paths += sorted(folder.glob("*.py"))

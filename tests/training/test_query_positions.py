@@ -1,21 +1,21 @@
 """Tables of the positions benchmark: they say what the choices say; hubs don't do."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-pytestmark = pytest.mark.usefixtures("importable_benchmarks")
-
+FOLDER = Path(__file__).parents[2] / "training"
 TABLES = ["position_queries.tsv", "position_development.tsv"]
 
 
 def _choices():
     """Give the kind, topic, reference and regions of each query, by table."""
-    from position_choices import FRESH, NAMED
-    from position_looked_at import COARSE, FORMER_TEST
-    from position_rarer_topics import RARER_TOPICS
+    from training.position_choices import FRESH, NAMED
+    from training.position_looked_at import COARSE, FORMER_TEST
+    from training.position_rarer_topics import RARER_TOPICS
 
     choices = {
         (TABLES[0], query): ("fresh", topic, reference, regions.split("; "))
@@ -32,10 +32,10 @@ def _choices():
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_table_says_what_was_chosen(benchmarks, name):
-    from make_position_queries import PLACES, SIDES, find_sides
+def test_a_table_says_what_was_chosen(name):
+    from training.make_query_positions import PLACES, SIDES, find_sides
 
-    table = pd.read_csv(benchmarks / name, sep="\t")
+    table = pd.read_csv(FOLDER / name, sep="\t")
     rows = []
     for (where, query), (*facts, regions) in _choices().items():
         for place, sides in map(find_sides, regions):
@@ -53,8 +53,8 @@ def test_a_table_says_what_was_chosen(benchmarks, name):
     assert ((table["x"] < 0) == (table["side"] == "L")).all()
 
 
-def test_a_region_has_one_place_in_both_tables(benchmarks):
-    tables = [pd.read_csv(benchmarks / name, sep="\t") for name in TABLES]
+def test_a_region_has_one_place_in_both_tables():
+    tables = [pd.read_csv(FOLDER / name, sep="\t") for name in TABLES]
     places = pd.concat(tables).groupby(["region", "side"])[["x", "y", "z", "label"]]
     assert (places.nunique() == 1).all(axis=None)
 
@@ -64,7 +64,7 @@ def _words(query):
 
 
 def test_fresh_queries_are_many_and_in_no_other_table():
-    from positions import DEVELOPMENT_TSV, TEST_TSV, read_queries
+    from training.positions import DEVELOPMENT_TSV, TEST_TSV, read_queries
 
     fresh, named = (read_queries(TEST_TSV, kind) for kind in ("fresh", "named"))
     looked_at = {*named, *read_queries(DEVELOPMENT_TSV)}
@@ -76,7 +76,7 @@ def test_fresh_queries_are_many_and_in_no_other_table():
 
 
 def test_each_fresh_query_has_a_topic_that_is_new_or_seen():
-    from positions import TEST_TSV, read_queries
+    from training.positions import TEST_TSV, read_queries
 
     new, seen = (read_queries(TEST_TSV, "fresh", topic) for topic in ("new", "seen"))
     assert new and seen
@@ -84,11 +84,11 @@ def test_each_fresh_query_has_a_topic_that_is_new_or_seen():
     assert {**new, **seen}.keys() == read_queries(TEST_TSV, "fresh").keys()
 
 
-def test_a_map_of_hubs_passes_hardly_any_fresh_query(benchmarks):
-    from position_regions import HUBS
-    from positions import MAX_MM, TEST_TSV, read_queries
+def test_a_map_of_hubs_passes_hardly_any_fresh_query():
+    from training.position_regions import HUBS
+    from training.positions import MAX_MM, TEST_TSV, read_queries
 
-    tables = pd.concat(pd.read_csv(benchmarks / name, sep="\t") for name in TABLES)
+    tables = pd.concat(pd.read_csv(FOLDER / name, sep="\t") for name in TABLES)
     hubs = tables[tables["region"].isin(HUBS)].drop_duplicates(["region", "side"])
     assert set(hubs["region"]) == set(HUBS)
     one_by_one = hubs.set_index("region")[["x", "y", "z"]]

@@ -8,8 +8,6 @@ from sklearn.utils import Bunch
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.maskers import density_map
 
-pytestmark = pytest.mark.usefixtures("importable_benchmarks")
-
 
 def _corpus():
     vocabulary = ["12", "2 back", "memory", "rare", "the", "visual system", "working"]
@@ -23,7 +21,7 @@ def _corpus():
 
 
 def test_terms_are_no_numbers_and_no_function_words():
-    from pretrained_recipe import choose_terms
+    from training.recipe import choose_terms
 
     terms, counts = choose_terms(_corpus(), np.arange(4), 2)
     assert terms == ["memory", "visual system", "working memory"]
@@ -34,7 +32,7 @@ def test_terms_are_no_numbers_and_no_function_words():
 
 
 def test_words_inside_phrases_are_counted():
-    from pretrained_recipe import choose_terms
+    from training.recipe import choose_terms
 
     terms, counts = choose_terms(_corpus(), np.arange(4), 0)
     column = dict(zip(terms, counts.toarray().T, strict=True))
@@ -44,7 +42,7 @@ def test_words_inside_phrases_are_counted():
 
 
 def test_the_mean_map_is_the_mean_of_densities_of_norm_one(rng):
-    from pretrained_measures import mean_density
+    from training.measures import mean_density
 
     masker = KDEDiFuMoMasker("geometric", 128).fit()
     peaks = [rng.uniform(-30, 30, size=(n, 3)) for n in (1, 4, 9)]

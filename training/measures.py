@@ -1,7 +1,6 @@
 """What a pretrained model is measured by: studies, topics, queries, and chance."""
 
 import numpy as np
-from positions import MAX_MM, distances_to_regions
 
 from sklearn_neurocontext import dice_score, similarity
 from sklearn_neurocontext._utils.volumes import smooth_voxels
@@ -9,6 +8,7 @@ from sklearn_neurocontext.inference._calibration import deviation_by_chance
 from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.metrics import make_retrieval_scorer
 from sklearn_neurocontext.models import solve_ridge
+from training.positions import MAX_MM, distances_to_regions
 
 # Terms in the titles of so many development studies are topics.
 MIN_TOPIC_STUDIES = 8

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from pretrained_recipe import choose_terms
 from scipy import sparse
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -18,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, normalize
 
 from sklearn_neurocontext.datasets import study_texts
+from training.recipe import choose_terms
 
 __all__ = ["add_abstracts", "choose_terms", "fit_words", "make_rows", "side_by_side"]
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from retrieval_texts import richest_in_coordinates, spread_windows
 from sklearn.base import BaseEstimator, clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.retrieval.windows import richest_in_coordinates, spread_windows
 from sklearn_neurocontext import (
     CCABaseline,
     ContrastiveTextBrain,

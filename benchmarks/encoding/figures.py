@@ -4,9 +4,9 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from encoding_methods import OURS
-from encoding_runs import read_name
 
+from benchmarks.encoding.methods import OURS
+from benchmarks.encoding.steps import read_name
 from sklearn_neurocontext.inference._arrays import voxels_to_imgs
 from sklearn_neurocontext.metrics import bootstrap_interval
 from sklearn_neurocontext.plotting import (
