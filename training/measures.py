@@ -7,7 +7,7 @@ from sklearn_neurocontext._utils.volumes import smooth_voxels
 from sklearn_neurocontext.inference import compute_null_std
 from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.metrics import make_retrieval_scorer
-from sklearn_neurocontext.models._ridge_solver import solve_ridge
+from sklearn_neurocontext.models import solve_ridge
 from training.positions import MAX_MM, distances_to_regions
 
 # Minimum number of development studies with a topic in their titles.

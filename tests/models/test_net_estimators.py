@@ -1,11 +1,11 @@
-"""Tests of what the two estimators with nets share."""
+"""Tests of the properties that MLPBaseline and ContrastiveTextBrain share."""
 
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
 
-from sklearn_neurocontext.models import _losses, _net, _selection
+from sklearn_neurocontext.models import _modules, _net
 from tests.models.synthetic_pairs import make_pairs, name_of, quick_estimators
 
 NETS = pytest.mark.parametrize("estimator", quick_estimators()[2:], ids=name_of)
@@ -96,13 +96,13 @@ def test_the_best_epoch_is_returned_and_not_the_last(estimator, train, test):
 def test_validation_studies_come_from_the_training_part(estimator, train, monkeypatch):
     seen = []
 
-    split = _selection.split_validation
+    split = _net.split_validation
 
     def spy(*args):
         seen.append(args)
         return split(*args)
 
-    monkeypatch.setattr(_selection, "split_validation", spy)
+    monkeypatch.setattr(_net, "split_validation", spy)
     clone(estimator).set_params(n_validation=17, max_epochs=1).fit(*train)
     assert [args[:2] for args in seen] == [(240, 17)]
 
@@ -130,7 +130,7 @@ def test_ctrl_c_leaves_no_half_fit(estimator, train, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    target = {"MLPBaseline": torch.nn.MSELoss, "ContrastiveTextBrain": _losses.InfoNCE}
+    target = {"MLPBaseline": torch.nn.MSELoss, "ContrastiveTextBrain": _modules.InfoNCE}
     monkeypatch.setattr(target[name_of(estimator)], "forward", interrupt)
     with pytest.raises(KeyboardInterrupt):
         clone(estimator).fit(*train)
