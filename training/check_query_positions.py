@@ -37,7 +37,7 @@ def find_centroid(img, index) -> np.ndarray:
 
 
 def main(folder):
-    """Print regions with other coordinates in the table; exit with 1 if there are any."""
+    """Print regions whose coordinates differ from the table; then exit with 1."""
     table = pd.read_csv(QUERIES_TSV, sep="\t")
     places = table.drop_duplicates(["atlas", "label"])
     n_wrong = 0
@@ -51,7 +51,7 @@ def main(folder):
                 print(
                     f"{atlas} {row.label}: {found}, in the table {row.x, row.y, row.z}"
                 )
-    print(f"{len(places)} regions, {n_wrong} with other coordinates in the table")
+    print(f"{len(places)} regions, {n_wrong} that differ from the table")
     sys.exit(n_wrong > 0)
 
 

@@ -4,7 +4,9 @@ import numpy as np
 
 from sklearn_neurocontext import dice_score, similarity
 from sklearn_neurocontext._utils.volumes import smooth_voxels
-from sklearn_neurocontext.inference import compute_null_std
+from sklearn_neurocontext.inference._calibration import (
+    deviation_by_chance as compute_null_std,
+)
 from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.metrics import make_retrieval_scorer
 from sklearn_neurocontext.models import solve_ridge
@@ -201,5 +203,5 @@ def mean_density(peaks, coefficients, mask_img) -> np.ndarray:
 
 
 def densities_of(peaks, mask_img) -> np.ndarray:
-    """Compute the density of the peaks of each study, (n_studies, n_voxels), float32."""
+    """Compute the peak density of each study, (n_studies, n_voxels), float32."""
     return np.stack([density_map(one, mask_img).astype(np.float32) for one in peaks])

@@ -100,7 +100,7 @@ class Data:
         return normalize(self.masker.transform_imgs(imgs))
 
     def prepare(self, studies, settings):
-        """Return terms, their counts, rows, the fitted features and those of the rows."""
+        """Return terms, counts, rows, the fitted features and those of the rows."""
         terms, counts = recipe.choose_terms(self.corpus, studies, settings.min_studies)
         rows = recipe.make_rows(self.titles, studies, terms, counts, settings)
         embeddings = self.stored_embedder.transform(rows.texts)
@@ -194,7 +194,7 @@ def train(data, output):
     model = data.model(
         pipeline,
         terms={terms[column]: int(n_studies[column]) for column in common},
-        null_std=null_std,
+        z_scale=null_std,
         z_threshold=round(null["z_largest_quantile_0.5"], 2),
         reference=data.maps[reference],
         card={
