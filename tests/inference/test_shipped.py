@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext.inference._arrays import voxels_to_imgs
-from training import positions
+from training.positions import MAX_MM, distances_to_regions, read_queries
 
 MAX_BYTES = 20e6
 
@@ -23,13 +23,13 @@ def shipped():
 
 
 def _near(imgs, queries):
-    distances = positions.distances_to_regions(imgs, queries).values()
-    return np.mean([distance <= positions.MAX_MM for distance in distances])
+    distances = distances_to_regions(imgs, queries).values()
+    return np.mean([distance <= MAX_MM for distance in distances])
 
 
 @pytest.fixture(scope="module")
 def share_near(shipped):
-    queries = positions.read_queries(positions.TEST_TSV, "fresh")
+    queries = read_queries("test", group="textbook topics")
     assert len(queries) >= 40
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of those that it knows little of
@@ -44,7 +44,7 @@ def test_strongest_voxels_lie_where_they_must(share_near):
 
 def test_most_development_queries_lie_where_they_must(shipped):
     # 84 of 116, those of rarer topics among them.
-    queries = positions.read_queries(positions.DEVELOPMENT_TSV)
+    queries = read_queries("development")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of those that it knows little of
         imgs = shipped.transform(list(queries))["brain_map"]
