@@ -38,7 +38,7 @@ def share_near(shipped):
 
 
 def test_strongest_voxels_lie_where_they_must(share_near):
-    # 39 of 48 queries, see docs/benchmarks.md.
+    # 39 of 48 queries, see docs/results.md.
     assert share_near >= 0.8
 
 
@@ -51,18 +51,18 @@ def test_most_development_queries_lie_where_they_must(shipped):
     assert _near(imgs, queries) >= 0.7
 
 
-def test_tapping_and_faces_are_where_they_must(shipped, positions):
-    queries = positions.read_queries(positions.TEST_TSV, "named")
+def test_tapping_and_faces_are_where_they_must(shipped):
+    queries = read_queries("test", group="named in advance")
     assert list(queries) == ["finger tapping", "viewing faces"]
     imgs = shipped.transform(list(queries))["brain_map"]
-    assert _near(imgs, queries, positions) == 1
+    assert _near(imgs, queries) == 1
 
 
-def test_the_mean_map_does_not_do(shipped, positions):
-    queries = positions.read_queries(positions.TEST_TSV)
+def test_the_mean_map_does_not_do(shipped):
+    queries = read_queries("test")
     voxels = np.tile(shipped._to_mean_map(), (len(queries), 1))
     imgs = voxels_to_imgs(voxels, shipped.masker.mask_img_)
-    assert _near(imgs, queries, positions) < 0.15
+    assert _near(imgs, queries) < 0.15
 
 
 def test_it_warns_of_words_that_say_nothing(shipped):
