@@ -10,6 +10,7 @@ from ._neighbor_maps import NeighborMaps
 from ._nystroem_kernel import LandmarkKernel
 from ._ridge import RidgeBaseline
 from ._scaling import scale_like_predictions
+from ._weights import build_module
 
 __all__ = [
     "PAPER_SETTINGS",
@@ -22,5 +23,6 @@ __all__ = [
     "RidgeBaseline",
     "TextBrainEnsemble",
     "best_text_brain",
+    "build_module",
     "scale_like_predictions",
 ]

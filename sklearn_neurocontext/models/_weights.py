@@ -1,40 +1,17 @@
-"""Weights of nets as arrays by name, and back; no net is ever pickled."""
-
-import torch
-
-from ._modules import Decoder, Perceptron, TwoTowers
-
-
-def read_weights(module) -> dict:
-    """Read the weights of a net.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        On any device.
-
-    Returns
-    -------
-    weights : dict of str to ndarray
-        Copies, by the names that torch gives them.
-    """
-    return {
-        name: weight.detach().cpu().numpy().copy()
-        for name, weight in module.state_dict().items()
-    }
+"""Networks of a saved model, built again from their weights."""
 
 
 def build_module(estimator, attribute: str, weights: dict):
-    """Build the net that an estimator keeps under a name, with these weights.
+    """Build the network that an estimator keeps in an attribute, with these weights.
 
     Parameters
     ----------
     estimator : ContrastiveTextBrain or MLPBaseline
-        With its parameters and all fitted attributes that are no nets.
+        With its parameters and all fitted attributes that are not networks.
     attribute : {"module_", "decoder_"}
-        Where the estimator keeps the net.
+        Attribute of the network.
     weights : dict of str to ndarray
-        What `read_weights` gave.
+        Weights, by their names in the ``state_dict`` of the network.
 
     Returns
     -------
@@ -46,9 +23,11 @@ def build_module(estimator, attribute: str, weights: dict):
     ValueError
         If weights are missing, too many, or of other shapes than the estimator's.
     """
+    import torch
+
     tensors = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
     try:
-        # Without memory and random numbers: shapes are compared, then taken over.
+        # Uses no memory and no random numbers: shapes are compared, then taken over.
         with torch.device("meta"):
             module = _empty_module(estimator, attribute, weights)
         module.load_state_dict(tensors, strict=True, assign=True)
@@ -67,6 +46,9 @@ def build_module(estimator, attribute: str, weights: dict):
 
 
 def _empty_module(estimator, attribute, weights):
+    """Return the network of an attribute, without values."""
+    from ._modules import Decoder, Perceptron, TwoTowers
+
     if attribute == "decoder_":
         return Decoder(
             estimator.latent_dim_, estimator.n_components_, estimator.dropout
