@@ -15,11 +15,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test]'
 	@touch $@
 
-# make demo SENTENCE='reading words aloud' predicts the map of that sentence; it goes
-# through the environment, so that an apostrophe in it stays one.
-export SENTENCE
+# make demo TEXT='reading words aloud' predicts the map of that text; it goes through the
+# environment, so that an apostrophe in it stays one.
+export TEXT
 demo: $(VENV)/.installed
-	$(BIN)/neurocontext demo $(if $(SENTENCE),--sentence "$$SENTENCE")
+	$(BIN)/neurocontext demo $(if $(TEXT),--text "$$TEXT")
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest

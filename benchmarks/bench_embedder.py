@@ -5,6 +5,7 @@ titles and 30 full texts with MiniLM, chunks of 256 tokens and the threads that
 ``OMP_NUM_THREADS`` gives, in interleaved runs of each rival:
 
 - ``ours``: `LLMChunkEmbedder` without a cache;
+- ``plain layers``: the same without packing linear layers for oneDNN;
 - ``sentence-transformers``: its ``encode`` on the same chunks as strings, averaged;
 - ``published``: every chunk padded to 256 tokens, batches of 8, as the published code.
   Each of its batches costs the same, so on titles it runs on every tenth one (option
@@ -22,13 +23,14 @@ import platform
 import statistics
 import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
 import transformers
 from transformers import AutoModel, AutoTokenizer
 
-from sklearn_neurocontext.text import LLMChunkEmbedder
+from sklearn_neurocontext.text import LLMChunkEmbedder, _language_model
 from sklearn_neurocontext.text._language_model import wheel_folder
 
 _LIMIT = 256
@@ -69,6 +71,14 @@ class Ours:
         return self.embedder.transform(texts)
 
     oracle = None
+
+
+class PlainLayers(Ours):
+    """The package's own embedder without packed linear layers."""
+
+    def __init__(self, folder):
+        with mock.patch.object(_language_model, "pack_linear_layers"):
+            self.embedder = LLMChunkEmbedder(str(folder), cache=None).fit()
 
 
 class Published:
@@ -143,6 +153,7 @@ class SentenceTransformers:
 
 RIVALS = {
     "ours": Ours,
+    "plain layers": PlainLayers,
     "sentence-transformers": SentenceTransformers,
     "published": Published,
 }

@@ -30,7 +30,7 @@ from sklearn_neurocontext.datasets import study_texts, usable_rows
 from sklearn_neurocontext.experiments import make_embedder, make_estimators
 from sklearn_neurocontext.inference import NeuroContextModel
 from sklearn_neurocontext.maskers import density_map
-from sklearn_neurocontext.model_selection import studies_sharing_peaks
+from sklearn_neurocontext.model_selection import find_studies_sharing_peaks
 from sklearn_neurocontext.models import scale_like_predictions
 
 FLOORS = ("mean map", "nearest title")
@@ -112,7 +112,7 @@ def prepare(corpus, masker, topics, *, cache, output, seed) -> Task:
         warnings.simplefilter("ignore", UserWarning)  # peaks outside the mask
         y = masker.transform(corpus.peaks)
     studies = usable_rows(study_texts(corpus, "title"), y)
-    sharing = studies_sharing_peaks(corpus.peaks, topics.experiments)
+    sharing = find_studies_sharing_peaks(corpus.peaks, topics.experiments)
     studies = studies[~np.isin(studies, [*sharing, *topics.left_out])]
     print(
         f"{len(sharing)} studies share foci with an experiment and are left out; "

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_neurocontext.datasets import (
-    SpaceWarning,
+    CoordinateSpaceWarning,
     fetch_ibc_maps,
     load_sleuth,
     study_texts,
@@ -70,7 +70,7 @@ def load_meta_analyses(folder: Path, masker) -> Topics:
     spaces = Counter()
     for description, files in table.groupby("description", sort=False):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SpaceWarning)
+            warnings.simplefilter("ignore", CoordinateSpaceWarning)
             corpora = [load_sleuth(folder / name) for name in files["file"].unique()]
         spaces += sum((Counter(corpus.space_counts) for corpus in corpora), Counter())
         of_topic = [peaks for corpus in corpora for peaks in corpus.peaks]

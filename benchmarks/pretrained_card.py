@@ -27,8 +27,8 @@ out. Trained on are {n_texts:,} short texts (titles, terms, and pairs of terms t
 studies use together); the map of a term is the mean over the studies that use it, with
 {settings[prior_studies]:.0f} studies of the mean map added. Features are the TF-IDF
 weights of {n_vocabulary:,} terms, and a Gaussian kernel between MiniLM embeddings
-({settings[n_landmarks]:,} landmarks). The model is a closed form: ridge regression for
-maps, canonical correlations for comparisons.
+({settings[n_nystroem]:,} Nyström components). The model is a closed form: ridge
+regression for maps, canonical correlations for comparisons.
 
 Maps lie on a 4 mm grid of the MNI mask. What a text changes in the mean map of all
 studies is made of 512 overlapping parts of an atlas that knows nothing but the shape of

@@ -16,7 +16,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import Normalizer, normalize
 
 from sklearn_neurocontext import KernelCCA
-from sklearn_neurocontext.models import LandmarkKernel
+from sklearn_neurocontext.models import NystroemKernel
 
 _COUNTED = ("title", "keywords", "abstract")
 _MAX_WORDS = 3
@@ -38,8 +38,8 @@ class Settings:
         How often each term and pair is a row, which is its weight.
     prior_studies : float
         Studies with the mean map that are added to each mean.
-    n_landmarks, kernel_width, alpha_text, alpha_brain, latent_dim
-        Parameters of LandmarkKernel and KernelCCA.
+    n_nystroem, kernel_width, alpha_text, alpha_brain, latent_dim
+        Parameters of NystroemKernel and KernelCCA.
     """
 
     min_studies: int = 10
@@ -50,7 +50,7 @@ class Settings:
     term_copies: int = 10
     pair_copies: int = 1
     prior_studies: float = 10.0
-    n_landmarks: int = 800
+    n_nystroem: int = 800
     kernel_width: float = 1.0
     alpha_text: float = 10.0
     alpha_brain: float = 25.0
@@ -241,8 +241,8 @@ def fit_features(rows, terms, counts, embedder, embeddings, settings):
         Of the rows' texts: the words whole, so that rare ones stay apart.
     """
     words = make_words(terms, counts)
-    kernel = LandmarkKernel(
-        settings.kernel_width, n_landmarks=settings.n_landmarks, random_state=0
+    kernel = NystroemKernel(
+        settings.kernel_width, n_components=settings.n_nystroem, random_state=0
     )
     of_model = kernel.fit_transform(normalize(embeddings))
     union = FeatureUnion(

@@ -15,7 +15,7 @@ from sklearn_neurocontext.experiments import make_masker
 from sklearn_neurocontext.model_selection import (
     duplicate_groups,
     paper_splits,
-    without_leaks,
+    remove_leakage,
 )
 
 # What is counted of NeuroQuery's studies, and how many times.
@@ -116,8 +116,8 @@ def load_task(name, file=None, components=512) -> Task:
         X=X,
         texts=texts,
         y=y[rows],
-        splits=without_leaks(splits, groups),
-        trial=without_leaks([(others, splits.development)], groups),
+        splits=remove_leakage(splits, groups),
+        trial=remove_leakage([(others, splits.development)], groups),
         facts={
             "corpus": name,
             "n_studies": len(rows),

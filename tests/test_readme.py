@@ -28,7 +28,8 @@ def test_docs_name_all_that_can_be_saved():
 
 
 @pytest.mark.filterwarnings(
-    "ignore::sklearn_neurocontext.datasets.SpaceWarning", "ignore:Dropped 300 of 9492"
+    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning",
+    "ignore:Dropped 300 of 9492",
 )
 def test_python_block_runs_as_printed(capsys):
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)

@@ -11,7 +11,7 @@ _MAX_ENDING = 16
 
 
 @contextmanager
-def whole_file(path):
+def atomic_write(path):
     """Give the name of a file to write, which then takes the place of another.
 
     Its permissions are those that the umask gives, as of any new file; those of
@@ -37,9 +37,9 @@ def whole_file(path):
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from sklearn_neurocontext._utils.files import whole_file
+    >>> from sklearn_neurocontext._utils.files import atomic_write
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with whole_file(Path(folder) / "it.txt") as part:
+    ...     with atomic_write(Path(folder) / "it.txt") as part:
     ...         _ = part.write_text("all of it")
     ...     [path.name for path in Path(folder).iterdir()]
     ['it.txt']
@@ -60,7 +60,7 @@ def whole_file(path):
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically, as UTF-8; create its folder if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8")
 
 

@@ -148,7 +148,7 @@ def run_benchmark(
     ...     {"cca": CCABaseline(), "ridge": RidgeBaseline()},
     ...     X,
     ...     y,
-    ...     paper_splits(200, n_splits=3, n_test=40, n_development=20),
+    ...     paper_splits(200, n_splits=3, n_candidates=40, n_development=20),
     ...     ks=(10,),
     ... )
     >>> len(result.records)

@@ -139,7 +139,7 @@ class StudyMaps:
         Row of X and y.
     dice : float
         Dice overlap of the two maps at their strongest voxels, in [0, 1].
-    dice_of_all : ndarray of shape (n_test,), float64
+    dice_of_all : ndarray of shape (n_candidates,), float64
         Dice overlaps of all studies of the test part.
     predicted_img, observed_img : Nifti1Image of shape (nx, ny, nz)
         The two maps, on the scale of the estimator's predictions.

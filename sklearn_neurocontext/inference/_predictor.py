@@ -67,4 +67,6 @@ class Predictor:
 def _first_model(estimator):
     """Return the model inside an estimator, of an ensemble its first member's."""
     model = innermost_model(estimator)
-    return _first_model(model.members_[0]) if hasattr(model, "members_") else model
+    return (
+        _first_model(model.estimators_[0]) if hasattr(model, "estimators_") else model
+    )

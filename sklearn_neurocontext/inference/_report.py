@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._utils.files import whole_file
+from .._utils.files import atomic_write
 from ._report_benchmark import benchmark_sections, benchmark_title
 from ._report_corpus import corpus_sections
 from ._report_page import page
@@ -46,7 +46,7 @@ class Report:
             The file.
         """
         path = Path(path).expanduser()
-        with whole_file(path) as part:
+        with atomic_write(path) as part:
             part.write_text(self.html, encoding="utf-8")
         return path
 

@@ -7,7 +7,7 @@ from ._ensemble import TextBrainEnsemble
 from ._kernel_cca import KernelCCA
 from ._mlp import MLPBaseline
 from ._neighbor_maps import NeighborMaps
-from ._nystroem_kernel import LandmarkKernel
+from ._nystroem_kernel import NystroemKernel
 from ._ridge import RidgeBaseline
 from ._scaling import scale_like_predictions
 from ._weights import build_module
@@ -17,9 +17,9 @@ __all__ = [
     "CCABaseline",
     "ContrastiveTextBrain",
     "KernelCCA",
-    "LandmarkKernel",
     "MLPBaseline",
     "NeighborMaps",
+    "NystroemKernel",
     "RidgeBaseline",
     "TextBrainEnsemble",
     "best_text_brain",

@@ -7,10 +7,10 @@ from ..text import LLMChunkEmbedder, TermCounts
 from ._ensemble import TextBrainEnsemble
 from ._kernel_cca import KernelCCA
 from ._neighbor_maps import NeighborMaps
-from ._nystroem_kernel import LandmarkKernel
+from ._nystroem_kernel import NystroemKernel
 
 
-def best_text_brain(part: str = "abstract", random_state=None):
+def best_text_brain(text_field: str = "abstract", random_state=None):
     """Make the model that retrieves best for a part of the text, raw texts first.
 
     Word weights, whole, meet a kernel between maps in closed form (`KernelCCA`). For
@@ -20,7 +20,7 @@ def best_text_brain(part: str = "abstract", random_state=None):
 
     Parameters
     ----------
-    part : {"title", "abstract", "body"}, default="abstract"
+    text_field : {"title", "abstract", "body"}, default="abstract"
         What the texts are. Titles have to be texts; for abstracts (and title, keywords
         and abstract together) and bodies, counts of terms will do as well.
     random_state : int, RandomState instance or None, default=None
@@ -36,7 +36,7 @@ def best_text_brain(part: str = "abstract", random_state=None):
     Raises
     ------
     ValueError
-        If the part has another name.
+        If `text_field` has another value.
 
     See Also
     --------
@@ -49,9 +49,11 @@ def best_text_brain(part: str = "abstract", random_state=None):
     ['termcounts', 'tfidftransformer', 'kernelcca']
     """
     makers = {"title": _title, "abstract": _abstract, "body": _body}
-    if part not in makers:
-        raise ValueError(f"part={part!r} is unknown; expected one of {list(makers)}.")
-    return makers[part](random_state)
+    if text_field not in makers:
+        raise ValueError(
+            f"text_field must be one of {list(makers)}; got {text_field!r}."
+        )
+    return makers[text_field](random_state)
 
 
 def _words(terms, *steps):
@@ -72,7 +74,7 @@ def _title(random_state):
 
     pairs = {"min_df": 5, "ngram_range": (1, 2), "stop_words": "english"}
     single = {"min_df": 3, "stop_words": "english"}
-    kernel = LandmarkKernel(0.3, random_state=random_state)
+    kernel = NystroemKernel(0.3, random_state=random_state)
     members = {
         "words": _words(pairs, model(10.0)),
         "language_model": make_pipeline(LLMChunkEmbedder(), kernel, model(4.0)),
@@ -88,9 +90,7 @@ def _title(random_state):
 
 def _abstract(random_state):
     # More landmarks than the default come closer to the kernel, at twice the time.
-    return _words(
-        {"min_df": 10}, KernelCCA(n_landmarks=3000, random_state=random_state)
-    )
+    return _words({"min_df": 10}, KernelCCA(n_nystroem=3000, random_state=random_state))
 
 
 def _body(random_state):

@@ -44,7 +44,7 @@ def spread_of_wrong_pairs(matrix: np.ndarray) -> tuple[float, float]:
 
 
 def _all_predict(ensemble):
-    members = getattr(ensemble, "members_", None)
+    members = getattr(ensemble, "estimators_", None)
     if members is None:
         members = [member for _, member in ensemble.estimators]
     lacking = [m for m in members if not hasattr(m, "predict")]
@@ -93,9 +93,9 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
 
     Attributes
     ----------
-    members_ : list of estimator
+    estimators_ : list of estimator
         Fitted clones.
-    means_, deviations_ : ndarray of shape (n_estimators,), float64
+    means_, stds_ : ndarray of shape (n_estimators,), float64
         μ and σ.
     n_features_in_ : int
         Number of features of X; only where the first member knows it.
@@ -200,8 +200,8 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
             spread_of_wrong_pairs(similarity(member, some_X, some_y))
             for member in members
         ]
-        self.members_ = members
-        self.means_, self.deviations_ = np.array(spreads).T
+        self.estimators_ = members
+        self.means_, self.stds_ = np.array(spreads).T
         for name in ("n_features_in_", "feature_names_in_"):
             vars(self).pop(name, None)  # of an earlier fit
             if hasattr(members[0], name):
@@ -211,10 +211,10 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
     @property
     def y_scaling(self):
         """Scaling of y that all members have; it is the scale of their predictions."""
-        return _shared_y_scaling(self.members_)
+        return _shared_y_scaling(self.estimators_)
 
     def _weights(self):
-        return check_weights(self.weights, len(self.members_))
+        return check_weights(self.weights, len(self.estimators_))
 
     def similarity(self, X, y):
         """Similarity of each text with each map.
@@ -234,7 +234,7 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
         """
         check_is_fitted(self)
         facts = zip(
-            self._weights(), self.members_, self.means_, self.deviations_, strict=True
+            self._weights(), self.estimators_, self.means_, self.stds_, strict=True
         )
         return sum(
             weight * (similarity(member, X, y) - mean) / deviation
@@ -281,8 +281,8 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
             If members differ in ``y_scaling``: their densities have different norms.
         """
         check_is_fitted(self)
-        _shared_y_scaling(self.members_)
-        predictions = [member.predict(X) for member in self.members_]
+        _shared_y_scaling(self.estimators_)
+        predictions = [member.predict(X) for member in self.estimators_]
         return np.average(predictions, axis=0, weights=self._weights())
 
     def __sklearn_tags__(self):

@@ -53,7 +53,7 @@ class KernelCCA(SharedSpaceEstimator):
         h of the kernel :math:`\exp(-\|u - v\|^2 / 2h)` between coefficients of norm
         one; with ``y_scaling=None`` it is in units of their mean squared norm. With
         None, F are the standardised coefficients themselves.
-    n_landmarks : int, default=1500
+    n_nystroem : int, default=1500
         Training studies, at most, that the kernel is computed with.
     correlation_power : float, default=1.0
         Latents are scaled by the canonical correlations to this power; 0 does not
@@ -69,7 +69,7 @@ class KernelCCA(SharedSpaceEstimator):
         them on the training part; ``"sqrt"`` takes signed square roots first; None only
         removes the mean.
     random_state : int, RandomState instance or None, default=None
-        Choice of the landmarks, where there are more studies than `n_landmarks`.
+        Choice of the landmarks, where there are more studies than `n_nystroem`.
 
     Attributes
     ----------
@@ -83,10 +83,10 @@ class KernelCCA(SharedSpaceEstimator):
         Lead from F to unscaled brain latents.
     brain_mean_ : ndarray of shape (n_brain_features,)
         Mean of the brain features before centring.
-    landmarks_ : ndarray of shape (n_landmarks_, n_components_)
+    nystroem_components_ : ndarray of shape (n_landmarks_, n_components_)
         Normalised coefficients that the kernel is computed with; absent with
         ``kernel_width=None``.
-    landmark_projection_ : ndarray of shape (n_landmarks_, n_brain_features)
+    nystroem_projection_ : ndarray of shape (n_landmarks_, n_brain_features)
         From kernel values to brain features; absent with ``kernel_width=None``.
     kernel_width_ : float
         `kernel_width` times the mean squared norm of the normalised coefficients;
@@ -142,7 +142,7 @@ class KernelCCA(SharedSpaceEstimator):
         "alpha_text": [Interval(Real, 0, None, closed="neither")],
         "alpha_brain": [Interval(Real, 0, None, closed="neither")],
         "kernel_width": [Interval(Real, 0, None, closed="neither"), None],
-        "n_landmarks": [Interval(Integral, 1, None, closed="left")],
+        "n_nystroem": [Interval(Integral, 1, None, closed="left")],
         "correlation_power": [Interval(Real, 0, None, closed="left")],
         "hubness_weight": [Interval(Real, 0, None, closed="left")],
         "hubness_temperature": [Interval(Real, 0, None, closed="neither")],
@@ -157,7 +157,7 @@ class KernelCCA(SharedSpaceEstimator):
         alpha_text=10.0,
         alpha_brain=25.0,
         kernel_width=0.4,
-        n_landmarks=1500,
+        n_nystroem=1500,
         correlation_power=1.0,
         hubness_weight=0.5,
         hubness_temperature=0.05,
@@ -168,7 +168,7 @@ class KernelCCA(SharedSpaceEstimator):
         self.alpha_text = alpha_text
         self.alpha_brain = alpha_brain
         self.kernel_width = kernel_width
-        self.n_landmarks = n_landmarks
+        self.n_nystroem = n_nystroem
         self.correlation_power = correlation_power
         self.hubness_weight = hubness_weight
         self.hubness_temperature = hubness_temperature
@@ -222,17 +222,19 @@ class KernelCCA(SharedSpaceEstimator):
 
     def _fit_brain_features(self, standardized):
         """Choose landmarks and give the centred brain features of training studies."""
-        for name in ("landmarks_", "landmark_projection_", "kernel_width_"):
+        for name in ("nystroem_components_", "nystroem_projection_", "kernel_width_"):
             vars(self).pop(name, None)  # of an earlier fit
         if self.kernel_width is not None:
             rows = self._normalized(standardized)
             rng = check_random_state(self.random_state)
-            n_landmarks = min(self.n_landmarks, len(rows))
-            self.landmarks_ = rows[rng.choice(len(rows), n_landmarks, replace=False)]
+            n_nystroem = min(self.n_nystroem, len(rows))
+            self.nystroem_components_ = rows[
+                rng.choice(len(rows), n_nystroem, replace=False)
+            ]
             mean_square = float((rows**2).sum(axis=1).mean())
             self.kernel_width_ = self.kernel_width * (mean_square or 1.0)
-            self.landmark_projection_ = nystroem_map(
-                self.landmarks_, self.kernel_width_
+            self.nystroem_projection_ = nystroem_map(
+                self.nystroem_components_, self.kernel_width_
             )
         features = self._brain_features(standardized)
         self.brain_mean_ = features.mean(axis=0)
@@ -245,8 +247,8 @@ class KernelCCA(SharedSpaceEstimator):
         if self.kernel_width is None:
             return standardized
         rows = self._normalized(standardized)
-        kernel = gaussian_kernel(rows, self.landmarks_, self.kernel_width_)
-        return kernel @ self.landmark_projection_
+        kernel = gaussian_kernel(rows, self.nystroem_components_, self.kernel_width_)
+        return kernel @ self.nystroem_projection_
 
     def _latent_scales(self):
         """Give the factors of the texts' predictions and of the brain's variates."""

@@ -19,11 +19,11 @@ from .._utils.validation import (
 from ._brain_kernel import gaussian_kernel, nystroem_map
 
 
-class LandmarkKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class NystroemKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Nyström features of a Gaussian kernel between embeddings.
 
     Inner products of features approximate :math:`\exp(-\|u - v\|^2 / 2h)`, and are
-    exact between landmarks. These are `n_landmarks` of the training studies; all of
+    exact between landmarks. These are `n_components` of the training studies; all of
     them where there are fewer, so that a small corpus has the exact kernel.
 
     Parameters
@@ -31,16 +31,16 @@ class LandmarkKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     kernel_width : float, default=0.3
         h; positive. For embeddings of norm one the kernel is
         ``exp((cosine - 1) / h)``.
-    n_landmarks : int, default=2500
+    n_components : int, default=2500
         Training studies, at most, that the kernel is computed with.
     random_state : int, RandomState instance or None, default=None
-        Choice of the landmarks, where there are more studies than `n_landmarks`.
+        Choice of the landmarks, where there are more studies than `n_components`.
 
     Attributes
     ----------
-    landmarks_ : ndarray of shape (n_kept_landmarks, n_features_in_)
+    components_ : ndarray of shape (n_kept_landmarks, n_features_in_)
         Embeddings that the kernel is computed with: of all studies where there are no
-        more than `n_landmarks`.
+        more than `n_components`.
     projection_ : ndarray of shape (n_kept_landmarks, n_features_out)
         From kernel values to features; directions of numerically no extent, as equal
         texts give, are left out.
@@ -60,9 +60,9 @@ class LandmarkKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_neurocontext.models import LandmarkKernel
+    >>> from sklearn_neurocontext.models import NystroemKernel
     >>> X = np.array([[0.0], [1.0], [3.0]])
-    >>> features = LandmarkKernel(kernel_width=0.5).fit_transform(X)
+    >>> features = NystroemKernel(kernel_width=0.5).fit_transform(X)
     >>> (features @ features.T).round(3)
     array([[1.   , 0.368, 0.   ],
            [0.368, 1.   , 0.018],
@@ -71,13 +71,13 @@ class LandmarkKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     _parameter_constraints = {
         "kernel_width": [Interval(Real, 0, None, closed="neither")],
-        "n_landmarks": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     }
 
-    def __init__(self, kernel_width=0.3, *, n_landmarks=2500, random_state=None):
+    def __init__(self, kernel_width=0.3, *, n_components=2500, random_state=None):
         self.kernel_width = kernel_width
-        self.n_landmarks = n_landmarks
+        self.n_components = n_components
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -93,14 +93,14 @@ class LandmarkKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Returns
         -------
-        self : LandmarkKernel
+        self : NystroemKernel
             The fitted transformer.
         """
         X = validate_data(self, X, dtype=[np.float64, np.float32])
         rng = check_random_state(self.random_state)
-        n_landmarks = min(self.n_landmarks, len(X))
-        self.landmarks_ = X[rng.choice(len(X), n_landmarks, replace=False)]
-        self.projection_ = nystroem_map(self.landmarks_, self.kernel_width)
+        n_components = min(self.n_components, len(X))
+        self.components_ = X[rng.choice(len(X), n_components, replace=False)]
+        self.projection_ = nystroem_map(self.components_, self.kernel_width)
         self._n_features_out = self.projection_.shape[1]
         return self
 
@@ -119,7 +119,7 @@ class LandmarkKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        kernel = gaussian_kernel(X, self.landmarks_, self.kernel_width)
+        kernel = gaussian_kernel(X, self.components_, self.kernel_width)
         return kernel @ self.projection_
 
     def __sklearn_tags__(self):

@@ -97,8 +97,8 @@ KINDS = {
             "text_intercept_": "latent_dim_",
             "brain_weights_": "n_brain_features latent_dim_",
             "brain_mean_": "n_brain_features",
-            "landmarks_": "n_landmarks n_components_?",
-            "landmark_projection_": "n_landmarks n_brain_features?",
+            "nystroem_components_": "n_nystroem n_components_?",
+            "nystroem_projection_": "n_nystroem n_brain_features?",
             "kernel_width_": float | None,
             "coef_": "n_features_in_ n_components_",
             "intercept_": "n_components_",
@@ -107,14 +107,15 @@ KINDS = {
         },
     ),
     "TextBrainEnsemble": Kind(
-        _MODELS, {"members_": list, "means_": "n_members", "deviations_": "n_members"}
+        _MODELS,
+        {"estimators_": list, "means_": "n_estimators", "stds_": "n_estimators"},
     ),
-    "LandmarkKernel": Kind(
+    "NystroemKernel": Kind(
         _MODELS,
         {
             "_n_features_out": int,
-            "landmarks_": "n_landmarks n_features_in_",
-            "projection_": "n_landmarks _n_features_out",
+            "components_": "n_kept n_features_in_",
+            "projection_": "n_kept _n_features_out",
         },
     ),
     "NeighborMaps": Kind(

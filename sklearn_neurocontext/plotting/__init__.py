@@ -1,9 +1,9 @@
-"""Pictures of brain maps, of retrieval and of training.
+"""Plots of brain maps, of retrieval and of training.
 
-Every function takes plain arrays, dictionaries or images and returns a matplotlib
-Figure or Axes that no pyplot state knows of: nothing is shown, and nothing has to be
-closed. Save with ``figure.savefig(path)`` or ``ax.figure.savefig(path)``; in a notebook
-a figure at the end of a cell is displayed.
+Every function takes arrays, dictionaries or images and returns a matplotlib Figure or
+Axes without pyplot state: nothing is displayed and nothing has to be closed. Save with
+``figure.savefig(path)`` or ``ax.figure.savefig(path)``; a notebook displays a figure at
+the end of a cell.
 """
 
 from ._brain_maps import plot_predicted_and_observed, plot_predicted_map

@@ -30,56 +30,42 @@ _PEAK_COLOUR = "#0072B2"
 
 
 def read_map(img, name):
-    """Check that an image holds one map, and give it back three-dimensional.
-
-    Parameters
-    ----------
-    img : Nifti1Image
-        3D, or 4D with one map.
-    name : str
-        What the error messages call it.
-
-    Returns
-    -------
-    img : Nifti1Image of shape (nx, ny, nz)
-        The same map.
-    """
+    """Return the one map of an image as a 3D image."""
     if not hasattr(img, "get_fdata"):
         raise TypeError(
-            f"{name} must be a Nifti image; got {type(img).__name__}. Coefficients "
-            "become an image by KDEDiFuMoMasker.inverse_transform."
+            f"{name} must be a NIfTI image; got {type(img).__name__}. Convert "
+            "coefficients to an image with KDEDiFuMoMasker.inverse_transform."
         )
     if len(img.shape) == 4 and img.shape[3] == 1:
         img = img.slicer[..., 0]
     if len(img.shape) != 3:
         raise ValueError(
-            f"{name} has shape {img.shape}; expected one 3D map. Pass one of several "
-            "maps: img.slicer[..., i]."
+            f"{name} must contain one 3D map; got shape {img.shape}. Select one of "
+            "several maps with img.slicer[..., i]."
         )
     if not np.isfinite(img.get_fdata()).all():
-        raise ValueError(f"{name} holds NaN or infinity. Set these voxels to 0 first.")
+        raise ValueError(f"{name} contains NaN or infinity. Set these voxels to 0.")
     return img
 
 
 def figure_with_title(title, n_rows, note=""):
-    """Make a figure for rows of glass brains below a title of any length.
+    """Create a figure with a title and room for rows of glass brains.
 
     Parameters
     ----------
     title : str
-        Drawn as it is, on two lines at most, the rest an ellipsis; no part of it is
-        read as mathematics.
+        Wrapped to two lines; mathtext is not interpreted.
     n_rows : int
-        Rows of glass brains.
+        Number of rows.
     note : str, default=""
-        What a reader of the picture must know, below the title and as the title is.
+        Text below the title.
 
     Returns
     -------
     figure : matplotlib Figure
-        With the title.
+        Figure with title and note.
     rectangles : list of (left, bottom, width, height)
-        Room for each row, from the top, as fractions of the figure.
+        Place of each row from the top, as fractions of the figure.
     """
     from matplotlib.figure import Figure
 
@@ -110,22 +96,22 @@ def figure_with_title(title, n_rows, note=""):
 
 
 def draw_glass_brain(figure, rectangle, img, *, label, unit, peaks=None):
-    """Draw a map with its label and its colour bar into a part of a figure.
+    """Draw a map with its label and its color bar into a part of a figure.
 
     Parameters
     ----------
     figure : matplotlib Figure
-        Where to draw.
+        Figure to draw on.
     rectangle : (left, bottom, width, height)
-        The part, as fractions of the figure.
+        Part of the figure, as fractions.
     img : Nifti1Image of shape (nx, ny, nz)
-        What :func:`keep_strongest` gives.
+        As returned by `keep_strongest`.
     label : str
-        Written above the views on the left.
+        Label above the views on the left.
     unit : str
-        Written beside the colour bar.
+        Label of the color bar.
     peaks : ndarray of shape (n_peaks, 3) or None, default=None
-        Marked as points, mm in MNI space.
+        Peaks to mark, in mm, MNI space.
     """
     from nilearn.plotting import plot_glass_brain
 
@@ -156,7 +142,7 @@ def draw_glass_brain(figure, rectangle, img, *, label, unit, peaks=None):
             edgecolors="white",
             linewidths=0.7,
         )
-        _explain_markers(figure, rectangle)
+        _draw_peak_legend(figure, rectangle)
     figure.text(
         left + 0.01,
         bottom + 0.97 * height,
@@ -166,11 +152,11 @@ def draw_glass_brain(figure, rectangle, img, *, label, unit, peaks=None):
         fontweight="bold",
         parse_math=False,
     )
-    draw_bar(figure, rectangle, colours, (weakest, strongest), unit)
+    draw_color_bar(figure, rectangle, colours, (weakest, strongest), unit)
 
 
-def _explain_markers(figure, rectangle):
-    """Write what the points are, on the right above the views."""
+def _draw_peak_legend(figure, rectangle):
+    """Draw the legend of the peaks, above the views."""
     from matplotlib.lines import Line2D
 
     left, bottom, width, height = rectangle
@@ -187,14 +173,15 @@ def _explain_markers(figure, rectangle):
 
 
 def map_colours():
-    """Dark where strong, without the palest part, lost on white, and without black."""
+    """Return the color map of densities, without its palest and darkest parts."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
     return ListedColormap(colormaps[_COLOURS](np.linspace(0.1, 0.8, 256)))
 
 
-def draw_bar(figure, rectangle, colours, ends, unit):
+def draw_color_bar(figure, rectangle, colours, ends, unit):
+    """Draw the color bar of a map; values below the threshold are white."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
@@ -210,7 +197,6 @@ def draw_bar(figure, rectangle, colours, ends, unit):
     )
     scale = ScalarMappable(Normalize(0, strongest), colours)
     colour_bar = figure.colorbar(scale, cax=bar)
-    # Below the cut nothing is drawn.
     bar.axhspan(0, weakest, color="white")
     bar.axhline(weakest, color=GREY, linewidth=1)
     bar.tick_params(labelsize=TICK_SIZE)
@@ -220,46 +206,42 @@ def draw_bar(figure, rectangle, colours, ends, unit):
 
 
 def check_study_peaks(peaks):
-    """Check the peaks of one study, or pass None through."""
+    """Return the peaks of one study as an array; None stays None."""
     return None if peaks is None else check_peaks([peaks])[0]
 
 
 def plot_predicted_map(img, *, text, top=0.1, unit=DENSITY_UNIT, note=""):
-    """Draw the map predicted for a text on a glass brain, below the text.
+    """Plot the map predicted for a text on a glass brain.
 
     Parameters
     ----------
     img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
-        What ``masker.inverse_transform(model.predict([text]))`` gives, in MNI space.
+        For example ``masker.inverse_transform(model.predict([text]))``, in MNI space.
     text : str
-        Drawn as it is, on two lines at most, the rest an ellipsis; no part of it is
-        read as mathematics.
+        Wrapped to two lines; mathtext is not interpreted.
     top : float, default=0.1
-        Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
-        positive ones are drawn.
+        Fraction of brain voxels to show, in (0, 1]; only positive voxels are shown.
     unit : str, default="peak density (a.u.)"
-        Unit of the map, for the colour bar. Models predict coefficients
-        of studies scaled to norm 1 unless they have ``y_scaling=None``.
+        Unit of the map, for the color bar.
     note : str, default=""
-        What a reader of the picture must know, such as `NeuroContextModel.caveat`;
-        drawn below the text, as it is.
+        Text below the title, such as a low-confidence warning.
 
     Returns
     -------
     figure : matplotlib Figure
-        Twelve inches wide.
+        Width 12 inches.
 
     Raises
     ------
     TypeError
         If `img` is not an image, or `text` or `note` not a string.
     ValueError
-        If `img` holds several maps, NaN, or no positive voxel inside the brain, or
+        If `img` contains several maps, NaN, or no positive voxel inside the brain, or
         `top` is out of range.
 
     See Also
     --------
-    plot_predicted_and_observed : The same above the map that the study reports.
+    plot_predicted_and_observed : Compare it with the map that a study reports.
 
     Examples
     --------
@@ -291,43 +273,39 @@ def plot_predicted_and_observed(
     top=0.1,
     unit=DENSITY_UNIT,
 ):
-    """Draw the map a study reports and the one predicted from its text.
+    """Plot the map that a study reports above the map predicted from its text.
 
-    Each map has its own colour scale, since a prediction is an expectation over studies
-    and flatter than the map of one study; what can be compared is where they are
-    strong. The voxels drawn are those that
-    :func:`~sklearn_neurocontext.metrics.dice_score` compares for the same `top`.
+    Each map has its own color scale: a prediction is an average over studies and hence
+    flatter than the map of one study. Compare the locations. The voxels shown are those
+    that :func:`~sklearn_neurocontext.metrics.dice_score` compares for the same `top`.
 
     Parameters
     ----------
     predicted_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
-        What ``masker.inverse_transform(model.predict([text]))`` gives, in MNI space.
+        For example ``masker.inverse_transform(model.predict([text]))``, in MNI space.
     observed_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
-        The same for the coefficients of the study's peaks; where models scale studies
-        to norm 1, of coefficients divided by their norm.
+        Map of the peaks that the study reports, on the same scale; see
+        :func:`~sklearn_neurocontext.models.scale_like_predictions`.
     title : str or None, default=None
-        The study's title. Drawn as it is, on two lines at most, the rest an ellipsis;
-        no part of it is read as mathematics.
+        Title of the study, wrapped to two lines; mathtext is not interpreted.
     peaks : array-like of shape (n_peaks, 3) or None, default=None
-        The study's peaks, mm in MNI space, marked on the observed map, with a legend.
+        Peaks of the study in mm, MNI space; marked on the observed map.
     top : float, default=0.1
-        Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
-        positive ones are drawn.
+        Fraction of brain voxels to show, in (0, 1]; only positive voxels are shown.
     unit : str, default="peak density (a.u.)"
-        Unit of both maps, for the colour bars. Models predict coefficients
-        of studies scaled to norm 1 unless they have ``y_scaling=None``.
+        Unit of both maps, for the color bars.
 
     Returns
     -------
     figure : matplotlib Figure
-        Twelve inches wide, the observed map above the predicted one.
+        Width 12 inches, the observed map above the predicted one.
 
     Raises
     ------
     TypeError
         If a map is not an image, or `title` not a string.
     ValueError
-        If an image holds several maps, NaN, or no positive voxel inside the brain,
+        If an image contains several maps, NaN, or no positive voxel inside the brain,
         `top` is out of range, or peaks are not finite (n_peaks, 3) numbers.
 
     See Also

@@ -76,8 +76,8 @@ class LLMChunkEmbedder(
     revision : str or None, default=None
         Commit, tag or branch of the model on the hub.
     trust_remote_code : bool, default=False
-        Whether to run code that comes with the model. With a model of the hub,
-        `revision` must then be a commit.
+        Whether to run code that comes with the model. Code of the hub, also if a local
+        folder refers to it, needs its commit as `revision`.
     token_env_variable : str or None, default=None
         Name of the environment variable that holds an access token of the hub. The
         token itself is never stored.
@@ -91,7 +91,7 @@ class LLMChunkEmbedder(
         in a ``joblib.parallel_config`` context, for example ``backend="dask"``.
     shards : path-like or None, default=None
         Folder on each worker's local disk for an additional store of the embeddings
-        that it computes; ``neurocontext embed --merge`` merges these stores.
+        that it computes; ``neurocontext merge-stores`` merges these stores.
 
     Attributes
     ----------

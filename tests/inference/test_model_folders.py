@@ -105,7 +105,7 @@ def test_unknown_and_altered_models_are_refused(model, tmp_path):
 def test_ensembles_and_sparse_features_survive_saving(parts, corpus, tmp_path):
     y = parts["masker"].transform(corpus.peaks)
     texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
-    words = make_pipeline(TfidfVectorizer(), KernelCCA(n_landmarks=40, random_state=0))
+    words = make_pipeline(TfidfVectorizer(), KernelCCA(n_nystroem=40, random_state=0))
     ensemble = TextBrainEnsemble([("words", words)], random_state=0)
     img = parts["masker"].inverse_transform(y[:1])
     for name, one in (("ensemble", ensemble), ("words", words)):

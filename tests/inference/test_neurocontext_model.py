@@ -168,7 +168,7 @@ def test_maps_are_those_of_the_predictions(parts, corpus):
     texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
     y = parts["masker"].transform(corpus.peaks)
     words = make_pipeline(
-        TfidfVectorizer(), KernelCCA(n_landmarks=40, random_state=0)
+        TfidfVectorizer(), KernelCCA(n_nystroem=40, random_state=0)
     ).fit(texts, y)
     model = NeuroContextModel(**parts | {"model": words, "term_features": None})
     assert words[-1].y_scaling == "sqrt"

@@ -203,7 +203,7 @@ def test_what_has_a_similarity_predicts_as_a_member(member, train, test):
 def test_scalings_of_members_of_members_are_compared(train):
     inner = TextBrainEnsemble([("search", _search(y_scaling="sqrt"))])
     model = TextBrainEnsemble([("cca", CCABaseline()), ("inner", inner)]).fit(*train)
-    assert model.members_[1].y_scaling == "sqrt"
+    assert model.estimators_[1].y_scaling == "sqrt"
     with pytest.raises(ValueError, match=r"one y_scaling.*\['sqrt', 'unit'\]"):
         model.predict(train[0])
 
@@ -251,7 +251,7 @@ def test_of_many_studies_the_seed_chooses_a_thousand_that_give_the_scales():
     def fit(n_studies, seed):
         model = TextBrainEnsemble([("cca", CCABaseline())], random_state=seed)
         model.fit(X[:n_studies], y[:n_studies])
-        return model.means_[0], model.deviations_[0]
+        return model.means_[0], model.stds_[0]
 
     assert fit(1300, 3) == fit(1300, 3)
     assert fit(1300, 3) != fit(1300, 4)

@@ -158,8 +158,8 @@ def test_learns(train, test):
 
 def test_seed_chooses_the_landmarks(train, test):
     def similarity(seed):
-        model = KernelCCA(n_landmarks=50, random_state=seed).fit(*train)
-        assert model.landmarks_.shape == (50, N_COMPONENTS)
+        model = KernelCCA(n_nystroem=50, random_state=seed).fit(*train)
+        assert model.nystroem_components_.shape == (50, N_COMPONENTS)
         return model.similarity(*test)
 
     np.testing.assert_array_equal(similarity(0), similarity(0))
@@ -182,7 +182,7 @@ def test_precision_is_that_of_the_features(train, test):
 def test_a_second_fit_forgets_the_first(train):
     model = KernelCCA(random_state=0).fit(*train)
     model.set_params(kernel_width=None, hubness_weight=0).fit(*train)
-    assert not hasattr(model, "landmarks_")
+    assert not hasattr(model, "nystroem_components_")
     assert not hasattr(model, "text_references_")
 
 

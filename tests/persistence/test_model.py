@@ -34,7 +34,7 @@ def _outputs(model, texts, y):
     yield similarity(model, texts, y)
     if hasattr(model, "predict"):
         yield model.predict(texts)
-    for member in getattr(model, "members_", [model]):
+    for member in getattr(model, "estimators_", [model]):
         if hasattr(member[-1], "transform"):
             yield member.transform(texts)
             yield member[-1].transform_brain(y)

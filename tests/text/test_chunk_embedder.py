@@ -112,7 +112,7 @@ def test_a_text_of_100_000_tokens_uses_each_of_them(embedder, kind, folders, rng
     np.testing.assert_allclose(vector, expected, rtol=0, atol=1e-5)
 
 
-def test_order_batches_and_neighbours_change_nothing(embedder, texts):
+def test_order_and_batches_change_nothing(embedder, texts):
     whole = embedder.fit_transform(texts)
     assert whole.dtype == np.float32
     near = {"rtol": 0, "atol": 1e-5}

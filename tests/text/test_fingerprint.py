@@ -115,15 +115,15 @@ class OwnModel(BertModel):
 """
 
 
-def save_with_code(folder):
-    """Save a model whose configuration names code in its folder."""
+def save_with_code(folder, repository=""):
+    """Save a model whose configuration names code in its folder, or in a repository."""
     folder = Path(save_tiny_model(folder, "bert"))
     config = json.loads((folder / "config.json").read_text())
     config |= {
         "model_type": "own",
         "auto_map": {
-            "AutoConfig": "own_code.OwnConfig",
-            "AutoModel": "own_code.OwnModel",
+            "AutoConfig": f"{repository}own_code.OwnConfig",
+            "AutoModel": f"{repository}own_code.OwnModel",
         },
     }
     (folder / "config.json").write_text(json.dumps(config))
@@ -143,3 +143,23 @@ def test_fingerprint_depends_on_code_in_the_folder(load, tmp_path, monkeypatch):
     assert load(folder, trust_remote_code=True).fingerprint == first
     (folder / "own_code.py").write_text(CODE + "\nSCALE = 2\n")
     assert load(folder, trust_remote_code=True).fingerprint != first
+
+
+@pytest.mark.parametrize(
+    ("revision", "code_revision"),
+    [(None, "0" * 40), ("main", "0" * 40), ("0a" * 20, "0a" * 20)],
+)
+def test_code_of_another_repository_is_loaded_at_its_commit(
+    load, tmp_path, monkeypatch, revision, code_revision
+):
+    asked = []
+
+    def cached_file(repository, file, revision=None, **options):
+        asked.append((repository, file, revision))
+        raise OSError("offline")
+
+    monkeypatch.setattr("transformers.dynamic_module_utils.cached_file", cached_file)
+    folder = save_with_code(tmp_path, "org/impl--")
+    with pytest.raises(OSError, match="could not be loaded"):
+        load(folder, trust_remote_code=True, revision=revision)
+    assert asked == [("org/impl", "own_code.py", code_revision)]

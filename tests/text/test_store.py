@@ -170,7 +170,7 @@ def test_unsuitable_locations_are_refused(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"does not exist\. Create it"):
         EmbeddingStore(tmp_path / "no" / "store.sqlite")
     monkeypatch.setattr(_store, "network_file_system", lambda folder: "nfs4")
-    with pytest.raises(OSError, match=r"network file system \(nfs4\).*--merge'"):
+    with pytest.raises(OSError, match=r"network file system \(nfs4\).*merge-stores'"):
         EmbeddingStore(tmp_path / "store.sqlite")
     assert not list(tmp_path.iterdir())
 

@@ -71,7 +71,7 @@ def test_explicit_zeros_are_not_occurrences():
 def test_duplicate_entries_are_one_study():
     parts = (np.array([1, 2, 1, 3, -3], dtype=np.float32), [0, 0, 1, 1, 1], [0, 3, 5])
     counts = csr_matrix(parts, shape=(2, 2))
-    with pytest.raises(ValueError, match="Lower min_df"):
+    with pytest.raises(ValueError, match="lower min_df"):
         TermCounts(min_df=2).fit(counts)
     counted = TermCounts(min_df=1).fit_transform(counts)
     np.testing.assert_array_equal(counted.toarray(), [[3, 1], [0, 0]])
@@ -138,7 +138,7 @@ def test_transform_of_the_other_kind_raises(fitted_with, given, message):
 
 @pytest.mark.parametrize("X", [TEXTS, np.eye(3)])
 def test_min_df_above_all_frequencies_raises(X):
-    with pytest.raises(ValueError, match=r"No term occurs in min_df=4.*Lower min_df"):
+    with pytest.raises(ValueError, match=r"No term occurs in min_df=4.*lower min_df"):
         clone(TermCounts(min_df=4)).fit(X)
 
 

@@ -54,7 +54,7 @@ class Lengths(Regressor):
 def problem(rng):
     X = rng.normal(size=(150, 5))
     y = X @ rng.normal(size=(5, 8)) + 2 * rng.normal(size=(150, 8))
-    splits = paper_splits(150, n_splits=3, n_test=40, n_development=20)
+    splits = paper_splits(150, n_splits=3, n_candidates=40, n_development=20)
     estimators = {
         "ridge": make_pipeline(StandardScaler(), Regressor()),
         "strong ridge": make_pipeline(StandardScaler(), Regressor(alpha=1e4)),
@@ -134,7 +134,9 @@ def test_other_settings_are_run_again(problem, tmp_path, change):
     run_benchmark(*problem, output=tmp_path)
     ks = (5,) if change == "ks" else (10, 100)
     if change == "seed":
-        splits = paper_splits(150, n_splits=3, n_test=40, n_development=20, seed=1)
+        splits = paper_splits(
+            150, n_splits=3, n_candidates=40, n_development=20, random_state=1
+        )
     if change == "alpha":
         for estimator in estimators.values():
             estimator.set_params(regressor__alpha=3.0)
