@@ -111,14 +111,12 @@ class Writer:
         return {"sparse": {"type": type(matrix).__name__, **written}}
 
     def _write_module(self, module, where):
-        weights = {
-            name: weight.detach().cpu().numpy()
-            for name, weight in module.state_dict().items()
-        }
+        from ..models import read_weights
+
         return {
             "module": {
                 name: self._write_array(weight, f"{where}.{name}")
-                for name, weight in weights.items()
+                for name, weight in read_weights(module).items()
             }
         }
 

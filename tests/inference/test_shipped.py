@@ -10,6 +10,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext.inference._arrays import voxels_to_imgs
+from training import positions
 
 MAX_BYTES = 20e6
 
@@ -21,28 +22,19 @@ def shipped():
     return NeuroContextModel.from_pretrained()
 
 
-@pytest.fixture(scope="module")
-def positions(benchmarks):
-    """The module that measures positions; queries lie beside it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(benchmarks))
-        import positions
-    return positions
-
-
-def _near(imgs, queries, positions):
+def _near(imgs, queries):
     distances = positions.distances_to_regions(imgs, queries).values()
     return np.mean([distance <= positions.MAX_MM for distance in distances])
 
 
 @pytest.fixture(scope="module")
-def share_near(shipped, positions):
+def share_near(shipped):
     queries = positions.read_queries(positions.TEST_TSV, "fresh")
     assert len(queries) >= 40
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of those that it knows little of
         imgs = shipped.transform(list(queries))["brain_map"]
-    return _near(imgs, queries, positions)
+    return _near(imgs, queries)
 
 
 def test_strongest_voxels_lie_where_they_must(share_near):
@@ -50,13 +42,13 @@ def test_strongest_voxels_lie_where_they_must(share_near):
     assert share_near >= 0.8
 
 
-def test_most_development_queries_lie_where_they_must(shipped, positions):
+def test_most_development_queries_lie_where_they_must(shipped):
     # 84 of 116, those of rarer topics among them.
     queries = positions.read_queries(positions.DEVELOPMENT_TSV)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of those that it knows little of
         imgs = shipped.transform(list(queries))["brain_map"]
-    assert _near(imgs, queries, positions) >= 0.7
+    assert _near(imgs, queries) >= 0.7
 
 
 def test_tapping_and_faces_are_where_they_must(shipped, positions):

@@ -102,7 +102,7 @@ def test_similarity_holds_cosines_of_texts_with_maps(fitted, test):
 
 @SCALINGS
 @REGRESSORS
-def test_regressors_compare_in_standardised_units(estimator, y_scaling, train, test):
+def test_regressors_compare_in_standardized_units(estimator, y_scaling, train, test):
     """Cosine of predicted and observed, the training mean removed from both."""
     X, y = test[0][:9], test[1][:9]
     model = clone(estimator).set_params(y_scaling=y_scaling).fit(*train)

@@ -21,12 +21,12 @@ from sklearn_neurocontext import (
     TextBrainEnsemble,
     similarity,
 )
-from sklearn_neurocontext.models._ensemble import spread_of_wrong_pairs
+from sklearn_neurocontext.models._ensemble import wrong_pair_statistics
 from sklearn_neurocontext.text import TermCounts
 from tests.models.synthetic_pairs import make_pairs
 
 
-def _members():
+def _estimators():
     return [
         ("cca", make_pipeline(StandardScaler(), CCABaseline())),
         ("ridge", RidgeBaseline()),
@@ -35,12 +35,12 @@ def _members():
 
 @pytest.fixture(scope="module")
 def ensemble(train):
-    return TextBrainEnsemble(_members(), weights=[2, 0.5]).fit(*train)
+    return TextBrainEnsemble(_estimators(), weights=[2, 0.5]).fit(*train)
 
 
-def test_similarity_is_the_weighted_sum_of_standardised_members(ensemble, train, test):
+def test_similarity_is_the_weighted_sum_of_standardized_members(ensemble, train, test):
     expected = 0
-    for weight, (_, member) in zip([2, 0.5], _members(), strict=True):
+    for weight, (_, member) in zip([2, 0.5], _estimators(), strict=True):
         member = member.fit(*train)
         # Fewer than 1,000 training studies: all of them give the scale.
         wrong = similarity(member, *train)[~np.eye(240, dtype=bool)]
@@ -68,16 +68,16 @@ def test_one_member_ranks_as_it_does_alone(train, test):
 
 
 def test_prediction_is_the_weighted_mean(ensemble, train, test):
-    cca, ridge = (member.fit(*train).predict(test[0]) for _, member in _members())
+    cca, ridge = (member.fit(*train).predict(test[0]) for _, member in _estimators())
     np.testing.assert_allclose(ensemble.predict(test[0]), (2 * cca + 0.5 * ridge) / 2.5)
 
 
 def test_wrong_pairs_leave_out_the_diagonal(rng):
     matrix = rng.normal(size=(6, 6))
-    mean, deviation = spread_of_wrong_pairs(matrix + 100 * np.eye(6))
+    mean, deviation = wrong_pair_statistics(matrix + 100 * np.eye(6))
     wrong = [matrix[i, j] for i in range(6) for j in range(6) if i != j]
     np.testing.assert_allclose([mean, deviation], [np.mean(wrong), np.std(wrong)])
-    assert spread_of_wrong_pairs(np.full((3, 3), 2.0)) == (2.0, 1.0)
+    assert wrong_pair_statistics(np.full((3, 3), 2.0)) == (2.0, 1.0)
 
 
 def test_parameters_of_members_are_reached_by_name(ensemble):
@@ -108,7 +108,7 @@ def test_members_of_different_scalings_are_not_averaged(train):
 @pytest.mark.parametrize(
     ("estimators", "weights", "message"),
     [
-        ([], None, "got no estimator; expected some"),
+        ([], None, "must hold at least one estimator; got"),
         ([("a", CCABaseline()), ("a", CCABaseline())], None, "not unique"),
         ([("a__b", CCABaseline())], None, "must not contain __"),
         ([("weights", CCABaseline())], None, "conflict with constructor arguments"),
@@ -142,7 +142,9 @@ class _Unfittable(CCABaseline):
 )
 def test_wrong_weights_are_refused_before_a_member_is_fitted(weights, train):
     model = TextBrainEnsemble([("a", _Unfittable()), ("b", CCABaseline())])
-    with pytest.raises(ValueError, match=r"weights is \[.*for 2 estimators; expected"):
+    with pytest.raises(
+        ValueError, match=r"weights must be one .*each of 2 estimators.*got \["
+    ):
         model.set_params(weights=weights).fit(*train)
 
 
@@ -156,19 +158,19 @@ def test_weights_that_are_changed_later_are_checked(ensemble, test):
 @pytest.mark.parametrize(
     ("member", "message"),
     [
-        (CCABaseline(), r"estimators\[1\] is CCABaseline; expected a pair of a name"),
-        (("b", CCABaseline(), 1), r"estimators\[1\] is tuple; expected a pair"),
-        ((2, CCABaseline()), r"estimators\[1\] is tuple; expected a pair"),
-        ("drop", r"estimators\[1\] is 'drop'; expected a pair"),
-        (("b", "drop"), r"Member 'b' is 'drop'; expected an estimator. To do without"),
-        (("b", None), "Member 'b' is None; expected an estimator"),
-        (("b", CCABaseline), "Member 'b' is type; expected an estimator"),
-        (("b", Ridge()), "Member 'b' is or ends in Ridge, which has no method simil"),
-        (("b", make_pipeline(StandardScaler(), Ridge())), "ends in Ridge, which has"),
-        (("b", GridSearchCV(Ridge(), {"alpha": [1]})), "ends in Ridge, which has no"),
+        (CCABaseline(), r"estimators\[1\] must be a pair of a name .*got CCABaseline"),
+        (("b", CCABaseline(), 1), r"estimators\[1\] must be a pair .*got tuple"),
+        ((2, CCABaseline()), r"estimators\[1\] must be a pair .*got tuple"),
+        ("drop", r"estimators\[1\] must be a pair .*got 'drop'"),
+        (("b", "drop"), r"'b' must be an estimator; got 'drop'. To leave it out"),
+        (("b", None), "'b' must be an estimator; got None"),
+        (("b", CCABaseline), "'b' must be an estimator; got type"),
+        (("b", Ridge()), "'b' must be or end in a model .*similarity.*got Ridge"),
+        (("b", make_pipeline(StandardScaler(), Ridge())), "end in a model .*got Ridge"),
+        (("b", GridSearchCV(Ridge(), {"alpha": [1]})), "end in a model .*got Ridge"),
         (
             ("b", GridSearchCV(CCABaseline(), {"alpha_text": [1]}, refit=False)),
-            "ends in GridSearchCV, which has no method similarity.*refits it",
+            "got GridSearchCV.*refits it",
         ),
     ],
 )
@@ -259,7 +261,7 @@ def test_of_many_studies_the_seed_chooses_a_thousand_that_give_the_scales():
     seed = np.random.RandomState(3).randint(np.iinfo(np.int32).max)
     chosen = np.random.RandomState(seed).permutation(1300)[:1000]
     matrix = CCABaseline().fit(X, y).similarity(X[chosen], y[chosen])
-    np.testing.assert_allclose(fit(1300, 3), spread_of_wrong_pairs(matrix))
+    np.testing.assert_allclose(fit(1300, 3), wrong_pair_statistics(matrix))
 
 
 class _Recorder(CCABaseline):
@@ -272,12 +274,12 @@ class _Recorder(CCABaseline):
         return super().similarity(X, y)
 
 
-def test_scale_is_not_measured_at_the_landmarks_of_members(rng, monkeypatch):
+def test_scale_is_not_computed_on_the_nystroem_components(rng, monkeypatch):
     monkeypatch.setattr("sklearn_neurocontext.models._ensemble._N_SCALE", 50)
     X, y = rng.normal(size=(300, 3)), rng.normal(size=(300, 6))
     X[:, 0] = np.arange(300)
     TextBrainEnsemble([("model", _Recorder())], random_state=7).fit(X, y)
-    landmarks = np.random.RandomState(7).choice(300, 50, replace=False)
+    components = np.random.RandomState(7).choice(300, 50, replace=False)
     assert len(_Recorder.asked) == 50
-    # By chance it is eight of them; with the members' own numbers it was all.
-    assert len(set(_Recorder.asked) & set(landmarks)) < 20
+    # Expected are eight of them; with the seed of the estimators it was all.
+    assert len(set(_Recorder.asked) & set(components)) < 20
