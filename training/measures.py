@@ -1,10 +1,10 @@
-"""What a pretrained model is measured by: studies, topics, queries, and chance."""
+"""Measures of a trained model: studies, topics, queries, and the null of z maps."""
 
 import numpy as np
 
 from sklearn_neurocontext import dice_score, similarity
 from sklearn_neurocontext._utils.volumes import smooth_voxels
-from sklearn_neurocontext.inference._calibration import deviation_by_chance
+from sklearn_neurocontext.inference import compute_null_std
 from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.metrics import make_retrieval_scorer
 from sklearn_neurocontext.models import solve_ridge
@@ -15,9 +15,9 @@ MIN_TOPIC_STUDIES = 8
 # Phrases are used by from so many development studies to so many; this many are taken.
 PHRASE_STUDIES = (10, 60)
 N_PHRASES = 120
-# Exchanges that the null of z maps is made of, others that check it, and titles that
-# both are measured with.
-N_EXCHANGES = 5
+# Permutations that estimate the null of z maps, others that check it, and the titles
+# of both.
+N_PERMUTATIONS = 5
 N_CHECKED = 3
 N_NULL_TITLES = 200
 _SCORER = make_retrieval_scorer((10, 100))
@@ -56,7 +56,7 @@ def measure_topics(model, data, terms) -> dict:
     names = [terms[column] for column in kept]
     maps = voxels_of(model, names)
     dice = [dice_score(*pair, top=0.1) for pair in zip(observed, maps, strict=True)]
-    floor = [dice_score(one, model._to_mean_map(), top=0.1) for one in observed]
+    floor = [dice_score(one, model.mean_map, top=0.1) for one in observed]
     ranks = similarity(model.model, names, data.maps_of(observed)).argsort(axis=0)[::-1]
     first = np.mean(ranks[0] == np.arange(len(names)))
     return {
@@ -119,8 +119,8 @@ def measure_queries(model, queries) -> dict:
     }
 
 
-def null_scale(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
-    """Deviation, at each voxel, of maps by chance; and how z maps by chance look.
+def null_std_of(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
+    """Return the null standard deviation of maps, and statistics of null z maps.
 
     Parameters
     ----------
@@ -137,11 +137,12 @@ def null_scale(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
 
     Returns
     -------
-    scale : ndarray of shape (n_voxels,), float32
-        Over `N_EXCHANGES` exchanges and `N_NULL_TITLES` titles.
-    facts : dict of str to float
-        Mean square and quantiles of z maps of `N_CHECKED` further exchanges, and of the
-        largest value of each of these maps.
+    null_std : ndarray of shape (n_voxels,), float32
+        Null standard deviation over `N_PERMUTATIONS` permutations and
+        `N_NULL_TITLES` titles.
+    metadata : dict of str to float
+        Mean square and quantiles of z maps of `N_CHECKED` further permutations, and of
+        the largest value of each of these maps.
     """
     titles = [data.titles[row] for row in data.development[:N_NULL_TITLES]]
     of_titles = model[:-1].transform(titles)
@@ -150,8 +151,8 @@ def null_scale(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
     copied = np.repeat(np.arange(len(rows.texts)), rows.copies)
     trained_on = features[copied]
     rng = np.random.default_rng(0)
-    deviations = []
-    for _ in range(N_EXCHANGES + N_CHECKED):
+    differences = []
+    for _ in range(N_PERMUTATIONS + N_CHECKED):
         targets = (
             rows.shares @ maps[rng.permutation(len(maps))] + rest[:, None] * data.mean
         )
@@ -161,17 +162,17 @@ def null_scale(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
         predicted = (of_titles @ weights + intercept - data.mean).astype(np.float32)
         voxels = data.masker.coefficients_to_voxels(predicted)
         smoothed = smooth_voxels(voxels, data.masker.mask_img_, fwhm)
-        deviations.append(smoothed.astype(np.float64))
-    squares = [(one**2).mean(axis=0) for one in deviations[:N_EXCHANGES]]
-    scale = deviation_by_chance(squares)
-    z = np.concatenate(deviations[N_EXCHANGES:]) / scale
-    facts = {"z_mean_square": float((z**2).mean())}
+        differences.append(smoothed.astype(np.float64))
+    squares = [(one**2).mean(axis=0) for one in differences[:N_PERMUTATIONS]]
+    null_std = compute_null_std(squares)
+    z = np.concatenate(differences[N_PERMUTATIONS:]) / null_std
+    metadata = {"z_mean_square": float((z**2).mean())}
     for quantile in (0.001, 0.01, 0.05, 0.5, 0.95, 0.99, 0.999):
-        facts[f"z_quantile_{quantile}"] = float(np.quantile(z, quantile))
+        metadata[f"z_quantile_{quantile}"] = float(np.quantile(z, quantile))
     for quantile in (0.05, 0.5, 0.95):
         largest = float(np.quantile(z.max(axis=1), quantile))
-        facts[f"z_largest_quantile_{quantile}"] = largest
-    return scale.astype(np.float32), facts
+        metadata[f"z_largest_quantile_{quantile}"] = largest
+    return null_std.astype(np.float32), metadata
 
 
 def mean_density(peaks, coefficients, mask_img) -> np.ndarray:

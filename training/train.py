@@ -25,7 +25,7 @@ from sklearn.preprocessing import normalize
 from sklearn_neurocontext.datasets import load_corpus, study_texts, usable_rows
 from sklearn_neurocontext.experiments import make_embedder, make_masker, provenance
 from sklearn_neurocontext.inference import NeuroContextModel
-from sklearn_neurocontext.inference._arrays import voxels_to_imgs
+from sklearn_neurocontext._utils.volumes import voxels_to_imgs
 from sklearn_neurocontext.model_selection import paper_splits
 from training import recipe
 from training.card import write_card
@@ -37,7 +37,7 @@ from training.measures import (
     measure_queries,
     measure_studies,
     measure_topics,
-    null_scale,
+    null_std_of,
 )
 from training.position_rarer_topics import RARER_TOPICS
 from training.positions import (
@@ -50,7 +50,7 @@ from training.positions import (
 
 CHOSEN = recipe.Settings()
 # What is made of predicted coefficients, see `NeuroContextModel`.
-MAPS = {"smoothing_fwhm": 14.0, "curvature": 2.0}
+MAPS = {"smoothing_fwhm": 14.0, "quadratic_coef": 2.0}
 # Each is compared with the chosen one, all else being equal.
 VARIANTS = {
     "min_studies": (20,),
@@ -59,7 +59,7 @@ VARIANTS = {
     "prior_studies": (3.0, 30.0),
     "alpha_text": (3.0, 30.0),
 }
-MAP_VARIANTS = {"smoothing_fwhm": (11.0, 18.0), "curvature": (0.0, 0.5, 1.0, 3.0)}
+MAP_VARIANTS = {"smoothing_fwhm": (11.0, 18.0), "quadratic_coef": (0.0, 0.5, 1.0, 3.0)}
 N_DEVELOPMENT = 1000
 N_REFERENCE = 1000
 N_TERMS = 3000
@@ -190,7 +190,7 @@ def train(data, output):
     print("fitted", flush=True)
     scores = score(data.model(pipeline), data, terms)
     print(json.dumps(scores, indent=1), flush=True)
-    z_scale, null = null_scale(pipeline, features, rows, data, MAPS["smoothing_fwhm"])
+    null_std, null = null_std_of(pipeline, features, rows, data, MAPS["smoothing_fwhm"])
     print(json.dumps(null, indent=1), flush=True)
     n_studies = np.asarray((counts > 0).sum(axis=0)).ravel()
     common = np.sort(np.argsort(-n_studies, kind="stable")[:N_TERMS])
@@ -199,7 +199,7 @@ def train(data, output):
     model = data.model(
         pipeline,
         terms={terms[column]: int(n_studies[column]) for column in common},
-        z_scale=z_scale,
+        null_std=null_std,
         z_threshold=round(null["z_largest_quantile_0.5"], 2),
         reference=data.maps[reference],
         card={
@@ -237,7 +237,7 @@ def cost_of_half(model, output) -> float:
 def check(folder, queries):
     """Print how far the strongest voxels lie from coordinates, and the mean map's."""
     model = NeuroContextModel.from_pretrained(folder)
-    mean_img = voxels_to_imgs(model._to_mean_map()[None], model.masker.mask_img_)[0]
+    mean_img = voxels_to_imgs(model.mean_map[None], model.masker.mask_img_)[0]
     for name, table in _tables(queries).items():
         imgs = model.transform(list(table))["brain_map"]
         distances = distances_to_regions(imgs, table)
