@@ -22,16 +22,16 @@ rounded to 16 bits.
 
 ## Training data
 
-{n_studies:,} studies of NeuroQuery and Neurosynth 7: their peaks, their titles, and, for
-{n_counted:,} of them, the counts of NeuroQuery's terms in title, keywords and abstract.
-Texts of abstracts or bodies were not used. {n_development:,} development studies were
-left out.
+{n_studies:,} studies of NeuroQuery and Neurosynth 7: their peaks, their titles, and,
+for {n_counted:,} of them, the counts of NeuroQuery's terms in title, keywords and
+abstract. Texts of abstracts or bodies were not used. {n_development:,} development
+studies were left out.
 
 The model was fitted to {n_texts:,} short texts: titles, terms, and pairs of terms that
 occur in the same studies. The map of a term is the mean over the studies that use it,
-with {settings[prior_studies]:.0f} studies of the mean map added. Features are the TF-IDF
-weights of {n_vocabulary:,} terms, and a Gaussian kernel between MiniLM embeddings
-({settings[n_nystroem]:,} Nyström components).
+with {settings[prior_studies]:.0f} studies of the mean map added. Features are the
+TF-IDF weights of {n_vocabulary:,} terms, and a Gaussian kernel between MiniLM
+embeddings ({settings[n_nystroem]:,} Nyström components).
 
 Maps lie on a 4 mm grid of the MNI mask. The mean map of all studies has the resolution
 of this grid; the predicted difference from it is a combination of 512 overlapping maps
@@ -111,6 +111,6 @@ The model is under the package's license, BSD-3-Clause, as far as the rights of 
 makers go. It was made from NeuroQuery's data (BSD-3-Clause; Dockès et al., eLife 2020)
 and from Neurosynth's, which are under the Open Database License 1.0 (ODbL; Yarkoni et
 al., Nature Methods 2011): cite both. Its data of single studies, the coefficients of
-{n_reference:,} of them without name or title, are under the ODbL. It holds none of their
-peaks or titles. MiniLM's weights (Apache-2.0) come from their own package.
+{n_reference:,} of them without name or title, are under the ODbL. It holds none of
+their peaks or titles. MiniLM's weights (Apache-2.0) come from their own package.
 """

@@ -131,10 +131,10 @@ def main(directory):
         names = set(arrays)
         description.pop("array_bytes", None)
         if part == "index":
-            description["versions"] = versions
+            described = json.loads((directory / "model" / "model.json").read_text())
+            description["versions"] = described["versions"]
             description["values"] = _rename_index(description, arrays, hashes)
         else:
-            versions = description["versions"]
             description["model"] = rename(description["model"], arrays)
         if set(arrays) != names:
             packed = save(arrays)

@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.preprocessing import normalize
 
+from sklearn_neurocontext._utils.volumes import voxels_to_imgs
 from sklearn_neurocontext.datasets import load_corpus, study_texts, usable_rows
 from sklearn_neurocontext.experiments import make_embedder, make_masker, provenance
 from sklearn_neurocontext.inference import NeuroContextModel
-from sklearn_neurocontext._utils.volumes import voxels_to_imgs
 from sklearn_neurocontext.model_selection import paper_splits
 from training import recipe
 from training.card import write_card

@@ -551,10 +551,10 @@ class NeuroContextModel:
         Returns
         -------
         ranking : DataFrame
-            Columns ``candidate``, ``similarity``, ``p_value`` and ``q_value`` (corrected
-            for all candidates, not only the k best), the best first. The null
-            distribution of the p value is the similarity of candidates with maps of
-            training studies: a small p value means that this map matches better than
+            Columns ``candidate``, ``similarity``, ``p_value`` and ``q_value``, the best
+            first. q values are corrected for all candidates, not only the k best. The
+            null distribution of the p value is the similarity of candidates with maps
+            of training studies: a small p value means that this map matches better than
             the map of a study usually does.
 
         Raises
@@ -687,7 +687,7 @@ class NeuroContextModel:
         return self._term_features
 
     def _dense_term_features(self):
-        """Return the features of the terms to save, or None if they are quick to get."""
+        """Return the features of the terms if they are dense; None if not."""
         if not self.terms or not self._has_features:
             return None
         features = self._known_features()
@@ -702,7 +702,7 @@ class NeuroContextModel:
         return self.studies
 
     def _check_components(self) -> tuple[int, int]:
-        """Return the numbers of components and voxels, on which model and masker agree."""
+        """Return the numbers of components and voxels; check that the masker fits."""
         n_components = _innermost(self._last).n_components_
         if n_components != self.masker.n_elements_:
             raise ValueError(
@@ -771,7 +771,7 @@ def _check_array(name: str, array, shape: tuple):
 def _check_number(name: str, value) -> float:
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if not is_number or not 0 <= value < np.inf:
-        raise ValueError(f"{name} must be a finite number of at least 0; got {value!r}.")
+        raise ValueError(f"{name} must be a number of at least 0; got {value!r}.")
     return float(value)
 
 

@@ -133,8 +133,8 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
     else:
         raise TypeError(
             "results must be a text, a corpus (as returned by a loader), or a "
-            f"benchmark (as returned by run_benchmark); got a {type(results).__name__}. "
-            "For several texts make one report each."
+            "benchmark (as returned by run_benchmark); got a "
+            f"{type(results).__name__}. For several texts make one report each."
         )
     if model is not None:
         metadata["model"] = model.card
@@ -277,7 +277,9 @@ def _describe_benchmark(result) -> dict:
     n_splits = sorted(set(summary["n_splits"]))
     curves = plot_recall_curves(result.recall_curves()).figure
     content = {
-        "n_splits": " to ".join(f"{n:,}" for n in sorted({*n_splits[:1], *n_splits[-1:]})),
+        "n_splits": " to ".join(
+            f"{n:,}" for n in sorted({*n_splits[:1], *n_splits[-1:]})
+        ),
         "n_candidates": f"{summary['n_candidates'].mean():,.0f}",
         "overlapping": result.overlapping,
         "scores": _numbers(_score_frame(summary[has_chance], result), 2),

@@ -42,12 +42,16 @@ def render(template: str, title: str, content: dict, metadata: dict) -> str:
     made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     versions = library_versions()
     metadata = {"made": made, "versions": versions, **_shorten(metadata, versions)}
-    return _environment().get_template(template).render(
-        title=title,
-        made=made,
-        version=versions["sklearn_neurocontext"],
-        metadata=list(_flatten(metadata, ())),
-        **content,
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            title=title,
+            made=made,
+            version=versions["sklearn_neurocontext"],
+            metadata=list(_flatten(metadata, ())),
+            **content,
+        )
     )
 
 

@@ -158,8 +158,8 @@ def read_folder(directory, device, *, allow_download=False) -> dict:
     index = load_values(directory / _INDEX)
     if set(index) - _ARRAYS != {"hashes", *_SETTINGS}:
         raise ValueError(
-            f"The index in {directory.name!r} holds {', '.join(sorted(index))}: another "
-            "version of this package wrote it. Save the model again."
+            f"The index in {directory.name!r} holds {', '.join(sorted(index))}; "
+            "another version wrote it. Save the model again."
         )
     hashes = index.pop("hashes")
     for name in _PARTS:

@@ -5,6 +5,7 @@ import importlib
 import json
 import threading
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -141,10 +142,9 @@ def load_model(directory, *, device=None, allow_download=False):
 save_model wrote.
     """
     description, arrays = read_files(directory)
-
-    def read_estimator(reader, content, where):
-        return _read_estimator(reader, content, where, device, allow_download)
-
+    read_estimator = partial(
+        _read_estimator, device=device, allow_download=allow_download
+    )
     with _explained_errors(directory):
         reader = Reader(arrays, read_estimator)
         return read_estimator(reader, description["model"], "model")

@@ -117,7 +117,9 @@ def test_null_std_is_that_of_smoothed_maps(problem):
 def test_the_floor_is_a_quantile_over_voxels(problem, monkeypatch):
     X, studies, masker = problem
     model = RidgeBaseline().fit(X, studies.y)
-    null_std = training_statistics(model, X, studies.y, masker, n_permutations=1).null_std
+    null_std = training_statistics(
+        model, X, studies.y, masker, n_permutations=1
+    ).null_std
     monkeypatch.setattr(_calibration, "_FLOOR", 0.0)
     free = training_statistics(model, X, studies.y, masker, n_permutations=1).null_std
     floor = np.quantile(free, 0.05)

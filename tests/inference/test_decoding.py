@@ -70,9 +70,13 @@ def test_decode_refuses_what_is_not_one_map(model):
 @pytest.mark.parametrize("k", [0, -1, 2.5, True])
 def test_k_must_be_a_positive_integer(model, corpus, k):
     img = model.predict_img(["pain"])
-    with pytest.raises(ValueError, match=re.escape(f"k must be a positive integer; got {k!r}")):
+    with pytest.raises(
+        ValueError, match=re.escape(f"k must be a positive integer; got {k!r}")
+    ):
         model.decode(img, k=k)
-    with pytest.raises(ValueError, match=re.escape(f"k must be a positive integer; got {k!r}")):
+    with pytest.raises(
+        ValueError, match=re.escape(f"k must be a positive integer; got {k!r}")
+    ):
         model.index_corpus(corpus).similar_documents("pain", k=k)
 
 

@@ -101,12 +101,30 @@ def test_the_mean_map_survives_saving(fine, tmp_path):
         ({"mean_map": [1.0]}, "mean_map must have shape (29398); got (1,)"),
         ({"mean_map": np.full(29398, np.nan)}, "mean_map holds NaN or infinity"),
         ({"mean": np.full(128, np.inf)}, "mean holds NaN or infinity. Check"),
-        ({"quadratic_coef": -1}, "quadratic_coef must be a finite number of at least 0; got -1"),
-        ({"quadratic_coef": True}, "quadratic_coef must be a finite number of at least 0; got True"),
-        ({"quadratic_coef": float("nan")}, "quadratic_coef must be a finite number of at least 0; got nan"),
-        ({"z_threshold": "3"}, "z_threshold must be a finite number of at least 0; got '3'"),
-        ({"mean": None, "quadratic_coef": 1.0}, "mean_map and quadratic_coef need mean"),
-        ({"mean": None, "mean_map": np.ones(29398)}, "mean_map and quadratic_coef need mean"),
+        (
+            {"quadratic_coef": -1},
+            "quadratic_coef must be a number of at least 0; got -1",
+        ),
+        (
+            {"quadratic_coef": True},
+            "quadratic_coef must be a number of at least 0; got True",
+        ),
+        (
+            {"quadratic_coef": float("nan")},
+            "quadratic_coef must be a number of at least 0; got nan",
+        ),
+        (
+            {"z_threshold": "3"},
+            "z_threshold must be a number of at least 0; got '3'",
+        ),
+        (
+            {"mean": None, "quadratic_coef": 1.0},
+            "mean_map and quadratic_coef need mean",
+        ),
+        (
+            {"mean": None, "mean_map": np.ones(29398)},
+            "mean_map and quadratic_coef need mean",
+        ),
         (
             {"quadratic_coef": 1.0, "mean_map": np.zeros(29398)},
             "quadratic_coef=1 needs a mean map with a positive mean",
@@ -144,7 +162,9 @@ def test_a_map_like_the_mean_map_raises_a_warning(parts):
         plain.transform([unknown])
         model.transform([known])
     for call in (model.transform, model.predict_img, lambda texts: model(texts[0])):
-        with pytest.warns(LowConfidenceWarning, match="'asdf qwerty' exceeds") as caught:
+        with pytest.warns(
+            LowConfidenceWarning, match="'asdf qwerty' exceeds"
+        ) as caught:
             call([unknown])
         assert len(caught) == 1
     with pytest.warns(LowConfidenceWarning, match="'asdf qwerty'") as caught:

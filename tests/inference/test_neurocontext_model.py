@@ -101,7 +101,10 @@ def test_similar_words_by_hand(model, parts):
         ({"mean": [1.0]}, "mean must have shape (128); got (1,)"),
         ({"null_std": [1.0]}, "null_std must have shape (29398); got (1,)"),
         ({"reference": [[1.0]]}, "reference must have shape (any, 128); got (1, 1)"),
-        ({"term_features": [[1.0]]}, "term_features must have shape (6, any); got (1, 1)"),
+        (
+            {"term_features": [[1.0]]},
+            "term_features must have shape (6, any); got (1, 1)",
+        ),
     ],
 )
 def test_arrays_of_other_shapes_are_refused(parts, change, words):
@@ -110,12 +113,16 @@ def test_arrays_of_other_shapes_are_refused(parts, change, words):
 
 
 def test_other_models_are_refused(parts):
-    with pytest.raises(TypeError, match="model must be a fitted Pipeline .* got a CCABaseline"):
+    with pytest.raises(
+        TypeError, match=r"model must be a fitted Pipeline .* got a CCABaseline"
+    ):
         NeuroContextModel(CCABaseline(), parts["masker"])
 
 
 def test_several_texts_are_for_transform(model):
-    with pytest.raises(TypeError, match=r"text must be one string; got list. For several"):
+    with pytest.raises(
+        TypeError, match=r"text must be one string; got list. For several"
+    ):
         model(["pain"])
     with pytest.raises(TypeError, match=r"Put it into a list: \[text\]"):
         model.transform("pain")
@@ -149,7 +156,9 @@ def test_smoothing_sees_nothing_outside_the_mask(parts):
         weight = np.exp(-(grid**2).sum(axis=-1) / (2 * sigma**2))
         by_hand = (weight * one).sum() / (sigma * np.sqrt(2 * np.pi)) ** 3
         assert other[x, y, z] == pytest.approx(inside[x, y, z] * by_hand, rel=0.01)
-    with pytest.raises(ValueError, match="smoothing_fwhm must be a finite number of at least 0; got -1"):
+    with pytest.raises(
+        ValueError, match="smoothing_fwhm must be a number of at least 0; got -1"
+    ):
         NeuroContextModel(**parts, smoothing_fwhm=-1)
 
 

@@ -67,7 +67,11 @@ def test_nothing_outside_of_the_page_is_requested(page):
 def test_the_page_of_a_text_is_complete(report):
     page = parse(report.html)
     words = " ".join(page.words)
-    for heading in ("Predicted map", "Terms with similar maps", "Studies with matching"):
+    for heading in (
+        "Predicted map",
+        "Terms with similar maps",
+        "Studies with matching",
+    ):
         assert heading in words
     tags = [tag for tag, _ in page.tags]
     assert (tags.count("iframe"), tags.count("img")) == (1, 2)
@@ -84,7 +88,9 @@ def test_matching_studies_are_compared_with_all_others(report):
     model = NeuroContextModel(**make_parts()).index_corpus(make_corpus())
     scores = model.similar_documents(HOSTILE, k=150)["similarity"]
     median, high = np.quantile(scores, (0.5, 0.95))
-    assert f"150 studies of the corpus, whose median similarity is {median:.2f}" in words
+    assert (
+        f"150 studies of the corpus, whose median similarity is {median:.2f}" in words
+    )
     assert f"95th percentile {high:.2f}" in words
 
 
@@ -148,7 +154,7 @@ def test_ensembles_have_pages_and_units(without_map):
 
 
 def test_other_results_are_refused():
-    with pytest.raises(TypeError, match="results must be a text, .* got a list"):
+    with pytest.raises(TypeError, match=r"results must be a text, .* got a list"):
         make_report(None, ["pain", "faces"])
     corpus = make_corpus()
     one = Bunch(studies=corpus.studies.iloc[:1], peaks=corpus.peaks[:1])

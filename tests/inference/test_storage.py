@@ -88,7 +88,9 @@ def test_an_index_of_another_version_is_refused(parts, tmp_path):
     for content in ({}, {"card": {}}, {**index, "z_scale": index["mean"]}):
         shutil.rmtree(folder / "index")
         save_values(content, folder / "index")
-        with pytest.raises(ValueError, match="The index in 'one' holds .*another vers"):
+        with pytest.raises(
+            ValueError, match=r"The index in 'one' holds .*another vers"
+        ):
             NeuroContextModel.from_pretrained(folder)
 
 

@@ -48,7 +48,20 @@ def _count_all(texts, n_terms):
 def test_terms_are_those_of_a_count_of_all_pairs(n_terms, monkeypatch):
     monkeypatch.setattr(_terms, "_N_TERMS", n_terms)
     rng = np.random.default_rng(0)
-    known = "pain of the amygdala role 3 b7 memory load and fear x".split()
+    known = [
+        "pain",
+        "of",
+        "the",
+        "amygdala",
+        "role",
+        "3",
+        "b7",
+        "memory",
+        "load",
+        "and",
+        "fear",
+        "x",
+    ]
     texts = [" ".join(rng.choice(known, 12)) for _ in range(60)]
     found = count_terms(texts)
     assert found == _count_all(texts, n_terms)

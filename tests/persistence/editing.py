@@ -12,7 +12,7 @@ from sklearn_neurocontext.persistence._files import (
 
 
 def edit(directory, change):
-    """Change the description as another version may have written it, hashes included."""
+    """Change the description and its hash, as another version may have written it."""
     path = directory / DESCRIPTION
     description = json.loads(path.read_text())
     change(description)

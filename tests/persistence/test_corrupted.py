@@ -146,5 +146,7 @@ def test_values_are_saved_and_refused_like_models(tmp_path, rng):
     with pytest.raises(ValueError, match=f"{DESCRIPTION} in .* altered or cut off"):
         load_values(folder)
     assert (folder / HASHES).exists()
-    with pytest.raises(TypeError, match="values.e is a KDEDiFuMoMasker, which cannot"):
+    with pytest.raises(
+        TypeError, match=r"values\.e is a KDEDiFuMoMasker, which cannot"
+    ):
         save_values({"e": KDEDiFuMoMasker()}, tmp_path / "more")
