@@ -2,16 +2,16 @@
 Which brain map belongs to a sentence?
 ======================================
 
-A corpus of studies, each with a text and the peaks that it reports, is all it takes to
-learn which activation map to expect from any sentence. The studies here are the 320
-n-back and flanker studies that come with NiMARE.
+From studies with a text and reported peaks, a model learns which activation map to
+expect for any sentence. The corpus here are the 320 studies that come with NiMARE, most
+of them about the n-back or the flanker task.
 """
 
 # %%
 # Texts and peaks
 # ---------------
-# Every loader gives the same thing: a table of studies, and one array of peaks (x, y, z
-# in mm, MNI space) for each row of it.
+# Every loader returns a table of studies and, for each row, an array of peaks (x, y, z
+# in mm, MNI space).
 
 from sklearn_neurocontext.datasets import load_nimare_studyset, study_texts
 
@@ -21,11 +21,11 @@ print(f"{len(texts)} studies; the first one reports {len(corpus.peaks[0])} peaks
 print(texts[0])
 
 # %%
-# Peaks become coefficients
-# -------------------------
-# A Gaussian kernel on each peak gives a density, and least squares give its
-# coefficients on the maps of an atlas. The geometric atlas is made from nothing but the
-# MNI mask and needs no download; ``atlas="difumo"`` fetches the article's.
+# From peaks to coefficients
+# --------------------------
+# A Gaussian kernel on each peak yields a density, which is reduced to coefficients on
+# the maps of an atlas by least squares. The geometric atlas is computed from the MNI
+# mask and needs no download; ``atlas="difumo"`` downloads the atlas of the paper.
 
 from sklearn_neurocontext import KDEDiFuMoMasker
 
@@ -36,8 +36,8 @@ print(f"{y.shape[1]} coefficients for each of {y.shape[0]} studies")
 # %%
 # One pipeline from text to coefficients
 # --------------------------------------
-# The language model embeds the texts, two encoders learn the space that texts and maps
-# share, and a decoder leads from there back to coefficients.
+# The language model embeds the texts, two encoders learn a space shared by texts and
+# maps, and a decoder predicts coefficients from it.
 
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -50,10 +50,10 @@ model = make_pipeline(
 model.fit(texts, y)
 
 # %%
-# The map to expect from a sentence
-# ---------------------------------
-# Coefficients times maps are an image like any other, ready for nilearn. Its strongest
-# tenth is shown.
+# The map predicted for a sentence
+# --------------------------------
+# ``inverse_transform`` turns coefficients into an image for nilearn. The figure shows
+# the top 10 % of voxels.
 
 import numpy as np
 from nilearn.plotting import plot_glass_brain, show
@@ -68,9 +68,12 @@ plot_glass_brain(
     display_mode="lyrz",
     colorbar=True,
     plot_abs=False,
+    cmap="inferno_r",
+    vmin=0,
+    symmetric_cbar=False,
 )
 show()
 
 # %%
-# The map is what these 320 studies suggest, and they know two tasks. The next example
-# asks how far such a model can be trusted.
+# These 320 studies cover little more than two tasks, so the model knows no others. The
+# next example measures how accurate such models are.

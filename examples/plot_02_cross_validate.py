@@ -1,17 +1,16 @@
 """
-Do the nets beat a ridge on the same folds?
-===========================================
+Which model retrieves best on the same folds?
+=============================================
 
-Four estimators see the same embeddings, the same coefficients and the same five folds.
-Each is asked, for every held-out text, to find the map of its own study among the maps
-of all held-out studies.
+Four estimators are cross-validated on the same embeddings, coefficients and five folds.
+For every held-out text, each ranks the maps of all held-out studies by similarity.
 """
 
 # %%
-# The same X and y for everyone
-# -----------------------------
-# Nothing in the embeddings or in the coefficients is learned from the studies, so both
-# can be computed once, before the folds, without a leak.
+# The same X and y for all estimators
+# -----------------------------------
+# Embeddings and coefficients are not learned from the studies, so computing them once,
+# before splitting, does not leak information between folds.
 
 from sklearn_neurocontext import KDEDiFuMoMasker, LLMChunkEmbedder
 from sklearn_neurocontext.datasets import load_nimare_studyset, study_texts
@@ -24,7 +23,7 @@ y = masker.fit_transform(corpus.peaks)
 # %%
 # Five folds, four estimators
 # ---------------------------
-# ``decoder=None`` leaves out the way back to maps, which retrieval does not need.
+# Retrieval needs no decoder: ``decoder=None`` skips its training.
 
 from sklearn.model_selection import KFold, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -59,8 +58,9 @@ for name, estimator in estimators.items():
 # %%
 # Mix&match, fold by fold
 # -----------------------
-# Mix&match is the share of wrong maps that the right one beats: 50 % is chance, however
-# many candidates there are. With 64 of them recall compares with nothing published.
+# Mix&match is the fraction of wrong maps that are less similar than the true one. Its
+# chance level is 50 % for any number of candidates, while recall@k with 64 candidates
+# cannot be compared with published figures.
 
 import matplotlib.pyplot as plt
 from nilearn.plotting import show
@@ -72,11 +72,11 @@ ax.boxplot(
     medianprops={"color": "tab:blue"},
 )
 ax.axhline(50, color="0.5", linestyle="--")
-ax.annotate("chance", (0.52, 50), va="bottom", color="0.4")
+ax.annotate("chance level", (0.52, 50), va="bottom", color="0.4")
 ax.set_ylabel("mix&match (%)")
 ax.set_title("5 folds, 64 candidates each")
 show()
 
 # %%
-# On 300 studies of two tasks a ridge is hard to beat; the nets need the thousands of
-# studies of a real corpus, see the benchmarks.
+# With 320 studies of two tasks, ridge regression is hard to beat. Neural networks need
+# the thousands of studies of a real corpus, see the results in the documentation.

@@ -1,18 +1,18 @@
 """
-How does the kernel's fwhm change the coefficients?
-===================================================
+How does the width of the kernel change the coefficients?
+=========================================================
 
-A peak is a point, and two studies of one task report peaks that lie millimetres apart.
-How much of the brain a peak speaks for is set by the full width at half maximum (fwhm)
-of the Gaussian that is put on it: the wider, the more maps of the atlas each study
-reaches, and the more alike all studies look.
+Two studies of the same task report peaks that lie millimeters apart. The full width at
+half maximum (fwhm) of the Gaussian placed on each peak determines how far a peak
+extends: with a wider kernel, each study involves more components, and studies become
+more similar.
 """
 
 # %%
 # One study, three widths
 # -----------------------
-# The masker gives the coefficients of a study's density on the maps of an atlas, and
-# the way back to an image. Each row has its own scale: its highest value is darkest.
+# The masker computes the coefficients of a study on the maps of an atlas, and converts
+# them back to an image. Each row has its own color scale.
 
 import matplotlib.pyplot as plt
 from nilearn.plotting import plot_glass_brain, show
@@ -32,11 +32,12 @@ study = [corpus.peaks[row]]
 figure, axes = plt.subplots(3, 1, figsize=(9, 7))
 for fwhm, axis in zip((3, 9, 25), axes, strict=True):
     maps_img = maskers[fwhm].inverse_transform(maskers[fwhm].transform(study))
+    img = maps_img.slicer[..., 0]
     plot_glass_brain(
-        maps_img.slicer[..., 0],
+        img,
         axes=axis,
         display_mode="lyrz",
-        threshold=0,
+        threshold=img.get_fdata().max() / 20,
         plot_abs=False,
         colorbar=False,
         cmap="Reds",
@@ -44,29 +45,28 @@ for fwhm, axis in zip((3, 9, 25), axes, strict=True):
     axis.set_title(f"fwhm {fwhm} mm")
 
 # %%
-# How many maps a study speaks for
-# --------------------------------
-# With coefficients c, the number (Σc)² / Σc² says among how many maps a study is
-# spread. Next to it stands how alike the coefficients of two studies are: the mean
-# correlation over all pairs.
+# Effective number of components
+# ------------------------------
+# For coefficients c, (Σc)² / Σc² is the effective number of components of a study. The
+# right panel shows the mean correlation between the coefficients of two studies.
 
 import numpy as np
 
-spread, alike = [], []
+n_effective, mean_correlation = [], []
 for fwhm in widths:
     coefficients = maskers[fwhm].transform(corpus.peaks)
     coefficients = coefficients[coefficients.any(axis=1)].astype(float)
-    spread.append(
+    n_effective.append(
         np.median(coefficients.sum(axis=1) ** 2 / (coefficients**2).sum(axis=1))
     )
     correlation = np.corrcoef(coefficients)
-    alike.append(correlation[np.triu_indices_from(correlation, 1)].mean())
+    mean_correlation.append(correlation[np.triu_indices_from(correlation, 1)].mean())
 
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
 for axis, values, label in zip(
     axes,
-    (spread, alike),
-    ("maps a study is spread over (median)", "mean correlation of two studies"),
+    (n_effective, mean_correlation),
+    ("effective number of components", "mean correlation of two studies"),
     strict=True,
 ):
     axis.plot(widths, values, "o-", color="C0")
@@ -77,11 +77,10 @@ for axis, values, label in zip(
 # %%
 # The choice
 # ----------
-# Coefficients spread over more maps, and studies grow alike, with every millimetre;
-# there is no width at which they settle. The default of 9 mm (dashed) is NeuroQuery's:
-# use it to compare with others, and choose another by cross-validation of what you
-# predict, never by how a map looks.
+# Both measures increase with the width; neither reaches a plateau. The default of 9 mm
+# (dashed) is that of NeuroQuery: use it for comparisons, and choose another width by
+# cross-validation, not by the look of a map.
 
-for fwhm, n_maps, correlation in zip(widths, spread, alike, strict=True):
-    print(f"fwhm {fwhm:2d} mm: {n_maps:5.1f} maps, correlation {correlation:.2f}")
+for fwhm, n, correlation in zip(widths, n_effective, mean_correlation, strict=True):
+    print(f"fwhm {fwhm:2d} mm: {n:5.1f} components, correlation {correlation:.2f}")
 show()

@@ -1,24 +1,24 @@
 """
-How does a NeuroQuery script run here?
-======================================
+How do I run a NeuroQuery script with this package?
+===================================================
 
-A script for NeuroQuery goes on working after two changes: the import, and the line that
-makes the model. The model comes with the package and needs no network.
+A script for NeuroQuery needs two changes: the import and the line that creates the
+model. The model is installed with the package and needs no network.
 """
 
 # %%
-# The same five lines
-# -------------------
-# With NeuroQuery they begin with
+# The script
+# ----------
+# With NeuroQuery, a script begins with
 #
 # .. code-block:: python
 #
 #     from neuroquery import NeuroQueryModel, fetch_neuroquery_model
 #     encoder = NeuroQueryModel.from_data_dir(fetch_neuroquery_model())
 #
-# and go on as here. NeuroQuery's ``brain_map`` is its z map under another name: a
-# script that cuts ``result["brain_map"]`` at z = 3 must ask for ``result["z_map"]``,
-# which both models have, or it draws an empty brain here.
+# and continues as below. NeuroQuery's ``brain_map`` is a z map: a script that
+# thresholds ``result["brain_map"]`` at z = 3 must use ``result["z_map"]``, which both
+# models return.
 
 import warnings
 
@@ -26,7 +26,7 @@ from nilearn.plotting import view_img
 
 from sklearn_neurocontext import NeuroContextModel
 
-# nilearn's own: it takes the median of a masked template, and NumPy warns.
+# A warning of nilearn, which computes the median of a masked template.
 warnings.filterwarnings("ignore", ".*'partition' will ignore the 'mask'")
 
 encoder = NeuroContextModel.from_pretrained()
@@ -36,10 +36,10 @@ view = view_img(result["z_map"], threshold=3.0)
 # In a browser: view.open_in_browser()
 
 # %%
-# What the map looks like
-# -----------------------
-# ``brain_map`` is the density of peaks to expect; ``z_map`` says where it differs from
-# the mean map of all studies, in units of what chance would give.
+# Brain map and z map
+# -------------------
+# ``brain_map`` is the predicted density of peaks. ``z_map`` is its difference from the
+# mean map of all studies, divided by the null standard deviation.
 
 from nilearn.plotting import plot_glass_brain, show
 
@@ -59,14 +59,13 @@ plot_glass_brain(
 show()
 
 # %%
-# And back
+# Decoding
 # --------
-# A map is decoded into the terms that match it best. The p value compares with the maps
-# of training studies.
+# ``decode`` ranks terms by their similarity to a map. The null distribution of the p
+# values consists of maps of training studies.
 
 print(encoder.decode(result["brain_map"], k=5))
 
 # %%
-# Two lines changed, and the same script has its map, its words and its way back. With
-# a corpus, ``encoder.index_corpus(corpus)``, ``similar_documents`` holds
-# the nearest studies.
+# Two lines changed. After ``encoder.index_corpus(corpus)``, ``similar_documents``
+# contains the most similar studies.

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import whole_file
+from .files import atomic_write
 
 _RECORD = "entry.json"
 # Files up to this size are hashed whenever they are opened. Larger ones only where
@@ -208,7 +208,7 @@ def _discard(place: Path) -> None:
 
 def _sweep(folder: Path) -> None:
     """Remove what builds and notes of more than a day ago, since killed, have left."""
-    # The hidden ones are parts of a `whole_file`.
+    # The hidden ones are parts of a `atomic_write`.
     for left in (*folder.glob("building-*"), *folder.glob(".????????.json")):
         with suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime <= _STALE_SECONDS:
@@ -226,7 +226,7 @@ def _signature(path: Path) -> list:
 
 
 def _write_json(path: Path, content: dict) -> None:
-    with _writing_to(path.parent), whole_file(path) as part:
+    with _writing_to(path.parent), atomic_write(path) as part:
         part.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 

@@ -18,6 +18,7 @@ from sklearn.utils.validation import _check_feature_names_in as check_feature_na
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 __all__ = [
+    "TERM_PATTERN",
     "BaseComposition",
     "Hidden",
     "Integral",
@@ -37,6 +38,9 @@ __all__ = [
     "validate_data",
 ]
 
+# Terms of texts have at least two characters, the first a letter. Numbers are excluded,
+# as they could be coordinates.
+TERM_PATTERN = r"(?u)\b[^\W\d_]\w+\b"
 _MAX_ROWS_NAMED = 5
 
 

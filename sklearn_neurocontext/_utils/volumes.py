@@ -3,9 +3,13 @@
 import math
 from numbers import Real
 
+import nibabel as nib
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+# With few peaks, the top 10 % of voxels include some of almost no density: voxels below
+# this share of the maximum are not kept.
+_LEAST_SHARE = 0.01
 # Standard deviation of a Gaussian over its full width at half maximum.
 FWHM_TO_SIGMA = 1 / math.sqrt(8 * math.log(2))
 
@@ -43,6 +47,36 @@ def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
     return smoothed
 
 
+def voxels_to_imgs(voxels: np.ndarray, mask_img) -> list:
+    """Return each row of voxels as a 3D image, zero outside the mask.
+
+    Parameters
+    ----------
+    voxels : ndarray of shape (n_maps, n_voxels)
+        In the order of the mask's true voxels.
+    mask_img : Nifti1Image of shape (nx, ny, nz)
+        The mask.
+
+    Returns
+    -------
+    imgs : list of Nifti1Image of shape (nx, ny, nz), float32
+        One per row.
+    """
+    inside = np.asarray(mask_img.dataobj) > 0
+    imgs = []
+    for one in voxels:
+        volume = np.zeros(inside.shape, dtype=np.float32)
+        volume[inside] = one
+        imgs.append(nib.Nifti1Image(volume, mask_img.affine))
+    return imgs
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Divide each row by its L2 norm; rows of zeros stay zero."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(norms > 0, norms, 1)
+
+
 def check_top(top) -> None:
     """Check that `top` is a fraction in (0, 1]."""
     if not isinstance(top, Real) or not 0.0 < top <= 1.0:
@@ -72,3 +106,66 @@ def select_top(maps, top: float) -> np.ndarray:
     k = max(1, math.ceil(top * n_voxels - 1e-6))
     cut = np.partition(maps, n_voxels - k, axis=1)[:, [n_voxels - k]]
     return (maps > cut) | ((maps == cut) & (cut > 0))
+
+
+def keep_strongest(img, top, name):
+    """Return a map in which all but the strongest voxels are zero.
+
+    The fraction refers to voxels of nilearn's MNI mask on the grid of the map. Ties are
+    handled as in `metrics.dice_score`, and voxels below a hundredth of the maximum are
+    never kept.
+
+    Parameters
+    ----------
+    img : Nifti1Image of shape (nx, ny, nz)
+        The map.
+    top : float
+        Fraction in (0, 1].
+    name : str
+        Name of the map in error messages.
+
+    Returns
+    -------
+    kept_img : Nifti1Image of shape (nx, ny, nz)
+        Zero outside the selection.
+    """
+    from nilearn.image import new_img_like
+
+    check_top(top)
+    inside = _inside_brain(img)
+    if not inside.any():
+        raise ValueError(
+            f"{name} does not overlap the MNI brain; its affine is\n{img.affine}.\n"
+            "Expected coordinates in mm, MNI space."
+        )
+    volume = img.get_fdata()
+    voxels = volume[inside]
+    selected = select_top(voxels[np.newaxis], top)[0]
+    selected &= voxels > _LEAST_SHARE * max(voxels.max(), 0)
+    if not selected.any():
+        raise ValueError(
+            f"{name} has no positive voxel inside the brain. Check that the study "
+            "has peaks inside the mask."
+        )
+    kept = np.zeros(volume.shape)
+    kept[inside] = np.where(selected, voxels, 0.0)
+    return new_img_like(img, kept)
+
+
+def _inside_brain(img):
+    """Voxels of nilearn's MNI mask on the grid of an image."""
+    from nilearn.datasets import load_mni152_brain_mask
+    from nilearn.image import resample_to_img
+    from nilearn.image.resampling import BoundingBoxError
+
+    try:
+        mask_img = resample_to_img(
+            load_mni152_brain_mask(resolution=2),
+            img,
+            interpolation="nearest",
+            copy_header=True,
+            force_resample=True,
+        )
+    except BoundingBoxError:
+        return np.zeros(img.shape, dtype=bool)
+    return mask_img.get_fdata() > 0

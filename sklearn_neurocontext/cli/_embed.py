@@ -1,95 +1,159 @@
-"""``neurocontext embed``: the texts of a corpus into a store or an array."""
+"""``neurocontext embed`` and ``merge-stores``: texts of a corpus to embeddings."""
 
-from contextlib import nullcontext
+import time
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
-import numpy as np
+import click
 
-from .._utils.files import whole_file
-from ..datasets import load_corpus, study_texts
-from ..experiments import make_embedder
-from ._console import note, notes_for_warnings, say, token_bar
+from ._common import (
+    CORPUS_HELP,
+    Count,
+    OutputPath,
+    corpus_argument,
+    make_console,
+    model_name_option,
+    note,
+    notes_for_warnings,
+    text_field_option,
+)
 
 # Of the table beside the array.
 _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
 
 
-def run(arguments):
-    """Run the command and say where its results are."""
-    if arguments.merge:
-        _merge(arguments)
-    else:
-        _embed(arguments)
+@click.command(epilog=CORPUS_HELP)
+@corpus_argument
+@click.option(
+    "--output",
+    "-o",
+    type=OutputPath(".npy", dir_okay=False),
+    help="File of the array (.npy), with one row for each study of the table of the "
+    "same name (.csv).",
+)
+@click.option(
+    "--cache",
+    type=OutputPath(dir_okay=False),
+    help="File of the store of embeddings, on a local disk.",
+)
+@text_field_option("title+abstract")
+@model_name_option
+@click.option("--revision", help="Commit of the language model on the hub.")
+@click.option(
+    "--chunk-size",
+    type=Count(),
+    show_default="limit of the model",
+    help="Tokens in a chunk.",
+)
+@click.option(
+    "--batch-tokens",
+    type=Count(),
+    show_default="fastest for MiniLM on two cores",
+    help="Tokens in a batch; GPUs need more than the default.",
+)
+@click.option("--device", default="auto", help="cpu, cuda:0, …, or auto.")
+@click.option(
+    "--dtype",
+    type=click.Choice(("auto", "float32", "bfloat16", "float16")),
+    default="auto",
+    help="Precision of the language model.",
+)
+@click.option(
+    "--n-jobs",
+    type=Count(),
+    help="Number of processes on this machine.",
+)
+@click.option(
+    "--shards",
+    type=OutputPath(file_okay=False),
+    help="Folder in which each process keeps a store of its own, too.",
+)
+def embed(corpus, output, cache, text_field, model_name, **options):
+    """Embed the texts of a corpus.
 
+    Embeddings are written to an array, to a store, or to both. With a store, a run that
+    was stopped resumes when the command is repeated.
 
-def _merge(arguments):
-    from ..text import EmbeddingStore
+    \b
+    Examples:
+      neurocontext embed nimare -o X.npy
+      neurocontext embed neuroquery --text-field abstract --cache store.sqlite
+    """
+    from ..datasets import load_corpus, study_texts
+    from ..experiments import make_embedder
 
-    if arguments.store is None:
-        raise ValueError("--merge needs --store FILE, the store that takes all over.")
-    with EmbeddingStore(arguments.store) as store, notes_for_warnings():
-        for shard in arguments.merge:
-            note(f"{shard}: {store.merge(shard):,} new embeddings")
-        say(f"{arguments.store} holds {len(store):,} embeddings")
-
-
-def _embed(arguments):
-    if arguments.corpus is None:
-        raise ValueError("Name a corpus to embed, or --merge SHARD … to join stores.")
-    if arguments.store is None and arguments.output is None:
-        raise ValueError("Say where embeddings go: --store FILE, --output FILE.npy.")
-    output = arguments.output
-    if output is not None and output.suffix != ".npy":
-        raise ValueError(f"--output {output} should end in .npy, a NumPy array.")
+    if cache is None and output is None:
+        raise click.UsageError("Pass --output FILE.npy, --cache FILE, or both.")
     if output is not None:
         _check_table(output.with_suffix(".csv"))
     with notes_for_warnings():
-        corpus = load_corpus(arguments.corpus)
-    texts = study_texts(corpus, arguments.text)
+        loaded = load_corpus(corpus)
+    texts = study_texts(loaded, text_field)
     rows = [row for row, text in enumerate(texts) if text.strip()]
-    note(f"{len(rows):,} of {len(texts):,} studies have a text ({arguments.text})")
-    embedder = make_embedder(arguments.encoder).set_params(
-        chunk_size=arguments.chunk_size,
-        device=arguments.device,
-        dtype=arguments.dtype,
-        revision=arguments.revision,
-        cache=arguments.store,
-        n_jobs=arguments.jobs,
-        shards=arguments.shards,
-    )
-    if arguments.batch_tokens is not None:
-        embedder.set_params(batch_tokens=arguments.batch_tokens)
-    texts = [texts[row] for row in rows]
-    n_tokens = _run(embedder.fit(), texts, output)
+    note(f"{len(rows):,} of {len(texts):,} studies have a text ({text_field})")
+    given = {name: value for name, value in options.items() if value is not None}
+    embedder = make_embedder(model_name).set_params(cache=cache, **given)
+    n_tokens = _embed(embedder.fit(), [texts[row] for row in rows], output)
     if output is not None:
-        studies = output.with_suffix(".csv")
-        corpus.studies.iloc[rows][_COLUMNS].to_csv(studies, index=False)
-        say(f"{output}: {len(rows):,} embeddings; {studies}: the studies of its rows")
-    if arguments.store is not None:
-        say(f"{arguments.store}: the embeddings by content; the same command goes on")
-    say(f"{n_tokens:,} tokens went through the model")
+        table = output.with_suffix(".csv")
+        loaded.studies.iloc[rows][_COLUMNS].to_csv(table, index=False)
+        click.echo(f"{output}: {len(rows):,} embeddings; {table}: studies of its rows")
+    if cache is not None:
+        click.echo(f"{cache}: store of the embeddings")
+    click.echo(f"{n_tokens:,} tokens went through the model")
 
 
-def _check_table(studies):
-    """Refuse to write over a table that this command has not written."""
-    if not studies.exists():
+@click.command("merge-stores")
+@click.argument("store", type=OutputPath(dir_okay=False))
+@click.argument(
+    "shards",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+def merge_stores(store, shards):
+    """Merge stores of embeddings into one.
+
+    STORE receives the embeddings of all SHARDS, stores that embed wrote with --cache or
+    --shards.
+
+    \b
+    Example:
+      neurocontext merge-stores all.sqlite first.sqlite second.sqlite
+    """
+    from ..text import EmbeddingStore
+
+    with EmbeddingStore(store) as merged, notes_for_warnings():
+        for shard in shards:
+            note(f"{shard}: {merged.merge(shard):,} new embeddings")
+        click.echo(f"{store} holds {len(merged):,} embeddings")
+
+
+def _check_table(path):
+    """Check that a table is missing or was written by this command."""
+    if not path.exists():
         return
-    with studies.open(errors="replace") as file:
+    with path.open(errors="replace") as file:
         header = file.readline().strip()
-    if header != ",".join(_COLUMNS) or not studies.with_suffix(".npy").exists():
-        raise ValueError(
-            f"{studies} is there and not from this command, which writes the studies "
-            "of the array's rows under that name. Pass another name as --output."
+    if header != ",".join(_COLUMNS) or not path.with_suffix(".npy").exists():
+        raise FileExistsError(
+            f"{path} exists and was not written by neurocontext embed, which would "
+            "write the studies of the array's rows there. Pass another --output."
         )
 
 
-def _run(embedder, texts, output) -> int:
-    """Embed behind a bar; fill an array on disk that appears when it is whole."""
+def _embed(embedder, texts, output) -> int:
+    """Embed texts with a progress bar, into an array that appears when complete."""
+    import numpy as np
+
+    from .._utils.files import atomic_write
+
     array = None
-    with nullcontext() if output is None else whole_file(output) as part:
-        if part is not None:
+    with nullcontext() if output is None else atomic_write(output) as temporary:
+        if temporary is not None:
             shape = (len(texts), embedder.embedding_dim_)
-            array = np.lib.format.open_memmap(part, "w+", np.float32, shape)
-        with token_bar(len(texts), sum(len(text) for text in texts)) as bar:
+            array = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
+        with _token_bar(len(texts), sum(map(len, texts))) as bar:
             for block in embedder.embed_blocks(texts, bar.advance):
                 last_row = block.first_row + len(block.vectors)
                 if array is not None:
@@ -98,3 +162,45 @@ def _run(embedder, texts, output) -> int:
         if array is not None:
             array.flush()
     return bar.n_tokens
+
+
+class _TokenBar:
+    """Progress of an embedder: texts done, tokens per second, by characters."""
+
+    def __init__(self, progress, n_texts, n_characters):
+        self.n_tokens = 0
+        self._progress, self._started = progress, time.monotonic()
+        self._task = progress.add_task(
+            "embedding", total=n_characters, n_done=0, n_texts=n_texts, rate="–"
+        )
+
+    def advance(self, n_tokens, n_characters):
+        """Add tokens that went through the model, and characters that are done."""
+        self.n_tokens += n_tokens
+        rate = self.n_tokens / max(time.monotonic() - self._started, 1e-3)
+        self._progress.update(self._task, advance=n_characters, rate=f"{rate:,.0f}")
+
+    def finish(self, n_done):
+        """Set the number of texts that are done."""
+        self._progress.update(self._task, n_done=n_done)
+
+
+@contextmanager
+def _token_bar(n_texts, n_characters):
+    """Show texts done, tokens per second and the remaining time."""
+    from rich import progress
+
+    columns = (
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.TextColumn("{task.percentage:.0f} %", markup=False),
+        progress.TextColumn("{task.fields[n_done]:,}/{task.fields[n_texts]:,} texts"),
+        progress.TextColumn("{task.fields[rate]} tokens/s", markup=False),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("left", markup=False),
+        progress.TimeRemainingColumn(),
+    )
+    console = make_console(stderr=True)
+    options = {"console": console, "speed_estimate_period": 300}
+    with progress.Progress(*columns, **options) as bar:
+        yield _TokenBar(bar, n_texts, n_characters)

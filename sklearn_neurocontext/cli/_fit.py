@@ -1,138 +1,160 @@
-"""``neurocontext fit``: a model of a whole corpus, its tables and predictions."""
+"""``neurocontext fit``: fit a model to a corpus and save it."""
 
 import re
 from contextlib import nullcontext
 from pathlib import Path
 
-import pandas as pd
-from sklearn.pipeline import Pipeline
+import click
 
-from ..experiments import TEXT_ESTIMATORS, inputs_of, make_estimators, provenance
-from ..inference import NeuroContextModel, predict_coefficients, training_statistics
-from ..inference._calibration import check_exchanges
-from ..inference._storage import INSIDE
-from ..metrics import similarity
-from ._console import note, notes_for_warnings, progress_bar, say
-from ._corpus_parsers import ENCODER
-from ._model_folder import check_replaceable, replace_model
-from ._steps import (
-    SMOOTHING_MM,
-    from_texts,
+from ._common import (
+    CORPUS_HELP,
+    ESTIMATORS,
+    MINILM,
+    TEXT_ESTIMATORS,
+    Count,
+    Text,
+    atlas_option,
+    corpus_argument,
+    model_name_option,
+    n_components_option,
+    note,
+    notes_for_warnings,
+    output_option,
     prepare,
+    progress_bar,
+    random_state_option,
     save_figure,
-    words_for_few_studies,
+    text_field_option,
 )
 
 _N_NEAREST = 10
-_SETTINGS = ("corpus", "text", "estimator", "encoder", "atlas", "components", "seed")
-# What fit writes beside the model, not all of it each time.
+# Folder of the model, where from_pretrained looks for it inside the output folder.
+_MODEL = "model"
+# Files beside the model, not all of which each run writes.
 _WRITTEN = re.compile(
     r"studies\.csv|training\.(csv|png)|nearest_studies\.csv"
     r"|(training_)?predictions\.(csv|nii\.gz)|prediction_[1-9][0-9]*\.png"
 )
 
 
-def run(arguments):
-    """Run the command and say where its results are."""
-    output, name = arguments.output, arguments.estimator
-    check_replaceable(output / INSIDE)
-    _check_encoder(name, arguments.encoder)
-    corpus, studies, masker = prepare(
-        arguments.corpus,
-        part=arguments.text,
-        encoder=arguments.encoder,
-        atlas=arguments.atlas,
-        n_components=arguments.components,
-        names=[name],
-        check=lambda groups: check_exchanges(groups, arguments.exchanges),
+@click.command(epilog=CORPUS_HELP)
+@corpus_argument
+@output_option("fit_output")
+@click.option(
+    "--text",
+    type=Text(),
+    multiple=True,
+    help="Predict the map of this text and find studies with similar maps; can be "
+    "repeated.",
+)
+@click.option(
+    "--estimator",
+    type=click.Choice((*ESTIMATORS, *TEXT_ESTIMATORS)),
+    default="contrastive",
+    help="Estimator to fit. best_text_brain retrieves best, needs a few hundred "
+    "studies and uses no language model.",
+)
+@text_field_option("title+abstract")
+@model_name_option
+@atlas_option
+@n_components_option(256)
+@click.option(
+    "--n-permutations",
+    type=Count(min=0),
+    default=5,
+    help="Number of refits on permuted text-map pairs used to estimate the null "
+    "distribution of z maps; with 0, the model has no z maps.",
+)
+@random_state_option
+def fit(
+    corpus,
+    output,
+    text,
+    estimator,
+    text_field,
+    model_name,
+    atlas,
+    n_components,
+    n_permutations,
+    random_state,
+):
+    """Fit a model to a corpus and save it.
+
+    The commands map, decode and report use the saved model with --model. Without
+    --text, the coefficients of the training studies are predicted.
+
+    \b
+    Examples:
+      neurocontext fit my_corpus -o my_model
+      neurocontext fit nimare --text "n-back with letters"
+      neurocontext map "pain" -o map.nii.gz --model my_model
+    """
+    from ..experiments import make_embedder, make_estimators, provenance, select_inputs
+    from ..inference import check_n_permutations, check_overwritable, fit_model
+
+    takes_texts = estimator in TEXT_ESTIMATORS
+    if takes_texts and model_name != MINILM:
+        raise click.UsageError(f"--estimator {estimator} does not use --model-name.")
+    check_overwritable(output / _MODEL)
+    loaded, studies, masker = prepare(
+        corpus,
+        text_field,
+        model_name,
+        atlas,
+        n_components,
+        estimators=[estimator],
+        check=lambda groups: check_n_permutations(groups, n_permutations),
     )
-    estimators = make_estimators(
-        [name], arguments.seed, decoder="residual", part=arguments.text
+    settings = {
+        "corpus": corpus,
+        "text_field": text_field,
+        "estimator": estimator,
+        "atlas": atlas,
+        "n_components": n_components,
+        "random_state": random_state,
+    }
+    if not takes_texts:
+        settings["model_name"] = model_name
+    note(f"Fitting {estimator} to {len(studies.texts):,} studies …")
+    bar = (
+        progress_bar("refitting on permuted pairs") if n_permutations else nullcontext()
     )
-    note(f"Fitting {name} to {len(studies.texts):,} studies …")
-    X = inputs_of([name], studies)[name]
-    with words_for_few_studies([name], len(studies.texts)):
-        fitted = estimators[name].fit(X, studies.y)
-        statistics = _measure(fitted, X, studies, masker, arguments)
-    model = from_texts(fitted, name, arguments.encoder)
-    # Only now, when all that takes long is done, is anything replaced.
-    whole = _save(model, statistics, masker, len(studies.texts), arguments)
-    _remove_written(output)
-    _write_training(fitted, output)
-    used = corpus.studies.iloc[studies.rows]
-    used[["study_id", "pmid", "pmcid", "title", "reported_space"]].to_csv(
-        output / "studies.csv", index=False
-    )
-    say(f"studies.csv: the {len(used):,} studies of the model")
-    if arguments.sentence:
-        _predict_sentences(arguments.sentence, whole, corpus, studies, output)
-    else:
-        path = output / "training_predictions.csv"
-        names = used["study_id"].tolist()
-        _write_table(predict_coefficients(fitted, X), "study_id", names, masker, path)
-        say(
-            f"{path.name}: coefficients of the {len(names):,} studies that the model "
-            "was fitted to, nearer to their maps than those of new texts: to score "
-            "the model, take neurocontext benchmark"
-        )
-    say(f"All is in {output}")
-
-
-def _check_encoder(name, encoder):
-    """Refuse an encoder that nothing would be embedded with."""
-    if name in TEXT_ESTIMATORS and encoder != ENCODER:
-        raise ValueError(f"{name} takes no --encoder; leave it out.")
-
-
-def _measure(fitted, X, studies, masker, arguments):
-    """Measure what the model's maps are compared with."""
-    words = "fitting by chance, for z maps"
-    bar = progress_bar(words) if arguments.exchanges else nullcontext()
     with notes_for_warnings(), bar as advance:
-        return training_statistics(
-            fitted,
-            X,
-            studies,
+        model = fit_model(
+            make_estimators(
+                [estimator], random_state, decoder="residual", text_field=text_field
+            )[estimator],
+            select_inputs([estimator], studies)[estimator],
+            studies.y,
             masker,
-            smoothing_fwhm=SMOOTHING_MM,
-            n_exchanges=arguments.exchanges,
-            random_state=arguments.seed,
+            texts=studies.texts,
+            groups=studies.groups,
+            embedder=None if takes_texts else make_embedder(model_name).fit(),
+            n_permutations=n_permutations,
+            random_state=random_state,
+            card={"settings": _without_folders(settings), **provenance()},
             on_progress=advance,
         )
-
-
-def _save(model, statistics, masker, n_studies, arguments):
-    """Save the model with what its maps are compared with."""
-    whole = NeuroContextModel(
-        model,
-        masker,
-        smoothing_fwhm=SMOOTHING_MM,
-        terms=statistics.terms,
-        mean=statistics.mean,
-        z_scale=statistics.z_scale,
-        reference=statistics.reference,
-        card={
-            "settings": _settings(arguments),
-            "n_studies": n_studies,
-            "n_reference": len(statistics.reference),
-            "n_exchanges": arguments.exchanges,
-            **provenance(),
-        },
+    # Nothing is replaced before everything that takes long is done.
+    model.save(output / _MODEL, overwrite=True)
+    click.echo(
+        f"{_MODEL}: for neurocontext map, decode and report, with --model {output}; it "
+        f"knows {len(model.terms):,} terms"
     )
-    replace_model(whole, arguments.output / INSIDE)
-    say(
-        f"{INSIDE}: for neurocontext map, decode and report, as --model "
-        f"{arguments.output}; it knows {len(statistics.terms):,} terms"
-    )
-    return whole
+    _remove_written(output)
+    _write_training(model, output)
+    _write_studies(loaded, studies, output)
+    if text:
+        _predict_texts(model, text, loaded, studies, output)
+    else:
+        _predict_studies(model, loaded, studies, output)
+    click.echo(f"All results are in {output}")
 
 
-def _settings(arguments) -> dict:
-    """Say what the model was made of, with files and folders by their name alone."""
-    settings = {name: str(getattr(arguments, name)) for name in _SETTINGS}
-    if arguments.estimator in TEXT_ESTIMATORS:
-        del settings["encoder"]
-    for name in {"corpus", "atlas", "encoder"} & set(settings):
+def _without_folders(settings) -> dict:
+    """Return settings in which files and folders have their name alone."""
+    settings = dict(settings)
+    for name in {"corpus", "atlas", "model_name"} & set(settings):
         path = Path(settings[name]).expanduser()
         if path.exists():
             settings[name] = path.resolve().name
@@ -140,54 +162,87 @@ def _settings(arguments) -> dict:
 
 
 def _remove_written(output):
-    """Remove what an earlier fit wrote, by its exact names."""
+    """Remove the files that an earlier fit wrote, by their exact names."""
     for path in output.iterdir():
         if _WRITTEN.fullmatch(path.name) and not path.is_dir():
             path.unlink()
 
 
-def _write_training(fitted, output):
-    """Write how the net was trained, where the estimator is one."""
-    model = fitted[-1] if isinstance(fitted, Pipeline) else fitted
-    if not hasattr(model, "history_"):
-        return
+def _write_training(model, output):
+    """Write the training curve of a neural network."""
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
     from ..plotting import plot_training_curve
 
-    pd.DataFrame(model.history_).to_csv(output / "training.csv", index=False)
-    axes = plot_training_curve(model.history_, best_epoch=model.best_epoch_)
+    network = model.model[-1] if isinstance(model.model, Pipeline) else model.model
+    if not hasattr(network, "history_"):
+        return
+    pd.DataFrame(network.history_).to_csv(output / "training.csv", index=False)
+    axes = plot_training_curve(network.history_, best_epoch=network.best_epoch_)
     save_figure(axes.figure, output / "training.png")
-    say(f"training.csv, training.png: best epoch {model.best_epoch_}")
+    click.echo(f"training.csv, training.png: best epoch {network.best_epoch_}")
 
 
-def _write_table(predicted, heading, names, masker, path):
-    table = pd.DataFrame(predicted, columns=masker.get_feature_names_out())
-    table.insert(0, heading, names)
-    table.to_csv(path, index=False, float_format="%.5g")
+def _write_studies(loaded, studies, output):
+    """Write the table of the training studies."""
+    columns = ["study_id", "pmid", "pmcid", "title", "coordinate_space"]
+    used = loaded.studies.iloc[studies.rows][columns]
+    used.to_csv(output / "studies.csv", index=False)
+    click.echo(f"studies.csv: the {len(used):,} training studies")
 
 
-def _predict_sentences(sentences, whole, corpus, studies, output):
-    """Write map, picture and nearest studies of each sentence."""
+def _predict_studies(model, loaded, studies, output):
+    """Write the coefficients predicted for the training studies."""
+    if studies.X is None:
+        predicted = model.model.predict(studies.texts)
+    else:  # without the first step, which would embed the texts again
+        predicted = model.model[1:].predict(studies.X)
+    ids = loaded.studies["study_id"].iloc[studies.rows].tolist()
+    path = output / "training_predictions.csv"
+    _write_table(predicted, "study_id", ids, model.masker, path)
+    click.echo(
+        f"{path.name}: coefficients of the {len(ids):,} training studies, nearer to "
+        "their maps than predictions for new texts: to score the model, use "
+        "neurocontext benchmark"
+    )
+
+
+def _predict_texts(model, texts, loaded, studies, output):
+    """Write map, figure and nearest studies of each text."""
+    import pandas as pd
+
+    from ..metrics import similarity
     from ..plotting import plot_predicted_map
 
-    predicted = predict_coefficients(whole.model, sentences)
+    texts = list(texts)
     path = output / "predictions.csv"
-    _write_table(predicted, "text", sentences, whole.masker, path)
-    say(f"{path.name}: coefficients of the sentences, before maps are smoothed")
-    maps_img = whole.predict_img(sentences)
+    _write_table(model.model.predict(texts), "text", texts, model.masker, path)
+    click.echo(f"{path.name}: coefficients of the texts, before maps are smoothed")
+    maps_img = model.predict_img(texts)
     maps_img.to_filename(output / "predictions.nii.gz")
-    say("predictions.nii.gz: one map for each, in their order")
+    click.echo("predictions.nii.gz: maps of the texts, in their order")
     nearest = []
-    scores = similarity(whole.model, sentences, studies.y)
-    for index, sentence in enumerate(sentences):
+    scores = similarity(model.model, texts, studies.y)
+    for index, text in enumerate(texts):
         img = maps_img.slicer[..., index]
-        figure = plot_predicted_map(img, text=sentence)
+        figure = plot_predicted_map(img, text=text)
         path = save_figure(figure, output / f"prediction_{index + 1}.png")
-        say(f"{path.name}: the map predicted for “{sentence}”")
+        click.echo(f"{path.name}: predicted map of “{text}”")
         best = scores[index].argsort()[::-1][:_N_NEAREST]
-        found = corpus.studies.iloc[studies.rows[best]][["study_id", "title"]]
+        found = loaded.studies.iloc[studies.rows[best]][["study_id", "title"]]
         found = found.assign(similarity=scores[index][best])
-        found.insert(0, "sentence", sentence)
+        found.insert(0, "text", text)
         found.insert(1, "rank", range(1, len(found) + 1))
         nearest.append(found)
     pd.concat(nearest).to_csv(output / "nearest_studies.csv", index=False)
-    say(f"nearest_studies.csv: the {_N_NEAREST} studies whose maps are most similar")
+    click.echo(f"nearest_studies.csv: the {_N_NEAREST} studies with most similar maps")
+
+
+def _write_table(predicted, heading, names, masker, path):
+    """Write coefficients, one row for each name."""
+    import pandas as pd
+
+    table = pd.DataFrame(predicted, columns=masker.get_feature_names_out())
+    table.insert(0, heading, names)
+    table.to_csv(path, index=False, float_format="%.5g")

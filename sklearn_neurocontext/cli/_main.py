@@ -1,17 +1,18 @@
-"""Parse arguments, run the command, and say errors in one line."""
+"""The group of commands and the report of errors in one line."""
 
-import argparse
 import os
-import re
-import sys
-from importlib import import_module
+import traceback as tracebacks
+
+import click
 
 from .. import __version__
-from ._corpus_parsers import add_corpus_commands
-from ._map_parsers import add_map_commands
+from ._benchmark import benchmark, demo
+from ._embed import embed, merge_stores
+from ._fit import fit
+from ._maps import decode, map_, report
 
-# Errors that tell a user something; torch says that memory ran out as RuntimeError.
-_SAID = (
+# Errors with a message for users; torch reports a lack of memory as RuntimeError.
+_ERRORS = (
     OSError,
     ValueError,
     TypeError,
@@ -21,83 +22,64 @@ _SAID = (
     EOFError,
     RuntimeError,
 )
-# What the package calls a parameter, the command line has as an option.
-_OPTIONS = {
-    "atlas": "--atlas",
-    "model_name": "--encoder",
-    "n_components": "--components",
-    "n_exchanges": "--exchanges",
-    "n_test": "--candidates",
-}
-# Words in quotes, such as paths, and shapes of arrays are no parameters.
-_PARAMETER = re.compile(
-    r"""(?<!\w)'[^']*'(?!\w)|"[^"]*"|“[^”]*”|\((?:\w+, ?)+\w*\)"""
-    rf"|(?<![\w/\\(.-])({'|'.join(_OPTIONS)})(=|(?=[.,;]?(?:\s|$)))"
-)
+# Commands that continue where they were stopped.
+_RESUMABLE = ("embed", "benchmark", "demo")
 
 
-def main(argv=None) -> int:
-    """Run the command ``neurocontext``.
+class _Group(click.Group):
+    """Commands in the order in which they were added, with errors in one line."""
 
-    Parameters
-    ----------
-    argv : list of str or None, default=None
-        Arguments; None takes those of the process.
+    def list_commands(self, ctx):
+        """Return the names of the commands."""
+        return list(self.commands)
 
-    Returns
-    -------
-    code : int
-        0 where all went well, 1 for an error that is said in one line, 130 after
-        Ctrl-C; argparse leaves with 2 where arguments are wrong.
-    """
-    arguments = _parser().parse_args(argv)
-    # Threads that spin while they wait slow a busy machine many times over. OpenMP
-    # reads it once, when what computes is imported below.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    try:
-        module, function = arguments.run.split(".")
-        getattr(import_module(f".{module}", __package__), function)(arguments)
-    except KeyboardInterrupt:
-        kept = "What was finished is kept; the same command goes on."
-        print(f"\nStopped. {kept if arguments.resumes else ''}", file=sys.stderr)
-        return 130
-    except _SAID as error:
-        if arguments.traceback:
+    def invoke(self, ctx):
+        """Run a command and print an error in one line."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("\nStopped.", err=True)
+            if ctx.invoked_subcommand in _RESUMABLE:
+                resume = "Finished parts are kept; repeat the command to resume."
+                click.echo(resume, err=True)
+            ctx.exit(130)
+        except (click.exceptions.Exit, click.Abort):  # RuntimeErrors of click
             raise
-        print(f"neurocontext: {_in_one_line(error, arguments)}", file=sys.stderr)
-        return 1
-    return 0
+        except _ERRORS as error:
+            if ctx.params["traceback"]:
+                click.echo(tracebacks.format_exc(), err=True)
+                ctx.exit(1)
+            raise click.ClickException(_in_one_line(error)) from error
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="neurocontext",
-        description="Text of neuroscience articles to brain maps and back.",
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    parser.add_argument(
-        "--traceback", action="store_true", help="show where an error came from"
-    )
-    commands = parser.add_subparsers(required=True, metavar="command")
-    add_map_commands(commands)
-    add_corpus_commands(commands)
-    return parser
-
-
-def _in_one_line(error, arguments) -> str:
-    """Say an error of this package as it is, and name the kind of others' errors."""
-    words = " ".join(str(error).split())
-    words = _PARAMETER.sub(lambda found: _name_option(found, arguments), words)
+def _in_one_line(error) -> str:
+    """Return the message of an error, with its type where others raise it."""
+    message = " ".join(str(error).split())
     if isinstance(error, MemoryError | RuntimeError | OverflowError | EOFError):
-        words = f"{type(error).__name__} {words}".strip()
-        words += " (neurocontext --traceback … shows where)"
-    return words
+        message = f"{type(error).__name__} {message}".strip()
+        message += " (details: neurocontext --traceback COMMAND …)"
+    return message
 
 
-def _name_option(found, arguments) -> str:
-    """Write ``n_components=5`` as ``--components 5``; a bare atlas is no parameter."""
-    name, equals = found.groups()
-    option = _OPTIONS.get(name, "")
-    if option[2:] not in vars(arguments) or (name == "atlas" and not equals):
-        return found[0]
-    return option + (" " if equals else "")
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+)
+@click.version_option(__version__, prog_name="neurocontext")
+@click.option("--traceback", is_flag=True, help="Print the traceback of an error.")
+def main(traceback):
+    """Predict brain maps from text of neuroscience articles, and decode brain maps.
+
+    \b
+    Examples:
+      neurocontext map "finger tapping" -o map.nii.gz --plot map.png
+      neurocontext decode map.nii.gz
+      neurocontext COMMAND --help
+    """
+    # Threads that wait without sleeping slow a busy machine. OpenMP reads the variable
+    # when a command imports the libraries that compute.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+for _command in (map_, decode, report, fit, embed, merge_stores, benchmark, demo):
+    main.add_command(_command)

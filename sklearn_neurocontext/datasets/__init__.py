@@ -1,6 +1,6 @@
 """Corpora: ``load_*`` reads files, ``fetch_*`` downloads, ``make_*`` generates."""
 
-from ._bunch import LeftOutWarning, SpaceWarning, study_texts
+from ._bunch import CoordinateSpaceWarning, SkippedPeaksWarning, study_texts
 from ._fetch_pubget import fetch_pubget
 from ._fetchers import fetch_neuroquery, fetch_neurosynth
 from ._ibc import fetch_ibc_maps
@@ -16,8 +16,8 @@ from ._table import load_table
 
 __all__ = [
     "CORPORA",
-    "LeftOutWarning",
-    "SpaceWarning",
+    "CoordinateSpaceWarning",
+    "SkippedPeaksWarning",
     "fetch_ibc_maps",
     "fetch_neuroquery",
     "fetch_neurosynth",

@@ -20,16 +20,16 @@ STUDY_COLUMNS = (
     "body",
     "year",
     "journal",
-    "reported_space",
+    "coordinate_space",
 )
-_TEXT_PARTS = ("title", "abstract", "body", "title+abstract")
+_TEXT_FIELDS = ("title", "abstract", "body", "title+abstract")
 
 
-class SpaceWarning(UserWarning):
+class CoordinateSpaceWarning(UserWarning):
     """Peaks were converted from Talairach space, or their space is unknown."""
 
 
-class LeftOutWarning(UserWarning):
+class SkippedPeaksWarning(UserWarning):
     """Peaks were left out, since their study is not in the table of studies."""
 
 
@@ -41,7 +41,7 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
     studies : DataFrame
         One row per study, with ``study_id`` and any of the other columns of
         `STUDY_COLUMNS`; those that are missing are filled in as unknown. A given
-        ``reported_space`` serves rows that have no peak.
+        ``coordinate_space`` serves rows that have no peak.
     rows : ndarray of shape (n_peaks,), int
         Row of `studies` that each peak belongs to.
     xyz : ndarray of shape (n_peaks, 3)
@@ -80,11 +80,11 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
     bounds = np.searchsorted(rows[order], np.arange(1, len(studies)))
     peaks = [part.copy() for part in np.split(xyz[order], bounds)]
     peak_spaces = [part.copy() for part in np.split(spaces[order].astype(str), bounds)]
-    reported = normalize_spaces(studies["reported_space"].to_numpy())
+    reported = normalize_spaces(studies["coordinate_space"].to_numpy())
     for row, part in enumerate(peak_spaces):
         if len(part):
             reported[row] = part[0] if (part == part[0]).all() else "MIXED"
-    studies["reported_space"] = reported.astype(str)
+    studies["coordinate_space"] = reported.astype(str)
     groups = studies["study_id"] if groups is None else groups
     corpus = Bunch(
         studies=studies,
@@ -118,7 +118,7 @@ def say_spaces(corpus, stacklevel=3):
     """
     if set(corpus.space_counts) - {"MNI"}:
         text = describe_spaces(corpus.space_counts)
-        warnings.warn(text, SpaceWarning, stacklevel=stacklevel)
+        warnings.warn(text, CoordinateSpaceWarning, stacklevel=stacklevel)
     return corpus
 
 
@@ -235,26 +235,27 @@ def _check_rows(studies, rows, xyz):
         )
 
 
-def study_texts(corpus, part: str = "title+abstract") -> list[str]:
-    """Take one part of each study's text.
+def study_texts(corpus, text_field: str = "title+abstract") -> list[str]:
+    """Return one text field of each study.
 
     Parameters
     ----------
     corpus : Bunch
-        What a loader of this package gave.
-    part : {"title", "abstract", "body", "title+abstract"}, default="title+abstract"
-        Which part. The last joins title and abstract with a line break, and is the
-        title alone where no abstract is known.
+        A corpus of a loader of this package.
+    text_field : {"title", "abstract", "body", "title+abstract"}, \
+            default="title+abstract"
+        The field. The last joins title and abstract with a line break, and is the
+        title alone if the abstract is missing.
 
     Returns
     -------
     texts : list of str
-        One per row of ``corpus.studies``; empty where the corpus does not know it.
+        One per row of ``corpus.studies``; empty if the field is missing.
 
     Raises
     ------
     ValueError
-        If the part has another name, or no study has it.
+        If `text_field` is unknown, or empty for every study.
 
     Examples
     --------
@@ -263,11 +264,11 @@ def study_texts(corpus, part: str = "title+abstract") -> list[str]:
     >>> len(study_texts(corpus, "title"))
     3
     """
-    if part not in _TEXT_PARTS:
+    if text_field not in _TEXT_FIELDS:
         raise ValueError(
-            f"part={part!r} is unknown; expected one of {', '.join(_TEXT_PARTS)}."
+            f"text_field must be one of {', '.join(_TEXT_FIELDS)}; got {text_field!r}."
         )
-    columns = [corpus.studies[name].str.strip() for name in part.split("+")]
+    columns = [corpus.studies[name].str.strip() for name in text_field.split("+")]
     texts = ["\n".join(filter(None, row)) for row in zip(*columns, strict=True)]
     if not any(texts):
         known = [
@@ -276,7 +277,7 @@ def study_texts(corpus, part: str = "title+abstract") -> list[str]:
             if corpus.studies[name].str.strip().any()
         ]
         raise ValueError(
-            f"No study of this corpus has a text in {part!r}; it knows "
-            f"{', '.join(known) or 'no text at all'}."
+            f"No study of this corpus has a text in {text_field!r}; fields with texts: "
+            f"{', '.join(known) or 'none'}."
         )
     return texts

@@ -19,7 +19,7 @@ import pandas as pd
 from filelock import FileLock
 from sklearn.utils import Bunch
 
-from .._utils.files import whole_file
+from .._utils.files import atomic_write
 
 _LISTING = "images.json"
 _KEPT = ("id", "name", "contrast_definition", "map_type", "number_of_subjects")
@@ -153,7 +153,7 @@ def _quietly(fetch, **arguments):
 
 
 def _write_listing(path: Path, listing: dict):
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text(json.dumps(listing, indent=1), encoding="utf-8")
 
 
@@ -260,7 +260,7 @@ def _average(folder: Path, paths: dict, ids) -> str:
         total = total + np.nan_to_num(img.get_fdata(dtype=np.float32))
     folder.mkdir(exist_ok=True)
     mean = nib.Nifti1Image((total / len(ids)).astype(np.float32), first.affine)
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         mean.to_filename(part)
         note.write_text(_hash(part))
     return str(path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ._bunch import LeftOutWarning, SpaceWarning
+from ._bunch import CoordinateSpaceWarning, SkippedPeaksWarning
 from ._fetchers import fetch_neuroquery, fetch_neurosynth
 from ._merge import merge_corpora
 from ._neuroquery import load_neuroquery
@@ -77,8 +77,8 @@ def load_corpus(name_or_folder):
     ValueError: 'brainmap' is neither a folder nor one of ...
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SpaceWarning)
-        warnings.simplefilter("ignore", LeftOutWarning)
+        warnings.simplefilter("ignore", CoordinateSpaceWarning)
+        warnings.simplefilter("ignore", SkippedPeaksWarning)
         if str(name_or_folder) in CORPORA:
             return _load_named(str(name_or_folder))
         return _load_folder(name_or_folder)

@@ -65,7 +65,7 @@ def merge_corpora(first, *others):
     rows, peaks, groups, peak_spaces = [], [], [], []
     for of_study in sources.values():
         row = _fill_row(tables, of_study)
-        xyz, spaces, row["reported_space"] = _choose_peaks(corpora, tables, of_study)
+        xyz, spaces, row["coordinate_space"] = _choose_peaks(corpora, tables, of_study)
         rows.append(row)
         peaks.append(xyz)
         groups.append(corpora[of_study[0][0]].groups[of_study[0][1]])
@@ -118,9 +118,9 @@ def _choose_peaks(corpora, tables, of_study):
     found = [pair for pair in of_study if len(corpora[pair[0]].peaks[pair[1]])]
     index, row = found[0] if found else of_study[0]
     xyz, spaces = corpora[index].peaks[row], corpora[index].peak_spaces[row]
-    space = tables[index][row]["reported_space"]
+    space = tables[index][row]["coordinate_space"]
     if space == "UNKNOWN":
-        stated = [tables[index][row]["reported_space"] for index, row in of_study]
+        stated = [tables[index][row]["coordinate_space"] for index, row in of_study]
         space = next((other for other in stated if other in _FILLING), space)
         spaces = np.full(len(xyz), space)
         if space == "TAL":

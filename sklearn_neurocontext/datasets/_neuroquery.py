@@ -33,7 +33,7 @@ def load_neuroquery(directory):
         loader gives them, and ``term_counts`` (dict of title, keywords and abstract to
         csr_array of shape (n_studies, n_terms), float64) with ``vocabulary`` (list of
         n_terms str). NeuroQuery states no coordinate space and has not converted its
-        peaks, so ``reported_space`` is UNKNOWN; `merge_corpora` fills it in from
+        peaks, so ``coordinate_space`` is UNKNOWN; `merge_corpora` fills it in from
         Neurosynth.
 
     Raises

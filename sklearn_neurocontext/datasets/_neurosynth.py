@@ -59,7 +59,7 @@ def read_neurosynth(paths):
             "title": metadata["title"],
             "year": metadata["year"],
             "journal": metadata["journal"],
-            "reported_space": metadata["space"],
+            "coordinate_space": metadata["space"],
         }
     )
     rows = join_rows(studies, "pmid", coordinates["id"], paths[0].name)

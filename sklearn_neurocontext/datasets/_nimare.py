@@ -66,10 +66,10 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     Examples
     --------
     >>> import warnings
-    >>> from sklearn_neurocontext.datasets import SpaceWarning, load_nimare_studyset
+    >>> from sklearn_neurocontext import datasets
     >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore", SpaceWarning)
-    ...     corpus = load_nimare_studyset()
+    ...     warnings.simplefilter("ignore", datasets.CoordinateSpaceWarning)
+    ...     corpus = datasets.load_nimare_studyset()
     >>> corpus.studies.shape
     (320, 10)
     """

@@ -76,12 +76,12 @@ def read_pubget(folder: Path):
     studies = _study_table(metadata, texts)
     rows = join_rows(studies, "pmcid", coordinates["pmcid"], "coordinates.csv")
     known = rows >= 0
-    studies["reported_space"] = _read_spaces(folder, studies)
+    studies["coordinate_space"] = _read_spaces(folder, studies)
     return make_bunch(
         studies,
         rows[known],
         read_coordinates(coordinates[known], "coordinates.csv"),
-        studies["reported_space"].to_numpy(dtype=object)[rows[known]],
+        studies["coordinate_space"].to_numpy(dtype=object)[rows[known]],
         description=f"{len(studies):,} articles that pubget extracted.",
     )
 

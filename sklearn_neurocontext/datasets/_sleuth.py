@@ -51,7 +51,7 @@ def load_sleuth(path):
 
     Warns
     -----
-    SpaceWarning
+    CoordinateSpaceWarning
         If peaks are not in MNI space.
     UserWarning
         If peaks lie further from the origin than any head reaches; they are kept.
@@ -92,7 +92,7 @@ def load_sleuth(path):
             "study_id": [f"{path.stem}-{row:04d}" for row in range(1, len(names) + 1)],
             "title": names,
             "year": [int(year[0]) if year else None for year in years],
-            "reported_space": [one.space for one in experiments],
+            "coordinate_space": [one.space for one in experiments],
         }
     )
     rows = np.repeat(np.arange(len(names)), [len(one.peaks) for one in experiments])
@@ -100,7 +100,7 @@ def load_sleuth(path):
         studies,
         rows,
         [peak for one in experiments for peak in one.peaks],
-        studies["reported_space"].to_numpy(dtype=object)[rows],
+        studies["coordinate_space"].to_numpy(dtype=object)[rows],
         description=f"{len(names):,} experiments of {path.name}.",
         groups=[_GROUP.fullmatch(name)[1] for name in names],
         n_subjects=pd.array([one.n_subjects for one in experiments], dtype="Int64"),

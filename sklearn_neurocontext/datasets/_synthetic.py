@@ -21,9 +21,9 @@ _TOPICS = {
 }
 _COMMON = "participants brain activity task condition imaging study response group"
 # An ellipsoid well inside the MNI brain, in mm.
-_CENTRE = np.array([0.0, -22.0, 18.0])
+_CENTER = np.array([0.0, -22.0, 18.0])
 _RADII = np.array([40.0, 54.0, 32.0])
-_CENTRES_PER_TOPIC = 3
+_CENTERS_PER_TOPIC = 3
 
 
 def make_studies(
@@ -32,7 +32,7 @@ def make_studies(
     """Make studies whose texts and peaks come from the same known mixture of topics.
 
     Each study mixes eight topics. Its words are drawn from the topics' words and from
-    common ones, its peaks around the topics' centres (Gaussian, 5 mm) or anywhere.
+    common ones, its peaks around the topics' centers (Gaussian, 5 mm) or anywhere.
 
     Parameters
     ----------
@@ -43,15 +43,15 @@ def make_studies(
     noise : float, default=0.2
         Share of peaks that lie anywhere and of words that say nothing, in [0, 1].
     random_state : int, RandomState instance or None, default=None
-        Seed of all draws but the centres, which are always the same.
+        Seed of all draws but the centers, which are always the same.
 
     Returns
     -------
     corpus : Bunch
         ``studies`` (title and abstract), ``peaks``, ``groups``, ``space_counts``,
         ``description`` as every loader gives them, and ``latent`` (ndarray of shape
-        (n_studies, 8), rows sum to one) with ``topic_names`` and ``topic_centres``
-        (ndarray of shape (8, 3, 3): three centres of each topic, MNI, mm).
+        (n_studies, 8), rows sum to one) with ``topic_names`` and ``topic_centers``
+        (ndarray of shape (8, 3, 3): three centers of each topic, MNI, mm).
 
     Raises
     ------
@@ -67,14 +67,14 @@ def make_studies(
     """
     _check(n_studies, n_peaks, noise)
     rng = check_random_state(random_state)
-    centres = _topic_centres()
+    centers = _topic_centers()
     latent = rng.dirichlet(np.full(len(_TOPICS), 0.3), size=n_studies)
     titles, abstracts, peaks = [], [], []
     for mixture in latent:
         titles.append(" ".join(_draw_words(rng, mixture, 8, noise)))
         abstracts.append(" ".join(_draw_words(rng, mixture, 60, noise)))
         size = max(1, rng.poisson(n_peaks))
-        peaks.append(_draw_peaks(rng, mixture, centres, size, noise))
+        peaks.append(_draw_peaks(rng, mixture, centers, size, noise))
     names = [f"synthetic-{row:05d}" for row in range(n_studies)]
     studies = pd.DataFrame({"study_id": names, "title": titles, "abstract": abstracts})
     sizes = [len(of_study) for of_study in peaks]
@@ -86,7 +86,7 @@ def make_studies(
         description=f"{n_studies:,} synthetic studies of {len(_TOPICS)} topics.",
         latent=latent,
         topic_names=list(_TOPICS),
-        topic_centres=centres,
+        topic_centers=centers,
     )
 
 
@@ -98,18 +98,18 @@ def _check(n_studies, n_peaks, noise):
         raise ValueError(f"noise must be a number between 0 and 1; got {noise!r}.")
 
 
-def _topic_centres() -> np.ndarray:
-    """Draw each topic's centres in the ellipsoid: (n_topics, n_centres, 3), in mm."""
+def _topic_centers() -> np.ndarray:
+    """Draw each topic's centers in the ellipsoid: (n_topics, n_centers, 3), in mm."""
     rng = np.random.default_rng(20240801)
-    return _anywhere(rng, len(_TOPICS) * _CENTRES_PER_TOPIC).reshape(
-        len(_TOPICS), _CENTRES_PER_TOPIC, 3
+    return _anywhere(rng, len(_TOPICS) * _CENTERS_PER_TOPIC).reshape(
+        len(_TOPICS), _CENTERS_PER_TOPIC, 3
     )
 
 
 def _anywhere(rng, size):
     directions = rng.normal(size=(size, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return _CENTRE + _RADII * directions * rng.uniform(size=(size, 1)) ** (1 / 3)
+    return _CENTER + _RADII * directions * rng.uniform(size=(size, 1)) ** (1 / 3)
 
 
 def _draw_words(rng, mixture, size, noise):
@@ -123,9 +123,9 @@ def _draw_words(rng, mixture, size, noise):
     ]
 
 
-def _draw_peaks(rng, mixture, centres, size, noise):
+def _draw_peaks(rng, mixture, centers, size, noise):
     topics = rng.choice(len(mixture), size=size, p=mixture)
-    near = centres[topics, rng.randint(_CENTRES_PER_TOPIC, size=size)]
+    near = centers[topics, rng.randint(_CENTERS_PER_TOPIC, size=size)]
     near = near + rng.normal(scale=5.0, size=(size, 3))
     stray = rng.uniform(size=(size, 1)) < noise
     return np.where(stray, _anywhere(rng, size), near)

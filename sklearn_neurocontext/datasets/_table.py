@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ._bunch import STUDY_COLUMNS, LeftOutWarning, make_bunch, say_spaces
+from ._bunch import STUDY_COLUMNS, SkippedPeaksWarning, make_bunch, say_spaces
 from ._files import read_columns, read_coordinates
 from ._ids import join_rows, name_studies, read_numbers, write_ids
 
 _ID_COLUMNS = ("study_id", "pmid", "pmcid", "id")
-_SPACE_COLUMNS = ("reported_space", "coordinate_space", "space")
+_SPACE_COLUMNS = ("coordinate_space", "space")
 
 
 def load_table(studies, peaks, *, space=None):
@@ -24,12 +24,10 @@ def load_table(studies, peaks, *, space=None):
         One row per study, as a table or a CSV file (TSV by its ending; compressed
         files too). One of the columns ``study_id``, ``pmid``, ``pmcid`` or ``id`` names
         the study; ``title``, ``keywords``, ``abstract``, ``body``, ``year``,
-        ``journal`` and ``reported_space`` (or ``coordinate_space``, ``space``) are used
-        where they exist.
+        ``journal`` and ``coordinate_space`` (or ``space``) are used where they exist.
     peaks : DataFrame, dict, or path-like
         One row per peak, with the same id column and ``x``, ``y``, ``z`` in mm;
-        a column ``space`` (or ``coordinate_space``, ``reported_space``) says the space
-        of each peak.
+        a column ``space`` (or ``coordinate_space``) holds the space of each peak.
     space : {"MNI", "TAL"} or None, default=None
         Space of the peaks whose own row states none, whatever the studies say: with
         ``"MNI"``, peaks that a loader of this package gave are not converted again.
@@ -54,9 +52,9 @@ def load_table(studies, peaks, *, space=None):
 
     Warns
     -----
-    LeftOutWarning
+    SkippedPeaksWarning
         If peaks are of studies that are not in the table; how many, once.
-    SpaceWarning
+    CoordinateSpaceWarning
         If peaks are not all in MNI space.
 
     Examples
@@ -92,7 +90,7 @@ def load_table(studies, peaks, *, space=None):
         description=f"{description} {left_out}".strip(),
     )
     if left_out:
-        warnings.warn(left_out, LeftOutWarning, stacklevel=2)
+        warnings.warn(left_out, SkippedPeaksWarning, stacklevel=2)
     return say_spaces(corpus)
 
 
@@ -152,9 +150,8 @@ def _study_table(studies, kind) -> pd.DataFrame:
         if column in table:
             table[column] = read_numbers(table[column], column)
     table["study_id"] = name_studies(table[kind], kind)
-    for column in _SPACE_COLUMNS[1:]:
-        if column in table and "reported_space" not in table:
-            table["reported_space"] = table[column]
+    if "space" in table and "coordinate_space" not in table:
+        table = table.rename(columns={"space": "coordinate_space"})
     kept = [column for column in (*STUDY_COLUMNS, "id", "doi") if column in table]
     return table[kept]
 
@@ -164,8 +161,8 @@ def _spaces(table, peaks, rows, space) -> np.ndarray:
     stated = [peaks[column] for column in _SPACE_COLUMNS if column in peaks]
     if space is not None:
         stated.append(pd.Series(space, index=peaks.index))
-    if "reported_space" in table:
-        of_study = table["reported_space"].to_numpy(dtype=object)[rows]
+    if "coordinate_space" in table:
+        of_study = table["coordinate_space"].to_numpy(dtype=object)[rows]
         stated.append(pd.Series(of_study, index=peaks.index))
     spaces = pd.Series(None, index=peaks.index, dtype=object)
     for column in reversed(stated):

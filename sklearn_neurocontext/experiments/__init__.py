@@ -1,19 +1,17 @@
 """Run estimators over splits: resumable records, provenance and tables."""
 
+from ._benchmark import run_benchmark
 from ._estimators import (
     ESTIMATORS,
     TEXT_ESTIMATORS,
-    inputs_of,
     make_embedder,
     make_estimators,
     make_masker,
+    select_inputs,
 )
-from ._illustrate import StudyMaps, median_study_maps
-from ._markdown import difference_and_interval, mean_and_deviation
-from ._prepare import PreparedStudies, prepare_studies
 from ._provenance import provenance
-from ._run import run_benchmark
-from ._tables import BenchmarkResult
+from ._result import BenchmarkResult, format_difference, format_mean_std
+from ._studies import PreparedStudies, StudyMaps, median_study_maps, prepare_studies
 
 __all__ = [
     "ESTIMATORS",
@@ -21,14 +19,14 @@ __all__ = [
     "BenchmarkResult",
     "PreparedStudies",
     "StudyMaps",
-    "difference_and_interval",
-    "inputs_of",
+    "format_difference",
+    "format_mean_std",
     "make_embedder",
     "make_estimators",
     "make_masker",
-    "mean_and_deviation",
     "median_study_maps",
     "prepare_studies",
     "provenance",
     "run_benchmark",
+    "select_inputs",
 ]

@@ -1,7 +1,4 @@
-"""Names, as a command line has them, to embedders, maskers and estimators.
-
-Packages that take long to import are imported by the functions that need them.
-"""
+"""Embedders, maskers and estimators by the names that the command line uses."""
 
 from functools import partial
 
@@ -10,19 +7,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
-# Takes texts; the others take embeddings.
+# These take texts; the others take embeddings.
 TEXT_ESTIMATORS = ("best_text_brain",)
 _MINILM = "minilm"
 
+# torch and nilearn take seconds to import: the functions import what they need.
 
-def make_embedder(encoder: str = _MINILM):
-    """Make the embedder of an encoder's name.
+
+def make_embedder(model_name: str = _MINILM):
+    """Return the embedder of a language model.
 
     Parameters
     ----------
-    encoder : str, default="minilm"
-        ``"minilm"`` for the embedder's default, which needs no network; else the name
-        or the folder of a language model.
+    model_name : str, default="minilm"
+        ``"minilm"`` for the default of `LLMChunkEmbedder`, which needs no network;
+        otherwise the name or the folder of a language model.
 
     Returns
     -------
@@ -37,21 +36,21 @@ def make_embedder(encoder: str = _MINILM):
     """
     from ..text import LLMChunkEmbedder
 
-    if encoder == _MINILM:
+    if model_name == _MINILM:
         return LLMChunkEmbedder()
-    return LLMChunkEmbedder(model_name=encoder)
+    return LLMChunkEmbedder(model_name=model_name)
 
 
 def make_masker(atlas="geometric", n_components: int = 512):
-    """Make the masker of an atlas.
+    """Return the masker of an atlas.
 
     Parameters
     ----------
     atlas : str or path-like, default="geometric"
-        ``"geometric"`` (made from the MNI mask), ``"difumo"`` (downloaded once), or the
-        file of a 4D probabilistic atlas.
+        ``"geometric"`` (computed from the MNI mask), ``"difumo"`` (downloaded once), or
+        the file of a 4D probabilistic atlas.
     n_components : int, default=512
-        Number of maps; a file brings its own.
+        Number of components; ignored for files.
 
     Returns
     -------
@@ -70,21 +69,24 @@ def make_masker(atlas="geometric", n_components: int = 512):
 
 
 def make_estimators(
-    names=ESTIMATORS, random_state=0, *, decoder=None, part="title+abstract"
+    names=ESTIMATORS, random_state=0, *, decoder=None, text_field="title+abstract"
 ) -> dict:
-    """Make the estimators of a benchmark, those of embeddings after a StandardScaler.
+    """Return the estimators of a benchmark by name.
 
     Parameters
     ----------
     names : sequence of str, default=("contrastive", "cca", "ridge", "mlp")
-        Which ones; these four take embeddings and have the article's settings, which
-        are their defaults. ``"best_text_brain"`` takes texts.
+        Names of the estimators. These four have the paper's settings, which are their
+        defaults, take embeddings and are preceded by a StandardScaler.
+        ``"best_text_brain"`` takes texts.
     random_state : int, RandomState instance or None, default=0
-        Seed of the nets, and of the landmarks of `best_text_brain`.
+        Seeds the neural networks and the Nyström components of `best_text_brain`.
     decoder : {"residual", "ridge"} or None, default=None
-        Decoder of the contrastive model. Retrieval needs none.
-    part : {"title", "abstract", "body", "title+abstract"}, default="title+abstract"
-        What the texts are, which the settings of `best_text_brain` depend on.
+        Decoder of the contrastive model; retrieval needs none.
+    text_field : {"title", "abstract", "body", "title+abstract"}, \
+            default="title+abstract"
+        Field of the studies that provides the texts; the settings of `best_text_brain`
+        depend on it.
 
     Returns
     -------
@@ -98,7 +100,7 @@ def make_estimators(
 
     See Also
     --------
-    inputs_of : Gives each what it takes.
+    select_inputs : Select the input of each estimator.
 
     Examples
     --------
@@ -123,25 +125,25 @@ def make_estimators(
         "mlp": partial(scaled, models.MLPBaseline, random_state=random_state),
         # Title and abstract together are as long as an abstract.
         "best_text_brain": partial(
-            models.best_text_brain, part.split("+")[-1], random_state
+            models.best_text_brain, text_field.split("+")[-1], random_state
         ),
     }
     unknown = [name for name in names if name not in makers]
     if unknown:
         raise ValueError(
-            f"Unknown estimators: {', '.join(map(repr, unknown))}. Expected some of "
-            f"{', '.join(makers)}."
+            f"estimators must be among {', '.join(makers)}; got "
+            f"{', '.join(map(repr, unknown))}."
         )
     return {name: makers[name]() for name in names}
 
 
-def inputs_of(names, studies) -> dict:
-    """Give each estimator of `make_estimators` what it takes.
+def select_inputs(names, studies) -> dict:
+    """Select the input of each estimator of `make_estimators`.
 
     Parameters
     ----------
     names : sequence of str
-        Of the estimators; one of another name takes embeddings.
+        Names of the estimators; an unknown name selects embeddings.
     studies : PreparedStudies
         Texts, and embeddings where an estimator takes them.
 
@@ -154,11 +156,11 @@ def inputs_of(names, studies) -> dict:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_neurocontext.experiments import PreparedStudies, inputs_of
-    >>> one = np.ones((1, 4), dtype="float32")
+    >>> from sklearn_neurocontext.experiments import PreparedStudies, select_inputs
+    >>> X = np.ones((1, 4), dtype="float32")
     >>> rows, groups = np.array([0]), np.array(["a"])
-    >>> studies = PreparedStudies(rows, ["pain"], one, one, groups, {})
-    >>> inputs = inputs_of(["ridge", "best_text_brain"], studies)
+    >>> studies = PreparedStudies(rows, ["pain"], X, X, groups, {})
+    >>> inputs = select_inputs(["ridge", "best_text_brain"], studies)
     >>> inputs["ridge"].shape, inputs["best_text_brain"].tolist()
     ((1, 4), ['pain'])
     """

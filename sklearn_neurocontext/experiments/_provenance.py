@@ -1,4 +1,4 @@
-"""Where a number came from: versions and machine."""
+"""Provenance of a result: versions, machine, peak memory."""
 
 import os
 import platform
@@ -11,13 +11,14 @@ from .._utils.versions import library_versions
 
 
 def provenance() -> dict:
-    """Describe the versions and the machine that a run used.
+    """Return the versions and the machine that a run uses.
 
     Returns
     -------
     provenance : dict
-        ``versions`` (package to version), ``machine`` (platform, processor count,
-        threads asked for) and ``started`` (UTC, ISO 8601). No path and no host name.
+        ``versions`` (package to version), ``machine`` (platform, number of processors,
+        value of ``OMP_NUM_THREADS``) and ``started`` (UTC, ISO 8601). It contains no
+        path and no host name.
 
     Examples
     --------
@@ -36,20 +37,17 @@ def provenance() -> dict:
     }
 
 
-def forget_peak_memory() -> None:
-    """Start the count of `peak_memory_mb` anew, where the system can (Linux)."""
+def reset_peak_memory() -> None:
+    """Reset the peak that `peak_memory_mb` returns; Linux only."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak_memory_mb() -> float | None:
-    """Peak resident memory since `forget_peak_memory`, in MB; None where unknown.
-
-    The data and whatever else the process holds count: compare estimators in one run.
-    """
+    """Return the peak resident memory of the process in MB; None if unknown."""
     try:
         status = Path("/proc/self/status").read_text()
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return None
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     return int(found[1]) / 2**10 if found else None

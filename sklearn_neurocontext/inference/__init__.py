@@ -2,17 +2,24 @@
 
 from ._calibration import (
     TrainingStatistics,
-    predict_coefficients,
+    check_n_permutations,
+    compute_null_std,
     training_statistics,
 )
-from ._neurocontext_model import NeuroContextModel
+from ._fit import fit_model
+from ._neurocontext_model import LowConfidenceWarning, NeuroContextModel
 from ._report import Report, make_report
+from ._storage import check_overwritable
 
 __all__ = [
+    "LowConfidenceWarning",
     "NeuroContextModel",
     "Report",
     "TrainingStatistics",
+    "check_n_permutations",
+    "check_overwritable",
+    "compute_null_std",
+    "fit_model",
     "make_report",
-    "predict_coefficients",
     "training_statistics",
 ]

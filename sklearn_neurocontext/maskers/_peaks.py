@@ -13,7 +13,6 @@ from .._utils.coordinate_spaces import normalize_spaces, talairach_to_mni
 from .._utils.validation import check_peaks
 
 STUDY_COLUMNS = ("study_id", "pmid", "pmcid", "id")
-# Not reported_space: peaks of this package's corpora have been converted already.
 _SPACE_COLUMNS = ("space", "coordinate_space")
 
 
@@ -135,7 +134,8 @@ def _check_spaces(tables, space):
             raise ValueError(
                 f"The column {name!r} of the table holds other spaces than the "
                 f"masker's space={space!r}. Read the table with datasets.load_table, "
-                "which converts peak by peak, or pass the rows of one space."
+                "which converts peak by peak, or pass the rows of one space. Drop the "
+                "column if the peaks are already converted, as this package's are."
             )
         if n_others := np.count_nonzero(words != space):
             warnings.warn(

@@ -1,19 +1,24 @@
-"""Studies that are the same study twice stay on one side of a split."""
+"""Tools against leakage: duplicate studies, and peaks shared with training studies."""
 
 import re
 import unicodedata
+from collections import Counter
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
-# Fewer common peaks than this can be chance.
-_ENOUGH_PEAKS = 5
+from .._utils.coordinate_spaces import mni_to_talairach, talairach_to_mni
+
+# Different studies may share fewer peaks than this by coincidence.
+_MIN_COMMON_PEAKS = 5
 
 
 def normalize_title(title: str) -> str:
-    """Bring a title to lower-case letters and digits, without accents.
+    """Normalize a title to lower-case letters and digits, without accents.
 
     Parameters
     ----------
@@ -38,32 +43,35 @@ def normalize_title(title: str) -> str:
 
 
 def duplicate_groups(titles, peaks, groups=None) -> np.ndarray:
-    """Give studies that share a title, or five peaks, the same number.
+    """Find duplicate studies by their titles and peaks, and number their groups.
 
-    Two rows are of one group where their normalised titles are equal and not empty, or
-    where five or more different peaks of one are peaks of the other, or where `groups`
-    says so; and so are all rows that such pairs connect. The same peaks in Talairach
-    and in MNI space are different peaks: convert them first.
+    Two rows are duplicates if their normalized titles are equal and not empty, if they
+    share five or more distinct peaks, or if they have the same entry in `groups`. A
+    group holds all rows that are connected by such pairs. Convert peaks to one
+    coordinate space first: the same peak in Talairach and in MNI space counts as two.
 
     Parameters
     ----------
     titles : sequence of str
-        One per row; a missing one is equal to no other.
+        Title of each row. A missing title equals no other.
     peaks : sequence of ndarray of shape (n_peaks_i, 3)
-        One per row, in mm; compared to a tenth of a millimetre, in any order.
+        Peaks of each row, in mm; rounded to 0.1 mm and compared in any order.
     groups : array-like of shape (n_rows,) or None, default=None
-        The study of each row, where rows are analyses; a missing one is equal to no
-        other.
+        The study of each row, if rows are analyses. A missing entry equals no other.
 
     Returns
     -------
     numbers : ndarray of shape (n_rows,), int64
-        Equal within a group, from 0.
+        Number of each row's group, from 0.
 
     Raises
     ------
     ValueError
         If lengths differ.
+
+    See Also
+    --------
+    remove_leakage : Uses the groups to clean training parts.
 
     Examples
     --------
@@ -83,85 +91,85 @@ def duplicate_groups(titles, peaks, groups=None) -> np.ndarray:
     keys = [["" if pd.isna(title) else normalize_title(title) for title in titles]]
     if groups is not None:
         keys.append(["" if pd.isna(group) else str(group) for group in groups])
-    links = sum(map(_same_key, keys), _enough_common_peaks(peaks))
+    links = sum(map(_link_equal_keys, keys), _link_common_peaks(peaks))
     return connected_components(links, directed=False)[1].astype(np.int64)
 
 
-def _same_key(keys):
-    """Link each row to the first one of the same key, where it is not empty."""
+def _link_equal_keys(keys):
+    """Link each row to the first one with the same key, unless the key is empty."""
     first_row: dict = {}
     pairs = [(first_row.setdefault(key, i), i) for i, key in enumerate(keys) if key]
     left, right = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     return coo_array((np.ones(len(left)), (left, right)), shape=(len(keys),) * 2)
 
 
-def _enough_common_peaks(peaks):
-    """Link rows that have enough peaks in common."""
-    # Zero is added against negative zeros.
-    of_row = [
+def _link_common_peaks(peaks):
+    """Link rows that share enough peaks."""
+    # Adding zero turns -0.0 into 0.0.
+    distinct = [
         np.unique(np.round(np.reshape(xyz, (-1, 3)).astype(float), 1) + 0.0, axis=0)
         for xyz in peaks
     ]
-    rows = np.repeat(np.arange(len(of_row)), [len(xyz) for xyz in of_row])
-    every = np.concatenate([np.empty((0, 3)), *of_row])
-    number = np.unique(every, axis=0, return_inverse=True)[1].ravel()
+    rows = np.repeat(np.arange(len(distinct)), [len(xyz) for xyz in distinct])
+    stacked = np.concatenate([np.empty((0, 3)), *distinct])
+    number = np.unique(stacked, axis=0, return_inverse=True)[1].ravel()
     has_peak = csr_array(
         (np.ones(len(rows)), (rows, number)),
-        shape=(len(of_row), number.max(initial=0) + 1),
+        shape=(len(distinct), number.max(initial=0) + 1),
     )
-    return (has_peak @ has_peak.T) >= _ENOUGH_PEAKS
+    return (has_peak @ has_peak.T) >= _MIN_COMMON_PEAKS
 
 
-def without_leaks(splits, groups, *, exclude=None) -> list:
-    """Take from training parts what is in the test part under another id.
+def remove_leakage(splits, groups, *, exclude=None) -> list:
+    """Remove training studies that are duplicates of test studies.
 
     Parameters
     ----------
     splits : sequence of (train, test) index arrays
-        What `paper_splits` gives.
+        For example from `paper_splits`.
     groups : array-like of shape (n_rows,)
-        What `duplicate_groups` gives.
+        Group of each row, from `duplicate_groups`.
     exclude : array-like of int or bool, or None, default=None
-        Rows, or a mask over all rows, that are taken out of test parts, with all rows
-        of their groups: studies that a pretrained competitor was trained on.
+        Rows, or a mask over all rows, to remove from test parts together with their
+        duplicates: for example the studies that a pretrained model was trained on.
 
     Returns
     -------
     splits : list of (train, test) index arrays
-        Test parts keep all rows that are not excluded; training parts lose the rows
-        that share a group with one of them.
+        Test parts without excluded rows; training parts without the rows that share a
+        group with a test row.
 
     Raises
     ------
     ValueError
-        If a test part has fewer than two rows left, an index is beyond the groups, or
+        If a test part has fewer than two rows left, an index exceeds the groups, or
         `exclude` is neither rows nor a mask of the length of `groups`.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_neurocontext.model_selection import without_leaks
+    >>> from sklearn_neurocontext.model_selection import remove_leakage
     >>> splits = [(np.array([0, 1, 2]), np.array([3, 4, 5]))]
-    >>> without_leaks(splits, [0, 1, 2, 0, 4, 5], exclude=[5])
+    >>> remove_leakage(splits, [0, 1, 2, 0, 4, 5], exclude=[5])
     [(array([1, 2]), array([3, 4]))]
     """
     groups = np.asarray(groups)
-    excluded = groups[_rows(exclude, len(groups))]
+    excluded = groups[_as_indices(exclude, len(groups))]
     clean = []
     for index, split in enumerate(splits):
-        train, test = (_rows(part, len(groups)) for part in split)
+        train, test = (_as_indices(part, len(groups)) for part in split)
         test = test[~np.isin(groups[test], excluded)]
         if len(test) < 2:
             raise ValueError(
                 f"Split {index} has {len(test)} test studies left after exclude; "
-                "retrieval needs two. Exclude fewer, or make other splits."
+                "retrieval needs two. Exclude fewer, or create other splits."
             )
         clean.append((train[~np.isin(groups[train], groups[test])], test))
     return clean
 
 
-def _rows(rows, n_rows):
-    """Give the rows that indices, a mask, or None stand for."""
+def _as_indices(rows, n_rows):
+    """Return the indices selected by indices, a mask, or None."""
     rows = np.asarray([] if rows is None else rows)
     if rows.dtype == bool and rows.shape == (n_rows,):
         return np.flatnonzero(rows)
@@ -169,12 +177,94 @@ def _rows(rows, n_rows):
         return rows.astype(np.int64)
     if rows.ndim != 1 or rows.dtype.kind not in "iu":
         raise ValueError(
-            f"Got an array of {rows.dtype} and shape {rows.shape}; expected indices of "
-            f"rows, or a mask of {n_rows} booleans."
+            f"Rows must be indices or a mask of {n_rows} booleans; got an array of "
+            f"{rows.dtype} and shape {rows.shape}."
         )
     if rows.min() < 0 or rows.max() >= n_rows:
         raise ValueError(
-            f"Row {rows.min() if rows.min() < 0 else rows.max()} is asked for, but "
-            f"groups has {n_rows} rows, from 0. Make both from the same studies."
+            f"Rows must be between 0 and {n_rows - 1}, the last row of groups; got "
+            f"{rows.min() if rows.min() < 0 else rows.max()}. Create the splits and "
+            "the groups from the same studies."
         )
     return rows.astype(np.int64)
+
+
+def find_studies_sharing_peaks(
+    peaks,
+    experiments,
+    *,
+    tolerance_mm: float = 1.0,
+    min_peaks: int = 3,
+    min_share: float = 0.5,
+) -> np.ndarray:
+    """Find training studies that report the peaks of a meta-analysis.
+
+    A meta-analysis collects peaks of published studies, some of which may belong to
+    the training corpus, possibly reported in another coordinate space. A study shares
+    an experiment if it reports enough of its distinct peaks, either unchanged or
+    converted between Talairach and MNI space in either direction.
+
+    Parameters
+    ----------
+    peaks : sequence of array-like of shape (n_peaks_i, 3)
+        Peaks of each training study, in mm.
+    experiments : sequence of array-like of shape (n_peaks_i, 3)
+        Peaks of each experiment of the meta-analyses, in mm.
+    tolerance_mm : float, default=1.0
+        Maximal distance along each axis between two peaks that count as equal.
+    min_peaks : int, default=3
+        Minimal number of shared peaks, 1 or more.
+    min_share : float, default=0.5
+        Minimal share of the experiment's peaks, in [0, 1].
+
+    Returns
+    -------
+    rows : ndarray of int64
+        Rows of `peaks`, sorted.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or peaks are not three numbers each.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.model_selection import find_studies_sharing_peaks
+    >>> shared = [[-42, -22, 54], [4, 0, 60], [30, -80, 0]]
+    >>> find_studies_sharing_peaks([[[0, 0, 0]], [*shared, [9, 9, 9]]], [shared])
+    array([1])
+    """
+    if not (tolerance_mm >= 0 and min_peaks >= 1 and 0 <= min_share <= 1):
+        raise ValueError(
+            f"tolerance_mm={tolerance_mm!r}, min_peaks={min_peaks!r}, "
+            f"min_share={min_share!r}; expected at least 0 mm, at least 1 peak and a "
+            "share in [0, 1]."
+        )
+    peaks = [_as_peaks(one, f"peaks[{row}]") for row, one in enumerate(peaks)]
+    study = np.repeat(np.arange(len(peaks)), [len(one) for one in peaks])
+    tree = cKDTree(np.concatenate([np.zeros((0, 3)), *peaks]))
+    sharing = set()
+    for row, experiment in enumerate(experiments):
+        wanted = np.unique(_as_peaks(experiment, f"experiments[{row}]"), axis=0)
+        needed = max(min_peaks, min_share * len(wanted))
+        if len(wanted) < needed:
+            continue
+        for moved in (wanted, talairach_to_mni(wanted), mni_to_talairach(wanted)):
+            near = tree.query_ball_point(moved, tolerance_mm + 1e-6, p=np.inf)
+            # A peak counts once for a study, however many of the study's are near.
+            hits = [set(study[rows].tolist()) for rows in near]
+            counts = Counter(chain.from_iterable(hits))
+            sharing.update(one for one, n in counts.items() if n >= needed)
+    return np.array(sorted(sharing), dtype=np.int64)
+
+
+def _as_peaks(peaks, name):
+    """Return peaks as an array of shape (n_peaks, 3), or raise an error."""
+    array = np.asarray(peaks, dtype=np.float64)
+    array = array.reshape(0, 3) if array.size == 0 else array
+    if array.ndim != 2 or array.shape[1] != 3 or not np.isfinite(array).all():
+        raise ValueError(
+            f"{name} must have shape (n_peaks, 3) with finite x, y, z in mm; got shape "
+            f"{array.shape}."
+        )
+    return array

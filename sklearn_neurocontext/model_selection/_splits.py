@@ -1,4 +1,4 @@
-"""The one source of splits for every published number."""
+"""Splits of studies into training and test parts; every published number uses them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,26 +10,26 @@ from sklearn.model_selection import GroupKFold, KFold
 
 @dataclass(frozen=True, eq=False)
 class PaperSplits(Sequence):
-    """A sequence of ``(train, test)`` index arrays; made by `paper_splits`.
+    """Sequence of ``(train, test)`` index arrays, created by `paper_splits`.
 
     Parameters
     ----------
     n : int
         Number of studies.
-    tests : tuple of ndarray of shape (n_test,), int64
+    tests : tuple of ndarray of shape (n_candidates,), int64
         Test part of each split, sorted.
     development : ndarray of shape (n_development,), int64
-        Studies that are in no test part: settings are chosen on them. They belong to
+        Studies that are in no test part; use them to choose settings. They belong to
         the training part of every split.
     overlapping : bool
-        Whether test parts share studies, because the corpus is too small for blocks.
-    seed : int
+        Whether test parts share studies because the corpus is too small.
+    random_state : int
         Seed of the permutation.
 
     Examples
     --------
     >>> from sklearn_neurocontext.model_selection import paper_splits
-    >>> splits = paper_splits(100, n_splits=2, n_test=30, n_development=20)
+    >>> splits = paper_splits(100, n_splits=2, n_candidates=30, n_development=20)
     >>> [(len(train), len(test)) for train, test in splits]
     [(70, 30), (70, 30)]
     >>> len(splits.development), splits.overlapping
@@ -40,7 +40,7 @@ class PaperSplits(Sequence):
     tests: tuple[np.ndarray, ...]
     development: np.ndarray
     overlapping: bool
-    seed: int
+    random_state: int
 
     def __len__(self):
         return len(self.tests)
@@ -57,26 +57,26 @@ class PaperSplits(Sequence):
         how = "overlapping" if self.overlapping else "disjoint"
         return (
             f"PaperSplits(n={self.n}, n_splits={len(self)}, "
-            f"n_test={len(self.tests[0])}, {how}, "
-            f"n_development={len(self.development)}, seed={self.seed})"
+            f"n_candidates={len(self.tests[0])}, {how}, "
+            f"n_development={len(self.development)}, random_state={self.random_state})"
         )
 
 
 def paper_splits(
     n: int,
     n_splits: int = 15,
-    n_test: int = 1000,
-    seed: int = 0,
+    n_candidates: int = 1000,
+    random_state: int = 0,
     *,
     n_development: int = 600,
 ) -> PaperSplits:
-    """Split studies as the article does: 15 test parts of 1,000 candidates.
+    """Split studies as in the NeuroConText paper: 15 test parts of 1,000 candidates.
 
-    Where ``n >= n_splits * n_test + n_development``, the test parts are disjoint blocks
-    of one permutation and all remaining studies are development studies. In a smaller
-    corpus, `n_development` studies are put aside first, and each test part is drawn at
-    random from the others, independently, so test parts overlap: intervals over such
-    splits are too narrow, and tables say so. The training part is always everything but
+    If ``n >= n_splits * n_candidates + n_development``, the test parts are disjoint
+    blocks of one permutation, and all remaining studies are development studies. In a
+    smaller corpus, `n_development` studies are set aside first, and each test part is
+    drawn independently from the others. Test parts then overlap, so confidence
+    intervals over splits are too narrow. The training part is always the complement of
     the test part, development studies included.
 
     Parameters
@@ -85,12 +85,12 @@ def paper_splits(
         Number of studies.
     n_splits : int, default=15
         Number of splits.
-    n_test : int, default=1000
-        Studies in each test part: the number of candidates.
-    seed : int, default=0
-        Seed; the same arguments give the same splits.
+    n_candidates : int, default=1000
+        Number of studies in each test part.
+    random_state : int, default=0
+        Seed of the permutation.
     n_development : int, default=600
-        Development studies, at least this many. 300 suits corpora of full texts.
+        Minimal number of development studies. Use 300 for corpora of full texts.
 
     Returns
     -------
@@ -111,51 +111,53 @@ def paper_splits(
     --------
     >>> from sklearn_neurocontext import paper_splits
     >>> splits = paper_splits(17_950)
-    >>> splits
-    PaperSplits(n=17950, n_splits=15, n_test=1000, disjoint, n_development=2950, seed=0)
+    >>> len(splits), len(splits.development), splits.overlapping
+    (15, 2950, False)
     >>> train, test = splits[0]
     >>> len(train), len(test)
     (16950, 1000)
     >>> paper_splits(3_000).overlapping
     True
     """
-    _check_counts(n, n_splits, n_test, n_development)
-    rng = np.random.default_rng(seed)
+    _check_counts(n, n_splits, n_candidates, n_development)
+    rng = np.random.default_rng(random_state)
     order = rng.permutation(n)
-    n_blocks = n_splits * n_test
-    overlapping = n < n_blocks + n_development
+    n_tested = n_splits * n_candidates
+    overlapping = n < n_tested + n_development
     if overlapping:
         development, others = order[:n_development], order[n_development:]
-        tests = [rng.choice(others, n_test, replace=False) for _ in range(n_splits)]
+        tests = [
+            rng.choice(others, n_candidates, replace=False) for _ in range(n_splits)
+        ]
     else:
-        development = order[n_blocks:]
-        tests = np.split(order[:n_blocks], n_splits)
+        development = order[n_tested:]
+        tests = np.split(order[:n_tested], n_splits)
     return PaperSplits(
         n=int(n),
         tests=tuple(np.sort(test) for test in tests),
         development=np.sort(development),
         overlapping=overlapping,
-        seed=seed,
+        random_state=random_state,
     )
 
 
-def shuffled_folds(groups, n_splits: int = 15, seed: int = 0) -> list:
-    """Split a small corpus into shuffled folds, each study on one side only.
+def shuffled_folds(groups, n_splits: int = 15, random_state: int = 0) -> list:
+    """Split a small corpus into shuffled folds that keep each study on one side.
 
     Parameters
     ----------
     groups : array-like of shape (n_rows,)
-        The study of each row, as loaders give it.
+        The study of each row, as loaders return it.
     n_splits : int, default=15
         Number of folds.
-    seed : int, default=0
+    random_state : int, default=0
         Seed of the shuffle.
 
     Returns
     -------
     folds : list of (train, test) index arrays
-        As ``KFold(n_splits, shuffle=True, random_state=seed)`` gives them, or
-        ``GroupKFold`` where a study has several rows.
+        The folds of ``KFold(n_splits, shuffle=True)`` if each study has one row, else
+        those of ``GroupKFold(n_splits, shuffle=True)``.
 
     Raises
     ------
@@ -176,24 +178,29 @@ def shuffled_folds(groups, n_splits: int = 15, seed: int = 0) -> list:
             f"{n_studies} studies are too few for {n_splits} folds; lower the number "
             "of folds."
         )
-    options = {"n_splits": n_splits, "shuffle": True, "random_state": seed}
+    options = {"n_splits": n_splits, "shuffle": True, "random_state": random_state}
     if n_studies == len(groups):
         return list(KFold(**options).split(groups))
     return list(GroupKFold(**options).split(groups, groups=groups))
 
 
-def _check_counts(n, n_splits, n_test, n_development) -> None:
-    counts = {"n": (n, 1), "n_splits": (n_splits, 1), "n_test": (n_test, 2)}
-    counts["n_development"] = (n_development, 0)
+def _check_counts(n, n_splits, n_candidates, n_development) -> None:
+    """Check that counts are integers in range and leave studies to train on."""
+    counts = {
+        "n": (n, 1),
+        "n_splits": (n_splits, 1),
+        "n_candidates": (n_candidates, 2),
+        "n_development": (n_development, 0),
+    }
     for name, (value, least) in counts.items():
         if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
             raise ValueError(
                 f"{name} must be an integer of at least {least}; got {value!r}."
             )
-    if n <= n_test + n_development:
+    if n <= n_candidates + n_development:
         raise ValueError(
-            f"{n} studies are too few for test parts of n_test={n_test} beside "
-            f"n_development={n_development} development studies; more than "
-            f"{n_test + n_development} are needed. Lower n_test or n_development, or "
-            "use sklearn.model_selection.KFold(shuffle=True)."
+            f"{n} studies are too few for n_candidates={n_candidates} and "
+            f"n_development={n_development}; at least "
+            f"{n_candidates + n_development + 1} are needed. Lower n_candidates or "
+            "n_development, or use sklearn.model_selection.KFold(shuffle=True)."
         )

@@ -1,21 +1,22 @@
-"""Pictures of brain maps, of retrieval and of training.
+"""Plots of brain maps, of retrieval and of training.
 
-Every function takes plain arrays, dictionaries or images and returns a matplotlib
-Figure or Axes that no pyplot state knows of: nothing is shown, and nothing has to be
-closed. Save with ``figure.savefig(path)`` or ``ax.figure.savefig(path)``; in a notebook
-a figure at the end of a cell is displayed.
+Every function takes arrays, dictionaries or images and returns a matplotlib Figure or
+Axes without pyplot state: nothing is displayed and nothing has to be closed. Save with
+``figure.savefig(path)`` or ``ax.figure.savefig(path)``; a notebook displays a figure at
+the end of a cell.
 """
 
+from ._brain_maps import plot_predicted_and_observed, plot_predicted_map
 from ._dice_bars import plot_dice_bars
 from ._paired_differences import plot_paired_differences
-from ._predicted_and_observed import plot_predicted_and_observed
-from ._predicted_map import plot_predicted_map
 from ._recall_curves import plot_recall_curves
 from ._similarity_matrix import plot_similarity_matrix
+from ._style import DENSITY_UNIT
 from ._surface_maps import plot_surface_maps
 from ._training_curve import plot_training_curve
 
 __all__ = [
+    "DENSITY_UNIT",
     "plot_dice_bars",
     "plot_paired_differences",
     "plot_predicted_and_observed",

@@ -1,4 +1,4 @@
-"""Dice overlap of predicted and observed maps, one bar per method."""
+"""Bar plot of the Dice overlap of predicted and observed maps."""
 
 from collections.abc import Mapping
 from numbers import Real
@@ -10,46 +10,45 @@ from ._style import (
     GREY,
     LABEL_SIZE,
     axes_or_new,
+    draw_legend,
+    set_axes_title,
     wrap,
-    write_axes_title,
-    write_legend,
 )
 
 
 def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
-    """Draw the mean Dice overlap of each method, and every map's own.
+    """Plot the mean Dice overlap of each method, and the Dice of each map.
 
-    Points of one map are joined from method to method, since the same maps stand behind
-    all bars: what counts is whether the lines rise, not whether the bars' ends overlap.
+    Lines join the points of one map, because all methods are scored on the same maps:
+    compare methods by the slopes of the lines rather than by the overlap of intervals.
 
     Parameters
     ----------
     scores : dict of str to array-like of shape (n_maps,)
-        Name of each method and its Dice for each map, the same maps in the same order,
-        fractions in [0, 1].
+        Dice of each map, in [0, 1], by name of the method; the same maps in the same
+        order for all methods.
     intervals : dict of str to (float, float) or None, default=None
-        Lower and upper end of an interval of the mean, for some or all methods,
-        fractions in [0, 1].
+        Lower and upper end of a confidence interval of the mean, for some or all
+        methods.
     top : float, default=0.1
-        Fraction of voxels that Dice compared, in (0, 1], for the axis.
+        Fraction of voxels used for Dice, in (0, 1]; shown on the axis.
     title : str or None, default=None
-        Drawn as it is, wrapped; no part of it is read as mathematics.
+        Wrapped; mathtext is not interpreted.
     ax : matplotlib Axes or None, default=None
-        Where to draw; by default on a new figure.
+        Axes to draw on; None creates a figure.
 
     Returns
     -------
     ax : matplotlib Axes
-        Methods from left to right in their order.
+        Methods from left to right in the order of `scores`.
 
     Raises
     ------
     TypeError
         If `scores` or `intervals` is not a dictionary.
     ValueError
-        If it is empty, methods have different numbers of maps, a score, an end or
-        `top` is no fraction, an interval has not two ends in rising order, or
-        `intervals` names other methods.
+        If `scores` is empty, methods have different numbers of maps, a score, an end of
+        an interval or `top` is not in [0, 1], or `intervals` has unknown names.
 
     See Also
     --------
@@ -66,8 +65,8 @@ def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
     intervals = _check_intervals({} if intervals is None else intervals, scores)
     if not (isinstance(top, Real) and 0 < top <= 1):
         raise ValueError(
-            f"top={top!r}; expected a fraction of voxels in (0, 1], 0.1 for the "
-            "strongest tenth."
+            f"top must be a fraction of voxels in (0, 1]; got {top!r}. Pass 0.1 for "
+            "the top 10 %."
         )
     # A new figure has room beside the bars.
     place = {"loc": "best"}
@@ -95,10 +94,10 @@ def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
                 [x, x], intervals[name], color=COLOURS[1], linewidth=4, zorder=4
             )
             handles, words = [bars, *points, *ends], ["mean", "one map", "interval"]
-    write_legend(ax, handles, words, **place)
+    draw_legend(ax, handles, words, **place)
     _label_axes(ax, scores, top)
     if title is not None:
-        write_axes_title(ax, title)
+        set_axes_title(ax, title)
     return ax
 
 
@@ -120,14 +119,14 @@ def _check_intervals(intervals, scores) -> dict:
     unknown = sorted(set(intervals) - set(scores))
     if unknown:
         raise ValueError(
-            f"intervals names {unknown}, which scores lacks; it has {sorted(scores)}."
+            f"intervals must have names of scores, {sorted(scores)}; got {unknown}."
         )
     checked = {n: np.asarray(one, dtype=np.float64) for n, one in intervals.items()}
     for name, ends in checked.items():
         if ends.shape != (2,) or not 0 <= ends[0] <= ends[1] <= 1:
             raise ValueError(
-                f"The interval of {name!r} is {intervals[name]!r}; expected two "
-                "fractions, the lower first. Divide percentages by 100."
+                f"The interval of {name!r} must be two fractions, the lower first; got "
+                f"{intervals[name]!r}. Divide percentages by 100."
             )
     return checked
 
@@ -146,13 +145,13 @@ def _check_scores(scores) -> dict:
         or len(shapes[next(iter(shapes))]) != 1
     ):
         raise ValueError(
-            f"scores has the shapes {shapes}; expected one number per map and method, "
-            "of the same maps in the same order."
+            "scores must have one number per method and map, for the same maps in the "
+            f"same order; got the shapes {shapes}."
         )
     for name, one in checked.items():
         if not one.size or not ((one >= 0) & (one <= 1)).all():
             raise ValueError(
-                f"The scores of {name!r} are empty or not in [0, 1]; expected one "
-                "fraction per map. Divide percentages by 100."
+                f"The scores of {name!r} must be in [0, 1], one per map; some are not, "
+                "or there are none. Divide percentages by 100."
             )
     return checked

@@ -1,46 +1,47 @@
-"""Differences to a reference estimator, split by split."""
+"""Plot of paired differences to a reference estimator."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from ._style import COLOURS, GREY, LABEL_SIZE, axes_or_new, wrap, write_legend
+from ._style import COLOURS, GREY, LABEL_SIZE, axes_or_new, draw_legend, wrap
 
 
 def plot_paired_differences(
     differences, *, intervals=None, unit="points", reference="the reference", ax=None
 ):
-    """Draw how much better or worse estimators are than a reference, on each split.
+    """Plot differences between estimators and a reference, on each split.
 
-    One row per estimator: a small point per split, a large one for their mean, and the
-    interval if it is given. Nothing is estimated here, since splits that share studies
-    are not independent; an interval that respects this must come with the data.
+    Each row shows one estimator: a small point per split, a large one for their mean,
+    and the confidence interval if given. This function estimates no interval, because
+    splits that share studies are not independent.
 
     Parameters
     ----------
     differences : dict of str to array-like of shape (n_splits,)
-        Name of each estimator and its score minus the reference's, split by split.
+        Score minus that of the reference on each split, by name of the estimator.
     intervals : dict of str to (float, float) or None, default=None
-        Lower and upper end of an interval of the mean, for some or all estimators.
+        Lower and upper end of a confidence interval of the mean, for some or all
+        estimators.
     unit : str, default="points"
-        Unit of the differences, for the axis.
+        Unit of the differences; shown on the axis.
     reference : str, default="the reference"
-        Name of the estimator that was subtracted, for the axis.
+        Name of the reference; shown on the axis.
     ax : matplotlib Axes or None, default=None
-        Where to draw; by default on a new figure.
+        Axes to draw on; None creates a figure.
 
     Returns
     -------
     ax : matplotlib Axes
-        The first estimator stands at the top.
+        The first estimator is at the top.
 
     Raises
     ------
     TypeError
         If `differences` is not a dictionary.
     ValueError
-        If it is empty, an entry is not one-dimensional, is empty or holds NaN, or
-        `intervals` names other estimators or has its ends the wrong way round.
+        If `differences` is empty, an entry is not one-dimensional, is empty or contains
+        NaN, or `intervals` has unknown names or its upper end first.
 
     Examples
     --------
@@ -59,7 +60,7 @@ def plot_paired_differences(
     ax.axvline(0, color=GREY, linestyle="--", zorder=1)
     for row, (name, values) in enumerate(differences.items()):
         marks = _draw_row(ax, row, values, intervals.get(name))
-    write_legend(
+    draw_legend(
         ax,
         marks,
         ["one split", "mean and interval" if intervals else "mean"],
@@ -79,7 +80,7 @@ def plot_paired_differences(
 
 
 def _draw_row(ax, row, values, interval):
-    # Splits stand a little above the mean, so that neither hides the other.
+    # The points of splits are above the mean, so that neither hides the other.
     splits = ax.plot(
         values,
         np.full(len(values), row - 0.2),
@@ -116,13 +117,13 @@ def _check_differences(differences) -> dict:
         checked[name] = np.asarray(values, dtype=np.float64)
         if checked[name].ndim != 1 or checked[name].size == 0:
             raise ValueError(
-                f"The differences of {name!r} have shape {checked[name].shape}; "
-                "expected (n_splits,), one number per split."
+                f"The differences of {name!r} must have shape (n_splits,); got "
+                f"{checked[name].shape}."
             )
         if not np.isfinite(checked[name]).all():
             raise ValueError(
-                f"The differences of {name!r} hold NaN or infinity. Leave out splits "
-                "that either estimator lacks."
+                f"The differences of {name!r} contain NaN or infinity. Leave out "
+                "splits that one of the two estimators lacks."
             )
     return checked
 
@@ -132,14 +133,14 @@ def _check_intervals(intervals, differences) -> dict:
     unknown = sorted(set(intervals) - set(differences))
     if unknown:
         raise ValueError(
-            f"intervals names {unknown}, which differences lacks; it has "
-            f"{sorted(differences)}. Use the same names in both."
+            f"intervals must have names of differences, {sorted(differences)}; got "
+            f"{unknown}."
         )
     for name, interval in intervals.items():
         ends = np.asarray(interval, dtype=np.float64)
         if ends.shape != (2,) or not ends[0] <= ends[1]:
             raise ValueError(
-                f"The interval of {name!r} is {interval!r}; expected (low, high) with "
-                "low at most high. Leave it out where it is not known."
+                f"The interval of {name!r} must be (low, high) with low <= high; got "
+                f"{interval!r}. Leave it out if it is unknown."
             )
     return intervals

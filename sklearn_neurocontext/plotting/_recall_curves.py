@@ -1,4 +1,4 @@
-"""Recall against k, one line per estimator."""
+"""Plot of recall@k against k."""
 
 from collections.abc import Mapping
 
@@ -8,48 +8,49 @@ from ._style import (
     GREY,
     LABEL_SIZE,
     axes_or_new,
+    draw_legend,
     line_style,
+    set_axes_title,
     wrap,
-    write_axes_title,
-    write_legend,
 )
 
 
 def plot_recall_curves(curves, *, title=None, ax=None):
-    """Draw recall@k against k, with its deviation over splits and chance.
+    """Plot recall@k against k, with standard deviations and the chance level.
 
-    Each line is the mean over splits; the band reaches one standard deviation (of the
-    splits, with n - 1) to each side, and is left out where there is one split. Chance
-    is ``k / n_candidates``. The number of candidates is written on the x axis, since
-    recall means nothing without it.
+    Each line is the mean over splits; the band is one standard deviation over splits
+    (``ddof=1``) to each side, if there are several. The chance level is
+    ``k / n_candidates``. The x axis states the number of candidates, without which
+    recall cannot be interpreted.
 
     Parameters
     ----------
     curves : dict of str to array-like of shape (n_splits, n_candidates)
-        Name of each estimator and its recall at k = 1 … n_candidates, fractions in
-        [0, 1], as :func:`~sklearn_neurocontext.metrics.recall_curve` gives them. One
-        split may have shape (n_candidates,). The legend names the best estimator first.
+        Recall@k for k = 1 … n_candidates, in [0, 1], by name of the estimator, as
+        returned by :func:`~sklearn_neurocontext.metrics.recall_curve`. A single split
+        may have shape (n_candidates,). The legend lists the best estimator first.
     title : str or None, default=None
-        Drawn as it is, wrapped; no part of it is read as mathematics.
+        Wrapped; mathtext is not interpreted.
     ax : matplotlib Axes or None, default=None
-        Where to draw; by default on a new figure.
+        Axes to draw on; None creates a figure.
 
     Returns
     -------
     ax : matplotlib Axes
-        The first line is chance, the others are the estimators in their order.
+        The first line is the chance level, the others are the estimators.
 
     Raises
     ------
     TypeError
         If `curves` is not a dictionary.
     ValueError
-        If it is empty, or a curve is not (n_splits, n_candidates), holds NaN or values
-        outside [0, 1], falls, does not reach 1, or has other candidates than the rest.
+        If `curves` is empty, or a curve has another shape, contains NaN or values
+        outside [0, 1], decreases, does not reach 1, or has another number of candidates
+        than the others.
 
     See Also
     --------
-    sklearn_neurocontext.metrics.recall_curve : Gives the curve of one split.
+    sklearn_neurocontext.metrics.recall_curve : Compute the curve of one split.
 
     Examples
     --------
@@ -67,7 +68,7 @@ def plot_recall_curves(curves, *, title=None, ax=None):
     curves = _check_curves(curves)
     n_candidates = next(iter(curves.values())).shape[1]
     k = np.arange(1, n_candidates + 1)
-    # Curves of few candidates fill the axes, so a new figure has room beside them.
+    # With few candidates the curves fill the axes: place the legend beside them.
     place = {"loc": "best"}
     if ax is None:
         place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
@@ -80,19 +81,19 @@ def plot_recall_curves(curves, *, title=None, ax=None):
     order = sorted(curves, key=lambda name: -curves[name].mean())
     has_band = any(len(splits) > 1 for splits in curves.values())
     band = [Patch(color=GREY, alpha=0.2, linewidth=0)] if has_band else []
-    write_legend(
+    draw_legend(
         ax,
         [*(lines[name] for name in order), *chance, *band],
         [
             *(wrap(str(name), 24, max_lines=2) for name in order),
-            "chance",
-            *("± deviation of splits" for _ in band),
+            "chance level",
+            *("± standard deviation over splits" for _ in band),
         ],
         **place,
     )
     _label_axes(ax, n_candidates)
     if title is not None:
-        write_axes_title(ax, title)
+        set_axes_title(ax, title)
     return ax
 
 
@@ -100,11 +101,11 @@ def _draw_curve(ax, k, splits, style):
     mean = splits.mean(axis=0)
     (line,) = ax.plot(k, mean, linewidth=2.5, **style)
     if len(splits) > 1:
-        deviation = splits.std(axis=0, ddof=1)
+        std = splits.std(axis=0, ddof=1)
         ax.fill_between(
             k,
-            mean - deviation,
-            mean + deviation,
+            mean - std,
+            mean + std,
             color=style["color"],
             alpha=0.2,
             linewidth=0,
@@ -116,7 +117,7 @@ def _label_axes(ax, n_candidates):
     from matplotlib.ticker import LogLocator, PercentFormatter, StrMethodFormatter
 
     ax.set_xscale("log")
-    # With more candidates than this the numbers in between would touch.
+    # With more candidates the tick labels in between would overlap.
     between = (1.0, 2.0, 5.0) if n_candidates <= 1000 else (1.0,)
     ax.xaxis.set_major_locator(LogLocator(subs=between, numticks=20))
     ax.minorticks_off()
@@ -131,7 +132,7 @@ def _label_axes(ax, n_candidates):
 
 
 def _check_curves(curves) -> dict:
-    """Read the curves as arrays of shape (n_splits, n_candidates), all alike."""
+    """Return the curves as arrays of shape (n_splits, n_candidates)."""
     if not isinstance(curves, Mapping):
         raise TypeError(
             "curves must be a dictionary of name to array (n_splits, n_candidates); "
@@ -143,9 +144,8 @@ def _check_curves(curves) -> dict:
     numbers = {name: one.shape[1] for name, one in checked.items()}
     if len(set(numbers.values())) > 1:
         raise ValueError(
-            f"The curves have different numbers of candidates: {numbers}. Recall can "
-            "only be compared on the same candidates; score all estimators on the "
-            "same splits."
+            f"All curves must have the same number of candidates; got {numbers}. Score "
+            "all estimators on the same splits."
         )
     return checked
 
@@ -155,33 +155,32 @@ def _check_curve(name, curve) -> np.ndarray:
         curve = np.atleast_2d(np.asarray(curve, dtype=np.float64))
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"The curve of {name!r} cannot be read as one array ({error}). Splits must "
-            "have the same number of candidates; BenchmarkResult.recall_curves brings "
-            "them there."
+            f"The curve of {name!r} must be an array ({error}). Splits must have the "
+            "same number of candidates; use BenchmarkResult.recall_curves."
         ) from error
     if curve.ndim != 2 or len(curve) == 0 or curve.shape[1] < 2:
         raise ValueError(
-            f"The curve of {name!r} has shape {curve.shape}; expected (n_splits, "
-            "n_candidates) with at least one split and two candidates."
+            f"The curve of {name!r} must have shape (n_splits, n_candidates) with at "
+            f"least one split and two candidates; got {curve.shape}."
         )
     if not np.isfinite(curve).all():
         raise ValueError(
-            f"The curve of {name!r} holds NaN or infinity. Leave unfinished splits out."
+            f"The curve of {name!r} contains NaN or infinity. Leave such splits out."
         )
     if curve.min() < 0 or curve.max() > 1:
         raise ValueError(
-            f"The curve of {name!r} goes from {curve.min():g} to {curve.max():g}; "
-            "expected fractions in [0, 1]. Divide percentages by 100."
+            f"The curve of {name!r} must be in [0, 1]; got values from "
+            f"{curve.min():g} to {curve.max():g}. Divide percentages by 100."
         )
     _check_reaches_one(name, curve)
     return curve
 
 
 def _check_reaches_one(name, curve) -> None:
-    """Refuse curves cut off before the last candidate: their chance line would lie."""
+    """Check that a curve rises to 1, as the chance level assumes all candidates."""
     if (np.diff(curve, axis=1) < -1e-9).any() or curve[:, -1].min() < 1 - 1e-6:
         raise ValueError(
-            f"The curve of {name!r} falls, or ends at {curve[:, -1].min():g}; recall "
-            "never falls with k, and is 1 at k = n_candidates. Pass every k from 1 "
-            "on, as recall_curve gives them."
+            f"The curve of {name!r} must not decrease and must end at 1; it ends at "
+            f"{curve[:, -1].min():g}. Pass all k from 1 to n_candidates, as "
+            "recall_curve returns."
         )

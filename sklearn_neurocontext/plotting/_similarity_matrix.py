@@ -1,11 +1,11 @@
-"""Similarity of texts and maps as a coloured matrix."""
+"""Plot of a similarity matrix."""
 
 import numpy as np
 
 from .._utils.validation import check_similarity
-from ._style import LABEL_SIZE, TICK_SIZE, axes_or_new, wrap, write_axes_title
+from ._style import LABEL_SIZE, TICK_SIZE, axes_or_new, set_axes_title, wrap
 
-# Beyond this many rows or columns, names and marks would touch.
+# With more rows or columns, names and marks would overlap.
 _MAX_NAMED = 30
 _CELL_INCHES = 0.42
 _COLOURS = "RdBu_r"
@@ -14,27 +14,27 @@ _COLOURS = "RdBu_r"
 def plot_similarity_matrix(
     similarity, *, paired=False, texts=None, maps=None, title=None, ax=None
 ):
-    """Draw the similarity of each text with each map, and where each text is nearest.
+    """Plot the similarity of texts and maps, and the most similar map of each text.
 
-    A ring marks the map that is more similar to a text than all others; where several
-    are equally similar, there is none. Colours are symmetric around zero. Rings and
-    names are left out where there are more than 30 rows or columns.
+    A ring marks the most similar map of each text, unless several are tied. Colors are
+    symmetric around zero. Rings and names are omitted if there are more than 30 rows or
+    columns.
 
     Parameters
     ----------
     similarity : array-like of shape (n_texts, n_maps)
-        Finite; what ``model.similarity(X, y)`` gives.
+        Finite, for example ``model.similarity(X, y)``.
     paired : bool, default=False
-        Whether true pairs lie on the diagonal. The label of the columns then says how
-        many texts have their own map nearest, before all others; ties do not count.
+        Whether true pairs lie on the diagonal. The x label then states for how many
+        texts the own map is the most similar; ties do not count.
     texts : sequence of str of length n_texts or None, default=None
-        Names of the rows, drawn as they are on two lines at most.
+        Names of the rows, wrapped to two lines.
     maps : sequence of str of length n_maps or None, default=None
-        Names of the columns, on one line.
+        Names of the columns, cut to one line.
     title : str or None, default=None
-        Drawn as it is, wrapped; no part of it is read as mathematics.
+        Wrapped; mathtext is not interpreted.
     ax : matplotlib Axes or None, default=None
-        Where to draw; by default on a new figure.
+        Axes to draw on; None creates a figure.
 
     Returns
     -------
@@ -44,12 +44,12 @@ def plot_similarity_matrix(
     Raises
     ------
     ValueError
-        If the matrix is empty, holds NaN or is paired and not square, or there are not
-        as many names as rows or columns.
+        If the matrix is empty, contains NaN, is `paired` but not square, or the number
+        of names differs from that of rows or columns.
 
     See Also
     --------
-    plot_recall_curves : How often the right map is found, for many studies.
+    plot_recall_curves : Plot recall for many studies.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def plot_similarity_matrix(
     >>> from sklearn_neurocontext.plotting import plot_similarity_matrix
     >>> ax = plot_similarity_matrix(np.eye(3), paired=True)
     >>> ax.get_xlabel()
-    'map (nearest to its own text: 3 of 3)'
+    'map (own map most similar: 3 of 3)'
     """
     similarity = check_similarity(similarity, square=paired)
     n_texts, n_maps = similarity.shape
@@ -79,12 +79,12 @@ def plot_similarity_matrix(
     bar.ax.tick_params(labelsize=TICK_SIZE)
     _label_axes(ax, similarity, paired, texts, maps)
     if title is not None:
-        write_axes_title(ax, title)
+        set_axes_title(ax, title)
     return ax
 
 
 def _side(n: int) -> float:
-    """Length of a side of the matrix, in inches."""
+    """Return the length of a side of the matrix in inches."""
     return float(np.clip(_CELL_INCHES * n, 3.0, 9.0))
 
 
@@ -94,8 +94,8 @@ def _check_names(names, argument, n):
     names = [str(name) for name in names]
     if len(names) != n:
         raise ValueError(
-            f"{argument} holds {len(names)} names; expected {n}, one for each "
-            f"{'row' if argument == 'texts' else 'column'} of the similarity."
+            f"{argument} must have one name per "
+            f"{'row' if argument == 'texts' else 'column'}, {n}; got {len(names)}."
         )
     return names
 
@@ -110,7 +110,7 @@ def _label_axes(ax, similarity, paired, texts, maps):
     nearest[tied.sum(axis=1) > 1] = np.nan
     if paired:
         found = int((nearest == np.arange(n_texts)).sum())
-        label = f"map (nearest to its own text: {found:,} of {n_texts:,})"
+        label = f"map (own map most similar: {found:,} of {n_texts:,})"
     ax.set_xlabel(label, fontsize=LABEL_SIZE)
     ax.set_ylabel("text", fontsize=LABEL_SIZE)
     style = {"fontsize": TICK_SIZE, "parse_math": False}

@@ -1,9 +1,9 @@
-"""What the pictures share: colours, sizes of type, and text that is drawn as it is."""
+"""Colors, font sizes and text that all figures share."""
 
 import textwrap
 
-# Okabe and Ito's palette, told apart by colour-blind readers; without its yellow, which
-# is too pale on white. See Wong, Nature Methods 8, 2011.
+# The palette of Okabe and Ito for color-blind readers, without yellow, which is too
+# pale on white. See Wong, Nature Methods 8, 2011.
 COLOURS = (
     "#0072B2",
     "#D55E00",
@@ -13,28 +13,28 @@ COLOURS = (
     "#56B4E9",
     "#000000",
 )
-# After seven lines the colours come again, and the dashes tell lines apart.
+# After seven lines colors repeat, and dashes distinguish the lines.
 LINE_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)))
 GREY = "0.35"
-# Unit of the maps of models that scale each study's coefficients to norm one.
-UNIT_NORM = "peak density (norm 1)"
+# Unit of maps predicted with y_scaling="unit" or "sqrt": studies scaled to norm one.
+DENSITY_UNIT = "peak density (a.u.)"
 TITLE_SIZE = 16
 LABEL_SIZE = 14
 TICK_SIZE = 12
 
 
 def line_style(position: int) -> dict:
-    """Colour and dashes of the line at a position, as arguments of ``plot``."""
+    """Return color and dashes of the line at a position, as arguments of ``plot``."""
     dashes = LINE_STYLES[(position // len(COLOURS)) % len(LINE_STYLES)]
     return {"color": COLOURS[position % len(COLOURS)], "linestyle": dashes}
 
 
 def wrap(text: str, width: int, max_lines: int = 6) -> str:
-    """Break a text into lines of like length; what does not fit ends in an ellipsis."""
+    """Wrap a text into lines of similar length; an ellipsis replaces the rest."""
     lines = textwrap.wrap(text, width, max_lines=max_lines, placeholder=" …")
     if len(textwrap.wrap(text, width)) <= max_lines:
-        # As narrow as this many lines allow, so that no word stands alone on the last;
-        # never narrower than the longest word, which would be broken.
+        # As narrow as this number of lines allows, so that the last line is not a
+        # single word; but not narrower than the longest word.
         longest = max(map(len, text.split()), default=0)
         while (
             width > longest
@@ -45,7 +45,7 @@ def wrap(text: str, width: int, max_lines: int = 6) -> str:
 
 
 def axes_or_new(ax, figsize=(8.0, 5.0)):
-    """Give back the axes, or make them on a new figure of this size in inches."""
+    """Return the axes, or axes on a new figure of this size in inches."""
     if ax is None:
         from matplotlib.figure import Figure
 
@@ -55,9 +55,9 @@ def axes_or_new(ax, figsize=(8.0, 5.0)):
     return ax
 
 
-def write_axes_title(ax, title: str) -> None:
-    """Write a title as it is, wrapped to the width of the axes."""
-    # A character is nearly 0.6 of the size of type wide, capitals somewhat more.
+def set_axes_title(ax, title: str) -> None:
+    """Set a title, wrapped to the width of the axes, without mathtext."""
+    # A character is about 0.6 font sizes wide.
     width_points = 72 * ax.figure.get_figwidth() * ax.get_position().width
     ax.set_title(
         wrap(title, max(20, int(width_points / (0.58 * TITLE_SIZE)))),
@@ -66,9 +66,9 @@ def write_axes_title(ax, title: str) -> None:
     )
 
 
-def write_legend(ax, handles, names, **options) -> None:
-    """Write a legend whose names are drawn as they are."""
-    # Set afterwards: older matplotlib drops names that start with an underscore.
+def draw_legend(ax, handles, names, **options) -> None:
+    """Draw a legend without interpreting mathtext in its names."""
+    # Set afterwards, because matplotlib drops names that start with an underscore.
     legend = ax.legend(
         handles,
         [str(i) for i in range(len(handles))],
@@ -85,7 +85,7 @@ def check_title(text, name: str) -> str:
     """Check that a title is one string."""
     if not isinstance(text, str):
         raise TypeError(
-            f"{name} must be one string; got {type(text).__name__}. Pass the text of "
-            "the one study that is drawn."
+            f"{name} must be a string; got {type(text).__name__}. Pass the text of a "
+            "single study."
         )
     return text

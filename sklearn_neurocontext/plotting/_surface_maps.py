@@ -1,14 +1,14 @@
-"""The strongest parts of maps on the cortical surface."""
+"""Plot of maps on the cortical surface."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from ._glass_brain import (
+from .._utils.volumes import keep_strongest
+from ._brain_maps import (
     ROW_HEIGHT,
-    draw_bar,
+    draw_color_bar,
     figure_with_title,
-    keep_strongest,
     map_colours,
     read_map,
 )
@@ -22,56 +22,51 @@ _VIEWS = (
 )
 # Of a row's width; the rest holds the colour bar.
 _BRAINS_WIDTH = 0.86
-# Height of an axes in rows: a brain leaves its cube empty above and below.
+# Height of an axes relative to its row: the cube around a brain is mostly empty.
 _ZOOM = 1.12
 # Greys of gyri and sulci.
 _GYRUS, _SULCUS = 0.12, 0.4
-# Cortex is thicker than this, in mm; what is thinner is the medial wall, where the
-# surface is closed around what is no cortex.
+# Thickness in mm. Thinner parts of the mesh belong to the medial wall, not to cortex.
 _LEAST_THICKNESS = 1.0
-# Of the thickness of cortex, from its outside to its inside.
+# Sampling depths, as fractions of the cortical thickness.
 _DEPTHS = (0.2, 0.5, 0.8)
 
 
 def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
-    """Draw maps one below the other on the inflated cortical surface.
+    """Plot maps on the inflated cortical surface, one row per map.
 
-    Maps are sampled through the thickness of cortex on fsaverage5, which nilearn
-    brings, and each is cut where its strongest voxels begin: the fraction counts voxels
-    of the whole brain, as in the pictures of glass brains and in
-    :func:`~sklearn_neurocontext.metrics.dice_score`. What lies below cortex is not
-    seen, and the medial wall, which is no cortex, stays grey.
+    Maps are averaged through the thickness of cortex on fsaverage5 and thresholded to
+    their strongest voxels. The fraction refers to voxels of the whole brain, as on
+    glass brains and in :func:`~sklearn_neurocontext.metrics.dice_score`. Subcortical
+    voxels are not visible; the medial wall stays gray.
 
     Parameters
     ----------
     maps : dict of str to Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
-        Name and map of each row, in MNI space; for example ``{"observed": …,
-        "predicted": …}``.
+        Map of each row by name, in MNI space.
     title : str or None, default=None
-        Drawn as it is, on two lines at most, the rest an ellipsis; no part of it is
-        read as mathematics.
+        Wrapped to two lines; mathtext is not interpreted.
     top : float, default=0.1
-        Fraction of the brain's voxels to draw, in (0, 1], the strongest first. Only
-        positive ones are drawn.
+        Fraction of brain voxels to show, in (0, 1]; only positive voxels are shown.
     unit : str or dict of str to str, default="density"
-        Unit of all maps or of each, for the colour bars. Each map has its own scale.
+        Unit of all maps, or of each map by name. Each map has its own scale.
 
     Returns
     -------
     figure : matplotlib Figure
-        Twelve inches wide, both sides of both hemispheres in each row.
+        Width 12 inches; each row shows lateral and medial views of both hemispheres.
 
     Raises
     ------
     TypeError
-        If `maps` is no dictionary, a map is not an image, or `title` not a string.
+        If `maps` is not a dictionary, a map is not an image, or `title` not a string.
     ValueError
-        If `maps` is empty, an image holds several maps, NaN, or no positive voxel
-        inside the brain, `top` is out of range, or `unit` names other maps.
+        If `maps` is empty, an image contains several maps, NaN, or no positive voxel
+        inside the brain, `top` is out of range, or `unit` has other names than `maps`.
 
     See Also
     --------
-    plot_predicted_and_observed : The same on glass brains, which show all depths.
+    plot_predicted_and_observed : Plot two maps on glass brains.
 
     Examples
     --------
@@ -91,12 +86,12 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     if not maps:
         raise ValueError("maps is empty; expected at least one image.")
     imgs = {name: read_map(img, name) for name, img in maps.items()}
-    cuts = {name: _cut(img, top, name) for name, img in imgs.items()}
+    cuts = {name: _thresholds(img, top, name) for name, img in imgs.items()}
     units = dict.fromkeys(imgs, unit) if isinstance(unit, str) else dict(unit)
     if set(units) != set(imgs):
         raise ValueError(
-            f"unit names {sorted(units)} and maps {sorted(imgs)}; expected the same "
-            "names, or one string for all."
+            f"unit must be a string or have the names of maps, {sorted(imgs)}; got "
+            f"{sorted(units)}."
         )
     surface = _load_surface()
     figure, rows = figure_with_title(title, len(imgs))
@@ -114,14 +109,14 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     return figure
 
 
-def _cut(img, top, name) -> tuple[float, float]:
-    """Find the weakest and the strongest of the voxels that are drawn."""
+def _thresholds(img, top, name) -> tuple[float, float]:
+    """Return the threshold and the maximum of the voxels to show."""
     kept = keep_strongest(img, top, name).get_fdata()
     return float(kept[kept > 0].min()), float(kept.max())
 
 
 def _load_surface() -> dict:
-    """Load meshes, folding and extent of cortex, from nilearn's own files."""
+    """Load meshes, sulcal depth and extent of cortex, shipped with nilearn."""
     from nilearn.datasets import load_fsaverage, load_fsaverage_data
 
     meshes = load_fsaverage("fsaverage5")
@@ -165,11 +160,11 @@ def _draw_row(figure, rectangle, surface, img, ends, unit):
             fontsize=TICK_SIZE,
             color=GREY,
         )
-    draw_bar(figure, rectangle, colours, (weakest, strongest), unit)
+    draw_color_bar(figure, rectangle, colours, (weakest, strongest), unit)
 
 
 def _sample(img, part) -> np.ndarray:
-    """Sample a map through the thickness of cortex; zero where there is none."""
+    """Average a map through the thickness of cortex; zero on the medial wall."""
     from nilearn.surface import vol_to_surf
 
     values = vol_to_surf(

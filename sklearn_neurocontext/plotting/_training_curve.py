@@ -1,8 +1,8 @@
-"""Losses and monitor against the epoch."""
+"""Plot of losses and of the monitor against the epoch."""
 
 import math
 
-from ._style import COLOURS, GREY, LABEL_SIZE, TICK_SIZE, axes_or_new, write_legend
+from ._style import COLOURS, GREY, LABEL_SIZE, TICK_SIZE, axes_or_new, draw_legend
 
 # Key of the history, name in the legend, colour.
 _LOSSES = (
@@ -13,22 +13,22 @@ _MONITOR_COLOUR = COLOURS[2]
 
 
 def plot_training_curve(history, *, best_epoch=None, ax=None):
-    """Draw how a network's training went, epoch by epoch.
+    """Plot the training of a neural network against the epoch.
 
-    Losses are read on the left axis, the monitor that chose the best epoch on the
-    right one.
+    The left axis shows the losses, the right axis the monitor that selects the best
+    epoch.
 
     Parameters
     ----------
     history : list of dict
-        One dictionary per epoch with the keys ``epoch`` (counted from 1) and
-        ``train_loss``, and where they are known ``valid_loss``, ``monitor`` and ``dur``
-        (seconds), as in ``history_`` of
+        One dictionary per epoch with the keys ``epoch`` (from 1) and ``train_loss``,
+        and optionally ``valid_loss``, ``monitor`` and ``dur`` (seconds), as in
+        ``history_`` of
         :class:`~sklearn_neurocontext.ContrastiveTextBrain`.
     best_epoch : int or None, default=None
-        Epoch whose weights were kept, marked by a vertical line.
+        Epoch whose weights were restored; marked by a vertical line.
     ax : matplotlib Axes or None, default=None
-        Where to draw; by default on a new figure.
+        Axes to draw on; None creates a figure.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def plot_training_curve(history, *, best_epoch=None, ax=None):
     ... ]
     >>> ax = plot_training_curve(history, best_epoch=2)
     >>> ax.get_xlabel()
-    'epoch (0.8 s in all)'
+    'epoch (total 0.8 s)'
     """
     history = list(history)
     _check_history(history, best_epoch)
@@ -68,7 +68,7 @@ def plot_training_curve(history, *, best_epoch=None, ax=None):
         lines.append(mark)
         names.append(f"best epoch: {best_epoch}")
     _label_axes(ax, history)
-    write_legend(
+    draw_legend(
         ax, lines, names, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2
     )
     return ax
@@ -98,7 +98,7 @@ def _label_axes(ax, history):
 
     label = "epoch"
     if all("dur" in epoch for epoch in history):
-        label += f" ({sum(epoch['dur'] for epoch in history):.1f} s in all)"
+        label += f" (total {sum(epoch['dur'] for epoch in history):.1f} s)"
     ax.set_xlabel(label, fontsize=LABEL_SIZE)
     ax.set_ylabel("loss", fontsize=LABEL_SIZE)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -112,18 +112,18 @@ def _check_history(history, best_epoch) -> None:
         missing = [key for key in ("epoch", "train_loss") if key not in epoch]
         if missing:
             raise ValueError(
-                f"Entry {position} of history lacks {' and '.join(missing)}; got the "
-                f"keys {sorted(epoch)}. Pass history_ of a fitted estimator."
+                f"Entry {position} of history must have {' and '.join(missing)}; got "
+                f"the keys {sorted(epoch)}. Pass history_ of a fitted estimator."
             )
         for key in ("train_loss", "valid_loss", "monitor", "dur"):
             if not math.isfinite(epoch.get(key, 0.0)):
                 raise ValueError(
-                    f"history holds {key} = {epoch[key]} at epoch {epoch['epoch']}; "
-                    "expected finite numbers. Leave epochs after a divergence out."
+                    f"{key} must be finite; got {epoch[key]} at epoch "
+                    f"{epoch['epoch']}. Leave out the epochs after a divergence."
                 )
     epochs = [epoch["epoch"] for epoch in history]
     if best_epoch is not None and best_epoch not in epochs:
         raise ValueError(
-            f"best_epoch={best_epoch!r} is not in history, which has epochs "
-            f"{min(epochs)} to {max(epochs)}. Epochs count from 1."
+            f"best_epoch must be an epoch of history, {min(epochs)} to {max(epochs)}; "
+            f"got {best_epoch!r}."
         )

@@ -1,8 +1,8 @@
-"""Transformers from texts to embeddings, and the store that keeps these."""
+"""Texts to embeddings and term counts, and a store that caches embeddings on disk."""
 
 from ._chunk_embedder import LLMChunkEmbedder
-from ._coordinates import strip_coordinates
 from ._store import EmbeddingStore, StoreWarning
+from ._strip_coordinates import strip_coordinates
 from ._term_counts import TermCounts
 
 __all__ = [

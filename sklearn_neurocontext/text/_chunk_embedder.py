@@ -1,8 +1,16 @@
-"""Texts of any length to embeddings."""
+"""LLMChunkEmbedder: embeddings of texts of any length, block by block."""
 
+import copy
 import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+from joblib.parallel import get_active_backend
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -17,71 +25,78 @@ from .._utils.validation import (
     check_texts,
     fit_context,
 )
-from ._blocks import stream_blocks
-from ._chunking import choose_chunk_size
-from ._default_model import DEFAULT_MODEL
+from ._store import open_cache, text_key
+
+# A block ends at whichever comes first: enough to batch texts of similar length, and
+# little memory for any stream. Texts are not divided.
+_MAX_TEXTS = 4096
+_MAX_CHARACTERS = 500_000
+# Blocks read ahead for each worker.
+_BLOCKS_PER_WORKER = 4
 
 
 class LLMChunkEmbedder(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):
-    """Embeddings of texts of any length: chunks through a language model, averaged.
+    """Embed texts of any length with a language model, chunk by chunk.
 
-    A text's tokens are cut into windows without losing one; each window, wrapped in the
-    tokenizer's special tokens, gives the pooled last hidden states, brought to norm
-    one; a text's embedding is the weighted mean over its windows.
+    The tokens of a text are cut into windows, and each window is wrapped in the
+    tokenizer's special tokens. The last hidden states of a chunk are pooled to one
+    vector, which is scaled to norm one. The embedding of the text is the weighted mean
+    over its chunks, so every token counts.
 
     Parameters
     ----------
     model_name : str, default="sentence-transformers/all-MiniLM-L6-v2"
-        Hugging Face name or local folder, encoder or decoder, with safetensors weights.
-        The default comes with the extra ``[minilm]`` and needs no network.
+        Name on the Hugging Face hub or local folder of an encoder or decoder with
+        safetensors weights. The extra ``[minilm]`` installs the default model, which
+        then needs no network.
     chunk_size : int or None, default=None
-        Tokens in a chunk, special tokens included; None takes the smallest limit that
-        the model states.
+        Maximum number of tokens in a chunk, special tokens included. None uses the
+        smallest limit that the model states.
     chunk_overlap : int, default=0
-        Tokens that neighbouring chunks share.
+        Number of tokens that neighboring chunks share.
     pooling : {"mean", "cls", "last"}, default="mean"
-        How hidden states become one vector per chunk: their mean, the first one, or the
-        last one. Special tokens count.
+        Reduction of the hidden states of a chunk, special tokens included, to one
+        vector: their mean, the first, or the last.
     normalize_chunks : bool, default=True
-        Whether chunk vectors are brought to norm one before averaging, as in the
-        published code.
+        Whether to scale chunk vectors to norm one before averaging, as the published
+        code does.
     chunk_weighting : {"uniform", "tokens"}, default="uniform"
-        Whether the chunks of a text count alike, as in the article, or in proportion to
-        their tokens, so that a short last chunk counts less.
+        Whether the chunks of a text have equal weights, as in the article, or weights
+        in proportion to their number of tokens.
     batch_tokens : int, default=2048
-        Tokens in a padded batch at most. The default is the fastest for MiniLM on two
-        cores; GPUs want more.
+        Maximum number of tokens in a batch, padding included. The default is the
+        fastest for MiniLM on two cores; GPUs need more.
     device : str, default="cpu"
-        Torch device; ``"auto"`` takes a GPU where there is one.
+        Torch device; ``"auto"`` uses a GPU if there is one.
     dtype : {"auto", "float32", "bfloat16", "float16"}, default="auto"
         Precision of the model. ``"auto"`` is bfloat16 on CUDA cards that compute in it,
         float32 elsewhere.
     revision : str or None, default=None
         Commit, tag or branch of the model on the hub.
     trust_remote_code : bool, default=False
-        Whether code that comes with a model may run; from the hub only together with a
-        commit as `revision`.
+        Whether to run code that comes with the model. Code of the hub, also if a local
+        folder refers to it, needs its commit as `revision`.
     token_env_variable : str or None, default=None
-        Name of the environment variable that holds a token of the hub, for models
-        behind one. The token itself is never stored.
+        Name of the environment variable that holds an access token of the hub. The
+        token itself is never stored.
     cache : "memory", path-like or None, default="memory"
-        Where embeddings are kept by content, so that folds, shuffles and searches never
-        embed a text twice: ``"memory"`` is this process's, up to 512 MiB; a path is
-        a store on this host's disk, see `EmbeddingStore`, which outlives the process
-        and lets a run that was killed go on; None keeps nothing.
+        Where to cache embeddings by content, so that folds and searches embed a text
+        only once: ``"memory"`` is shared within the process, up to 512 MiB; a path
+        names an `EmbeddingStore` on a local disk, which other processes can share and
+        from which a killed run resumes; None disables caching.
     n_jobs : int or None, default=None
-        Workers of joblib that embed blocks of texts; None is one, this process, unless
-        ``joblib.parallel_config`` says otherwise, for example ``backend="dask"``.
+        Number of joblib workers that embed blocks of texts. None means one, unless
+        in a ``joblib.parallel_config`` context, for example ``backend="dask"``.
     shards : path-like or None, default=None
-        Folder on each worker's own disk where it keeps what it has embedded, in a store
-        of its own, beside giving it back; ``neurocontext embed --merge`` joins them.
+        Folder on each worker's local disk for an additional store of the embeddings
+        that it computes; ``neurocontext merge-stores`` merges these stores.
 
     Attributes
     ----------
     chunk_size_ : int
-        Tokens in a chunk, special tokens included.
+        Maximum number of tokens in a chunk, special tokens included.
     embedding_dim_ : int
         Length of an embedding.
     dtype_ : str
@@ -89,7 +104,7 @@ class LLMChunkEmbedder(
 
     See Also
     --------
-    sklearn_neurocontext.text.EmbeddingStore : What a path given as `cache` becomes.
+    sklearn_neurocontext.text.EmbeddingStore : Store of embeddings on disk.
 
     References
     ----------
@@ -124,7 +139,7 @@ class LLMChunkEmbedder(
 
     def __init__(
         self,
-        model_name=DEFAULT_MODEL,
+        model_name="sentence-transformers/all-MiniLM-L6-v2",
         chunk_size=None,
         *,
         chunk_overlap=0,
@@ -159,12 +174,12 @@ class LLMChunkEmbedder(
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, texts=None, y=None):
-        """Load the model and fix the chunk size; nothing is learned from the texts.
+        """Load the model and choose the chunk size; nothing is learned from the texts.
 
         Parameters
         ----------
         texts : sequence of str or None, default=None
-            Checked only.
+            Texts; only checked.
         y : None, default=None
             Ignored.
 
@@ -176,10 +191,14 @@ class LLMChunkEmbedder(
         Raises
         ------
         OSError
-            If the model cannot be had; the message names both ways to get it.
+            If the model cannot be loaded.
         ValueError
-            If chunk size, overlap, device or token cannot be used.
+            If the model has an unsuitable architecture, or `chunk_size`,
+            `chunk_overlap`, `device`, `revision` or `token_env_variable` cannot be
+            used.
         """
+        from ._chunking import choose_chunk_size
+
         if texts is not None:
             check_texts(texts)
         language_model = self._language_model()
@@ -196,17 +215,17 @@ class LLMChunkEmbedder(
         Parameters
         ----------
         texts : sequence of str
-            None of them empty.
+            Texts, none of them empty.
 
         Returns
         -------
         embeddings : ndarray of shape (n_texts, embedding_dim_), float32
-            In the order of the texts.
+            Embeddings in the order of the texts.
 
         Raises
         ------
         TypeError, ValueError
-            If a row is no string, or empty; the message names the rows.
+            If a row is not a string, or empty; the message names the rows.
         """
         check_is_fitted(self)
         texts = check_texts(texts)
@@ -224,46 +243,54 @@ class LLMChunkEmbedder(
         Parameters
         ----------
         texts : iterable of str
-            A generator, for example. It is read block by block, no further than is
-            needed to batch texts of similar length. Texts that repeat are embedded once
-            as long as the cache keeps them.
+            Texts, for example from a generator. They are read block by block. Repeated
+            texts are embedded once as long as the cache holds them.
         on_progress : callable or None, default=None
-            Called as ``on_progress(n_tokens, n_characters)``: tokens that went through
-            the model and characters that are done, known texts included, both since the
-            last call.
+            Called as ``on_progress(n_tokens, n_characters)`` with the number of tokens
+            that passed through the model and the number of characters that are done,
+            cached texts included, since the last call.
 
         Yields
         ------
         block : EmbeddedBlock
-            Embeddings of consecutive texts, in their order. With a store as `cache`,
-            these are on the disk when the block comes out.
+            Consecutive texts: ``first_row`` is the row of the first one in the stream,
+            ``vectors`` their embeddings, ndarray of shape (n_texts, embedding_dim_),
+            float32. If `cache` is a path, they are already on disk.
 
         Raises
         ------
         TypeError, ValueError
-            As `transform`; blocks before the row came out.
+            If a row is not a string, or empty; blocks before that row are yielded.
+
+        Examples
+        --------
+        >>> from sklearn_neurocontext import LLMChunkEmbedder
+        >>> embedder = LLMChunkEmbedder().fit()
+        >>> for block in embedder.embed_blocks(iter(["reading words", "pain"])):
+        ...     print(block.first_row, block.vectors.shape)
+        0 (2, 384)
         """
         check_is_fitted(self)
-        yield from stream_blocks(self, texts, on_progress or (lambda *done: None))
+        yield from _stream_blocks(self, texts, on_progress or (lambda *done: None))
 
     def settings_key(self) -> str:
-        """Write down all that changes numbers: with a text, the key of its embedding.
+        """Return all settings that determine embeddings, for the keys of caches.
 
         Returns
         -------
         settings : str
-            Hash of weights and tokenizer, precision, and how chunks are made, pooled
-            and averaged. Device, batch size and the model's name are not part of it.
+            Hash of weights and tokenizer, precision, chunking, pooling and averaging.
+            Device, batch size and the name of the model are not part of it.
         """
         check_is_fitted(self)
         language_model = self._language_model()
-        facts = [language_model.fingerprint, language_model.dtype, self.chunk_size_]
-        facts += [self.chunk_overlap, self.pooling, self.normalize_chunks]
-        return "|".join(str(fact) for fact in [*facts, self.chunk_weighting])
+        settings = [language_model.fingerprint, language_model.dtype, self.chunk_size_]
+        settings += [self.chunk_overlap, self.pooling, self.normalize_chunks]
+        return "|".join(str(value) for value in [*settings, self.chunk_weighting])
 
     def _embed(self, texts):
-        """Embed texts that are all different and not in the cache, as they finish."""
-        from ._forward import ChunkSettings, embed_texts
+        """Embed distinct texts without a cache; yield them as they finish."""
+        from ._chunking import ChunkSettings, embed_texts
 
         language_model = self._language_model()
         settings = ChunkSettings(
@@ -277,6 +304,7 @@ class LLMChunkEmbedder(
         return embed_texts(texts, language_model, settings)
 
     def _language_model(self):
+        """Return the model, loaded once per process and not part of pickles."""
         from ._language_model import ModelSource, load_language_model
 
         source = {field: getattr(self, field) for field in ModelSource._fields}
@@ -296,3 +324,129 @@ class LLMChunkEmbedder(
         tags.input_tags.string = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedBlock:
+    """Embeddings of consecutive texts of a stream, see `LLMChunkEmbedder.embed_blocks`.
+
+    Parameters
+    ----------
+    first_row : int
+        Row of the first text in the stream.
+    vectors : ndarray of shape (n_texts, embedding_dim), float32
+        Embeddings in the order of the stream.
+    """
+
+    first_row: int
+    vectors: np.ndarray
+
+
+def _split_blocks(texts):
+    """Yield the first row and the checked texts of each block of a stream."""
+    # Iterating over these would yield characters, column names or keys.
+    if isinstance(texts, str | bytes | Mapping) or getattr(texts, "ndim", 1) != 1:
+        check_texts(texts)
+    first_row, block, n_characters = 0, [], 0
+    for text in texts:
+        block.append(text)
+        n_characters += len(text) if isinstance(text, str) else 0
+        if len(block) == _MAX_TEXTS or n_characters >= _MAX_CHARACTERS:
+            yield first_row, check_texts(block, first_row=first_row)
+            first_row, block, n_characters = first_row + len(block), [], 0
+    if block:
+        yield first_row, check_texts(block, first_row=first_row)
+
+
+def _stream_blocks(embedder, texts, on_progress):
+    """Embed a stream in this process, or in the workers of joblib's active backend."""
+    n_jobs = effective_n_jobs(embedder.n_jobs)
+    settings = embedder.settings_key()
+    blocks = _split_blocks(texts)
+    size = 1 if n_jobs == 1 else n_jobs * _BLOCKS_PER_WORKER
+    with open_cache(embedder.cache) as cache:
+        while group := list(islice(blocks, size)):
+            keys = [[text_key(text, settings) for text in part] for _, part in group]
+            vectors = cache.get_many({key for part in keys for key in part})
+            parts = _missing_parts(group, keys, vectors)
+            n_missing = sum(_count_characters(part.values()) for part in parts)
+            n_all = sum(_count_characters(part) for _, part in group)
+            on_progress(0, n_all - n_missing)
+            run = _embed_here if n_jobs == 1 else _embed_in_workers
+            for finished in run(embedder, parts, on_progress):
+                cache.put_many(finished)
+                vectors.update(finished)
+            for (first_row, _), part in zip(group, keys, strict=True):
+                yield EmbeddedBlock(first_row, np.stack([vectors[k] for k in part]))
+
+
+def _missing_parts(group, keys, cached) -> list:
+    """Return keys and texts of each block that are not cached, each key once."""
+    seen, parts = set(cached), []
+    for (_, texts), part_keys in zip(group, keys, strict=True):
+        part = {
+            key: text
+            for key, text in zip(part_keys, texts, strict=True)
+            if key not in seen
+        }
+        seen.update(part)
+        if part:
+            parts.append(part)
+    return parts
+
+
+def _embed_here(embedder, parts, on_progress):
+    """Embed in this process; yield vectors by key as texts finish."""
+    for part in parts:
+        keys, n_characters = list(part), _count_characters(part.values())
+        for finished in embedder._embed(list(part.values())):
+            on_progress(finished.n_tokens, finished.share * n_characters)
+            rows = zip(finished.rows, finished.vectors, strict=True)
+            yield {keys[row]: vector for row, vector in rows}
+
+
+def _embed_in_workers(embedder, parts, on_progress):
+    """Embed in joblib's workers; yield the vectors of each part by key."""
+    settings = embedder.settings_key()
+    # Workers compute in this process's precision, which is part of the keys.
+    worker = copy.copy(embedder).set_params(cache=None, n_jobs=1, dtype=embedder.dtype_)
+    backend, _ = get_active_backend()
+    # Backends that cannot return results as they arrive return all of them at the end.
+    can_stream = getattr(backend, "supports_return_generator", False)
+    results = Parallel(
+        n_jobs=embedder.n_jobs,
+        batch_size=1,
+        return_as="generator_unordered" if can_stream else "list",
+    )(
+        delayed(_embed_part)(worker, settings, number, list(part.values()))
+        for number, part in enumerate(parts)
+    )
+    for number, vectors, n_tokens in results:
+        part = parts[number]
+        on_progress(n_tokens, _count_characters(part.values()))
+        yield dict(zip(part, vectors, strict=True))
+
+
+def _embed_part(embedder, settings, number, texts):
+    """Embed texts in a worker, which also stores them in its shard."""
+    found = embedder.settings_key()
+    if found != settings:
+        raise ValueError(
+            f"The model and settings of the worker on {socket.gethostname()} are "
+            f"{found}; expected those of the main process, {settings}. Copy the same "
+            "files of the model to every host."
+        )
+    embedder = copy.copy(embedder)
+    if embedder.shards is not None:
+        folder = Path(embedder.shards).expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        embedder.cache = folder / f"{socket.gethostname()}.sqlite"
+    steps = []
+    blocks = list(_stream_blocks(embedder, texts, lambda *done: steps.append(done)))
+    vectors = np.concatenate([block.vectors for block in blocks])
+    return number, vectors, sum(n_tokens for n_tokens, _ in steps)
+
+
+def _count_characters(texts) -> int:
+    """Return the total length of texts."""
+    return sum(len(text) for text in texts)

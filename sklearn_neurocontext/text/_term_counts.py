@@ -1,4 +1,4 @@
-"""Counts of terms, from texts or from counts that a corpus brings."""
+"""TermCounts: counts of frequent terms, from texts or from the counts of a corpus."""
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -6,6 +6,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer
 
 from .._utils.validation import (
+    TERM_PATTERN,
     Integral,
     Interval,
     StrOptions,
@@ -16,48 +17,44 @@ from .._utils.validation import (
     validate_data,
 )
 
-# Two characters and more, the first a letter: numbers could be coordinates.
-_TERM = r"(?u)\b[^\W\d_]\w+\b"
-
-# What fitting with one kind of input sets and with the other does not.
-_OF_ONE_KIND = ("vectorizer_", "columns_", "n_features_in_", "feature_names_in_")
+# Attributes that are set only by fitting to texts, or only by fitting to counts.
+_INPUT_ATTRIBUTES = ("vectorizer_", "columns_", "n_features_in_", "feature_names_in_")
 
 
 class TermCounts(TransformerMixin, BaseEstimator):
-    """Counts of the terms that occur in enough training studies.
+    """Count the terms that occur in enough training studies.
 
-    Takes texts, or counts of terms where a corpus gives those instead of texts
-    (NeuroQuery's abstracts): then it keeps the columns of frequent terms. Terms of
-    texts are words of two characters and more that begin with a letter, as "b7" does;
-    numbers are none, as they could be the coordinates that a map is made of (those of
-    "x46 y56 z18" are for `strip_coordinates` to take out). Put ``TfidfTransformer``
-    after it.
+    The input is texts, or counts of terms if a corpus has those instead of texts
+    (NeuroQuery's abstracts); of counts, the columns of frequent terms are selected.
+    Terms of texts are words of at least two characters that begin with a letter, such
+    as "b7". Numbers are not terms, as they could be coordinates of peaks (remove those
+    of "x46 y56 z18" with `strip_coordinates`). Use ``TfidfTransformer`` after it.
 
     Parameters
     ----------
     min_df : int, default=10
-        Training studies that a term has to occur in, at least.
+        Minimum number of training studies in which a term occurs.
     ngram_range : tuple (int, int), default=(1, 1)
-        Least and largest number of words in a term, from 1 up; of texts only.
+        Minimum and maximum number of words in a term, at least 1. Used for texts only.
     stop_words : {"english"} or None, default=None
-        Words left out; of texts only.
+        Words that are left out. Used for texts only.
 
     Attributes
     ----------
     vectorizer_ : CountVectorizer
-        Counts the terms of texts; absent where it was fitted with counts.
+        Vectorizer of the texts; absent if fitted to counts.
     columns_ : ndarray of shape (n_terms_,), int64
-        Columns that are kept; absent where it was fitted with texts.
+        Indices of the selected columns; absent if fitted to texts.
     n_terms_ : int
         Number of terms.
     n_features_in_ : int
-        Columns of the counts; absent where it was fitted with texts.
+        Number of columns of the counts; absent if fitted to texts.
     feature_names_in_ : ndarray of shape (n_features_in_,), object
-        Their names; only where it was fitted with a frame of counts.
+        Names of the columns; only if fitted to a data frame of counts.
 
     See Also
     --------
-    strip_coordinates : Takes peaks out of texts.
+    strip_coordinates : Remove coordinates of peaks from texts.
 
     Examples
     --------
@@ -83,7 +80,7 @@ class TermCounts(TransformerMixin, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Choose the terms.
+        """Select the terms that occur in at least `min_df` studies.
 
         Parameters
         ----------
@@ -100,12 +97,12 @@ class TermCounts(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If no term occurs in `min_df` studies, or `ngram_range` is not two integers
-            from 1 up, the larger one last.
+            If no term occurs in `min_df` studies, or `ngram_range` is not two ascending
+            integers of at least 1.
         """
         self._check_ngram_range()
-        for name in _OF_ONE_KIND:
-            vars(self).pop(name, None)  # of an earlier fit, to the other kind
+        for name in _INPUT_ATTRIBUTES:
+            vars(self).pop(name, None)
         if _is_counts(X):
             counts = csr_matrix(self._check_counts(X, reset=True), copy=True)
             studies_with = _canonical(counts).getnnz(axis=0)
@@ -113,8 +110,8 @@ class TermCounts(TransformerMixin, BaseEstimator):
             self.n_terms_ = len(self.columns_)
             if not self.n_terms_:
                 raise ValueError(
-                    f"No term occurs in min_df={self.min_df} of the studies. "
-                    "Lower min_df."
+                    f"No term occurs in min_df={self.min_df} studies. Pass more "
+                    "studies or longer texts, or lower min_df."
                 )
         else:
             self.vectorizer_ = self._fit_vectorizer(check_texts(X))
@@ -122,20 +119,22 @@ class TermCounts(TransformerMixin, BaseEstimator):
         return self
 
     def _check_ngram_range(self):
+        """Check that the n-gram range is two ascending positive integers."""
         given = self.ngram_range
         integers = [n for n in given if isinstance(n, Integral) and n >= 1]
         if not len(given) == len(integers) == 2 or integers[0] > integers[1]:
             raise ValueError(
-                f"ngram_range is {given!r}; expected the least and the largest number "
-                "of words in a term, two integers from 1 up, such as (1, 2)."
+                "ngram_range must be the minimum and the maximum number of words in a "
+                f"term, two integers of at least 1, such as (1, 2); got {given!r}."
             )
 
     def _fit_vectorizer(self, texts):
+        """Return a fitted CountVectorizer."""
         vectorizer = CountVectorizer(
             min_df=self.min_df,
             ngram_range=self.ngram_range,
             stop_words=self.stop_words,
-            token_pattern=_TERM,
+            token_pattern=TERM_PATTERN,
             dtype=np.float32,
         )
         terms_of = vectorizer.build_analyzer()
@@ -143,13 +142,13 @@ class TermCounts(TransformerMixin, BaseEstimator):
             return vectorizer.fit(texts)
         except ValueError as error:
             advice = (
-                "Lower min_df."
+                "Pass more studies or longer texts, or lower min_df."
                 if any(terms_of(text) for text in texts)
-                else "The texts hold none: of words with two characters and more that "
-                "begin with a letter, less stop_words, ngram_range makes no term."
+                else "The texts contain no term: words of at least two characters that "
+                "begin with a letter, without stop_words, in the ngram_range."
             )
             raise ValueError(
-                f"No term occurs in min_df={self.min_df} of the studies. {advice}"
+                f"No term occurs in min_df={self.min_df} studies. {advice}"
             ) from error
 
     def transform(self, X):
@@ -163,19 +162,19 @@ class TermCounts(TransformerMixin, BaseEstimator):
         Returns
         -------
         counts : csr_matrix of shape (n_studies, n_terms_), float32
-            How often each term occurs; a csr_matrix whatever kind of array came.
+            Number of occurrences of each term in each study.
 
         Raises
         ------
         TypeError
-            If it was fitted with the other kind.
+            If it was fitted to texts and X holds counts, or the reverse.
         """
         check_is_fitted(self)
         if _is_counts(X) != hasattr(self, "columns_"):
             kinds = ("counts", "texts") if _is_counts(X) else ("texts", "counts")
             raise TypeError(
-                f"TermCounts got {kinds[0]} and was fitted with {kinds[1]}. Fit it "
-                "with the same kind."
+                f"TermCounts was fitted to {kinds[1]}; got {kinds[0]}. Fit it to the "
+                "same kind of input."
             )
         if _is_counts(X):
             counts = csr_matrix(self._check_counts(X, reset=False))
@@ -183,17 +182,17 @@ class TermCounts(TransformerMixin, BaseEstimator):
         return self.vectorizer_.transform(check_texts(X))
 
     def get_feature_names_out(self, input_features=None):
-        """Name the terms.
+        """Return the terms.
 
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Names of the counts' columns; of texts none are needed.
+            Names of the columns of the counts; ignored for texts.
 
         Returns
         -------
         names : ndarray of shape (n_terms_,), object
-            The terms, or the names of the columns that are kept.
+            The terms, or the names of the selected columns.
         """
         check_is_fitted(self)
         if hasattr(self, "vectorizer_"):
@@ -201,6 +200,7 @@ class TermCounts(TransformerMixin, BaseEstimator):
         return check_feature_names_in(self, input_features)[self.columns_]
 
     def _check_counts(self, X, *, reset):
+        """Return counts as a float32 array or CSR matrix."""
         return validate_data(
             self, X, reset=reset, accept_sparse="csr", dtype=np.float32
         )
@@ -217,17 +217,16 @@ class TermCounts(TransformerMixin, BaseEstimator):
 
 
 def _is_counts(X) -> bool:
-    """Tell counts, which have two dimensions, from texts.
-
-    Of a list the first row tells: an array of all texts pads each to the longest.
-    """
+    """Return whether the input is two-dimensional, as counts are, rather than texts."""
+    # Only the first row of a list is converted: an array of all texts would pad each to
+    # the longest.
     if isinstance(X, list | tuple):
         return bool(X) and not isinstance(X[0], str) and np.ndim(X[0]) == 1
     return len(getattr(X, "shape", ())) == 2
 
 
 def _canonical(counts):
-    """Make each stored entry one occurrence in one study, in place."""
+    """Sum duplicate entries and remove explicit zeros, in place."""
     counts.sum_duplicates()
     counts.eliminate_zeros()
     return counts

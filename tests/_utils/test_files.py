@@ -6,9 +6,8 @@ import stat
 import pytest
 
 from sklearn_neurocontext._utils.disk_cache import fetch_entry
-from sklearn_neurocontext._utils.files import whole_file
+from sklearn_neurocontext._utils.files import atomic_write, write_json
 from sklearn_neurocontext.datasets import _ibc
-from sklearn_neurocontext.experiments._checkpoint import write_json
 from sklearn_neurocontext.inference import Report
 
 
@@ -41,14 +40,14 @@ def test_permissions_are_the_umasks(shared_umask, tmp_path, monkeypatch):
 def test_an_error_leaves_the_older_file_alone(tmp_path):
     path = tmp_path / "it.nii.gz"
     path.write_text("older")
-    with pytest.raises(RuntimeError, match="half"), whole_file(path) as part:
+    with pytest.raises(RuntimeError, match="half"), atomic_write(path) as part:
         part.write_text("new")
         assert part.name.endswith(".nii.gz")
         assert path.read_text() == "older"
         raise RuntimeError("half")
     assert path.read_text() == "older"
     assert list(tmp_path.iterdir()) == [path]
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text("new")
     assert path.read_text() == "new"
 
@@ -56,7 +55,7 @@ def test_an_error_leaves_the_older_file_alone(tmp_path):
 def test_a_name_may_be_as_long_as_names_can_be(tmp_path):
     path = tmp_path / f"{'x. ' * 82}y.nii.gz"
     assert len(path.name) > 250
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         assert part.name.endswith(".nii.gz")
         part.write_text("new")
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
@@ -68,7 +67,7 @@ def test_a_link_stays_and_its_file_is_replaced(tmp_path):
     link, target = tmp_path / "it.csv", tmp_path / "data" / "it.csv"
     target.write_text("older")
     link.symlink_to(target)
-    with whole_file(link) as part:
+    with atomic_write(link) as part:
         assert part.parent == target.parent
         part.write_text("new")
     assert link.is_symlink()
@@ -79,9 +78,9 @@ def test_a_folder_is_no_file_to_replace(tmp_path):
     (tmp_path / "it.csv").mkdir()
     with (
         pytest.raises(OSError, match=r"it\.csv"),
-        whole_file(tmp_path / "it.csv") as part,
+        atomic_write(tmp_path / "it.csv") as part,
     ):
         part.write_text("new")
     assert [path.name for path in tmp_path.iterdir()] == ["it.csv"]
-    with pytest.raises(FileNotFoundError), whole_file(tmp_path / "no" / "it") as part:
+    with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "no" / "it") as part:
         part.write_text("new")

@@ -1,46 +1,41 @@
-"""``neurocontext embed``: a corpus in, a store and an array out, resumable."""
+"""embed and merge-stores: embeddings in a store and an array."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from sklearn_neurocontext import LLMChunkEmbedder
-from sklearn_neurocontext.cli import main
 from sklearn_neurocontext.datasets import make_studies, study_texts
-from sklearn_neurocontext.text import EmbeddingStore, _blocks
+from sklearn_neurocontext.text import EmbeddingStore, _chunk_embedder
+from tests.cli.console import run
 
 
 @pytest.fixture
-def corpus(monkeypatch):
+def corpus(any_corpus):
     corpus = make_studies(n_studies=30, random_state=0)
-    monkeypatch.setattr("sklearn_neurocontext.cli._embed.load_corpus", lambda _: corpus)
+    any_corpus(corpus)
     return corpus
 
 
 @pytest.fixture
 def embed(tmp_path):
-    def run(*arguments):
-        arguments = [
-            "embed",
-            "nimare",
-            "--text",
-            "title",
-            "--device",
-            "cpu",
-            *arguments,
-        ]
-        return main([*map(str, arguments), "--store", str(tmp_path / "store.sqlite")])
+    """Embed titles into a store."""
+    options = ["--text-field", "title", "--device", "cpu"]
+    options += ["--cache", tmp_path / "store.sqlite"]
 
-    return run
+    def embed(*arguments):
+        return run("embed", "nimare", *options, *arguments)
+
+    return embed
 
 
-def test_store_and_array_hold_the_embeddings(corpus, embed, tmp_path, capsys):
+def test_store_and_array_hold_the_embeddings(corpus, embed, tmp_path):
     corpus.studies.loc[3, "title"] = ""
-    assert embed("--output", tmp_path / "X.npy") == 0
-    printed = capsys.readouterr()
-    assert "29 of 30 studies have a text" in printed.err
-    assert "tokens/s" in printed.err
-    assert "29/29 texts" in printed.err
+    result = embed("--output", tmp_path / "X.npy")
+    assert result.exit_code == 0
+    assert "29 of 30 studies have a text" in result.stderr
+    assert "tokens/s" in result.stderr
+    assert "29/29 texts" in result.stderr
     X = np.load(tmp_path / "X.npy")
     texts = [text for text in study_texts(corpus, "title") if text]
     expected = LLMChunkEmbedder(cache=None).fit_transform(texts)
@@ -49,93 +44,79 @@ def test_store_and_array_hold_the_embeddings(corpus, embed, tmp_path, capsys):
     assert studies == corpus.studies["study_id"].drop(3).astype(str).tolist()
     with EmbeddingStore(tmp_path / "store.sqlite") as store:
         assert len(store) == len(set(texts))
-    # Its own files it writes again.
-    assert embed("--output", tmp_path / "X.npy") == 0
-    capsys.readouterr()
-    # A second run reads all from the store.
-    assert embed("--output", tmp_path / "Y.npy") == 0
-    assert "0 tokens went through the model" in capsys.readouterr().out
+    # The command replaces its own files, and reads all embeddings from the store.
+    assert embed("--output", tmp_path / "X.npy").exit_code == 0
+    result = embed("--output", tmp_path / "Y.npy")
+    assert "0 tokens went through the model" in result.stdout
     np.testing.assert_array_equal(np.load(tmp_path / "Y.npy"), X)
 
 
 def test_ctrl_c_leaves_a_store_that_can_be_resumed(
-    corpus, embed, tmp_path, monkeypatch, capsys
+    corpus, embed, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(_blocks, "_MOST_TEXTS", 10)
+    monkeypatch.setattr(_chunk_embedder, "_MAX_TEXTS", 10)
     real = LLMChunkEmbedder._embed
-    handed = []
+    batches = []
 
     def stopping(self, batch):
-        handed.append(batch)
-        if len(handed) == 2:
+        batches.append(batch)
+        if len(batches) == 2:
             raise KeyboardInterrupt
         return real(self, batch)
 
     monkeypatch.setattr(LLMChunkEmbedder, "_embed", stopping)
-    assert embed("--output", tmp_path / "X.npy") == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    result = embed("--output", tmp_path / "X.npy")
+    assert result.exit_code == 130
+    assert "repeat the command to resume" in result.stderr
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".sqlite"]
-    assert embed("--output", tmp_path / "X.npy") == 0
-    again = {text for batch in handed[2:] for text in batch}
-    assert not set(handed[0]) & again
+    assert embed("--output", tmp_path / "X.npy").exit_code == 0
+    again = {text for batch in batches[2:] for text in batch}
+    assert not set(batches[0]) & again
     assert len(np.load(tmp_path / "X.npy")) == 30
 
 
 @pytest.mark.parametrize(
     "content", ["study_id,pmid,pmcid,title\n1,2,3,x\n", "x,y\n1,2\n", "\0\xff"]
 )
-def test_a_table_of_others_is_not_written_over(
-    corpus, embed, tmp_path, capsys, content
-):
+def test_other_tables_are_not_replaced(corpus, embed, tmp_path, content):
     table = tmp_path / "studies.csv"
     table.write_text(content)
-    assert embed("--output", tmp_path / "studies.npy") == 1
-    assert "studies.csv is there and not from this" in capsys.readouterr().err
+    result = embed("--output", tmp_path / "studies.npy")
+    assert result.exit_code == 1
+    assert "studies.csv exists and was not written by" in result.stderr
+    assert "--output" in result.stderr
     assert table.read_text() == content
     assert list(tmp_path.iterdir()) == [table]
 
 
-def test_tokens_in_a_batch_reach_the_embedder(corpus, embed, monkeypatch):
+def test_options_reach_the_embedder(corpus, embed, monkeypatch):
     seen = []
     real = LLMChunkEmbedder._embed
 
-    def noting(self, batch):
-        seen.append(self.batch_tokens)
+    def recording(self, batch):
+        seen.append((self.batch_tokens, self.chunk_size, self.dtype))
         return real(self, batch)
 
-    monkeypatch.setattr(LLMChunkEmbedder, "_embed", noting)
-    assert embed("--batch-tokens", 333) == 0
-    assert set(seen) == {333}
+    monkeypatch.setattr(LLMChunkEmbedder, "_embed", recording)
+    options = ["--batch-tokens", 333, "--chunk-size", 64, "--dtype", "float32"]
+    assert embed(*options).exit_code == 0
+    assert set(seen) == {(333, 64, "float32")}
 
 
-def test_shards_are_merged(tmp_path, capsys):
+def test_a_corpus_without_the_text_field_is_an_error(corpus, tmp_path):
+    corpus.studies["body"] = ""
+    store = tmp_path / "store.sqlite"
+    result = run("embed", "nimare", "--cache", store, "--text-field", "body")
+    assert result.exit_code == 1
+    assert "has a text in 'body'" in result.stderr
+    assert not store.exists()
+
+
+def test_stores_are_merged(tmp_path):
     shards = [tmp_path / "a.sqlite", tmp_path / "b.sqlite"]
     for number, shard in enumerate(shards):
         with EmbeddingStore(shard) as store:
             store.put_many({bytes([number, n]): np.zeros(4) for n in range(5)})
-    store = tmp_path / "all.sqlite"
-    assert main(["embed", "--store", str(store), "--merge", *map(str, shards)]) == 0
-    assert "all.sqlite holds 10 embeddings" in capsys.readouterr().out
-    missing = str(tmp_path / "c.sqlite")
-    assert main(["embed", "--store", str(store), "--merge", missing]) == 1
-    assert "c.sqlite is no file" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--store", "s.sqlite"], "Name a corpus to embed, or --merge"),
-        (["nimare"], "Say where embeddings go: --store FILE, --output FILE.npy"),
-        (["nimare", "--output", "X.csv"], "should end in .npy"),
-        (["--merge", "a.sqlite"], "--merge needs --store FILE"),
-        (["nimare", "--store", "s.sqlite", "--text", "body"], "has a text in 'body'"),
-    ],
-)
-def test_what_is_missing_is_said_in_one_line(
-    corpus, arguments, words, capsys, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    corpus.studies["body"] = ""
-    assert main(["embed", *arguments]) == 1
-    assert words in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
+    result = run("merge-stores", tmp_path / "all.sqlite", *shards)
+    assert result.exit_code == 0
+    assert "all.sqlite holds 10 embeddings" in result.stdout

@@ -1,79 +1,96 @@
-"""What fit wrote, map, decode and report take."""
+"""fit: a model that map, decode and report use, beside its tables and figures."""
 
-from argparse import Namespace
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
-from sklearn_neurocontext import NeuroContextModel
-from sklearn_neurocontext.cli import _fit, main
-from sklearn_neurocontext.cli._steps import words_for_few_studies
+from sklearn_neurocontext import (
+    NeuroContextModel,
+    datasets,
+    experiments,
+    inference,
+    plotting,
+)
+from sklearn_neurocontext.cli import _fit
 from sklearn_neurocontext.datasets import make_studies
+from tests.cli.console import run
 
-SENTENCES = ["pain heat", "finger tapping"]
-
-
-@pytest.fixture(scope="module")
-def corpus():
-    return make_studies(n_studies=90, random_state=0)
+TEXTS = ["pain heat", "finger tapping"]
 
 
 @pytest.fixture(scope="module", params=["ridge", "best_text_brain"])
-def fitted(request, corpus, tmp_path_factory):
-    """Folder of a fit."""
+def fitted(request, synthetic_corpus, tmp_path_factory):
+    """Output folder of a fit."""
     output = tmp_path_factory.mktemp(request.param)
-    arguments = ["fit", "nimare", "--estimator", request.param, "--components", "128"]
-    for sentence in SENTENCES:
-        arguments += ["--sentence", sentence]
+    arguments = ["--estimator", request.param, "--n-components", 128]
+    for text in TEXTS:
+        arguments += ["--text", text]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "sklearn_neurocontext.cli._steps.load_corpus", lambda name: corpus
-        )
-        assert main([*arguments, "--exchanges", "1", "--output", str(output)]) == 0
+        patch.setattr(datasets, "load_corpus", lambda name: synthetic_corpus)
+        # nilearn takes seconds for each figure.
+        patch.setattr(plotting, "plot_predicted_map", lambda *_, **__: Figure())
+        options = ["--n-permutations", 1, "--output", output]
+        result = run("fit", "nimare", *arguments, *options)
+    assert result.exit_code == 0
+    assert f"with --model {output}; it knows" in result.stdout
+    assert "prediction_2.png: predicted map of “finger tapping”" in result.stdout
+    assert result.stdout.endswith(f"All results are in {output}\n")
     return output
 
 
-def test_map_gives_the_map_that_fit_predicted(fitted, tmp_path):
+def test_map_writes_the_map_that_fit_predicted(fitted, tmp_path):
     predicted = nib.load(fitted / "predictions.nii.gz").get_fdata()
-    for index, sentence in enumerate(SENTENCES):
+    assert predicted.shape[3] == 2
+    for index, text in enumerate(TEXTS):
         path = tmp_path / "map.nii.gz"
-        assert main(["map", sentence, "-o", str(path), "--model", str(fitted)]) == 0
+        assert run("map", text, "-o", path, "--model", fitted).exit_code == 0
         found = nib.load(path).get_fdata()
         np.testing.assert_allclose(found, predicted[..., index], atol=1e-6)
         assert found.any()
 
 
 def test_the_model_has_z_maps_terms_and_reference(fitted, tmp_path):
-    folder = str(fitted / "model")  # as good as the folder above it
+    folder = fitted / "model"  # equivalent to the folder above it
     z_map, table = tmp_path / "z.nii.gz", tmp_path / "table.csv"
-    assert main(["map", "pain", "--z", "-o", str(z_map), "--model", folder]) == 0
-    arguments = ["decode", str(z_map), "-k", "5", "-o", str(table), "--model", folder]
-    assert main(arguments) == 0
+    options = ["--model", folder]
+    assert run("map", "pain", "--z", "-o", z_map, *options).exit_code == 0
+    assert run("decode", z_map, "-k", 5, "-o", table, *options).exit_code == 0
     assert len(pd.read_csv(table)) == 5
-    model = NeuroContextModel.from_pretrained(fitted)  # in Python, too
-    assert model.card["settings"]["estimator"] in fitted.name
+    model = NeuroContextModel.from_pretrained(fitted)
+    settings = model.card["settings"]
+    assert settings["estimator"] in fitted.name
+    model_names = {"ridge": "minilm", "best_text_brain": None}
+    assert settings.get("model_name") == model_names[settings["estimator"]]
     assert model.smoothing_fwhm == 14
     assert model.card["n_studies"] == 90
-    encoder = {"ridge": "minilm"}.get(model.card["settings"]["estimator"])
-    assert model.card["settings"].get("encoder") == encoder
+
+
+def test_tables_have_predictions_and_nearest_studies(fitted):
+    predictions = pd.read_csv(fitted / "predictions.csv")
+    assert predictions["text"].tolist() == TEXTS
+    assert predictions.shape == (2, 129)
+    nearest = pd.read_csv(fitted / "nearest_studies.csv")
+    assert len(nearest) == 20
+    for _, found in nearest.groupby("text"):
+        assert np.all(np.diff(found["similarity"]) <= 0)
+    assert len(pd.read_csv(fitted / "studies.csv")) == 90
+    assert (fitted / "prediction_2.png").is_file()
 
 
 @pytest.fixture
-def fit(corpus, tmp_path, monkeypatch, quick_pictures):
-    """Fit into a folder, with the command line's options."""
-    monkeypatch.setattr(
-        "sklearn_neurocontext.cli._steps.load_corpus", lambda name: corpus
-    )
+def fit(any_corpus, tmp_path):
+    """Fit an estimator into the folder out, without z maps."""
+    options = ["--n-components", 128, "--n-permutations", 0]
+    options += ["--output", tmp_path / "out"]
 
-    def run(estimator, *options):
-        arguments = ["fit", "nimare", "--estimator", estimator, "--components", "128"]
-        arguments += ["--exchanges", "0", "--output", str(tmp_path / "out"), *options]
-        return main(arguments)
+    def fit(estimator, *more):
+        return run("fit", "nimare", "--estimator", estimator, *options, *more)
 
-    return run
+    return fit
 
 
 def _estimator_of(folder):
@@ -84,43 +101,43 @@ def _content(folder):
     return {p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def test_chance_is_measured_with_maps_as_smooth_as_the_models(fit, monkeypatch):
-    given = {}
-
-    def measure(*_, **named):
-        given.update(named)
-        raise ValueError("enough")
-
-    monkeypatch.setattr(_fit, "training_statistics", measure)
-    assert fit("ridge") == 1
-    assert given["smoothing_fwhm"] == 14
-
-
-def test_a_second_fit_replaces_model_and_tables(fit, tmp_path, capsys):
+def test_without_text_the_training_studies_are_predicted(
+    fit, synthetic_corpus, tmp_path
+):
+    result = fit("contrastive")
+    assert result.exit_code == 0
     output = tmp_path / "out"
-    assert fit("cca", "--sentence", "pain", "--sentence", "heat") == 0
-    assert f"--model {output}" in capsys.readouterr().out
+    predictions = pd.read_csv(output / "training_predictions.csv")
+    ids = synthetic_corpus.studies["study_id"].tolist()
+    assert predictions["study_id"].tolist() == ids
+    assert "coefficients of the 90 training studies" in result.stdout
+    assert not (output / "predictions.csv").exists()
+    training = pd.read_csv(output / "training.csv")
+    assert {"epoch", "train_loss"} <= set(training.columns)
+    assert (output / "training.png").is_file()
+
+
+@pytest.mark.usefixtures("quick_pictures")
+def test_a_second_fit_replaces_model_and_tables(fit, tmp_path):
+    output = tmp_path / "out"
+    assert fit("cca", "--text", "pain", "--text", "heat").exit_code == 0
     own = [output / name for name in ("prediction_mine.png", "prediction_1.png.txt")]
     for path in own:
         path.write_text("keep")
-    for name in ("training.csv", "training.png"):  # as of a contrastive model
-        (output / name).write_text("stale")
-    assert fit("ridge") == 0
+    # Files as a contrastive model and a third text would leave them.
+    for name in ("training.csv", "training.png", "prediction_3.png"):
+        (output / name).write_text("old")
+    assert fit("ridge").exit_code == 0
     assert _estimator_of(output / "model") == "ridge"
-    left = {
-        "model",
-        "studies.csv",
-        "training_predictions.csv",
-        *(path.name for path in own),
-    }
+    left = {"model", "studies.csv", "training_predictions.csv"}
+    left |= {path.name for path in own}
     assert {path.name for path in output.iterdir()} == left
-    options = ["--model", str(output), "-o", str(tmp_path / "z.nii.gz")]
-    assert main(["map", "pain", "--z", *options]) == 1
-    assert "does not know z maps" in capsys.readouterr().err
+    result = run("map", "pain", "--z", "--model", output, "-o", tmp_path / "z.nii.gz")
+    assert result.exit_code == 1
+    assert "--z needs a model with z maps" in result.stderr
 
 
 def _save_half(self, directory, **options):
-    (Path(directory) / "index").mkdir(parents=True)
     raise OSError("disk full")
 
 
@@ -128,115 +145,68 @@ def _stop(*args, **options):
     raise KeyboardInterrupt
 
 
+@pytest.mark.usefixtures("quick_pictures")
 @pytest.mark.parametrize(
-    ("home", "name", "fail", "code"),
-    [
-        (NeuroContextModel, "save", _save_half, 1),
-        (_fit, "training_statistics", _stop, 130),
-    ],
+    ("owner", "name", "fail", "code"),
+    [(NeuroContextModel, "save", _save_half, 1), (inference, "fit_model", _stop, 130)],
 )
-def test_what_fails_leaves_the_older_fit_alone(
-    home, name, fail, code, fit, tmp_path, monkeypatch
+def test_a_fit_that_fails_keeps_the_older_one(
+    owner, name, fail, code, fit, tmp_path, monkeypatch
 ):
-    assert fit("cca", "--sentence", "pain") == 0
+    assert fit("cca", "--text", "pain").exit_code == 0
     before = _content(tmp_path / "out")
-    monkeypatch.setattr(home, name, fail)
-    assert fit("ridge") == code
+    monkeypatch.setattr(owner, name, fail)
+    assert fit("ridge").exit_code == code
     assert _content(tmp_path / "out") == before
-    assert not list((tmp_path / "out").glob(".*"))
 
 
-def test_an_older_model_returns_where_the_new_cannot_take_its_place(
-    fit, tmp_path, monkeypatch
-):
-    assert fit("cca") == 0
-    before = _content(tmp_path / "out")
-    rename = Path.rename
-
-    def fail_once(self, target):
-        if (self / "index").is_dir() and Path(target).name == "model":
-            monkeypatch.setattr(Path, "rename", rename)
-            raise OSError("no")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", fail_once)
-    assert fit("ridge") == 1
-    assert _content(tmp_path / "out") == before
-    assert not list((tmp_path / "out").glob(".*"))
-
-
-@pytest.mark.parametrize("names", ["mine.txt", "index/mine.txt", "index/model.json"])
-def test_a_strangers_folder_is_refused_before_any_work(
-    names, fit, tmp_path, monkeypatch, capsys
-):
+@pytest.mark.parametrize("name", ["mine.txt", "index/mine.txt", "index/model.json"])
+def test_other_files_are_refused_before_any_work(name, fit, tmp_path, monkeypatch):
     monkeypatch.setattr(_fit, "prepare", _stop)
-    own = tmp_path / "out" / "model" / names
+    own = tmp_path / "out" / "model" / name
     own.parent.mkdir(parents=True)
     own.write_text("keep")
-    assert fit("cca") == 1
-    assert "is there and no model" in capsys.readouterr().err
+    result = fit("cca")
+    assert result.exit_code == 1
+    assert "is not a saved model, or holds other files" in result.stderr
     assert own.read_text() == "keep"
 
 
-def test_a_model_with_other_things_in_it_is_refused(fit, tmp_path, capsys):
-    assert fit("cca") == 0
-    model = tmp_path / "out" / "model"
-    for place in (model, model / "masker"):
-        (place / "notes.txt").write_text("keep")
-        assert fit("ridge") == 1
-        assert "holds other things too" in capsys.readouterr().err
-        (place / "notes.txt").unlink()
-    model.rename(tmp_path / "elsewhere")
-    model.symlink_to(tmp_path / "elsewhere")
-    assert fit("ridge") == 1
-    assert model.is_symlink()
-    assert _estimator_of(tmp_path / "elsewhere") == "cca"
-
-
-def test_a_title_model_of_words_takes_no_encoder(fit, tmp_path, capsys):
-    assert fit("best_text_brain", "--encoder", "some/model") == 1
-    assert "best_text_brain takes no --encoder" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-    assert fit("best_text_brain", "--text", "title") == 0
+def test_the_model_of_words_needs_no_language_model(fit, tmp_path, monkeypatch):
+    monkeypatch.setattr(experiments, "make_embedder", None)
+    assert fit("best_text_brain", "--text-field", "title").exit_code == 0
     assert _estimator_of(tmp_path / "out" / "model") == "best_text_brain"
 
 
-def test_the_card_has_names_and_no_paths(tmp_path):
+def test_the_card_has_names_without_folders(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "atlas.nii.gz").write_text("")
-    arguments = {
-        "corpus": tmp_path / "mine",
-        "atlas": tmp_path / "atlas.nii.gz",
-        "encoder": "some/model",
-        "estimator": "ridge",
-        "text": "title",
-        "components": 128,
-        "seed": 0,
+    settings = {
+        "corpus": str(tmp_path / "mine"),
+        "atlas": str(tmp_path / "atlas.nii.gz"),
+        "model_name": "some/model",
+        "n_components": 128,
     }
-    found = _fit._settings(Namespace(**arguments))
+    found = _fit._without_folders(settings)
     assert found["corpus"] == "mine"
     assert found["atlas"] == "atlas.nii.gz"
-    assert found["encoder"] == "some/model"
+    assert found["model_name"] == "some/model"
+    assert Path(settings["corpus"]) == tmp_path / "mine"
 
 
-def test_too_few_studies_are_said_before_the_fit(fit, monkeypatch, capsys):
-    monkeypatch.setattr(
-        "sklearn_neurocontext.cli._steps.load_corpus",
-        lambda name: make_studies(n_studies=3, random_state=0),
-    )
-    monkeypatch.setattr(_fit, "make_estimators", _stop)
-    assert fit("ridge", "--exchanges", "1") == 1
-    assert "3 studies are too few" in capsys.readouterr().err
-
-
-def test_words_are_blamed_on_estimators_of_words_alone():
-    with (
-        pytest.raises(ValueError, match=r"^No term in min_df=3$"),
-        words_for_few_studies(["ridge"], 3),
-    ):
-        raise ValueError("No term in min_df=3")
-    with (
-        pytest.raises(ValueError, match="of 3 studies too few do"),
-        words_for_few_studies(["ridge", "best_text_brain"], 3),
-    ):
-        raise ValueError("No term in min_df=3")
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--n-components 100000", "n_components=100000 is more than the 29398 voxels"),
+        ("--atlas nowhere.nii", "atlas='nowhere.nii'"),
+        ("--model-name nowhere", "model_name"),
+        ("--estimator ridge --n-permutations 1", "3 studies are too few"),
+        ("--estimator best_text_brain", "Pass more studies or longer texts"),
+    ],
+)
+def test_errors_name_the_parameter_of_the_option(options, words, fit, any_corpus):
+    any_corpus(make_studies(n_studies=3, random_state=0))
+    result = fit("contrastive", "--text-field", "title", *options.split())
+    assert result.exit_code == 1
+    (line,) = [line for line in result.stderr.splitlines() if "Error: " in line]
+    assert words in line

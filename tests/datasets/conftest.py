@@ -15,7 +15,7 @@ from sklearn_neurocontext import datasets
 
 def _quietly(load, *args):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", datasets.SpaceWarning)
+        warnings.simplefilter("ignore", datasets.CoordinateSpaceWarning)
         return load(*args)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
 from sklearn_neurocontext.datasets import (
-    SpaceWarning,
+    CoordinateSpaceWarning,
     load_nimare_studyset,
     load_table,
     make_studies,
@@ -27,7 +27,7 @@ COLUMNS = [
     "body",
     "year",
     "journal",
-    "reported_space",
+    "coordinate_space",
 ]
 NUMBERS = ["pmid", "pmcid", "year"]
 
@@ -44,7 +44,7 @@ def check_contract(corpus):
         else:
             assert studies[column].map(type).eq(str).all(), column
     spaces = {"MNI", "TAL", "UNKNOWN", "OTHER", "MIXED"}
-    assert set(studies["reported_space"]) <= spaces
+    assert set(studies["coordinate_space"]) <= spaces
     assert isinstance(corpus.peaks, list)
     assert len(corpus.peaks) == len(studies) == len(corpus.groups)
     for of_study in corpus.peaks:
@@ -73,7 +73,9 @@ def test_contract_of_synthetic_studies():
 
 
 @pytest.mark.parametrize("rows", ["study", "analysis"])
-@pytest.mark.filterwarnings("ignore::sklearn_neurocontext.datasets.SpaceWarning")
+@pytest.mark.filterwarnings(
+    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
+)
 def test_contract_of_nimare_studysets(rows):
     if find_spec("nimare") is None:
         pytest.skip("nimare, which carries the studies, is not installed")
@@ -109,7 +111,7 @@ def test_each_peak_is_converted_by_its_own_space():
     xyz = np.arange(9.0).reshape(3, 3)
     np.testing.assert_array_equal(corpus.peaks[0][[0, 2]], xyz[[0, 2]])
     np.testing.assert_allclose(corpus.peaks[0][[1]], talairach_to_mni(xyz[[1]]))
-    assert corpus.studies["reported_space"].tolist() == ["MIXED", "UNKNOWN"]
+    assert corpus.studies["coordinate_space"].tolist() == ["MIXED", "UNKNOWN"]
     assert corpus.space_counts == {"MNI": 1, "TAL": 1, "UNKNOWN": 1}
 
 
@@ -161,7 +163,7 @@ PEAKS = {"pmid": [1, 1, 2], "x": [0, 4, 8], "y": [0, 0, 0], "z": [1, 2, 3]}
 
 def test_spaces_are_said_once_to_the_caller():
     peaks = {**PEAKS, "space": ["TAL", "MNI", None]}
-    with pytest.warns(SpaceWarning) as said:
+    with pytest.warns(CoordinateSpaceWarning) as said:
         corpus = load_table({"pmid": [1, 2]}, peaks)
     assert len(said) == 1
     assert said[0].filename == __file__
@@ -197,16 +199,18 @@ def test_texts_by_part(two_studies):
 
 
 def test_unknown_part_is_named(two_studies):
-    with pytest.raises(ValueError, match=r"part='methods' is unknown; .* title\+abst"):
+    with pytest.raises(
+        ValueError, match=r"text_field must be .*abstract; got 'methods'"
+    ):
         study_texts(two_studies, "methods")
 
 
 def test_a_part_that_no_study_has(two_studies):
-    with pytest.raises(ValueError, match=r"'body'; it knows title, abstract"):
+    with pytest.raises(ValueError, match=r"'body'; fields with texts: title, abstract"):
         study_texts(two_studies, "body")
 
 
 def test_no_text_at_all():
     corpus = load_table({"pmid": [1, 2]}, PEAKS, space="MNI")
-    with pytest.raises(ValueError, match="it knows no text at all"):
+    with pytest.raises(ValueError, match="fields with texts: none"):
         study_texts(corpus, "title")

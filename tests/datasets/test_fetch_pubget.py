@@ -10,12 +10,18 @@ import pandas as pd
 import pytest
 
 from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
-from sklearn_neurocontext.datasets import SpaceWarning, fetch_pubget, load_pubget
+from sklearn_neurocontext.datasets import (
+    CoordinateSpaceWarning,
+    fetch_pubget,
+    load_pubget,
+)
 
 pubget = pytest.importorskip("pubget")
 # pubget calls pandas in ways that pandas 3 calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pubget")
-quiet = pytest.mark.filterwarnings("ignore::sklearn_neurocontext.datasets.SpaceWarning")
+quiet = pytest.mark.filterwarnings(
+    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
+)
 QUERY = "fMRI[title] AND pain[title]"
 
 
@@ -98,7 +104,7 @@ def test_peaks_are_those_that_pubget_found(
             assert not len(table)
             continue
         assert corpus.studies["pmid"][row] == int(ids["pmid"])
-        spaces.append(corpus.studies["reported_space"][row])
+        spaces.append(corpus.studies["coordinate_space"][row])
         expected = table[["x", "y", "z"]].to_numpy()
         if spaces[-1] == "TAL":
             expected = talairach_to_mni(expected)
@@ -145,10 +151,10 @@ def test_part_of_the_query_is_said_once_to_the_caller(entrez, tmp_path):
 
 
 def test_spaces_are_said_once_to_the_caller(entrez, tmp_path):
-    with pytest.warns(SpaceWarning) as said:
+    with pytest.warns(CoordinateSpaceWarning) as said:
         warnings.simplefilter("ignore", DeprecationWarning)
         fetch_pubget(QUERY, tmp_path)
-    own = [warning for warning in said if warning.category is SpaceWarning]
+    own = [warning for warning in said if warning.category is CoordinateSpaceWarning]
     assert len(own) == 1
     assert own[0].filename == __file__
 

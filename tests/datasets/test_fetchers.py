@@ -8,7 +8,7 @@ import pytest
 
 from sklearn_neurocontext import datasets
 from sklearn_neurocontext.datasets import (
-    SpaceWarning,
+    CoordinateSpaceWarning,
     _fetchers,
     fetch_neuroquery,
     fetch_neurosynth,
@@ -17,7 +17,9 @@ from sklearn_neurocontext.datasets import (
 )
 from sklearn_neurocontext.datasets._download import RemoteFile
 
-quiet = pytest.mark.filterwarnings("ignore::sklearn_neurocontext.datasets.SpaceWarning")
+quiet = pytest.mark.filterwarnings(
+    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
+)
 
 
 def _published():
@@ -116,7 +118,7 @@ def test_union_says_which_files_were_verified(local, no_network, neurosynth):
 
 
 def test_spaces_are_said_once_to_the_caller(local, no_network):
-    with pytest.warns(SpaceWarning) as said:
+    with pytest.warns(CoordinateSpaceWarning) as said:
         fetch_neurosynth()
     assert len(said) == 1
     assert said[0].filename == __file__

@@ -8,13 +8,15 @@ from scipy import sparse
 
 from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
 from sklearn_neurocontext.datasets import (
-    SpaceWarning,
+    CoordinateSpaceWarning,
     load_table,
     make_studies,
     merge_corpora,
 )
 
-quiet = pytest.mark.filterwarnings("ignore::sklearn_neurocontext.datasets.SpaceWarning")
+quiet = pytest.mark.filterwarnings(
+    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
+)
 
 
 def _corpus(pmids, *, peaks_of=None, space="MNI", shift=0, **columns):
@@ -77,11 +79,11 @@ def test_group_is_that_of_the_study_id():
 )
 def test_unknown_space_is_filled_before_converting(stated, expected):
     first = _corpus([30], space=None)
-    second = _corpus([30], reported_space=[stated], space=None, shift=5)
+    second = _corpus([30], coordinate_space=[stated], space=None, shift=5)
     merged = merge_corpora(first, second)
     peaks = talairach_to_mni(_at(30)) if stated == "TAL" else _at(30)
     np.testing.assert_array_equal(merged.peaks[0], peaks)
-    assert merged.studies["reported_space"].tolist() == [expected]
+    assert merged.studies["coordinate_space"].tolist() == [expected]
     assert merged.space_counts == {expected: 1}
 
 
@@ -89,7 +91,7 @@ def test_unknown_space_is_filled_before_converting(stated, expected):
 def test_a_stated_space_stays():
     merged = merge_corpora(_corpus([30], space="MNI"), _corpus([30], space="TAL"))
     np.testing.assert_array_equal(merged.peaks[0], _at(30))
-    assert merged.studies["reported_space"].tolist() == ["MNI"]
+    assert merged.studies["coordinate_space"].tolist() == ["MNI"]
 
 
 @quiet
@@ -109,7 +111,7 @@ def test_peaks_are_counted_by_what_happened_to_them(same_corpus):
     first = load_table({"pmid": [30, 31]}, {**peaks, "space": spaces})
     second = _corpus([30, 31, 32], space="MNI")
     merged = merge_corpora(first, second)
-    assert merged.studies["reported_space"].tolist() == ["MIXED", "MIXED", "MNI"]
+    assert merged.studies["coordinate_space"].tolist() == ["MIXED", "MIXED", "MNI"]
     assert merged.space_counts == {"TAL": 2, "MNI": 2, "MIXED": 1}
     assert [of_study.tolist() for of_study in merged.peak_spaces] == [
         ["TAL", "MNI", "TAL"],
@@ -129,9 +131,9 @@ def test_inputs_stay_as_they_are():
 
 
 def test_spaces_are_said_once_to_the_caller():
-    with pytest.warns(SpaceWarning):
+    with pytest.warns(CoordinateSpaceWarning):
         first, second = _corpus([30, 31], space=None), _corpus([30], space="TAL")
-    with pytest.warns(SpaceWarning) as said:
+    with pytest.warns(CoordinateSpaceWarning) as said:
         merge_corpora(first, second)
     assert len(said) == 1
     assert said[0].filename == __file__
@@ -236,7 +238,7 @@ def test_unconverted_peaks_are_converted_once(
         own = raw[pmid].to_numpy()
         expected = talairach_to_mni(own) if stated == "TAL" else own
         np.testing.assert_allclose(merged.peaks[row], expected, atol=1e-9)
-        assert merged.studies["reported_space"][row] == (stated or "UNKNOWN")
+        assert merged.studies["coordinate_space"][row] == (stated or "UNKNOWN")
         n_of[stated] += 1
     assert min(n_of.values()) > 300
 
@@ -244,7 +246,7 @@ def test_unconverted_peaks_are_converted_once(
 def test_converted_peaks_agree_with_neurosynths(merged, neurosynth, neuroquery):
     """Both corpora read the same tables, so their peaks meet once both are MNI."""
     first, second = _rows(neuroquery), _rows(neurosynth)
-    tal = merged.studies["pmid"][merged.studies["reported_space"] == "TAL"]
+    tal = merged.studies["pmid"][merged.studies["coordinate_space"] == "TAL"]
     both = [pmid for pmid in tal if pmid in first and pmid in second]
     of_merged = _rows(merged)
     found = {"merged": [], "as reported": []}

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from sklearn_neurocontext.datasets import SpaceWarning, load_neuroquery
+from sklearn_neurocontext.datasets import CoordinateSpaceWarning, load_neuroquery
 from sklearn_neurocontext.datasets._neuroquery import FILES
 
 
@@ -34,7 +34,7 @@ def test_no_peak_is_lost(neuroquery, raw_neuroquery):
 
 
 def test_space_is_unknown(neuroquery):
-    assert set(neuroquery.studies["reported_space"]) == {"UNKNOWN"}
+    assert set(neuroquery.studies["coordinate_space"]) == {"UNKNOWN"}
     assert set(neuroquery.space_counts) == {"UNKNOWN"}
 
 
@@ -80,14 +80,18 @@ def _write(path, columns):
 
 
 def test_says_once_that_the_space_is_unknown(folder):
-    with pytest.warns(SpaceWarning, match="Of 1 peaks, 1 is of unknown space") as said:
+    with pytest.warns(
+        CoordinateSpaceWarning, match="Of 1 peaks, 1 is of unknown space"
+    ) as said:
         corpus = load_neuroquery(folder)
     assert len(said) == 1
     assert said[0].filename == __file__
     assert [len(of_study) for of_study in corpus.peaks] == [0, 1]
 
 
-@pytest.mark.filterwarnings("ignore::sklearn_neurocontext.datasets.SpaceWarning")
+@pytest.mark.filterwarnings(
+    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
+)
 def test_checkout_holds_the_files_in_data(folder, tmp_path_factory, same_corpus):
     checkout = tmp_path_factory.mktemp("neuroquery_data")
     shutil.copytree(folder, checkout / "data")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
-from sklearn_neurocontext.datasets import SpaceWarning, load_neurosynth
+from sklearn_neurocontext.datasets import CoordinateSpaceWarning, load_neurosynth
 from sklearn_neurocontext.datasets._neurosynth import FILES
 
 
@@ -14,7 +14,7 @@ def test_rows_are_those_of_the_metadata(neurosynth, raw_neurosynth):
     studies = neurosynth.studies
     assert studies["pmid"].tolist() == metadata["id"].tolist()
     assert studies["year"].tolist() == metadata["year"].tolist()
-    assert studies["reported_space"].tolist() == metadata["space"].tolist()
+    assert studies["coordinate_space"].tolist() == metadata["space"].tolist()
     for column in ("title", "journal"):
         expected = metadata[column].fillna("").str.strip()
         assert studies[column].tolist() == expected.tolist()
@@ -23,7 +23,7 @@ def test_rows_are_those_of_the_metadata(neurosynth, raw_neurosynth):
 @pytest.mark.parametrize("space", ["MNI", "TAL", "UNKNOWN"])
 def test_peaks_are_the_raw_ones_in_mni(neurosynth, raw_neurosynth, space, rng):
     _, of_study = raw_neurosynth
-    rows = np.flatnonzero(neurosynth.studies["reported_space"] == space)
+    rows = np.flatnonzero(neurosynth.studies["coordinate_space"] == space)
     for row in rng.choice(rows, size=50, replace=False):
         raw = of_study[neurosynth.studies["pmid"][row]].to_numpy()
         expected = talairach_to_mni(raw) if space == "TAL" else raw
@@ -58,12 +58,14 @@ def test_small_corpus(tmp_path):
     coordinates = pd.DataFrame({"id": [5, 5], "x": [0, 4], "y": [0, 4], "z": [0, 4]})
     coordinates.to_csv(tmp_path / FILES[0], sep="\t", index=False)
     metadata.to_csv(tmp_path / FILES[1], sep="\t", index=False)
-    with pytest.warns(SpaceWarning, match="Of 2 peaks, 2 were reported in Tal") as said:
+    with pytest.warns(
+        CoordinateSpaceWarning, match="Of 2 peaks, 2 were reported in Tal"
+    ) as said:
         corpus = load_neurosynth(tmp_path)
     assert len(said) == 1
     assert said[0].filename == __file__
     assert corpus.peaks[1].shape == (0, 3)
-    assert corpus.studies["reported_space"].tolist() == ["TAL", "MNI"]
+    assert corpus.studies["coordinate_space"].tolist() == ["TAL", "MNI"]
 
 
 def test_missing_columns_are_named(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 
 from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
 from sklearn_neurocontext.datasets import (
-    SpaceWarning,
+    CoordinateSpaceWarning,
     load_nimare_studyset,
     merge_corpora,
 )
@@ -20,7 +20,9 @@ from sklearn_neurocontext.model_selection import shuffled_folds
 
 # One article of the bundled studies stands twice.
 REPRINTED, REPRINT = "3iFzKZYtJ8fr", "4CAE7uGTB2gw"
-quiet = pytest.mark.filterwarnings("ignore::sklearn_neurocontext.datasets.SpaceWarning")
+quiet = pytest.mark.filterwarnings(
+    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
+)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +103,7 @@ def test_analyses_have_the_texts_of_their_study(resources):
 @quiet
 def test_peaks_of_mixed_studies_are_converted_one_by_one(tables):
     corpus = load_nimare_studyset()
-    mixed = corpus.studies.query("reported_space == 'MIXED'")
+    mixed = corpus.studies.query("coordinate_space == 'MIXED'")
     assert len(mixed) > 0
     of_study = dict(list(tables["coordinates"].groupby("study_id")))
     for row, study in mixed["study_id"].items():
@@ -124,7 +126,9 @@ def test_pmids_and_pmcids_are_those_of_the_slugs(tables):
 
 
 def test_spaces_are_said_once_to_the_caller(resources):
-    with pytest.warns(SpaceWarning, match="1,159 were reported in Talairach") as said:
+    with pytest.warns(
+        CoordinateSpaceWarning, match="1,159 were reported in Talairach"
+    ) as said:
         load_nimare_studyset()
     assert len(said) == 1
     assert said[0].filename == __file__

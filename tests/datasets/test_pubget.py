@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurocontext.datasets import (
-    SpaceWarning,
+    CoordinateSpaceWarning,
     load_pubget,
     merge_corpora,
     study_texts,
@@ -23,7 +23,9 @@ from sklearn_neurocontext.metrics import mix_match_score
 from sklearn_neurocontext.models import CCABaseline, ContrastiveTextBrain
 from tests.datasets.pubget_folders import SUBSET, write_extraction
 
-quiet = pytest.mark.filterwarnings("ignore::sklearn_neurocontext.datasets.SpaceWarning")
+quiet = pytest.mark.filterwarnings(
+    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
+)
 N_STUDIES = 200
 
 
@@ -83,7 +85,7 @@ def query_folder(real, tmp_path_factory):
 @pytest.fixture(scope="module")
 def corpus(query_folder):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SpaceWarning)
+        warnings.simplefilter("ignore", CoordinateSpaceWarning)
         return load_pubget(query_folder)
 
 
@@ -111,7 +113,7 @@ def test_rows_are_the_articles(corpus, real):
     known = metadata.loc[studies["pmid"]]
     assert studies["title"].tolist() == known["title"].str.strip().tolist()
     assert studies["year"].tolist() == known["year"].tolist()
-    assert studies["reported_space"].tolist() == known["space"].tolist()
+    assert studies["coordinate_space"].tolist() == known["space"].tolist()
 
 
 def test_peaks_equal_those_of_the_other_loader(corpus, neurosynth):
@@ -168,7 +170,7 @@ def test_titles_through_the_language_model(corpus, coefficients):
 
 
 def test_a_corpus_of_pubget_merges_with_neurosynth(corpus, neurosynth):
-    with pytest.warns(SpaceWarning):
+    with pytest.warns(CoordinateSpaceWarning):
         merged = merge_corpora(corpus, neurosynth)
     assert len(merged.studies) == len(neurosynth.studies)
     assert merged.studies["study_id"][0] == "PMC9000000"

@@ -5,10 +5,12 @@ import shutil
 import pandas as pd
 import pytest
 
-from sklearn_neurocontext.datasets import SpaceWarning, load_pubget
+from sklearn_neurocontext.datasets import CoordinateSpaceWarning, load_pubget
 from tests.datasets.pubget_folders import SUBSET, write_extraction
 
-quiet = pytest.mark.filterwarnings("ignore::sklearn_neurocontext.datasets.SpaceWarning")
+quiet = pytest.mark.filterwarnings(
+    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
+)
 METADATA = {"pmcid": [91, 92], "pmid": [11, 12], "publication_year": [2001, 2002]}
 TEXTS = {"pmcid": [92, 91], "title": ["b", "a"], "abstract": ["B", None]}
 PEAKS = {"pmcid": [91, 91], "x": [1, 4], "y": [2, 5], "z": [3, 6]}
@@ -23,13 +25,15 @@ def small(tmp_path):
 
 
 def test_spaces_are_said_once_to_the_caller(small):
-    with pytest.warns(SpaceWarning, match="Of 2 peaks, 2 were reported in T") as said:
+    with pytest.warns(
+        CoordinateSpaceWarning, match="Of 2 peaks, 2 were reported in T"
+    ) as said:
         corpus = load_pubget(small)
     assert len(said) == 1
     assert said[0].filename == __file__
     assert corpus.studies["title"].tolist() == ["a", "b"]
     assert corpus.studies["abstract"].tolist() == ["", "B"]
-    assert corpus.studies["reported_space"].tolist() == ["TAL", "UNKNOWN"]
+    assert corpus.studies["coordinate_space"].tolist() == ["TAL", "UNKNOWN"]
     assert corpus.peaks[1].shape == (0, 3)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
 from sklearn_neurocontext.datasets import (
-    SpaceWarning,
+    CoordinateSpaceWarning,
     load_sleuth,
     make_studies,
     write_sleuth,
@@ -67,9 +67,9 @@ def test_signs_and_accents(tmp_path):
 
 def test_a_reference_that_changes_counts_from_there_on(tmp_path):
     text = PLAIN + "// Reference=TAL\n// Abe, 2001; see\n// Subjects=7\n10 20 30\n"
-    with pytest.warns(SpaceWarning, match="1 was reported in Talairach"):
+    with pytest.warns(CoordinateSpaceWarning, match="1 was reported in Talairach"):
         corpus = load_sleuth(_write(tmp_path, text))
-    assert corpus.studies["reported_space"].tolist() == ["MNI", "MNI", "TAL"]
+    assert corpus.studies["coordinate_space"].tolist() == ["MNI", "MNI", "TAL"]
     np.testing.assert_array_equal(corpus.peaks[0], [[-42, -22, 54], [4, 0, 60.5]])
     np.testing.assert_allclose(corpus.peaks[2], talairach_to_mni([[10, 20, 30]]))
     assert corpus.groups[2] == "Abe, 2001"
@@ -80,9 +80,9 @@ def test_a_reference_below_a_name_counts_for_its_peaks(tmp_path):
         "//Reference=MNI\n//A, 2000: x\n1 2 3\n//B, 2001: y\n//Reference=Talairach\n"
         "//Subjects=6\n10 20 30\n//Reference=TAL\n11 20 30\n"
     )
-    with pytest.warns(SpaceWarning, match="2 were reported in Talairach"):
+    with pytest.warns(CoordinateSpaceWarning, match="2 were reported in Talairach"):
         corpus = load_sleuth(_write(tmp_path, text))
-    assert corpus.studies["reported_space"].tolist() == ["MNI", "TAL"]
+    assert corpus.studies["coordinate_space"].tolist() == ["MNI", "TAL"]
     wanted = talairach_to_mni([[10, 20, 30], [11, 20, 30]])
     np.testing.assert_allclose(corpus.peaks[1], wanted)
     assert corpus.n_subjects.tolist()[1] == 6
@@ -113,9 +113,9 @@ def test_peaks_outside_any_head_are_kept_with_a_warning(tmp_path):
 
 def test_without_reference_the_space_is_unknown(tmp_path):
     text = PLAIN.split("\n", 1)[1]
-    with pytest.warns(SpaceWarning, match="3 are of unknown space"):
+    with pytest.warns(CoordinateSpaceWarning, match="3 are of unknown space"):
         corpus = load_sleuth(_write(tmp_path, text))
-    assert set(corpus.studies["reported_space"]) == {"UNKNOWN"}
+    assert set(corpus.studies["coordinate_space"]) == {"UNKNOWN"}
 
 
 def test_experiments_without_peaks_or_subjects(tmp_path):
@@ -181,7 +181,7 @@ def test_every_meta_analysis_is_read_whole(shared_data):
     assert len(paths) == 18
     for path in paths:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SpaceWarning)
+            warnings.simplefilter("ignore", CoordinateSpaceWarning)
             # emotion_regulation has peaks of up to 549 mm.
             warnings.filterwarnings(
                 "ignore", message=r"emotion.* 13 peaks lie more than"
@@ -199,7 +199,7 @@ def test_every_meta_analysis_is_read_whole(shared_data):
 def load_with_spaces(shared_data, name):
     """Count the peaks of a meta-analysis by space."""
     path = shared_data / "meta_analyses" / f"{name}.txt"
-    with pytest.warns(SpaceWarning):
+    with pytest.warns(CoordinateSpaceWarning):
         return load_sleuth(path).space_counts
 
 
@@ -208,7 +208,7 @@ def test_written_and_read_it_is_the_same(tmp_path, space):
     corpus = make_studies(20, random_state=0)
     corpus.n_subjects = pd.array([None, *range(1, 20)], dtype="Int64")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SpaceWarning)
+        warnings.simplefilter("ignore", CoordinateSpaceWarning)
         again = load_sleuth(write_sleuth(corpus, tmp_path / "peaks.txt", space=space))
     assert again.studies["title"].tolist() == corpus.studies["title"].tolist()
     assert again.space_counts.keys() == {space}

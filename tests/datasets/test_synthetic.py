@@ -22,7 +22,7 @@ def test_other_seeds_other_studies_of_the_same_topics():
     first, second = make_studies(30, random_state=0), make_studies(30, random_state=1)
     assert (first.studies["abstract"] != second.studies["abstract"]).all()
     assert not np.allclose(first.latent, second.latent)
-    np.testing.assert_array_equal(first.topic_centres, second.topic_centres)
+    np.testing.assert_array_equal(first.topic_centers, second.topic_centers)
 
 
 def test_global_generator_is_left_alone():
@@ -64,12 +64,12 @@ def test_counts_of_words_follow_the_latent():
     assert np.abs((shares - corpus.latent).mean(axis=0)).max() < 0.02
 
 
-def test_peaks_lie_at_the_centres_of_their_topics():
+def test_peaks_lie_at_the_centers_of_their_topics():
     corpus = make_studies(200, n_peaks=20, noise=0, random_state=0)
-    centres = corpus.topic_centres.reshape(-1, 3)
+    centers = corpus.topic_centers.reshape(-1, 3)
     near, topics = [], []
     for peaks, mixture in zip(corpus.peaks, corpus.latent, strict=True):
-        distances = np.linalg.norm(peaks[:, None] - centres, axis=2)
+        distances = np.linalg.norm(peaks[:, None] - centers, axis=2)
         near.append(distances.min(axis=1))
         topics.append(mixture[distances.argmin(axis=1) // 3])
     # Five mm of noise per axis: a distance of 8 mm on average, of 20 mm hardly ever.
@@ -85,9 +85,9 @@ def test_noise_scatters_peaks_and_blurs_words():
     topic_words = {word for words in _TOPICS.values() for word in words.split()}
     used = {word for text in study_texts(noisy, "abstract") for word in text.split()}
     assert not used & topic_words
-    centres = noisy.topic_centres.reshape(-1, 3)
+    centers = noisy.topic_centers.reshape(-1, 3)
     peaks = np.concatenate(noisy.peaks)
-    distances = np.linalg.norm(peaks[:, None] - centres, axis=2).min(axis=1)
+    distances = np.linalg.norm(peaks[:, None] - centers, axis=2).min(axis=1)
     assert np.median(distances) > 9
 
 
@@ -103,7 +103,7 @@ def test_all_is_mni_and_nothing_is_said():
         warnings.simplefilter("error")
         corpus = make_studies(3, random_state=0)
     assert set(corpus.space_counts) == {"MNI"}
-    assert corpus.studies["reported_space"].eq("MNI").all()
+    assert corpus.studies["coordinate_space"].eq("MNI").all()
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 2.5, "3"])

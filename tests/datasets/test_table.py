@@ -7,7 +7,11 @@ import pandas as pd
 import pytest
 
 from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
-from sklearn_neurocontext.datasets import LeftOutWarning, SpaceWarning, load_table
+from sklearn_neurocontext.datasets import (
+    CoordinateSpaceWarning,
+    SkippedPeaksWarning,
+    load_table,
+)
 
 STUDIES = {
     "pmid": [11, 12, 13],
@@ -83,7 +87,7 @@ def test_ids_are_whole_where_pandas_made_them_floats():
     assert corpus.studies["pmid"].tolist() == [11, pd.NA]
     studies = {"pmid": [11.0, 12.0]}
     peaks = {"pmid": [11.0, None], "x": [0, 0], "y": [0, 0], "z": [0, 0]}
-    with pytest.warns(LeftOutWarning, match="no id"):
+    with pytest.warns(SkippedPeaksWarning, match="no id"):
         corpus = load_table(studies, peaks, space="MNI")
     assert corpus.studies["study_id"].tolist() == ["11", "12"]
     assert [len(of_study) for of_study in corpus.peaks] == [1, 0]
@@ -100,14 +104,16 @@ def test_one_and_one_point_nought_are_two_studies(kind):
 @pytest.mark.parametrize("kind", ["study_id", "id"])
 def test_float_ids_are_whole_numbers(kind):
     peaks = {kind: [13.0, None], "x": [1, 2], "y": [0] * 2, "z": [0] * 2}
-    with pytest.warns(LeftOutWarning, match=r"1 peak whose study \(no id\) is not"):
+    with pytest.warns(
+        SkippedPeaksWarning, match=r"1 peak whose study \(no id\) is not"
+    ):
         corpus = load_table({kind: [12.0, 13.0]}, peaks, space="MNI")
     assert corpus.studies["study_id"].tolist() == ["12", "13"]
     assert [len(of_study) for of_study in corpus.peaks] == [0, 1]
 
 
 def test_peaks_of_other_studies_are_counted():
-    with pytest.warns(LeftOutWarning) as said:
+    with pytest.warns(SkippedPeaksWarning) as said:
         corpus = load_table({"pmid": [11, 14]}, PEAKS, space="MNI")
     words = "Left out 2 peaks whose study (13) is not in the table of studies."
     assert [str(one.message) for one in said] == [words]
@@ -115,7 +121,9 @@ def test_peaks_of_other_studies_are_counted():
     assert words in corpus.description
     assert "1 of 2 studies has no peak." in corpus.description
     assert [len(of_study) for of_study in corpus.peaks] == [1, 0]
-    with pytest.warns(LeftOutWarning, match=r"2 peaks whose study \(13 and 1 other\)"):
+    with pytest.warns(
+        SkippedPeaksWarning, match=r"2 peaks whose study \(13 and 1 other\)"
+    ):
         load_table({"pmid": [11]}, PEAKS | {"pmid": [13, 11, 14]}, space="MNI")
 
 
@@ -133,7 +141,7 @@ def test_peaks_of_other_studies_are_counted():
 def test_studies_left_out_are_named_as_words(ids, shown):
     n = len(ids)
     peaks = {"study_id": ids, "x": [1] * n, "y": [0] * n, "z": [0] * n}
-    with pytest.warns(LeftOutWarning) as said:
+    with pytest.warns(SkippedPeaksWarning) as said:
         load_table({"study_id": ["12", "13"]}, peaks, space="MNI")
     of = f"Left out {n - 1} peaks whose study ({shown}) is not in"
     assert str(said[0].message).startswith(of)
@@ -144,34 +152,34 @@ def test_synonyms_of_columns():
     peaks = {name: column[1:2] for name, column in PEAKS.items()}
     corpus = load_table(studies, peaks)
     assert corpus.studies["year"].tolist() == [1999]
-    assert corpus.studies["reported_space"].tolist() == ["MNI"]
+    assert corpus.studies["coordinate_space"].tolist() == ["MNI"]
 
 
 XYZ = np.array([[1, 4, 7], [2, 5, 8], [3, 6, 9.0]])
 
 
 def test_space_of_each_peak():
-    with pytest.warns(SpaceWarning, match="1 was reported in Talairach"):
+    with pytest.warns(CoordinateSpaceWarning, match="1 was reported in Talairach"):
         corpus = load_table(STUDIES, {**PEAKS, "space": ["TAL", "MNI", "MNI"]})
     np.testing.assert_allclose(corpus.peaks[2][[0]], talairach_to_mni(XYZ[[0]]))
     np.testing.assert_array_equal(corpus.peaks[2][[1]], XYZ[[2]])
-    reported = corpus.studies["reported_space"].tolist()
+    reported = corpus.studies["coordinate_space"].tolist()
     assert reported == ["MNI", "UNKNOWN", "MIXED"]
 
 
 def test_space_of_each_study():
     studies = {**STUDIES, "space": ["TAL", "TAL", "MNI"]}
-    with pytest.warns(SpaceWarning, match="1 was reported in Talairach"):
+    with pytest.warns(CoordinateSpaceWarning, match="1 was reported in Talairach"):
         corpus = load_table(studies, PEAKS)
     np.testing.assert_allclose(corpus.peaks[0], talairach_to_mni(XYZ[[1]]))
     np.testing.assert_array_equal(corpus.peaks[2], XYZ[[0, 2]])
-    assert corpus.studies["reported_space"].tolist() == ["TAL", "TAL", "MNI"]
+    assert corpus.studies["coordinate_space"].tolist() == ["TAL", "TAL", "MNI"]
 
 
 def test_peaks_before_the_argument_before_studies():
     studies = {**STUDIES, "space": ["MNI", None, "TAL"]}
     peaks = {**PEAKS, "space": ["scanner", None, "MNI"]}
-    with pytest.warns(SpaceWarning) as said:
+    with pytest.warns(CoordinateSpaceWarning) as said:
         corpus = load_table(studies, peaks, space="TAL")
     assert len(said) == 1
     assert corpus.space_counts == {"OTHER": 1, "TAL": 1, "MNI": 1}
@@ -182,7 +190,7 @@ def test_blank_spaces_state_nothing(blank):
     """Of a peak: the argument or its study; of a study: unknown."""
     studies = {**STUDIES, "space": ["TAL", blank, blank]}
     peaks = {**PEAKS, "space": [blank, blank, "MNI"]}
-    with pytest.warns(SpaceWarning):
+    with pytest.warns(CoordinateSpaceWarning):
         corpus = load_table(studies, peaks)
     assert corpus.space_counts == {"UNKNOWN": 1, "TAL": 1, "MNI": 1}
     corpus = load_table(studies, peaks, space="MNI")
@@ -197,7 +205,7 @@ def _peak_table(corpus):
 
 @pytest.mark.parametrize("as_files", [False, True])
 def test_a_round_trip_does_not_convert_again(tmp_path, as_files):
-    with pytest.warns(SpaceWarning):
+    with pytest.warns(CoordinateSpaceWarning):
         first = load_table(STUDIES, {**PEAKS, "space": ["TAL", "TAL", "MNI"]})
     tables = first.studies, _peak_table(first)
     if as_files:
@@ -212,9 +220,9 @@ def test_a_round_trip_does_not_convert_again(tmp_path, as_files):
 
 
 def test_argument_for_all():
-    with pytest.warns(SpaceWarning, match="3 were reported in Talairach"):
+    with pytest.warns(CoordinateSpaceWarning, match="3 were reported in Talairach"):
         load_table(STUDIES, PEAKS, space="TAL")
-    with pytest.warns(SpaceWarning, match="3 are of unknown space"):
+    with pytest.warns(CoordinateSpaceWarning, match="3 are of unknown space"):
         load_table(STUDIES, PEAKS)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -65,7 +65,7 @@ def benchmark_report():
         {"ridge": RidgeBaseline(), HOSTILE: CCABaseline()},
         X,
         y,
-        paper_splits(160, n_splits=3, n_test=40, n_development=20),
+        paper_splits(160, n_splits=3, n_candidates=40, n_development=20),
         ks=(10,),
         settings={"corpus": HOSTILE},
     )

@@ -128,11 +128,11 @@ def test_rows_of_nimares_bunch_are_taken():
     )
 
 
-def test_what_a_corpus_was_reported_in_is_no_space_of_its_peaks(recwarn):
-    """Peaks of this package's corpora are MNI, whatever `reported_space` says."""
-    peaks, _ = gather_peaks(TABLE.assign(reported_space=["TAL", "MNI", "UNKNOWN"]))
-    np.testing.assert_array_equal(peaks[1], [[2, 5, 8]])
-    assert not recwarn
+def test_a_stated_space_of_converted_peaks_is_not_converted_again():
+    """A corpus keeps the reported space beside its peaks, which are in MNI space."""
+    table = TABLE.assign(coordinate_space=["TAL", "MNI", "UNKNOWN"])
+    with pytest.raises(ValueError, match="Drop the column if the peaks are already"):
+        gather_peaks(table)
 
 
 @pytest.mark.parametrize("as_list", [False, True])

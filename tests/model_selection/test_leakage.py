@@ -10,7 +10,7 @@ from sklearn_neurocontext.model_selection import (
     duplicate_groups,
     normalize_title,
     paper_splits,
-    without_leaks,
+    remove_leakage,
 )
 
 FIVE = np.arange(15.0).reshape(5, 3)
@@ -64,11 +64,11 @@ def test_unequal_lengths(groups):
         duplicate_groups(["a", "b"], [FIVE] * (1 if groups is None else 2), groups)
 
 
-def test_splits_keep_their_test_parts_and_lose_doubles(rng):
+def test_splits_keep_their_test_parts_and_lose_duplicates(rng):
     groups = rng.integers(150, size=200)
-    splits = paper_splits(200, n_splits=3, n_test=40, n_development=20)
+    splits = paper_splits(200, n_splits=3, n_candidates=40, n_development=20)
     for (train, test), (old_train, old_test) in zip(
-        without_leaks(splits, groups), splits, strict=True
+        remove_leakage(splits, groups), splits, strict=True
     ):
         np.testing.assert_array_equal(test, old_test)
         assert not np.intersect1d(groups[train], groups[test]).size
@@ -78,9 +78,9 @@ def test_splits_keep_their_test_parts_and_lose_doubles(rng):
 
 
 def test_excluded_studies_are_never_tested_but_may_train():
-    splits = paper_splits(100, n_splits=2, n_test=30, n_development=20)
+    splits = paper_splits(100, n_splits=2, n_candidates=30, n_development=20)
     excluded = splits[0][1][:10]
-    clean = without_leaks(splits, np.arange(100), exclude=excluded)
+    clean = remove_leakage(splits, np.arange(100), exclude=excluded)
     assert not np.intersect1d(clean[0][1], excluded).size
     assert len(clean[0][1]) == 20
     assert np.isin(excluded, clean[1][0]).all()
@@ -89,7 +89,7 @@ def test_excluded_studies_are_never_tested_but_may_train():
 def test_excluded_studies_as_a_mask():
     splits = [([0, 1, 2], [3, 4, 5])]
     mask = np.arange(6) == 5
-    ((train, test),) = without_leaks(splits, np.arange(6), exclude=mask)
+    ((train, test),) = remove_leakage(splits, np.arange(6), exclude=mask)
     np.testing.assert_array_equal(train, [0, 1, 2])
     np.testing.assert_array_equal(test, [3, 4])
 
@@ -97,26 +97,26 @@ def test_excluded_studies_as_a_mask():
 @pytest.mark.parametrize(
     ("exclude", "said"),
     [
-        (["5"], r"Got an array of <U1 .* expected indices.*mask of 6"),
-        ([True], r"Got an array of bool and shape \(1,\)"),
-        ([6], r"Row 6 is asked for, but groups has 6 rows"),
-        ([-1], r"Row -1 is asked for"),
+        (["5"], r"indices or a mask of 6 .* got an array of <U1"),
+        ([True], r"got an array of bool and shape \(1,\)"),
+        ([6], r"between 0 and 5, .* got 6"),
+        ([-1], "got -1"),
     ],
 )
 def test_excluded_rows_that_are_none(exclude, said):
     with pytest.raises(ValueError, match=said):
-        without_leaks([([0, 1, 2], [3, 4, 5])], np.arange(6), exclude=exclude)
+        remove_leakage([([0, 1, 2], [3, 4, 5])], np.arange(6), exclude=exclude)
 
 
 def test_splits_of_another_corpus():
-    with pytest.raises(ValueError, match=r"Row 5 is asked for, but groups has 4 rows"):
-        without_leaks([([0, 1, 2], [3, 4, 5])], np.arange(4))
+    with pytest.raises(ValueError, match=r"between 0 and 3, .* got 5"):
+        remove_leakage([([0, 1, 2], [3, 4, 5])], np.arange(4))
 
 
 def test_nothing_left_to_test():
     splits = [(np.array([0]), np.array([1, 2]))]
     with pytest.raises(ValueError, match=r"Split 0 has 1 test studies left.*Exclude"):
-        without_leaks(splits, [0, 1, 2], exclude=[2])
+        remove_leakage(splits, [0, 1, 2], exclude=[2])
 
 
 def _mates_by_peaks(peaks):
@@ -133,12 +133,13 @@ def _mates_by_peaks(peaks):
     return mates
 
 
+@pytest.mark.slow
 def test_real_splits_share_no_title_and_no_five_peaks(shared_data, monkeypatch):
     monkeypatch.setenv("NEUROCONTEXT_DATA", str(shared_data))
     corpus = load_corpus("neuroquery+neurosynth")
     titles = corpus.studies["title"].tolist()
     groups = duplicate_groups(titles, corpus.peaks, corpus.groups)
-    splits = without_leaks(paper_splits(len(titles)), groups)
+    splits = remove_leakage(paper_splits(len(titles)), groups)
     named = [normalize_title(title) for title in titles]
     mates = _mates_by_peaks(corpus.peaks)
     for train, test in splits:

@@ -9,7 +9,7 @@ from sklearn_neurocontext.model_selection import paper_splits, shuffled_folds
 
 LARGE = {"n": 17_950}
 SMALL = {"n": 3_000}
-EXACT = {"n": 130, "n_splits": 3, "n_test": 40, "n_development": 10}
+EXACT = {"n": 130, "n_splits": 3, "n_candidates": 40, "n_development": 10}
 
 
 @pytest.mark.parametrize("arguments", [LARGE, SMALL, EXACT])
@@ -19,7 +19,7 @@ def test_parts_make_up_the_corpus(arguments):
     for train, test in splits:
         both = np.sort(np.concatenate([train, test]))
         np.testing.assert_array_equal(both, np.arange(arguments["n"]))
-        assert len(test) == arguments.get("n_test", 1000)
+        assert len(test) == arguments.get("n_candidates", 1000)
         assert np.isin(splits.development, train).all()
 
 
@@ -43,7 +43,7 @@ def test_small_corpora_overlap_beside_the_development_studies(arguments):
 
 
 def test_seed_decides():
-    first, same, other = (paper_splits(5000, seed=seed) for seed in (0, 0, 1))
+    first, same, other = (paper_splits(5000, random_state=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.tests, same.tests)
     assert not np.array_equal(first.tests[0], other.tests[0])
 
@@ -66,13 +66,15 @@ def test_it_is_a_sequence_for_cross_validation():
 
 @pytest.mark.parametrize("n", [1600, 10])
 def test_too_few_studies_are_an_error(n):
-    with pytest.raises(ValueError, match=f"{n} studies are too few .* Lower n_test"):
+    with pytest.raises(
+        ValueError, match=f"{n} studies are too few .* Lower n_candidates"
+    ):
         paper_splits(n)
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"n": 0}, {"n": 5e3}, {"n_splits": 0}, {"n_test": 1}, {"n_development": -1}],
+    [{"n": 0}, {"n": 5e3}, {"n_splits": 0}, {"n_candidates": 1}, {"n_development": -1}],
 )
 def test_counts_are_integers_in_range(arguments):
     with pytest.raises(ValueError, match="must be an integer of at least"):

@@ -59,6 +59,13 @@ def standardize_by_hand(y_train, y_any, y_scaling):
     return (normalize(y_any) - mean) / scale, mean, scale
 
 
+def in_fitted_units(densities, y_scaling):
+    """Take the signed square roots of predictions where `y_scaling` is "sqrt"."""
+    if y_scaling == "sqrt":
+        return np.copysign(np.sqrt(np.abs(densities)), densities)
+    return densities
+
+
 def cosines_by_hand(left, right):
     """Cosine of each row of `left` with each row of `right`, one pair at a time."""
     return np.array(

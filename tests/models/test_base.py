@@ -18,6 +18,7 @@ from tests.models.synthetic_pairs import (
     N_COMPONENTS,
     N_FEATURES,
     cosines_by_hand,
+    in_fitted_units,
     make_pairs,
     name_of,
     quick_estimators,
@@ -101,12 +102,12 @@ def test_similarity_holds_cosines_of_texts_with_maps(fitted, test):
 
 @SCALINGS
 @REGRESSORS
-def test_regressors_compare_in_standardised_units(estimator, y_scaling, train, test):
+def test_regressors_compare_in_standardized_units(estimator, y_scaling, train, test):
     """Cosine of predicted and observed, the training mean removed from both."""
     X, y = test[0][:9], test[1][:9]
     model = clone(estimator).set_params(y_scaling=y_scaling).fit(*train)
     observed, mean, scale = standardize_by_hand(train[1], y, y_scaling)
-    predicted = (model.predict(X) - mean) / scale
+    predicted = (in_fitted_units(model.predict(X), y_scaling) - mean) / scale
     np.testing.assert_allclose(
         model.similarity(X, y), cosines_by_hand(predicted, observed), atol=1e-4
     )
@@ -114,12 +115,12 @@ def test_regressors_compare_in_standardised_units(estimator, y_scaling, train, t
 
 @SCALINGS
 @ALL
-def test_predictions_are_in_units_before_standardising(estimator, y_scaling, train):
-    """Over the training studies they average to the mean of normalised maps."""
+def test_predictions_average_to_the_mean_of_studies(estimator, y_scaling, train):
+    """Over the training studies, in the units that the estimator is fitted in."""
     X, y = train
     model = clone(estimator).set_params(y_scaling=y_scaling).fit(X, y)
     _, mean, scale = standardize_by_hand(y, y, y_scaling)
-    predicted = model.predict(X)
+    predicted = in_fitted_units(model.predict(X), y_scaling)
     assert predicted.shape == y.shape
     np.testing.assert_allclose((predicted.mean(axis=0) - mean) / scale, 0, atol=0.2)
 
@@ -212,6 +213,7 @@ def test_clone_forgets_what_was_learned(fitted, train, test):
     np.testing.assert_array_equal(copied.predict(test[0]), fitted.predict(test[0]))
 
 
+@pytest.mark.slow
 def test_grid_search_in_a_pipeline_with_two_workers(train, test):
     brain = ContrastiveTextBrain(max_epochs=4, batch_size=32, random_state=0)
     pipeline = make_pipeline(StandardScaler(), brain)

@@ -74,6 +74,8 @@ def test_is_unfitted_clones_and_passes_on_the_seed(part):
     assert any(isinstance(value, TermCounts) for value in params.values())
 
 
-def test_unknown_part():
-    with pytest.raises(ValueError, match=r"part='keywords' is unknown; expected one"):
+def test_unknown_text_field():
+    with pytest.raises(
+        ValueError, match=r"text_field must be one of .*; got 'keywords'"
+    ):
         best_text_brain("keywords")

@@ -9,7 +9,12 @@ from sklearn.linear_model import RidgeCV
 from sklearn_neurocontext import ContrastiveTextBrain
 from sklearn_neurocontext.models import PAPER_SETTINGS
 from sklearn_neurocontext.models._modules import Decoder, TwoTowers
-from tests.models.synthetic_pairs import N_COMPONENTS, make_pairs, quick_estimators
+from tests.models.synthetic_pairs import (
+    N_COMPONENTS,
+    in_fitted_units,
+    make_pairs,
+    quick_estimators,
+)
 
 QUICK = quick_estimators()[3].get_params()
 
@@ -106,7 +111,8 @@ def test_encoders_do_not_depend_on_the_decoder(train, test):
 )
 def test_decoders_predict_better_than_the_mean(decoder, y_scaling, train, test):
     model = _quick(decoder=decoder, y_scaling=y_scaling, max_epochs=15).fit(*train)
-    predicted = (model.predict(test[0]) - model.y_mean_) / model.y_scale_
+    predicted = in_fitted_units(model.predict(test[0]), y_scaling)
+    predicted = (predicted - model.y_mean_) / model.y_scale_
     observed = model._standardize(test[1])
     assert ((predicted - observed) ** 2).mean() < 0.7 * (observed**2).mean()
     assert predicted.shape == (100, N_COMPONENTS)

@@ -15,7 +15,7 @@ from sklearn_neurocontext import (
     RidgeBaseline,
     TextBrainEnsemble,
 )
-from sklearn_neurocontext.models import LandmarkKernel, NeighborMaps
+from sklearn_neurocontext.models import NeighborMaps, NystroemKernel
 from sklearn_neurocontext.text import TermCounts
 
 NET = {"max_epochs": 2, "batch_size": 32, "random_state": 0}
@@ -50,12 +50,12 @@ def make_models():
         "contrastive, bare": _text_to(
             ContrastiveTextBrain(decoder=None, y_scaling=None, **NET)
         ),
-        "words, kernel": _counted(KernelCCA(n_landmarks=30, random_state=0)),
-        "landmarks": make_pipeline(
+        "words, kernel": _counted(KernelCCA(n_nystroem=30, random_state=0)),
+        "nystroem": make_pipeline(
             TfidfVectorizer(dtype=np.float32),
             TruncatedSVD(6, random_state=0),
-            LandmarkKernel(n_landmarks=20, random_state=0),
-            KernelCCA(4, n_landmarks=20, random_state=0),
+            NystroemKernel(n_components=20, random_state=0),
+            KernelCCA(4, n_nystroem=20, random_state=0),
         ),
         "neighbors": _counted(NeighborMaps(), KernelCCA(4, random_state=0)),
         "ensemble": make_ensemble(),
@@ -70,7 +70,7 @@ def make_ensemble():
         Nystroem(n_components=12, random_state=0),
         KernelCCA(3, kernel_width=None, hubness_weight=0),
     )
-    words = _counted(KernelCCA(4, n_landmarks=20, random_state=0))
+    words = _counted(KernelCCA(4, n_nystroem=20, random_state=0))
     return TextBrainEnsemble(
         [("words", words), ("letters", letters)], weights=[1.0, 0.5], random_state=0
     )

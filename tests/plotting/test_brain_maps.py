@@ -16,7 +16,7 @@ from sklearn_neurocontext.plotting import (
     plot_predicted_and_observed,
     plot_predicted_map,
 )
-from sklearn_neurocontext.plotting._glass_brain import keep_strongest
+from sklearn_neurocontext.plotting._brain_maps import keep_strongest
 
 AFFINE = np.diag([8.0, 8.0, 8.0, 1.0])
 AFFINE[:3, 3] = (-88, -124, -72)
@@ -198,13 +198,13 @@ def test_saved_picture_is_not_blank(img, tmp_path):
 @pytest.mark.parametrize(
     ("change", "kind", "message"),
     [
-        ({"img": np.ones(3)}, TypeError, "img must be a Nifti image; got ndarray"),
+        ({"img": np.ones(3)}, TypeError, "img must be a NIfTI image; got ndarray"),
         (
             {"img": _img(np.ones((*SHAPE, 2)))},
             ValueError,
-            "expected one 3D map. Pass one of several maps: img.slicer[..., i]",
+            "must contain one 3D map",
         ),
-        ({"img": _img(np.full(SHAPE, np.nan))}, ValueError, "img holds NaN"),
+        ({"img": _img(np.full(SHAPE, np.nan))}, ValueError, "img contains NaN"),
         ({"img": _img(np.zeros(SHAPE))}, ValueError, "img has no positive voxel"),
         (
             {"img": FAR_IMG},
@@ -212,7 +212,7 @@ def test_saved_picture_is_not_blank(img, tmp_path):
             "img does not overlap the MNI brain",
         ),
         ({"top": 0.0}, ValueError, "top must be a fraction of the voxels"),
-        ({"text": ["reading"]}, TypeError, "text must be one string; got list"),
+        ({"text": ["reading"]}, TypeError, "text must be a string; got list"),
     ],
 )
 def test_errors(img, change, kind, message):

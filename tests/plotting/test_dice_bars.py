@@ -52,17 +52,22 @@ def test_draws_into_given_axes():
     ("scores", "intervals", "kind", "message"),
     [
         ([0.1], None, TypeError, "scores must be a dictionary"),
-        ({}, None, ValueError, "scores has the shapes {}"),
-        ({"a": [0.1], "b": [0.1, 0.2]}, None, ValueError, "of the same maps in"),
-        ({"a": 0.1}, None, ValueError, "one number per map and method"),
-        ({"a": [10.0]}, None, ValueError, "'a' are empty or not in [0, 1]"),
-        ({"a": [np.nan]}, None, ValueError, "'a' are empty or not in [0, 1]"),
-        ({"a": [0.1]}, {"b": (0, 1)}, ValueError, "intervals names ['b']"),
+        ({}, None, ValueError, "got the shapes {}"),
+        ({"a": [0.1], "b": [0.1, 0.2]}, None, ValueError, "for the same maps in"),
+        ({"a": 0.1}, None, ValueError, "one number per method and map"),
+        ({"a": [10.0]}, None, ValueError, "'a' must be in [0, 1]"),
+        ({"a": [np.nan]}, None, ValueError, "'a' must be in [0, 1]"),
+        ({"a": [0.1]}, {"b": (0, 1)}, ValueError, "got ['b']"),
         ({"a": [0.1]}, [(0, 1)], TypeError, "intervals must be a dictionary of name"),
-        ({"a": [0.1]}, {"a": (50, 20)}, ValueError, "of 'a' is (50, 20); expected two"),
+        (
+            {"a": [0.1]},
+            {"a": (50, 20)},
+            ValueError,
+            "first; got (50, 20)",
+        ),
         ({"a": [0.1]}, {"a": (0.2, 0.1)}, ValueError, "fractions, the lower first"),
         ({"a": [0.1]}, {"a": (0.1, np.nan)}, ValueError, "fractions, the lower first"),
-        ({"a": [0.1]}, {"a": (0.1, 0.2, 0.3)}, ValueError, "expected two fractions"),
+        ({"a": [0.1]}, {"a": (0.1, 0.2, 0.3)}, ValueError, "must be two fractions"),
     ],
 )
 def test_wrong_input_is_named(scores, intervals, kind, message):
@@ -72,5 +77,8 @@ def test_wrong_input_is_named(scores, intervals, kind, message):
 
 @pytest.mark.parametrize("top", [10, 0, -0.1, np.nan, "0.1"])
 def test_a_top_that_is_no_fraction_is_named(top):
-    with pytest.raises(ValueError, match=re.escape(f"top={top!r}; expected a frac")):
+    with pytest.raises(
+        ValueError,
+        match=rf"^top must be .* got {re.escape(repr(top))}\.",
+    ):
         plot_dice_bars(SCORES, top=top)

@@ -57,11 +57,11 @@ def test_draws_into_given_axes():
     [
         ([1.0], None, TypeError, "differences must be a dictionary"),
         ({}, None, ValueError, "differences is empty"),
-        ({"a": [[1.0]]}, None, ValueError, "'a' have shape (1, 1)"),
-        ({"a": []}, None, ValueError, "'a' have shape (0,)"),
-        ({"a": [np.nan]}, None, ValueError, "'a' hold NaN"),
-        ({"a": [1.0]}, {"b": (0, 1)}, ValueError, "intervals names ['b']"),
-        ({"a": [1.0]}, {"a": (2, 0)}, ValueError, "The interval of 'a' is (2, 0)"),
+        ({"a": [[1.0]]}, None, ValueError, "must have shape (n_splits,); got (1, 1)"),
+        ({"a": []}, None, ValueError, "must have shape (n_splits,); got (0,)"),
+        ({"a": [np.nan]}, None, ValueError, "'a' contain NaN"),
+        ({"a": [1.0]}, {"b": (0, 1)}, ValueError, "got ['b']"),
+        ({"a": [1.0]}, {"a": (2, 0)}, ValueError, "low <= high; got (2, 0)"),
         ({"a": [1.0]}, {"a": (np.nan, 1)}, ValueError, "Leave it out"),
     ],
 )

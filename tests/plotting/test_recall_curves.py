@@ -85,9 +85,9 @@ def test_numbers_of_k_do_not_touch_with_many_candidates():
 def test_legend_names_the_best_first_then_chance_and_what_the_band_is(splits):
     chance = recall_curve(np.zeros((N, N)))
     ax = plot_recall_curves({"_weak $x$": chance, "strong": splits})
-    names = ["strong", "_weak $x$", "chance"]
-    assert _legend(ax) == [*names, "± deviation of splits"]
-    assert _legend(plot_recall_curves({"a": splits[0]})) == ["a", "chance"]
+    names = ["strong", "_weak $x$", "chance level"]
+    assert _legend(ax) == [*names, "± standard deviation over splits"]
+    assert _legend(plot_recall_curves({"a": splits[0]})) == ["a", "chance level"]
     assert not any(text.get_parse_math() for text in ax.get_legend().get_texts())
     *lines, _ = ax.get_legend().legend_handles
     colours = [handle.get_color() for handle in lines]
@@ -129,16 +129,16 @@ def test_draws_into_given_axes(splits):
         (
             {"a": [0.5, 1.0], "b": [0.2, 0.5, 1.0]},
             ValueError,
-            "different numbers of candidates: {'a': 2, 'b': 3}",
+            "same number of candidates; got {'a': 2, 'b': 3}",
         ),
-        ({"a": [[0.5, 1.0], [1.0]]}, ValueError, "'a' cannot be read as one array"),
-        ({"a": np.ones((2, 2, 2))}, ValueError, "'a' has shape (2, 2, 2)"),
+        ({"a": [[0.5, 1.0], [1.0]]}, ValueError, "'a' must be an array"),
+        ({"a": np.ones((2, 2, 2))}, ValueError, "two candidates; got (2, 2, 2)"),
         ({"a": [1.0]}, ValueError, "at least one split and two candidates"),
-        ({"a": [np.nan, 1.0]}, ValueError, "'a' holds NaN or infinity"),
+        ({"a": [np.nan, 1.0]}, ValueError, "'a' contains NaN or infinity"),
         ({"a": [20.0, 100.0]}, ValueError, "Divide percentages by 100"),
-        ({"a": [-0.1, 1.0]}, ValueError, "goes from -0.1 to 1"),
-        ({"a": [0.1, 0.2, 0.3]}, ValueError, "falls, or ends at 0.3"),
-        ({"a": [0.5, 0.2, 1.0]}, ValueError, "recall never falls with k"),
+        ({"a": [-0.1, 1.0]}, ValueError, "values from -0.1 to 1"),
+        ({"a": [0.1, 0.2, 0.3]}, ValueError, "it ends at 0.3"),
+        ({"a": [0.5, 0.2, 1.0]}, ValueError, "must not decrease"),
     ],
 )
 def test_errors(curves, kind, message):

@@ -17,7 +17,7 @@ def test_the_matrix_is_drawn_as_given(rng):
     assert image.norm.vmax == -image.norm.vmin == np.abs(similarity).max()
     (rings,) = ax.lines
     np.testing.assert_array_equal(rings.get_xdata(), [0, 1, 3, 2])
-    assert ax.get_xlabel() == "map (nearest to its own text: 2 of 4)"
+    assert ax.get_xlabel() == "map (own map most similar: 2 of 4)"
 
 
 def test_names_are_drawn_as_they_are():
@@ -36,10 +36,10 @@ def test_ties_are_no_hits_and_have_no_rings():
     similarity = np.eye(4)
     similarity[0, 2] = 1
     ax = plot_similarity_matrix(similarity, paired=True)
-    assert ax.get_xlabel() == "map (nearest to its own text: 3 of 4)"
+    assert ax.get_xlabel() == "map (own map most similar: 3 of 4)"
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), [np.nan, 1, 2, 3])
     ax = plot_similarity_matrix(np.ones((4, 4)), paired=True)
-    assert ax.get_xlabel() == "map (nearest to its own text: 0 of 4)"
+    assert ax.get_xlabel() == "map (own map most similar: 0 of 4)"
 
 
 def test_a_square_matrix_is_not_paired_by_itself():
@@ -70,11 +70,11 @@ def test_draws_into_given_axes():
         ({"similarity": []}, "expected (n_texts, n_maps)"),
         (
             {"similarity": np.eye(2), "texts": ["a"]},
-            "texts holds 1 names; expected 2, one for each row",
+            "texts must have one name per row, 2; got 1",
         ),
         (
             {"similarity": np.eye(2), "maps": "abc"},
-            "maps holds 3 names; expected 2, one for each column",
+            "maps must have one name per column, 2; got 3",
         ),
     ],
 )

@@ -105,10 +105,15 @@ def test_the_medial_wall_has_no_map():
     [
         ([], {}, TypeError, "maps must be a dictionary of name to image; got list"),
         ({}, {}, ValueError, "maps is empty"),
-        ({"a": 3}, {}, TypeError, "a must be a Nifti image; got int"),
-        ({"a": _blob(0, 0, 0)}, {"title": 3}, TypeError, "title must be one string"),
+        ({"a": 3}, {}, TypeError, "a must be a NIfTI image; got int"),
+        ({"a": _blob(0, 0, 0)}, {"title": 3}, TypeError, "title must be a string"),
         ({"a": _blob(0, 0, 0)}, {"top": 0}, ValueError, "top must be a fraction"),
-        ({"a": _blob(0, 0, 0)}, {"unit": {}}, ValueError, "unit names [] and maps"),
+        (
+            {"a": _blob(0, 0, 0)},
+            {"unit": {}},
+            ValueError,
+            "names of maps, ['a']; got []",
+        ),
     ],
 )
 def test_wrong_input_is_named(maps, options, kind, message):

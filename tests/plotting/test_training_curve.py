@@ -61,7 +61,7 @@ def test_epochs_that_lack_a_value_are_left_out():
 
 
 def test_duration_is_the_sum():
-    assert plot_training_curve(HISTORY).get_xlabel() == "epoch (1.5 s in all)"
+    assert plot_training_curve(HISTORY).get_xlabel() == "epoch (total 1.5 s)"
 
 
 def test_draws_into_given_axes():
@@ -73,13 +73,13 @@ def test_draws_into_given_axes():
     ("history", "best_epoch", "message"),
     [
         ([], None, "history is empty"),
-        ([{"epoch": 1}], None, "Entry 0 of history lacks train_loss; got the keys"),
+        ([{"epoch": 1}], None, "Entry 0 of history must have train_loss; got"),
         (
             [{"epoch": 1, "train_loss": math.nan}],
             None,
-            "history holds train_loss = nan at epoch 1",
+            "train_loss must be finite; got nan at epoch 1",
         ),
-        (HISTORY, 7, "best_epoch=7 is not in history, which has epochs 1 to 6"),
+        (HISTORY, 7, "best_epoch must be an epoch of history, 1 to 6; got 7"),
     ],
 )
 def test_errors(history, best_epoch, message):

@@ -1,4 +1,4 @@
-"""Language models, loaded anew."""
+"""Fixture that loads language models anew."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from sklearn_neurocontext.text._language_model import ModelSource, load_language
 
 @pytest.fixture
 def load():
-    """Load anew: other tests may have the same names in other folders."""
+    """Load without the cache: other tests may use the same names."""
 
     def load_anew(model_name, **options):
         _language_model._load.cache_clear()

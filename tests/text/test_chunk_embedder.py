@@ -1,4 +1,4 @@
-"""The embedder's contract: any text, any order, any batch, the same vector."""
+"""Tests of LLMChunkEmbedder: oracle, batches, cache keys and errors."""
 
 import joblib
 import numpy as np
@@ -10,8 +10,9 @@ from sklearn.exceptions import NotFittedError
 from transformers import AutoModel, AutoTokenizer
 
 from sklearn_neurocontext import LLMChunkEmbedder
-from sklearn_neurocontext.text import _cache
-from sklearn_neurocontext.text._cache import MemoryCache
+from sklearn_neurocontext.text import _store
+from sklearn_neurocontext.text._language_model import DEFAULT_MODEL
+from sklearn_neurocontext.text._store import MemoryCache
 from tests.text.tiny_models import KINDS, TEMPLATES, WORDS, save_tiny_model
 
 LIMIT = 16
@@ -41,7 +42,7 @@ def make_texts(rng, sizes):
 
 @pytest.fixture
 def texts(rng):
-    # L is what fits beside the special tokens of each kind: 14, 15 or 16.
+    # Beside special tokens, 14, 15 or 16 tokens fit into a chunk.
     edges = [13, 14, 15, 16, 17]
     return make_texts(rng, [1, 2, *edges, 10 * 14 + 3, 10 * 15 + 3, 10 * 16 + 3, 40])
 
@@ -58,7 +59,7 @@ class Oracle:
         self.after = [vocabulary[word] for word in right.split()]
         self.options = {"pooling": "mean", "normalize": True, "weights": "uniform"}
         self.options |= options
-        self.known = {}
+        self.cached = {}
 
     def __call__(self, text):
         tokens = self.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -67,9 +68,9 @@ class Oracle:
         for start in range(0, len(tokens), window):
             piece = tokens[start : start + window]
             ids = (*self.before, *piece, *self.after)
-            if ids not in self.known:
-                self.known[ids] = self.embed(ids)
-            vectors.append(self.known[ids])
+            if ids not in self.cached:
+                self.cached[ids] = self.embed(ids)
+            vectors.append(self.cached[ids])
             uniform = self.options["weights"] == "uniform"
             weights.append(1 if uniform else len(piece))
         return np.average(vectors, axis=0, weights=weights)
@@ -102,16 +103,16 @@ def test_embeddings_equal_the_definition(
 def test_a_text_of_100_000_tokens_uses_each_of_them(embedder, kind, folders, rng):
     oracle = Oracle(folders[kind], kind)
     n_special = len(oracle.before) + len(oracle.after)
-    # Ten different chunks, over and over: the oracle computes each of them once.
+    # Ten different chunks, repeated: the oracle computes each of them once.
     (part,) = make_texts(rng, [10 * (LIMIT - n_special)])
     text = " ".join((part.split() * 1000)[:100_000])
     vector = embedder.fit_transform(["pain", text])[1]
     expected = oracle(text)
-    assert len(oracle.known) <= 11
+    assert len(oracle.cached) <= 11
     np.testing.assert_allclose(vector, expected, rtol=0, atol=1e-5)
 
 
-def test_order_batches_and_neighbours_change_nothing(embedder, texts):
+def test_order_and_batches_change_nothing(embedder, texts):
     whole = embedder.fit_transform(texts)
     assert whole.dtype == np.float32
     near = {"rtol": 0, "atol": 1e-5}
@@ -128,7 +129,7 @@ def test_the_last_token_of_a_long_text_counts(embedder, texts):
     assert np.abs(first - second).max() > 1e-4
 
 
-def test_kinds_of_input_are_equal(folders, texts):
+def test_all_kinds_of_input_are_equal(folders, texts):
     embedder = LLMChunkEmbedder(folders["bert"]).fit(texts)
     expected = embedder.transform(texts)
     for kind in (pd.Series, np.array, tuple, lambda t: np.array(t, dtype=object)):
@@ -137,16 +138,16 @@ def test_kinds_of_input_are_equal(folders, texts):
 
 @pytest.fixture
 def embedded(monkeypatch):
-    """Texts that went through a model, in a process that remembers none."""
-    monkeypatch.setattr(_cache, "PROCESS_CACHE", MemoryCache())
+    """Texts that passed through a model, with an empty cache at first."""
+    monkeypatch.setattr(_store, "PROCESS_CACHE", MemoryCache())
     seen = []
     real = LLMChunkEmbedder._embed
 
-    def counting(self, batch):
+    def record(self, batch):
         seen.extend(batch)
         return real(self, batch)
 
-    monkeypatch.setattr(LLMChunkEmbedder, "_embed", counting)
+    monkeypatch.setattr(LLMChunkEmbedder, "_embed", record)
     return seen
 
 
@@ -170,21 +171,21 @@ def test_each_distinct_text_is_embedded_once(folders, texts, embedded):
         {"dtype": "bfloat16"},
     ],
 )
-def test_other_settings_have_other_keys(folders, embedded, other):
+def test_settings_are_part_of_keys(folders, embedded, other):
     embedder = LLMChunkEmbedder(folders["bert"]).fit()
     embedder.transform(["pain"])
     clone(embedder).set_params(**other).fit().transform(["pain"])
     assert len(embedded) == 2
 
 
-def test_settings_that_change_no_number_share_their_keys(folders, embedded):
+def test_batch_size_and_device_are_not_part_of_keys(folders, embedded):
     embedder = LLMChunkEmbedder(folders["bert"]).fit()
     embedder.transform(["pain"])
     clone(embedder).set_params(batch_tokens=7, device="auto").fit().transform(["pain"])
     assert embedded == ["pain"]
 
 
-def test_without_cache_nothing_is_kept_but_repeats_are_still_one(
+def test_without_cache_repeated_texts_are_embedded_once_a_call(
     folders, texts, embedded
 ):
     embedder = LLMChunkEmbedder(folders["bert"], cache=None)
@@ -192,20 +193,20 @@ def test_without_cache_nothing_is_kept_but_repeats_are_still_one(
     assert sorted(embedded) == sorted(texts)
     embedder.transform(texts)
     assert len(embedded) == 2 * len(texts)
-    assert not _cache.PROCESS_CACHE._vectors
+    assert not _store.PROCESS_CACHE._vectors
 
 
 def test_overlap_and_chunk_size_count_special_tokens(folders, texts):
     embedder = LLMChunkEmbedder(folders["bert"], chunk_size=10, chunk_overlap=4)
     assert embedder.fit(texts).chunk_size_ == 10
     assert LLMChunkEmbedder(folders["bert"]).fit(texts).chunk_size_ == LIMIT
-    with pytest.raises(ValueError, match="chunk_size=17 is more than the 16 tokens"):
+    with pytest.raises(ValueError, match="chunk_size must be at most 16,"):
         LLMChunkEmbedder(folders["bert"], chunk_size=17).fit(texts)
     with pytest.raises(ValueError, match="leaves 8 tokens beside the special ones"):
         LLMChunkEmbedder(folders["bert"], chunk_size=10, chunk_overlap=8).fit(texts)
 
 
-def test_wrong_input_names_the_rows(folders):
+def test_errors_name_the_wrong_rows(folders):
     embedder = LLMChunkEmbedder(folders["bert"]).fit(["pain"])
     for wrong in (None, np.nan, b"pain", 3, pd.NA):
         with pytest.raises(TypeError, match=r"row 1\. Leave such rows out, or fill"):
@@ -229,7 +230,11 @@ def test_wrong_parameters_are_refused(folders, wrong):
         LLMChunkEmbedder(folders["bert"], **wrong).fit()
 
 
-def test_half_a_character_is_still_a_text(folders):
+def test_the_default_model_is_the_one_in_the_wheel():
+    assert LLMChunkEmbedder().model_name == DEFAULT_MODEL
+
+
+def test_half_a_surrogate_pair_is_accepted(folders):
     embedder = LLMChunkEmbedder(folders["bert"], cache="memory").fit()
     assert np.isfinite(embedder.transform(["pain \ud83d brain"])).all()
 
@@ -249,7 +254,7 @@ def test_pandas_output_has_named_columns(folders, texts):
     assert table.columns[0] == "llmchunkembedder0"
 
 
-def test_half_precision_stays_near(embedder, texts):
+def test_half_precision_is_close(embedder, texts):
     full = embedder.fit_transform(texts)
     half = clone(embedder).set_params(dtype="bfloat16").fit(texts)
     assert half.dtype_ == "bfloat16"
@@ -257,6 +262,7 @@ def test_half_precision_stays_near(embedder, texts):
     assert 0 < difference < 0.05
 
 
+@pytest.mark.slow
 def test_a_text_of_ten_megabytes(folders):
     text = "brain memory pain " * 600_000
     assert len(text) > 10 * 2**20

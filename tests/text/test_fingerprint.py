@@ -1,4 +1,4 @@
-"""What tells language models apart: weights, tokenizer and code."""
+"""Tests of fingerprints: weights, tokenizer and code determine them, copies do not."""
 
 import json
 from pathlib import Path
@@ -7,14 +7,15 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, BertForMaskedLM, ByT5Tokenizer
 
-from sklearn_neurocontext.text import _default_model
-from sklearn_neurocontext.text._default_model import wheel_folder
-from sklearn_neurocontext.text._language_model import ModelSource, load_language_model
-from sklearn_neurocontext.text._model_facts import model_fingerprint
+from sklearn_neurocontext.text._language_model import (
+    ModelSource,
+    load_language_model,
+    model_fingerprint,
+)
 from tests.text.tiny_models import save_tiny_model
 
 
-def test_a_folder_that_is_saved_again_is_loaded_again(tmp_path, monkeypatch):
+def test_a_folder_that_was_saved_anew_is_loaded_anew(tmp_path, monkeypatch):
     for folder, kind in (("a", "bert"), ("b", "llama")):
         save_tiny_model(tmp_path / folder / "model", kind)
     monkeypatch.chdir(tmp_path / "a")
@@ -27,7 +28,7 @@ def test_a_folder_that_is_saved_again_is_loaded_again(tmp_path, monkeypatch):
     assert not load_language_model(source).is_causal
 
 
-def test_fingerprint_tells_weights_apart(load, tmp_path):
+def test_fingerprint_depends_on_weights(load, tmp_path):
     folder = save_tiny_model(tmp_path, "bert")
     first = load(folder).fingerprint
     assert load(folder).fingerprint == first
@@ -47,7 +48,7 @@ def test_fingerprint_tells_weights_apart(load, tmp_path):
         ("tokenizer.json", {"truncation": None, "padding": None}, False),
     ],
 )
-def test_copies_of_a_model_share_a_fingerprint(load, tmp_path, file, part, changes):
+def test_fingerprint_of_edited_copies(load, tmp_path, file, part, changes):
     folder = Path(save_tiny_model(tmp_path / "model", "bert"))
     first = load(folder).fingerprint
     copy = folder.rename(tmp_path / "copy")
@@ -64,14 +65,14 @@ def save_without(folder, left_out):
     model.save_pretrained(folder, state_dict=kept)
 
 
-def test_a_model_without_pooler_has_one_fingerprint(load, tmp_path):
+def test_fingerprint_ignores_missing_pooler_weights(load, tmp_path):
     folder = save_tiny_model(tmp_path, "bert")
     save_without(folder, left_out="nothing")
     torch.manual_seed(0)
     drawn = torch.rand(1)
     torch.manual_seed(0)
     first = load(folder)
-    # The weights that were missing took no number of the caller's.
+    # Drawing the missing weights leaves the caller's generator unchanged.
     assert torch.equal(torch.rand(1), drawn)
     assert load(folder).fingerprint == first.fingerprint
 
@@ -79,16 +80,17 @@ def test_a_model_without_pooler_has_one_fingerprint(load, tmp_path):
 def test_a_model_that_lacks_a_layer_is_refused(load, tmp_path):
     folder = save_tiny_model(tmp_path, "bert")
     save_without(folder, left_out="layer.1.")
-    with pytest.raises(ValueError, match=r"lack 16 of those .*'encoder\.layer\.1"):
+    with pytest.raises(ValueError, match=r"lack 16 entries .*'encoder\.layer\.1"):
         load(folder)
 
 
-def test_fingerprint_takes_scalars_special_tokens_and_code(load, tmp_path):
+def test_fingerprint_depends_on_buffers_special_tokens_and_code(load, tmp_path):
     loaded = load(save_tiny_model(tmp_path, "bert"))
     model, tokenizer = loaded.model, loaded.tokenizer
-    around = (loaded.before, loaded.after)
+    around = (loaded.prefix_ids, loaded.suffix_ids)
     plain = model_fingerprint(tokenizer, model, (), around)
     assert model_fingerprint(tokenizer, model, (), ([], [])) != plain
+    assert model_fingerprint(tokenizer, model, (), around, b"code") != plain
     model.register_buffer("scale", torch.tensor(2.0))
     assert model_fingerprint(tokenizer, model, (), around) != plain
 
@@ -102,6 +104,62 @@ def test_fingerprint_of_a_tokenizer_without_a_fast_one(load, tmp_path):
     assert first == same != other
 
 
-def test_hash_of_the_wheel_is_the_published_one():
-    assert wheel_folder() is not None
-    assert len(_default_model.DEFAULT_REVISION) == 40
+CODE = """
+from transformers import BertConfig, BertModel
+
+class OwnConfig(BertConfig):
+    model_type = "own"
+
+class OwnModel(BertModel):
+    config_class = OwnConfig
+"""
+
+
+def save_with_code(folder, repository=""):
+    """Save a model whose configuration names code in its folder, or in a repository."""
+    folder = Path(save_tiny_model(folder, "bert"))
+    config = json.loads((folder / "config.json").read_text())
+    config |= {
+        "model_type": "own",
+        "auto_map": {
+            "AutoConfig": f"{repository}own_code.OwnConfig",
+            "AutoModel": f"{repository}own_code.OwnModel",
+        },
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "own_code.py").write_text(CODE)
+    return folder
+
+
+def test_fingerprint_depends_on_code_in_the_folder(load, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "cache")
+    )
+    monkeypatch.syspath_prepend(str(tmp_path / "cache"))
+    folder = save_with_code(tmp_path / "model")
+    loaded = load(folder, trust_remote_code=True)
+    assert type(loaded.model).__name__ == "OwnModel"
+    first = loaded.fingerprint
+    assert load(folder, trust_remote_code=True).fingerprint == first
+    (folder / "own_code.py").write_text(CODE + "\nSCALE = 2\n")
+    assert load(folder, trust_remote_code=True).fingerprint != first
+
+
+@pytest.mark.parametrize(
+    ("revision", "code_revision"),
+    [(None, "0" * 40), ("main", "0" * 40), ("0a" * 20, "0a" * 20)],
+)
+def test_code_of_another_repository_is_loaded_at_its_commit(
+    load, tmp_path, monkeypatch, revision, code_revision
+):
+    asked = []
+
+    def cached_file(repository, file, revision=None, **options):
+        asked.append((repository, file, revision))
+        raise OSError("offline")
+
+    monkeypatch.setattr("transformers.dynamic_module_utils.cached_file", cached_file)
+    folder = save_with_code(tmp_path, "org/impl--")
+    with pytest.raises(OSError, match="could not be loaded"):
+        load(folder, trust_remote_code=True, revision=revision)
+    assert asked == [("org/impl", "own_code.py", code_revision)]

@@ -1,7 +1,10 @@
-"""Models load from the wheel or a folder; limits and special tokens are found."""
+"""Tests of loading models: places, limits, special tokens, devices, packed layers."""
 
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,28 +15,33 @@ import torch
 from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
 from transformers import AutoModel, OPTConfig, OPTModel, T5Config, T5Model
 
-from sklearn_neurocontext.text import _language_model, _model_facts, _remote_code
-from sklearn_neurocontext.text._default_model import DEFAULT_MODEL, wheel_folder
+from sklearn_neurocontext.text import _language_model
 from sklearn_neurocontext.text._language_model import (
+    DEFAULT_MODEL,
+    DEFAULT_REVISION,
     ModelSource,
+    PackedLinear,
     choose_device,
     choose_dtype,
     load_language_model,
+    max_tokens,
+    pack_linear_layers,
+    special_tokens,
+    wheel_folder,
 )
-from sklearn_neurocontext.text._model_facts import max_tokens, special_tokens
 from tests.text.tiny_models import KINDS, TEMPLATES, save_tiny_model
 
 
 def test_default_model_comes_from_the_wheel(load):
     loaded = load(DEFAULT_MODEL)
     assert loaded.max_tokens == 256
-    assert len(loaded.before) == len(loaded.after) == 1
+    assert len(loaded.prefix_ids) == len(loaded.suffix_ids) == 1
     assert not loaded.model.training
     assert not loaded.is_causal
     assert loaded.model.config._attn_implementation == "sdpa"
 
 
-def test_weights_that_differ_from_the_published_ones_are_refused(tmp_path, monkeypatch):
+def test_a_wheel_with_other_weights_is_refused(tmp_path, monkeypatch):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").write_bytes(b"other weights")
     spec = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
@@ -44,7 +52,7 @@ def test_weights_that_differ_from_the_published_ones_are_refused(tmp_path, monke
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Ask no hub; remember what it would have been asked for."""
+    """Options of a request to the hub, which is not sent."""
     seen = {}
 
     def from_pretrained(source, **options):
@@ -60,7 +68,8 @@ def test_without_wheel_the_hub_is_asked_for_a_pinned_commit(load, monkeypatch, a
     with pytest.raises(OSError, match=r"offline.*pip install 'sklearn-neurocontext"):
         load(DEFAULT_MODEL)
     assert asked["source"] == DEFAULT_MODEL
-    assert len(asked["revision"]) == 40
+    assert asked["revision"] == DEFAULT_REVISION
+    assert len(DEFAULT_REVISION) == 40
     assert not asked["trust_remote_code"]
 
 
@@ -72,33 +81,37 @@ def test_revision_and_token_reach_the_hub(load, monkeypatch, asked):
     assert "secret" not in str(caught.value)
 
 
-def test_a_token_that_is_not_set_is_an_error(load, monkeypatch, asked):
+def test_a_token_that_is_not_set_raises(load, monkeypatch, asked):
     monkeypatch.delenv("A_TOKEN_OF_MINE", raising=False)
-    with pytest.raises(ValueError, match="'A_TOKEN_OF_MINE' names an environment"):
+    with pytest.raises(
+        ValueError, match=r"token_env_variable .* got 'A_TOKEN_OF_MINE'"
+    ):
         load("some/model", token_env_variable="A_TOKEN_OF_MINE")
     assert not asked
 
 
 @pytest.mark.parametrize("revision", [None, "main", "1110a243"])
-def test_code_of_the_hub_runs_only_from_a_commit(load, asked, revision, monkeypatch):
-    with pytest.raises(ValueError, match="expected a commit, 40 hexadecimal digits"):
+def test_code_of_the_hub_needs_a_commit(load, asked, revision):
+    with pytest.raises(ValueError, match=f"revision must be a commit .* {revision!r}"):
         load("some/model", trust_remote_code=True, revision=revision)
     assert not asked
-    no_code = lambda *place, **options: ({}, {})  # noqa: E731
-    monkeypatch.setattr(_remote_code.PreTrainedConfig, "get_config_dict", no_code)
-    monkeypatch.setattr(_remote_code, "get_tokenizer_config", lambda *a, **k: {})
+
+
+def test_code_of_the_hub_is_loaded_at_its_commit(load, asked):
+    commit = "0a" * 20
     with pytest.raises(OSError, match="could not be loaded"):
-        load("some/model", trust_remote_code=True, revision="0" * 40)
+        load("some/model", trust_remote_code=True, revision=commit)
     assert asked["trust_remote_code"]
+    assert asked["revision"] == asked["code_revision"] == commit
 
 
-def test_unknown_model_is_an_error_that_helps(load):
+def test_unknown_models_raise_with_advice(load):
     with pytest.raises(OSError, match="'no/such-model' could not be loaded") as caught:
         load("no/such-model")
     assert "The default model is" not in str(caught.value)
 
 
-def test_a_bare_name_gets_a_hint(load, asked):
+def test_a_name_without_organization_gets_a_hint(load, asked):
     with pytest.raises(OSError, match="The default model is 'sentence-transformers/"):
         load("minilm")
     assert asked["source"] == "minilm"
@@ -107,13 +120,13 @@ def test_a_bare_name_gets_a_hint(load, asked):
 @pytest.mark.parametrize(
     "path", ["./minilm", "/no/minilm", "models/of/mine", r"models\mine", r"C:\mine"]
 )
-def test_a_path_where_no_folder_is_never_asks_the_hub(load, asked, path):
-    with pytest.raises(OSError, match=r"could not be loaded .there is no folder '/"):
+def test_a_path_without_a_folder_never_asks_the_hub(load, asked, path):
+    with pytest.raises(OSError, match=r"could not be loaded .no folder '/"):
         load(path)
     assert not asked
 
 
-def test_a_folder_at_home(load, tmp_path, monkeypatch):
+def test_the_home_folder_is_expanded(load, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     here = load(save_tiny_model(tmp_path / "tiny", "bert"))
     assert load("~/tiny").fingerprint == here.fingerprint
@@ -138,26 +151,26 @@ def test_an_encoder_with_a_decoder_is_refused(load, tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_special_tokens_and_limits_of_each_architecture(load, tmp_path, kind):
     loaded = load(save_tiny_model(tmp_path, kind))
-    assert loaded.before == [1] * ("[CLS]" in TEMPLATES[kind])
-    assert loaded.after == [2] * ("[SEP]" in TEMPLATES[kind])
+    assert loaded.prefix_ids == [1] * ("[CLS]" in TEMPLATES[kind])
+    assert loaded.suffix_ids == [2] * ("[SEP]" in TEMPLATES[kind])
     assert loaded.max_tokens == 16
     assert loaded.embedding_dim == 16
     assert loaded.tokenizer.padding_side == "right"
-    # Attention is fused wherever the architecture has it.
+    # Attention is fused if the architecture supports it.
     fused = type(loaded.model)._supports_sdpa
     assert fused == (kind != "gpt_neo")
     assert (loaded.model.config._attn_implementation == "sdpa") == fused
 
 
-def test_a_tokenizer_whose_special_tokens_are_inside_is_refused():
+def test_special_tokens_inside_a_text_are_refused():
     def tokenizer(text, add_special_tokens=True):
         return {"input_ids": [5, 9, 6] if add_special_tokens else [5, 6]}
 
-    with pytest.raises(ValueError, match="expected the former inside the latter"):
+    with pytest.raises(ValueError, match="must be before and after a text"):
         special_tokens(tokenizer)
 
 
-def test_smallest_stated_limit_counts(load, tmp_path):
+def test_the_smallest_stated_limit_is_used(load, tmp_path):
     folder = save_tiny_model(tmp_path, "bert", max_tokens=16)
     stated = {"max_seq_length": 9}
     (Path(folder) / "sentence_bert_config.json").write_text(json.dumps(stated))
@@ -165,7 +178,7 @@ def test_smallest_stated_limit_counts(load, tmp_path):
 
 
 @pytest.fixture
-def facts(load, tmp_path):
+def hub_model(load, tmp_path):
     loaded = load(save_tiny_model(tmp_path, "bert"))
     options = {"revision": None, "token": None}
     return "some/model", loaded.tokenizer, loaded.model, options
@@ -181,36 +194,36 @@ def _answer(error):
 @pytest.mark.parametrize(
     "error", [LocalEntryNotFoundError("hiccup"), ConnectionError("hiccup")]
 )
-def test_a_limit_that_the_hub_does_not_tell_is_warned_of(facts, monkeypatch, error):
-    monkeypatch.setattr(_model_facts, "hf_hub_download", _answer(error))
+def test_an_unreadable_limit_of_the_hub_warns(hub_model, monkeypatch, error):
+    monkeypatch.setattr(_language_model, "hf_hub_download", _answer(error))
     with pytest.warns(UserWarning, match=r"hiccup.*may have 16 tokens. Pass the chunk"):
-        assert max_tokens(*facts) == 16
+        assert max_tokens(*hub_model) == 16
 
 
 @pytest.mark.parametrize("kind", [LocalEntryNotFoundError, RemoteEntryNotFoundError])
-def test_a_limit_that_is_known_not_to_be_there(facts, monkeypatch, kind):
+def test_a_model_of_the_hub_without_stated_limit(hub_model, monkeypatch, kind):
     options = {} if kind is LocalEntryNotFoundError else {"response": Mock()}
     monkeypatch.setattr(
-        _model_facts, "hf_hub_download", _answer(kind("none", **options))
+        _language_model, "hf_hub_download", _answer(kind("none", **options))
     )
     monkeypatch.setattr(
-        _model_facts,
+        _language_model,
         "try_to_load_from_cache",
-        lambda *names, **options: _model_facts._CACHED_NO_EXIST,
+        lambda *names, **options: _language_model._CACHED_NO_EXIST,
     )
-    assert max_tokens(*facts) == 16
+    assert max_tokens(*hub_model) == 16
 
 
-def test_a_limit_of_the_hub_counts(facts, monkeypatch, tmp_path):
+def test_a_limit_of_the_hub_is_used(hub_model, monkeypatch, tmp_path):
     stated = tmp_path / "stated.json"
     stated.write_text('{"max_seq_length": 7}')
     monkeypatch.setattr(
-        _model_facts, "hf_hub_download", lambda *names, **options: str(stated)
+        _language_model, "hf_hub_download", lambda *names, **options: str(stated)
     )
-    assert max_tokens(*facts) == 7
+    assert max_tokens(*hub_model) == 7
 
 
-def test_projected_states_give_the_dimension(load, tmp_path):
+def test_embedding_dim_is_that_of_projected_states(load, tmp_path):
     save_tiny_model(tmp_path, "gpt2")
     config = OPTConfig(
         vocab_size=17,
@@ -231,11 +244,11 @@ def test_threads_that_ask_together_load_once(load, tmp_path, monkeypatch):
     loads = []
     real = AutoModel.from_pretrained
 
-    def counting(*args, **options):
+    def record(*args, **options):
         loads.append(args)
         return real(*args, **options)
 
-    monkeypatch.setattr(_language_model.AutoModel, "from_pretrained", counting)
+    monkeypatch.setattr(_language_model.AutoModel, "from_pretrained", record)
     _language_model._load.cache_clear()
     threads = [
         threading.Thread(target=load_language_model, args=[source]) for _ in range(4)
@@ -247,14 +260,14 @@ def test_threads_that_ask_together_load_once(load, tmp_path, monkeypatch):
     assert len(loads) == 1
 
 
-def test_precision_is_the_one_asked_for(load, tmp_path):
+def test_models_load_in_the_given_precision(load, tmp_path):
     folder = save_tiny_model(tmp_path, "bert")
     loaded = load(folder, dtype="bfloat16")
     assert {p.dtype for p in loaded.model.parameters()} == {torch.bfloat16}
     assert load(folder).dtype == "float32"
 
 
-def test_auto_takes_a_gpu_and_bfloat16_where_they_are(monkeypatch):
+def test_auto_uses_gpu_and_bfloat16_if_available(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert choose_device("auto") == torch.device("cpu")
@@ -263,15 +276,96 @@ def test_auto_takes_a_gpu_and_bfloat16_where_they_are(monkeypatch):
     assert choose_device("auto") == torch.device("mps")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert choose_device("auto") == torch.device("cuda")
-    for has_it in (True, False):
+    for is_supported in (True, False):
         monkeypatch.setattr(
-            torch.cuda, "is_bf16_supported", lambda has_it=has_it, **options: has_it
+            torch.cuda,
+            "is_bf16_supported",
+            lambda is_supported=is_supported, **options: is_supported,
         )
         dtype = choose_dtype("auto", torch.device("cuda"))
-        assert (dtype == torch.bfloat16) == has_it
+        assert (dtype == torch.bfloat16) == is_supported
 
 
 @pytest.mark.parametrize("name", ["cuda:77", "gpu", "CPU "])
-def test_a_device_that_is_not_there_is_an_error(name):
+def test_missing_devices_raise(name):
     with pytest.raises(ValueError, match=r"cannot be used here .*expected 'auto'"):
         choose_device(name)
+
+
+needs_onednn = pytest.mark.skipif(
+    not _language_model._can_pack(), reason="this torch was built without oneDNN"
+)
+
+
+@needs_onednn
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(1, 48), (3, 7, 48), (2, 5, 7, 48)])
+def test_a_packed_layer_equals_the_plain_one(bias, shape):
+    torch.manual_seed(0)
+    linear = torch.nn.Linear(48, 33, bias=bias)
+    inputs = torch.randn(shape)
+    with torch.inference_mode():
+        packed = PackedLinear(linear)
+        torch.testing.assert_close(packed(inputs), linear(inputs), atol=1e-5, rtol=0)
+        strided = torch.randn(48, 6).T
+        torch.testing.assert_close(packed(strided), linear(strided), atol=1e-5, rtol=0)
+
+
+@needs_onednn
+def test_only_float32_linear_layers_are_packed():
+    model = torch.nn.Sequential(
+        torch.nn.Linear(4, 4),
+        torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.LayerNorm(4)),
+        torch.nn.Linear(4, 4, dtype=torch.bfloat16),
+    )
+    assert pack_linear_layers(model) == 2
+    assert [type(m).__name__ for m in (model[0], model[1][0], model[2])] == [
+        *("PackedLinear", "PackedLinear", "Linear")
+    ]
+
+
+def test_without_onednn_layers_are_unchanged(monkeypatch):
+    monkeypatch.setattr(_language_model, "_can_pack", lambda: False)
+    assert pack_linear_layers(torch.nn.Sequential(torch.nn.Linear(4, 4))) == 0
+
+
+# A new process with a user's environment: without the offline switches of the tests.
+OFFLINE_SCRIPT = """
+import socket, sys
+
+tried = []
+
+def refuse(*args, **kwargs):
+    tried.append(args)
+    raise OSError("sockets are blocked")
+
+for name in ("connect", "connect_ex", "sendto"):
+    setattr(socket.socket, name, refuse)
+for name in ("getaddrinfo", "gethostbyname", "create_connection"):
+    setattr(socket, name, refuse)
+
+from sklearn_neurocontext import LLMChunkEmbedder
+
+for name in [LLMChunkEmbedder().model_name, *sys.argv[1:]]:
+    X = LLMChunkEmbedder(name, cache=None).fit_transform(["pain " * 600, "fear"])
+    print(name, X.shape)
+print("tried:", tried)
+"""
+
+
+@pytest.mark.slow
+def test_local_models_never_connect(tmp_path):
+    models = [save_tiny_model(tmp_path / name, name) for name in ("bert", "mistral")]
+    hidden = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HOME")
+    environment = {key: os.environ[key] for key in os.environ.keys() - set(hidden)}
+    environment |= {"HF_HOME": str(tmp_path / "hub")}
+    ran = subprocess.run(
+        [sys.executable, "-c", OFFLINE_SCRIPT, *models],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    # The default model, and the local ones.
+    assert ran.stdout.count("(2, ") == 1 + len(models)
+    assert ran.stdout.endswith("tried: []\n")

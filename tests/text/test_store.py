@@ -1,13 +1,20 @@
-"""A store keeps what it was given: through kills, from several processes, checked."""
+"""Tests of the embedding store, the memory cache and their keys."""
 
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 
 from sklearn_neurocontext.text import EmbeddingStore, StoreWarning, _store
+from sklearn_neurocontext.text._store import (
+    MemoryCache,
+    network_file_system,
+    open_cache,
+    text_key,
+)
 
 
 @pytest.fixture
@@ -29,7 +36,7 @@ def assert_same(found, expected):
         np.testing.assert_array_equal(vector, expected[key])
 
 
-def test_vectors_come_back_to_the_bit_after_closing(path, rng):
+def test_vectors_are_bit_equal_after_reopening(path, rng):
     vectors = {bytes([n]) * 32: rng.normal(size=384).astype("f4") for n in range(9)}
     with EmbeddingStore(path) as store:
         store.put_many(vectors)
@@ -39,8 +46,8 @@ def test_vectors_come_back_to_the_bit_after_closing(path, rng):
         assert store.get_many([]) == {}
 
 
-def test_many_keys_are_asked_for_in_parts(path):
-    vectors = make_vectors(3 * _store._KEYS_AT_ONCE + 1)
+def test_more_keys_than_a_query_takes(path):
+    vectors = make_vectors(3 * _store._KEYS_PER_QUERY + 1)
     with EmbeddingStore(path) as store:
         store.put_many(vectors)
         assert_same(store.get_many(iter(vectors)), vectors)
@@ -54,13 +61,13 @@ def test_a_key_keeps_its_first_vector(path):
         np.testing.assert_array_equal(store.get_many([b"k"])[b"k"], [0, 0])
 
 
-def test_a_full_disk_is_told_and_leaves_what_was_there(path):
+def test_a_full_disk_raises_and_keeps_earlier_vectors(path):
     kept = make_vectors(10)
     with EmbeddingStore(path) as store:
         store.put_many(kept)
         (n_pages,) = store._connection.execute("PRAGMA page_count").fetchone()
         store._connection.execute(f"PRAGMA max_page_count = {n_pages + 1}")
-        with pytest.raises(OSError, match=r"store\.sqlite could not .*make room"):
+        with pytest.raises(OSError, match=r"store\.sqlite could not .*free some space"):
             store.put_many(make_vectors(5000, start=10))
         assert_same(store.get_many(make_vectors(5010)), kept)
         store._connection.execute("PRAGMA max_page_count = 100000")
@@ -68,8 +75,8 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(path):
         assert len(store) == 60
 
 
-def test_a_lock_is_told(path, monkeypatch):
-    monkeypatch.setattr(_store, "_SECONDS_TO_WAIT", 0.1)
+def test_a_locked_store_raises(path, monkeypatch):
+    monkeypatch.setattr(_store, "_TIMEOUT_SECONDS", 0.1)
     with EmbeddingStore(path) as store, EmbeddingStore(path) as other:
         other._connection.execute("BEGIN IMMEDIATE")
         with pytest.raises(OSError, match=r"locked\).*end the process that holds it"):
@@ -78,7 +85,7 @@ def test_a_lock_is_told(path, monkeypatch):
         store.put_many(make_vectors(1))
 
 
-def test_it_is_an_sqlite_file_in_wal_mode(path):
+def test_the_file_is_sqlite_in_wal_mode(path):
     with EmbeddingStore(path) as store:
         store.put_many(make_vectors(1))
         assert path.with_name("store.sqlite-wal").is_file()
@@ -88,7 +95,7 @@ def test_it_is_an_sqlite_file_in_wal_mode(path):
     connection.close()
 
 
-def test_an_error_while_writing_leaves_nothing_and_no_lock(path):
+def test_a_failed_write_leaves_no_vector_and_no_lock(path):
     with EmbeddingStore(path) as store, EmbeddingStore(path) as other:
         with pytest.raises(OSError, match="could not be read or written"):
             store.put_many({b"a": np.zeros(2), 1.5j: np.zeros(2)})
@@ -96,7 +103,7 @@ def test_an_error_while_writing_leaves_nothing_and_no_lock(path):
         assert len(store) == 1
 
 
-def test_vectors_that_changed_on_the_disk_are_dropped_with_a_warning(path):
+def test_corrupted_vectors_are_dropped_with_a_warning(path):
     vectors = make_vectors(3)
     first, *others = vectors
     with EmbeddingStore(path) as store:
@@ -108,22 +115,45 @@ def test_vectors_that_changed_on_the_disk_are_dropped_with_a_warning(path):
     connection.commit()
     connection.close()
     with EmbeddingStore(path) as store:
-        with pytest.warns(StoreWarning, match="1 vectors that have changed"):
+        with pytest.warns(StoreWarning, match=r"1 vectors in .* are corrupted"):
             found = store.get_many(vectors)
         assert found.keys() == {first, others[1]}
         store.put_many(vectors)
         assert_same(store.get_many(vectors), vectors)
 
 
+def test_threads_that_create_a_store_together(tmp_path):
+    """SQLite refuses at once, rather than waits, when two enter WAL mode together."""
+    errors = []
+
+    def create(path, barrier):
+        barrier.wait()
+        try:
+            EmbeddingStore(path).close()
+        except OSError as error:
+            errors.append(error)
+
+    for number in range(30):
+        path, barrier = tmp_path / f"{number}.sqlite", threading.Barrier(4)
+        threads = [
+            threading.Thread(target=create, args=[path, barrier]) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not errors
+
+
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b"PK\3\4"])
-def test_a_file_of_another_kind_is_refused_and_stays(path, content):
+def test_a_file_of_another_kind_is_refused_and_unchanged(path, content):
     path.write_bytes(content)
-    with pytest.raises(OSError, match="cannot be opened as a store of embeddings"):
+    with pytest.raises(OSError, match="cannot be opened as an embedding store"):
         EmbeddingStore(path)
     assert path.read_bytes() == content
 
 
-def test_a_database_of_somebody_else_is_refused_and_stays(path):
+def test_another_sqlite_database_is_refused_and_unchanged(path):
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE theirs (x)")
     connection.commit()
@@ -134,20 +164,20 @@ def test_a_database_of_somebody_else_is_refused_and_stays(path):
     assert path.read_bytes() == before
 
 
-def test_places_that_cannot_hold_a_store_are_refused(tmp_path, monkeypatch):
+def test_unsuitable_locations_are_refused(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"is a folder; expected the file of a store"):
         EmbeddingStore(tmp_path)
-    with pytest.raises(OSError, match=r"is not there\. Make it"):
+    with pytest.raises(OSError, match=r"does not exist\. Create it"):
         EmbeddingStore(tmp_path / "no" / "store.sqlite")
     monkeypatch.setattr(_store, "network_file_system", lambda folder: "nfs4")
-    with pytest.raises(OSError, match=r"network file system \(nfs4\).*--merge'"):
+    with pytest.raises(OSError, match=r"network file system \(nfs4\).*merge-stores'"):
         EmbeddingStore(tmp_path / "store.sqlite")
     assert not list(tmp_path.iterdir())
 
 
-def test_shards_are_joined(tmp_path, path):
+def test_merge_copies_missing_vectors(tmp_path, path):
     shards = [tmp_path / "a.sqlite", tmp_path / "b.sqlite"]
-    n = 2 * _store._KEYS_AT_ONCE
+    n = 2 * _store._KEYS_PER_QUERY
     for shard, start in zip(shards, (0, n // 2), strict=True):
         with EmbeddingStore(shard) as store:
             store.put_many(make_vectors(n, start))
@@ -156,7 +186,7 @@ def test_shards_are_joined(tmp_path, path):
         assert store.merge(shards[0]) == 0
         expected = make_vectors(3 * n // 2)
         assert_same(store.get_many(expected), expected)
-        with pytest.raises(OSError, match=r"c\.sqlite is no file"):
+        with pytest.raises(OSError, match=r"c\.sqlite is not a file"):
             store.merge(tmp_path / "c.sqlite")
     assert not (tmp_path / "c.sqlite").exists()
 
@@ -168,7 +198,7 @@ from sklearn_neurocontext.text import EmbeddingStore
 
 first = int(sys.argv[2])
 for number in range(first, first + 100):
-    # Opened anew each time: a new file is made by whoever comes first.
+    # Opened anew each time: the file is created by whichever process comes first.
     with EmbeddingStore(sys.argv[1]) as store:
         key = number.to_bytes(32, "big")
         store.put_many({key: np.full(8, number, dtype="f4")})
@@ -176,14 +206,106 @@ for number in range(first, first + 100):
 """
 
 
-def test_several_processes_share_a_store_from_its_first_moment(path):
-    starts = (0, 50, 100, 150)
+def test_two_processes_share_a_store_from_its_creation(path):
+    starts = (0, 50)
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(start)])
         for start in starts
     ]
     assert [writer.wait() for writer in writers] == [0] * len(starts)
     with EmbeddingStore(path) as store:
-        assert len(store) == 250
-        expected = make_vectors(250)
+        assert len(store) == 150
+        expected = make_vectors(150)
         assert_same(store.get_many(expected), expected)
+
+
+def test_cached_vectors_are_copies():
+    cache, vector = MemoryCache(), np.ones(3, dtype=np.float32)
+    cache.put_many({b"a": vector})
+    vector[:] = 5
+    found = cache.get_many([b"a", b"b"])
+    assert list(found) == [b"a"]
+    np.testing.assert_array_equal(found[b"a"], np.ones(3))
+
+
+def test_the_least_recently_used_vector_is_dropped():
+    cache = MemoryCache(max_bytes=2 * 4 * 4)
+    cache.put_many({b"a": np.zeros(4), b"b": np.zeros(4)})
+    cache.get_many([b"a"])
+    cache.put_many({b"c": np.zeros(4)})
+    assert set(cache.get_many([b"a", b"b", b"c"])) == {b"a", b"c"}
+
+
+def test_a_vector_above_the_limit_is_not_cached():
+    cache = MemoryCache(max_bytes=8)
+    cache.put_many({b"a": np.zeros(4)})
+    assert not cache.get_many([b"a"])
+
+
+def test_keys_differ_by_text_and_by_settings():
+    keys = {text_key("pain", "a"), text_key("pain", "b"), text_key("fear", "a")}
+    assert len(keys) == 3
+    assert text_key("pain", "a") == text_key("pain", "a")
+
+
+def test_open_cache_in_memory_on_disk_or_none(tmp_path):
+    for cache, n_cached in (("memory", 1), (tmp_path / "store.sqlite", 1), (None, 0)):
+        with open_cache(cache) as opened:
+            opened.put_many({b"test_open_cache_in_memory_on_disk_or_none": np.zeros(4)})
+        with open_cache(cache) as opened:
+            assert (
+                len(opened.get_many([b"test_open_cache_in_memory_on_disk_or_none"]))
+                == n_cached
+            )
+    with open_cache(str(tmp_path / "store.sqlite")) as opened:
+        assert isinstance(opened, EmbeddingStore)
+
+
+MOUNTS = """\
+22 1 252:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
+23 22 0:22 / /proc rw - proc proc rw
+40 22 0:40 / /home rw,relatime shared:7 - nfs4 server:/home rw,vers=4.2
+41 40 8:1 / /home/ada/scratch rw - xfs /dev/sdb1 rw
+42 22 0:42 / /mnt/my\\040share rw - cifs //server/share rw
+43 22 0:43 / /cluster rw - lustre mgs@tcp:/fs rw
+44 22 0:44 / /mnt/sshfs rw - fuse.sshfs ada@host: rw
+45 22 0:45 / /homestead rw - btrfs /dev/sdc1 rw
+46 22 0:46 / /tmp rw - tmpfs tmpfs rw
+47 22 0:47 / /over rw - ext4 /dev/sdd1 rw
+48 22 0:48 / /over rw - nfs server:/over rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/", None),
+        ("/data", None),
+        ("/home", "nfs4"),
+        ("/home/ada/work", "nfs4"),
+        ("/home/ada/scratch/run", None),
+        ("/homestead", None),
+        ("/mnt/my share/a", "cifs"),
+        ("/cluster/ada", "lustre"),
+        ("/mnt/sshfs", "fuse.sshfs"),
+        ("/tmp", None),
+        ("/over/ada", "nfs"),
+    ],
+)
+def test_network_file_systems_by_innermost_mount(folder, kind, monkeypatch):
+    monkeypatch.setattr("os.path.realpath", str)
+    assert network_file_system(folder, MOUNTS) == kind
+
+
+def test_links_are_resolved(tmp_path):
+    (tmp_path / "link").symlink_to("/home/ada")
+    assert network_file_system(tmp_path / "link", MOUNTS) == "nfs4"
+
+
+def test_windows_shares_are_network_file_systems(monkeypatch):
+    monkeypatch.setattr("os.path.realpath", str)
+    assert network_file_system(r"\\server\share\x", "") == "Windows share"
+
+
+def test_mounts_of_this_machine_are_read():
+    assert network_file_system("/proc") is None

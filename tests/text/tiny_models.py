@@ -1,4 +1,4 @@
-"""Tiny random language models of real architectures, saved as the hub's are."""
+"""Tiny random language models of real architectures, saved in the hub's format."""
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -22,7 +22,7 @@ _SHARED = {
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
 }
-# Wide weights: what surrounds a token shows in its state, as in a trained model.
+# Wide weights: states depend on the context of a token, as in a trained model.
 _WIDE = {"initializer_range": 0.5}
 
 
@@ -76,7 +76,7 @@ KINDS = tuple(TEMPLATES)
 
 
 def save_tiny_model(folder, kind, *, max_tokens=16):
-    """Save a model of a kind, with special tokens and padding as that kind has them."""
+    """Save a model of a kind, with the special tokens and padding of that kind."""
     torch.manual_seed(0)
     words = [*_SPECIAL, *WORDS.split()]
     vocabulary = {word: index for index, word in enumerate(words)}

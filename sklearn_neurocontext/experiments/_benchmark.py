@@ -1,0 +1,309 @@
+"""Run estimators over splits, with one resumable record per fit."""
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import joblib
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from .._utils.files import write_json
+from ..metrics import (
+    make_retrieval_scorer,
+    recall_curve,
+    recall_curve_auc,
+    similarity,
+)
+from ._provenance import peak_memory_mb, provenance, reset_peak_memory
+from ._result import BenchmarkResult
+
+_TRAINING_ATTRIBUTES = ("best_epoch_", "n_epochs_")
+
+
+@cache
+def _code_hash() -> str:
+    """Hash the code of models, metrics and text: versions do not change with it."""
+    digest = hashlib.sha256()
+    for part in ("metrics", "models", "text"):
+        folder = files("sklearn_neurocontext") / part
+        for module in sorted(folder.iterdir(), key=lambda path: path.name):
+            if module.name.endswith(".py"):
+                digest.update(module.read_bytes())
+    return digest.hexdigest()
+
+
+def settings_hash(name: str, estimator, data_hash: str, train, test, ks) -> str:
+    """Hash everything that a record depends on.
+
+    The code of this package counts, versions of other packages do not.
+    """
+    params = {
+        name: _without_estimators(value)
+        for name, value in estimator.get_params(deep=True).items()
+    }
+    kind = type(estimator).__qualname__
+    content = (name, kind, params, data_hash, train, test, tuple(ks), _code_hash())
+    return joblib.hash(content)
+
+
+def _without_estimators(value):
+    """Replace estimators by their class; get_params also lists their parameters."""
+    if isinstance(value, list | tuple):
+        return [_without_estimators(one) for one in value]
+    return type(value).__qualname__ if hasattr(value, "get_params") else value
+
+
+def record_path(output: Path, split: int, name: str, digest: str) -> Path:
+    """Return the file of a record; names of estimators may contain any character."""
+    safe = re.sub(r"[^\w.-]+", "-", name)
+    return output / "records" / f"split-{split:02d}_{safe}_{digest[:12]}.json"
+
+
+def read_record(path: Path, digest: str) -> dict | None:
+    """Read a record; return None if there is none for these settings."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return record if record.get("settings_hash") == digest else None
+
+
+def run_benchmark(
+    estimators,
+    X,
+    y,
+    splits,
+    *,
+    output=None,
+    on_progress=None,
+    ks=(10, 100),
+    reference="ridge",
+    groups=None,
+    settings=None,
+) -> BenchmarkResult:
+    """Fit estimators on the training part of each split and score the test part.
+
+    All estimators get the same studies, y and splits, and the same X unless `X` is a
+    dictionary. Anything learned from the training part, such as a StandardScaler, must
+    be part of the estimator, in a Pipeline.
+
+    In contrast to `sklearn.model_selection.cross_validate`, every fit is a record on
+    disk, so that an interrupted run resumes, and records include costs, provenance and
+    the recall curve.
+
+    Parameters
+    ----------
+    estimators : dict of str to estimator
+        Not fitted; cloned for each split.
+    X : array-like or sparse matrix of shape (n_studies, n_features), or list of str
+        Input of the estimators, or a dictionary of estimator name to input.
+    y : ndarray of shape (n_studies, n_components)
+        Coefficients.
+    splits : sequence of (train, test) index arrays
+        For example `paper_splits`, or ``list(KFold(…).split(X))``.
+    output : path-like or None, default=None
+        Folder of the records, one JSON file per split and estimator. A second run with
+        the same data, splits, estimators and `ks` reads them instead of fitting.
+    on_progress : callable or None, default=None
+        Called as ``on_progress(n_done, n_total, record)`` after each record.
+    ks : sequence of int, default=(10, 100)
+        Values of k for recall@k; those not below the smallest test part are skipped.
+    reference : str or None, default="ridge"
+        Estimator with which the others are compared; None for no comparison.
+    groups : array-like of shape (n_rows,) or None, default=None
+        Study of each row, where rows are analyses. No study may be in both parts of a
+        split.
+    settings : dict or None, default=None
+        Further settings to store (corpus, language model, atlas, random state).
+
+    Returns
+    -------
+    result : BenchmarkResult
+        Records, with methods that compute tables.
+
+    Raises
+    ------
+    ValueError
+        If there is no estimator or no split, X and y differ in length, the names of X
+        and of the estimators differ, a split has rows beyond the data, or a row or a
+        group is in both parts of a split.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext import CCABaseline, RidgeBaseline
+    >>> from sklearn_neurocontext.experiments import run_benchmark
+    >>> from sklearn_neurocontext.model_selection import paper_splits
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 4))
+    >>> y = X @ rng.normal(size=(4, 6)) + rng.normal(size=(200, 6))
+    >>> result = run_benchmark(
+    ...     {"cca": CCABaseline(), "ridge": RidgeBaseline()},
+    ...     X,
+    ...     y,
+    ...     paper_splits(200, n_splits=3, n_candidates=40, n_development=20),
+    ...     ks=(10,),
+    ... )
+    >>> len(result.records)
+    6
+    """
+    inputs = _inputs_by_name(estimators, X)
+    splits = _check_input(inputs, y, splits)
+    _check_groups(groups, splits, len(y))
+    scorer = make_retrieval_scorer(_possible_ks(ks, splits))
+    hashes = _hash_data(inputs, y)
+    output = None if output is None else Path(output)
+    origin = {**provenance(), "settings": dict(settings or {})}
+    n_total = len(splits) * len(estimators)
+    records, origins = [], []
+    for index, split in enumerate(splits):
+        for name, estimator in estimators.items():
+            digest = settings_hash(name, estimator, hashes[name], *split, scorer.ks)
+            path = output and record_path(output, index, name, digest)
+            record = path and read_record(path, digest)
+            if record is None:
+                scores = _score_split(estimator, inputs[name], y, *split, scorer)
+                record = {"split": index, "estimator": name, **scores}
+                record |= {"settings_hash": digest, "provenance": origin}
+                if path is not None:
+                    write_json(path, record)
+            source = record.pop("provenance")
+            if source not in origins:
+                origins.append(source)
+            records.append({**record, "run": origins.index(source)})
+            if on_progress is not None:
+                on_progress(len(records), n_total, records[-1])
+    return BenchmarkResult(
+        records=records,
+        reference=reference if reference in estimators else None,
+        overlapping=_tests_overlap(splits),
+        provenance=origins,
+    )
+
+
+def _inputs_by_name(estimators, X) -> dict:
+    if not isinstance(X, Mapping) or not estimators:
+        return dict.fromkeys(estimators, X)
+    if set(X) != set(estimators):
+        raise ValueError(
+            f"X must have the names of the estimators, {', '.join(estimators)}; got "
+            f"{', '.join(X)}."
+        )
+    return dict(X)
+
+
+def _hash_data(inputs, y) -> dict:
+    """Return the hash of X and y of each estimator; a shared X is hashed once."""
+    different = {id(X): X for X in inputs.values()}
+    hashes = {key: joblib.hash((X, y)) for key, X in different.items()}
+    return {name: hashes[id(X)] for name, X in inputs.items()}
+
+
+def _check_input(inputs, y, splits) -> list:
+    splits = [(np.asarray(train), np.asarray(test)) for train, test in splits]
+    if not inputs or not splits:
+        raise ValueError(
+            "run_benchmark needs at least one estimator and one split; got "
+            f"{len(inputs)} estimators and {len(splits)} splits."
+        )
+    n = len(y)
+    for X in inputs.values():
+        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+        if n_rows != n:
+            raise ValueError(
+                f"X and y must have one row per study; got {n_rows} and {n} rows. "
+                "Drop studies without text or peaks from both."
+            )
+    _check_splits(splits, n)
+    return splits
+
+
+def _check_splits(splits, n: int) -> None:
+    for index, (train, test) in enumerate(splits):
+        if max(train.max(initial=0), test.max(initial=0)) >= n:
+            raise ValueError(
+                f"Split {index} contains row {max(train.max(), test.max())}, but there "
+                f"are {n} studies. Create the splits with paper_splits({n})."
+            )
+        if np.intersect1d(train, test).size:
+            raise ValueError(
+                f"Split {index} has studies in both its training and its test part. "
+                "Use disjoint parts, as paper_splits and KFold return."
+            )
+
+
+def _check_groups(groups, splits, n: int) -> None:
+    if groups is None:
+        return
+    groups = np.asarray(groups)
+    if len(groups) != n:
+        raise ValueError(f"groups must have {n} rows, as y has; got {len(groups)}.")
+    for index, (train, test) in enumerate(splits):
+        shared = np.intersect1d(groups[train], groups[test])
+        if shared.size:
+            raise ValueError(
+                f"Split {index} has analyses of study {shared[0]!s} in both parts. "
+                "Split by study, with sklearn.model_selection.GroupKFold."
+            )
+
+
+def _possible_ks(ks, splits) -> tuple[int, ...]:
+    smallest = min(len(test) for _, test in splits)
+    return tuple(k for k in ks if k < smallest)
+
+
+def _tests_overlap(splits) -> bool:
+    tested = np.concatenate([test for _, test in splits])
+    return len(np.unique(tested)) < len(tested)
+
+
+def _select_rows(X, rows):
+    """Return rows of an array, a DataFrame or a list."""
+    if hasattr(X, "iloc"):
+        return X.iloc[rows]
+    if hasattr(X, "shape"):
+        return X[rows]
+    return [X[row] for row in rows]
+
+
+def _score_split(estimator, X, y, train, test, scorer) -> dict:
+    """Fit a clone on the training part, score it on the test part."""
+    model = clone(estimator)
+    reset_peak_memory()
+    started, cpu = time.perf_counter(), time.process_time()
+    model.fit(_select_rows(X, train), _select_rows(y, train))
+    fitted, cpu = time.perf_counter(), time.process_time() - cpu
+    matrix = similarity(model, _select_rows(X, test), _select_rows(y, test))
+    scores = scorer.from_similarity(matrix)
+    curve = recall_curve(matrix)
+    scores["recall_curve_auc"] = recall_curve_auc(curve)
+    scores["recall_curve_auc_brain_to_text"] = recall_curve_auc(recall_curve(matrix.T))
+    scored = time.perf_counter()
+    return {
+        **scores,
+        "n_train": len(train),
+        "fit_seconds": fitted - started,
+        "fit_cpu_seconds": cpu,
+        "score_seconds": scored - fitted,
+        "peak_memory_mb": peak_memory_mb(),
+        **_training_length(model),
+        "recall_curve": [round(float(recall), 6) for recall in curve],
+    }
+
+
+def _training_length(model) -> dict:
+    """Return the number of epochs and the best epoch of a neural network, if any."""
+    while isinstance(model, Pipeline):
+        model = model.steps[-1][1]
+    return {
+        name.rstrip("_"): int(getattr(model, name))
+        for name in _TRAINING_ATTRIBUTES
+        if getattr(model, name, None) is not None
+    }

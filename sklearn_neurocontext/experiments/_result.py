@@ -1,0 +1,434 @@
+"""Results of a benchmark: tables of scores and of paired differences."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from .._utils.files import write_json, write_text
+
+BRAIN_TO_TEXT = "_brain_to_text"
+DIRECTIONS = ("text→brain", "brain→text")
+_COST_HEADINGS = {
+    "fit_seconds": "fit (s)",
+    "fit_cpu_seconds": "fit, CPU time (s)",
+    "peak_memory_mb": "peak memory (MB)",
+}
+
+_OTHER_HEADINGS = {
+    "score_seconds": "score (s)",
+    "best_epoch": "best epoch",
+    "n_epochs": "epochs",
+    "mix_match": "mix&match",
+    "recall_curve_auc": "recall-curve AUC",
+}
+_COSTS = (
+    "fit_seconds",
+    "fit_cpu_seconds",
+    "score_seconds",
+    "peak_memory_mb",
+    "best_epoch",
+    "n_epochs",
+)
+_CONFIDENCE = 0.95
+
+
+def heading(metric: str) -> str:
+    """Return the heading of a score, in either direction, or of a cost."""
+    name = metric.removesuffix(BRAIN_TO_TEXT)
+    shown = _COST_HEADINGS | _OTHER_HEADINGS
+    return shown.get(name, name.replace("recall_at_", "recall@"))
+
+
+def _directions(metrics) -> list:
+    """Group scores by direction, text→brain first."""
+    brain_to_text = [metric for metric in metrics if metric.endswith(BRAIN_TO_TEXT)]
+    text_to_brain = [metric for metric in metrics if metric not in brain_to_text]
+    groups = zip(DIRECTIONS, (text_to_brain, brain_to_text), strict=True)
+    return [(direction, group) for direction, group in groups if group]
+
+
+def _markdown(rows: list[list[str]]) -> str:
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    lines = ["| " + " | ".join(row) + " |" for row in cells]
+    lines.insert(1, "|---|" + "---:|" * (len(rows[0]) - 1))
+    return "\n".join(lines)
+
+
+def format_mean_std(mean: float, std: float, scale: float = 100) -> str:
+    """Format a mean and its standard deviation, by default in percent.
+
+    Parameters
+    ----------
+    mean, std : float
+        Fractions. `std` is NaN for a single split and is then left out.
+    scale : float, default=100
+        Factor; 1 for values that are not fractions.
+
+    Returns
+    -------
+    text : str
+        For example ``15.1 ± 0.9``.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.experiments import format_mean_std
+    >>> format_mean_std(0.151, 0.009), format_mean_std(0.151, float("nan"))
+    ('15.1 ± 0.9', '15.1')
+    """
+    spread = "" if np.isnan(std) else f" ± {scale * std:.1f}"
+    return f"{scale * mean:.1f}{spread}"
+
+
+def format_difference(row) -> str:
+    """Format a row of `BenchmarkResult.differences` in percentage points.
+
+    Parameters
+    ----------
+    row : Series or dict
+        With ``mean``, ``low`` and ``high``.
+
+    Returns
+    -------
+    text : str
+        For example ``+1.2 [+0.3, +2.1]``; without the interval if it is NaN.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.experiments import format_difference
+    >>> format_difference({"mean": 0.012, "low": 0.003, "high": 0.021})
+    '+1.2 [+0.3, +2.1]'
+    """
+    mean = f"{100 * row['mean']:+.1f}"
+    if np.isnan(row["low"]):
+        return mean
+    return f"{mean} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
+
+
+def score_tables(summary: pd.DataFrame, metrics: list[str]) -> list[str]:
+    """Return one Markdown table of scores per direction, costs in the first."""
+    costs = [cost for cost in _COST_HEADINGS if cost in set(summary["metric"])]
+    tables = []
+    for direction, group in _directions(metrics):
+        tables.append(_score_table(summary, direction, group, costs))
+        costs = []
+    return tables
+
+
+def _score_table(summary, direction, metrics, costs) -> str:
+    cells = summary.set_index(["estimator", "metric"])
+    headings = [_COST_HEADINGS[cost] for cost in costs]
+    rows = [[f"{direction} (%)", *map(heading, metrics), *headings]]
+    for name in summary["estimator"].unique():
+        row = [name]
+        for metric in [*metrics, *costs]:
+            known = (name, metric) in cells.index
+            row.append(_cell(metric, cells.loc[(name, metric)]) if known else "–")
+        rows.append(row)
+    chances = summary.groupby("metric")["chance"].mean()
+    rows.append(["chance", *(f"{100 * chances[metric]:.1f}" for metric in metrics)])
+    rows[-1] += [""] * len(costs)
+    return _markdown(rows)
+
+
+def _cell(metric, one) -> str:
+    if metric == "peak_memory_mb":
+        return f"{one['mean']:,.0f}"
+    scale = 1 if metric in _COST_HEADINGS else 100
+    return format_mean_std(one["mean"], one["std"], scale)
+
+
+def difference_tables(differences: pd.DataFrame) -> list[str]:
+    """Return one Markdown table of differences to the reference per direction."""
+    metrics = list(differences["metric"].unique())
+    return [
+        _difference_table(differences, direction, group)
+        for direction, group in _directions(metrics)
+    ]
+
+
+def _difference_table(differences, direction, metrics) -> str:
+    reference = differences["reference"].iloc[0]
+    first = f"{direction}, minus {reference} (points)"
+    rows = [[first, *map(heading, metrics)]]
+    for name, of_name in differences.groupby("estimator", sort=False):
+        row = [str(name)]
+        for metric in metrics:
+            one = of_name[of_name["metric"] == metric].iloc[0]
+            row.append(format_difference(one))
+        rows.append(row)
+    return _markdown(rows)
+
+
+@dataclass(eq=False)
+class BenchmarkResult:
+    """Result of `run_benchmark`: records, and tables computed from them.
+
+    Parameters
+    ----------
+    records : list of dict
+        One per split and estimator; scores are fractions.
+    reference : str or None, default=None
+        Estimator with which the others are compared.
+    overlapping : bool, default=False
+        Whether test parts share studies.
+    provenance : list of dict or None, default=None
+        Versions, machine and settings of each run that contributed records; ``run`` in
+        a record is an index into this list.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.experiments import BenchmarkResult
+    >>> records = [
+    ...     {"split": 0, "estimator": "a", "n_candidates": 100, "mix_match": 0.75},
+    ...     {"split": 1, "estimator": "a", "n_candidates": 100, "mix_match": 0.25},
+    ... ]
+    >>> summary = BenchmarkResult(records).summary()
+    >>> float(summary["mean"].iloc[0]), float(summary["chance"].iloc[0])
+    (0.5, 0.5)
+    """
+
+    records: list[dict]
+    reference: str | None = None
+    overlapping: bool = False
+    provenance: list[dict] | None = None
+
+    def table(self) -> pd.DataFrame:
+        """Return all records as a table, one row per split and estimator.
+
+        Returns
+        -------
+        table : DataFrame
+            Scores are fractions, times in seconds, memory in MB, without recall curves.
+        """
+        return pd.DataFrame(self.records).drop(
+            columns=["recall_curve", "settings_hash"], errors="ignore"
+        )
+
+    def metrics(self) -> list[str]:
+        """Return the names of the scores, in the order of the records.
+
+        Returns
+        -------
+        metrics : list of str
+            Keys such as ``recall_at_10`` and ``mix_match_brain_to_text``.
+        """
+        return [key for key in self.table().columns if _chance(key, 2) is not None]
+
+    @staticmethod
+    def heading(metric) -> str:
+        """Return the heading of a score or a cost.
+
+        Parameters
+        ----------
+        metric : str
+            As in `metrics` and `summary`.
+
+        Returns
+        -------
+        heading : str
+            For example ``"recall@10"``, for either direction.
+        """
+        return heading(metric)
+
+    @staticmethod
+    def direction(metric) -> str:
+        """Return the direction of retrieval that a score measures.
+
+        Parameters
+        ----------
+        metric : str
+            As in `metrics`.
+
+        Returns
+        -------
+        direction : {"text→brain", "brain→text"}
+            Whether texts are queries and maps candidates, or the reverse.
+        """
+        return DIRECTIONS[metric.endswith(BRAIN_TO_TEXT)]
+
+    def summary(self) -> pd.DataFrame:
+        """Compute mean and standard deviation over splits, and the chance level.
+
+        Returns
+        -------
+        summary : DataFrame
+            One row per estimator and score or cost: ``estimator``, ``metric``,
+            ``mean``, ``std`` (over splits, ``ddof=1``), ``chance``, ``n_splits`` and
+            ``n_candidates`` (mean over splits).
+        """
+        table = self.table()
+        rows = []
+        columns = [*self.metrics(), *(cost for cost in _COSTS if cost in table)]
+        for name, group in table.groupby("estimator", sort=False):
+            for metric in columns:
+                values = group[metric].dropna()
+                if values.empty:
+                    continue
+                pools = group.loc[values.index, "n_candidates"]
+                chances = [_chance(metric, n) for n in pools]
+                rows.append(
+                    {
+                        "estimator": name,
+                        "metric": metric,
+                        "mean": values.mean(),
+                        "std": values.std(ddof=1),
+                        "chance": np.nan if None in chances else np.mean(chances),
+                        "n_splits": len(values),
+                        "n_candidates": pools.mean(),
+                    }
+                )
+        return pd.DataFrame(rows)
+
+    def differences(self) -> pd.DataFrame:
+        """Compute paired differences to the reference, with confidence intervals.
+
+        The interval is that of a paired t-test over splits. It is too narrow, because
+        splits are not independent: training parts share studies, and so do test parts
+        if ``overlapping``.
+
+        Returns
+        -------
+        differences : DataFrame
+            One row per estimator and score: ``estimator``, ``reference``, ``metric``,
+            ``mean``, ``low`` and ``high`` (95 %, NaN with a single split), and
+            ``n_splits``. Empty without a reference.
+        """
+        columns = ["estimator", "reference", "metric", "mean", "low", "high"]
+        columns.append("n_splits")
+        rows = []
+        if self.reference is not None:
+            table = self.table()
+            others = list(table["estimator"].unique())
+            others.remove(self.reference)
+            for metric in self.metrics():
+                wide = table.pivot(index="split", columns="estimator", values=metric)
+                for name in others:
+                    paired = (wide[name] - wide[self.reference]).dropna()
+                    interval = _t_interval(paired.to_numpy())
+                    key = (name, self.reference, metric)
+                    rows.append((*key, paired.mean(), *interval, len(paired)))
+        return pd.DataFrame(rows, columns=columns)
+
+    def recall_curves(self) -> dict[str, np.ndarray]:
+        """Return the recall curves (text→brain) of each estimator and split.
+
+        Returns
+        -------
+        curves : dict of str to ndarray of shape (n_splits, n_candidates)
+            Column ``k - 1`` is recall@k among the candidates of the smallest test part.
+            Curves of larger test parts are interpolated at the same fractions of their
+            candidates, so all curves have the same chance level.
+        """
+        curves: dict[str, list] = {}
+        for record in self.records:
+            curves.setdefault(record["estimator"], []).append(record["recall_curve"])
+        shortest = min(len(one) for of_name in curves.values() for one in of_name)
+        return {
+            name: np.array([_read_at_fractions(one, shortest) for one in of_name])
+            for name, of_name in curves.items()
+        }
+
+    def to_markdown(self) -> str:
+        """Format all tables in Markdown, in percent.
+
+        Returns
+        -------
+        text : str
+            Scores, chance levels, costs, differences, and notes on how to read them.
+        """
+        parts = score_tables(self.summary(), self.metrics())
+        differences = self.differences()
+        if len(differences):
+            parts += difference_tables(differences)
+        parts.append(self._notes())
+        return "\n\n".join(parts) + "\n"
+
+    def _notes(self) -> str:
+        pools = sorted({record["n_candidates"] for record in self.records})
+        count = f"{pools[0]:,}" if len(pools) == 1 else f"{pools[0]:,} to {pools[-1]:,}"
+        n_splits = len({record["split"] for record in self.records})
+        text = (
+            f"Mean ± standard deviation over {n_splits} splits, {count} candidates "
+            "each. Recall depends on the number of candidates, mix&match does not. "
+            "Training parts share studies, so paired intervals are somewhat too narrow."
+        )
+        sources = [(run["versions"], run["machine"]) for run in self.provenance or ()]
+        if any(source != sources[0] for source in sources):
+            text += (
+                " The records come from runs with different versions or machines, "
+                "see results.json."
+            )
+        if self.overlapping:
+            text += (
+                " Test parts overlap, because the corpus is too small for disjoint "
+                "ones: standard deviations and intervals are too small."
+            )
+        return text
+
+    def write(self, output) -> list[Path]:
+        """Write all tables to a folder.
+
+        Parameters
+        ----------
+        output : path-like
+            Folder, created if missing; existing files are replaced.
+
+        Returns
+        -------
+        paths : list of Path
+            ``records.csv``, ``summary.csv``, ``differences.csv``, ``table.md`` and
+            ``results.json`` (records, summary, differences, provenance).
+        """
+        output = Path(output)
+        summary, differences = self.summary(), self.differences()
+        tables = {"records": self.table(), "summary": summary}
+        tables["differences"] = differences
+        paths = []
+        for name, table in tables.items():
+            paths.append(output / f"{name}.csv")
+            write_text(paths[-1], table.to_csv(index=False))
+        paths.append(output / "table.md")
+        write_text(paths[-1], self.to_markdown())
+        paths.append(output / "results.json")
+        content = {
+            "provenance": self.provenance or [],
+            "overlapping": self.overlapping,
+            "reference": self.reference,
+            "summary": _to_records(summary),
+            "differences": _to_records(differences),
+            "records": self.records,
+        }
+        write_json(paths[-1], content)
+        return paths
+
+
+def _read_at_fractions(curve, n: int) -> np.ndarray:
+    """Interpolate a recall curve at 1/n, 2/n … 1 of its candidates, from (0, 0)."""
+    fractions = np.arange(len(curve) + 1) / len(curve)
+    return np.interp(np.arange(1, n + 1) / n, fractions, [0.0, *curve])
+
+
+def _chance(metric: str, n_candidates: float) -> float | None:
+    """Return the chance level of a score; None if `metric` is not a score."""
+    name = metric.removesuffix(BRAIN_TO_TEXT)
+    if name in ("mix_match", "recall_curve_auc"):
+        return 0.5
+    found = re.fullmatch(r"recall_at_(\d+)", name)
+    return int(found[1]) / n_candidates if found else None
+
+
+def _t_interval(differences) -> tuple[float, float]:
+    n = len(differences)
+    if n < 2:
+        return np.nan, np.nan
+    half = stats.t.ppf(0.5 + _CONFIDENCE / 2, n - 1) * stats.sem(differences)
+    return differences.mean() - half, differences.mean() + half
+
+
+def _to_records(table: pd.DataFrame) -> list[dict]:
+    """Return rows as dictionaries for JSON, with None for NaN."""
+    return table.astype(object).where(table.notna(), None).to_dict("records")

@@ -1,0 +1,219 @@
+"""Prepare the studies of a corpus; predict the maps of a typical study."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import clone
+
+from ..datasets import study_texts, usable_rows
+from ..metrics import dice_score
+from ..models import scale_like_predictions
+
+# Texts embedded between two calls of `on_progress`.
+_STEP = 128
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedStudies:
+    """Embeddings and coefficients of the usable studies of a corpus.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_studies,), int64
+        Rows of the corpus.
+    texts : list of str
+        One per study.
+    X : ndarray of shape (n_studies, embedding_dim), float32, or None
+        Embeddings of the texts; None if no embedder was given.
+    y : ndarray of shape (n_studies, n_components), float32
+        Coefficients of the peaks.
+    groups : ndarray of shape (n_studies,), str
+        Study of each row; differs from the row number where rows are analyses.
+    seconds : dict of str to float
+        Wall-clock time of ``"coefficients"`` and ``"embeddings"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.experiments import PreparedStudies
+    >>> one = np.ones((1, 4), dtype="float32")
+    >>> rows, groups = np.array([0]), np.array(["a"])
+    >>> studies = PreparedStudies(rows, ["pain"], one, one, groups, {})
+    >>> len(studies.texts)
+    1
+    """
+
+    rows: np.ndarray
+    texts: list[str]
+    X: np.ndarray | None
+    y: np.ndarray
+    groups: np.ndarray
+    seconds: dict
+
+
+def prepare_studies(
+    corpus, text_field, embedder, masker, *, check=None, on_progress=None
+) -> PreparedStudies:
+    """Compute embeddings and coefficients of the usable studies of a corpus.
+
+    Neither step learns from the studies, so both are done once, before splitting.
+
+    Parameters
+    ----------
+    corpus : Bunch
+        As returned by a loader of `sklearn_neurocontext.datasets`.
+    text_field : {"title", "abstract", "body", "title+abstract"}
+        Field of the studies that provides the texts.
+    embedder : LLMChunkEmbedder or None
+        Computes the embeddings; None computes none.
+    masker : KDEDiFuMoMasker
+        Computes the coefficients.
+    check : callable or None, default=None
+        Called as ``check(groups)`` with the study of each usable row before the texts
+        are embedded, so that errors come before the longest step.
+    on_progress : callable or None, default=None
+        Called as ``on_progress(n_done, n_total)`` while texts are embedded.
+
+    Returns
+    -------
+    studies : PreparedStudies
+        Studies that have a text and at least one peak in the mask.
+
+    Raises
+    ------
+    ValueError
+        If no study is usable.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets import make_studies
+    >>> from sklearn_neurocontext.experiments import (
+    ...     make_embedder,
+    ...     make_masker,
+    ...     prepare_studies,
+    ... )
+    >>> corpus = make_studies(n_studies=4, random_state=0)
+    >>> masker = make_masker("geometric", 128)
+    >>> prepare_studies(corpus, "title", make_embedder(), masker).X.shape
+    (4, 384)
+    """
+    started = time.perf_counter()
+    y = masker.fit(corpus.peaks).transform(corpus.peaks)
+    texts = study_texts(corpus, text_field)
+    rows = usable_rows(texts, y)
+    texts = [texts[row] for row in rows]
+    groups = corpus.groups[rows]
+    if check is not None:
+        check(groups)
+    masked = time.perf_counter()
+    X = None if embedder is None else _embed(texts, embedder, on_progress)
+    embedded = time.perf_counter()
+    return PreparedStudies(
+        rows=rows,
+        texts=texts,
+        X=X,
+        y=y[rows],
+        groups=groups,
+        seconds={"coefficients": masked - started, "embeddings": embedded - masked},
+    )
+
+
+def _embed(texts, embedder, on_progress) -> np.ndarray:
+    embedder.fit(texts)
+    X = []
+    for start in range(0, len(texts), _STEP):
+        X.append(embedder.transform(texts[start : start + _STEP]))
+        if on_progress is not None:
+            on_progress(min(start + _STEP, len(texts)), len(texts))
+    return np.concatenate(X)
+
+
+@dataclass(frozen=True, eq=False)
+class StudyMaps:
+    """Predicted and observed map of one held-out study.
+
+    Parameters
+    ----------
+    row : int
+        Row of X and y.
+    dice : float
+        Dice overlap of the two maps at their strongest voxels, in [0, 1].
+    dice_of_all : ndarray of shape (n_candidates,), float64
+        Dice overlaps of all studies of the test part.
+    predicted_img, observed_img : Nifti1Image of shape (nx, ny, nz)
+        The two maps, on the scale of the estimator's predictions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.experiments import StudyMaps
+    >>> StudyMaps(3, 0.5, np.array([0.5]), None, None).row
+    3
+    """
+
+    row: int
+    dice: float
+    dice_of_all: np.ndarray
+    predicted_img: object
+    observed_img: object
+
+
+def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
+    """Predict the maps of a test part and return the study of median Dice.
+
+    A figure of the median study shows what to expect from a typical study.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted; must have ``predict``.
+    X : ndarray of shape (n_studies, …)
+        Input of the estimator: embeddings or texts.
+    y : ndarray of shape (n_studies, n_components)
+        Coefficients.
+    split : tuple of ndarray
+        Training and test rows.
+    masker : KDEDiFuMoMasker
+        The fitted masker that computed y.
+    top : float, default=0.1
+        Fraction of voxels to compare, see `dice_score`.
+
+    Returns
+    -------
+    maps : StudyMaps
+        Row and maps of the median study, and the Dice overlap of every study.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext import RidgeBaseline
+    >>> from sklearn_neurocontext.datasets import make_studies
+    >>> from sklearn_neurocontext.experiments import make_masker, median_study_maps
+    >>> corpus = make_studies(n_studies=60, random_state=0)
+    >>> masker = make_masker("geometric", 128)
+    >>> y = masker.fit_transform(corpus.peaks)
+    >>> split = (range(40), range(40, 60))
+    >>> maps = median_study_maps(RidgeBaseline(), corpus.latent, y, split, masker)
+    >>> maps.predicted_img.shape == maps.observed_img.shape
+    True
+    """
+    train, test = (np.asarray(rows) for rows in split)
+    model = clone(estimator).fit(X[train], y[train])
+    predicted = model.predict(X[test])
+    overlaps = np.array(
+        [
+            dice_score(*masker.coefficients_to_voxels(pair), top=top)
+            for pair in zip(y[test], predicted, strict=True)
+        ]
+    )
+    chosen = int(np.argsort(overlaps, kind="stable")[len(overlaps) // 2])
+    observed = scale_like_predictions(model, y[test][chosen][None])[0]
+    pair = np.stack([predicted[chosen], observed])
+    maps_img = masker.inverse_transform(pair)
+    return StudyMaps(
+        row=int(test[chosen]),
+        dice=float(overlaps[chosen]),
+        dice_of_all=overlaps,
+        predicted_img=maps_img.slicer[..., 0],
+        observed_img=maps_img.slicer[..., 1],
+    )

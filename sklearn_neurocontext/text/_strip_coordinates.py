@@ -1,0 +1,117 @@
+"""Remove coordinates of peaks from texts, which would reveal the map to predict."""
+
+import re
+
+# Gaps and numbers are possessive (``*+``): they never backtrack, so that the time is
+# linear in the length of any text.
+_MINUS = r"\-\u2010-\u2014\u2212\ufe63\uff0d"
+_DIGITS = r"\d{1,3}+(?:\.\d++)?+(?!\d)"
+_CLOSE = rf"[+{_MINUS}]?+{_DIGITS}"
+# A sign may be followed by a space, if "=", a comma or a bracket comes before it.
+_NUMBER = rf"(?:[+{_MINUS}]\s?+)?+{_DIGITS}"
+_SPREAD = rf"(?:\s*+(?:±|\+/[{_MINUS}])\s*+{_DIGITS})?+"
+_UNIT = r"\s*+(?:mm)?+"
+# A number ends after its unit, or where no letter and no further decimals follow.
+_END = r"(?>\s*+mm\b|(?!\w|\.\d))"
+_BETWEEN = r"(?>\s*+[,;/]\s*+|\s++)(?:and\s++)?+"
+_TRIPLE = _BETWEEN.join([_NUMBER + _SPREAD] * 3)
+# x = -46, y = -56 mm; z = -18, and x = -46 (y = -56, z = -18)
+_NAMED = r"\s*+(?:[,;/(\[]\s*+)?+(?:and\s++)?+".join(
+    rf"{axis}\s*+(?:[=:]\s*+)?+{_NUMBER}{_SPREAD}{_UNIT}" for axis in "xyz"
+)
+# x, y, z = -46, -56, -18, and xyz = -46 -56 -18
+_LISTED = (
+    r"[\[(]?+x\s*+(?:[,;/]\s*+)?+y\s*+(?:[,;/]\s*+)?+z[\])]?+\s*+"
+    rf"(?:[=:]\s*+)?+(?:[\[({{]\s*+)?+{_TRIPLE}"
+)
+# [-46 -56 -18], (46, 56, 18) and (- 46, - 56, - 18)
+_THREE = "(?:{}|{})".format(
+    r"(?>\s*+[,;/]\s*+|\s++)".join([_CLOSE + _SPREAD] * 3),
+    r"\s*+[,;]\s*+".join([_NUMBER + _SPREAD] * 3),
+)
+_BRACKETED = rf"[\[(]\s*+{_THREE}{_UNIT}\s*+[\])]"
+# (46, 56, 18; Z = 4.5): the statistic is kept.
+_WITH_STATISTIC = (
+    rf"(?P<bracket>[\[(])\s*+{_THREE}{_UNIT}"
+    r"(?=\s*+[,;]\s*+(?:[ZTFPQKR]|BA|max\w*)\b(?:\s*+[=:<>≥≤(]|\s++\d))"
+)
+# MNI coordinates 46, 56, 18: the words are kept.
+_PLACE = r"(?:MNI|Talairach|co-?ordinates?|coords?)"
+_LABELED = (
+    rf"(?<!\w)(?P<label>{_PLACE}(?:[\s=:,(\[]++(?:{_PLACE}|space|peaks?|at|of|in|is|was"
+    rf"|are|were|mm)\b){{0,5}}+[\s=:,(\[]++)"
+    rf"{_TRIPLE}(?:{_BETWEEN}{_TRIPLE})*+{_END}"
+)
+# The first lookahead rejects most characters, which makes it three times faster.
+_WORDED = re.compile(
+    r"(?=[x(\[mtc])"
+    rf"(?:(?<!\w)(?:{_NAMED}|{_LISTED})|{_BRACKETED}|{_WITH_STATISTIC}|{_LABELED})",
+    re.IGNORECASE,
+)
+# Rows of tables: at least three numbers, one with a sign; maybe "and" before the last.
+_NEXT = rf"(?>\s*+[,;/|][\s,;/|]*+{_NUMBER}{_END}|\s++{_CLOSE}{_END})"  # - 46 after ,
+_LAST = rf"(?P<and>(?>\s*+[,;]\s*+|\s++)and\s++{_NUMBER}{_END})"
+_RUN = re.compile(
+    rf"(?<![\w.]){_CLOSE}{_END}{_NEXT}(?>{_NEXT}*+{_LAST}|{_NEXT}++)",
+    re.IGNORECASE,
+)
+_SIGN = re.compile(rf"[+{_MINUS}]")
+_NEGATIVE = re.compile(rf"[{_MINUS}]")
+# Units of "-2, 0 and 4" that are not coordinates.
+_OTHER_UNIT = re.compile(
+    r"\s*+(?:[%°]|(?:[kM]?Hz|m?s|sec\w*|min\w*|h|hours?|days?|weeks?|months?|years?|dB"
+    r"|[mμµ]?V|T|[ck]m|k?g|points?|trials?)\b)"
+)
+
+
+def strip_coordinates(text: str) -> str:
+    """Remove coordinates of peaks from a text, so that they do not reveal its map.
+
+    These are removed if their numbers have at most three digits before the point:
+
+    - named axes: ``x = −46, y = −56, z = −18``, ``x = 46 (y = 56, z = 18)``,
+      ``x, y, z = 4, 8, 50``, ``xyz = 46 56 18``;
+    - three numbers alone in brackets, ``(46, 56, 18)``, ``(46 ± 2, 56 ± 3, 18 ± 4)``,
+      or before a statistic, ``(46, 56, 18; Z = 4.5)``, which is kept;
+    - three numbers after words such as ``MNI coordinates 46, 56, 18``;
+    - rows of tables: at least three consecutive numbers, one of them with a sign. If
+      "and" precedes the last one, one must be negative, and no unit but mm may follow.
+
+    Other triples are kept: most are ages, frequencies or citations. Hyphens, dashes and
+    their full-width forms count as minus signs.
+
+    Parameters
+    ----------
+    text : str
+        Title, abstract or body.
+
+    Returns
+    -------
+    stripped : str
+        The text with a space in place of each match.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.text import strip_coordinates
+    >>> strip_coordinates("the fusiform gyrus (x = -46, y = -56, z = -18) at p < 0.05")
+    'the fusiform gyrus ( ) at p < 0.05'
+    >>> strip_coordinates("insula L 4.2 -36 18 2, Neuroimage 2005 24 1225")
+    'insula L  , Neuroimage 2005 24 1225'
+    """
+    text = _WORDED.sub(_without_numbers, text)
+    return _RUN.sub(_without_signs, text)
+
+
+def _without_numbers(found):
+    """Return the bracket or the words before the numbers of a match."""
+    return (found["bracket"] or found["label"] or "") + " "
+
+
+def _without_signs(run):
+    """Return a space in place of coordinates; other runs of numbers unchanged."""
+    if run["and"]:
+        other_unit = _OTHER_UNIT.match(run.string, run.end())
+        is_peak = _NEGATIVE.search(run.group()) and not other_unit
+    else:
+        is_peak = _SIGN.search(run.group())
+    return " " if is_peak else run.group()

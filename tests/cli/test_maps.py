@@ -1,0 +1,173 @@
+"""map, decode and report: files, tables and errors."""
+
+import warnings
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_neurocontext import NeuroContextModel
+from sklearn_neurocontext.cli._common import notes_for_warnings
+from tests.cli.console import run
+from tests.text_model import make_corpus, make_parts
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Folder of a small saved model."""
+    model = NeuroContextModel(**make_parts())
+    return model.save(tmp_path_factory.mktemp("models") / "small")
+
+
+@pytest.fixture
+def image(tmp_path):
+    """File of the map of pain."""
+    path = tmp_path / "pain.nii.gz"
+    NeuroContextModel(**make_parts()).predict_img(["pain heat"]).to_filename(path)
+    return path
+
+
+def test_map_writes_image_and_figure(folder, tmp_path):
+    output, plot = tmp_path / "new" / "map.nii.gz", tmp_path / "map.png"
+    result = run("map", "pain heat", "-o", output, "--plot", plot, "--model", folder)
+    assert result.exit_code == 0
+    expected = NeuroContextModel(**make_parts()).predict_img(["pain heat"])
+    found = nib.load(output).get_fdata()
+    np.testing.assert_allclose(found, expected.get_fdata()[..., 0], atol=1e-6)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert str(output) in result.stdout
+    assert str(plot) in result.stdout
+
+
+def test_map_writes_svg(folder, tmp_path):
+    plot = tmp_path / "map.svg"
+    arguments = ["-o", tmp_path / "m.nii", "--plot", plot, "--model", folder]
+    assert run("map", "pain", *arguments).exit_code == 0
+    assert "<svg" in plot.read_text()
+
+
+def test_map_writes_z_maps(folder, tmp_path):
+    output = tmp_path / "z.nii.gz"
+    result = run("map", "pain", "--z", "-o", output, "--model", folder)
+    assert result.exit_code == 0
+    (expected,) = NeuroContextModel(**make_parts()).transform(["pain"])["z_map"]
+    np.testing.assert_allclose(
+        nib.load(output).get_fdata(), expected.get_fdata(), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_a_low_confidence_map_is_marked_in_its_figure(tmp_path, monkeypatch):
+    model = NeuroContextModel(**make_parts(), z_threshold=1e6)
+    folder = model.save(tmp_path / "model")
+    figures = []
+
+    def save(figure, path):
+        figures.append(figure)
+        return path
+
+    monkeypatch.setattr("sklearn_neurocontext.cli._maps.save_figure", save)
+    arguments = ["-o", tmp_path / "m.nii", "--plot", "m.png", "--model", folder]
+    result = run("map", "pain", *arguments)
+    assert result.exit_code == 0
+    words = " ".join(text.get_text() for text in figures[0].texts)
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+        (z_img,) = model.transform(["pain"])["z_map"]
+    assert model.low_confidence_message(z_img) in " ".join(words.split())
+    assert "Note: " in result.stderr
+
+
+def test_deprecations_are_not_printed(capsys):
+    with notes_for_warnings():
+        warnings.warn("set_bad goes", PendingDeprecationWarning, stacklevel=1)
+        warnings.warn("old name", DeprecationWarning, stacklevel=1)
+        warnings.warn("look here", UserWarning, stacklevel=1)
+    assert capsys.readouterr().err.splitlines() == ["Note: look here"]
+
+
+def test_decode_prints_or_writes_a_table(folder, image, tmp_path):
+    result = run("decode", image, "-k", 2, "--model", folder)
+    assert result.exit_code == 0
+    assert "Maps of the 150 training studies match better" in result.stderr
+    assert "pain.nii.gz" in result.stdout
+    assert "heat" in result.stdout
+    assert "faces" not in result.stdout
+    table = tmp_path / "table.csv"
+    texts = ["--text", "faces", "--text", "pain [b]heat[/b]"]
+    result = run("decode", image, *texts, "--model", folder, "-o", table)
+    assert result.exit_code == 0
+    found = pd.read_csv(table)
+    assert found["candidate"].tolist() == ["pain [b]heat[/b]", "faces"]
+    assert {"similarity", "p_value", "q_value"} <= set(found)
+
+
+def test_decode_ranks_a_corpus(folder, image, any_corpus, tmp_path):
+    any_corpus(make_corpus())
+    table = tmp_path / "new" / "table.csv"
+    arguments = ["--corpus", "nimare", "-k", 3, "--model", folder, "-o", table]
+    assert run("decode", image, *arguments).exit_code == 0
+    found = pd.read_csv(table)["candidate"]
+    assert len(found) == 3
+    assert set(found) <= set(make_corpus().studies["title"])
+
+
+def test_report_writes_a_page(folder, any_corpus, tmp_path, monkeypatch):
+    any_corpus(make_corpus())
+    # Figures take most of the time; tests/inference looks at them.
+    monkeypatch.setattr(
+        "sklearn_neurocontext.inference._report._draw_map", lambda *_, **__: None
+    )
+    output = tmp_path / "report.html"
+    arguments = ["-o", output, "--corpus", "nimare", "--model", folder]
+    result = run("report", "pain <b>", *arguments)
+    assert result.exit_code == 0
+    page = output.read_text()
+    assert "Studies with matching maps" in page
+    assert "<b>" not in page
+    assert str(output) in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["map", "pain", "-o", "m.nii.gz", "--model", "nowhere"],
+            "or neurocontext fit CORPUS --output FOLDER wrote",
+        ),
+        (["decode", __file__], f"'{__file__}' cannot be read as"),
+    ],
+)
+def test_errors_are_one_line(arguments, words, folder):
+    if "--model" not in arguments:
+        arguments = [*arguments, "--model", folder]
+    result = run(*arguments)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert words in line
+
+
+@pytest.mark.parametrize("command", ["map", "report", "decode"])
+def test_texts_without_known_words_are_refused(command, folder, image, tmp_path):
+    output = tmp_path / ("it.html" if command == "report" else "it.nii.gz")
+    arguments = ["xyzzy"]
+    if command == "decode":
+        arguments = [image, "--text", "pain", "--text", "xyzzy"]
+    result = run(command, *arguments, "-o", output, "--model", folder)
+    assert result.exit_code == 1
+    assert "The model knows no word of 'xyzzy'" in result.stderr
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--allow-download"]])
+def test_models_are_local_unless_allowed(options, monkeypatch):
+    given = {}
+
+    def load(directory, **named):
+        given.update(named)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(NeuroContextModel, "from_pretrained", load)
+    result = run("map", "pain", "-o", "m.nii", "--model", "a", *options)
+    assert result.exit_code == 1
+    assert given == {"allow_download": bool(options)}

@@ -1,0 +1,271 @@
+"""A benchmark equals a hand-written loop, and goes on where it stopped."""
+
+import json
+import os
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, clone
+from sklearn.decomposition import TruncatedSVD
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import KFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_neurocontext.experiments import run_benchmark
+from sklearn_neurocontext.experiments._benchmark import settings_hash
+from sklearn_neurocontext.metrics import mix_match_score, recall_at_k, recall_curve
+from sklearn_neurocontext.model_selection import paper_splits
+
+
+class Regressor(BaseEstimator):
+    """Counts how often any copy of it was fitted."""
+
+    n_fits = 0
+
+    def __init__(self, alpha=1.0):
+        self.alpha = alpha
+
+    def fit(self, X, y):
+        type(self).n_fits += 1
+        self.ridge_ = Ridge(alpha=self.alpha).fit(X, y)
+        self.best_epoch_ = 7
+        return self
+
+    def similarity(self, X, y):
+        return self.ridge_.predict(X) @ np.asarray(y).T
+
+
+class Lengths(Regressor):
+    """Takes texts: their lengths are the features."""
+
+    def fit(self, X, y):
+        return super().fit(np.array([[len(text)] for text in X], float), y)
+
+    def similarity(self, X, y):
+        return super().similarity(np.array([[len(text)] for text in X], float), y)
+
+
+@pytest.fixture
+def problem(rng):
+    X = rng.normal(size=(150, 5))
+    y = X @ rng.normal(size=(5, 8)) + 2 * rng.normal(size=(150, 8))
+    splits = paper_splits(150, n_splits=3, n_candidates=40, n_development=20)
+    estimators = {
+        "ridge": make_pipeline(StandardScaler(), Regressor()),
+        "strong ridge": make_pipeline(StandardScaler(), Regressor(alpha=1e4)),
+    }
+    return estimators, X, y, splits
+
+
+def test_records_equal_a_loop_by_hand(problem):
+    estimators, X, y, splits = problem
+    result = run_benchmark(estimators, X, y, splits, ks=(1, 10))
+    assert len(result.records) == 6
+    for record in result.records:
+        train, test = splits[record["split"]]
+        model = clone(estimators[record["estimator"]]).fit(X[train], y[train])
+        matrix = model[-1].similarity(model[:-1].transform(X[test]), y[test])
+        for suffix, oriented in (("", matrix), ("_brain_to_text", matrix.T)):
+            assert record[f"recall_at_1{suffix}"] == recall_at_k(oriented, 1)
+            assert record[f"recall_at_10{suffix}"] == recall_at_k(oriented, 10)
+            assert record[f"mix_match{suffix}"] == mix_match_score(oriented)
+        np.testing.assert_allclose(
+            record["recall_curve"], recall_curve(matrix), atol=1e-6
+        )
+        assert record["n_candidates"] == 40
+        assert record["n_train"] == 110
+        assert record["best_epoch"] == 7
+        assert record["fit_seconds"] > 0
+        assert record["score_seconds"] > 0
+
+
+def test_each_estimator_may_take_its_own_input(problem):
+    estimators, X, y, splits = problem
+    texts = np.array(["x" * (i % 7 + 1) for i in range(len(y))], dtype=object)
+    both = {"lengths": Lengths(), "ridge": estimators["ridge"]}
+    found = run_benchmark(both, {"lengths": texts, "ridge": X}, y, splits, ks=(1,))
+    for name, taken in (("lengths", texts.tolist()), ("ridge", X)):
+        alone = run_benchmark({name: both[name]}, taken, y, splits, ks=(1,))
+        scores = [one["mix_match"] for one in found.records if one["estimator"] == name]
+        assert scores == [one["mix_match"] for one in alone.records]
+    with pytest.raises(ValueError, match="got ridge"):
+        run_benchmark(both, {"ridge": X}, y, splits)
+
+
+def test_estimators_stay_unfitted(problem):
+    run_benchmark(*problem, ks=(10,))
+    assert not hasattr(problem[0]["ridge"][-1], "ridge_")
+
+
+def test_second_run_reads_the_first(problem, tmp_path):
+    first = run_benchmark(*problem, output=tmp_path)
+    n_fits = Regressor.n_fits
+    second = run_benchmark(*problem, output=tmp_path)
+    assert Regressor.n_fits == n_fits
+    assert second.records == first.records
+
+
+def test_interrupted_run_goes_on(problem, tmp_path):
+    def stop(n_done, n_total, record):
+        if n_done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_benchmark(*problem, output=tmp_path, on_progress=stop)
+    # Files that a crash of the machine may leave.
+    done = sorted((tmp_path / "records").iterdir())
+    assert len(done) == 4
+    done[0].write_text('{"split": 0, "estim')
+    seen = []
+    n_fits = Regressor.n_fits
+    run_benchmark(*problem, output=tmp_path, on_progress=lambda *now: seen.append(now))
+    assert Regressor.n_fits - n_fits == 3
+    assert [(done, total) for done, total, _ in seen] == [(i, 6) for i in range(1, 7)]
+
+
+@pytest.mark.parametrize("change", ["X", "y", "seed", "ks", "alpha"])
+def test_other_settings_are_run_again(problem, tmp_path, change):
+    estimators, X, y, splits = problem
+    run_benchmark(*problem, output=tmp_path)
+    ks = (5,) if change == "ks" else (10, 100)
+    if change == "seed":
+        splits = paper_splits(
+            150, n_splits=3, n_candidates=40, n_development=20, random_state=1
+        )
+    if change == "alpha":
+        for estimator in estimators.values():
+            estimator.set_params(regressor__alpha=3.0)
+    n_fits = Regressor.n_fits
+    run_benchmark(
+        estimators,
+        X + 1 * (change == "X"),
+        y + 1 * (change == "y"),
+        splits,
+        ks=ks,
+        output=tmp_path,
+    )
+    assert Regressor.n_fits - n_fits == 6
+
+
+def test_order_of_steps_counts():
+    X = np.zeros((4, 1))
+    split = (np.arange(2), np.arange(2, 4))
+    steps = [("scale", StandardScaler()), ("reduce", TruncatedSVD(1))]
+    digests = {
+        settings_hash("a", Pipeline(order), joblib.hash(X), *split, (1,))
+        for order in (steps, steps[::-1], steps)
+    }
+    assert len(digests) == 2
+
+
+def test_another_process_reads_the_checkpoints(tmp_path):
+    code = (
+        "import numpy as np\n"
+        "from sklearn.pipeline import make_pipeline\n"
+        "from sklearn.preprocessing import StandardScaler\n"
+        "from sklearn.decomposition import TruncatedSVD\n"
+        "from sklearn_neurocontext import RidgeBaseline, TextBrainEnsemble\n"
+        "from sklearn_neurocontext.experiments._benchmark import settings_hash\n"
+        "pipe = make_pipeline(StandardScaler(), TruncatedSVD(2, random_state=0))\n"
+        "pipe.steps.append(('e', TextBrainEnsemble([('a', RidgeBaseline())])))\n"
+        "print(settings_hash('a', pipe, 'x', np.arange(3), np.arange(2), (10, 100)))"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+
+
+def test_checkpoints_say_where_they_come_from(problem, tmp_path):
+    run_benchmark(*problem, output=tmp_path, settings={"corpus": "made", "seed": 0})
+    path = next((tmp_path / "records").glob("split-00_strong-ridge_*.json"))
+    record = json.loads(path.read_text())
+    assert record["provenance"]["settings"] == {"corpus": "made", "seed": 0}
+    assert record["provenance"]["versions"]["numpy"] == np.__version__
+    assert record["provenance"]["machine"]["cpu_count"] >= 1
+
+
+def test_records_of_an_earlier_run_keep_their_origin(problem, tmp_path):
+    estimators, X, y, splits = problem
+    run_benchmark(
+        estimators, X, y, splits[:1], output=tmp_path, settings={"run": "first"}
+    )
+    result = run_benchmark(
+        estimators, X, y, splits, output=tmp_path, settings={"run": "second"}
+    )
+    runs = [run["settings"]["run"] for run in result.provenance]
+    assert runs == ["first", "second"]
+    assert [record["run"] for record in result.records] == [0, 0, 1, 1, 1, 1]
+
+
+def test_names_alike_in_files_do_not_share_checkpoints(problem, tmp_path):
+    _, X, y, splits = problem
+    estimators = {"a b": Regressor(), "a-b": Regressor()}
+    names = ["a b", "a-b"] * 3
+    for _ in range(2):
+        result = run_benchmark(estimators, X, y, splits, output=tmp_path, ks=(5,))
+        assert [record["estimator"] for record in result.records] == names
+
+
+def test_memory_of_one_fit_is_not_that_of_the_fit_before(problem):
+    class Hungry(Regressor):
+        def fit(self, X, y):
+            np.ones(40_000_000)  # 320 MB, given back at once
+            return super().fit(X, y)
+
+    _, X, y, splits = problem
+    estimators = {"hungry": Hungry(), "modest": Regressor()}
+    result = run_benchmark(estimators, X, y, splits[:1], ks=(5,))
+    hungry, modest = (record["peak_memory_mb"] for record in result.records)
+    if hungry is None:
+        pytest.skip("this system does not tell the peak memory")
+    assert hungry - modest > 200
+
+
+@pytest.mark.parametrize("kind", [list, pd.Series])
+def test_texts_are_taken(rng, kind):
+    texts = kind(["word " * n for n in rng.integers(1, 30, size=60)])
+    y = rng.normal(size=(60, 4))
+    folds = list(KFold(4).split(y))
+    result = run_benchmark({"lengths": Lengths()}, texts, y, folds, ks=(1, 15))
+    assert "recall_at_1" in result.records[0]
+    assert "recall_at_15" not in result.records[0]
+    assert result.reference is None
+    assert not result.overlapping
+
+
+def test_wrong_input_is_an_error(problem):
+    estimators, X, y, splits = problem
+    with pytest.raises(ValueError, match="got 0 estimators and 3 splits"):
+        run_benchmark({}, X, y, splits)
+    with pytest.raises(ValueError, match="got 0 estimators and 3 splits"):
+        run_benchmark({}, {"ridge": X}, y, splits)
+    with pytest.raises(ValueError, match="got 150 and 149 rows"):
+        run_benchmark(estimators, X, y[:-1], splits)
+    with pytest.raises(ValueError, match=r"contains row .* paper_splits\(100\)"):
+        run_benchmark(estimators, X[:100], y[:100], splits)
+    with pytest.raises(ValueError, match="both its training and its test part"):
+        run_benchmark(estimators, X, y, [(np.arange(100), np.arange(90, 120))])
+
+
+def test_groups_on_both_sides_are_an_error(problem):
+    estimators, X, y, splits = problem
+    studies = np.arange(150).astype(str)
+    assert run_benchmark(estimators, X, y, splits, groups=studies).records
+    studies[splits[1][0][0]] = studies[splits[1][1][0]]
+    with pytest.raises(ValueError, match=r"has analyses of study .*GroupKFold"):
+        run_benchmark(estimators, X, y, splits, groups=studies)
+    with pytest.raises(ValueError, match="must have 150 rows"):
+        run_benchmark(estimators, X, y, splits, groups=studies[:3])

@@ -1,0 +1,59 @@
+"""Tests of finding studies that share peaks."""
+
+import numpy as np
+import pytest
+
+from sklearn_neurocontext._utils.coordinate_spaces import (
+    mni_to_talairach,
+    talairach_to_mni,
+)
+from sklearn_neurocontext.model_selection import find_studies_sharing_peaks
+
+PEAKS = np.array([[-42.0, -22, 54], [4, 0, 60], [30, -80, 0], [0, 50, 10]])
+
+
+@pytest.mark.parametrize("move", [np.array, talairach_to_mni, mni_to_talairach])
+def test_studies_share_peaks_in_any_space(move):
+    near = move(PEAKS)[:3] + np.array([0.9, -0.9, 0.9])
+    peaks = [PEAKS + 20, [*near, [70.0, 70, 70]], near[:2], []]
+    assert find_studies_sharing_peaks(peaks, [PEAKS]).tolist() == [1]
+
+
+def test_too_few_peaks_are_no_sharing():
+    peaks = [PEAKS[:3], np.repeat(PEAKS[:1], 9, axis=0)]
+    many = np.concatenate([PEAKS, PEAKS + 20])
+    assert find_studies_sharing_peaks(peaks, [many]).tolist() == []
+    assert find_studies_sharing_peaks(peaks, [PEAKS[:2]]).tolist() == []
+    assert find_studies_sharing_peaks(peaks, [many], min_share=0.3).tolist() == [0]
+    assert find_studies_sharing_peaks(peaks, [PEAKS + 1.1]).tolist() == []
+    found = find_studies_sharing_peaks(peaks, [PEAKS + 1.1], tolerance_mm=1.2)
+    assert found.tolist() == [0]
+
+
+def test_repeats_of_one_peak_are_one():
+    many = np.concatenate([np.repeat(PEAKS[:1], 3, axis=0), PEAKS[1:3]])
+    assert find_studies_sharing_peaks([PEAKS[:1]], [many[:3]]).tolist() == []
+    assert find_studies_sharing_peaks([PEAKS[:1], PEAKS[:3]], [many]).tolist() == [1]
+
+
+def test_where_there_is_nothing_nothing_is_shared():
+    for peaks in ([], [[]], [[], np.zeros((0, 3))]):
+        assert find_studies_sharing_peaks(peaks, [PEAKS]).tolist() == []
+    assert find_studies_sharing_peaks([PEAKS], []).tolist() == []
+    assert find_studies_sharing_peaks([PEAKS], [[]], min_peaks=1).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("peaks", "experiments", "options", "words"),
+    [
+        ([[1, 2, 3]], [], {}, r"peaks\[0\] must .*\(n_peaks, 3\) .*got shape \(3,\)"),
+        ([], [PEAKS, PEAKS[:, :2]], {}, r"experiments\[1\] must .*got shape \(4, 2\)"),
+        ([PEAKS * np.nan], [], {}, r"peaks\[0\] must .*finite"),
+        ([], [], {"tolerance_mm": -1}, "tolerance_mm=-1, .* at least 0 mm"),
+        ([], [], {"min_peaks": 0}, "min_peaks=0, .* at least 1 peak"),
+        ([], [], {"min_share": 50}, r"min_share=50; .* share in \[0, 1\]"),
+    ],
+)
+def test_peaks_and_bounds_that_are_none_are_named(peaks, experiments, options, words):
+    with pytest.raises(ValueError, match=words):
+        find_studies_sharing_peaks(peaks, experiments, **options)

@@ -1,0 +1,136 @@
+"""Predictions are coefficients of densities, whatever the scaling of y."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_neurocontext import (
+    CCABaseline,
+    ContrastiveTextBrain,
+    KDEDiFuMoMasker,
+    KernelCCA,
+    MLPBaseline,
+    RidgeBaseline,
+    TextBrainEnsemble,
+    make_dice_scorer,
+    make_retrieval_scorer,
+    metrics,
+)
+from sklearn_neurocontext.datasets import make_studies
+from sklearn_neurocontext.models import scale_like_predictions
+
+SCALINGS = pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
+NET = {
+    "batch_size": 120,
+    "dropout": 0.0,
+    "n_validation": 0,
+    "patience": None,
+    "random_state": 0,
+}
+INTERPOLATING = {
+    "ridge": RidgeBaseline([1e-8]),
+    "cca": CCABaseline(alpha_text=1e-8, alpha_brain=1e-8),
+    "kernel": KernelCCA(alpha_text=1e-8, random_state=0),
+    "linear kernel": KernelCCA(alpha_text=1e-8, kernel_width=None),
+    "mlp": MLPBaseline(64, 600, lr=1e-2, **NET),
+    "contrastive, ridge": ContrastiveTextBrain(
+        16, 5, lr=1e-2, decoder="ridge", weight_decay=0.0, **NET
+    ),
+    "contrastive, residual": ContrastiveTextBrain(
+        64, 400, lr=3e-3, weight_decay=0.0, **NET
+    ),
+}
+
+
+def _copied_studies():
+    """Twenty copies of six studies, fewer than features: all can be interpolated."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(6, 12)), rng.normal(size=(6, 5))
+    return np.tile(X, (20, 1)), np.tile(y, (20, 1))
+
+
+def _densities(y, y_scaling):
+    norms = {"unit": 2, "sqrt": 1}
+    if y_scaling is None:
+        return y
+    return y / np.linalg.norm(y, ord=norms[y_scaling], axis=1, keepdims=True)
+
+
+@SCALINGS
+@pytest.mark.parametrize("name", INTERPOLATING)
+def test_a_model_that_interpolates_returns_densities(name, y_scaling):
+    X, y = _copied_studies()
+    model = clone(INTERPOLATING[name]).set_params(y_scaling=y_scaling).fit(X, y)
+    expected = _densities(y, y_scaling)
+    assert (expected < -0.01).any()
+    np.testing.assert_allclose(model.predict(X), expected, atol=1e-3)
+
+
+@SCALINGS
+@pytest.mark.parametrize("weights", [None, (3, 1)])
+def test_an_ensemble_that_interpolates_returns_densities(weights, y_scaling):
+    X, y = _copied_studies()
+    ridge = RidgeBaseline([1e-8], y_scaling=y_scaling)
+    search = GridSearchCV(ridge, {"alphas": [[1e-8]]}, cv=2)
+    cca = make_pipeline(StandardScaler(), INTERPOLATING["cca"])
+    cca = clone(cca).set_params(ccabaseline__y_scaling=y_scaling)
+    model = TextBrainEnsemble([("ridge", search), ("cca", cca)], weights=weights)
+    model.fit(X, y)
+    assert model.y_scaling == y_scaling
+    np.testing.assert_allclose(model.predict(X), _densities(y, y_scaling), atol=1e-3)
+
+
+@SCALINGS
+def test_an_ensemble_averages_densities(y_scaling, train, test):
+    estimators = [
+        ("cca", CCABaseline(y_scaling=y_scaling)),
+        ("ridge", RidgeBaseline([300.0], y_scaling=y_scaling)),
+    ]
+    model = TextBrainEnsemble(estimators, weights=[2, 0.5]).fit(*train)
+    cca, ridge = (member.fit(*train).predict(test[0]) for _, member in estimators)
+    np.testing.assert_allclose(model.predict(test[0]), (2 * cca + 0.5 * ridge) / 2.5)
+
+
+@SCALINGS
+def test_observed_studies_are_scaled_like_predictions(y_scaling):
+    X, y = _copied_studies()
+    ridge = RidgeBaseline([1e-8], y_scaling=y_scaling)
+    ensemble = TextBrainEnsemble([("ridge", ridge)]).fit(X, y)
+    for model in (ridge, make_pipeline(StandardScaler(), ridge), ensemble):
+        scaled = scale_like_predictions(model, y)
+        np.testing.assert_allclose(scaled, _densities(y, y_scaling), rtol=1e-12)
+
+
+@SCALINGS
+def test_the_average_is_the_prediction_for_a_text_without_information(y_scaling, train):
+    X, y = train
+    model = RidgeBaseline([1e15], y_scaling=y_scaling).fit(X, y)
+    average = scale_like_predictions(model, y, average=True)
+    np.testing.assert_allclose(model.predict(X[:1]), average[None], atol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def overlapping():
+    """Masker whose maps overlap, features of texts and coefficients of 200 studies."""
+    masker = KDEDiFuMoMasker("geometric-soft", 128, target_affine=8)
+    corpus = make_studies(n_studies=200, random_state=0)
+    return masker, corpus.latent, masker.fit_transform(corpus.peaks)
+
+
+@pytest.mark.parametrize("member", [KernelCCA(random_state=0), CCABaseline()])
+def test_an_ensemble_of_copies_scores_as_its_member(member, overlapping):
+    masker, X, y = overlapping
+    train, test = slice(60, None), slice(60)
+    alone = clone(member).fit(X[train], y[train])
+    copies = TextBrainEnsemble([("one", clone(member)), ("two", clone(member))])
+    copies.fit(X[train], y[train])
+    names = [n for n in metrics.__all__ if n.endswith("_scorer") and n[:5] != "make_"]
+    scorers = [getattr(metrics, name) for name in names if "100" not in name]
+    scorers += [make_dice_scorer(masker), make_dice_scorer(masker, top=0.02)]
+    scorers.append(make_retrieval_scorer(ks=(1, 10), masker=masker))
+    for scorer in scorers:
+        assert scorer(copies, X[test], y[test]) == scorer(alone, X[test], y[test])
+    assert copies.score(X[test], y[test]) == alone.score(X[test], y[test])
