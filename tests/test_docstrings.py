@@ -18,12 +18,12 @@ CHECKS = {
 SUBPACKAGES = [name for name in sklearn_neurocontext._SUBPACKAGES if name != "cli"]
 # What the summary of a function or method may begin with.
 VERBS = {
-    "Average", "Build", "Check", "Choose", "Close", "Compare", "Compute", "Count",
-    "Create", "Decode", "Describe", "Download", "Draw", "Embed", "Find", "Fit",
-    "Format", "Generate", "Get", "Highlight", "Index", "List", "Load", "Make",
-    "Mark", "Merge", "Normalize", "Plot", "Predict", "Project", "Rank", "Read",
-    "Remove", "Return", "Run", "Save", "Score", "Select", "Set", "Solve", "Split",
-    "Stream", "Strip", "Train", "Transform", "Write",
+    "Average", "Build", "Check", "Choose", "Close", "Compare", "Compute", "Convert",
+    "Copy", "Count", "Create", "Decode", "Describe", "Download", "Draw", "Embed",
+    "Find", "Fit", "Format", "Generate", "Get", "Highlight", "Index", "List",
+    "Load", "Make", "Mark", "Merge", "Normalize", "Plot", "Predict", "Project",
+    "Rank", "Read", "Remove", "Return", "Run", "Save", "Score", "Select", "Set",
+    "Solve", "Split", "Store", "Stream", "Strip", "Train", "Transform", "Write",
 }  # fmt: skip
 
 
