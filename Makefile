@@ -1,10 +1,10 @@
-# Each target makes the environment that it needs, then does its work.
+# Each target first creates the environment that it needs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Two threads unless the caller says otherwise: small matrices gain nothing from more.
+# Two threads by default: small matrices gain nothing from more.
 export OMP_NUM_THREADS ?= 2
-# Threads that wait sleep: beside other jobs, spinning ones slow training tenfold.
+# Waiting threads sleep: beside other jobs, busy waiting slows training tenfold.
 export OMP_WAIT_POLICY ?= passive
 
 .PHONY: demo test lint bench clean
@@ -15,25 +15,26 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test]'
 	@touch $@
 
-# make demo TEXT='reading words aloud' predicts the map of that text; it goes through the
-# environment, so that an apostrophe in it stays one.
+# make demo TEXT='reading words aloud' predicts the map of that text. It is passed through
+# the environment, so that an apostrophe needs no escaping.
 export TEXT
 demo: $(VENV)/.installed
 	$(BIN)/neurocontext demo $(if $(TEXT),--text "$$TEXT")
 
+# Two processes with one thread each; all tests of a file run in the same process.
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/codespell --skip '*.json' sklearn_neurocontext tests examples benchmarks docs README.md
+	$(BIN)/codespell --skip '*.json' sklearn_neurocontext tests examples benchmarks training docs README.md
 	$(BIN)/lint-imports
 
-# The two tables of methods, from titles and from counts of terms.
+# The two tables of methods, on titles and on counts of terms.
 bench: $(VENV)/.installed
-	$(BIN)/python benchmarks/retrieval.py methods titles
-	$(BIN)/python benchmarks/retrieval.py methods counts
+	$(BIN)/python -m benchmarks.retrieval.run methods titles
+	$(BIN)/python -m benchmarks.retrieval.run methods counts
 
 clean:
 	rm -rf $(VENV) demo_output fit_output retrieval_output build dist *.egg-info

@@ -28,21 +28,6 @@ def rng():
 
 
 @pytest.fixture(scope="session")
-def benchmarks():
-    """Folder of the benchmarks; skips where the package came without."""
-    folder = Path(__file__).parents[1] / "benchmarks"
-    if not folder.is_dir():
-        pytest.skip("benchmarks are not installed")
-    return folder
-
-
-@pytest.fixture
-def importable_benchmarks(benchmarks, monkeypatch):
-    """Let a test import the scripts of benchmarks, which are no package."""
-    monkeypatch.syspath_prepend(str(benchmarks))
-
-
-@pytest.fixture(scope="session")
 def shared_data():
     """Folder of the real corpora; skips where the checkout has none beside it."""
     if not _SHARED_DATA.is_dir():

@@ -51,9 +51,11 @@ def test_unknown_name_is_an_attribute_error():
         sklearn_neurocontext.Word2Map  # noqa: B018
 
 
-def test_version_is_the_one_in_the_metadata():
+def test_the_version_is_written_once():
     metadata = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert sklearn_neurocontext.__version__ == metadata["project"]["version"]
+    assert metadata["project"]["dynamic"] == ["version"]
+    source = metadata["tool"]["setuptools"]["dynamic"]["version"]
+    assert source == {"attr": "sklearn_neurocontext.__version__"}
 
 
 def test_layers_hold():

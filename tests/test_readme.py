@@ -31,13 +31,25 @@ def test_docs_name_all_that_can_be_saved():
     "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning",
     "ignore:Dropped 300 of 9492",
 )
-def test_python_block_runs_as_printed(capsys):
+def test_python_blocks_run_as_printed(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
-    assert len(blocks) == 1
-    namespace = {}
-    exec(compile(blocks[0], str(README), "exec"), namespace)
+    assert len(blocks) == 2
+    for block in blocks:
+        namespace = {}
+        exec(compile(block, str(README), "exec"), namespace)
+    assert (tmp_path / "map.nii.gz").is_file()
     printed = capsys.readouterr().out
-    for word in ("recall_at_1", "recall_at_5", "mix_match", "dice"):
+    for word in ("finger", "recall_at_1", "recall_at_5", "mix_match", "dice"):
         assert word in printed
     assert len(namespace["scores"]["test_mix_match"]) == 15
     assert namespace["scores"]["test_mix_match"].mean() > 0.5
+
+
+@pytest.mark.filterwarnings("ignore:Dropped")
+def test_python_blocks_of_the_user_guide_run():
+    text = (ROOT / "docs" / "index.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "docs/index.md", "exec"), {})

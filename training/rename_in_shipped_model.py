@@ -1,6 +1,6 @@
 """Rename parameters and fitted attributes in the files of a saved NeuroContextModel.
 
-    python training/rename_in_shipped_model.py FOLDER
+    python -m training.rename_in_shipped_model FOLDER
 
 Run it once after names in the package have changed. It rewrites ``model.json`` and the
 names of arrays in ``model.safetensors`` of the folders model, masker and index, and

@@ -46,6 +46,12 @@ def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
     return smoothed
 
 
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Divide each row by its L2 norm; rows of zeros stay zero."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(norms > 0, norms, 1)
+
+
 def check_top(top) -> None:
     """Check that `top` is a fraction in (0, 1]."""
     if not isinstance(top, Real) or not 0.0 < top <= 1.0:

@@ -51,7 +51,7 @@ def restore(kind, estimator, facts: dict, *, allow_download: bool) -> None:
     nets = {n: v for n, v in facts.items() if isinstance(v, Module)}
     vars(estimator).update({n: v for n, v in facts.items() if n not in nets})
     for name, net in nets.items():
-        from ..models._weights import build_module
+        from ..models import build_module
 
         setattr(estimator, name, build_module(estimator, name, net.weights))
     if kind.check is not None:

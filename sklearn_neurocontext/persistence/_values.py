@@ -115,7 +115,7 @@ class Writer:
         return {"sparse": {"type": type(matrix).__name__, **written}}
 
     def _write_module(self, module, where):
-        from ..models._weights import read_weights
+        from ..models import read_weights
 
         weights = read_weights(module)
         return {

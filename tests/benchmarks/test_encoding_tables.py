@@ -5,8 +5,6 @@ import pytest
 
 from sklearn_neurocontext import dice_score
 
-pytestmark = pytest.mark.usefixtures("importable_benchmarks")
-
 
 @pytest.fixture
 def results(rng):
@@ -23,7 +21,7 @@ def results(rng):
 
 
 def test_ranks_of_own_words(rng):
-    from encoding_tables import rank_of_own
+    from benchmarks.encoding.tables import rank_of_own
 
     assert rank_of_own(np.eye(4)).tolist() == [1, 1, 1, 1]
     assert rank_of_own(np.ones((4, 4))).tolist() == [2.5] * 4
@@ -36,7 +34,7 @@ def test_ranks_of_own_words(rng):
 
 
 def test_scores_of_methods_that_know_all_and_nothing(results):
-    from encoding_tables import compare, score
+    from benchmarks.encoding.tables import compare, score
 
     table = score(*results).set_index("method")
     assert (table.loc["perfect", "dice"] == 1).all()
@@ -56,7 +54,7 @@ def test_scores_of_methods_that_know_all_and_nothing(results):
 
 
 def test_dice_at_each_threshold(results):
-    from encoding_tables import TOPS, score
+    from benchmarks.encoding.tables import TOPS, score
 
     _, observed, mean = results
     table = score(*results).set_index("method").loc["mean map"]
@@ -81,7 +79,7 @@ FACTS = {
 
 
 def test_tables_for_people(results, tmp_path, capsys):
-    from encoding_tables import score, write
+    from benchmarks.encoding.tables import score, write
 
     names = ["a", "b", "c", "d|e", "f"]
     maps, observed, mean = results
@@ -104,7 +102,7 @@ def test_tables_for_people(results, tmp_path, capsys):
 
 
 def test_two_topics_have_no_third_place(rng, tmp_path):
-    from encoding_tables import score, write
+    from benchmarks.encoding.tables import score, write
 
     observed = rng.uniform(size=(2, 400))
     table = score({"perfect": {"maps": observed}}, observed, observed.mean(axis=0))

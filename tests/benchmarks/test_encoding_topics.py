@@ -9,8 +9,6 @@ from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext._utils.coordinate_spaces import mni_to_talairach
 from sklearn_neurocontext.maskers import density_map
 
-pytestmark = pytest.mark.usefixtures("importable_benchmarks")
-
 FOCI = np.array([[-42.0, -22.0, 54.0], [4.0, 0.0, 60.0], [36.0, 22.0, -2.0]])
 HEADER = "name\tfile\tdescription\n"
 
@@ -27,7 +25,7 @@ def write_foci(path, foci, first="//Reference=MNI", end="\n"):
 
 
 def test_files_of_one_description_are_one_topic(tmp_path, masker, capsys):
-    from encoding_topics import load_meta_analyses
+    from benchmarks.encoding.topics import load_meta_analyses
 
     # References as they come, ends of lines of old systems, no subjects.
     write_foci(tmp_path / "a.txt", FOCI[:1], "// Reference = MNI", "\r\n")
@@ -50,7 +48,7 @@ def test_files_of_one_description_are_one_topic(tmp_path, masker, capsys):
 
 
 def test_what_is_made_of_others_is_left_out(tmp_path, masker, capsys):
-    from encoding_topics import load_meta_analyses
+    from benchmarks.encoding.topics import load_meta_analyses
 
     write_foci(tmp_path / "a.txt", FOCI)
     rows = "one\ta.txt\ttapping\nreward_cue_reactivity\ta.txt\tcues\n"
@@ -72,7 +70,7 @@ def test_what_is_made_of_others_is_left_out(tmp_path, masker, capsys):
 )
 @pytest.mark.filterwarnings("ignore:far.txt")
 def test_tables_that_are_refused(tmp_path, masker, table, words):
-    from encoding_topics import load_meta_analyses
+    from benchmarks.encoding.topics import load_meta_analyses
 
     write_foci(tmp_path / "a.txt", FOCI)
     write_foci(tmp_path / "far.txt", 100 * FOCI)
@@ -83,7 +81,7 @@ def test_tables_that_are_refused(tmp_path, masker, table, words):
 
 
 def test_files_that_are_missing(tmp_path, masker):
-    from encoding_topics import load_meta_analyses
+    from benchmarks.encoding.topics import load_meta_analyses
 
     with pytest.raises(FileNotFoundError, match="Expected a folder of meta-analyses"):
         load_meta_analyses(tmp_path, masker)
@@ -93,7 +91,7 @@ def test_files_that_are_missing(tmp_path, masker):
 
 
 def test_the_command_says_what_is_wrong(tmp_path, monkeypatch):
-    import bench_encoding
+    from benchmarks.encoding import run as bench_encoding
 
     store, output = str(tmp_path / "store"), str(tmp_path / "output")
     options = ["--cache", store, "--output", output, "--atlas", "geometric"]

@@ -2,7 +2,6 @@
 
 import re
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,8 +11,6 @@ from neuroquery.img_utils import coordinates_to_maps
 from scipy.sparse import csr_matrix
 
 from sklearn_neurocontext.experiments import make_masker
-
-pytestmark = pytest.mark.usefixtures("importable_benchmarks")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +24,7 @@ def studies():
 
 
 def test_thin_products_give_the_same_errors(rng):
-    from neuroquery_maps import leave_one_out_errors
+    from benchmarks.encoding.neuroquery_maps import leave_one_out_errors
 
     X = np.column_stack([rng.normal(size=(80, 7)), np.ones(80)])
     X[:, :-1] -= X[:, :-1].mean(axis=0)
@@ -41,17 +38,16 @@ def test_thin_products_give_the_same_errors(rng):
 @pytest.fixture(scope="module")
 def trained(studies, tmp_path_factory):
     """NeuroQuery trained on them, and its folder."""
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        patch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Maximum number of iterations 200 reached")
-        from neuroquery_maps import train
+        from benchmarks.encoding.neuroquery_maps import train
 
         folder = tmp_path_factory.mktemp("neuroquery")
         return train(*studies, folder), folder
 
 
 def test_kept_steps_are_not_trained_again(studies, trained, monkeypatch):
-    import neuroquery_maps
+    from benchmarks.encoding import neuroquery_maps
 
     counts, vocabulary, maps = studies
     trained, folder = trained
@@ -84,7 +80,7 @@ def test_without_smoothing_terms_stay_as_they_are(studies, trained):
 
 
 def test_densities_are_those_of_neuroquery(rng):
-    from retrieval_neuroquery import smooth
+    from benchmarks.retrieval.neuroquery_rows import smooth
 
     mask_img = make_masker().fit().mask_img_
     peaks = [rng.normal(size=(9, 3)) * 30 for _ in range(3)]
@@ -97,7 +93,7 @@ def test_densities_are_those_of_neuroquery(rng):
 
 
 def test_a_corpus_without_counts():
-    from neuroquery_maps import term_counts
+    from benchmarks.encoding.neuroquery_maps import term_counts
 
     with pytest.raises(ValueError, match=re.escape("has no word counts; use the")):
         term_counts({})

@@ -6,11 +6,9 @@ import pytest
 from sklearn_neurocontext import CCABaseline, similarity
 from sklearn_neurocontext.metrics import csls
 
-pytestmark = pytest.mark.usefixtures("importable_benchmarks")
-
 
 def test_windows_lie_evenly_and_the_richest_holds_coordinates():
-    from retrieval_texts import (
+    from benchmarks.retrieval.windows import (
         WINDOW_WORDS,
         richest_in_coordinates,
         spread_windows,
@@ -29,7 +27,7 @@ def test_windows_lie_evenly_and_the_richest_holds_coordinates():
 
 
 def test_larger_parts_of_the_training_studies_hold_the_smaller_ones(rng):
-    from retrieval_rows import some_of
+    from benchmarks.retrieval.rows import some_of
 
     train = np.sort(rng.choice(500, 300, replace=False))
     small, large = some_of(train, 50), some_of(train, 200)
@@ -41,7 +39,7 @@ def test_larger_parts_of_the_training_studies_hold_the_smaller_ones(rng):
 
 
 def test_correction_by_candidates_is_csls(rng):
-    from retrieval_rows import CorrectedByCandidates
+    from benchmarks.retrieval.rows import CorrectedByCandidates
 
     X, y = rng.normal(size=(60, 4)), rng.normal(size=(60, 6))
     corrected = CorrectedByCandidates(CCABaseline(), k=3).fit(X[:40], y[:40])
@@ -50,9 +48,9 @@ def test_correction_by_candidates_is_csls(rng):
 
 
 def test_rows_of_two_tables_share_their_records(rng, tmp_path):
-    from retrieval import run
-    from retrieval_data import Task
-    from retrieval_rows import Row
+    from benchmarks.retrieval.corpora import Task
+    from benchmarks.retrieval.rows import Row
+    from benchmarks.retrieval.run import run
 
     y = rng.normal(size=(60, 6))
     splits = [(np.arange(40), np.arange(40, 60)), (np.arange(20, 60), np.arange(20))]

@@ -172,16 +172,15 @@ def test_wrong_arguments_are_named(neurovault, tmp_path):
         fetch_ibc_maps(tmp_path, n_per_contrast=0)
 
 
-@pytest.mark.usefixtures("importable_benchmarks")
 def test_the_benchmark_of_the_articles_figure_reads_them(
     neurovault, tmp_path, monkeypatch
 ):
-    import encoding_topics
+    from benchmarks.encoding import topics as benchmark
 
     fetch = partial(fetch_ibc_maps, collection=7)
-    monkeypatch.setattr(encoding_topics, "fetch_ibc_maps", fetch)
+    monkeypatch.setattr(benchmark, "fetch_ibc_maps", fetch)
     masker = KDEDiFuMoMasker("geometric", 128).fit()
-    topics = encoding_topics.load_ibc(masker, tmp_path)
+    topics = benchmark.load_ibc(masker, tmp_path)
     assert topics.descriptions == ["Move tongue", "Read words"]
     inside = masker.mask_img_.get_fdata() > 0
     assert topics.observed.shape == (2, inside.sum())

@@ -72,7 +72,7 @@ def test_coefficients_equal_neuroquerys(
 ):
     masker = KDEDiFuMoMasker("geometric", 8, mask_img=mask_img).fit()
     if kind == "soft":
-        # 512 of them take nilearn minutes: see `benchmarks/check_masker.py parity`.
+        # 512 of them take nilearn minutes: see `benchmarks.speed.check_masker`.
         atlas = maps_img = _soft_atlas(masker.mask_img_, 64)
     else:
         atlas, maps_img = resampled_difumo

@@ -263,9 +263,13 @@ def test_a_cluster_of_two_workers_equals_one_process(folder, tmp_path, backend, 
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("importable_benchmarks")
 def test_kills_in_forward_passes_and_commits_lose_nothing(tmp_path, rng):
-    from kill_embedder import COMMIT, FORWARD, Plan, kill_again_and_again
+    from benchmarks.robustness.kill_embedder import (
+        COMMIT,
+        FORWARD,
+        Plan,
+        kill_again_and_again,
+    )
 
     sizes = rng.integers(40, 200, size=150)
     texts = [" ".join(rng.choice(WORDS.split(), size=size)) for size in sizes]

@@ -1,0 +1,1 @@
+"""Scripts that produce the figures of docs/results.md; run from the repository."""

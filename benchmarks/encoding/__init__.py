@@ -1,0 +1,1 @@
+"""Maps predicted from descriptions, compared with published meta-analyses."""

@@ -1,0 +1,260 @@
+"""Methods of ``bench_encoding.py``: each predicts a map from each topic's words.
+
+All see the same studies. A method by its bare name has embeddings (MiniLM) of titles,
+and of titles with abstracts where these are at hand; with ", words" it has NeuroQuery's
+word counts of titles, keywords and abstracts, as LSA, beside them. NeuroQuery has these
+counts alone, and its terms.
+"""
+
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import joblib
+import numpy as np
+from sklearn.preprocessing import normalize
+
+from benchmarks.encoding.features import (
+    MIN_STUDIES,
+    choose_terms,
+    fit_words,
+    make_rows,
+    side_by_side,
+)
+from benchmarks.encoding.topics import Topics
+from sklearn_neurocontext import similarity
+from sklearn_neurocontext.datasets import study_texts, usable_rows
+from sklearn_neurocontext.experiments import make_embedder, make_estimators
+from sklearn_neurocontext.inference import NeuroContextModel
+from sklearn_neurocontext.maskers import density_map
+from sklearn_neurocontext.model_selection import find_studies_sharing_peaks
+from sklearn_neurocontext.models import scale_like_predictions
+from training import recipe
+from training.measures import mean_density, voxels_of
+from training.train import CHOSEN, MAPS
+
+FLOORS = ("mean map", "nearest title")
+_NETS_AND_LINES = ("ridge", "mlp", "cca", "contrastive")
+LEARNED = (*_NETS_AND_LINES, *(f"{name}, words" for name in _NETS_AND_LINES))
+OURS = "pretrained recipe"
+# Its regression's density, or the z map that it answers a query with.
+DENSITIES = ("NeuroQuery, density", "NeuroQuery unsmoothed, density")
+Z_MAPS = ("NeuroQuery, z map", "NeuroQuery unsmoothed, z map")
+
+
+@dataclass
+class Task:
+    """Training studies and topics, as every method sees them.
+
+    Attributes
+    ----------
+    corpus : Bunch
+        Studies, peaks and word counts.
+    studies : ndarray of shape (n_studies,), int
+        Rows of the corpus that are trained on.
+    n_sharing : int
+        Studies left out since they share foci with an experiment of a topic.
+    y : ndarray of shape (n_corpus, n_components)
+        Coefficients of all rows of the corpus.
+    mean_map : ndarray of shape (n_voxels,)
+        Mean of the training studies' densities, each over the norm of its coefficients:
+        what the mean of their coefficients of norm one stands for, as fine as voxels.
+    masker, embedder : estimator
+        Fitted.
+    topics : Topics
+        What is predicted.
+    output : Path
+        Of what takes long.
+    seed : int
+        Of nets.
+    """
+
+    corpus: object
+    studies: np.ndarray
+    n_sharing: int
+    y: np.ndarray
+    mean_map: np.ndarray
+    masker: object
+    embedder: object
+    topics: Topics
+    output: Path
+    seed: int
+    _kept: dict = field(default_factory=dict)
+
+    def rows(self):
+        """Make the terms and the rows to train on."""
+        if "rows" not in self._kept:
+            terms, counts = choose_terms(
+                self.corpus, self.studies, MIN_STUDIES, all_words=True
+            )
+            self._kept["rows"] = terms, make_rows(self.corpus, self.studies, counts)
+        return self._kept["rows"]
+
+    def words(self):
+        """Fit LSA on their words: the pipeline, and the features of the rows."""
+        if "words" not in self._kept:
+            terms, rows = self.rows()
+            self._kept["words"] = fit_words(rows, terms)
+        return self._kept["words"]
+
+    def peaks(self):
+        """Peaks of the training studies."""
+        return [self.corpus.peaks[row] for row in self.studies]
+
+    def density(self, row):
+        """Density of the peaks of a row of the corpus."""
+        return density_map(self.corpus.peaks[row], self.masker.mask_img_)
+
+
+def prepare(corpus, masker, topics, *, cache, output, seed) -> Task:
+    """Leave out studies that share foci; average the others' maps."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # peaks outside the mask
+        y = masker.transform(corpus.peaks)
+    studies = usable_rows(study_texts(corpus, "title"), y)
+    sharing = find_studies_sharing_peaks(corpus.peaks, topics.experiments)
+    studies = studies[~np.isin(studies, [*sharing, *topics.left_out])]
+    print(
+        f"{len(sharing)} studies share foci with an experiment and are left out; "
+        f"{len(studies):,} are trained on. {len(topics.names)} topics.",
+        flush=True,
+    )
+    peaks = [corpus.peaks[row] for row in studies]
+    mean_map = mean_density(peaks, y[studies], masker.mask_img_)
+    embedder = make_embedder().set_params(cache=cache).fit(["text"])
+    return Task(
+        corpus=corpus,
+        studies=studies,
+        n_sharing=len(sharing),
+        y=y,
+        mean_map=mean_map,
+        masker=masker,
+        embedder=embedder,
+        topics=topics,
+        output=output,
+        seed=seed,
+    )
+
+
+def predict(name, task) -> dict:
+    """Predict the topics' maps.
+
+    Returns
+    -------
+    result : dict of str to ndarray
+        ``maps`` of shape (n_topics, n_voxels); ``similarity`` of shape (n_topics,
+        n_topics) where a method has one; where maps can be put on a mean, ``mean``, the
+        method's map of no information, and ``fine_mean``, the mean of the studies'
+        densities in the same unit, both of shape (n_voxels,).
+    """
+    if name == "mean map":
+        return {"maps": np.tile(task.mean_map, (len(task.topics.names), 1))}
+    if name == "nearest title":
+        return {"maps": _nearest(task)}
+    if name in (*DENSITIES, *Z_MAPS):
+        return _neuroquery(name, task)
+    if name == OURS:
+        return _ours(task)
+    name, _, words = name.partition(", ")
+    X, X_topics, y = _with_words(task) if words else _without_words(task)
+    model = make_estimators([name], task.seed, decoder="residual")[name]
+    if words:
+        model = model[-1]  # columns are scaled already
+    model.fit(X, y)
+    mean = scale_like_predictions(model, task.y[task.studies], average=True)[None]
+    to_voxels = task.masker.coefficients_to_voxels
+    return {
+        "maps": to_voxels(model.predict(X_topics)),
+        "similarity": similarity(model, X_topics, task.topics.y),
+        "mean": to_voxels(mean)[0],
+        "fine_mean": task.mean_map,
+    }
+
+
+def _nearest(task):
+    """Density of the study whose title is nearest to the description."""
+    titles = study_texts(task.corpus, "title")
+    X = task.embedder.transform([titles[row] for row in task.studies])
+    unit = X / np.linalg.norm(X, axis=1, keepdims=True)
+    topics = task.embedder.transform(task.topics.descriptions)
+    return np.stack(
+        [task.density(task.studies[row]) for row in (topics @ unit.T).argmax(axis=1)]
+    )
+
+
+def _without_words(task):
+    _, rows = task.rows()
+    titles = study_texts(task.corpus, "title")
+    # A row that only adds counts would repeat a title.
+    longer = np.array(
+        [text != titles[row] for row, text in zip(rows.study, rows.texts, strict=True)]
+    )
+    kept = ~rows.counted | longer
+    topics = task.embedder.transform(task.topics.descriptions)
+    X = task.embedder.transform([rows.texts[row] for row in np.flatnonzero(kept)])
+    return X, topics, task.y[rows.study[kept]]
+
+
+def _with_words(task):
+    (_, rows), (words, features) = task.rows(), task.words()
+    topics = task.embedder.transform(task.topics.descriptions)
+    X = side_by_side(features, task.embedder.transform(rows.texts))
+    X_topics = side_by_side(words.transform(task.topics.descriptions), topics)
+    # LSA's dimensions keep their scale, which carries signal: one factor for all.
+    factor = 1 / np.sqrt((X**2).mean())
+    return factor * X, factor * X_topics, task.y[rows.study]
+
+
+def _ours(task):
+    """Train as the model that comes with the package is, on the task's studies."""
+    titles = study_texts(task.corpus, "title")
+    terms, counts = recipe.choose_terms(task.corpus, task.studies, CHOSEN.min_studies)
+    rows = recipe.make_rows(titles, task.studies, terms, counts, CHOSEN)
+    embeddings = task.embedder.transform(rows.texts)
+    union, features = recipe.fit_features(
+        rows, terms, counts[task.studies], task.embedder, embeddings, CHOSEN
+    )
+    maps = normalize(task.y[task.studies])
+    model = NeuroContextModel(
+        recipe.fit_model(union, features, rows, maps, CHOSEN),
+        task.masker,
+        mean=maps.mean(axis=0),
+        mean_map=task.mean_map,
+        **MAPS,
+    )
+    texts = task.topics.descriptions
+    return {
+        "maps": voxels_of(model, texts),
+        "similarity": similarity(model.model, texts, normalize(task.topics.y)),
+    }
+
+
+def _neuroquery(name, task):
+    """Train NeuroQuery, or take it up; its z maps, or what its regression predicts."""
+    from benchmarks.encoding.neuroquery_maps import term_counts, train
+
+    counts = term_counts(task.corpus)[task.studies]
+    # One folder for one training set, whichever topics left it.
+    folder = task.output / f"neuroquery_{joblib.hash((task.peaks(), counts))[:12]}"
+    densities = _densities(task, folder)
+    trained = train(counts, task.corpus.vocabulary, densities, folder)
+    if "unsmoothed" in name:
+        trained = trained.without_smoothing()
+    tfidf = trained.tfidf_of_texts(task.topics.descriptions)
+    if name in Z_MAPS:
+        return {"maps": trained.z_maps(tfidf)}
+    mean = densities.mean(axis=0, dtype=np.float64)
+    maps = np.asarray(trained.model.predict(tfidf))
+    return {"maps": maps, "mean": mean, "fine_mean": mean}
+
+
+def _densities(task, folder):
+    """Densities of all training studies; they take long, and 1.4 GB of disk."""
+    path = folder / "densities.npy"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        maps = [task.density(row).astype(np.float32) for row in task.studies]
+        part = path.with_name("densities.part.npy")
+        np.save(part, np.stack(maps))
+        part.replace(path)
+    return np.load(path, mmap_mode="r")

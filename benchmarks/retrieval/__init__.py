@@ -1,0 +1,1 @@
+"""Retrieval of maps from texts and of texts from maps."""

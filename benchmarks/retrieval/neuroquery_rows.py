@@ -1,0 +1,117 @@
+"""NeuroQuery's own model in the table of methods: one split, maps by correlation."""
+
+import json
+
+import nilearn.image
+import numpy as np
+from neuroquery.img_utils import coords_to_peaks_img
+from nilearn.masking import apply_mask
+
+from benchmarks.encoding.neuroquery_maps import term_counts, timed, train
+from sklearn_neurocontext.experiments import make_masker
+from sklearn_neurocontext.metrics import (
+    make_retrieval_scorer,
+    recall_curve,
+    recall_curve_auc,
+)
+
+FWHM = 9.0
+_BLOCK = 100
+
+
+def neuroquery_records(task, folder) -> list:
+    """Train NeuroQuery on the first split and score its maps.
+
+    Parameters
+    ----------
+    task : Task
+        A corpus with NeuroQuery's counts.
+    folder : Path
+        Where what is finished is kept: a call that was stopped goes on.
+
+    Returns
+    -------
+    records : list of dict
+        As those of `run_benchmark`, of correlations of maps: as they are, and after
+        the mean of the training studies was removed from predicted and observed maps.
+    """
+    train_rows, test_rows = task.splits[0]
+    maps = densities(task, folder)
+    counts = term_counts(task.corpus)[task.rows]
+    model = train(
+        counts[train_rows], task.corpus.vocabulary, maps[train_rows], folder / "model"
+    )
+    predicted = model.z_maps(model.tfidf(counts[test_rows]))
+    observed = maps[test_rows]
+    mean = np.zeros(maps.shape[1])
+    for rows in np.array_split(train_rows, 20):
+        mean += model.z_maps(model.tfidf(counts[rows])).sum(axis=0)
+    similarities = {
+        "NeuroQuery": correlations(predicted, observed),
+        "NeuroQuery, mean map removed": correlations(
+            predicted - mean / len(train_rows), observed - maps[train_rows].mean(axis=0)
+        ),
+    }
+    cost = model.cost | json.loads((folder / "densities.json").read_text())
+    print(cost)
+    return [
+        _record(name, matrix, len(train_rows), cost)
+        for name, matrix in similarities.items()
+    ]
+
+
+def _record(name, matrix, n_train, cost) -> dict:
+    scores = make_retrieval_scorer((10, 100)).from_similarity(matrix)
+    curve = recall_curve(matrix)
+    return {
+        "split": 0,
+        "estimator": name,
+        **scores,
+        "recall_curve_auc": recall_curve_auc(curve),
+        "recall_curve_auc_brain_to_text": recall_curve_auc(recall_curve(matrix.T)),
+        "n_train": n_train,
+        "fit_seconds": sum(step["clock"] for step in cost.values()),
+        "fit_cpu_seconds": sum(step["processor"] for step in cost.values()),
+        "cost": cost,
+        "recall_curve": [round(float(recall), 6) for recall in curve],
+    }
+
+
+def densities(task, folder) -> np.ndarray:
+    """Give NeuroQuery's densities of all studies, from a file where they are kept.
+
+    They are those of ``neuroquery.img_utils.coordinates_to_maps``: its voxels, smoothed
+    by nilearn; many studies go into a call, which saves most of its time.
+    """
+    path = folder / "densities.npy"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        mask_img = make_masker().fit().mask_img_
+        peaks = [task.corpus.peaks[row] for row in task.rows]
+        blocks = range(0, len(peaks), _BLOCK)
+        maps, cost = timed(
+            lambda: np.concatenate(
+                [smooth(peaks[start : start + _BLOCK], mask_img) for start in blocks]
+            )
+        )
+        np.save(folder / "unfinished.npy", maps)
+        (folder / "densities.json").write_text(json.dumps({"densities": cost}))
+        (folder / "unfinished.npy").rename(path)
+    return np.load(path)
+
+
+def smooth(peaks, mask_img) -> np.ndarray:
+    """Give the densities of some studies: (n_studies, n_voxels), float32."""
+    imgs = [coords_to_peaks_img(one, mask_img) for one in peaks]
+    imgs = nilearn.image.smooth_img(nilearn.image.concat_imgs(imgs), FWHM)
+    return apply_mask(imgs, mask_img).astype(np.float32)
+
+
+def correlations(predicted, observed) -> np.ndarray:
+    """Correlate each row with each: (n_predicted, n_observed)."""
+
+    def standardized(maps):
+        maps = maps - maps.mean(axis=1, keepdims=True)
+        return maps / np.linalg.norm(maps, axis=1, keepdims=True)
+
+    return standardized(predicted) @ standardized(observed).T

@@ -1,0 +1,224 @@
+"""Rows of the retrieval tables: estimators, what they take, and on which splits."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.retrieval.windows import richest_in_coordinates, spread_windows
+from sklearn_neurocontext import (
+    CCABaseline,
+    ContrastiveTextBrain,
+    MLPBaseline,
+    RidgeBaseline,
+    TermCounts,
+    best_text_brain,
+)
+from sklearn_neurocontext.metrics import csls, similarity
+from sklearn_neurocontext.text import strip_coordinates
+
+SEED = 0
+SIZES = (1000, 2000, 5000, 10_000)
+BEST = "best_text_brain"
+ARTICLE = "contrastive, article's settings"
+# Of the net; chosen on development studies among those of `settings`.
+BEST_OF_NET = {"batch_size": 512, "lr": 1e-3, "y_scaling": "sqrt"}
+
+
+@dataclass(eq=False)
+class Row:
+    """One row of a table.
+
+    Attributes
+    ----------
+    name : str
+        What its records are called.
+    estimator : estimator
+        Unfitted.
+    X : object
+        What it takes, or a function that gives it.
+    splits : list of (train, test)
+        Where it is fitted and scored.
+    label : str or None
+        What the table calls it, if not by its name: rows of two tables that are the
+        same fits share records.
+    """
+
+    name: str
+    estimator: object
+    X: object
+    splits: list
+    label: str | None = None
+
+
+class CorrectedByCandidates(BaseEstimator):
+    """An estimator whose similarities are corrected by CSLS: transductive."""
+
+    def __init__(self, estimator, k=10):
+        self.estimator = estimator
+        self.k = k
+
+    def fit(self, X, y):
+        """Fit the estimator."""
+        self.estimator_ = clone(self.estimator).fit(X, y)
+        return self
+
+    def similarity(self, X, y):
+        """Correct the similarities of all texts with all maps."""
+        return csls(similarity(self.estimator_, X, y), self.k)
+
+
+def methods(task, encoder) -> list:
+    """Compare the estimators of the package, with the article's settings and ours."""
+    X = task.X if task.texts is None else encoder.embed(task.texts)
+    models = estimators() | {"contrastive, best settings": net(**BEST_OF_NET)}
+    rows = [
+        Row(name, on_features(task, model), X, task.splits)
+        for name, model in models.items()
+    ]
+    return [best(task, encoder), *rows]
+
+
+def settings(task, encoder) -> list:
+    """Try settings of features and of the net, with development studies as candidates.
+
+    The best of them are `BEST_OF_NET`, and the defaults of `on_features`.
+    """
+    if task.texts is None:
+        tried = {
+            "LSA-300, standardised: article's net": on_features(
+                task, net(), scaled=True
+            ),
+            "LSA-300: article's net": on_features(task, net()),
+            "LSA-300, standardised: cca": on_features(task, CCABaseline(), scaled=True),
+            "LSA-300: cca": on_features(task, CCABaseline()),
+            "LSA-1000: cca": on_features(task, CCABaseline(), dim=1000),
+        }
+        return [Row(name, model, task.X, task.trial) for name, model in tried.items()]
+    nets = {
+        ARTICLE: {},
+        "contrastive, square roots": {"y_scaling": "sqrt"},
+        "contrastive, batches of 512, lr 0.001": {"batch_size": 512, "lr": 1e-3},
+        "contrastive, both": {"batch_size": 512, "lr": 1e-3, "y_scaling": "sqrt"},
+    }
+    X = encoder.embed(task.texts)
+    return [
+        Row(name, on_features(task, net(**options)), X, task.trial)
+        for name, options in nets.items()
+    ]
+
+
+def text(task, encoder) -> list:
+    """Compare the best settings with a language model alone, on one kind of text."""
+    rows = [best(task, encoder)]
+    if task.texts is not None:
+
+        def embed():
+            if task.name != "bodies":
+                return encoder.embed(task.texts)
+            windows = [spread_windows(one, encoder.n_windows) for one in task.texts]
+            return encoder.embed_windows(windows)
+
+        rows.append(Row(f"{encoder.label} alone", on_kernel(), embed, task.splits))
+    return rows
+
+
+def sizes(task, encoder) -> list:
+    """Train on parts of the training studies; larger parts hold the smaller ones."""
+    whole = best(task, encoder)
+    rows = []
+    for size in SIZES:
+        parts = [(some_of(train, size), test) for train, test in task.splits]
+        rows.append(replace(whole, splits=parts, label=f"{BEST}, {size:,} studies"))
+    return [*rows, replace(whole, label=f"{BEST}, all")]
+
+
+def some_of(rows, size) -> np.ndarray:
+    """Give the first studies of a fixed shuffle of the corpus."""
+    if size > len(rows):
+        raise ValueError(f"{size} of {len(rows)} training studies were asked for.")
+    order = np.random.default_rng(SEED).permutation(rows.max() + 1)
+    return np.sort(order[np.isin(order, rows)][:size])
+
+
+def encoders(task, encoder) -> list:
+    """Put a language model under a linear model, a kernel and the article's net."""
+    X = encoder.embed(task.texts)
+    models = {
+        "cca": on_features(task, CCABaseline()),
+        "KernelCCA": on_kernel(),
+        ARTICLE: on_features(task, net()),
+    }
+    return [Row(name, model, X, task.splits) for name, model in models.items()]
+
+
+def candidates(task, encoder) -> list:
+    """Correct hubs by the candidates: each entry depends on all others."""
+    whole = best(task, encoder)
+    corrected = CorrectedByCandidates(whole.estimator)
+    return [whole, replace(whole, name=f"{BEST}, CSLS", estimator=corrected)]
+
+
+def coordinates(task, encoder) -> list:
+    """Leave coordinates in full texts, or take them out."""
+    windows = [
+        spread_windows(one, encoder.n_windows) + richest_in_coordinates(one)
+        for one in task.texts
+    ]
+    stripped = [[strip_coordinates(one) for one in of_text] for of_text in windows]
+    n_changed = sum(one != other for one, other in zip(windows, stripped, strict=True))
+    print(f"strip_coordinates changes the windows of {n_changed} studies", flush=True)
+    return [
+        Row(name, on_kernel(), encoder.embed_windows(one), task.splits)
+        for name, one in (("left in", windows), ("strip_coordinates", stripped))
+    ]
+
+
+TABLES = {
+    table.__name__: table
+    for table in (methods, text, sizes, encoders, candidates, coordinates, settings)
+}
+
+
+def best(task, encoder) -> Row:
+    """Make the row of the best settings."""
+    model = best_text_brain(task.part, SEED)
+    stores = [name for name in model.get_params() if name.endswith("__cache")]
+    model.set_params(**dict.fromkeys(stores, str(encoder.store)))
+    return Row(BEST, model, task.X, task.splits)
+
+
+def estimators() -> dict:
+    """Give the article's estimators by name, for retrieval only."""
+    return {
+        ARTICLE: net(),
+        "cca": CCABaseline(),
+        "ridge": RidgeBaseline(),
+        "mlp": MLPBaseline(random_state=SEED),
+    }
+
+
+def net(**options):
+    """Make the contrastive model, without a decoder."""
+    return ContrastiveTextBrain(decoder=None, random_state=SEED, **options)
+
+
+def on_features(task, model, dim=300, *, scaled=False):
+    """Put a model on embeddings, or on latent semantic analysis of counts."""
+    if task.texts is not None:
+        return make_pipeline(StandardScaler(), model)
+    steps = [
+        TermCounts(min_df=10),
+        TfidfTransformer(sublinear_tf=True),
+        TruncatedSVD(dim, random_state=SEED),
+    ]
+    return make_pipeline(*steps, *[StandardScaler()] * scaled, model)
+
+
+def on_kernel():
+    """Take the model for embeddings out of the best settings for titles."""
+    return dict(best_text_brain("title", SEED).estimators)["language_model"][1:]

@@ -1,0 +1,1 @@
+"""Long runs that are killed, and saved models that are corrupted."""

@@ -1,0 +1,1 @@
+"""Time and memory of the masker, the embedder and the first map."""

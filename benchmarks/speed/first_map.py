@@ -1,0 +1,69 @@
+"""How long the first map takes on a machine that has just installed the package.
+
+    python -m benchmarks.speed.first_map --output FOLDER [--repeats 3]
+
+In turns, each in a process of its own and without network: importing torch,
+transformers and nilearn.plotting, and ``neurocontext map`` with a picture, its cache
+empty, then filled. The first may take twice the imports and 5 s.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from sklearn_neurocontext.experiments import provenance
+
+IMPORTS = "import torch, transformers, nilearn.plotting"
+QUERY = "finger tapping"
+EXTRA_SECONDS = 5.0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    cache = arguments.output / "cache"
+    environment = {
+        **os.environ,
+        "NEUROCONTEXT_CACHE": str(cache),
+        "HF_HUB_OFFLINE": "1",
+    }
+    files = ["-o", str(arguments.output / "m.nii.gz")]
+    files += ["--plot", str(arguments.output / "m.png")]
+    commands = {
+        "imports": [sys.executable, "-c", IMPORTS],
+        "first map": [*_neurocontext(), "map", QUERY, *files],
+        "next map": [*_neurocontext(), "map", QUERY, *files],
+    }
+    subprocess.run(commands["imports"], check=True)  # files come into memory
+    seconds = {name: [] for name in commands}
+    for _ in range(arguments.repeats):
+        shutil.rmtree(cache, ignore_errors=True)
+        for name, command in commands.items():
+            started = time.perf_counter()
+            subprocess.run(command, check=True, env=environment)
+            seconds[name].append(time.perf_counter() - started)
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    bound = 2 * medians["imports"] + EXTRA_SECONDS
+    facts = {"seconds": seconds, "medians": medians, "bound": bound, **provenance()}
+    (arguments.output / "startup.json").write_text(json.dumps(facts, indent=1))
+    print(
+        f"imports {medians['imports']:.1f} s, first map {medians['first map']:.1f} s, "
+        f"next map {medians['next map']:.1f} s; bound {bound:.1f} s"
+    )
+
+
+def _neurocontext():
+    program = "import sys; from sklearn_neurocontext.cli import main; sys.exit(main())"
+    return [sys.executable, "-c", program]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""Measures of a trained model: studies, topics, query positions, null of z maps."""
+
+import numpy as np
+
+from sklearn_neurocontext import dice_score, similarity
+from sklearn_neurocontext._utils.volumes import smooth_voxels
+from sklearn_neurocontext.inference._calibration import (
+    deviation_by_chance as compute_null_std,
+)
+from sklearn_neurocontext.maskers import density_map
+from sklearn_neurocontext.metrics import make_retrieval_scorer
+from sklearn_neurocontext.models import solve_ridge
+from training.positions import MAX_MM, distances_to_regions
+
+# Minimum number of development studies with a topic in their titles.
+MIN_TOPIC_STUDIES = 8
+# Minimum and maximum number of development studies that use a phrase.
+PHRASE_STUDIES = (10, 60)
+N_PHRASES = 120
+# Permutations that estimate the null standard deviation, further ones that check it,
+# and titles whose maps are predicted after each.
+N_PERMUTATIONS = 5
+N_CHECK_PERMUTATIONS = 3
+N_NULL_TITLES = 200
+_SCORER = make_retrieval_scorer((10, 100))
+
+
+def voxels_of(model, texts) -> np.ndarray:
+    """Predict brain maps of texts, (n_texts, n_voxels)."""
+    inside = np.asarray(model.masker.mask_img_.dataobj) > 0
+    return model.predict_img(texts).get_fdata(dtype=np.float32)[inside].T
+
+
+def measure_studies(model, data) -> dict:
+    """Compute retrieval scores and map correlations of development titles."""
+    titles = [data.titles[row] for row in data.development]
+    scores = dict(_SCORER(model.model, titles, data.maps[data.development]))
+    maps = voxels_of(model, titles)
+    observed = data.development_densities
+    pairs = zip(observed, maps, strict=True)
+    scores["map_correlation"] = np.mean([np.corrcoef(*pair)[0, 1] for pair in pairs])
+    return {name: float(value) for name, value in scores.items()}
+
+
+def measure_topics(model, data, terms) -> dict:
+    """Compare maps of terms with peak densities of development studies that use them.
+
+    A topic is a term in the titles of at least `MIN_TOPIC_STUDIES` development studies.
+    Its observed map is the sum of the densities of their peaks, each divided by the
+    root of the number of peaks.
+    """
+    titles = [data.titles[row] for row in data.development]
+    vectorizer = model.model[0].transformer_list[0][1]
+    has = vectorizer.transform(titles).tocsc() > 0
+    kept = np.flatnonzero(has.sum(axis=0) >= MIN_TOPIC_STUDIES)
+    sizes = [len(data.corpus.peaks[row]) for row in data.development]
+    densities = data.development_densities / np.sqrt(sizes)[:, None]
+    observed = has[:, kept].T @ densities
+    names = [terms[column] for column in kept]
+    maps = voxels_of(model, names)
+    dice = [dice_score(*pair, top=0.1) for pair in zip(observed, maps, strict=True)]
+    floor = [dice_score(one, model._to_mean_map(), top=0.1) for one in observed]
+    ranks = similarity(model.model, names, data.maps_of(observed)).argsort(axis=0)[::-1]
+    first = np.mean(ranks[0] == np.arange(len(names)))
+    return {
+        "n_topics": len(names),
+        "topic_dice": float(np.mean(dice)),
+        "topic_dice_of_mean_map": float(np.mean(floor)),
+        "topic_decoded_first": float(first),
+    }
+
+
+def measure_phrases(model, data) -> dict:
+    """Compare maps of phrases with pooled peaks of development studies that use them.
+
+    Phrases are the `N_PHRASES` most frequent terms of several words that NeuroQuery
+    counted in a number of development studies within `PHRASE_STUDIES`.
+    """
+    counts = sum(data.corpus.term_counts.values())[data.development].tocsc()
+    n_studies = np.diff(counts.indptr)
+    fewest, most = PHRASE_STUDIES
+    kept = [
+        column
+        for column in np.flatnonzero((n_studies >= fewest) & (n_studies <= most))
+        if " " in data.corpus.vocabulary[column]
+    ]
+    kept = sorted(kept, key=lambda column: -n_studies[column])[:N_PHRASES]
+    observed = densities_of(
+        [
+            np.concatenate(
+                [data.corpus.peaks[data.development[row]] for row in _rows(counts, one)]
+            )
+            for one in kept
+        ],
+        data.masker.mask_img_,
+    )
+    maps = voxels_of(model, [data.corpus.vocabulary[column] for column in kept])
+    pairs = list(zip(observed, maps, strict=True))
+    return {
+        "n_phrases": len(kept),
+        "phrase_dice": float(np.mean([dice_score(*pair, top=0.1) for pair in pairs])),
+        "phrase_correlation": float(
+            np.mean([np.corrcoef(*pair)[0, 1] for pair in pairs])
+        ),
+    }
+
+
+def _rows(counts, column):
+    """Return the rows with nonzero counts in a column."""
+    return counts.indices[counts.indptr[column] : counts.indptr[column + 1]]
+
+
+def measure_queries(model, queries) -> dict:
+    """Compute the share of queries with strongest voxels near their coordinates."""
+    imgs = model.transform(list(queries))["brain_map"]
+    distances = list(distances_to_regions(imgs, queries).values())
+    near = np.mean([distance <= MAX_MM for distance in distances])
+    return {
+        "n_queries": len(queries),
+        "near": float(near),
+        "median_mm": float(np.median(distances)),
+    }
+
+
+def estimate_null_std(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
+    """Estimate the null standard deviation of each voxel by permuting studies.
+
+    Parameters
+    ----------
+    model : Pipeline
+        Pipeline that was fitted to `rows`.
+    features : csr_array of shape (n_texts, n_features)
+        Features of the rows.
+    rows : Rows
+        Training rows.
+    data : Data
+        Corpus and development studies.
+    fwhm : float
+        Full width at half maximum of the Gaussian that smooths maps, in mm.
+
+    Returns
+    -------
+    null_std : ndarray of shape (n_voxels,), float32
+        Over `N_PERMUTATIONS` permutations and `N_NULL_TITLES` titles.
+    null : dict of str to float
+        Mean square and quantiles of z maps of `N_CHECK_PERMUTATIONS` further
+        permutations, and quantiles of the largest value of each of these maps.
+    """
+    titles = [data.titles[row] for row in data.development[:N_NULL_TITLES]]
+    of_titles = model[:-1].transform(titles)
+    maps = data.maps[data.rest]
+    rest = 1 - np.asarray(rows.shares.sum(axis=1))
+    copied = np.repeat(np.arange(len(rows.texts)), rows.copies)
+    trained_on = features[copied]
+    rng = np.random.default_rng(0)
+    differences = []
+    for _ in range(N_PERMUTATIONS + N_CHECK_PERMUTATIONS):
+        targets = (
+            rows.shares @ maps[rng.permutation(len(maps))] + rest[:, None] * data.mean
+        )
+        weights, intercept = solve_ridge(
+            trained_on, targets.astype(np.float32)[copied], model[-1].alpha_text
+        )
+        predicted = (of_titles @ weights + intercept - data.mean).astype(np.float32)
+        voxels = data.masker.coefficients_to_voxels(predicted)
+        smoothed = smooth_voxels(voxels, data.masker.mask_img_, fwhm)
+        differences.append(smoothed.astype(np.float64))
+    squares = [(one**2).mean(axis=0) for one in differences[:N_PERMUTATIONS]]
+    null_std = compute_null_std(squares)
+    z = np.concatenate(differences[N_PERMUTATIONS:]) / null_std
+    null = {"z_mean_square": float((z**2).mean())}
+    for quantile in (0.001, 0.01, 0.05, 0.5, 0.95, 0.99, 0.999):
+        null[f"z_quantile_{quantile}"] = float(np.quantile(z, quantile))
+    for quantile in (0.05, 0.5, 0.95):
+        largest = float(np.quantile(z.max(axis=1), quantile))
+        null[f"z_largest_quantile_{quantile}"] = largest
+    return null_std.astype(np.float32), null
+
+
+def mean_density(peaks, coefficients, mask_img) -> np.ndarray:
+    """Compute the mean density of studies, divided by the norms of their coefficients.
+
+    Parameters
+    ----------
+    peaks : list of ndarray of shape (n_peaks, 3)
+        Peaks of each study, in mm.
+    coefficients : ndarray of shape (n_studies, n_components)
+        Coefficients of the same studies as the masker computes them; none is zero.
+    mask_img : Nifti1Image of shape (nx, ny, nz)
+        Mask of the masker.
+
+    Returns
+    -------
+    mean_map : ndarray of shape (n_voxels,), float32
+        At the resolution of voxels, the map of the mean of unit coefficients.
+    """
+    sizes = [len(one) for one in peaks]
+    weights = 1 / np.linalg.norm(coefficients, axis=1) / len(peaks)
+    density = density_map(
+        np.concatenate(peaks), mask_img, weights=np.repeat(weights, sizes)
+    )
+    return density.astype(np.float32)
+
+
+def densities_of(peaks, mask_img) -> np.ndarray:
+    """Compute the peak density of each study, (n_studies, n_voxels), float32."""
+    return np.stack([density_map(one, mask_img).astype(np.float32) for one in peaks])

@@ -1,0 +1,273 @@
+"""Train the model that comes with the package, measure it, and write its card.
+
+    python -m training.train select --cache STORE
+    python -m training.train train --cache STORE --output FOLDER
+    python -m training.train check --output FOLDER [--queries test]
+
+``select`` compares settings on development studies, which are in no test part of
+`paper_splits`, and on development queries. ``train`` trains on all other studies with
+the chosen settings, measures the model, and saves it with its card. ``check`` prints
+the distances of the strongest voxels of queries to their coordinates, and those of the
+mean map; the test queries should be used once only. The corpora are downloaded, or read
+from the folder that NEUROCONTEXT_DATA names.
+"""
+
+import argparse
+import dataclasses
+import json
+import warnings
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from sklearn.preprocessing import normalize
+
+from sklearn_neurocontext.datasets import load_corpus, study_texts, usable_rows
+from sklearn_neurocontext.experiments import make_embedder, make_masker, provenance
+from sklearn_neurocontext.inference import NeuroContextModel
+from sklearn_neurocontext.inference._arrays import voxels_to_imgs
+from sklearn_neurocontext.model_selection import paper_splits
+from training import recipe
+from training.card import write_card
+from training.measures import (
+    densities_of,
+    estimate_null_std,
+    mean_density,
+    measure_phrases,
+    measure_queries,
+    measure_studies,
+    measure_topics,
+)
+from training.positions import MAX_MM, distances_to_regions, read_queries
+
+CHOSEN = recipe.Settings()
+# Parameters of `NeuroContextModel`.
+MAPS = {"smoothing_fwhm": 14.0, "curvature": 2.0}
+# Alternatives; each changes one of the chosen settings.
+VARIANTS = {
+    "min_studies": (20,),
+    "n_pairs": (10_000,),
+    "term_copies": (1,),
+    "prior_studies": (3.0, 30.0),
+    "alpha_text": (3.0, 30.0),
+}
+MAP_VARIANTS = {"smoothing_fwhm": (11.0, 18.0), "curvature": (0.0, 0.5, 1.0, 3.0)}
+N_DEVELOPMENT = 1000
+N_REFERENCE = 1000
+N_TERMS = 3000
+
+
+class Data:
+    """Corpus, unit maps of its studies, and development studies set aside."""
+
+    def __init__(self, arguments):
+        self.corpus = load_corpus("neuroquery+neurosynth")
+        self.masker = make_masker("geometric-soft", 512)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # peaks outside the mask
+            coefficients = self.masker.fit_transform(self.corpus.peaks)
+        self.maps = normalize(coefficients)
+        self.titles = study_texts(self.corpus, "title")
+        self.studies = usable_rows(self.titles, self.maps)
+        splits = paper_splits(len(self.studies))
+        self.development = self.studies[splits.development[:N_DEVELOPMENT]]
+        self.rest = np.setdiff1d(self.studies, self.development)
+        self.mean = self.maps[self.rest].mean(axis=0)
+        self.mean_map = mean_density(
+            [self.corpus.peaks[row] for row in self.rest],
+            coefficients[self.rest],
+            self.masker.mask_img_,
+        )
+        self.embedder = make_embedder().fit(["text"])
+        # Keeps embeddings on disk, so that a run that was stopped continues.
+        store = str(arguments.cache)
+        self.stored_embedder = make_embedder().set_params(cache=store).fit(["text"])
+
+    @cached_property
+    def development_densities(self):
+        """Densities of the development studies, (n_studies, n_voxels), float32."""
+        peaks = [self.corpus.peaks[row] for row in self.development]
+        return densities_of(peaks, self.masker.mask_img_)
+
+    def model(self, pipeline, **options):
+        """Return a `NeuroContextModel` of a fitted pipeline."""
+        means = {"mean": self.mean, "mean_map": self.mean_map, "unit_maps": True}
+        return NeuroContextModel(pipeline, self.masker, **means, **(MAPS | options))
+
+    def maps_of(self, voxels):
+        """Return the unit coefficients of maps."""
+        imgs = voxels_to_imgs(voxels.astype(np.float32), self.masker.mask_img_)
+        return normalize(self.masker.transform_imgs(imgs))
+
+    def prepare(self, studies, settings):
+        """Return terms, counts, rows, the fitted features and those of the rows."""
+        terms, counts = recipe.choose_terms(self.corpus, studies, settings.min_studies)
+        rows = recipe.make_rows(self.titles, studies, terms, counts, settings)
+        embeddings = self.stored_embedder.transform(rows.texts)
+        union, features = recipe.fit_features(
+            rows, terms, counts[studies], self.embedder, embeddings, settings
+        )
+        return terms, counts[studies], rows, union, features
+
+    def fit(self, prepared, studies, settings):
+        """Fit the pipeline of texts."""
+        _, _, rows, union, features = prepared
+        return recipe.fit_model(union, features, rows, self.maps[studies], settings)
+
+
+def main():
+    arguments = _parse()
+    if arguments.step == "check":
+        check(arguments.output, arguments.queries)
+        return
+    data = Data(arguments)
+    print(f"{len(data.studies):,} studies", flush=True)
+    if arguments.step == "train":
+        train(data, arguments.output)
+    else:
+        select(data)
+
+
+def _parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("step", choices=("select", "train", "check"))
+    parser.add_argument("--cache", type=Path, help="file of embeddings")
+    parser.add_argument("--output", type=Path, help="folder of the model")
+    parser.add_argument(
+        "--queries", choices=("development", "test"), default="development"
+    )
+    return parser.parse_args()
+
+
+def select(data):
+    """Print the scores of settings on development studies, topics and queries."""
+    prepared = data.prepare(data.rest, CHOSEN)
+    pipeline = data.fit(prepared, data.rest, CHOSEN)
+    _print_scores("chosen", data.model(pipeline), data, prepared[0])
+    for name, values in MAP_VARIANTS.items():
+        for value in values:
+            model = data.model(pipeline, **{name: value})
+            _print_scores(f"{name}={value}", model, data, prepared[0])
+    del prepared, pipeline, model  # several gigabytes, as for each alternative
+    for name, values in VARIANTS.items():
+        for value in values:
+            _try_settings(f"{name}={value}", data, {name: value})
+
+
+def _try_settings(name, data, changed):
+    settings = dataclasses.replace(CHOSEN, **changed)
+    prepared = data.prepare(data.rest, settings)
+    model = data.model(data.fit(prepared, data.rest, settings))
+    _print_scores(name, model, data, prepared[0])
+
+
+def _print_scores(name, model, data, terms):
+    scores = score(model, data, terms) | measure_phrases(model, data)
+    text = ", ".join(f"{key} {value:.4g}" for key, value in scores.items())
+    print(f"{name}: {text}", flush=True)
+
+
+def score(model, data, terms) -> dict:
+    """Score a model on development studies, their topics, and development queries."""
+    return {
+        **measure_studies(model, data),
+        **measure_topics(model, data, terms),
+        **measure_queries(model, read_queries("development")),
+    }
+
+
+def train(data, output):
+    """Train on all but the development studies, measure, and save."""
+    prepared = data.prepare(data.rest, CHOSEN)
+    terms, counts, rows, _, features = prepared
+    pipeline = data.fit(prepared, data.rest, CHOSEN)
+    print("fitted", flush=True)
+    scores = score(data.model(pipeline), data, terms)
+    print(json.dumps(scores, indent=1), flush=True)
+    fwhm = MAPS["smoothing_fwhm"]
+    null_std, null = estimate_null_std(pipeline, features, rows, data, fwhm)
+    print(json.dumps(null, indent=1), flush=True)
+    n_studies = np.asarray((counts > 0).sum(axis=0)).ravel()
+    common = np.sort(np.argsort(-n_studies, kind="stable")[:N_TERMS])
+    rng = np.random.default_rng(0)
+    reference = rng.choice(data.rest, N_REFERENCE, replace=False)
+    model = data.model(
+        pipeline,
+        terms={terms[column]: int(n_studies[column]) for column in common},
+        z_scale=null_std,
+        z_threshold=round(null["z_largest_quantile_0.5"], 2),
+        reference=data.maps[reference],
+        card={
+            "settings": dataclasses.asdict(CHOSEN),
+            **MAPS,
+            "n_studies": len(data.rest),
+            "n_counted": int((counts.sum(axis=1) > 0).sum()),
+            "n_development": len(data.development),
+            "n_vocabulary": len(terms),
+            "n_vocabulary_of_neuroquery": len(data.corpus.vocabulary),
+            "n_terms": len(common),
+            "n_texts": len(rows.texts),
+            "n_rows": int(rows.copies.sum()),
+            "n_reference": N_REFERENCE,
+            "scores": scores,
+            "null": null,
+            **provenance(),
+        },
+    )
+    model.save(output, half=True)
+    write_card(output, model.card, cost_of_half(model, output))
+
+
+def cost_of_half(model, output) -> float:
+    """Return the smallest correlation of maps in full and in half precision."""
+    texts = list(read_queries("development"))
+    half = NeuroContextModel.from_pretrained(output)
+    pairs = [one.transform(texts)["brain_map"] for one in (model, half)]
+    return min(
+        float(np.corrcoef(*(img.get_fdata().ravel() for img in pair))[0, 1])
+        for pair in zip(*pairs, strict=True)
+    )
+
+
+def check(folder, queries):
+    """Print the distances of the strongest voxels of queries to their coordinates."""
+    model = NeuroContextModel.from_pretrained(folder)
+    mean_img = voxels_to_imgs(model._to_mean_map()[None], model.masker.mask_img_)[0]
+    for name, table in _tables(queries).items():
+        imgs = model.transform(list(table))["brain_map"]
+        distances = distances_to_regions(imgs, table)
+        of_mean = distances_to_regions([mean_img] * len(table), table)
+        for query, distance in distances.items():
+            print(f"{distance:5.1f} mm (mean map {of_mean[query]:5.1f})  {query}")
+        near, near_mean = (
+            np.mean([one <= MAX_MM for one in by_query.values()])
+            for by_query in (distances, of_mean)
+        )
+        print(
+            f"{near:.0%} of {len(table)} queries ({name}) within {MAX_MM:g} mm, "
+            f"of the mean map {near_mean:.0%}"
+        )
+
+
+def _tables(queries):
+    """Return the groups of queries that shares are printed of, by name."""
+    if queries == "test":
+        textbook = {"group": "textbook topics"}
+        return {
+            "textbook, new topic": read_queries(
+                "test", topic_in_development="no", **textbook
+            ),
+            "textbook, topic in development": read_queries(
+                "test", topic_in_development="yes", **textbook
+            ),
+            "textbook": read_queries("test", **textbook),
+            "named in advance": read_queries("test", group="named in advance"),
+        }
+    table = read_queries("development")
+    rarer = read_queries("development", group="rarer topics")
+    others = {query: table[query] for query in table if query not in rarer}
+    return {"rarer topics": rarer, "others": others, "development": table}
+
+
+if __name__ == "__main__":
+    main()
