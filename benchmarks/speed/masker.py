@@ -59,7 +59,7 @@ def in_fresh_process(function, *args):
 
 def load_peaks(n_studies):
     """Peaks of NeuroQuery and Neurosynth studies, in a random order that is fixed."""
-    from sklearn_neurocontext.datasets._load_corpus import load_corpus
+    from sklearn_neurocontext.datasets import load_corpus
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
