@@ -13,8 +13,6 @@ from ._retrieval import (
     recall_curve_auc,
 )
 from ._scorers import (
-    DiceScorer,
-    RetrievalScorer,
     ScalarRetrievalScorer,
     make_dice_scorer,
     make_retrieval_scorer,
@@ -30,8 +28,6 @@ from ._scorers import (
 
 # In the order of sorted(), which puts 100 before 10_.
 __all__ = [
-    "DiceScorer",
-    "RetrievalScorer",
     "ScalarRetrievalScorer",
     "bootstrap_interval",
     "csls",

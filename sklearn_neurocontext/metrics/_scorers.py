@@ -131,27 +131,7 @@ class ScalarRetrievalScorer:
 
 @dataclass(frozen=True)
 class DiceScorer:
-    """Scorer of the mean Dice overlap of predicted and observed maps.
-
-    Parameters
-    ----------
-    masker : KDEDiFuMoMasker
-        Fitted masker that converts coefficients to voxels.
-    top : float, default=0.1
-        Fraction of voxels selected in each map, in (0, 1].
-
-    See Also
-    --------
-    make_dice_scorer : Explains the score.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext import KDEDiFuMoMasker
-    >>> from sklearn_neurocontext.metrics import DiceScorer
-    >>> masker = KDEDiFuMoMasker(atlas="geometric", n_components=16).fit()
-    >>> DiceScorer(masker, top=0.2).top
-    0.2
-    """
+    """Scorer of the mean Dice overlap; see `make_dice_scorer`."""
 
     masker: Any
     top: float = 0.1
@@ -213,7 +193,7 @@ def make_dice_scorer(masker, top: float = 0.1) -> DiceScorer:
 
     Returns
     -------
-    scorer : DiceScorer
+    scorer : callable
         Picklable callable ``(estimator, X, y) -> float`` in [0, 1].
 
     Raises
@@ -241,33 +221,7 @@ def make_dice_scorer(masker, top: float = 0.1) -> DiceScorer:
 
 @dataclass(frozen=True)
 class RetrievalScorer:
-    """Scorer of all retrieval scores, as a dictionary.
-
-    `make_retrieval_scorer` creates it; ``retrieval_scores`` is the instance with the
-    defaults. Pass it as ``scoring=`` to ``cross_validate``, or to ``GridSearchCV`` with
-    ``refit="mix_match"``.
-
-    Parameters
-    ----------
-    ks : tuple of int, default=(10, 100)
-        The k of each recall.
-    masker : KDEDiFuMoMasker or None, default=None
-        Fitted masker. If given, the key ``dice`` is added.
-    top : float, default=0.1
-        Fraction of voxels that Dice selects in each map, in (0, 1].
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_neurocontext import CCABaseline
-    >>> from sklearn_neurocontext.metrics import RetrievalScorer
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(50, 4))
-    >>> y = X @ rng.normal(size=(4, 6)) + rng.normal(size=(50, 6))
-    >>> scores = RetrievalScorer(ks=(10,))(CCABaseline().fit(X, y), X, y)
-    >>> sorted(scores)[:3]
-    ['mix_match', 'mix_match_brain_to_text', 'n_candidates']
-    """
+    """Scorer of all retrieval scores; see `make_retrieval_scorer`."""
 
     ks: tuple[int, ...] = (10, 100)
     masker: Any = None
@@ -345,11 +299,12 @@ def make_retrieval_scorer(
 
     Returns
     -------
-    scorer : RetrievalScorer
+    scorer : callable
         Picklable callable ``(estimator, X, y) -> dict`` with the keys
         ``recall_at_<k>``, ``mix_match``, both with ``_brain_to_text``,
-        ``n_candidates``, and ``dice``. In a ``GridSearchCV`` choose one of them:
-        ``refit="mix_match"``.
+        ``n_candidates``, and ``dice``. Pass it as ``scoring=`` to ``cross_validate``,
+        or to ``GridSearchCV`` with ``refit="mix_match"``. Its method
+        ``from_similarity`` scores a similarity matrix.
 
     Raises
     ------
@@ -360,9 +315,11 @@ def make_retrieval_scorer(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_neurocontext import make_retrieval_scorer
-    >>> make_retrieval_scorer(ks=(1, 5))
-    RetrievalScorer(ks=(1, 5), masker=None, top=0.1)
+    >>> scorer = make_retrieval_scorer(ks=(1, 5))
+    >>> sorted(scorer.from_similarity(np.eye(20)))[:3]
+    ['mix_match', 'mix_match_brain_to_text', 'n_candidates']
     """
     try:
         ks = tuple(ks)
