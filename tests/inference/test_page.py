@@ -10,9 +10,9 @@ from sklearn.utils import Bunch
 
 from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext._utils.versions import library_versions
+from sklearn_neurocontext._utils.volumes import keep_strongest
 from sklearn_neurocontext.inference._report_page import page, provenance, table, viewer
 from sklearn_neurocontext.inference._report_text import density_unit, map_sections
-from sklearn_neurocontext.plotting._brain_maps import keep_strongest
 from tests.inference.pages import HOSTILE, facts, parse
 from tests.text_model import make_corpus, make_parts
 
