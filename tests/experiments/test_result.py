@@ -103,7 +103,7 @@ def test_resampled_curves_keep_their_chance_level():
 
 
 def test_curves_of_unequal_folds_can_be_plotted(rng):
-    # The true maps of the larger fold rank last: its curve reaches 1 at the last k only.
+    # The true maps of the larger fold rank last: only its last k reaches 1.
     records = [
         {"estimator": "a", "recall_curve": recall_curve(matrix)}
         for matrix in (np.eye(21), 1 - np.eye(22))
