@@ -4,9 +4,7 @@ import numpy as np
 
 from sklearn_neurocontext import dice_score, similarity
 from sklearn_neurocontext._utils.volumes import smooth_voxels
-from sklearn_neurocontext.inference._calibration import (
-    deviation_by_chance as compute_null_std,
-)
+from sklearn_neurocontext.inference import compute_null_std
 from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.metrics import make_retrieval_scorer
 from sklearn_neurocontext.models import solve_ridge
@@ -59,7 +57,7 @@ def measure_topics(model, data, terms) -> dict:
     names = [terms[column] for column in kept]
     maps = voxels_of(model, names)
     dice = [dice_score(*pair, top=0.1) for pair in zip(observed, maps, strict=True)]
-    floor = [dice_score(one, model._to_mean_map(), top=0.1) for one in observed]
+    floor = [dice_score(one, model.mean_map, top=0.1) for one in observed]
     ranks = similarity(model.model, names, data.maps_of(observed)).argsort(axis=0)[::-1]
     first = np.mean(ranks[0] == np.arange(len(names)))
     return {

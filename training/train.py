@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.preprocessing import normalize
 
+from sklearn_neurocontext._utils.volumes import voxels_to_imgs
 from sklearn_neurocontext.datasets import load_corpus, study_texts, usable_rows
 from sklearn_neurocontext.experiments import make_embedder, make_masker, provenance
 from sklearn_neurocontext.inference import NeuroContextModel
-from sklearn_neurocontext.inference._arrays import voxels_to_imgs
 from sklearn_neurocontext.model_selection import paper_splits
 from training import recipe
 from training.card import write_card
@@ -42,7 +42,7 @@ from training.positions import MAX_MM, distances_to_regions, read_queries
 
 CHOSEN = recipe.Settings()
 # Parameters of `NeuroContextModel`.
-MAPS = {"smoothing_fwhm": 14.0, "curvature": 2.0}
+MAPS = {"smoothing_fwhm": 14.0, "quadratic_coef": 2.0}
 # Alternatives; each changes one of the chosen settings.
 VARIANTS = {
     "min_studies": (20,),
@@ -51,7 +51,7 @@ VARIANTS = {
     "prior_studies": (3.0, 30.0),
     "alpha_text": (3.0, 30.0),
 }
-MAP_VARIANTS = {"smoothing_fwhm": (11.0, 18.0), "curvature": (0.0, 0.5, 1.0, 3.0)}
+MAP_VARIANTS = {"smoothing_fwhm": (11.0, 18.0), "quadratic_coef": (0.0, 0.5, 1.0, 3.0)}
 N_DEVELOPMENT = 1000
 N_REFERENCE = 1000
 N_TERMS = 3000
@@ -194,7 +194,7 @@ def train(data, output):
     model = data.model(
         pipeline,
         terms={terms[column]: int(n_studies[column]) for column in common},
-        z_scale=null_std,
+        null_std=null_std,
         z_threshold=round(null["z_largest_quantile_0.5"], 2),
         reference=data.maps[reference],
         card={
@@ -232,7 +232,7 @@ def cost_of_half(model, output) -> float:
 def check(folder, queries):
     """Print the distances of the strongest voxels of queries to their coordinates."""
     model = NeuroContextModel.from_pretrained(folder)
-    mean_img = voxels_to_imgs(model._to_mean_map()[None], model.masker.mask_img_)[0]
+    mean_img = voxels_to_imgs(model.mean_map[None], model.masker.mask_img_)[0]
     for name, table in _tables(queries).items():
         imgs = model.transform(list(table))["brain_map"]
         distances = distances_to_regions(imgs, table)

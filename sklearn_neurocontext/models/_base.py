@@ -95,7 +95,34 @@ def _first_row(rows):
     return None
 
 
-class TextBrainEstimator(BaseEstimator):
+class MixMatchMixin:
+    """Mixin that scores an estimator with a method `similarity` by mix&match."""
+
+    def score(self, X, y):
+        """Compute mix&match: the share of wrong maps that the true one outranks.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or sequence of str of n_studies rows
+            Embeddings, or other features or texts as in `fit`.
+        y : array-like of shape (n_studies, n_components)
+            Coefficients of the same studies in the same order.
+
+        Returns
+        -------
+        mix_match : float
+            In [0, 1]; chance level is 0.5, whatever the number of candidates.
+        """
+        return mix_match_score(self.similarity(X, y))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        return tags
+
+
+class TextBrainEstimator(MixMatchMixin, BaseEstimator):
     """Base class of estimators that relate embeddings X to coefficients y.
 
     A subclass defines `fit`, and either `_predict_standardized(X)` or `_similarity(X,
@@ -227,29 +254,6 @@ class TextBrainEstimator(BaseEstimator):
         """Compute the cosine of predicted and observed standardized coefficients."""
         predicted = unit_rows(self._predict_standardized(X))
         return predicted @ unit_rows(standardized).T
-
-    def score(self, X, y):
-        """Compute mix&match: the share of wrong maps that the true one outranks.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_studies, n_features)
-            Embeddings, or other features as in `fit`. Sparse only if `fit` accepts it.
-        y : array-like of shape (n_studies, n_components)
-            Coefficients of the same studies in the same order.
-
-        Returns
-        -------
-        mix_match : float
-            In [0, 1]; chance level is 0.5, whatever the number of candidates.
-        """
-        return mix_match_score(self.similarity(X, y))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.target_tags.multi_output = True
-        return tags
 
 
 class SharedSpaceEstimator(

@@ -12,8 +12,8 @@ from .._utils.validation import (
     check_is_fitted,
     fit_context,
 )
-from ..metrics import mix_match_score, similarity
-from ._base import draw_seed
+from ..metrics import similarity
+from ._base import MixMatchMixin, draw_seed
 
 # Training studies that the scale of each estimator's similarities is learned from.
 _N_SCALE = 1000
@@ -132,7 +132,7 @@ def _shared_y_scaling(estimators):
     return scalings.pop()
 
 
-class TextBrainEnsemble(BaseComposition, BaseEstimator):
+class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
     r"""Sum of the similarities of several models, each standardized.
 
     .. math:: s_{ij} = \sum_m w_m \frac{s^{(m)}_{ij} - \mu_m}{\sigma_m}
@@ -311,23 +311,6 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
             for weight, estimator, mean, std in terms
         )
 
-    def score(self, X, y):
-        """Compute mix&match: the share of wrong maps that the true one outranks.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or sequence of str
-            Input of the estimators, one row per study.
-        y : array-like of shape (n_studies, n_components)
-            Coefficients of the same studies in the same order.
-
-        Returns
-        -------
-        mix_match : float
-            In [0, 1]; chance level is 0.5, whatever the number of candidates.
-        """
-        return mix_match_score(self.similarity(X, y))
-
     @available_if(_all_predict)
     def predict(self, X):
         """Predict the coefficients of the brain map of each text.
@@ -357,7 +340,5 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.target_tags.multi_output = True
         tags.input_tags = _input_tags(self.estimators)
         return tags

@@ -68,6 +68,7 @@ class _KeepBestEpoch(Callback):
         self.lr = lr
 
     def on_train_begin(self, net, **kwargs):
+        """Reset the record."""
         self.best_value_ = math.inf
         self.best_epoch_ = 0
         self.best_weights_ = None
@@ -75,13 +76,16 @@ class _KeepBestEpoch(Callback):
         self.stopped_ = False
 
     def on_epoch_begin(self, net, **kwargs):
+        """Forget the value of the last epoch."""
         self.value_ = None
 
     def on_batch_end(self, net, batch, training, y_pred, **kwargs):
+        """Compute the monitor on validation studies."""
         if not training:  # all validation studies are one batch
             self.value_ = float(self.monitor(y_pred, batch[1]))
 
     def on_epoch_end(self, net, **kwargs):
+        """Keep the weights if they are the best, or stop."""
         epoch = len(net.history)
         train_loss = net.history[-1, "train_loss"]
         self._check_finite(net, train_loss, epoch)
@@ -97,6 +101,7 @@ class _KeepBestEpoch(Callback):
             raise KeyboardInterrupt  # the way a skorch callback ends the training
 
     def on_train_end(self, net, **kwargs):
+        """Restore the best weights."""
         if self.best_weights_ is not None:
             net.module_.load_state_dict(self.best_weights_)
 

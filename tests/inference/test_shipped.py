@@ -9,7 +9,8 @@ import pytest
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from sklearn_neurocontext import NeuroContextModel
-from sklearn_neurocontext.inference._arrays import voxels_to_imgs
+from sklearn_neurocontext._utils.volumes import voxels_to_imgs
+from sklearn_neurocontext.inference import LowConfidenceWarning
 from training.positions import MAX_MM, distances_to_regions, read_queries
 
 MAX_BYTES = 20e6
@@ -32,7 +33,7 @@ def share_near(shipped):
     queries = read_queries("test", group="textbook topics")
     assert len(queries) >= 40
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of those that it knows little of
+        warnings.simplefilter("ignore", LowConfidenceWarning)
         imgs = shipped.transform(list(queries))["brain_map"]
     return _near(imgs, queries)
 
@@ -46,7 +47,7 @@ def test_most_development_queries_lie_where_they_must(shipped):
     # 84 of 116, those of rarer topics among them.
     queries = read_queries("development")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of those that it knows little of
+        warnings.simplefilter("ignore", LowConfidenceWarning)
         imgs = shipped.transform(list(queries))["brain_map"]
     assert _near(imgs, queries) >= 0.7
 
@@ -60,13 +61,13 @@ def test_tapping_and_faces_are_where_they_must(shipped):
 
 def test_the_mean_map_does_not_do(shipped):
     queries = read_queries("test")
-    voxels = np.tile(shipped._to_mean_map(), (len(queries), 1))
+    voxels = np.tile(shipped.mean_map, (len(queries), 1))
     imgs = voxels_to_imgs(voxels, shipped.masker.mask_img_)
     assert _near(imgs, queries) < 0.15
 
 
-def test_it_warns_of_words_that_say_nothing(shipped):
-    with pytest.warns(UserWarning, match="Nothing in the map of 'asdf qwerty' stands"):
+def test_it_warns_of_unknown_words(shipped):
+    with pytest.warns(LowConfidenceWarning, match="the map of 'asdf qwerty' exceeds"):
         shipped.transform(["asdf qwerty"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -84,7 +85,7 @@ def test_it_is_small_and_has_its_card(shipped):
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     assert sum(sizes) < MAX_BYTES
     text = (folder / "README.md").read_text(encoding="utf-8")
-    for words in ("Not meant for", "Open Database License", "candidates"):
+    for words in ("## Limits", "Open Database License", "candidates"):
         assert words in text
     assert f"{shipped.card['n_studies']:,} studies" in text
     assert shipped.card["null"]["z_mean_square"] == pytest.approx(1, abs=0.25)

@@ -213,6 +213,7 @@ def test_clone_forgets_what_was_learned(fitted, train, test):
     np.testing.assert_array_equal(copied.predict(test[0]), fitted.predict(test[0]))
 
 
+@pytest.mark.slow
 def test_grid_search_in_a_pipeline_with_two_workers(train, test):
     brain = ContrastiveTextBrain(max_epochs=4, batch_size=32, random_state=0)
     pipeline = make_pipeline(StandardScaler(), brain)

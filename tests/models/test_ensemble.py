@@ -38,7 +38,9 @@ def ensemble(train):
     return TextBrainEnsemble(_estimators(), weights=[2, 0.5]).fit(*train)
 
 
-def test_similarity_is_the_weighted_sum_of_standardized_members(ensemble, train, test):
+def test_similarity_is_the_weighted_sum_of_standardized_estimators(
+    ensemble, train, test
+):
     expected = 0
     for weight, (_, member) in zip([2, 0.5], _estimators(), strict=True):
         member = member.fit(*train)
@@ -74,13 +76,13 @@ def test_prediction_is_the_weighted_mean(ensemble, train, test):
 
 def test_wrong_pairs_leave_out_the_diagonal(rng):
     matrix = rng.normal(size=(6, 6))
-    mean, deviation = wrong_pair_statistics(matrix + 100 * np.eye(6))
+    mean, std = wrong_pair_statistics(matrix + 100 * np.eye(6))
     wrong = [matrix[i, j] for i in range(6) for j in range(6) if i != j]
-    np.testing.assert_allclose([mean, deviation], [np.mean(wrong), np.std(wrong)])
+    np.testing.assert_allclose([mean, std], [np.mean(wrong), np.std(wrong)])
     assert wrong_pair_statistics(np.full((3, 3), 2.0)) == (2.0, 1.0)
 
 
-def test_parameters_of_members_are_reached_by_name(ensemble):
+def test_parameters_of_estimators_are_reached_by_name(ensemble):
     other = clone(ensemble).set_params(
         ridge__alphas=[1.0], cca__ccabaseline__latent_dim=3
     )
@@ -97,9 +99,9 @@ def test_only_models_that_predict_make_an_ensemble_that_does(train):
         model.predict(train[0])
 
 
-def test_members_of_different_scalings_are_not_averaged(train):
-    members = [("a", CCABaseline()), ("b", CCABaseline(y_scaling="sqrt"))]
-    model = TextBrainEnsemble(members).fit(*train)
+def test_estimators_of_different_scalings_are_not_averaged(train):
+    estimators = [("a", CCABaseline()), ("b", CCABaseline(y_scaling="sqrt"))]
+    model = TextBrainEnsemble(estimators).fit(*train)
     assert model.score(*train) > 0.85
     with pytest.raises(ValueError, match=r"one y_scaling.*\['sqrt', 'unit'\]"):
         model.predict(train[0])
@@ -174,7 +176,7 @@ def test_weights_that_are_changed_later_are_checked(ensemble, test):
         ),
     ],
 )
-def test_wrong_members_are_refused_before_one_is_fitted(member, message, train):
+def test_wrong_estimators_are_refused_before_one_is_fitted(member, message, train):
     model = TextBrainEnsemble([("a", _Unfittable()), member])
     with pytest.raises(TypeError, match=message):
         model.fit(*train)
@@ -202,7 +204,7 @@ def test_what_has_a_similarity_predicts_as_a_member(member, train, test):
     assert model.score(*test) > 0.85
 
 
-def test_scalings_of_members_of_members_are_compared(train):
+def test_scalings_of_nested_ensembles_are_compared(train):
     inner = TextBrainEnsemble([("search", _search(y_scaling="sqrt"))])
     model = TextBrainEnsemble([("cca", CCABaseline()), ("inner", inner)]).fit(*train)
     assert model.estimators_[1].y_scaling == "sqrt"
@@ -243,7 +245,7 @@ def test_tags_are_those_of_the_first_member(member, sparse, string, two_d):
 
 
 @pytest.mark.parametrize("estimators", [[], [CCABaseline()], ["drop"], [("a", None)]])
-def test_tags_of_wrong_members_are_the_default(estimators):
+def test_tags_of_wrong_estimators_are_the_default(estimators):
     assert get_tags(TextBrainEnsemble(estimators)).input_tags == InputTags()
 
 

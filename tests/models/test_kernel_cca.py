@@ -137,7 +137,7 @@ def test_learns(train, test):
     assert KernelCCA(random_state=0).fit(*train).score(*test) > 0.85
 
 
-def test_seed_chooses_the_landmarks(train, test):
+def test_seed_chooses_the_components(train, test):
     def similarity(seed):
         model = KernelCCA(n_nystroem=50, random_state=seed).fit(*train)
         assert model.nystroem_components_.shape == (50, N_COMPONENTS)

@@ -1,4 +1,4 @@
-"""Tests of NeighborMaps: the sum as it is written, and no study its own neighbour."""
+"""Tests of NeighborMaps: the formula, and no study is its own neighbor."""
 
 import numpy as np
 import pytest

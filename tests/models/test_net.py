@@ -123,10 +123,10 @@ def test_patience_ends_the_training():
 
 def test_validation_studies_are_not_trained_on():
     X, _ = (side.astype(np.float32) for side in make_pairs(60))
-    spoiled = X.copy()
-    spoiled[SPLIT_ROWS[1]] = 1e3
+    changed = X.copy()
+    changed[SPLIT_ROWS[1]] = 1e3
     weights = []
-    for text in (X, spoiled):
+    for text in (X, changed):
         with seeded(0, "cpu"):
             module = _perceptron()
             monitor = _Monitor(module, [4, 3, 2, 1])
@@ -206,7 +206,7 @@ def test_nan_loss_says_what_to_lower():
         _train(_perceptron(), inputs={"text": X})
 
 
-class _SpoilsLastStep(nn.Module):
+class _BreaksLastStep(nn.Module):
     """A finite loss whose gradient is not."""
 
     def forward(self, output, target):
@@ -214,11 +214,11 @@ class _SpoilsLastStep(nn.Module):
 
 
 @pytest.mark.parametrize("rows", [ALL_ROWS, SPLIT_ROWS])
-def test_weights_spoiled_by_the_last_step_are_found(rows):
+def test_weights_broken_by_the_last_step_are_found(rows):
     with pytest.raises(ValueError, match=r"became nan in epoch 1\. Lower lr"):
         _train(
             _perceptron(),
-            criterion=_SpoilsLastStep,
+            criterion=_BreaksLastStep,
             batch_size=60,
             max_epochs=1,
             rows=rows,

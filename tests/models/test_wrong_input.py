@@ -37,7 +37,7 @@ def _replace_value(side, value, row=3):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("change", "message"),
     [
         (lambda X, y: (_replace_value(X, np.nan), y), "X contains NaN"),
         (lambda X, y: (X, _replace_value(y, np.nan)), "y contains NaN"),
@@ -54,13 +54,13 @@ def _replace_value(side, value, row=3):
         (lambda X, y: (X, None), "requires y to be passed"),
     ],
 )
-def test_wrong_input_to_fit(fitted, train, spoil, message):
+def test_wrong_input_to_fit(fitted, train, change, message):
     with pytest.raises(ValueError, match=message):
-        clone(fitted).fit(*spoil(*train))
+        clone(fitted).fit(*change(*train))
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("change", "message"),
     [
         (
             lambda X, y: (X[:, 1:], y),
@@ -83,9 +83,9 @@ def test_wrong_input_to_fit(fitted, train, spoil, message):
         (lambda X, y: (_replace_value(X, np.inf), y), "X contains infinity"),
     ],
 )
-def test_wrong_input_to_similarity(fitted, test, spoil, message):
+def test_wrong_input_to_similarity(fitted, test, change, message):
     with pytest.raises(ValueError, match=message):
-        fitted.similarity(*spoil(*test))
+        fitted.similarity(*change(*test))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Dice equals sets of voxels counted one by one, and keeps its laws."""
+"""Tests of Dice overlap, scores of maps, and bootstrap intervals."""
 
 import math
 
@@ -6,7 +6,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from sklearn_neurocontext.metrics import dice_score
+from sklearn_neurocontext.metrics import bootstrap_interval, dice_score, score_maps
 
 
 def slow_selection(values, top):
@@ -88,7 +88,7 @@ def test_images_are_read(rng):
 def test_images_on_other_grids_are_an_error(rng):
     values = rng.normal(size=(4, 5, 6))
     images = [nibabel.Nifti1Image(values, np.eye(4) * scale) for scale in (1, 2)]
-    with pytest.raises(ValueError, match="different affines"):
+    with pytest.raises(ValueError, match="the same affine"):
         dice_score(*images, top=0.3)
 
 
@@ -118,15 +118,82 @@ def test_maps_are_numbers(one):
 
 @pytest.mark.parametrize("second", [np.ones(4), np.ones((3, 1))])
 def test_maps_have_equal_shapes(second):
-    with pytest.raises(ValueError, match="two of the same shape"):
+    with pytest.raises(ValueError, match="must have the same shape"):
         dice_score(np.ones(3), second, top=0.5)
 
 
 def test_empty_maps_are_an_error():
-    with pytest.raises(ValueError, match="not empty"):
+    with pytest.raises(ValueError, match="not be empty"):
         dice_score([], [], top=0.5)
 
 
 def test_nan_in_a_map_is_an_error():
-    with pytest.raises(ValueError, match="A map holds NaN or infinity"):
+    with pytest.raises(ValueError, match="A map contains NaN or infinity"):
         dice_score([1.0, np.nan], [1.0, 2.0], top=0.5)
+
+
+# Scores of several maps
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "words"),
+    [
+        ([], {}, r"values must be .*got shape \(0,\) with 0 not finite"),
+        ([1, np.nan], {}, r"values must be .*got shape \(2,\) with 1 not finite"),
+        ([[1.0]], {}, r"values must be .*got shape \(1, 1\)"),
+        (
+            [1.0],
+            {"level": 95},
+            r"level must be in \(0, 1\).*got level=95, n_draws=10000",
+        ),
+        ([1.0], {"level": np.nan}, "level=nan"),
+        ([1.0], {"n_draws": 0}, "n_draws at least 1; got .*n_draws=0"),
+    ],
+)
+def test_intervals_of_nothing_are_refused(values, options, words):
+    with pytest.raises(ValueError, match=words):
+        bootstrap_interval(values, **options)
+
+
+def test_scores_follow_their_definitions(rng):
+    observed = rng.uniform(size=(4, 300))
+    predicted = observed[[0, 1, 3, 2]] + 0.01 * rng.normal(size=(4, 300))
+    scores = score_maps(predicted, observed, observed.mean(axis=0), tops=(0.1, 0.2))
+    expected = [
+        np.corrcoef(a, b)[0, 1] for a, b in zip(predicted, observed, strict=True)
+    ]
+    np.testing.assert_allclose(scores["correlation"], expected)
+    assert (scores["rank"][:2] == 1).all()
+    assert (scores["rank"][2:] > 1).all()
+    assert (scores["dice"][:2] > 0.9).all()
+    half = score_maps(predicted, observed, observed.mean(axis=0), tops=(0.2,), top=0.2)
+    both = (scores["dice"] + half["dice_mean"]) / 2
+    np.testing.assert_allclose(scores["dice_mean"], both)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_mean_map_has_the_mean_rank(rng, dtype):
+    observed = rng.uniform(size=(9, 300))
+    mean_map = rng.uniform(size=300).astype(dtype)
+    scores = score_maps(np.tile(2 * mean_map, (9, 1)), observed, mean_map)
+    np.testing.assert_array_equal(scores["rank"], 5.0)
+
+
+def test_units_do_not_matter(rng):
+    observed, predicted = rng.uniform(size=(2, 5, 200))
+    one = score_maps(predicted, observed, observed.mean(axis=0))
+    scale = rng.uniform(1, 9, size=(5, 1))
+    other = score_maps(scale * predicted, observed, 7 * observed.mean(axis=0))
+    for name, values in one.items():
+        np.testing.assert_allclose(values, other[name], err_msg=name)
+
+
+def test_bootstrap_covers_the_standard_error(rng):
+    values = rng.normal(3.0, 2.0, size=400)
+    low, high = bootstrap_interval(values)
+    half = 1.96 * values.std() / 20
+    assert low == pytest.approx(values.mean() - half, abs=0.03)
+    assert high == pytest.approx(values.mean() + half, abs=0.03)
+    assert bootstrap_interval(values) == (low, high)
+    narrow = bootstrap_interval(values, level=0.5)
+    assert low < narrow[0] < narrow[1] < high

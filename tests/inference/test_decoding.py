@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from sklearn_neurocontext.inference._ranking import rank_candidates
+from sklearn_neurocontext.inference._decoding import rank_candidates
 
 
 def test_decoding_finds_the_terms_of_a_map(model, parts, corpus):
@@ -47,10 +47,10 @@ def test_p_values_are_ranks_in_the_pooled_null():
     null = rng.normal(size=(4, 50)) * [[1.0], [10.0], [0.1], [0.0]]
     scores = np.array([2.0, 3.0, 0.5, 0.0])
     ranking = rank_candidates(["a", "b", "c", "d"], scores, lambda rows: null[rows])
-    deviation = null.std(axis=1, keepdims=True) + (null.std(axis=1, keepdims=True) == 0)
-    pooled = (null - null.mean(axis=1, keepdims=True)) / deviation
+    std = null.std(axis=1, keepdims=True) + (null.std(axis=1, keepdims=True) == 0)
+    pooled = (null - null.mean(axis=1, keepdims=True)) / std
     for name, score, mean, scale in zip(
-        "abcd", scores, null.mean(axis=1), deviation[:, 0], strict=True
+        "abcd", scores, null.mean(axis=1), std[:, 0], strict=True
     ):
         expected = (1 + (pooled >= (score - mean) / scale).sum()) / 201
         found = ranking.set_index("candidate").loc[name, "p_value"]
@@ -60,19 +60,23 @@ def test_p_values_are_ranks_in_the_pooled_null():
 
 def test_decode_refuses_what_is_not_one_map(model):
     two = model.predict_img(["pain", "finger"])
-    with pytest.raises(ValueError, match="img holds 2 maps; expected one"):
+    with pytest.raises(ValueError, match="img must hold one map; got 2"):
         model.decode(two)
     nothing = nib.Nifti1Image(np.zeros(two.shape[:3]), two.affine)
-    with pytest.raises(ValueError, match="holds only zeros or not-a-number"):
+    with pytest.raises(ValueError, match="holds only zeros or NaN"):
         model.decode(nothing)
 
 
 @pytest.mark.parametrize("k", [0, -1, 2.5, True])
-def test_numbers_of_nothing_are_refused(model, corpus, k):
+def test_k_must_be_a_positive_integer(model, corpus, k):
     img = model.predict_img(["pain"])
-    with pytest.raises(ValueError, match=re.escape(f"k={k!r}; expected a whole num")):
+    with pytest.raises(
+        ValueError, match=re.escape(f"k must be a positive integer; got {k!r}")
+    ):
         model.decode(img, k=k)
-    with pytest.raises(ValueError, match=re.escape(f"k={k!r}; expected a whole num")):
+    with pytest.raises(
+        ValueError, match=re.escape(f"k must be a positive integer; got {k!r}")
+    ):
         model.index_corpus(corpus).similar_documents("pain", k=k)
 
 
@@ -81,5 +85,5 @@ def test_one_candidate_is_no_list(model):
     with pytest.raises(TypeError, match=r"pass a list: \['pain'\]"):
         model.decode(img, "pain")
     nothing = nib.Nifti1Image(np.full(img.shape[:3], np.nan), img.affine)
-    with pytest.raises(ValueError, match="not-a-number inside the brain"):
+    with pytest.raises(ValueError, match="zeros or NaN inside the brain"):
         model.decode(nothing)

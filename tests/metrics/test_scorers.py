@@ -123,7 +123,7 @@ def test_search_without_best_estimator_is_an_error(data):
     search = GridSearchCV(
         Regressor(), {"shrink": [1.0]}, scoring=mix_match_scorer, refit=False
     )
-    with pytest.raises(TypeError, match=r"holds no best_estimator_\. Fit it first"):
+    with pytest.raises(TypeError, match=r"has no best_estimator_\. Fit it first"):
         similarity(search.fit(*data), *data)
 
 
@@ -160,7 +160,7 @@ def test_scalar_scorers_equal_the_dictionary(data, name):
 def test_k_of_all_candidates_is_left_out_with_one_warning(data):
     X, y = data
     model = Regressor().fit(X, y)
-    with pytest.warns(UserWarning, match="Left out recall_at_100: there are only 50"):
+    with pytest.warns(UserWarning, match="recall_at_100 left out, since .* only 50"):
         scores = retrieval_scores(model, X[:50], y[:50])
     assert "recall_at_100" not in scores
     assert "recall_at_100_brain_to_text" not in scores
@@ -173,7 +173,7 @@ def test_k_of_all_candidates_is_left_out_with_one_warning(data):
 
 def test_scalar_scorer_with_too_few_candidates_is_an_error(data):
     X, y = data
-    with pytest.raises(ValueError, match="k=10 needs more than 10 candidates"):
+    with pytest.raises(ValueError, match=r"k must be less than .*, 10; got 10"):
         recall_at_10_scorer(Regressor().fit(X, y), X[:10], y[:10])
 
 
@@ -268,7 +268,7 @@ def test_folds_on_both_sides_of_k_are_warned_of(data):
 def test_too_many_predictions_are_an_error(data):
     X, y = data
     scorer = make_dice_scorer(Masker().fit())
-    with pytest.raises(ValueError, match="Predicted 160 maps for 5 rows of y"):
+    with pytest.raises(ValueError, match="one map for each of 5 rows of y; got 160"):
         scorer(Regressor().fit(X, y), X, y[:5])
 
 
