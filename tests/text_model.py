@@ -36,7 +36,7 @@ def make_parts():
         "masker": masker,
         "terms": TERMS,
         "mean": unit.mean(axis=0),
-        "z_scale": residual.std(axis=0),
+        "null_std": residual.std(axis=0),
         "reference": y[:60],
         "card": {"n_studies": 150},
     }

@@ -1,36 +1,36 @@
-"""What a pretrained model is measured by: studies, topics, queries, and chance."""
+"""Measures of a trained model: studies, topics, query positions, null of z maps."""
 
 import numpy as np
 
 from sklearn_neurocontext import dice_score, similarity
 from sklearn_neurocontext._utils.volumes import smooth_voxels
-from sklearn_neurocontext.inference._calibration import deviation_by_chance
+from sklearn_neurocontext.inference import compute_null_std
 from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.metrics import make_retrieval_scorer
-from sklearn_neurocontext.models._ridge_solver import solve_ridge
+from sklearn_neurocontext.models import solve_ridge
 from training.positions import MAX_MM, distances_to_regions
 
-# Terms in the titles of so many development studies are topics.
+# Minimum number of development studies with a topic in their titles.
 MIN_TOPIC_STUDIES = 8
-# Phrases are used by from so many development studies to so many; this many are taken.
+# Minimum and maximum number of development studies that use a phrase.
 PHRASE_STUDIES = (10, 60)
 N_PHRASES = 120
-# Exchanges that the null of z maps is made of, others that check it, and titles that
-# both are measured with.
-N_EXCHANGES = 5
-N_CHECKED = 3
+# Permutations that estimate the null standard deviation, further ones that check it,
+# and titles whose maps are predicted after each.
+N_PERMUTATIONS = 5
+N_CHECK_PERMUTATIONS = 3
 N_NULL_TITLES = 200
 _SCORER = make_retrieval_scorer((10, 100))
 
 
 def voxels_of(model, texts) -> np.ndarray:
-    """Brain maps of texts: (n_texts, n_voxels)."""
+    """Predict brain maps of texts, (n_texts, n_voxels)."""
     inside = np.asarray(model.masker.mask_img_.dataobj) > 0
     return model.predict_img(texts).get_fdata(dtype=np.float32)[inside].T
 
 
 def measure_studies(model, data) -> dict:
-    """Score a model on the titles of the development studies."""
+    """Compute retrieval scores and map correlations of development titles."""
     titles = [data.titles[row] for row in data.development]
     scores = dict(_SCORER(model.model, titles, data.maps[data.development]))
     maps = voxels_of(model, titles)
@@ -41,10 +41,11 @@ def measure_studies(model, data) -> dict:
 
 
 def measure_topics(model, data, terms) -> dict:
-    """Compare maps of terms with the densities of held-out studies that have them.
+    """Compare maps of terms with peak densities of development studies that use them.
 
-    A topic is a term in the titles of at least `MIN_TOPIC_STUDIES` development studies;
-    each of them adds the density of its peaks, over the root of their number.
+    A topic is a term in the titles of at least `MIN_TOPIC_STUDIES` development studies.
+    Its observed map is the sum of the densities of their peaks, each divided by the
+    root of the number of peaks.
     """
     titles = [data.titles[row] for row in data.development]
     vectorizer = model.model[0].transformer_list[0][1]
@@ -56,7 +57,7 @@ def measure_topics(model, data, terms) -> dict:
     names = [terms[column] for column in kept]
     maps = voxels_of(model, names)
     dice = [dice_score(*pair, top=0.1) for pair in zip(observed, maps, strict=True)]
-    floor = [dice_score(one, model._to_mean_map(), top=0.1) for one in observed]
+    floor = [dice_score(one, model.mean_map, top=0.1) for one in observed]
     ranks = similarity(model.model, names, data.maps_of(observed)).argsort(axis=0)[::-1]
     first = np.mean(ranks[0] == np.arange(len(names)))
     return {
@@ -68,10 +69,10 @@ def measure_topics(model, data, terms) -> dict:
 
 
 def measure_phrases(model, data) -> dict:
-    """Compare maps of phrases with the pooled peaks of held-out studies that use them.
+    """Compare maps of phrases with pooled peaks of development studies that use them.
 
-    They are the `N_PHRASES` most used of several words that NeuroQuery counted in
-    `PHRASE_STUDIES` development studies, from the fewest to the most.
+    Phrases are the `N_PHRASES` most frequent terms of several words that NeuroQuery
+    counted in a number of development studies within `PHRASE_STUDIES`.
     """
     counts = sum(data.corpus.term_counts.values())[data.development].tocsc()
     n_studies = np.diff(counts.indptr)
@@ -103,12 +104,12 @@ def measure_phrases(model, data) -> dict:
 
 
 def _rows(counts, column):
-    """Rows of a column's counts in CSC."""
+    """Return the rows with nonzero counts in a column."""
     return counts.indices[counts.indptr[column] : counts.indptr[column + 1]]
 
 
 def measure_queries(model, queries) -> dict:
-    """Share of queries whose strongest voxels lie near their coordinates."""
+    """Compute the share of queries with strongest voxels near their coordinates."""
     imgs = model.transform(list(queries))["brain_map"]
     distances = list(distances_to_regions(imgs, queries).values())
     near = np.mean([distance <= MAX_MM for distance in distances])
@@ -119,29 +120,29 @@ def measure_queries(model, queries) -> dict:
     }
 
 
-def null_scale(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
-    """Deviation, at each voxel, of maps by chance; and how z maps by chance look.
+def estimate_null_std(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
+    """Estimate the null standard deviation of each voxel by permuting studies.
 
     Parameters
     ----------
     model : Pipeline
-        Trained on `rows`.
+        Pipeline that was fitted to `rows`.
     features : csr_array of shape (n_texts, n_features)
-        Of the rows.
+        Features of the rows.
     rows : Rows
-        Trained on.
+        Training rows.
     data : Data
         Corpus and development studies.
     fwhm : float
-        Full width at half maximum that maps are smoothed with, in mm.
+        Full width at half maximum of the Gaussian that smooths maps, in mm.
 
     Returns
     -------
-    scale : ndarray of shape (n_voxels,), float32
-        Over `N_EXCHANGES` exchanges and `N_NULL_TITLES` titles.
-    facts : dict of str to float
-        Mean square and quantiles of z maps of `N_CHECKED` further exchanges, and of the
-        largest value of each of these maps.
+    null_std : ndarray of shape (n_voxels,), float32
+        Over `N_PERMUTATIONS` permutations and `N_NULL_TITLES` titles.
+    null : dict of str to float
+        Mean square and quantiles of z maps of `N_CHECK_PERMUTATIONS` further
+        permutations, and quantiles of the largest value of each of these maps.
     """
     titles = [data.titles[row] for row in data.development[:N_NULL_TITLES]]
     of_titles = model[:-1].transform(titles)
@@ -150,8 +151,8 @@ def null_scale(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
     copied = np.repeat(np.arange(len(rows.texts)), rows.copies)
     trained_on = features[copied]
     rng = np.random.default_rng(0)
-    deviations = []
-    for _ in range(N_EXCHANGES + N_CHECKED):
+    differences = []
+    for _ in range(N_PERMUTATIONS + N_CHECK_PERMUTATIONS):
         targets = (
             rows.shares @ maps[rng.permutation(len(maps))] + rest[:, None] * data.mean
         )
@@ -161,35 +162,35 @@ def null_scale(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
         predicted = (of_titles @ weights + intercept - data.mean).astype(np.float32)
         voxels = data.masker.coefficients_to_voxels(predicted)
         smoothed = smooth_voxels(voxels, data.masker.mask_img_, fwhm)
-        deviations.append(smoothed.astype(np.float64))
-    squares = [(one**2).mean(axis=0) for one in deviations[:N_EXCHANGES]]
-    scale = deviation_by_chance(squares)
-    z = np.concatenate(deviations[N_EXCHANGES:]) / scale
-    facts = {"z_mean_square": float((z**2).mean())}
+        differences.append(smoothed.astype(np.float64))
+    squares = [(one**2).mean(axis=0) for one in differences[:N_PERMUTATIONS]]
+    null_std = compute_null_std(squares)
+    z = np.concatenate(differences[N_PERMUTATIONS:]) / null_std
+    null = {"z_mean_square": float((z**2).mean())}
     for quantile in (0.001, 0.01, 0.05, 0.5, 0.95, 0.99, 0.999):
-        facts[f"z_quantile_{quantile}"] = float(np.quantile(z, quantile))
+        null[f"z_quantile_{quantile}"] = float(np.quantile(z, quantile))
     for quantile in (0.05, 0.5, 0.95):
         largest = float(np.quantile(z.max(axis=1), quantile))
-        facts[f"z_largest_quantile_{quantile}"] = largest
-    return scale.astype(np.float32), facts
+        null[f"z_largest_quantile_{quantile}"] = largest
+    return null_std.astype(np.float32), null
 
 
 def mean_density(peaks, coefficients, mask_img) -> np.ndarray:
-    """Mean density of studies, each over the norm of its coefficients.
+    """Compute the mean density of studies, divided by the norms of their coefficients.
 
     Parameters
     ----------
     peaks : list of ndarray of shape (n_peaks, 3)
-        Of each study, in mm.
+        Peaks of each study, in mm.
     coefficients : ndarray of shape (n_studies, n_components)
-        Of the same studies, as the masker gives them; none is zero.
+        Coefficients of the same studies as the masker computes them; none is zero.
     mask_img : Nifti1Image of shape (nx, ny, nz)
-        The masker's.
+        Mask of the masker.
 
     Returns
     -------
     mean_map : ndarray of shape (n_voxels,), float32
-        What the mean of the coefficients of norm one stands for, as fine as voxels.
+        At the resolution of voxels, the map of the mean of unit coefficients.
     """
     sizes = [len(one) for one in peaks]
     weights = 1 / np.linalg.norm(coefficients, axis=1) / len(peaks)
@@ -200,5 +201,5 @@ def mean_density(peaks, coefficients, mask_img) -> np.ndarray:
 
 
 def densities_of(peaks, mask_img) -> np.ndarray:
-    """Density of the peaks of each study: (n_studies, n_voxels), float32."""
+    """Compute the peak density of each study, (n_studies, n_voxels), float32."""
     return np.stack([density_map(one, mask_img).astype(np.float32) for one in peaks])

@@ -1,10 +1,26 @@
-"""Queries, and where in the brain their maps must be strong.
+"""Queries with the coordinates of the regions where their maps should be strong.
 
-The queries of ``position_queries.tsv`` test; all but the two of kind "named" were
-written, and their coordinates fixed, before any map of them was predicted. Those of
-``position_development.tsv`` were looked at while the model was made, those with a
-reference after they had tested an earlier one. `make_position_queries.py` computes both
-tables from atlases.
+The table has one row for each region and side of a query. Its columns:
+
+set
+    "test" or "development". Development queries guided the choice of settings.
+group
+    Of the test, "textbook topics" (functions, tasks and stimuli for which handbooks,
+    localizers or meta-analyses agree on one to three places; one to three for each
+    behavioral domain of BrainMap) and "named in advance" (two that the package should
+    map well). Of the development queries, "large regions" (of AAL) and two former
+    tests, which became development queries once their maps had been seen: "first
+    former test" and "rarer topics" (also lesions, clinical groups, illusions).
+maps_seen
+    When maps of the query were first seen. Regions of the tests were chosen from the
+    reference before.
+topic_in_development
+    Of the test, whether a development query asks for the same function in other words.
+query, reference
+    Its text, and the publication that the choice of regions follows.
+region, side, x, y, z, atlas, label
+    A name of the region, its centroid in whole mm of MNI space, and the label of the
+    atlas that it was computed from, see ``check_query_positions.py``.
 """
 
 from pathlib import Path
@@ -13,41 +29,35 @@ import numpy as np
 import pandas as pd
 from nibabel.affines import apply_affine
 
+QUERIES_TSV = Path(__file__).parents[1] / "tests" / "data" / "query_positions.tsv"
 N_STRONGEST = 60
 MAX_MM = 16.0
-TEST_TSV = Path(__file__).with_name("position_queries.tsv")
-DEVELOPMENT_TSV = Path(__file__).with_name("position_development.tsv")
 
 
-def read_queries(path, kind=None, topic=None) -> dict:
+def read_queries(set_name, **columns) -> dict:
     """Read the coordinates of queries.
 
     Parameters
     ----------
-    path : Path
-        `TEST_TSV` or `DEVELOPMENT_TSV`.
-    kind : {"fresh", "named"} or None, default=None
-        Queries of the test to read; all if None.
-    topic : {"new", "seen"} or None, default=None
-        Of the test, only queries whose topic development queries have ("seen") or
-        lack ("new"); all if None.
+    set_name : {"test", "development"}
+        Which queries to read.
+    **columns : str
+        Only queries with these values, for instance ``group="textbook topics"``.
 
     Returns
     -------
     queries : dict of str to ndarray of shape (n_coordinates, 3)
-        In MNI mm, in the order of the file.
+        Coordinates in MNI mm by query, in the order of the file.
     """
-    table = pd.read_csv(path, sep="\t")
-    if kind is not None:
-        table = table[table["kind"] == kind]
-    if topic is not None:
-        table = table[table["topic"] == topic]
+    table = pd.read_csv(QUERIES_TSV, sep="\t", keep_default_na=False)
+    for column, value in {"set": set_name, **columns}.items():
+        table = table[table[column] == value]
     by_query = table.groupby("query", sort=False)
     return {query: rows[["x", "y", "z"]].to_numpy(float) for query, rows in by_query}
 
 
 def distances_to_regions(imgs, queries) -> dict:
-    """Median distance of a map's strongest voxels to its query's nearest coordinate.
+    """Compute the median distance of each map's strongest voxels to its coordinates.
 
     Parameters
     ----------
@@ -59,7 +69,8 @@ def distances_to_regions(imgs, queries) -> dict:
     Returns
     -------
     distances : dict of str to float
-        By query, in mm.
+        Median over the `N_STRONGEST` voxels of the distance to the nearest coordinate
+        of the query, in mm.
     """
     medians = {}
     for (query, targets), img in zip(queries.items(), imgs, strict=True):

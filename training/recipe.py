@@ -1,10 +1,11 @@
-"""How the pretrained model is trained: short texts, and the mean maps of their studies.
+"""Features, training rows and estimator of the model that comes with the package.
 
-A study's title with the study's own map teaches little about a short query: one map is
-mostly noise. So most rows to train on are the terms that NeuroQuery counted in titles,
-keywords and abstracts, and pairs of terms that studies use together; the map of each is
-the weighted mean over the studies that use it. Titles are added. Each row's
-target is linear in the studies' maps, so that exchanging the studies gives a null.
+The map of a single study is noisy, so pairs of one title and one map teach little about
+short queries. Most training rows are therefore terms that NeuroQuery counted in titles,
+keywords and abstracts, and pairs of terms that occur in the same studies; the target of
+each is the weighted mean of the maps of the studies that use it. Titles are added.
+Targets are linear in the maps of the studies, so that permuting the studies yields the
+null distribution.
 """
 
 from dataclasses import dataclass
@@ -24,22 +25,22 @@ _MAX_WORDS = 3
 
 @dataclass(frozen=True)
 class Settings:
-    """What is chosen on development studies and queries.
+    """Settings that were chosen on development studies and queries.
 
     Attributes
     ----------
     min_studies, min_studies_pair : int
-        Studies that a term, or both terms of a pair, must occur in.
+        Minimum number of studies that use a term, or both terms of a pair.
     min_information : float
-        Pointwise mutual information of the terms of a pair, in nats.
+        Minimum pointwise mutual information of the terms of a pair, in nats.
     n_titles, n_pairs : int
-        Rows drawn at random, at most.
+        Maximum number of titles and of pairs, drawn at random.
     term_copies, pair_copies : int
-        How often each term and pair is a row, which is its weight.
+        Number of times that each term and each pair is repeated, which is its weight.
     prior_studies : float
-        Studies with the mean map that are added to each mean.
+        Number of studies with the mean map that are added to each mean.
     n_nystroem, kernel_width, alpha_text, alpha_brain, latent_dim
-        Parameters of NystroemKernel and KernelCCA.
+        Parameters of `NystroemKernel` and `KernelCCA`.
     """
 
     min_studies: int = 10
@@ -59,17 +60,17 @@ class Settings:
 
 @dataclass
 class Rows:
-    """Rows to train on.
+    """Training rows.
 
     Attributes
     ----------
     texts : list of str
         Titles, terms and pairs, each once.
     copies : ndarray of shape (n_texts,), int
-        Weight of each.
+        Number of repetitions of each text.
     shares : csr_array of shape (n_texts, n_studies)
-        What each study's map counts in the map of a text; the rest, up to one, is the
-        mean map.
+        Weight of each study's map in the target of a text; the remainder to one is the
+        weight of the mean map.
     """
 
     texts: list
@@ -80,9 +81,9 @@ class Rows:
 def choose_terms(
     corpus, rows, min_studies, *, all_words=False
 ) -> tuple[list, sparse.csr_array]:
-    """Choose terms of enough studies; give their counts, words inside phrases too.
+    """Select terms and return them with their counts, also inside of longer terms.
 
-    Numbers and function words are none, unless `all_words`.
+    Numbers and stop words are left out unless `all_words` is true.
     """
     counts = sparse.csr_array(sum(corpus.term_counts[part] for part in _COUNTED))
     n_studies = np.asarray((counts[rows] > 0).sum(axis=0)).ravel()
@@ -104,12 +105,12 @@ def choose_terms(
 
 
 def _is_term(term, all_words):
-    says_something = term[0].isalpha() and term not in ENGLISH_STOP_WORDS
-    return len(term.split()) <= _MAX_WORDS and (all_words or says_something)
+    is_word = term[0].isalpha() and term not in ENGLISH_STOP_WORDS
+    return len(term.split()) <= _MAX_WORDS and (all_words or is_word)
 
 
 def _parts(term):
-    """Give the shorter runs of words inside a phrase."""
+    """Yield the shorter sequences of words inside a term."""
     words = term.split()
     for size in range(1, len(words)):
         for start in range(len(words) - size + 1):
@@ -117,25 +118,25 @@ def _parts(term):
 
 
 def make_rows(titles, studies, terms, counts, settings) -> Rows:
-    """List the rows to train on, of some studies.
+    """Make the training rows of some studies.
 
     Parameters
     ----------
     titles : list of str
-        Of all studies of the corpus.
+        Titles of all studies of the corpus.
     studies : ndarray of shape (n_studies,)
         Rows of the corpus.
     terms : list of str
-        Of the columns of the counts.
+        Terms of the columns of the counts.
     counts : csr_array
-        Of all studies of the corpus.
+        Counts of all studies of the corpus.
     settings : Settings
-        How many, and how much they weigh.
+        Numbers and weights of rows.
 
     Returns
     -------
     rows : Rows
-        Titles first, then terms, then pairs; the shares' columns are `studies`.
+        Titles first, then terms, then pairs; the columns of the shares are `studies`.
     """
     rng = np.random.default_rng(0)
     n_titles = min(settings.n_titles, len(studies))
@@ -163,13 +164,13 @@ def make_rows(titles, studies, terms, counts, settings) -> Rows:
 
 
 def _mean_over(weights, settings):
-    """Turn studies' weights for each text into shares of a mean with a prior."""
+    """Return the shares of studies in the mean of each text, the prior included."""
     total = np.asarray(weights.sum(axis=0)).ravel() + settings.prior_studies
     return sparse.csr_array((weights / total).T)
 
 
 def choose_pairs(weights, terms, settings, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Draw pairs of terms that studies use together more often than by chance."""
+    """Draw pairs of terms that occur together more often than if independent."""
     used = sparse.csr_array((weights > 0).astype(np.float32))
     together = (used.T @ used).toarray()
     alone = together.diagonal()
@@ -188,13 +189,13 @@ def choose_pairs(weights, terms, settings, rng) -> tuple[np.ndarray, np.ndarray]
 
 
 def targets(rows, maps) -> np.ndarray:
-    """Give the map of each row: shares of the studies' maps, the rest the mean map."""
+    """Compute the target of each row: a weighted mean of maps of studies."""
     rest = 1 - np.asarray(rows.shares.sum(axis=1))
     return rows.shares @ maps + rest[:, None] * maps.mean(axis=0)
 
 
 def sublinear(counts):
-    """Give one plus the logarithm of the counts that are not zero."""
+    """Return one plus the logarithm of the nonzero counts."""
     counts = sparse.csr_array(counts, dtype=np.float64)
     counts.eliminate_zeros()
     counts.data = 1 + np.log(counts.data)
@@ -202,7 +203,7 @@ def sublinear(counts):
 
 
 def make_words(terms, counts):
-    """Make TF-IDF of terms, with the frequencies of the studies' counts."""
+    """Return a fitted TF-IDF vectorizer with document frequencies of the counts."""
     vectorizer = TfidfVectorizer(
         vocabulary=terms,
         ngram_range=(1, _MAX_WORDS),
@@ -216,29 +217,29 @@ def make_words(terms, counts):
 
 
 def fit_features(rows, terms, counts, embedder, embeddings, settings):
-    """Fit what turns texts into features; give it and the rows' features.
+    """Fit the features of texts.
 
     Parameters
     ----------
     rows : Rows
-        To train on.
+        Training rows.
     terms : list of str
-        Of the columns of the counts.
+        Terms of the columns of the counts.
     counts : csr_array
-        Of the training studies.
+        Counts of the training studies.
     embedder : LLMChunkEmbedder
-        Fitted.
+        Fitted embedder.
     embeddings : ndarray of shape (n_texts, embedding_dim)
-        Of the rows' texts.
+        Embeddings of the texts of the rows.
     settings : Settings
-        Sizes.
+        Parameters of the kernel.
 
     Returns
     -------
     union : FeatureUnion
-        Takes texts.
+        Fitted transformer of texts: TF-IDF, and a Gaussian kernel of embeddings.
     features : csr_array of shape (n_texts, n_features), float32
-        Of the rows' texts: the words whole, so that rare ones stay apart.
+        Features of the texts of the rows.
     """
     words = make_words(terms, counts)
     kernel = NystroemKernel(
@@ -253,25 +254,25 @@ def fit_features(rows, terms, counts, embedder, embeddings, settings):
 
 
 def fit_model(union, features, rows, maps, settings):
-    """Fit CCA and ridge on the rows; give a pipeline that takes texts.
+    """Fit canonical correlations and ridge regression; return a pipeline of texts.
 
     Parameters
     ----------
     union : FeatureUnion
         From `fit_features`.
     features : csr_array of shape (n_texts, n_features)
-        Of the rows' texts.
+        Features of the texts of the rows.
     rows : Rows
-        Their shares and weights.
+        Training rows.
     maps : ndarray of shape (n_studies, n_components)
         Coefficients of the studies, of norm one.
     settings : Settings
-        Parameters of the estimator.
+        Parameters of `KernelCCA`.
 
     Returns
     -------
     model : Pipeline
-        Fitted.
+        Fitted pipeline.
     """
     cca = KernelCCA(
         settings.latent_dim,

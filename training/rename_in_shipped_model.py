@@ -1,6 +1,6 @@
 """Rename parameters and fitted attributes in the files of a saved NeuroContextModel.
 
-    python training/rename_in_shipped_model.py FOLDER
+    python -m training.rename_in_shipped_model FOLDER
 
 Run it once after names in the package have changed. It rewrites ``model.json`` and the
 names of arrays in ``model.safetensors`` of the folders model, masker and index, and
@@ -30,7 +30,11 @@ ATTRIBUTES = {
 # Names of steps in pipelines, which `make_pipeline` derives from types.
 STEPS = {"landmarkkernel": "nystroemkernel"}
 # Entries of the index, at any depth.
-INDEX = {"n_landmarks": "n_nystroem"}
+INDEX = {
+    "n_landmarks": "n_nystroem",
+    "curvature": "quadratic_coef",
+    "z_scale": "null_std",
+}
 
 
 def rename(value, arrays):
@@ -39,7 +43,7 @@ def rename(value, arrays):
         return [rename(one, arrays) for one in value]
     if not isinstance(value, dict):
         return value
-    if set(value) == {"type", "params", "facts"}:
+    if {"type", "params"} < set(value):
         return _rename_estimator(value, arrays)
     if set(value) == {"tuple"} and len(value["tuple"]) == 2:
         name, step = value["tuple"]
@@ -53,10 +57,11 @@ def _rename_estimator(content, arrays):
     kind = TYPES.get(content["type"], content["type"])
     names = ATTRIBUTES.get(kind, {})
     renamed = {"type": kind}
-    for part in ("params", "facts"):
+    learned = content.get("learned", content.get("facts"))
+    for part, values in (("params", content["params"]), ("learned", learned)):
         renamed[part] = {
             names.get(name, name): _rename_arrays(rename(one, arrays), names, arrays)
-            for name, one in content[part].items()
+            for name, one in values.items()
         }
     return renamed
 
@@ -85,9 +90,22 @@ def rename_in_index(value, arrays):
     }
 
 
+def _rename_index(description, arrays, hashes):
+    """Return the values of the index with new names and the hashes of the parts."""
+    content = description.pop("index", None) or description.pop("values")
+    description.pop("sums", None)
+    content["dict"].pop("hashes", None)
+    for name in [name for name in arrays if name.startswith("index.")]:
+        arrays[name.replace("index", "values", 1)] = arrays.pop(name)
+    text = json.dumps(content).replace('"array": "index.', '"array": "values.')
+    index = json.loads(text)["dict"]
+    # Terms are words of studies, not names of the package.
+    renamed = {**rename_in_index(index, arrays), "terms": index["terms"]}
+    return {"dict": {"hashes": {"dict": hashes}, **renamed}}
+
+
 def write(folder, description, packed):
     """Write the three files of a saved model; return the hash of its hashes."""
-    description["array_bytes"] = len(packed)
     text = json.dumps(description, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     files = {"model.json": text.encode("utf-8"), "model.safetensors": packed}
     sums = "".join(
@@ -103,7 +121,7 @@ def write(folder, description, packed):
 def main(directory):
     """Rename in the folders model, masker and index of a saved model."""
     directory = Path(directory)
-    sums = {}
+    hashes = {}
     for part in ("model", "masker", "index"):
         folder = directory / part
         description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
@@ -111,19 +129,18 @@ def main(directory):
         arrays = load(packed)
         before = {array.tobytes() for array in arrays.values()}
         names = set(arrays)
+        description.pop("array_bytes", None)
         if part == "index":
-            index = description["index"]["dict"]
-            renamed = rename_in_index(index, arrays)
-            # Terms are words of studies, not names of the package.
-            description["index"]["dict"] = {**renamed, "terms": index["terms"]}
-            description["sums"] = sums
+            described = json.loads((directory / "model" / "model.json").read_text())
+            description["versions"] = described["versions"]
+            description["values"] = _rename_index(description, arrays, hashes)
         else:
             description["model"] = rename(description["model"], arrays)
         if set(arrays) != names:
             packed = save(arrays)
             if {array.tobytes() for array in load(packed).values()} != before:
                 raise RuntimeError(f"The arrays of {folder} changed.")
-        sums[part] = write(folder, description, packed)
+        hashes[part] = write(folder, description, packed)
 
 
 if __name__ == "__main__":

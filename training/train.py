@@ -1,15 +1,15 @@
-r"""Train the model that comes with the package, and write its card.
+"""Train the model that comes with the package, measure it, and write its card.
 
-    python -m training.train select --cache FOLDER
-    python -m training.train train --cache FOLDER --output FOLDER
+    python -m training.train select --cache STORE
+    python -m training.train train --cache STORE --output FOLDER
     python -m training.train check --output FOLDER [--queries test]
 
 ``select`` compares settings on development studies, which are in no test part of
-`paper_splits`, and on development queries; ``train`` trains with the chosen ones on all
-other studies, measures, and writes the model with its card: its figures are of the very
-model that is shipped. ``check`` says how far from coordinates the strongest voxels of
-queries lie, and the mean map's: queries for development unless the test's, which are
-looked at once. The corpora are downloaded, or taken from NEUROCONTEXT_DATA.
+`paper_splits`, and on development queries. ``train`` trains on all other studies with
+the chosen settings, measures the model, and saves it with its card. ``check`` prints
+the distances of the strongest voxels of queries to their coordinates, and those of the
+mean map; the test queries should be used once only. The corpora are downloaded, or read
+from the folder that NEUROCONTEXT_DATA names.
 """
 
 import argparse
@@ -22,36 +22,28 @@ from pathlib import Path
 import numpy as np
 from sklearn.preprocessing import normalize
 
+from sklearn_neurocontext._utils.volumes import voxels_to_imgs
 from sklearn_neurocontext.datasets import load_corpus, study_texts, usable_rows
 from sklearn_neurocontext.experiments import make_embedder, make_masker, provenance
 from sklearn_neurocontext.inference import NeuroContextModel
-from sklearn_neurocontext.inference._arrays import voxels_to_imgs
 from sklearn_neurocontext.model_selection import paper_splits
 from training import recipe
 from training.card import write_card
-from training.embedding_cache import embed_kept
 from training.measures import (
     densities_of,
+    estimate_null_std,
     mean_density,
     measure_phrases,
     measure_queries,
     measure_studies,
     measure_topics,
-    null_scale,
 )
-from training.position_rarer_topics import RARER_TOPICS
-from training.positions import (
-    DEVELOPMENT_TSV,
-    MAX_MM,
-    TEST_TSV,
-    distances_to_regions,
-    read_queries,
-)
+from training.positions import MAX_MM, distances_to_regions, read_queries
 
 CHOSEN = recipe.Settings()
-# What is made of predicted coefficients, see `NeuroContextModel`.
-MAPS = {"smoothing_fwhm": 14.0, "curvature": 2.0}
-# Each is compared with the chosen one, all else being equal.
+# Parameters of `NeuroContextModel`.
+MAPS = {"smoothing_fwhm": 14.0, "quadratic_coef": 2.0}
+# Alternatives; each changes one of the chosen settings.
 VARIANTS = {
     "min_studies": (20,),
     "n_pairs": (10_000,),
@@ -59,14 +51,14 @@ VARIANTS = {
     "prior_studies": (3.0, 30.0),
     "alpha_text": (3.0, 30.0),
 }
-MAP_VARIANTS = {"smoothing_fwhm": (11.0, 18.0), "curvature": (0.0, 0.5, 1.0, 3.0)}
+MAP_VARIANTS = {"smoothing_fwhm": (11.0, 18.0), "quadratic_coef": (0.0, 0.5, 1.0, 3.0)}
 N_DEVELOPMENT = 1000
 N_REFERENCE = 1000
 N_TERMS = 3000
 
 
 class Data:
-    """Corpus and maps of norm one; development studies put aside."""
+    """Corpus, unit maps of its studies, and development studies set aside."""
 
     def __init__(self, arguments):
         self.corpus = load_corpus("neuroquery+neurosynth")
@@ -87,36 +79,38 @@ class Data:
             self.masker.mask_img_,
         )
         self.embedder = make_embedder().fit(["text"])
-        self.cache = arguments.cache
+        # Keeps embeddings on disk, so that a run that was stopped continues.
+        store = str(arguments.cache)
+        self.stored_embedder = make_embedder().set_params(cache=store).fit(["text"])
 
     @cached_property
     def development_densities(self):
-        """Densities of the development studies: (n_studies, n_voxels), float32."""
+        """Densities of the development studies, (n_studies, n_voxels), float32."""
         peaks = [self.corpus.peaks[row] for row in self.development]
         return densities_of(peaks, self.masker.mask_img_)
 
     def model(self, pipeline, **options):
-        """Give a pretrained model with what its maps need."""
-        facts = {"mean": self.mean, "mean_map": self.mean_map, "unit_maps": True}
-        return NeuroContextModel(pipeline, self.masker, **facts, **(MAPS | options))
+        """Return a `NeuroContextModel` of a fitted pipeline."""
+        means = {"mean": self.mean, "mean_map": self.mean_map, "unit_maps": True}
+        return NeuroContextModel(pipeline, self.masker, **means, **(MAPS | options))
 
     def maps_of(self, voxels):
-        """Give coefficients of norm one of maps."""
+        """Return the unit coefficients of maps."""
         imgs = voxels_to_imgs(voxels.astype(np.float32), self.masker.mask_img_)
         return normalize(self.masker.transform_imgs(imgs))
 
     def prepare(self, studies, settings):
-        """Give terms, their counts in studies, rows, features and their fitted step."""
+        """Return terms, counts, rows, the fitted features and those of the rows."""
         terms, counts = recipe.choose_terms(self.corpus, studies, settings.min_studies)
         rows = recipe.make_rows(self.titles, studies, terms, counts, settings)
-        embeddings = embed_kept(rows.texts, self.embedder, self.cache)
+        embeddings = self.stored_embedder.transform(rows.texts)
         union, features = recipe.fit_features(
             rows, terms, counts[studies], self.embedder, embeddings, settings
         )
         return terms, counts[studies], rows, union, features
 
     def fit(self, prepared, studies, settings):
-        """Fit the model."""
+        """Fit the pipeline of texts."""
         _, _, rows, union, features = prepared
         return recipe.fit_model(union, features, rows, self.maps[studies], settings)
 
@@ -137,8 +131,8 @@ def main():
 def _parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("step", choices=("select", "train", "check"))
-    parser.add_argument("--cache", type=Path)
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--cache", type=Path, help="file of embeddings")
+    parser.add_argument("--output", type=Path, help="folder of the model")
     parser.add_argument(
         "--queries", choices=("development", "test"), default="development"
     )
@@ -154,23 +148,23 @@ def select(data):
         for value in values:
             model = data.model(pipeline, **{name: value})
             _print_scores(f"{name}={value}", model, data, prepared[0])
-    del prepared, pipeline, model  # several gigabytes, as those of each variant are
+    del prepared, pipeline, model  # several gigabytes, as for each alternative
     for name, values in VARIANTS.items():
         for value in values:
             _try_settings(f"{name}={value}", data, {name: value})
 
 
-def _try_settings(what, data, changed):
+def _try_settings(name, data, changed):
     settings = dataclasses.replace(CHOSEN, **changed)
     prepared = data.prepare(data.rest, settings)
     model = data.model(data.fit(prepared, data.rest, settings))
-    _print_scores(what, model, data, prepared[0])
+    _print_scores(name, model, data, prepared[0])
 
 
-def _print_scores(what, model, data, terms):
+def _print_scores(name, model, data, terms):
     scores = score(model, data, terms) | measure_phrases(model, data)
-    said = ", ".join(f"{key} {value:.4g}" for key, value in scores.items())
-    print(f"{what}: {said}", flush=True)
+    text = ", ".join(f"{key} {value:.4g}" for key, value in scores.items())
+    print(f"{name}: {text}", flush=True)
 
 
 def score(model, data, terms) -> dict:
@@ -178,7 +172,7 @@ def score(model, data, terms) -> dict:
     return {
         **measure_studies(model, data),
         **measure_topics(model, data, terms),
-        **measure_queries(model, read_queries(DEVELOPMENT_TSV)),
+        **measure_queries(model, read_queries("development")),
     }
 
 
@@ -190,7 +184,8 @@ def train(data, output):
     print("fitted", flush=True)
     scores = score(data.model(pipeline), data, terms)
     print(json.dumps(scores, indent=1), flush=True)
-    z_scale, null = null_scale(pipeline, features, rows, data, MAPS["smoothing_fwhm"])
+    fwhm = MAPS["smoothing_fwhm"]
+    null_std, null = estimate_null_std(pipeline, features, rows, data, fwhm)
     print(json.dumps(null, indent=1), flush=True)
     n_studies = np.asarray((counts > 0).sum(axis=0)).ravel()
     common = np.sort(np.argsort(-n_studies, kind="stable")[:N_TERMS])
@@ -199,7 +194,7 @@ def train(data, output):
     model = data.model(
         pipeline,
         terms={terms[column]: int(n_studies[column]) for column in common},
-        z_scale=z_scale,
+        null_std=null_std,
         z_threshold=round(null["z_largest_quantile_0.5"], 2),
         reference=data.maps[reference],
         card={
@@ -224,8 +219,8 @@ def train(data, output):
 
 
 def cost_of_half(model, output) -> float:
-    """Smallest correlation of a development query's map, whole and with 16 bits."""
-    texts = list(read_queries(DEVELOPMENT_TSV))
+    """Return the smallest correlation of maps in full and in half precision."""
+    texts = list(read_queries("development"))
     half = NeuroContextModel.from_pretrained(output)
     pairs = [one.transform(texts)["brain_map"] for one in (model, half)]
     return min(
@@ -235,9 +230,9 @@ def cost_of_half(model, output) -> float:
 
 
 def check(folder, queries):
-    """Print how far the strongest voxels lie from coordinates, and the mean map's."""
+    """Print the distances of the strongest voxels of queries to their coordinates."""
     model = NeuroContextModel.from_pretrained(folder)
-    mean_img = voxels_to_imgs(model._to_mean_map()[None], model.masker.mask_img_)[0]
+    mean_img = voxels_to_imgs(model.mean_map[None], model.masker.mask_img_)[0]
     for name, table in _tables(queries).items():
         imgs = model.transform(list(table))["brain_map"]
         distances = distances_to_regions(imgs, table)
@@ -255,17 +250,22 @@ def check(folder, queries):
 
 
 def _tables(queries):
-    """Give the tables of queries whose shares are told, by what they are."""
+    """Return the groups of queries that shares are printed of, by name."""
     if queries == "test":
+        textbook = {"group": "textbook topics"}
         return {
-            "fresh, topic new": read_queries(TEST_TSV, "fresh", topic="new"),
-            "fresh, topic seen": read_queries(TEST_TSV, "fresh", topic="seen"),
-            "fresh": read_queries(TEST_TSV, "fresh"),
-            "named": read_queries(TEST_TSV, "named"),
+            "textbook, new topic": read_queries(
+                "test", topic_in_development="no", **textbook
+            ),
+            "textbook, topic in development": read_queries(
+                "test", topic_in_development="yes", **textbook
+            ),
+            "textbook": read_queries("test", **textbook),
+            "named in advance": read_queries("test", group="named in advance"),
         }
-    table = read_queries(DEVELOPMENT_TSV)
-    rarer = {query: table[query] for query in table if query in RARER_TOPICS}
-    others = {query: table[query] for query in table if query not in RARER_TOPICS}
+    table = read_queries("development")
+    rarer = read_queries("development", group="rarer topics")
+    others = {query: table[query] for query in table if query not in rarer}
     return {"rarer topics": rarer, "others": others, "development": table}
 
 

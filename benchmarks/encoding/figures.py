@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.encoding.methods import OURS
 from benchmarks.encoding.steps import read_name
-from sklearn_neurocontext.inference._arrays import voxels_to_imgs
+from sklearn_neurocontext._utils.volumes import voxels_to_imgs
 from sklearn_neurocontext.metrics import bootstrap_interval
 from sklearn_neurocontext.plotting import (
     plot_dice_bars,

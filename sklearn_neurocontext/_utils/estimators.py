@@ -1,12 +1,12 @@
-"""Estimators inside of Pipelines and searches."""
+"""Models inside Pipelines and searches."""
 
 from sklearn.pipeline import Pipeline
 
 
 def innermost_model(estimator):
-    """Give the model at the end of Pipelines and inside of searches.
+    """Return the model at the end of Pipelines and inside searches.
 
-    Of a search that is not fitted it is the model that will be refitted, if any will.
+    For a search that is not fitted, it is the model to be refitted, if there is one.
     """
     if isinstance(estimator, Pipeline):
         return innermost_model(estimator.steps[-1][1])

@@ -1,7 +1,8 @@
-"""Files that appear under their name complete, or not at all."""
+"""Files and folders that appear under their name complete, or not at all."""
 
 import json
 import secrets
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,3 +67,61 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content) -> None:
     """Write JSON atomically; create its folder if needed."""
     write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def check_new_folder(directory: Path) -> None:
+    """Check that a folder does not exist or is empty."""
+    is_free = not directory.exists() or (
+        directory.is_dir() and not any(directory.iterdir())
+    )
+    if directory.is_symlink() or not is_free:
+        raise FileExistsError(
+            f"{str(directory)!r} exists and is not an empty folder; nothing was saved. "
+            "Name a new folder, or remove this one first."
+        )
+
+
+@contextmanager
+def atomic_folder(directory, *, check=check_new_folder):
+    """Yield a new folder that takes its place once it is complete.
+
+    Parameters
+    ----------
+    directory : path-like
+        The folder; its parents are created. One that exists is replaced if `check`
+        allows it, and stays as it is after an error.
+    check : callable, default=check_new_folder
+        ``check(directory)`` raises FileExistsError if a folder must not be replaced.
+
+    Yields
+    ------
+    folder : Path
+        Beside `directory`; removed after an error.
+
+    Raises
+    ------
+    FileExistsError
+        If `check` raises it.
+    """
+    directory = Path(directory).expanduser().absolute()
+    check(directory)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    new, old = (
+        directory.with_name(f".{directory.name}-{secrets.token_hex(8)}")
+        for _ in range(2)
+    )
+    new.mkdir()  # the folders of mkdtemp are for the owner alone, whatever the umask
+    try:
+        yield new
+        check(directory)  # again, as writing takes time
+        try:
+            if directory.exists():
+                directory.rename(old)
+            new.rename(directory)
+        except BaseException:
+            if old.exists() and not directory.exists():
+                old.rename(directory)
+            raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)

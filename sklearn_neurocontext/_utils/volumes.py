@@ -3,6 +3,7 @@
 import math
 from numbers import Real
 
+import nibabel as nib
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
@@ -44,6 +45,36 @@ def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
         volume[inside] = one
         smoothed[row] = gaussian_filter(volume, sigma, mode="constant")[inside]
     return smoothed
+
+
+def voxels_to_imgs(voxels: np.ndarray, mask_img) -> list:
+    """Return each row of voxels as a 3D image, zero outside the mask.
+
+    Parameters
+    ----------
+    voxels : ndarray of shape (n_maps, n_voxels)
+        In the order of the mask's true voxels.
+    mask_img : Nifti1Image of shape (nx, ny, nz)
+        The mask.
+
+    Returns
+    -------
+    imgs : list of Nifti1Image of shape (nx, ny, nz), float32
+        One per row.
+    """
+    inside = np.asarray(mask_img.dataobj) > 0
+    imgs = []
+    for one in voxels:
+        volume = np.zeros(inside.shape, dtype=np.float32)
+        volume[inside] = one
+        imgs.append(nib.Nifti1Image(volume, mask_img.affine))
+    return imgs
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Divide each row by its L2 norm; rows of zeros stay zero."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(norms > 0, norms, 1)
 
 
 def check_top(top) -> None:

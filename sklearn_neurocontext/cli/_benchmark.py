@@ -346,7 +346,14 @@ def _predict_text(text, studies, masker, output):
     )["contrastive"]
     embedder = make_embedder(MINILM).fit()
     model = fit_model(
-        made, studies.X, studies, masker, embedder=embedder, n_permutations=0
+        made,
+        studies.X,
+        studies.y,
+        masker,
+        texts=studies.texts,
+        groups=studies.groups,
+        embedder=embedder,
+        n_permutations=0,
     )
     img = model.predict_img([text]).slicer[..., 0]
     img.to_filename(output / "text.nii.gz")

@@ -90,7 +90,7 @@ def fit(
       neurocontext map "pain" -o map.nii.gz --model my_model
     """
     from ..experiments import make_embedder, make_estimators, provenance, select_inputs
-    from ..inference import check_exchanges, check_overwritable, fit_model
+    from ..inference import check_n_permutations, check_overwritable, fit_model
 
     takes_texts = estimator in TEXT_ESTIMATORS
     if takes_texts and model_name != MINILM:
@@ -103,7 +103,7 @@ def fit(
         atlas,
         n_components,
         estimators=[estimator],
-        check=lambda groups: check_exchanges(groups, n_permutations),
+        check=lambda groups: check_n_permutations(groups, n_permutations),
     )
     settings = {
         "corpus": corpus,
@@ -125,8 +125,10 @@ def fit(
                 [estimator], random_state, decoder="residual", text_field=text_field
             )[estimator],
             select_inputs([estimator], studies)[estimator],
-            studies,
+            studies.y,
             masker,
+            texts=studies.texts,
+            groups=studies.groups,
             embedder=None if takes_texts else make_embedder(model_name).fit(),
             n_permutations=n_permutations,
             random_state=random_state,

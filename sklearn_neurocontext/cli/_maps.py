@@ -80,7 +80,7 @@ def map_(text, output, plot, z, model, allow_download):
 
         options = {"unit": "z"} if z else {}
         if "z_map" in maps:
-            options["note"] = loaded.caveat(maps["z_map"][0])
+            options["note"] = loaded.low_confidence_message(maps["z_map"][0])
         figure = plot_predicted_map(img, text=text, **options)
         click.echo(f"{save_figure(figure, plot)}: its top 10 % of voxels")
 

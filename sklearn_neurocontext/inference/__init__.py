@@ -1,17 +1,24 @@
 """A trained model in use: maps, decoding, calibration and reports."""
 
-from ._calibration import TrainingStatistics, check_exchanges, training_statistics
+from ._calibration import (
+    TrainingStatistics,
+    check_n_permutations,
+    compute_null_std,
+    training_statistics,
+)
 from ._fit import fit_model
-from ._neurocontext_model import NeuroContextModel
+from ._neurocontext_model import LowConfidenceWarning, NeuroContextModel
 from ._report import Report, make_report
 from ._storage import check_overwritable
 
 __all__ = [
+    "LowConfidenceWarning",
     "NeuroContextModel",
     "Report",
     "TrainingStatistics",
-    "check_exchanges",
+    "check_n_permutations",
     "check_overwritable",
+    "compute_null_std",
     "fit_model",
     "make_report",
     "training_statistics",

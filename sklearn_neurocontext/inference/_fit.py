@@ -10,9 +10,11 @@ from ._neurocontext_model import NeuroContextModel
 def fit_model(
     estimator,
     X,
-    studies,
+    y,
     masker,
     *,
+    texts,
+    groups=None,
     embedder=None,
     smoothing_fwhm=14.0,
     n_permutations=5,
@@ -28,10 +30,14 @@ def fit_model(
         Not fitted; takes X.
     X : ndarray of shape (n_studies, ...)
         Texts, or their embeddings by `embedder`.
-    studies : PreparedStudies
-        The studies: texts, coefficients and groups.
+    y : ndarray of shape (n_studies, n_components)
+        Coefficients of the studies.
     masker : KDEDiFuMoMasker
-        The fitted masker that computed ``studies.y``.
+        The fitted masker that computed y.
+    texts : sequence of str
+        Texts of the studies, in which terms are counted.
+    groups : array-like of shape (n_studies,) or None, default=None
+        Study of each row, if several rows belong to one study.
     embedder : LLMChunkEmbedder or None, default=None
         Fitted; computed X. None if X holds texts.
     smoothing_fwhm : float, default=14.0
@@ -68,18 +74,22 @@ def fit_model(
     >>> studies = prepare_studies(corpus, "title", None, masker)
     >>> texts = np.array(studies.texts, dtype=object)
     >>> estimator = best_text_brain("title")
-    >>> model = fit_model(estimator, texts, studies, masker, n_permutations=0)
+    >>> model = fit_model(
+    ...     estimator, texts, studies.y, masker, texts=texts, n_permutations=0
+    ... )
     >>> model.predict_img(["pain"]).shape[3]
     1
     """
-    fitted = clone(estimator).fit(X, studies.y)
+    fitted = clone(estimator).fit(X, y)
     statistics = training_statistics(
         fitted,
         X,
-        studies,
+        y,
         masker,
+        texts=texts,
+        groups=groups,
         smoothing_fwhm=smoothing_fwhm,
-        n_exchanges=n_permutations,
+        n_permutations=n_permutations,
         random_state=random_state,
         on_progress=on_progress,
     )
@@ -92,11 +102,11 @@ def fit_model(
         smoothing_fwhm=smoothing_fwhm,
         terms=statistics.terms,
         mean=statistics.mean,
-        z_scale=statistics.z_scale,
+        null_std=statistics.null_std,
         reference=statistics.reference,
         card={
             **(card or {}),
-            "n_studies": len(studies.texts),
+            "n_studies": len(y),
             "n_reference": len(statistics.reference),
             "n_permutations": n_permutations,
         },

@@ -1,27 +1,46 @@
-"""Pages about a text, a corpus or a benchmark."""
+"""HTML reports about a text, a corpus or a benchmark."""
 
+import copy
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._utils.files import atomic_write
-from ._report_benchmark import benchmark_sections, benchmark_title
-from ._report_corpus import corpus_sections
-from ._report_page import page
-from ._report_text import text_sections
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from sklearn.preprocessing import normalize
 
-_TITLE_CHARACTERS = 90
+from .._utils.estimators import innermost_model
+from .._utils.files import atomic_write
+from .._utils.validation import check_texts
+from .._utils.volumes import keep_strongest
+from ..metrics import mix_match_score, recall_at_k, recall_curve, similarity
+from ..models import scale_like_predictions
+from ..plotting import (
+    DENSITY_UNIT,
+    plot_paired_differences,
+    plot_predicted_map,
+    plot_recall_curves,
+    plot_surface_maps,
+)
+from ._report_parts import picture, render, table, viewer
+
+_MAX_TITLE = 90
+# Studies compared with each other: memory grows with the square.
+_MAX_STUDIES = 1000
+_PLAIN_UNIT = "density of peaks"
+_TWO_DIGITS = "{:.2f}".format
 
 
 @dataclass(frozen=True)
 class Report:
-    """An HTML page.
+    """HTML page that needs no network.
 
     Parameters
     ----------
     html : str
-        The whole document, which asks nothing of the network.
+        The whole document.
 
     Examples
     --------
@@ -51,33 +70,32 @@ class Report:
         return path
 
     def _repr_html_(self):
-        """Show the page inside a notebook, shut in a frame."""
-        inside = html.escape(self.html)
+        """Show the page inside a notebook, in a frame of its own."""
         return (
             '<iframe sandbox="allow-scripts" width="100%" height="800" '
-            f'srcdoc="{inside}"></iframe>'
+            f'srcdoc="{html.escape(self.html)}"></iframe>'
         )
 
 
 def make_report(model, results, *, k=20, top=0.1) -> Report:
-    """Write one self-contained HTML page about a text, a corpus or a benchmark.
+    """Make a self-contained HTML page about a text, a corpus or a benchmark.
 
-    Of a text, the page holds the text with the known terms marked, nilearn's
-    interactive viewer, pictures on glass brain and surface, the terms and, where the
-    model has a corpus, the studies that match. Of a corpus, how well the model finds
-    its maps by their titles, the studies found best and worst, and where its peaks lie.
-    Of a benchmark, scores beside chance, recall curves and paired differences. All end
-    with versions and facts of the training. No page makes an outside request, and
-    whatever comes from texts, studies or names is escaped.
+    The page of a text holds the text with the known terms marked, nilearn's interactive
+    viewer, pictures on glass brain and cortical surface, the terms and, if the model
+    has a corpus, the studies that match. The page of a corpus shows how well the model
+    retrieves its maps by their titles, the studies with the best and worst ranks, and
+    their mean map. The page of a benchmark shows scores beside chance level, recall
+    curves and paired differences. All end with versions and metadata of the training.
+    Pages connect to nothing, and all text of corpora and users is escaped.
 
     Parameters
     ----------
     model : NeuroContextModel or None
-        Ready to use; give it a corpus with ``index_corpus`` for the nearest studies.
-        None will do for a benchmark.
+        Ready to use; call its ``index_corpus`` first to list the nearest studies. None
+        is allowed for a benchmark.
     results : str, Bunch or BenchmarkResult
-        A text of any length; a corpus that a loader of
-        `sklearn_neurocontext.datasets` gave; or what `run_benchmark` gave.
+        A text of any length; a corpus, as returned by a loader of
+        `sklearn_neurocontext.datasets`; or the result of `run_benchmark`.
     k : int, default=20
         Rows of the tables of terms and studies.
     top : float, default=0.1
@@ -101,18 +119,250 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
     >>> model = NeuroContextModel.from_pretrained("my_model")  # doctest: +SKIP
     >>> make_report(model, "finger tapping").save("report.html")  # doctest: +SKIP
     """
+    metadata = {}
     if isinstance(results, str):
-        title, sections = results, text_sections(model, results, k, top)
+        name, title = "text.html", results
+        content = _describe_text(model, results, k, top)
     elif isinstance(results, Mapping) and {"studies", "peaks"} <= set(results):
-        title, sections = "A corpus", corpus_sections(model, results, k, top)
+        name, title = "corpus.html", "Corpus"
+        content = _describe_corpus(model, results, k, top)
     elif all(hasattr(results, name) for name in ("summary", "recall_curves")):
-        title, sections = benchmark_title(results), benchmark_sections(model, results)
+        name, title = "benchmark.html", _benchmark_title(results)
+        content = _describe_benchmark(results)
+        metadata["runs"] = results.provenance
     else:
         raise TypeError(
-            f"results is a {type(results).__name__}; expected a text, a corpus (what a "
-            "loader gave), or a benchmark (what run_benchmark gave). For several texts "
-            "make one report each."
+            "results must be a text, a corpus (as returned by a loader), or a "
+            "benchmark (as returned by run_benchmark); got a "
+            f"{type(results).__name__}. For several texts make one report each."
         )
-    if len(title) > _TITLE_CHARACTERS:
-        title = title[:_TITLE_CHARACTERS] + " …"
-    return Report(page(title, sections))
+    if model is not None:
+        metadata["model"] = model.card
+    if len(title) > _MAX_TITLE:
+        title = title[:_MAX_TITLE] + " …"
+    return Report(render(name, title, content, metadata))
+
+
+def density_unit(model) -> str:
+    """Return the unit in which a model predicts densities."""
+    y_scaling = getattr(innermost_model(model.model), "y_scaling", None)
+    is_scaled = model.unit_maps or y_scaling is not None
+    return DENSITY_UNIT if is_scaled else _PLAIN_UNIT
+
+
+def _draw_map(model, img, top, *, text=None, message="") -> dict:
+    """Return the viewer and the pictures of a map, for a template.
+
+    Without a text, it is the mean map of studies and not drawn on a glass brain.
+    """
+    unit = density_unit(model)
+    kept_img = keep_strongest(img, top, "The map")
+    pictures = []
+    if text is not None:
+        glass = plot_predicted_map(img, text=text, top=top, unit=unit, note=message)
+        pictures.append(picture(glass, "glass brain"))
+    name = "mean of the studies" if text is None else "predicted"
+    surface = plot_surface_maps({name: img}, top=top, unit=unit)
+    pictures.append(picture(surface, "cortical surface"))
+    return {
+        "percent": f"{100 * top:g}",
+        "unit": unit,
+        "is_scaled": unit == DENSITY_UNIT,
+        "viewer": viewer(kept_img),
+        "pictures": pictures,
+    }
+
+
+def _describe_text(model, text, k, top) -> dict:
+    """Return the content of the page of a text."""
+    (text,) = check_texts([text], "results")
+    maps = model.transform([text])
+    message = ""
+    if "z_map" in maps:
+        message = model.low_confidence_message(maps["z_map"][0])
+    marked = model.highlighted_text(text)
+    (img,) = maps["brain_map"]
+    content = {
+        "marked": Markup(marked),  # escaped by the model
+        "has_marks": "<mark" in marked,
+        "n_terms": len(model.terms),
+        "message": message,
+        "map": _draw_map(model, img, top, text=text, message=message),
+        "terms": None,
+        "documents": None,
+    }
+    if model.terms:
+        words = model.similar_words(text).head(k).reset_index()
+        names = ("similarity", "weight_in_brain_map", "weight_in_query")
+        formats = {**dict.fromkeys(names, _TWO_DIGITS), "n_documents": "{:,}".format}
+        content["terms"] = table(words, formats)
+    if model.studies is not None:
+        ranked = model.similar_documents(text, k=len(model.studies.titles))
+        median, high = np.quantile(ranked["similarity"], (0.5, 0.95))
+        content |= {
+            "documents": table(ranked.head(k), {"similarity": _TWO_DIGITS}),
+            "n_documents": len(ranked),
+            "median": median,
+            "high": high,
+        }
+    return content
+
+
+def _describe_corpus(model, corpus, k, top) -> dict:
+    """Return the content of the page of a corpus."""
+    indexed = copy.copy(model).index_corpus(corpus).studies
+    n_usable = len(indexed.titles)
+    if n_usable < 2:
+        raise ValueError(
+            "The corpus must have at least two studies with a title and a peak inside "
+            "the mask; got one."
+        )
+    rows = np.arange(n_usable)
+    if n_usable > _MAX_STUDIES:
+        rng = np.random.default_rng(0)
+        rows = np.sort(rng.choice(rows, _MAX_STUDIES, replace=False))
+    maps = indexed.coefficients
+    if model.unit_maps:
+        maps = normalize(maps)
+    titles = [indexed.titles[row] for row in rows]
+    matrix = similarity(model.model, titles, maps[rows])
+    true = np.diag(matrix)[:, None]
+    ranks = (matrix > true).sum(axis=1) + (1 + (matrix == true).sum(axis=1)) / 2
+    studies = indexed.table.iloc[rows].assign(rank=ranks).sort_values("rank")
+    formats = {"rank": "{:g}".format}
+    mean = scale_like_predictions(model.model, maps).mean(axis=0, keepdims=True)
+    mean_img = model.masker.inverse_transform(mean).slicer[..., 0]
+    curve = plot_recall_curves({"the model": recall_curve(matrix)})
+    return {
+        "description": corpus.get("description", ""),
+        "n_studies": len(corpus["peaks"]),
+        "n_peaks": sum(len(one) for one in corpus["peaks"]),
+        "n_usable": n_usable,
+        "n_candidates": len(matrix),
+        "scores": _retrieval_table(matrix),
+        "recall_curve": picture(curve.figure, "recall curve"),
+        "best": table(studies.head(k), formats),
+        "worst": table(studies.iloc[::-1].head(k), formats),
+        "map": _draw_map(model, mean_img, top),
+    }
+
+
+def _retrieval_table(matrix) -> dict:
+    """Return recall and mix&match beside chance level, in both directions."""
+    n, rows = len(matrix), []
+    for direction, one in (("text → brain", matrix), ("brain → text", matrix.T)):
+        for k in (k for k in (1, 10, 100) if k < n):
+            rows.append((direction, f"recall@{k}", recall_at_k(one, k), k / n))
+        rows.append((direction, "mix&match", mix_match_score(one), 0.5))
+    scores = pd.DataFrame(rows, columns=["direction", "score", "model", "chance"])
+    return table(scores, dict.fromkeys(("model", "chance"), "{:.1%}".format))
+
+
+def _benchmark_title(result) -> str:
+    """Return a title with the corpus and the text field, if the settings have them."""
+    settings = [run.get("settings", {}) for run in result.provenance or []]
+    names = [
+        str(one[key])
+        for key in ("corpus", "text_field")
+        for one in settings
+        if key in one
+    ]
+    return "Benchmark" + (": " if names else "") + ", ".join(dict.fromkeys(names))
+
+
+def _describe_benchmark(result) -> dict:
+    """Return the content of the page of a benchmark."""
+    summary = result.summary()
+    has_chance = summary["chance"].notna()
+    n_splits = sorted(set(summary["n_splits"]))
+    curves = plot_recall_curves(result.recall_curves()).figure
+    content = {
+        "n_splits": " to ".join(
+            f"{n:,}" for n in sorted({*n_splits[:1], *n_splits[-1:]})
+        ),
+        "n_candidates": f"{summary['n_candidates'].mean():,.0f}",
+        "overlapping": result.overlapping,
+        "scores": _numbers(_score_frame(summary[has_chance], result), 2),
+        "recall_curves": picture(curves, "recall curves"),
+        "differences": None,
+        "costs": None,
+    }
+    differences = result.differences()
+    if len(differences):
+        content |= _describe_differences(result, differences)
+    if not has_chance.all():
+        costs = _wide_frame(summary[~has_chance], result, 1)
+        content["costs"] = _numbers(costs.rename(columns={"metric": "cost"}), 1)
+    return content
+
+
+def _numbers(frame, n_names) -> dict:
+    """Return a table whose cells, after the first columns, are aligned as numbers."""
+    return table(frame, dict.fromkeys(frame.columns[n_names:], str))
+
+
+def _score_frame(summary, result):
+    """Return one row per score and direction, a column per estimator, and chance."""
+    wide = _wide_frame(summary, result, 100)
+    chance = summary.groupby("metric", sort=False)["chance"].mean()
+    wide["chance"] = (100 * chance).map("{:.1f}".format).to_numpy()
+    wide.insert(0, "direction", [result.direction(one) for one in chance.index])
+    return _sort_directions(wide)
+
+
+def _sort_directions(frame):
+    """Sort the direction text → brain before brain → text."""
+    return frame.sort_values("direction", ascending=False, kind="stable")
+
+
+def _wide_frame(summary, result, scale):
+    """Return one row per score or cost, a column per estimator."""
+    cells = (scale * summary["mean"]).map("{:,.1f}".format)
+    std = (scale * summary["std"]).map(" ± {:,.1f}".format)
+    cells += std.where(summary["std"].notna(), "")
+    wide = summary.assign(cell=cells).pivot(
+        index="metric", columns="estimator", values="cell"
+    )
+    wide = wide.loc[summary["metric"].unique(), summary["estimator"].unique()]
+    wide.index = wide.index.map(result.heading)
+    return wide.rename_axis(columns=None).reset_index()
+
+
+def _describe_differences(result, differences) -> dict:
+    """Return differences from the reference, the first score drawn split by split."""
+    reference = differences["reference"].iloc[0]
+    metric = differences["metric"].iloc[0]
+    wide = result.table().pivot(index="split", columns="estimator", values=metric)
+    of_metric = differences[differences["metric"] == metric].set_index("estimator")
+    axes = plot_paired_differences(
+        {
+            name: (100 * (wide[name] - wide[reference])).dropna()
+            for name in of_metric.index
+        },
+        intervals={
+            name: (100 * one["low"], 100 * one["high"])
+            for name, one in of_metric.iterrows()
+            if one[["low", "high"]].notna().all()
+        },
+        unit=f"points of {result.heading(metric)}, {result.direction(metric)}",
+        reference=reference,
+    )
+    points = 100 * differences[["mean", "low", "high"]]
+    intervals = [
+        "" if np.isnan(low) else f"{low:+.1f} to {high:+.1f}"
+        for low, high in zip(points["low"], points["high"], strict=True)
+    ]
+    frame = pd.DataFrame(
+        {
+            "direction": differences["metric"].map(result.direction),
+            "metric": differences["metric"].map(result.heading),
+            "estimator": differences["estimator"],
+            f"minus {reference}": points["mean"].map("{:+.1f}".format),
+            "95 % interval": intervals,
+        }
+    )
+    return {
+        "reference": reference,
+        "difference_plot": picture(axes.figure, "paired differences"),
+        "differences": _numbers(_sort_directions(frame), 3),
+    }

@@ -1,17 +1,20 @@
 """Scores of retrieval and of predicted maps, and scorers for scikit-learn.
 
 Every score is a fraction in [0, 1]. Recall depends on the number of candidates: report
-it together with that number. Mix&match does not.
+it with that number. Mix&match does not.
 """
 
-from ._csls import csls
-from ._dice_scorer import DiceScorer, make_dice_scorer
-from ._map_scores import bootstrap_interval, score_maps
-from ._overlap import dice_score
-from ._retrieval import mix_match_score, recall_at_k, recall_curve, recall_curve_auc
-from ._scorer import (
-    RetrievalScorer,
+from ._maps import bootstrap_interval, dice_score, score_maps
+from ._retrieval import (
+    csls,
+    mix_match_score,
+    recall_at_k,
+    recall_curve,
+    recall_curve_auc,
+)
+from ._scorers import (
     ScalarRetrievalScorer,
+    make_dice_scorer,
     make_retrieval_scorer,
     mix_match_brain_to_text_scorer,
     mix_match_scorer,
@@ -20,13 +23,11 @@ from ._scorer import (
     recall_at_100_brain_to_text_scorer,
     recall_at_100_scorer,
     retrieval_scores,
+    similarity,
 )
-from ._similarity import similarity
 
 # In the order of sorted(), which puts 100 before 10_.
 __all__ = [
-    "DiceScorer",
-    "RetrievalScorer",
     "ScalarRetrievalScorer",
     "bootstrap_interval",
     "csls",

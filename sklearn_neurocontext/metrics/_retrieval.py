@@ -1,7 +1,8 @@
 """Retrieval scores of a similarity matrix whose true pairs lie on the diagonal.
 
-All of them need two numbers a row: how many candidates are more similar to the query
-than its true one, and how many are as similar (the true one among them).
+All of them are computed from two numbers per row: how many candidates are more similar
+to the query than the true one, and how many are equally similar, including the true
+one.
 """
 
 from numbers import Integral
@@ -14,25 +15,12 @@ _BLOCK_ELEMENTS = 4_000_000
 
 
 def count_greater_and_tied(similarity) -> tuple[np.ndarray, np.ndarray]:
-    """Count the candidates above the true one, and those tied with it.
-
-    Parameters
-    ----------
-    similarity : ndarray of shape (n, n), float32 or float64
-        Checked similarity, true pairs on the diagonal.
-
-    Returns
-    -------
-    n_greater : ndarray of shape (n,), int64
-        Candidates of each row with a greater similarity than the true one.
-    n_tied : ndarray of shape (n,), int64
-        Candidates with the same similarity; at least 1, the true one.
-    """
+    """Count the candidates of each row above and tied with the true one, int64."""
     n = len(similarity)
     n_greater = np.empty(n, dtype=np.int64)
     n_tied = np.empty(n, dtype=np.int64)
     true = np.diagonal(similarity)
-    # Blocks of rows bound the memory of the comparisons on large matrices.
+    # Blocks of rows bound the memory of the comparisons.
     step = max(1, _BLOCK_ELEMENTS // n)
     for start in range(0, n, step):
         rows = slice(start, start + step)
@@ -43,31 +31,50 @@ def count_greater_and_tied(similarity) -> tuple[np.ndarray, np.ndarray]:
 
 
 def recall_from_counts(n_greater, n_tied, k: int) -> float:
-    """Average the chance that the true candidate is among the first `k`."""
+    """Compute recall at k from `count_greater_and_tied`."""
     # Places won are whole numbers: summed per number of ties, they stay exact.
     won = np.bincount(n_tied, weights=np.clip(k - n_greater, 0, n_tied))
     return float((won[1:] / np.arange(1, len(won))).sum() / len(n_tied))
 
 
 def mix_match_from_counts(n_greater, n_tied) -> float:
-    """Average the share of wrong candidates below the true one, ties half."""
+    """Compute mix&match from `count_greater_and_tied`."""
     n = len(n_greater)
     below = n - n_greater - n_tied
     return float(((below + 0.5 * (n_tied - 1)) / (n - 1)).mean())
 
 
+def check_k(k, n_candidates: int) -> None:
+    """Check that `k` is an integer from 1 to the number of candidates minus one."""
+    if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
+        raise ValueError(f"k must be a positive integer; got {k!r}.")
+    if k >= n_candidates:
+        raise ValueError(
+            f"k must be less than the number of candidates, {n_candidates}; got {k}, "
+            "so every recall would be 1. Lower k, or score more studies at once."
+        )
+
+
+def check_enough_candidates(n_candidates: int) -> None:
+    """Check that there is a wrong candidate to compare with."""
+    if n_candidates < 2:
+        raise ValueError(
+            "Retrieval needs at least 2 candidates; got 1. Score more studies at once."
+        )
+
+
 def recall_at_k(similarity, k: int = 10) -> float:
-    r"""Share of queries whose true candidate is among the `k` most similar ones.
+    r"""Compute the share of queries whose true candidate is among the `k` most similar.
 
     With :math:`g_i` candidates of row :math:`i` above the true one and :math:`t_i` tied
-    with it (the true one included),
+    with it (including the true one),
 
     .. math:: R@k = \frac{1}{n} \sum_i \mathrm{clip}\!\left(
         \frac{k - g_i}{t_i}, 0, 1\right),
 
-    the expectation when ties are broken at random. Chance is ``k / n``: report the
-    number of candidates ``n`` with every recall. Where pools differ in size, prefer
-    :func:`mix_match_score`.
+    the expectation if ties are broken at random. Chance level is ``k / n``, so report
+    the number of candidates ``n`` with every recall. To compare results with different
+    numbers of candidates, prefer :func:`mix_match_score`.
 
     Parameters
     ----------
@@ -75,7 +82,7 @@ def recall_at_k(similarity, k: int = 10) -> float:
         Similarity of each query (row) with each candidate (column), true pairs on the
         diagonal. Rows are texts for text→brain; pass the transpose for brain→text.
     k : int, default=10
-        Number of candidates looked at, at least 1 and less than ``n``.
+        Number of most similar candidates, at least 1 and less than ``n``.
 
     Returns
     -------
@@ -89,8 +96,8 @@ def recall_at_k(similarity, k: int = 10) -> float:
 
     See Also
     --------
-    recall_curve : The same for every k.
-    mix_match_score : A score that does not depend on the number of candidates.
+    recall_curve : Recall at every k.
+    mix_match_score : Score that does not depend on the number of candidates.
 
     References
     ----------
@@ -110,24 +117,12 @@ def recall_at_k(similarity, k: int = 10) -> float:
     return recall_from_counts(*count_greater_and_tied(similarity), k)
 
 
-def check_k(k, n_candidates: int) -> None:
-    """Check that `k` is an integer from 1 to the number of candidates minus one."""
-    if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
-        raise ValueError(f"k must be a positive integer; got {k!r}.")
-    if k >= n_candidates:
-        raise ValueError(
-            f"recall_at_k with k={k} needs more than {k} candidates; got "
-            f"{n_candidates}, so every recall would be 1. Lower k, or score more "
-            "studies at once."
-        )
-
-
 def mix_match_score(similarity) -> float:
-    r"""Share of wrong candidates that are less similar than the true one.
+    r"""Compute the share of wrong candidates that are less similar than the true one.
 
     The mean over queries :math:`i` of :math:`P_{j \ne i}(s_{ii} > s_{ij})`, ties
-    counted half. Chance is 0.5, whatever the number of candidates, and it equals the
-    mean of :func:`recall_at_k` over ``k = 1 … n - 1``.
+    counted half. Chance level is 0.5, whatever the number of candidates. The score
+    equals the mean of :func:`recall_at_k` over ``k = 1 … n - 1``.
 
     Parameters
     ----------
@@ -148,7 +143,7 @@ def mix_match_score(similarity) -> float:
     References
     ----------
     Meudec, Ghayem et al., NeuroConText, MICCAI 2024; after Mitchell et al., Science
-    320, 2008. The article counts ties as lost.
+    320, 2008. The paper counts ties as lost.
 
     Examples
     --------
@@ -164,16 +159,8 @@ def mix_match_score(similarity) -> float:
     return mix_match_from_counts(*count_greater_and_tied(similarity))
 
 
-def check_enough_candidates(n_candidates: int) -> None:
-    """Check that there is a wrong candidate to compare with."""
-    if n_candidates < 2:
-        raise ValueError(
-            "Retrieval needs at least 2 candidates; got 1. Score more studies at once."
-        )
-
-
 def recall_curve(similarity) -> np.ndarray:
-    """Recall at every k from 1 to the number of candidates.
+    """Compute recall at every k from 1 to the number of candidates.
 
     Parameters
     ----------
@@ -184,8 +171,8 @@ def recall_curve(similarity) -> np.ndarray:
     Returns
     -------
     recall : ndarray of shape (n,), float64
-        ``recall[k - 1]`` is :func:`recall_at_k`; it never falls, and ends at 1. Chance
-        is ``k / n``.
+        ``recall[k - 1]`` is :func:`recall_at_k`. It never falls, and ends at 1. Chance
+        level is ``k / n``.
 
     Raises
     ------
@@ -198,34 +185,31 @@ def recall_curve(similarity) -> np.ndarray:
     >>> recall_curve([[0.9, 0.1], [0.3, 0.2]])
     array([0.5, 1. ])
     """
-    similarity = check_similarity(similarity)
-    return curve_from_counts(*count_greater_and_tied(similarity))
-
-
-def curve_from_counts(n_greater, n_tied) -> np.ndarray:
-    """Sum the rows' recall curves, each a ramp from n_greater to n_greater + n_tied."""
+    n_greater, n_tied = count_greater_and_tied(check_similarity(similarity))
     n = len(n_greater)
     curve = np.zeros(n)
+    # The curve of a row is a ramp from n_greater to n_greater + n_tied.
     for n_ties in np.unique(n_tied):
         starts = n_greater[n_tied == n_ties]
         slopes = np.bincount(starts, minlength=n + 1)
         slopes -= np.bincount(starts + n_ties, minlength=n + 1)
-        # Whole numbers until here, so that the curve never falls and ends at 1.
+        # Integers until here, so that the curve never falls and ends at 1.
         curve += np.cumsum(np.cumsum(slopes[:n])) / n_ties
     return curve / n
 
 
 def recall_curve_auc(recall) -> float:
-    """Area under a recall curve, drawn against the share of candidates looked at.
+    """Compute the area under a recall curve as a function of ``k / n``.
 
     The trapezoidal area from (0, 0) through all ``(k / n, recall at k)`` to (1, 1).
-    Chance is 0.5; a perfect model has ``1 - 1 / (2 n)``. It is mix&match on another
-    scale, ``((n - 1) mix_match + 1 / 2) / n``, and given since others report it.
+    Chance level is 0.5; a perfect model has ``1 - 1 / (2 n)``. It is a linear function
+    of mix&match, ``((n - 1) mix_match + 1 / 2) / n``, provided because other work
+    reports it.
 
     Parameters
     ----------
     recall : array-like of shape (n,)
-        What :func:`recall_curve` returns.
+        Recall from :func:`recall_curve`.
 
     Returns
     -------
@@ -247,7 +231,56 @@ def recall_curve_auc(recall) -> float:
     recall = np.asarray(recall, dtype=np.float64)
     if recall.ndim != 1 or recall.size == 0:
         raise ValueError(
-            f"recall has shape {recall.shape}; expected (n_candidates,), as "
-            "recall_curve returns it."
+            "recall must have shape (n_candidates,), as recall_curve returns it; got "
+            f"{recall.shape}."
         )
     return float((recall.sum() - 0.5 * recall[-1]) / recall.size)
+
+
+def csls(similarity, k: int = 10) -> np.ndarray:
+    r"""Compute the cross-domain similarity local scaling of a similarity matrix.
+
+    .. math:: 2 s_{ij} - r_i - r_j
+
+    where :math:`r_i` is the mean of the k largest entries of row i, and :math:`r_j`
+    that of column j. It lowers candidates that are similar to all queries (hubs).
+
+    This is *transductive*: each entry depends on all other texts and maps scored with
+    it. State this with every result that uses it. No estimator and no scorer of this
+    package applies it; `KernelCCA` corrects hubness with training studies instead.
+
+    Parameters
+    ----------
+    similarity : array-like of shape (n_texts, n_maps)
+        Similarity of texts and maps.
+    k : int, default=10
+        Number of neighbors, at most the smaller side.
+
+    Returns
+    -------
+    corrected : ndarray of shape (n_texts, n_maps), float64
+        Corrected similarities.
+
+    Raises
+    ------
+    ValueError
+        If the similarity is not a finite, non-empty matrix, or k is out of range.
+
+    References
+    ----------
+    Conneau et al. (2018), Word translation without parallel data, eq. 2.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.metrics import csls
+    >>> csls([[0.9, 0.8], [0.9, 0.1]], k=1)
+    array([[ 0. , -0.1],
+           [ 0. , -1.5]])
+    """
+    similarity = check_similarity(similarity, square=False).astype(np.float64)
+    smaller = min(similarity.shape)
+    if isinstance(k, bool) or not isinstance(k, Integral) or not 1 <= k <= smaller:
+        raise ValueError(f"k must be an integer from 1 to {smaller}; got {k!r}.")
+    of_texts = np.partition(similarity, -k, axis=1)[:, -k:].mean(axis=1)
+    of_maps = np.partition(similarity, -k, axis=0)[-k:].mean(axis=0)
+    return 2 * similarity - of_texts[:, None] - of_maps

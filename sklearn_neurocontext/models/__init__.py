@@ -1,5 +1,6 @@
-"""Estimators that learn what texts and brain maps share."""
+"""Estimators that learn the relation between texts and brain maps."""
 
+from ._base import scale_like_predictions
 from ._best import best_text_brain
 from ._cca import CCABaseline
 from ._contrastive import PAPER_SETTINGS, ContrastiveTextBrain
@@ -8,8 +9,8 @@ from ._kernel_cca import KernelCCA
 from ._mlp import MLPBaseline
 from ._neighbor_maps import NeighborMaps
 from ._nystroem_kernel import NystroemKernel
-from ._ridge import RidgeBaseline
-from ._scaling import scale_like_predictions
+from ._ridge import RidgeBaseline, solve_ridge
+from ._weights import build_module, read_weights
 
 __all__ = [
     "PAPER_SETTINGS",
@@ -22,5 +23,8 @@ __all__ = [
     "RidgeBaseline",
     "TextBrainEnsemble",
     "best_text_brain",
+    "build_module",
+    "read_weights",
     "scale_like_predictions",
+    "solve_ridge",
 ]

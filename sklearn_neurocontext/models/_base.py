@@ -1,4 +1,4 @@
-"""What all estimators share: scaling of y, similarity and score."""
+"""Base classes of the estimators, and the scaling of coefficients."""
 
 import numpy as np
 from scipy.sparse import issparse
@@ -8,30 +8,132 @@ from sklearn.base import (
     TransformerMixin,
 )
 
-from .._utils.validation import check_is_fitted, validate_data
+from .._utils.estimators import innermost_model
+from .._utils.validation import check_is_fitted, check_random_state, validate_data
+from .._utils.volumes import unit_rows
 from ..metrics import mix_match_score
-from ._scaling import learn_scale, normalize_studies, to_densities, unit_rows
 
 
-def _first(rows):
-    """Give the first row of a sequence of anything but numbers, else None."""
+def normalize_studies(coefficients: np.ndarray, y_scaling: str | None) -> np.ndarray:
+    """Scale each study to L2 norm one, after signed square roots for ``"sqrt"``."""
+    if y_scaling is None:
+        return coefficients
+    if y_scaling == "sqrt":
+        coefficients = np.sign(coefficients) * np.sqrt(np.abs(coefficients))
+    return unit_rows(coefficients)
+
+
+def to_densities(normalized: np.ndarray, y_scaling: str | None) -> np.ndarray:
+    """Undo the square roots of `normalize_studies`, keeping signs."""
+    if y_scaling == "sqrt":
+        return normalized * np.abs(normalized)
+    return normalized
+
+
+def compute_mean_and_scale(normalized: np.ndarray, y_scaling: str | None):
+    """Compute the mean and the standard deviation of each component over studies."""
+    mean = normalized.mean(axis=0)
+    if y_scaling is None:
+        return mean, np.ones_like(mean)
+    scale = normalized.std(axis=0)
+    # The standard deviation of a constant component is rounding, not zero.
+    constant = scale <= 10 * np.finfo(normalized.dtype).eps * np.abs(mean)
+    return mean, np.where(constant, 1, scale).astype(normalized.dtype)
+
+
+def scale_like_predictions(estimator, y, *, average=False) -> np.ndarray:
+    """Transform observed coefficients to the scale of an estimator's predictions.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Model of this package, a Pipeline that ends in one, or a search over one; a
+        `TextBrainEnsemble` must be fitted.
+    y : array-like of shape (n_studies, n_components)
+        Coefficients of the studies.
+    average : bool, default=False
+        Whether to return the average study, which is the prediction for a text without
+        information. Studies are averaged in the units that the model is fitted to, so
+        for ``y_scaling="sqrt"`` before the square roots are undone.
+
+    Returns
+    -------
+    densities : ndarray of shape (n_studies, n_components) or (n_components,)
+        Rows of L2 norm one for ``y_scaling="unit"``, of L1 norm one for ``"sqrt"``, `y`
+        itself for None.
+
+    Raises
+    ------
+    ValueError
+        If the estimators of an ensemble differ in ``y_scaling``.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext import RidgeBaseline
+    >>> from sklearn_neurocontext.models import scale_like_predictions
+    >>> y = [[3.0, -4.0], [0.0, 2.0]]
+    >>> scale_like_predictions(RidgeBaseline(y_scaling="unit"), y).tolist()
+    [[0.6, -0.8], [0.0, 1.0]]
+    >>> scale_like_predictions(RidgeBaseline(y_scaling="sqrt"), y).round(2).tolist()
+    [[0.43, -0.57], [0.0, 1.0]]
+    """
+    y_scaling = getattr(innermost_model(estimator), "y_scaling", None)
+    normalized = normalize_studies(np.asarray(y), y_scaling)
+    return to_densities(normalized.mean(axis=0) if average else normalized, y_scaling)
+
+
+def draw_seed(random_state) -> int:
+    """Draw a seed for a generator that is not NumPy's legacy one."""
+    return check_random_state(random_state).randint(np.iinfo(np.int32).max)
+
+
+def _first_row(rows):
+    """Return the first row of a sequence of objects; None for arrays of numbers."""
     kind = getattr(getattr(rows, "dtype", None), "kind", None)
     if isinstance(rows, list | tuple) or kind in ("O", "U", "T"):
         return next(iter(rows), None)
     return None
 
 
-class TextBrainEstimator(BaseEstimator):
-    """Base of the estimators: X are embeddings, y are coefficients.
+class MixMatchMixin:
+    """Mixin that scores an estimator with a method `similarity` by mix&match."""
 
-    A subclass gives `fit`, and either `_predict_standardized(X)` or an override of
-    `_similarity(X, y)`. One that computes with sparse X sets `_takes_sparse`.
+    def score(self, X, y):
+        """Compute mix&match: the share of wrong maps that the true one outranks.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or sequence of str of n_studies rows
+            Embeddings, or other features or texts as in `fit`.
+        y : array-like of shape (n_studies, n_components)
+            Coefficients of the same studies in the same order.
+
+        Returns
+        -------
+        mix_match : float
+            In [0, 1]; chance level is 0.5, whatever the number of candidates.
+        """
+        return mix_match_score(self.similarity(X, y))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        return tags
+
+
+class TextBrainEstimator(MixMatchMixin, BaseEstimator):
+    """Base class of estimators that relate embeddings X to coefficients y.
+
+    A subclass defines `fit`, and either `_predict_standardized(X)` or `_similarity(X,
+    standardized)`. Set `_takes_sparse` if it accepts sparse X.
     """
 
     _takes_sparse = False
 
     def _check_fit_input(self, X, y, *, dtype):
-        self._refuse_other_stages(X, y)
+        """Validate X and y, learn the scale of y, return X and standardized y."""
+        self._check_pipeline_stage(X, y)
         X, y = validate_data(
             self,
             X,
@@ -47,12 +149,13 @@ class TextBrainEstimator(BaseEstimator):
         y = y.reshape(len(y), -1)
         self.n_components_ = y.shape[1]
         normalized = normalize_studies(y, self.y_scaling)
-        self.y_mean_, self.y_scale_ = learn_scale(normalized, self.y_scaling)
+        self.y_mean_, self.y_scale_ = compute_mean_and_scale(normalized, self.y_scaling)
         return X, (normalized - self.y_mean_) / self.y_scale_
 
     def _check_X(self, X):
+        """Validate X of a fitted estimator."""
         check_is_fitted(self)
-        self._refuse_other_stages(X)
+        self._check_pipeline_stage(X)
         return validate_data(
             self,
             X,
@@ -61,27 +164,27 @@ class TextBrainEstimator(BaseEstimator):
             dtype=self.y_mean_.dtype,
         )
 
-    def _refuse_other_stages(self, X, y=None):
-        """Say which step is missing where X or y is what an earlier one takes."""
+    def _check_pipeline_stage(self, X, y=None):
+        """Raise an error that names the missing step if X or y skipped one."""
         name = type(self).__name__
-        if isinstance(_first(X), str):
+        if isinstance(_first_row(X), str):
             raise TypeError(
-                f"{name} got texts for X and takes embeddings. Put LLMChunkEmbedder "
+                f"X of {name} must be embeddings; got texts. Put LLMChunkEmbedder "
                 "before it: make_pipeline(LLMChunkEmbedder(), StandardScaler(), …)."
             )
-        if np.ndim(_first(y)) == 2:
+        if np.ndim(_first_row(y)) == 2:
             raise TypeError(
-                f"{name} got one array of peaks per study for y and takes "
-                "coefficients. Pass KDEDiFuMoMasker(…).fit_transform(peaks)."
+                f"y of {name} must be coefficients; got one array of peaks per study. "
+                "Pass KDEDiFuMoMasker(…).fit_transform(peaks)."
             )
         if issparse(X) and not self._takes_sparse:
             raise TypeError(
-                f"{name} got sparse input for X and takes dense arrays. "
-                "Put sklearn.decomposition.TruncatedSVD before it in the pipeline."
+                f"X of {name} must be dense; got sparse input. Put "
+                "sklearn.decomposition.TruncatedSVD before it in the pipeline."
             )
 
     def _standardize(self, y):
-        """Scale coefficients of any studies as the training part was."""
+        """Validate coefficients and standardize them with the training statistics."""
         check_is_fitted(self)
         try:
             y = np.asarray(y, dtype=self.y_mean_.dtype)
@@ -93,100 +196,82 @@ class TextBrainEstimator(BaseEstimator):
         y = y[:, None] if y.ndim == 1 and self.n_components_ == 1 else y
         if y.ndim != 2 or y.shape[1] != self.n_components_:
             raise ValueError(
-                f"y has shape {y.shape}; expected (n_studies, {self.n_components_}), "
-                "the components that the estimator was fitted with. Use one masker "
-                "for all studies."
+                f"y must have shape (n_studies, {self.n_components_}), the components "
+                f"that the estimator was fitted with; got {y.shape}. Use the same "
+                "masker for all studies."
             )
         if not np.isfinite(y).all():
-            raise ValueError("y holds NaN or infinity. Drop these studies first.")
+            raise ValueError("y contains NaN or infinity. Drop these studies first.")
         return (normalize_studies(y, self.y_scaling) - self.y_mean_) / self.y_scale_
 
     def _to_coefficients(self, standardized):
+        """Undo the standardization and square roots of coefficients."""
         normalized = standardized * self.y_scale_ + self.y_mean_
         coefficients = to_densities(normalized, self.y_scaling)
         return coefficients[:, 0] if self._single_component else coefficients
 
     def predict(self, X):
-        """Predict the coefficients to expect from each text.
+        """Predict the coefficients of the brain map of each text.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_texts, n_features)
-            Embeddings, or other features as in `fit`; sparse where `fit` takes it.
+            Embeddings, or other features as in `fit`. Sparse only if `fit` accepts it.
 
         Returns
         -------
         coefficients : ndarray of shape (n_texts, n_components)
             Coefficients of densities, ready for ``masker.inverse_transform``: of
             studies scaled to L2 norm one for ``y_scaling="unit"``, of studies scaled to
-            L1 norm one for ``"sqrt"`` (signed squares of the predicted roots), raw ones
-            for None. In the precision of ``y_mean_``: float32 from nets, that of the
-            training X from KernelCCA, float64 from other closed forms.
+            L1 norm one for ``"sqrt"`` (the predicted square roots are squared, with
+            their signs), and unscaled for None. The dtype is that of ``y_mean_``:
+            float32 from neural networks, the dtype of the training X from KernelCCA,
+            float64 from other closed forms.
         """
         return self._to_coefficients(self._predict_standardized(self._check_X(X)))
 
     def similarity(self, X, y):
-        """Similarity of each text with each map.
+        """Compute the similarity of each text with each map.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_texts, n_features)
-            Embeddings, or other features as in `fit`; sparse where `fit` takes it.
+            Embeddings, or other features as in `fit`. Sparse only if `fit` accepts it.
         y : array-like of shape (n_maps, n_components)
             Coefficients.
 
         Returns
         -------
         similarity : ndarray of shape (n_texts, n_maps)
-            Cosines in [-1, 1]; KernelCCA with a ``hubness_weight`` of w takes off up to
-            w for each side, in [-1 - 2w, 1 + 2w]. Where rows of X and y are the same
-            studies, true pairs lie on the diagonal. Precision as in `predict`.
+            Cosines in [-1, 1]. KernelCCA with a ``hubness_weight`` of w subtracts up to
+            w for each side, so its values are in [-1 - 2w, 1 + 2w]. If rows of X and y
+            are the same studies, true pairs lie on the diagonal. The dtype is that of
+            `predict`.
         """
         return self._similarity(self._check_X(X), self._standardize(y))
 
     def _similarity(self, X, standardized):
+        """Compute the cosine of predicted and observed standardized coefficients."""
         predicted = unit_rows(self._predict_standardized(X))
         return predicted @ unit_rows(standardized).T
-
-    def score(self, X, y):
-        """Mix&match: the share of wrong maps that the right one beats.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_studies, n_features)
-            Embeddings, or other features as in `fit`; sparse where `fit` takes it.
-        y : array-like of shape (n_studies, n_components)
-            Coefficients of the same studies in the same order.
-
-        Returns
-        -------
-        mix_match : float
-            In [0, 1]; 0.5 is chance, whatever the number of candidates.
-        """
-        return mix_match_score(self.similarity(X, y))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.target_tags.multi_output = True
-        return tags
 
 
 class SharedSpaceEstimator(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, TextBrainEstimator
 ):
-    """Base of the estimators with latents of both sides.
+    """Base class of estimators that embed texts and maps in one latent space.
 
-    A subclass gives `_text_latents(X)` and `_brain_latents(standardized)`, unit rows.
+    A subclass defines `fit`, `_text_latents(X)` and `_brain_latents(standardized)`,
+    which return unit rows, and sets `latent_dim_`.
     """
 
     def transform(self, X):
-        """Place texts in the shared space.
+        """Transform texts to latents of the shared space.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_texts, n_features)
-            Embeddings, or other features as in `fit`; sparse where `fit` takes it.
+            Embeddings, or other features as in `fit`. Sparse only if `fit` accepts it.
 
         Returns
         -------
@@ -196,7 +281,7 @@ class SharedSpaceEstimator(
         return self._text_latents(self._check_X(X))
 
     def transform_brain(self, y):
-        """Place maps in the shared space.
+        """Transform maps to latents of the shared space.
 
         Parameters
         ----------
@@ -211,9 +296,10 @@ class SharedSpaceEstimator(
         return self._brain_latents(self._standardize(y))
 
     def _similarity(self, X, standardized):
+        """Compute the cosine of latents."""
         return self._text_latents(X) @ self._brain_latents(standardized).T
 
     @property
     def _n_features_out(self):
-        """Number of columns of the latents, for `get_feature_names_out`."""
+        """Number of columns of `transform`, for `get_feature_names_out`."""
         return self.latent_dim_

@@ -1,4 +1,4 @@
-"""The best settings, chosen on development studies; see docs/benchmarks.md."""
+"""The settings that retrieve best, chosen on development studies."""
 
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.pipeline import make_pipeline
@@ -11,27 +11,29 @@ from ._nystroem_kernel import NystroemKernel
 
 
 def best_text_brain(text_field: str = "abstract", random_state=None):
-    """Make the model that retrieves best for a part of the text, raw texts first.
+    """Build the model that retrieves best from the texts of a field.
 
-    Word weights, whole, meet a kernel between maps in closed form (`KernelCCA`). For
-    titles, which hold few words, three similarities are added: of a language model's
-    embeddings, and of the maps of titles that are alike in words or in embeddings.
-    Nothing is learned outside of ``fit``, so it can be cross-validated as it is.
+    For abstracts and bodies, it is `KernelCCA` on the TF-IDF weights of words. For
+    titles, which have few words, it is an ensemble of four: `KernelCCA` on words, on a
+    kernel between embeddings of a language model, and on the maps of studies with
+    similar titles, by words and by embeddings. All steps are fitted in ``fit``, so the
+    model can be cross-validated.
 
     Parameters
     ----------
     text_field : {"title", "abstract", "body"}, default="abstract"
-        What the texts are. Titles have to be texts; for abstracts (and title, keywords
-        and abstract together) and bodies, counts of terms will do as well.
+        Field of the studies that provides the texts. Use ``"abstract"`` also for title,
+        keywords and abstract together. Abstracts and bodies may be counts of terms
+        instead of texts.
     random_state : int, RandomState instance or None, default=None
-        Choice of the studies that kernels are computed with. An int gives the same
-        numbers at each fit.
+        Choice of the studies that kernels are computed with. Pass an int for
+        reproducible results.
 
     Returns
     -------
     estimator : Pipeline or TextBrainEnsemble
-        Not fitted. ``fit(texts, y)``, then ``predict(texts)``; its similarity is that
-        of ``similarity(estimator, texts, y)``.
+        Not fitted. Use ``fit(texts, y)`` and ``predict(texts)``, and
+        ``similarity(estimator, texts, y)`` for its similarity.
 
     Raises
     ------
@@ -40,7 +42,7 @@ def best_text_brain(text_field: str = "abstract", random_state=None):
 
     See Also
     --------
-    sklearn_neurocontext.experiments.run_benchmark : Scores it over splits.
+    sklearn_neurocontext.experiments.run_benchmark : Scores estimators over splits.
 
     Examples
     --------
@@ -57,7 +59,7 @@ def best_text_brain(text_field: str = "abstract", random_state=None):
 
 
 def _words(terms, *steps):
-    """Sublinear TF-IDF of whole words, then these steps."""
+    """Build a pipeline of sublinear TF-IDF of words and further steps."""
     return make_pipeline(
         TermCounts(**terms), TfidfTransformer(sublinear_tf=True), *steps
     )
@@ -75,7 +77,7 @@ def _title(random_state):
     pairs = {"min_df": 5, "ngram_range": (1, 2), "stop_words": "english"}
     single = {"min_df": 3, "stop_words": "english"}
     kernel = NystroemKernel(0.3, random_state=random_state)
-    members = {
+    estimators = {
         "words": _words(pairs, model(10.0)),
         "language_model": make_pipeline(LLMChunkEmbedder(), kernel, model(4.0)),
         "neighbors_by_words": _words(single, NeighborMaps(0.1), model(30.0)),
@@ -84,12 +86,12 @@ def _title(random_state):
         ),
     }
     return TextBrainEnsemble(
-        list(members.items()), weights=(1, 1, 0.5, 0.5), random_state=random_state
+        list(estimators.items()), weights=(1, 1, 0.5, 0.5), random_state=random_state
     )
 
 
 def _abstract(random_state):
-    # More landmarks than the default come closer to the kernel, at twice the time.
+    # Twice the default n_nystroem: a better approximation, at twice the time.
     return _words({"min_df": 10}, KernelCCA(n_nystroem=3000, random_state=random_state))
 
 

@@ -1,55 +1,29 @@
-"""Regularised canonical correlation analysis in closed form."""
+"""Regularized canonical correlation analysis in closed form."""
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular, svd
 
 from .._utils.validation import Integral, Interval, Real, StrOptions, fit_context
+from .._utils.volumes import unit_rows
 from ._base import SharedSpaceEstimator
-from ._ridge_solver import named_ridge
-from ._scaling import unit_rows
+from ._ridge import explain_singular
 
 
 def solve_cca(X, Z, *, alpha_text: float, alpha_brain: float):
-    """Solve regularised CCA through Cholesky factors and one SVD.
+    """Solve regularized CCA of centered X and Z through Cholesky factors and one SVD.
 
     With ``Cxx = XᵀX/n + alpha_text·mean(diag)·I``, ``Czz`` likewise, and
     ``Cxz = XᵀZ/n``, the canonical correlations are the singular values of
     ``Lx⁻¹ Cxz Lz⁻ᵀ``, where ``Lx Lxᵀ = Cxx`` and ``Lz Lzᵀ = Czz``.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n_studies, n_features)
-        Centred.
-    Z : ndarray of shape (n_studies, n_components)
-        Centred.
-    alpha_text, alpha_brain : float
-        Ridge added to each covariance, in units of its mean diagonal; positive.
-
-    Returns
-    -------
-    text_weights : ndarray of shape (n_features, rank)
-        ``X @ text_weights`` are the text variates, of unit regularised variance.
-    brain_weights : ndarray of shape (n_components, rank)
-        The same for Z.
-    correlations : ndarray of shape (rank,)
-        Falling, in [0, 1].
-    brain_loadings : ndarray of shape (rank, n_components)
-        The ridge prediction of Z is ``(X @ text_weights * correlations) @
-        brain_loadings``.
-
-    Raises
-    ------
-    ValueError
-        If a ridge is so small that rounding leaves no positive definite covariance.
-
-    References
-    ----------
-    Vinod, H. D. (1976). Canonical ridge and econometrics of joint production. Journal
-    of Econometrics 4, 147-166.
+    Return the weights of X and Z (n_columns, rank), whose variates have unit
+    regularized variance, the correlations (rank,) in descending order, and loadings
+    (rank, n_components): ``(X @ text_weights * correlations) @ loadings`` is the ridge
+    prediction of Z (Vinod, 1976).
     """
-    with named_ridge("alpha_text", alpha_text, X.dtype):
+    with explain_singular("alpha_text", alpha_text, X.dtype):
         text_factor = _ridge_factor(X, alpha_text)
-    with named_ridge("alpha_brain", alpha_brain, Z.dtype):
+    with explain_singular("alpha_brain", alpha_brain, Z.dtype):
         brain_factor = _ridge_factor(Z, alpha_brain)
     cross = X.T @ Z / len(X)
     whitened = solve_triangular(text_factor, cross, lower=True)
@@ -63,65 +37,67 @@ def solve_cca(X, Z, *, alpha_text: float, alpha_brain: float):
     )
 
 
-def _ridge_factor(centred, alpha):
-    covariance = centred.T @ centred / len(centred)
+def _ridge_factor(centered, alpha):
+    """Compute the lower Cholesky factor of a regularized covariance."""
+    covariance = centered.T @ centered / len(centered)
     mean_variance = np.trace(covariance) / len(covariance)
-    # Data without any variance still has to factorise.
+    # Without any variance the matrix must still be positive definite.
     covariance.flat[:: len(covariance) + 1] += alpha * (mean_variance or 1.0)
     return cholesky(covariance, lower=True)
 
 
 class CCABaseline(SharedSpaceEstimator):
-    r"""Regularised canonical correlation analysis between texts and maps.
+    r"""Regularized canonical correlation analysis between texts and maps.
 
     Finds the pairs of directions whose projections of text and brain correlate most,
 
     .. math:: \max_{a, b} a^T C_{xz} b \quad
         \text{s.t. } a^T (C_{xx} + \alpha_x I) a = b^T (C_{zz} + \alpha_z I) b = 1,
 
-    in closed form. Latents are the projections, scaled by their canonical correlations
-    and brought to norm one.
+    in closed form. Latents are the projections, multiplied by their canonical
+    correlations and scaled to norm one.
 
     Parameters
     ----------
     latent_dim : int or None, default=None
-        Number of pairs kept; None keeps all, ``min(n_features, n_components)``.
+        Number of pairs to keep. None keeps all, ``min(n_features, n_components)``.
     alpha_text : float, default=0.1
         Ridge on the covariance of X, in units of its mean variance; positive.
     alpha_brain : float, default=1.0
-        Ridge on the covariance of the standardised coefficients, likewise.
+        Ridge on the covariance of the standardized coefficients, in units of its mean
+        variance; positive.
     correlation_power : float, default=1.0
-        Latents are scaled by the canonical correlations to this power; 0 does not
-        scale.
+        Power of the canonical correlations that latents are multiplied by. 0 gives all
+        directions the same weight.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        ``"unit"`` divides each study's coefficients by their L2 norm and standardises
-        them on the training part; ``"sqrt"`` takes signed square roots first; None only
-        removes the mean.
+        ``"unit"`` divides each study's coefficients by their L2 norm and standardizes
+        them; ``"sqrt"`` takes signed square roots first; None only removes the mean.
 
     Attributes
     ----------
     canonical_correlations_ : ndarray of shape (latent_dim_,), float64
-        Regularised canonical correlations, falling.
+        Regularized canonical correlations, in descending order.
     text_weights_ : ndarray of shape (n_features_in_, latent_dim_), float64
         Directions in the embeddings.
     brain_weights_ : ndarray of shape (n_components_, latent_dim_), float64
-        Directions in the standardised coefficients.
+        Directions in the standardized coefficients.
     brain_loadings_ : ndarray of shape (latent_dim_, n_components_), float64
-        Lead from scaled text variates to standardised coefficients.
+        Weights from scaled text variates to standardized coefficients.
     latent_dim_ : int
-        Dimensions of the shared space.
+        Dimension of the shared space.
     X_mean_ : ndarray of shape (n_features_in_,), float64
         Mean of the training embeddings.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float64
-        Mean and deviation of the normalised training coefficients.
+        Mean and standard deviation of the normalized training coefficients.
     n_components_ : int
-        Number of coefficients.
+        Number of components of y.
     n_features_in_ : int
         Number of features of X.
 
     See Also
     --------
     ContrastiveTextBrain : Two encoders trained with InfoNCE.
+    KernelCCA : CCA with sparse text features and a kernel between maps.
 
     References
     ----------
@@ -165,7 +141,7 @@ class CCABaseline(SharedSpaceEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
-        """Solve for the directions that texts and maps share.
+        """Fit the directions that texts and maps share.
 
         Parameters
         ----------
@@ -178,13 +154,19 @@ class CCABaseline(SharedSpaceEstimator):
         -------
         self : CCABaseline
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If `latent_dim` exceeds the dimensions of the data, or a ridge is so small
+            that a covariance is not positive definite in floating point.
         """
         X, standardized = self._check_fit_input(X, y, dtype=np.float64)
         largest = min(X.shape[1], self.n_components_)
         if self.latent_dim is not None and self.latent_dim > largest:
             raise ValueError(
-                f"latent_dim={self.latent_dim} is more than {largest}, the smaller of "
-                "n_features and n_components. Lower it, or pass None."
+                f"latent_dim must be at most {largest}, the smaller of n_features and "
+                f"n_components; got {self.latent_dim}. Lower it, or pass None."
             )
         self.latent_dim_ = self.latent_dim or largest
         self.X_mean_ = X.mean(axis=0)

@@ -1,4 +1,4 @@
-"""The contrastive text-brain model of NeuroConText."""
+"""Contrastive text-brain model of the NeuroConText paper."""
 
 from types import MappingProxyType
 
@@ -14,8 +14,7 @@ from .._utils.validation import (
     check_is_fitted,
     fit_context,
 )
-from ._base import SharedSpaceEstimator
-from ._trained import NetEstimatorMixin
+from ._base import SharedSpaceEstimator, draw_seed
 
 PAPER_SETTINGS = MappingProxyType(
     {
@@ -27,10 +26,11 @@ PAPER_SETTINGS = MappingProxyType(
         "dropout": 0.5,
     }
 )
-"""Settings of the NeuroConText article (MICCAI 2024); `ContrastiveTextBrain`'s own."""
+"""Settings of the NeuroConText paper (MICCAI 2024), the defaults of the estimator."""
 
 
 def _has_decoder(estimator):
+    """Raise AttributeError if an estimator has no decoder."""
     if estimator.decoder is None:
         raise AttributeError(
             "This ContrastiveTextBrain has decoder=None, so it cannot predict maps. "
@@ -39,53 +39,54 @@ def _has_decoder(estimator):
     return True
 
 
-class ContrastiveTextBrain(NetEstimatorMixin, SharedSpaceEstimator):
-    r"""Two encoders that place texts and brain maps in one space.
+class ContrastiveTextBrain(SharedSpaceEstimator):
+    r"""Two encoders that map texts and brain maps to one latent space.
 
-    Minimises the symmetric InfoNCE loss over batches of N pairs,
+    Minimizes the symmetric InfoNCE loss over batches of N pairs,
 
     .. math:: -\frac{1}{2N} \sum_i \log \frac{e^{s_{ii}/\tau}}{\sum_j
         e^{s_{ij}/\tau}} + \log \frac{e^{s_{ii}/\tau}}{\sum_j e^{s_{ji}/\tau}},
 
-    where :math:`s_{ij}` is the cosine of the latents of text i and map j and the
+    where :math:`s_{ij}` is the cosine of the latents of text i and map j, and the
     temperature τ is learned. The text encoder is a projection head and two residual
-    heads, the brain encoder three residual heads. Up to 1,000 studies of the training
-    part choose the epoch: the one with the least mean log rank of their true maps.
-    A decoder from text latents to coefficients is trained afterwards.
+    heads, the brain encoder three residual heads. The best epoch is the one with the
+    smallest mean log rank of the true maps on validation studies, which are taken from
+    the training studies. A decoder from text latents to coefficients is trained
+    afterwards.
 
     Parameters
     ----------
     latent_dim : int or None, default=None
-        Dimensions of the shared space; None takes the number of components.
+        Dimension of the shared space. None uses the number of components of y.
     max_epochs : int, default=50
-        Epochs at most, for the encoders and for the decoder.
+        Maximal number of epochs, for the encoders and for the decoder.
     batch_size : int, default=128
-        Studies in a batch; fewer studies make one smaller batch.
+        Number of studies per batch.
     lr : float, default=0.0005
         Learning rate of AdamW.
     temperature : float, default=0.1
-        τ at the start; positive.
+        Initial τ; positive.
     random_state : int, RandomState instance or None, default=None
-        Seeds weights, batches, dropout and the choice of validation studies. An int
-        gives the same numbers at each fit.
+        Seeds weights, batches, dropout and the choice of validation studies. Pass an
+        int for reproducible results.
     weight_decay : float, default=0.1
-        Of AdamW; the temperature is not decayed.
+        Weight decay of AdamW; the temperature is not decayed.
     dropout : float, default=0.5
-        In each head, in [0, 1).
+        Dropout rate in each head, in [0, 1).
     n_validation : int, default=1000
-        Studies of the training part put aside to choose the epoch, at most a tenth of
-        them; with fewer than 20 studies, none, and the training loss chooses.
+        Number of training studies held out to choose the epoch, at most a tenth of
+        them. With fewer than 20 studies none are held out, and the training loss
+        chooses the epoch.
     patience : int or None, default=5
-        Epochs without a better one after which training stops; None never stops.
+        Number of epochs without improvement before training stops; None never stops.
     decoder : {"residual", "ridge"} or None, default="residual"
-        Two residual heads, or a ridge regression, from text latents to coefficients;
-        with None there is no `predict`.
+        Two residual heads, or a ridge regression, from text latents to coefficients.
+        With None there is no `predict`.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        ``"unit"`` divides each study's coefficients by their L2 norm and standardises
-        them on the training part; ``"sqrt"`` takes signed square roots first; None only
-        removes the mean.
+        ``"unit"`` divides each study's coefficients by their L2 norm and standardizes
+        them; ``"sqrt"`` takes signed square roots first; None only removes the mean.
     device : str, default="cpu"
-        Torch device of training and inference; arrays go in and come out as NumPy.
+        Torch device of training and inference. Inputs and outputs are NumPy arrays.
 
     Attributes
     ----------
@@ -96,29 +97,29 @@ class ContrastiveTextBrain(NetEstimatorMixin, SharedSpaceEstimator):
     temperature_ : float
         Learned τ.
     latent_dim_ : int
-        Dimensions of the shared space.
+        Dimension of the shared space.
     best_epoch_ : int
         Epoch whose weights were kept, counted from 1.
     n_epochs_ : int
-        Epochs that were run.
+        Number of epochs run.
     history_ : list of dict
         For each epoch: ``train_loss`` and ``valid_loss`` (nats), ``monitor`` (mean log
         rank), ``dur`` (seconds).
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float32
-        Mean and deviation of the normalised training coefficients.
+        Mean and standard deviation of the normalized training coefficients.
     n_components_ : int
-        Number of coefficients.
+        Number of components of y.
     n_features_in_ : int
         Number of features of X.
 
     See Also
     --------
-    CCABaseline : A closed form, many times as fast.
+    CCABaseline : Closed form, many times faster.
 
     References
     ----------
     Meudec, Ghayem et al., NeuroConText: Contrastive Text-to-Brain Mapping for
-    Neuroscientific Literature, MICCAI 2024. Settings are the article's.
+    Neuroscientific Literature, MICCAI 2024. Defaults are the settings of the paper.
 
     Examples
     --------
@@ -181,12 +182,12 @@ class ContrastiveTextBrain(NetEstimatorMixin, SharedSpaceEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
-        """Train the encoders, then the decoder.
+        """Fit the encoders, then the decoder.
 
         Parameters
         ----------
         X : array-like of shape (n_studies, n_features)
-            Embeddings, standardised (put a StandardScaler before this estimator).
+            Standardized embeddings (put a StandardScaler before this estimator).
         y : array-like of shape (n_studies, n_components)
             Coefficients of the same studies in the same order.
 
@@ -198,14 +199,13 @@ class ContrastiveTextBrain(NetEstimatorMixin, SharedSpaceEstimator):
         Raises
         ------
         ValueError
-            If the loss becomes NaN.
+            If the loss becomes NaN or infinite.
         """
-        from ._net import seeded
-        from ._selection import split_validation
+        from ._net import seeded, split_validation
 
         X, standardized = self._check_fit_input(X, y, dtype=np.float32)
         self.latent_dim_ = self.latent_dim or self.n_components_
-        seed = self._draw_seed()
+        seed = draw_seed(self.random_state)
         rows = split_validation(len(X), self.n_validation, seed)
         vars(self).pop("decoder_", None)  # of an earlier fit, for other latents
         with seeded(seed, self.device):
@@ -215,9 +215,8 @@ class ContrastiveTextBrain(NetEstimatorMixin, SharedSpaceEstimator):
         return self
 
     def _fit_encoders(self, X, standardized, rows):
-        from ._losses import InfoNCE, clamp_log_logit_scale
-        from ._modules import TwoTowers
-        from ._selection import rank_of_latents
+        from ._modules import InfoNCE, TwoTowers, clamp_log_logit_scale
+        from ._net import rank_of_latents
 
         self.module_ = TwoTowers(
             self.n_features_in_,
@@ -230,7 +229,9 @@ class ContrastiveTextBrain(NetEstimatorMixin, SharedSpaceEstimator):
         record = self._learn(
             self.module_, InfoNCE, inputs, standardized, rows, rank_of_latents
         )
-        self._record(record)
+        self.best_epoch_ = record.best_epoch
+        self.n_epochs_ = record.n_epochs
+        self.history_ = record.history
         log_scale = clamp_log_logit_scale(self.module_.log_logit_scale)
         self.temperature_ = float((-log_scale.detach()).exp())
 
@@ -238,7 +239,7 @@ class ContrastiveTextBrain(NetEstimatorMixin, SharedSpaceEstimator):
         from torch.nn import MSELoss
 
         from ._modules import Decoder
-        from ._selection import squared_error
+        from ._net import squared_error
 
         if self.decoder == "ridge":
             self.decoder_ = RidgeCV(alphas=np.logspace(-3, 3, 13))
@@ -249,18 +250,31 @@ class ContrastiveTextBrain(NetEstimatorMixin, SharedSpaceEstimator):
         self._learn(self.decoder_, MSELoss, inputs, standardized, rows, squared_error)
 
     def _learn(self, module, criterion, inputs, target, rows, monitor):
+        """Train one of the modules with the parameters of the estimator."""
         from torch.optim import AdamW
 
-        return self._train(
+        from ._net import train_net
+
+        return train_net(
             module,
             criterion,
             inputs,
             target,
             monitor=monitor,
             rows=rows,
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            patience=self.patience,
             optimizer=AdamW,
+            lr=self.lr,
             weight_decay=self.weight_decay,
+            device=self.device,
         )
+
+    def _forward(self, function, array):
+        from ._net import forward_rows
+
+        return forward_rows(function, array, self.device)
 
     def _text_latents(self, X):
         return self._forward(self.module_.encode_text, X)
@@ -268,24 +282,7 @@ class ContrastiveTextBrain(NetEstimatorMixin, SharedSpaceEstimator):
     def _brain_latents(self, standardized):
         return self._forward(self.module_.encode_brain, standardized)
 
-    @available_if(_has_decoder)
-    def predict(self, X):
-        """Predict the coefficients to expect from each text.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_texts, n_features)
-            Embeddings.
-
-        Returns
-        -------
-        coefficients : ndarray of shape (n_texts, n_components), float32
-            Coefficients of densities, ready for ``masker.inverse_transform``: of
-            studies scaled to L2 norm one for ``y_scaling="unit"``, of studies scaled to
-            L1 norm one for ``"sqrt"`` (signed squares of the predicted roots), raw ones
-            for None.
-        """
-        return super().predict(X)
+    predict = available_if(_has_decoder)(SharedSpaceEstimator.predict)
 
     def _predict_standardized(self, X):
         check_is_fitted(self, "decoder_")

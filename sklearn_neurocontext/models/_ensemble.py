@@ -1,95 +1,158 @@
-"""Several models as one: their similarities, added."""
+"""Ensembles: the sum of the similarities of several models."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import resample
+from sklearn.pipeline import Pipeline
+from sklearn.utils import InputTags, get_tags, resample
 
 from .._utils.estimators import innermost_model
 from .._utils.validation import (
     BaseComposition,
     available_if,
     check_is_fitted,
-    check_random_state,
     fit_context,
 )
-from ..metrics import mix_match_score, similarity
-from ._members import check_members, check_weights, input_tags_of
+from ..metrics import similarity
+from ._base import MixMatchMixin, draw_seed
 
-# Training studies whose cross similarities give each member's scale.
+# Training studies that the scale of each estimator's similarities is learned from.
 _N_SCALE = 1000
 
 
-def spread_of_wrong_pairs(matrix: np.ndarray) -> tuple[float, float]:
-    """Mean and deviation of the similarities of texts with other studies' maps.
+def wrong_pair_statistics(matrix: np.ndarray) -> tuple[float, float]:
+    """Compute mean and standard deviation of the entries off the diagonal.
 
-    Parameters
-    ----------
-    matrix : ndarray of shape (n, n)
-        True pairs on the diagonal, which is left out.
-
-    Returns
-    -------
-    mean, deviation : float
-        The deviation is one where all entries are equal.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_neurocontext.models._ensemble import spread_of_wrong_pairs
-    >>> spread_of_wrong_pairs(np.array([[9.0, 1.0], [3.0, 9.0]]))
-    (2.0, 1.0)
+    The standard deviation is one if all entries are equal.
     """
     wrong = matrix[~np.eye(len(matrix), dtype=bool)]
     return float(wrong.mean()), float(wrong.std()) or 1.0
 
 
+def _check_names(estimators: list) -> list[str]:
+    """Check that all entries are named models, and return the names."""
+    if not estimators:
+        raise ValueError("estimators must hold at least one estimator; got [].")
+    for place, entry in enumerate(estimators):
+        is_pair = isinstance(entry, tuple | list) and len(entry) == 2
+        if not is_pair or not isinstance(entry[0], str):
+            raise TypeError(
+                f"estimators[{place}] must be a pair of a name and an estimator, such "
+                f"as ('words', KernelCCA()); got {_describe(entry)}."
+            )
+        _check_model(*entry)
+    return [name for name, _ in estimators]
+
+
+def _check_model(name, estimator):
+    """Check that an estimator has a similarity, possibly inside pipelines."""
+    if isinstance(estimator, type) or not hasattr(estimator, "fit"):
+        raise TypeError(
+            f"{name!r} must be an estimator; got {_describe(estimator)}. To leave it "
+            "out, remove it from the list."
+        )
+    model = innermost_model(estimator)
+    if not hasattr(model, "similarity"):
+        raise TypeError(
+            f"{name!r} must be or end in a model with a method similarity, such as "
+            f"KernelCCA or RidgeBaseline; got {_describe(model)}. Pass such a model, a "
+            "Pipeline that ends in one, or a search over one that refits it."
+        )
+
+
+def _describe(value):
+    return repr(value) if isinstance(value, str | None) else type(value).__name__
+
+
+def _check_weights(weights, n_estimators: int) -> np.ndarray:
+    """Check the weights of the estimators and return them as float64, ones for None."""
+    if weights is None:
+        return np.ones(n_estimators)
+    try:
+        array = np.asarray(weights)
+    except ValueError:  # rows of different lengths
+        array = np.asarray(None)
+    if array.dtype.kind in "biuf" and array.shape == (n_estimators,):
+        array = array.astype(np.float64)
+        if np.isfinite(array).all() and (array >= 0).all() and array.any():
+            return array
+    raise ValueError(
+        f"weights must be one finite number for each of {n_estimators} estimators, "
+        f"none negative and not all 0, or None; got {weights!r}."
+    )
+
+
+def _first_step(estimator):
+    """Return the first estimator that sees X in Pipelines and searches."""
+    if isinstance(estimator, Pipeline):
+        steps = [step for _, step in estimator.steps]
+        seeing = [step for step in steps if step not in (None, "passthrough")]
+        return _first_step(seeing[0])
+    if hasattr(estimator, "refit") and hasattr(estimator, "estimator"):
+        return _first_step(estimator.estimator)
+    return estimator
+
+
+def _input_tags(estimators: list) -> InputTags:
+    """Return the input tags of the first estimator, which all have to share."""
+    try:
+        _, estimator = estimators[0]
+        tags, first = get_tags(estimator).input_tags, get_tags(_first_step(estimator))
+    except (TypeError, ValueError, IndexError, AttributeError):
+        return InputTags()  # fit raises an error about the list
+    # Pipelines and searches do not pass these two tags on.
+    tags.string = first.input_tags.string
+    tags.two_d_array = first.input_tags.two_d_array
+    return tags
+
+
 def _all_predict(ensemble):
-    members = getattr(ensemble, "estimators_", None)
-    if members is None:
-        members = [member for _, member in ensemble.estimators]
-    lacking = [m for m in members if not hasattr(m, "predict")]
+    """Raise AttributeError if an estimator of the ensemble has no predict."""
+    estimators = getattr(ensemble, "estimators_", None)
+    if estimators is None:
+        estimators = [estimator for _, estimator in ensemble.estimators]
+    lacking = [one for one in estimators if not hasattr(one, "predict")]
     if lacking:
         name = type(innermost_model(lacking[0])).__name__
         raise AttributeError(
-            f"{name} in this TextBrainEnsemble has no predict. Give it a decoder, or "
-            "leave it out."
+            f"{name} in this TextBrainEnsemble has no predict. Set its decoder, or "
+            "remove it."
         )
     return True
 
 
-def _shared_y_scaling(members):
-    """Return the y_scaling of all fitted members; raise an error where they differ."""
-    scalings = {getattr(innermost_model(m), "y_scaling", None) for m in members}
+def _shared_y_scaling(estimators):
+    """Return the y_scaling of all estimators; raise ValueError if they differ."""
+    scalings = {getattr(innermost_model(one), "y_scaling", None) for one in estimators}
     if len(scalings) > 1:
         raise ValueError(
-            "Members of a TextBrainEnsemble that predicts must have one y_scaling, "
+            "Estimators of a TextBrainEnsemble that predicts must have one y_scaling, "
             "as their densities have different norms otherwise; got "
-            f"{sorted(map(str, scalings))}. Set it alike for all members."
+            f"{sorted(map(str, scalings))}. Set the same for all of them."
         )
     return scalings.pop()
 
 
-class TextBrainEnsemble(BaseComposition, BaseEstimator):
-    r"""Adds the similarities of several models, each on its own scale.
+class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
+    r"""Sum of the similarities of several models, each standardized.
 
     .. math:: s_{ij} = \sum_m w_m \frac{s^{(m)}_{ij} - \mu_m}{\sigma_m}
 
-    where μ and σ are the mean and deviation of member m's similarities between training
-    texts and the maps of *other* training studies. They are constants once the ensemble
-    is fitted: an entry depends on its own text and map, on no other candidate. The
-    members were fitted with these studies: how much closer one fits them than others
-    is part of its σ, and so of its share in the sum.
+    where μ and σ are the mean and standard deviation of model m's similarities between
+    training texts and the maps of *other* training studies. They are fitted constants,
+    so an entry depends on its own text and map but not on the other candidates. The
+    models were fitted to these studies, so the more a model overfits them, the larger
+    its σ and the smaller its share in the sum.
 
     Parameters
     ----------
     estimators : list of (str, estimator)
-        Models of this package, ensembles among them, or Pipelines and searches that
-        end in one, all taking the same X: texts, counts or embeddings.
+        Models of this package, including ensembles, or Pipelines and searches that end
+        in one. All must take the same X: texts, counts or embeddings.
     weights : array-like of shape (n_estimators,) or None, default=None
-        w: finite, none negative, not all 0; None weighs all alike.
+        w: finite, none negative, not all 0. None gives all models the same weight.
     random_state : int, RandomState instance or None, default=None
-        Choice of the 1,000 training studies that give the scales, where there are
-        more; with fewer all do, and it has no effect. Members have their own.
+        Choice of the 1,000 training studies that μ and σ are computed on, if there are
+        more. It does not affect the estimators.
 
     Attributes
     ----------
@@ -98,15 +161,16 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
     means_, stds_ : ndarray of shape (n_estimators,), float64
         μ and σ.
     n_features_in_ : int
-        Number of features of X; only where the first member knows it.
+        Number of features of X; only if the first estimator has it.
     feature_names_in_ : ndarray of shape (n_features_in_,), object
-        Their names; only where the first member knows them.
+        Names of the features; only if the first estimator has them.
     y_scaling : {"unit", "sqrt"} or None
-        That of all members; an error where they differ.
+        The ``y_scaling`` of all estimators; raises ValueError if they differ.
 
     See Also
     --------
-    KernelCCA : The member of the best settings.
+    KernelCCA : Model of the best settings.
+    best_text_brain : Returns the best settings for a field of the text.
 
     Examples
     --------
@@ -132,27 +196,27 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
         self.random_state = random_state
 
     def get_params(self, deep=True):
-        """Get the parameters, those of the members under their names.
+        """Get the parameters of the ensemble and of its estimators.
 
         Parameters
         ----------
         deep : bool, default=True
-            Whether members and their parameters are among them.
+            Whether to include the estimators and their parameters.
 
         Returns
         -------
         params : dict
-            Name to value.
+            Parameters by name; those of estimators as ``name__parameter``.
         """
         return self._get_params("estimators", deep=deep)
 
     def set_params(self, **params):
-        """Set parameters, of members as ``name__parameter``.
+        """Set parameters of the ensemble and of its estimators.
 
         Parameters
         ----------
         **params
-            Name to value.
+            Parameters by name; those of estimators as ``name__parameter``.
 
         Returns
         -------
@@ -164,12 +228,12 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
-        """Fit all members, then learn their scales.
+        """Fit all estimators, then compute mean and scale of their similarities.
 
         Parameters
         ----------
         X : array-like, sparse matrix or sequence of str
-            What the members take, one row per study.
+            Input of the estimators, one row per study.
         y : array-like of shape (n_studies, n_components)
             Coefficients of the same studies in the same order.
 
@@ -181,113 +245,100 @@ class TextBrainEnsemble(BaseComposition, BaseEstimator):
         Raises
         ------
         ValueError
-            If there is no member, names repeat, or weights are not one number for
-            each, none negative, not all 0.
+            If there is no estimator, names repeat, or weights are not one number per
+            estimator, none negative, not all 0.
         TypeError
-            If a member has no name or no similarity.
+            If an estimator has no name or no similarity.
         """
-        self._validate_names(check_members(self.estimators))
-        check_weights(self.weights, len(self.estimators))
-        members = [clone(member).fit(X, y) for _, member in self.estimators]
-        n_scale = min(_N_SCALE, len(y))
-        # A seed of its own: members with the same seed take the studies that come first
-        # as landmarks, which they fit more closely than others.
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        self._validate_names(_check_names(self.estimators))
+        _check_weights(self.weights, len(self.estimators))
+        fitted = [clone(estimator).fit(X, y) for _, estimator in self.estimators]
+        # A seed different from that of the estimators: with the same seed, these
+        # studies would be their Nyström components, which they fit more closely.
         some_X, some_y = resample(
-            X, y, replace=False, n_samples=n_scale, random_state=seed
+            X,
+            y,
+            replace=False,
+            n_samples=min(_N_SCALE, len(y)),
+            random_state=draw_seed(self.random_state),
         )
-        spreads = [
-            spread_of_wrong_pairs(similarity(member, some_X, some_y))
-            for member in members
+        statistics = [
+            wrong_pair_statistics(similarity(estimator, some_X, some_y))
+            for estimator in fitted
         ]
-        self.estimators_ = members
-        self.means_, self.stds_ = np.array(spreads).T
+        self.estimators_ = fitted
+        self.means_, self.stds_ = np.array(statistics).T
         for name in ("n_features_in_", "feature_names_in_"):
             vars(self).pop(name, None)  # of an earlier fit
-            if hasattr(members[0], name):
-                setattr(self, name, getattr(members[0], name))
+            if hasattr(fitted[0], name):
+                setattr(self, name, getattr(fitted[0], name))
         return self
 
     @property
     def y_scaling(self):
-        """Scaling of y that all members have; it is the scale of their predictions."""
+        """The ``y_scaling`` of all estimators, which is the scale of predictions."""
         return _shared_y_scaling(self.estimators_)
 
-    def _weights(self):
-        return check_weights(self.weights, len(self.estimators_))
+    def _fitted_weights(self):
+        return _check_weights(self.weights, len(self.estimators_))
 
     def similarity(self, X, y):
-        """Similarity of each text with each map.
+        """Compute the similarity of each text with each map.
 
         Parameters
         ----------
         X : array-like, sparse matrix or sequence of str
-            What the members take, one row per text.
+            Input of the estimators, one row per text.
         y : array-like of shape (n_maps, n_components)
             Coefficients.
 
         Returns
         -------
         similarity : ndarray of shape (n_texts, n_maps)
-            In deviations of wrong pairs, summed over members. Where rows of X and y are
-            the same studies, true pairs lie on the diagonal.
+            Weighted sum of standardized similarities. If rows of X and y are the same
+            studies, true pairs lie on the diagonal.
         """
         check_is_fitted(self)
-        facts = zip(
-            self._weights(), self.estimators_, self.means_, self.stds_, strict=True
+        terms = zip(
+            self._fitted_weights(),
+            self.estimators_,
+            self.means_,
+            self.stds_,
+            strict=True,
         )
         return sum(
-            weight * (similarity(member, X, y) - mean) / deviation
-            for weight, member, mean, deviation in facts
+            weight * (similarity(estimator, X, y) - mean) / std
+            for weight, estimator, mean, std in terms
         )
-
-    def score(self, X, y):
-        """Mix&match: the share of wrong maps that the right one beats.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or sequence of str
-            What the members take, one row per study.
-        y : array-like of shape (n_studies, n_components)
-            Coefficients of the same studies in the same order.
-
-        Returns
-        -------
-        mix_match : float
-            In [0, 1]; 0.5 is chance, whatever the number of candidates.
-        """
-        return mix_match_score(self.similarity(X, y))
 
     @available_if(_all_predict)
     def predict(self, X):
-        """Predict the coefficients to expect from each text: the members' average.
+        """Predict the coefficients of the brain map of each text.
 
         Parameters
         ----------
         X : array-like, sparse matrix or sequence of str
-            What the members take, one row per text.
+            Input of the estimators, one row per text.
 
         Returns
         -------
         coefficients : ndarray of shape (n_texts, n_components)
-            Weighted average of the members' predictions: coefficients of densities,
-            ready for ``masker.inverse_transform``, of studies scaled to L2 norm one
-            where the members' ``y_scaling`` is ``"unit"``, to L1 norm one for
-            ``"sqrt"``, raw ones for None.
+            Weighted average of the estimators' predictions: coefficients of densities,
+            ready for ``masker.inverse_transform``, of studies scaled to L2 norm one if
+            their ``y_scaling`` is ``"unit"``, to L1 norm one for ``"sqrt"``, unscaled
+            for None.
 
         Raises
         ------
         ValueError
-            If members differ in ``y_scaling``: their densities have different norms.
+            If estimators differ in ``y_scaling``: their densities have different norms.
         """
         check_is_fitted(self)
         _shared_y_scaling(self.estimators_)
-        predictions = [member.predict(X) for member in self.estimators_]
-        return np.average(predictions, axis=0, weights=self._weights())
+        predictions = [estimator.predict(X) for estimator in self.estimators_]
+        return np.average(predictions, axis=0, weights=self._fitted_weights())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.target_tags.multi_output = True
-        tags.input_tags = input_tags_of(self.estimators)
+        tags.input_tags = _input_tags(self.estimators)
         return tags

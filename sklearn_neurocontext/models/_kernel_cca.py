@@ -1,108 +1,164 @@
 """Canonical correlation analysis of sparse texts with a kernel between brain maps."""
 
 import numpy as np
+from scipy.linalg import cholesky, eigh, solve_triangular
 
-from .._utils.validation import (
-    Integral,
-    Interval,
-    Real,
-    StrOptions,
-    check_random_state,
-    fit_context,
-)
+from .._utils.validation import Integral, Interval, Real, StrOptions, fit_context
+from .._utils.volumes import unit_rows
 from ._base import SharedSpaceEstimator
-from ._brain_kernel import (
-    canonical_rotation,
-    gaussian_kernel,
-    nystroem_map,
-    whitening,
-)
-from ._hubness import correct_hubness
-from ._ridge_solver import solve_ridge
-from ._scaling import unit_rows
+from ._nystroem_kernel import choose_components, gaussian_kernel, nystroem_projection
+from ._ridge import explain_singular, mean_squared_norm, solve_ridge
+
+
+def whitening(features: np.ndarray, alpha: float, name: str = "alpha") -> np.ndarray:
+    """Compute the matrix that gives centered features unit regularized covariance.
+
+    It is ``A`` such that ``Aᵀ (FᵀF + λI) A = nI`` with ``λ = alpha·mean‖f‖²``, the λ of
+    `solve_ridge`; `name` is the name of alpha in error messages.
+    """
+    n = len(features)
+    covariance = (features.T @ features / n).astype(np.float64)
+    ridge = alpha * (mean_squared_norm(features) or 1.0) / n
+    covariance.flat[:: len(covariance) + 1] += ridge
+    with explain_singular(name, alpha, features.dtype):
+        factor = cholesky(covariance, lower=True)
+    identity = np.eye(len(factor))
+    return solve_triangular(factor, identity, lower=True).T.astype(features.dtype)
+
+
+def canonical_rotation(white: np.ndarray, predicted: np.ndarray, latent_dim: int):
+    """Compute the rotation after which each white feature is predicted by itself alone.
+
+    `predicted` is the ridge prediction of `white` from the texts, both of shape
+    (n_studies, n_features). Return the `latent_dim` directions with the largest
+    regularized canonical correlations, (n_features, latent_dim), and the correlations.
+    """
+    shared = (white.T @ predicted / len(white)).astype(np.float64)
+    n = len(shared)
+    squares, vectors = eigh(
+        (shared + shared.T) / 2, subset_by_index=[n - latent_dim, n - 1]
+    )
+    correlations = np.sqrt(np.maximum(squares[::-1], 0))
+    return (
+        vectors[:, ::-1].astype(white.dtype),
+        correlations.astype(white.dtype),
+    )
+
+
+def soft_maximum(similarity: np.ndarray, temperature: float) -> np.ndarray:
+    """Compute ``τ log mean_j exp(s_j / τ)`` of each row; a maximum for small τ."""
+    largest = similarity.max(axis=1)
+    shifted = np.exp((similarity - largest[:, None]) / temperature)
+    return largest + temperature * np.log(shifted.mean(axis=1))
+
+
+def correct_hubness(
+    text: np.ndarray,
+    brain: np.ndarray,
+    text_references: np.ndarray,
+    brain_references: np.ndarray,
+    *,
+    temperature: float,
+    weight: float,
+) -> np.ndarray:
+    r"""Subtract from cosines the similarity of each side with the training studies.
+
+    .. math:: s_{ij} = t_i \cdot b_j - w\, m(t_i B^T) - w\, m(b_j T^T)
+
+    where m is `soft_maximum`, and T and B are latents of training texts and maps, so
+    that a map that is similar to all texts (a hub) ranks lower. After CSLS (Conneau et
+    al., 2018), with training studies instead of candidates, which keeps each entry
+    independent of the other candidates, and a soft maximum instead of neighbors.
+    """
+    similarity = text @ brain.T
+    if weight == 0:
+        return similarity
+    of_text = soft_maximum(text @ brain_references.T, temperature)
+    of_map = soft_maximum(brain @ text_references.T, temperature)
+    return similarity - weight * (of_text[:, None] + of_map)
 
 
 class KernelCCA(SharedSpaceEstimator):
     r"""CCA between sparse or dense text features and a kernel feature space of maps.
 
-    With text features X and brain features F, both centred, it solves
+    With centered text features X and centered brain features F, it solves
 
     .. math:: \max_{a, b} a^T X^T F b \quad \text{s.t. }
         a^T (X^T X + \lambda_x I) a = b^T (F^T F + \lambda_z I) b = 1
 
-    by one Cholesky factor of the texts' side: word counts are used whole, without
-    reducing them to a few hundred dimensions first. F are Nyström features of a
-    Gaussian kernel between normalised coefficients, so that a text can ask for maps
-    that are *similar*, which no sum over components can say. Latents are the
-    projections, scaled by their canonical correlations and brought to norm one.
+    with one Cholesky factor of the text side, so word counts need no reduction to a few
+    hundred dimensions. F are Nyström features of a Gaussian kernel between normalized
+    coefficients, so texts are matched with *similar* maps, which a linear function of
+    the coefficients cannot express. Latents are the projections, multiplied by their
+    canonical correlations and scaled to norm one.
 
-    The similarity is the cosine of latents, less what each text and each map has in
-    common with the training studies (see `hubness_weight`).
+    The similarity is the cosine of latents minus a hubness correction, which lowers
+    texts and maps that are similar to many training studies (see `hubness_weight`).
 
     Parameters
     ----------
     latent_dim : int, default=512
-        Pairs of directions kept, at most.
+        Maximal number of pairs of directions.
     alpha_text : float, default=10.0
-        :math:`\lambda_x` in units of the mean squared norm of the centred rows of X;
+        :math:`\lambda_x` in units of the mean squared norm of the centered rows of X;
         positive.
     alpha_brain : float, default=25.0
-        :math:`\lambda_z` in units of the mean squared norm of the centred rows of F;
+        :math:`\lambda_z` in units of the mean squared norm of the centered rows of F;
         positive.
     kernel_width : float or None, default=0.4
         h of the kernel :math:`\exp(-\|u - v\|^2 / 2h)` between coefficients of norm
-        one; with ``y_scaling=None`` it is in units of their mean squared norm. With
-        None, F are the standardised coefficients themselves.
+        one; with ``y_scaling=None``, in units of their mean squared norm. With None, F
+        are the standardized coefficients themselves.
     n_nystroem : int, default=1500
-        Training studies, at most, that the kernel is computed with.
+        Maximal number of training studies that the kernel is computed with.
     correlation_power : float, default=1.0
-        Latents are scaled by the canonical correlations to this power; 0 does not
-        scale. Below 1, correlations that are rounding count as zero.
+        Power of the canonical correlations that latents are multiplied by. 0 gives all
+        directions the same weight; below 1, correlations at rounding level count as 0.
     hubness_weight : float, default=0.5
-        How much of a text's and of a map's soft maximum of cosines with the training
-        studies is taken off the similarity; 0 leaves cosines. It involves training
-        studies alone: leaving candidates out changes no other entry.
+        Weight of the hubness correction, the soft maximum of the cosines with the
+        training studies. 0 gives cosines. The correction involves training studies
+        alone, so an entry does not depend on the other candidates.
     hubness_temperature : float, default=0.05
-        Of that soft maximum; positive.
+        Temperature of the soft maximum; positive.
     y_scaling : {"unit", "sqrt"} or None, default="sqrt"
-        ``"unit"`` divides each study's coefficients by their L2 norm and standardises
-        them on the training part; ``"sqrt"`` takes signed square roots first; None only
-        removes the mean.
+        ``"unit"`` divides each study's coefficients by their L2 norm and standardizes
+        them; ``"sqrt"`` takes signed square roots first; None only removes the mean.
     random_state : int, RandomState instance or None, default=None
-        Choice of the landmarks, where there are more studies than `n_nystroem`.
+        Choice of the studies for the kernel, if there are more than `n_nystroem`.
 
     Attributes
     ----------
     canonical_correlations_ : ndarray of shape (latent_dim_,)
-        Regularised canonical correlations, falling.
+        Regularized canonical correlations, in descending order.
     text_weights_ : ndarray of shape (n_features_in_, latent_dim_)
-        Lead from X to unscaled text latents times their correlation.
+        Weights from X to text projections times their correlation.
     text_intercept_ : ndarray of shape (latent_dim_,)
-        Added to them.
+        Intercept of these projections.
     brain_weights_ : ndarray of shape (n_brain_features, latent_dim_)
-        Lead from F to unscaled brain latents.
+        Weights from centered F to brain projections.
     brain_mean_ : ndarray of shape (n_brain_features,)
-        Mean of the brain features before centring.
-    nystroem_components_ : ndarray of shape (n_landmarks_, n_components_)
-        Normalised coefficients that the kernel is computed with; absent with
+        Mean of the brain features before centering.
+    nystroem_components_ : ndarray of shape (min(n_nystroem, n_studies), n_components_)
+        Normalized coefficients that the kernel is computed with; absent with
         ``kernel_width=None``.
-    nystroem_projection_ : ndarray of shape (n_landmarks_, n_brain_features)
-        From kernel values to brain features; absent with ``kernel_width=None``.
+    nystroem_projection_ : ndarray of shape (len(nystroem_components_), \
+            n_brain_features)
+        Matrix from kernel values to brain features; absent with ``kernel_width=None``.
     kernel_width_ : float
-        `kernel_width` times the mean squared norm of the normalised coefficients;
+        `kernel_width` times the mean squared norm of the normalized coefficients;
         absent with ``kernel_width=None``.
     coef_ : ndarray of shape (n_features_in_, n_components_)
-        Ridge regression of the standardised coefficients, for `predict`.
+        Weights of a ridge regression of the standardized coefficients, for `predict`.
     intercept_ : ndarray of shape (n_components_,)
-        Its intercept.
+        Intercept of this ridge regression.
     text_references_, brain_references_ : ndarray of shape (n_studies, latent_dim_)
         Latents of the training studies, unit rows; absent with ``hubness_weight=0``.
     latent_dim_ : int
-        Dimensions of the shared space.
+        Dimension of the shared space.
     y_mean_, y_scale_ : ndarray of shape (n_components_,)
-        Mean and deviation of the normalised training coefficients.
+        Mean and standard deviation of the normalized training coefficients.
     n_components_ : int
-        Number of coefficients.
+        Number of components of y.
     n_features_in_ : int
         Number of features of X.
 
@@ -113,10 +169,10 @@ class KernelCCA(SharedSpaceEstimator):
 
     Notes
     -----
-    Arithmetic and all arrays that are kept are in the precision of X, float32 or
-    float64: the former halves time and memory, and
-    ``TfidfVectorizer(dtype="float32")`` gives it. n_brain_features is the number of
-    directions that the landmarks have, or n_components_ with ``kernel_width=None``.
+    Computations and fitted arrays have the dtype of X, float32 or float64. The former
+    halves time and memory; ``TfidfVectorizer(dtype="float32")`` produces it.
+    n_brain_features is the rank of the kernel between the Nyström components, or
+    n_components_ with ``kernel_width=None``.
 
     References
     ----------
@@ -177,12 +233,12 @@ class KernelCCA(SharedSpaceEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
-        """Solve for the directions that texts and maps share.
+        """Fit the directions that texts and maps share.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_studies, n_features)
-            Features of the texts: word weights, embeddings, or both side by side.
+            Features of the texts, for example TF-IDF weights or embeddings.
         y : array-like of shape (n_studies, n_components)
             Coefficients of the same studies in the same order.
 
@@ -194,7 +250,8 @@ class KernelCCA(SharedSpaceEstimator):
         Raises
         ------
         ValueError
-            If `alpha_text` or `alpha_brain` is lost in the rounding of X's precision.
+            If `alpha_text` or `alpha_brain` is so small that a matrix is not positive
+            definite in the dtype of X.
         """
         X, standardized = self._check_fit_input(X, y, dtype=[np.float64, np.float32])
         features = self._fit_brain_features(standardized)
@@ -221,19 +278,17 @@ class KernelCCA(SharedSpaceEstimator):
         return self
 
     def _fit_brain_features(self, standardized):
-        """Choose landmarks and give the centred brain features of training studies."""
+        """Fit the kernel and return the centered brain features of training studies."""
         for name in ("nystroem_components_", "nystroem_projection_", "kernel_width_"):
             vars(self).pop(name, None)  # of an earlier fit
         if self.kernel_width is not None:
             rows = self._normalized(standardized)
-            rng = check_random_state(self.random_state)
-            n_nystroem = min(self.n_nystroem, len(rows))
-            self.nystroem_components_ = rows[
-                rng.choice(len(rows), n_nystroem, replace=False)
-            ]
             mean_square = float((rows**2).sum(axis=1).mean())
             self.kernel_width_ = self.kernel_width * (mean_square or 1.0)
-            self.nystroem_projection_ = nystroem_map(
+            self.nystroem_components_ = choose_components(
+                rows, self.n_nystroem, self.random_state
+            )
+            self.nystroem_projection_ = nystroem_projection(
                 self.nystroem_components_, self.kernel_width_
             )
         features = self._brain_features(standardized)
@@ -251,9 +306,9 @@ class KernelCCA(SharedSpaceEstimator):
         return kernel @ self.nystroem_projection_
 
     def _latent_scales(self):
-        """Give the factors of the texts' predictions and of the brain's variates."""
-        # A prediction is the variate times its correlation already. A power below one
-        # divides it: then correlations within rounding, beyond X's rank, are zero.
+        """Return the factors of text predictions and of brain projections."""
+        # A prediction is the projection times its correlation already. A power below
+        # one divides by it, so correlations at rounding level must be set to zero.
         correlations, power = self.canonical_correlations_, self.correlation_power
         rounding = 0.0
         if power < 1:
@@ -268,8 +323,8 @@ class KernelCCA(SharedSpaceEstimator):
     def _scale_text(self, predicted):
         return unit_rows(predicted * self._latent_scales()[0])
 
-    def _scale_brain(self, variates):
-        return unit_rows(variates * self._latent_scales()[1])
+    def _scale_brain(self, projections):
+        return unit_rows(projections * self._latent_scales()[1])
 
     def _text_latents(self, X):
         return self._scale_text(X @ self.text_weights_ + self.text_intercept_)

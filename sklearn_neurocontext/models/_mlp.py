@@ -1,45 +1,45 @@
-"""A multilayer perceptron from embeddings to coefficients."""
+"""Multilayer perceptron from embeddings to coefficients."""
 
 import numpy as np
 
 from .._utils.validation import Integral, Interval, Real, StrOptions, fit_context
-from ._base import TextBrainEstimator
-from ._trained import NetEstimatorMixin
+from ._base import TextBrainEstimator, draw_seed
 
 
-class MLPBaseline(NetEstimatorMixin, TextBrainEstimator):
-    """Three linear layers trained on the squared error of standardised coefficients.
+class MLPBaseline(TextBrainEstimator):
+    """Multilayer perceptron trained on the squared error of standardized coefficients.
 
-    Layer norm stands after the first two layers, dropout after the first. Up to 1,000
-    studies of the training part choose the epoch, by the same rule as in
-    `ContrastiveTextBrain`: the least mean log rank of their true maps, here by the
-    cosine of predicted and observed coefficients in standardised units.
+    Three linear layers, with layer norm after the first two and dropout after the
+    first. The best epoch is the one with the smallest mean log rank of the true maps on
+    validation studies, which are taken from the training studies; maps are ranked by
+    the cosine of predicted and observed standardized coefficients.
 
     Parameters
     ----------
     hidden_dim : int, default=512
         Width of the two hidden layers.
     max_epochs : int, default=50
-        Epochs at most.
+        Maximal number of epochs.
     batch_size : int, default=128
-        Studies in a batch.
+        Number of studies per batch.
     lr : float, default=0.0005
         Learning rate of Adam.
     random_state : int, RandomState instance or None, default=None
-        Seeds weights, batches, dropout and the choice of validation studies.
+        Seeds weights, batches, dropout and the choice of validation studies. Pass an
+        int for reproducible results.
     dropout : float, default=0.5
-        After the first layer, in [0, 1).
+        Dropout rate after the first layer, in [0, 1).
     n_validation : int, default=1000
-        Studies of the training part put aside to choose the epoch, at most a tenth of
-        them; with fewer than 20 studies, none, and the training loss chooses.
+        Number of training studies held out to choose the epoch, at most a tenth of
+        them. With fewer than 20 studies none are held out, and the training loss
+        chooses the epoch.
     patience : int or None, default=5
-        Epochs without a better one after which training stops; None never stops.
+        Number of epochs without improvement before training stops; None never stops.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        ``"unit"`` divides each study's coefficients by their L2 norm and standardises
-        them on the training part; ``"sqrt"`` takes signed square roots first; None only
-        removes the mean.
+        ``"unit"`` divides each study's coefficients by their L2 norm and standardizes
+        them; ``"sqrt"`` takes signed square roots first; None only removes the mean.
     device : str, default="cpu"
-        Torch device of training and inference.
+        Torch device of training and inference. Inputs and outputs are NumPy arrays.
 
     Attributes
     ----------
@@ -48,20 +48,20 @@ class MLPBaseline(NetEstimatorMixin, TextBrainEstimator):
     best_epoch_ : int
         Epoch whose weights were kept, counted from 1.
     n_epochs_ : int
-        Epochs that were run.
+        Number of epochs run.
     history_ : list of dict
         For each epoch: ``train_loss`` and ``valid_loss`` (mean squared error),
         ``monitor`` (mean log rank), ``dur`` (seconds).
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float32
-        Mean and deviation of the normalised training coefficients.
+        Mean and standard deviation of the normalized training coefficients.
     n_components_ : int
-        Number of coefficients.
+        Number of components of y.
     n_features_in_ : int
         Number of features of X.
 
     See Also
     --------
-    RidgeBaseline : The linear baseline.
+    RidgeBaseline : Linear baseline.
 
     References
     ----------
@@ -118,12 +118,12 @@ class MLPBaseline(NetEstimatorMixin, TextBrainEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
-        """Train the perceptron.
+        """Fit the perceptron.
 
         Parameters
         ----------
         X : array-like of shape (n_studies, n_features)
-            Embeddings, standardised (put a StandardScaler before this estimator).
+            Standardized embeddings (put a StandardScaler before this estimator).
         y : array-like of shape (n_studies, n_components)
             Coefficients of the same studies in the same order.
 
@@ -135,32 +135,40 @@ class MLPBaseline(NetEstimatorMixin, TextBrainEstimator):
         Raises
         ------
         ValueError
-            If the loss becomes NaN.
+            If the loss becomes NaN or infinite.
         """
         import torch
 
         from ._modules import Perceptron
-        from ._net import seeded
-        from ._selection import rank_of_predictions, split_validation
+        from ._net import rank_of_predictions, seeded, split_validation, train_net
 
         X, standardized = self._check_fit_input(X, y, dtype=np.float32)
-        seed = self._draw_seed()
+        seed = draw_seed(self.random_state)
         with seeded(seed, self.device):
             self.module_ = Perceptron(
                 self.n_features_in_, self.n_components_, self.hidden_dim, self.dropout
             )
-            record = self._train(
+            record = train_net(
                 self.module_,
                 torch.nn.MSELoss,
                 {"text": X},
                 standardized,
                 monitor=rank_of_predictions,
                 rows=split_validation(len(X), self.n_validation, seed),
+                max_epochs=self.max_epochs,
+                batch_size=self.batch_size,
+                patience=self.patience,
                 optimizer=torch.optim.Adam,
+                lr=self.lr,
                 weight_decay=0.0,
+                device=self.device,
             )
-        self._record(record)
+        self.best_epoch_ = record.best_epoch
+        self.n_epochs_ = record.n_epochs
+        self.history_ = record.history
         return self
 
     def _predict_standardized(self, X):
-        return self._forward(self.module_, X)
+        from ._net import forward_rows
+
+        return forward_rows(self.module_, X, self.device)

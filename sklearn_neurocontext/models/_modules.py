@@ -1,4 +1,4 @@
-"""Torch modules: heads, two towers, decoder and multilayer perceptron."""
+"""Torch modules of the neural networks, and the symmetric InfoNCE loss."""
 
 import math
 
@@ -6,14 +6,42 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ._losses import clamp_log_logit_scale
+# A logit scale beyond 100 makes the loss numerically flat (Radford et al. 2021).
+MAX_LOG_LOGIT_SCALE = math.log(100)
+
+
+def clamp_log_logit_scale(log_logit_scale):
+    """Limit the logit scale to 100, hence τ to at least 0.01."""
+    return log_logit_scale.clamp(max=MAX_LOG_LOGIT_SCALE)
+
+
+def info_nce(text_latents, brain_latents, log_logit_scale):
+    """Compute the mean cross-entropy of matching texts and maps in a batch.
+
+    Latents are unit rows (n_pairs, latent_dim), row i of both being the same study; the
+    logit scale is 1/τ. The loss is in nats: log(n_pairs) at chance level, 0 at best
+    (van den Oord et al. 2018, eq. 4; symmetric as in CLIP, Radford et al. 2021).
+    """
+    logits = text_latents @ brain_latents.T * log_logit_scale.exp()
+    pairs = torch.arange(len(logits), device=logits.device)
+    text_to_brain = functional.cross_entropy(logits, pairs)
+    brain_to_text = functional.cross_entropy(logits.T, pairs)
+    return (text_to_brain + brain_to_text) / 2
+
+
+class InfoNCE(nn.Module):
+    """Loss module that computes `info_nce` of the outputs of `TwoTowers`."""
+
+    def forward(self, outputs, _target):
+        """Compute the loss of one batch."""
+        return info_nce(*outputs)
 
 
 class Dropout(nn.Module):
     """Dropout that compares uniform numbers with the rate.
 
-    The same distribution as `torch.nn.Dropout`, whose Bernoulli numbers take four times
-    as long on a CPU: they were a quarter of an epoch.
+    It has the distribution of `torch.nn.Dropout`, whose Bernoulli numbers take four
+    times as long on a CPU: they were a quarter of an epoch.
     """
 
     def __init__(self, rate):
@@ -61,10 +89,11 @@ class ResidualHead(nn.Module):
 
 
 class TwoTowers(nn.Module):
-    """A text and a brain encoder into one space, and the logarithm of 1/τ.
+    """A text and a brain encoder into one space, and the learned logarithm of 1/τ.
 
-    Text: projection head, two residual heads. Brain: three residual heads, the first a
-    projection head where `latent_dim` differs from `n_components`.
+    The text encoder has a projection head and two residual heads. The brain encoder has
+    three residual heads, the first replaced by a projection head if `latent_dim`
+    differs from `n_components`.
     """
 
     def __init__(self, n_features, n_components, latent_dim, dropout, temperature):
@@ -90,11 +119,11 @@ class TwoTowers(nn.Module):
         return functional.normalize(self.text(text), dim=1)
 
     def encode_brain(self, brain):
-        """Map standardised coefficients to latents of norm one."""
+        """Map standardized coefficients to latents of norm one."""
         return functional.normalize(self.brain(brain), dim=1)
 
     def forward(self, text, brain):
-        """Give the latents of both sides and the clamped logarithm of 1/τ."""
+        """Compute the latents of both sides and the clamped logarithm of 1/τ."""
         return (
             self.encode_text(text),
             self.encode_brain(brain),
@@ -103,7 +132,7 @@ class TwoTowers(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Two residual heads from text latents to standardised coefficients."""
+    """Two residual heads from text latents to standardized coefficients."""
 
     def __init__(self, latent_dim, n_components, dropout):
         super().__init__()

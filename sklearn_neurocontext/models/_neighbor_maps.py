@@ -1,4 +1,4 @@
-"""The maps of the studies whose texts are most alike, as features of a text."""
+"""Maps of the studies with the most similar texts, as features of a text."""
 
 import numpy as np
 from scipy.sparse import issparse
@@ -17,47 +17,46 @@ from .._utils.validation import (
     fit_context,
     validate_data,
 )
-from ._scaling import normalize_studies
+from ._base import normalize_studies
 
-# Texts compared with all training texts at a time: bounds memory.
+# Texts compared with all training texts at a time; bounds memory.
 _ROWS = 1000
-# Cosines above one minus this are of the same text, whose own map is no neighbour's.
+# Texts with a cosine above one minus this are the same, and not neighbors.
 _SAME = 1e-5
 
 
 class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    r"""Average map of the training studies whose texts are most alike.
+    r"""Average map of the training studies with the most similar texts.
 
-    A text x becomes the kernel regression of Nadaraya and Watson,
+    A text x is transformed to its Nadaraya-Watson kernel regression,
 
     .. math:: \sum_n \frac{e^{\cos(x, x_n)/\tau}}{\sum_m e^{\cos(x, x_m)/\tau}} \, y_n
 
-    over training studies n with normalised coefficients :math:`y_n`. Training studies
-    whose text is the same (cosine one) are left out of both sums: so the features of a
-    training study hold nothing of its own map, and a model fitted on them sees what it
-    will see of new texts. A text with no other neighbour gets the mean map.
+    over training studies n with normalized coefficients :math:`y_n`. Training studies
+    with the same text (cosine one) are left out of both sums. The features of a
+    training study therefore do not contain its own map, so a model fitted on them
+    generalizes to new texts. A text without other neighbors gets the mean map.
 
     Parameters
     ----------
     temperature : float, default=0.05
-        τ; positive. The smaller, the fewer neighbours count.
+        τ; positive. The smaller it is, the fewer neighbors have weight.
     y_scaling : {"unit", "sqrt"} or None, default="sqrt"
         ``"unit"`` divides each study's coefficients by their L2 norm; ``"sqrt"`` takes
-        signed square roots first; None leaves them alone.
+        signed square roots first; None leaves them unchanged.
 
     Attributes
     ----------
     texts_ : {ndarray, csr_array} of shape (n_studies, n_features_in_)
-        Rows of the training texts, of norm one, in the precision of X: float32 or
-        float64.
+        Training texts, scaled to norm one, in the dtype of X, float32 or float64.
     maps_ : ndarray of shape (n_studies, n_components)
-        Their normalised coefficients, in the same precision.
+        Normalized coefficients of the training studies, in the same dtype.
     n_features_in_ : int
         Number of features of X.
 
     See Also
     --------
-    KernelCCA : Learns from the features which maps they stand for.
+    KernelCCA : Can be fitted on these features.
 
     References
     ----------
@@ -87,7 +86,7 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
-        """Keep the training studies.
+        """Fit by storing the training studies.
 
         Parameters
         ----------
@@ -117,7 +116,7 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return self
 
     def transform(self, X):
-        """Average the maps of each text's neighbours.
+        """Average the maps of the neighbors of each text.
 
         Parameters
         ----------
@@ -127,7 +126,7 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Returns
         -------
         features : ndarray of shape (n_texts, n_components)
-            In the precision of X.
+            In the dtype of X.
         """
         check_is_fitted(self)
         X = validate_data(
@@ -144,6 +143,7 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         )
 
     def _average(self, rows):
+        """Average the maps of the neighbors of normalized texts."""
         cosines = rows @ self.texts_.T
         if issparse(cosines):
             cosines = cosines.toarray()

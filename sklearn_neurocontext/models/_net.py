@@ -1,4 +1,4 @@
-"""Training of torch modules through skorch, which nothing else here imports."""
+"""Training of torch modules; the only module that imports skorch."""
 
 import copy
 import math
@@ -10,13 +10,119 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.helper import predefined_split
+from torch.nn.functional import normalize
 
-# Rows of a forward pass outside training: bounds memory, whatever the input.
+# Rows of a forward pass outside training; bounds memory.
 _FORWARD_ROWS = 8192
 
 
+# Choice of the best epoch
+
+
+def split_validation(n_studies, n_validation, seed):
+    """Split rows into training and validation rows, both sorted.
+
+    At most `n_validation` studies and at most a tenth are validation studies; with
+    fewer than 20 studies none are.
+    """
+    order = np.random.default_rng(seed).permutation(n_studies)
+    size = min(n_validation, n_studies // 10) if n_studies >= 20 else 0
+    size = 0 if size < 2 else size  # a single study cannot be ranked
+    return np.sort(order[size:]), np.sort(order[:size])
+
+
+def mean_log_rank(similarity):
+    """Compute the mean logarithm of the rank of the true candidate, ties counted half.
+
+    It is 0 at best and log(n) at worst. Unlike the loss it does not depend on the
+    temperature; unlike recall it needs no k, so it suits 30 and 1,000 studies alike.
+    """
+    true = similarity.diagonal()[:, None]
+    greater = (similarity > true).sum(1)
+    tied = (similarity == true).sum(1) - 1
+    return float(torch.log1p(greater + tied / 2).mean())
+
+
+def rank_of_latents(outputs, _target):
+    """Compute the mean log rank of true maps by the cosine of latents."""
+    text, brain, _ = outputs
+    return mean_log_rank(text @ brain.T)
+
+
+def rank_of_predictions(predicted, target):
+    """Compute the mean log rank of true maps by their cosine with predictions."""
+    return mean_log_rank(normalize(predicted, dim=1) @ normalize(target, dim=1).T)
+
+
+def squared_error(predicted, target):
+    """Compute the mean squared error."""
+    return float(((predicted - target) ** 2).mean())
+
+
+class _KeepBestEpoch(Callback):
+    """Keep the weights of the best epoch, stop without progress, restore them."""
+
+    def __init__(self, monitor, patience, lr):
+        self.monitor = monitor
+        self.patience = patience
+        self.lr = lr
+
+    def on_train_begin(self, net, **kwargs):
+        """Reset the record."""
+        self.best_value_ = math.inf
+        self.best_epoch_ = 0
+        self.best_weights_ = None
+        self.n_finished_ = 0
+        self.stopped_ = False
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Forget the value of the last epoch."""
+        self.value_ = None
+
+    def on_batch_end(self, net, batch, training, y_pred, **kwargs):
+        """Compute the monitor on validation studies."""
+        if not training:  # all validation studies are one batch
+            self.value_ = float(self.monitor(y_pred, batch[1]))
+
+    def on_epoch_end(self, net, **kwargs):
+        """Keep the weights if they are the best, or stop."""
+        epoch = len(net.history)
+        train_loss = net.history[-1, "train_loss"]
+        self._check_finite(net, train_loss, epoch)
+        value = float(train_loss) if self.value_ is None else self.value_
+        net.history.record("monitor", value)
+        self.n_finished_ = epoch
+        if value < self.best_value_:
+            self.best_value_, self.best_epoch_ = value, epoch
+            # A copy: state_dict() alone is a view of weights that keep changing.
+            self.best_weights_ = copy.deepcopy(net.module_.state_dict())
+        elif self.patience is not None and epoch - self.best_epoch_ >= self.patience:
+            self.stopped_ = True
+            raise KeyboardInterrupt  # the way a skorch callback ends the training
+
+    def on_train_end(self, net, **kwargs):
+        """Restore the best weights."""
+        if self.best_weights_ is not None:
+            net.module_.load_state_dict(self.best_weights_)
+
+    def _check_finite(self, net, train_loss, epoch):
+        # The last step of an epoch can break weights after the last training loss.
+        if all(bool(weight.isfinite().all()) for weight in net.module_.parameters()):
+            loss = train_loss
+        else:
+            loss = math.nan
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"The training loss became {loss} in epoch {epoch}. Lower lr "
+                f"(it is {self.lr}), or check X and y for extreme values."
+            )
+
+
+# Training
+
+
 class PairedTensors(torch.utils.data.Dataset):
-    """Inputs by name and a target, sliced together by an index of rows."""
+    """Named inputs and a target that are indexed together by an array of rows."""
 
     def __init__(self, inputs, target):
         self.inputs = inputs
@@ -33,10 +139,10 @@ class PairedTensors(torch.utils.data.Dataset):
 
 
 class WholeBatches:
-    """Iterator of batches that slices tensors, without a step in Python per study.
+    """Iterator that slices whole batches, which is faster than study by study.
 
-    A last batch of a single study joins the one before it: InfoNCE learns nothing from
-    one pair.
+    A last batch of a single study joins the one before it, because InfoNCE learns
+    nothing from one pair.
     """
 
     def __init__(self, dataset, batch_size, shuffle=False):
@@ -54,63 +160,9 @@ class WholeBatches:
             yield self.dataset[order[start:stop]]
 
 
-class _KeepBestEpoch(Callback):
-    """Copy the weights of the best epoch, stop when none is better, then restore."""
-
-    def __init__(self, monitor, patience, lr):
-        self.monitor = monitor
-        self.patience = patience
-        self.lr = lr
-
-    def on_train_begin(self, net, **kwargs):
-        self.best_value_ = math.inf
-        self.best_epoch_ = 0
-        self.best_weights_ = None
-        self.n_finished_ = 0
-        self.stopped_ = False
-
-    def on_epoch_begin(self, net, **kwargs):
-        self.value_ = None
-
-    def on_batch_end(self, net, batch, training, y_pred, **kwargs):
-        if not training:  # all validation studies are one batch
-            self.value_ = float(self.monitor(y_pred, batch[1]))
-
-    def on_epoch_end(self, net, **kwargs):
-        epoch = len(net.history)
-        train_loss = net.history[-1, "train_loss"]
-        self._check_finite(net, train_loss, epoch)
-        value = float(train_loss) if self.value_ is None else self.value_
-        net.history.record("monitor", value)
-        self.n_finished_ = epoch
-        if value < self.best_value_:
-            self.best_value_, self.best_epoch_ = value, epoch
-            # A copy: state_dict() alone is a view of weights that go on changing.
-            self.best_weights_ = copy.deepcopy(net.module_.state_dict())
-        elif self.patience is not None and epoch - self.best_epoch_ >= self.patience:
-            self.stopped_ = True
-            raise KeyboardInterrupt  # how a skorch callback ends the training
-
-    def on_train_end(self, net, **kwargs):
-        if self.best_weights_ is not None:
-            net.module_.load_state_dict(self.best_weights_)
-
-    def _check_finite(self, net, train_loss, epoch):
-        # The last step of an epoch can spoil weights that no training loss has seen.
-        if all(bool(weight.isfinite().all()) for weight in net.module_.parameters()):
-            loss = train_loss
-        else:
-            loss = math.nan
-        if not math.isfinite(loss):
-            raise ValueError(
-                f"The training loss became {loss} in epoch {epoch}. Lower lr "
-                f"(it is {self.lr}), or check X and y for extreme values."
-            )
-
-
 @dataclass(frozen=True)
 class TrainingRecord:
-    """What a training gave: epochs and, for each, the losses and the monitor."""
+    """The best epoch, the number of epochs, and losses and monitor of each epoch."""
 
     best_epoch: int
     n_epochs: int
@@ -133,43 +185,13 @@ def train_net(
     weight_decay,
     device,
 ):
-    """Train a module in place and leave it with the weights of its best epoch.
+    """Train a module in place, leave it with the weights of its best epoch.
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Called with the inputs by name.
-    criterion : type
-        Loss module, called with the module's output and the target.
-    inputs : dict of str to ndarray of shape (n_studies, n), float32
-        What the module takes.
-    target : ndarray of shape (n_studies, m), float32
-        What the criterion compares with.
-    monitor : callable
-        ``monitor(output, target) -> float`` on validation studies; least is best.
-    rows : tuple of ndarray
-        Rows of training and of validation; without any of the latter the training
-        loss is monitored.
-    max_epochs, batch_size : int
-        Upper bounds.
-    patience : int or None
-        Epochs without a better one after which training stops; None never stops.
-    optimizer : type
-        Torch optimizer.
-    lr, weight_decay : float
-        Its settings; the logit scale is never decayed.
-    device : str
-        Torch device.
-
-    Returns
-    -------
-    record : TrainingRecord
-        The epochs.
-
-    Raises
-    ------
-    ValueError
-        If the loss becomes NaN or infinite.
+    `inputs` (arrays of shape (n_studies, n) by the names of the module's arguments) and
+    `target` (n_studies, m) are float32. The best epoch has the smallest
+    ``monitor(output, target)`` on the validation rows, the second of `rows`; without
+    any, the smallest training loss. The logit scale is not decayed. A loss that is not
+    finite raises ValueError.
     """
     train, validation = (_take_rows(inputs, target, part, device) for part in rows)
     validation = validation if len(validation) else None
@@ -179,7 +201,7 @@ def train_net(
         optimizer=optimizer,
         optimizer__lr=lr,
         optimizer__weight_decay=weight_decay,
-        optimizer__fused=True,  # one pass over the weights: a quarter of the time
+        optimizer__fused=True,  # a quarter of the time of the default
         optimizer__param_groups=[("*log_logit_scale", {"weight_decay": 0.0})],
         max_epochs=max_epochs,
         batch_size=batch_size,
@@ -195,16 +217,22 @@ def train_net(
     net.fit(train, y=None)
     keep_best = dict(net.callbacks_)["keep_best"]
     if not keep_best.stopped_ and keep_best.n_finished_ < max_epochs:
-        raise KeyboardInterrupt  # skorch swallows Ctrl-C; half a training is no fit
+        raise KeyboardInterrupt  # skorch swallows Ctrl-C, but the fit is incomplete
     module.eval()
+    names = ("epoch", "train_loss", "valid_loss", "monitor", "dur")
     return TrainingRecord(
         best_epoch=keep_best.best_epoch_,
         n_epochs=len(net.history),
-        history=[_epoch_facts(epoch) for epoch in net.history],
+        history=[
+            {name: epoch[name] for name in names if name in epoch}
+            for epoch in net.history
+        ],
     )
 
 
 def _take_rows(inputs, target, rows, device):
+    """Return rows of the inputs and the target as tensors on the device."""
+
     def take(array):
         return torch.from_numpy(array[rows]).to(device)
 
@@ -213,28 +241,8 @@ def _take_rows(inputs, target, rows, device):
     )
 
 
-def _epoch_facts(epoch):
-    names = ("epoch", "train_loss", "valid_loss", "monitor", "dur")
-    return {name: epoch[name] for name in names if name in epoch}
-
-
 def forward_rows(function, array, device):
-    """Apply a function of tensors to an array, in bounded pieces and without gradient.
-
-    Parameters
-    ----------
-    function : callable
-        Takes and gives a tensor with one row per study.
-    array : ndarray of shape (n_studies, n), float32
-        Input.
-    device : str
-        Where the function computes.
-
-    Returns
-    -------
-    output : ndarray of shape (n_studies, m), float32
-        Output for each row.
-    """
+    """Apply a function of tensors to the rows of an array, without gradient."""
     tensor = torch.from_numpy(np.ascontiguousarray(array))
     with torch.inference_mode():
         pieces = [

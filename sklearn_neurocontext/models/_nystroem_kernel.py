@@ -1,6 +1,7 @@
-"""Features of a kernel between embeddings, through some of the training studies."""
+"""Nyström features of a Gaussian kernel."""
 
 import numpy as np
+from scipy.linalg import eigh
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -16,15 +17,44 @@ from .._utils.validation import (
     fit_context,
     validate_data,
 )
-from ._brain_kernel import gaussian_kernel, nystroem_map
+
+# Eigenvalues below this share of the largest are rounding.
+_SMALLEST_EIGENVALUE = 1e-6
+
+
+def choose_components(rows, n_components: int, random_state) -> np.ndarray:
+    """Choose rows at random that a kernel is computed with, at most n_components."""
+    rng = check_random_state(random_state)
+    return rows[rng.choice(len(rows), min(n_components, len(rows)), replace=False)]
+
+
+def gaussian_kernel(rows, components, width: float) -> np.ndarray:
+    """Compute ``exp(-‖u - v‖² / 2 width)`` for all rows u and components v."""
+    squares = (rows**2).sum(axis=1)[:, None] + (components**2).sum(axis=1)
+    distance = squares - 2 * rows @ components.T
+    return np.exp(np.maximum(distance, 0) / (-2 * width))
+
+
+def nystroem_projection(components, width: float) -> np.ndarray:
+    """Compute the matrix that turns kernel values with components into features.
+
+    Inner products of ``gaussian_kernel(rows, components, width) @ projection`` are the
+    Nyström approximation of the kernel between rows (Williams and Seeger, 2001). The
+    columns are the eigenvectors of the kernel between components whose eigenvalues are
+    at least a millionth of the largest.
+    """
+    kernel = gaussian_kernel(components, components, width).astype(np.float64)
+    values, vectors = eigh(kernel)
+    kept = values > _SMALLEST_EIGENVALUE * values[-1]
+    return (vectors[:, kept] / np.sqrt(values[kept])).astype(components.dtype)
 
 
 class NystroemKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Nyström features of a Gaussian kernel between embeddings.
 
-    Inner products of features approximate :math:`\exp(-\|u - v\|^2 / 2h)`, and are
-    exact between landmarks. These are `n_components` of the training studies; all of
-    them where there are fewer, so that a small corpus has the exact kernel.
+    Inner products of features approximate :math:`\exp(-\|u - v\|^2 / 2h)` through
+    `n_components` studies drawn at random. With fewer studies all are used, and the
+    kernel between them is exact.
 
     Parameters
     ----------
@@ -32,26 +62,25 @@ class NystroemKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         h; positive. For embeddings of norm one the kernel is
         ``exp((cosine - 1) / h)``.
     n_components : int, default=2500
-        Training studies, at most, that the kernel is computed with.
+        Maximal number of training studies that the kernel is computed with.
     random_state : int, RandomState instance or None, default=None
-        Choice of the landmarks, where there are more studies than `n_components`.
+        Choice of these studies, if there are more than `n_components`.
 
     Attributes
     ----------
-    components_ : ndarray of shape (n_kept_landmarks, n_features_in_)
-        Embeddings that the kernel is computed with: of all studies where there are no
-        more than `n_components`.
-    projection_ : ndarray of shape (n_kept_landmarks, n_features_out)
-        From kernel values to features; directions of numerically no extent, as equal
-        texts give, are left out.
+    components_ : ndarray of shape (min(n_components, n_studies), n_features_in_)
+        Embeddings that the kernel is computed with.
+    projection_ : ndarray of shape (len(components_), n_features_out)
+        Matrix from kernel values to features. Repeated texts share one direction, so
+        n_features_out may be smaller than the number of components.
     n_features_in_ : int
         Number of features of X.
 
     See Also
     --------
-    KernelCCA : Has the same kernel between maps.
-    sklearn.kernel_approximation.Nystroem : Other kernels; warns where there are fewer
-        studies than landmarks, and loses precision in float32 where texts repeat.
+    KernelCCA : Uses the same kernel between maps.
+    sklearn.kernel_approximation.Nystroem : Offers other kernels. It warns if there are
+        fewer studies than components, and loses precision in float32 if texts repeat.
 
     References
     ----------
@@ -82,13 +111,13 @@ class NystroemKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Choose the landmarks and decompose the kernel between them.
+        """Choose the components and decompose the kernel between them.
 
         Parameters
         ----------
         X : array-like of shape (n_studies, n_features)
             Embeddings.
-        y : None
+        y : None, default=None
             Ignored.
 
         Returns
@@ -97,15 +126,13 @@ class NystroemKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             The fitted transformer.
         """
         X = validate_data(self, X, dtype=[np.float64, np.float32])
-        rng = check_random_state(self.random_state)
-        n_components = min(self.n_components, len(X))
-        self.components_ = X[rng.choice(len(X), n_components, replace=False)]
-        self.projection_ = nystroem_map(self.components_, self.kernel_width)
+        self.components_ = choose_components(X, self.n_components, self.random_state)
+        self.projection_ = nystroem_projection(self.components_, self.kernel_width)
         self._n_features_out = self.projection_.shape[1]
         return self
 
     def transform(self, X):
-        """Give the features.
+        """Compute the features of texts.
 
         Parameters
         ----------
@@ -114,8 +141,8 @@ class NystroemKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Returns
         -------
-        features : ndarray of shape (n_texts, n_kept)
-            In the precision of X.
+        features : ndarray of shape (n_texts, n_features_out)
+            In the dtype of X.
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)

@@ -1,46 +1,180 @@
-"""Ridge regression from embeddings to coefficients."""
+"""Ridge regression from embeddings to coefficients, and a solver for wide features."""
+
+from contextlib import contextmanager
 
 import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.sparse import issparse
 from sklearn.linear_model import RidgeCV
 
 from .._utils.validation import StrOptions, fit_context
 from ._base import TextBrainEstimator
 
+# Columns of sparse X with a larger share of nonzeros are faster as a dense block.
+_DENSE_SHARE = 0.2
+
+
+def solve_ridge(X, targets: np.ndarray, alpha: float, name: str = "alpha"):
+    r"""Solve ridge regression with an intercept through one Cholesky factor.
+
+    .. math:: \min_{W, b} \|Y - X W - 1 b^T\|^2 + \lambda \|W\|^2
+
+    with :math:`\lambda = \alpha` times the mean squared norm of the centered rows of X,
+    so that the meaning of α depends neither on the scale of X nor on its number of
+    columns. The factor is of size n_features or n_studies, whichever is smaller.
+
+    Parameters
+    ----------
+    X : ndarray or sparse array of shape (n_studies, n_features)
+        Features; need not be centered.
+    targets : ndarray of shape (n_studies, n_targets)
+        Y.
+    alpha : float
+        α, positive.
+    name : str, default="alpha"
+        Name of α in error messages.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_features, n_targets)
+        W, in the dtype of X.
+    intercept : ndarray of shape (n_targets,)
+        b.
+
+    Raises
+    ------
+    ValueError
+        If α is so small that the matrix is not positive definite in floating point.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.models import solve_ridge
+    >>> X = np.array([[0.0], [1.0], [2.0]])
+    >>> weights, intercept = solve_ridge(X, 3 * X + 1, alpha=1e-9)
+    >>> weights.round(6).item(), intercept.round(6).item()
+    (3.0, 1.0)
+    """
+    # Without any variance the matrix must still be positive definite.
+    ridge = alpha * (mean_squared_norm(X) or 1.0)
+    mean = column_means(X)
+    target_mean = targets.mean(axis=0)
+    centered = targets - target_mean
+    with explain_singular(name, alpha, X.dtype):
+        if X.shape[1] <= X.shape[0]:
+            cross = X.T @ centered - np.outer(mean, centered.sum(axis=0))
+            weights = _solve(_centered_gram(X, mean), cross, ridge)
+        else:
+            dual = _solve(_centered_kernel(X, mean), centered, ridge)
+            weights = X.T @ dual - np.outer(mean, dual.sum(axis=0))
+    weights = np.asarray(weights, dtype=X.dtype)
+    return weights, target_mean - mean @ weights
+
+
+def mean_squared_norm(X) -> float:
+    """Compute the mean squared norm of the centered rows."""
+    mean = column_means(X)
+    squares = X.multiply(X).sum() if issparse(X) else np.einsum("ij,ij->", X, X)
+    return max(float(squares / X.shape[0] - mean @ mean), 0.0)
+
+
+def column_means(X) -> np.ndarray:
+    """Compute the mean of each column of a sparse or dense array."""
+    return np.asarray(X.mean(axis=0)).ravel().astype(X.dtype, copy=False)
+
+
+@contextmanager
+def explain_singular(name: str, alpha: float, dtype):
+    """Turn the error of a Cholesky factorization into one that names the penalty."""
+    try:
+        yield
+    except LinAlgError as error:
+        precision = np.dtype(dtype).name
+        hint = "" if precision == "float64" else ", or pass X in float64"
+        raise ValueError(
+            f"{name}={alpha:g} is too small: in {precision} the ridge is lost in "
+            f"rounding ({error}). Raise {name}{hint}."
+        ) from error
+
+
+def _solve(gram, right, ridge):
+    """Solve ``(gram + ridge I) W = right``; overwrites gram."""
+    gram.flat[:: len(gram) + 1] += ridge
+    factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+    return cho_solve(factor, right, check_finite=False)
+
+
+def _centered_gram(X, mean):
+    """Compute ``XᵀX - n m mᵀ``."""
+    return column_products(X) - X.shape[0] * np.outer(mean, mean)
+
+
+def _centered_kernel(X, mean):
+    """Compute ``(X - m)(X - m)ᵀ``."""
+    if issparse(X):
+        thin, full, _ = _split_columns(X)
+        kernel = (thin @ thin.T).toarray() + full @ full.T
+    else:
+        kernel = X @ X.T
+    with_mean = X @ mean
+    return kernel - with_mean[:, None] - with_mean + mean @ mean
+
+
+def column_products(X) -> np.ndarray:
+    """Compute ``XᵀX`` as a dense array."""
+    if not issparse(X):
+        return X.T @ X
+    thin, full, is_full = _split_columns(X)
+    order = np.concatenate([np.flatnonzero(~is_full), np.flatnonzero(is_full)])
+    mixed = thin.T @ full
+    products = np.empty((X.shape[1], X.shape[1]), dtype=X.dtype)
+    products[np.ix_(order, order)] = np.block(
+        [[(thin.T @ thin).toarray(), mixed], [mixed.T, full.T @ full]]
+    )
+    return products
+
+
+def _split_columns(X):
+    """Split sparse X into thin columns and dense full ones; return which are full."""
+    columns = X.tocsc()
+    is_full = np.diff(columns.indptr) > _DENSE_SHARE * X.shape[0]
+    thin = columns[:, np.flatnonzero(~is_full)].tocsr()
+    return thin, columns[:, np.flatnonzero(is_full)].toarray(), is_full
+
 
 class RidgeBaseline(TextBrainEstimator):
-    r"""Ridge regression whose penalty is chosen by leave-one-out cross-validation.
+    r"""Ridge regression with a penalty chosen by leave-one-out cross-validation.
 
-    Minimises :math:`\|Z - XW\|^2 + \alpha \|W\|^2` for standardised coefficients
-    Z, with one alpha for all components. Similarity is the cosine of predicted and
-    observed coefficients in those standardised units.
+    Minimizes :math:`\|Z - XW\|^2 + \alpha \|W\|^2` for standardized coefficients
+    Z, with one α for all components. Similarity is the cosine of predicted and observed
+    standardized coefficients.
 
     Parameters
     ----------
     alphas : array-like of shape (n_alphas,) or None, default=None
-        Penalties to choose from, positive; None takes 13 from 1e-1 to 1e5.
+        Positive penalties to choose from. None uses 13 values from 1e-1 to 1e5.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        ``"unit"`` divides each study's coefficients by their L2 norm and standardises
-        them on the training part; ``"sqrt"`` takes signed square roots first; None only
-        removes the mean.
+        ``"unit"`` divides each study's coefficients by their L2 norm and standardizes
+        them; ``"sqrt"`` takes signed square roots first; None only removes the mean.
 
     Attributes
     ----------
     alpha_ : float
-        The penalty chosen.
+        The chosen penalty.
     coef_ : ndarray of shape (n_components_, n_features_in_), float64
-        Weights, in standardised units of y.
+        Weights, in standardized units of y.
     intercept_ : ndarray of shape (n_components_,), float64
-        Intercepts, likewise.
+        Intercepts, in standardized units of y.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float64
-        Mean and deviation of the normalised training coefficients.
+        Mean and standard deviation of the normalized training coefficients.
     n_components_ : int
-        Number of coefficients.
+        Number of components of y.
     n_features_in_ : int
         Number of features of X.
 
     See Also
     --------
-    CCABaseline : A closed form that is made for retrieval.
+    CCABaseline : Closed form designed for retrieval.
 
     References
     ----------
@@ -68,7 +202,7 @@ class RidgeBaseline(TextBrainEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
-        """Choose the penalty and fit the weights.
+        """Fit the regression and choose its penalty.
 
         Parameters
         ----------

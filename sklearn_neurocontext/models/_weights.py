@@ -1,22 +1,29 @@
-"""Weights of nets as arrays by name, and back; no net is ever pickled."""
-
-import torch
-
-from ._modules import Decoder, Perceptron, TwoTowers
+"""Weights of fitted neural networks as arrays, so that no network is ever pickled."""
 
 
 def read_weights(module) -> dict:
-    """Read the weights of a net.
+    """Read the weights of a torch module as arrays.
 
     Parameters
     ----------
     module : torch.nn.Module
-        On any device.
+        Module on any device.
 
     Returns
     -------
     weights : dict of str to ndarray
-        Copies, by the names that torch gives them.
+        Copies of the weights by their torch names.
+
+    See Also
+    --------
+    build_module : Builds the module of an estimator from its weights.
+
+    Examples
+    --------
+    >>> from torch.nn import Linear
+    >>> from sklearn_neurocontext.models import read_weights
+    >>> {name: array.shape for name, array in read_weights(Linear(3, 2)).items()}
+    {'weight': (2, 3), 'bias': (2,)}
     """
     return {
         name: weight.detach().cpu().numpy().copy()
@@ -25,30 +32,48 @@ def read_weights(module) -> dict:
 
 
 def build_module(estimator, attribute: str, weights: dict):
-    """Build the net that an estimator keeps under a name, with these weights.
+    """Build a neural network of an estimator from its weights.
 
     Parameters
     ----------
     estimator : ContrastiveTextBrain or MLPBaseline
-        With its parameters and all fitted attributes that are no nets.
+        Estimator with its parameters and all fitted attributes but its networks.
     attribute : {"module_", "decoder_"}
-        Where the estimator keeps the net.
+        Attribute of the estimator that holds the network.
     weights : dict of str to ndarray
-        What `read_weights` gave.
+        Weights from `read_weights`.
 
     Returns
     -------
     module : torch.nn.Module
-        Ready to predict, on the estimator's device.
+        The network in evaluation mode, on the estimator's device.
 
     Raises
     ------
     ValueError
-        If weights are missing, too many, or of other shapes than the estimator's.
+        If weights are missing, superfluous or of wrong shapes, or the device is not
+        available.
+
+    See Also
+    --------
+    read_weights : Reads the weights of a module.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext import MLPBaseline
+    >>> from sklearn_neurocontext.models import build_module, read_weights
+    >>> X, y = np.eye(4), np.eye(4)
+    >>> model = MLPBaseline(hidden_dim=8, max_epochs=1).fit(X, y)
+    >>> module = build_module(model, "module_", read_weights(model.module_))
+    >>> type(module).__name__
+    'Perceptron'
     """
+    import torch
+
     tensors = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
     try:
-        # Without memory and random numbers: shapes are compared, then taken over.
+        # The meta device takes neither memory nor random numbers.
         with torch.device("meta"):
             module = _empty_module(estimator, attribute, weights)
         module.load_state_dict(tensors, strict=True, assign=True)
@@ -67,6 +92,9 @@ def build_module(estimator, attribute: str, weights: dict):
 
 
 def _empty_module(estimator, attribute, weights):
+    """Build the module with the dimensions of the estimator."""
+    from ._modules import Decoder, Perceptron, TwoTowers
+
     if attribute == "decoder_":
         return Decoder(
             estimator.latent_dim_, estimator.n_components_, estimator.dropout
@@ -79,6 +107,7 @@ def _empty_module(estimator, attribute, weights):
             estimator.dropout,
             estimator.temperature,
         )
+    # The parameter hidden_dim may have been set again after fitting.
     hidden_dim = len(weights.get("layers.0.bias", ()))
     return Perceptron(
         estimator.n_features_in_,

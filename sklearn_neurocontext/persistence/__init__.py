@@ -1,5 +1,14 @@
 """Save and load models as safetensors and JSON, never as pickles."""
 
-from ._model import load_model, save_model
+from ._files import SAVED_FILES, hash_folder
+from ._model import fingerprint, load_model, load_values, save_model, save_values
 
-__all__ = ["load_model", "save_model"]
+__all__ = [
+    "SAVED_FILES",
+    "fingerprint",
+    "hash_folder",
+    "load_model",
+    "load_values",
+    "save_model",
+    "save_values",
+]

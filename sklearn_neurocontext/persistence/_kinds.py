@@ -1,46 +1,27 @@
-"""The closed list of what can be saved: which types, and what each has learned.
+"""The closed list of types that can be saved, and the attributes that each learns.
 
-A further estimator is one more entry of `KINDS`. Parameters need no entry. A learned
-array is described by its dimensions, words separated by spaces: a word that is an
-attribute of the estimator stands for its value, the same other word twice in one
-estimator for the same number; ``int`` in front of them stands for whole numbers,
-``sparse`` for an array that may be sparse. A learned value of another sort is described
-by its type, a net by ``"net"``. A ``?`` at the end, or ``None`` among the types, says
-that it may be missing.
+A further estimator is one more entry of `KINDS`; its parameters need no entry. A
+learned array is described by its dimensions, words separated by spaces: the name of an
+integer attribute stands for its value, the same other word twice in one estimator for
+the same number. ``int`` before the dimensions stands for integers, ``sparse`` for an
+array that may be sparse. Other learned values are described by their type, a network
+by ``"net"``. A ``?`` at the end, or ``None`` among the types, marks a value that may be
+missing.
 """
 
-import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 
-from ._checks import (
-    check_columns,
-    check_kernel,
-    check_members,
-    check_vocabulary,
-    check_weights,
-    check_words,
-)
-
-# Of the machine and not of the model, hence left out; among them a folder of pickles.
+# Parameters that belong to the machine and are left out; one is a folder of pickles.
 LOCAL_PARAMETERS = ("cache", "memory", "shards", "token_env_variable")
-_COMMON = {
+# Attributes that scikit-learn may set on any estimator.
+COMMON = {
     "n_features_in_": int | None,
     "feature_names_in_": np.ndarray | None,
     "_sklearn_output_config": dict | None,
 }
-_TEXT_BRAIN = {
-    "n_components_": int,
-    "y_mean_": "n_components_",
-    "y_scale_": "n_components_",
-    "_single_component": bool,
-}
-_TRAINED = {"best_epoch_": int, "n_epochs_": int, "history_": list}
-# A peak whose coefficients are kept, to recognise another kernel. x, y, z in mm.
-_PROBE = [[[-42.0, -22.0, 54.0]]]
 
 
 @dataclass(frozen=True)
@@ -49,74 +30,31 @@ class Kind:
 
     Attributes
     ----------
-    name : str
-        Name of the class.
     home : str
-        Module that it is imported from.
-    facts : dict of str to str or type
-        What the class has learned, by attribute.
-    check : callable or None
-        ``check(estimator)`` raises ValueError where facts do not fit each other.
-    refit : callable or None
-        ``refit(estimator)`` fits a class that learns nothing from studies; of such a
-        class nothing is kept but what `identify` gives.
-    identify : callable or None
-        ``identify(estimator)`` gives what tells it from others fitted likewise, as a
-        dict of strings, numbers, and lists of numbers known to a ten-thousandth.
+        Module that the class is imported from.
+    learned : dict of str to str or type
+        Attributes that the class learns.
     transient : tuple of str
         Attributes that only serve while fitting.
     """
 
-    name: str
     home: str
-    facts: Mapping = field(default_factory=dict)
-    check: Callable | None = None
-    refit: Callable | None = None
-    identify: Callable | None = None
+    learned: Mapping = field(default_factory=dict)
     transient: tuple = ()
-
-    def load_class(self) -> type:
-        """Import the class."""
-        return getattr(importlib.import_module(self.home), self.name)
-
-    def all_facts(self) -> dict:
-        """Give its own facts and those that every estimator may have."""
-        return {**_COMMON, **self.facts}
-
-
-def _refit_masker(masker) -> None:
-    masker.fit()
-
-
-def _identify_masker(masker) -> dict:
-    probe = masker.transform(_PROBE)[0].astype(float).tolist()
-    return {"atlas_hash": masker.atlas_hash_, "probe": probe}
-
-
-def _refit_embedder(embedder) -> None:
-    if embedder.trust_remote_code:
-        raise ValueError(
-            "trust_remote_code=True runs code that comes with a language model, which "
-            "a saved model must not; save the model that follows the embedder instead"
-        )
-    embedder.fit()
-
-
-def _identify_embedder(embedder) -> dict:
-    # Hash of weights and tokenizer, precision, and how chunks are made and averaged.
-    return {
-        "settings_key": embedder.settings_key(),
-        "embedding_dim": embedder.embedding_dim_,
-    }
 
 
 _MODELS = "sklearn_neurocontext.models"
-_PIPELINES = "sklearn_neurocontext.models"
 _WORDS = "sklearn.feature_extraction.text"
 _LEFT_BY_FITTING = ("_stop_words_id", "stop_words_")
-_ALL = (
-    Kind(
-        "CCABaseline",
+_TEXT_BRAIN = {
+    "n_components_": int,
+    "y_mean_": "n_components_",
+    "y_scale_": "n_components_",
+    "_single_component": bool,
+}
+_TRAINED = {"best_epoch_": int, "n_epochs_": int, "history_": list}
+KINDS = {
+    "CCABaseline": Kind(
         _MODELS,
         {
             **_TEXT_BRAIN,
@@ -128,8 +66,7 @@ _ALL = (
             "canonical_correlations_": "latent_dim_",
         },
     ),
-    Kind(
-        "RidgeBaseline",
+    "RidgeBaseline": Kind(
         _MODELS,
         {
             **_TEXT_BRAIN,
@@ -138,9 +75,8 @@ _ALL = (
             "intercept_": "n_components_",
         },
     ),
-    Kind("MLPBaseline", _MODELS, {**_TEXT_BRAIN, **_TRAINED, "module_": "net"}),
-    Kind(
-        "ContrastiveTextBrain",
+    "MLPBaseline": Kind(_MODELS, {**_TEXT_BRAIN, **_TRAINED, "module_": "net"}),
+    "ContrastiveTextBrain": Kind(
         _MODELS,
         {
             **_TEXT_BRAIN,
@@ -151,8 +87,7 @@ _ALL = (
             "decoder_": "net?",
         },
     ),
-    Kind(
-        "KernelCCA",
+    "KernelCCA": Kind(
         _MODELS,
         {
             **_TEXT_BRAIN,
@@ -170,60 +105,50 @@ _ALL = (
             "text_references_": "n_references latent_dim_?",
             "brain_references_": "n_references latent_dim_?",
         },
-        check=check_kernel,
     ),
-    Kind(
-        "TextBrainEnsemble",
+    "TextBrainEnsemble": Kind(
         _MODELS,
         {"estimators_": list, "means_": "n_estimators", "stds_": "n_estimators"},
-        check=check_members,
     ),
-    Kind(
-        "KDEDiFuMoMasker",
-        "sklearn_neurocontext.maskers",
-        refit=_refit_masker,
-        identify=_identify_masker,
+    "NystroemKernel": Kind(
+        _MODELS,
+        {
+            "_n_features_out": int,
+            "components_": "n_kept n_features_in_",
+            "projection_": "n_kept _n_features_out",
+        },
     ),
-    Kind(
-        "LLMChunkEmbedder",
-        "sklearn_neurocontext.text",
-        refit=_refit_embedder,
-        identify=_identify_embedder,
+    "NeighborMaps": Kind(
+        _MODELS,
+        {
+            "_n_features_out": int,
+            "texts_": "sparse n_studies n_features_in_",
+            "maps_": "n_studies _n_features_out",
+        },
     ),
-    Kind("Pipeline", "sklearn.pipeline"),
-    Kind("FeatureUnion", "sklearn.pipeline"),
-    Kind(
-        "TermCounts",
+    # The masker and the embedder learn nothing from studies: they are fitted again.
+    "KDEDiFuMoMasker": Kind("sklearn_neurocontext.maskers"),
+    "LLMChunkEmbedder": Kind("sklearn_neurocontext.text"),
+    "TermCounts": Kind(
         "sklearn_neurocontext.text",
         {
             "n_terms_": int,
             "vectorizer_": object | None,
             "columns_": "int n_terms_?",
         },
-        check=check_columns,
     ),
-    Kind(
-        "CountVectorizer",
-        _WORDS,
-        {"vocabulary_": dict, "fixed_vocabulary_": bool},
-        check=check_vocabulary,
-        transient=_LEFT_BY_FITTING,
+    "Pipeline": Kind("sklearn.pipeline"),
+    "FeatureUnion": Kind("sklearn.pipeline"),
+    "CountVectorizer": Kind(
+        _WORDS, {"vocabulary_": dict, "fixed_vocabulary_": bool}, _LEFT_BY_FITTING
     ),
-    Kind(
-        "TfidfVectorizer",
+    "TfidfVectorizer": Kind(
         _WORDS,
         {"vocabulary_": dict, "fixed_vocabulary_": bool, "_tfidf": object},
-        check=check_weights,
-        transient=_LEFT_BY_FITTING,
+        _LEFT_BY_FITTING,
     ),
-    Kind(
-        "TfidfTransformer",
-        _WORDS,
-        {"idf_": "n_words?"},
-        check=check_words,
-    ),
-    Kind(
-        "TruncatedSVD",
+    "TfidfTransformer": Kind(_WORDS, {"idf_": "n_words?"}),
+    "TruncatedSVD": Kind(
         "sklearn.decomposition",
         {
             "components_": "rank n_features_in_",
@@ -232,8 +157,7 @@ _ALL = (
             "singular_values_": "rank",
         },
     ),
-    Kind(
-        "Nystroem",
+    "Nystroem": Kind(
         "sklearn.kernel_approximation",
         {
             "_n_features_out": int,
@@ -242,27 +166,8 @@ _ALL = (
             "normalization_": "_n_features_out _n_features_out",
         },
     ),
-    Kind(
-        "NystroemKernel",
-        _PIPELINES,
-        {
-            "_n_features_out": int,
-            "components_": "n_kept n_features_in_",
-            "projection_": "n_kept _n_features_out",
-        },
-    ),
-    Kind(
-        "NeighborMaps",
-        _PIPELINES,
-        {
-            "_n_features_out": int,
-            "texts_": "sparse n_studies n_features_in_",
-            "maps_": "n_studies _n_features_out",
-        },
-    ),
-    Kind("Normalizer", "sklearn.preprocessing"),
-    Kind(
-        "StandardScaler",
+    "Normalizer": Kind("sklearn.preprocessing"),
+    "StandardScaler": Kind(
         "sklearn.preprocessing",
         {
             "n_samples_seen_": int | float | np.ndarray,
@@ -272,8 +177,7 @@ _ALL = (
         },
     ),
     # Inside ContrastiveTextBrain(decoder="ridge").
-    Kind(
-        "RidgeCV",
+    "RidgeCV": Kind(
         "sklearn.linear_model",
         {
             "alpha_": float,
@@ -282,6 +186,4 @@ _ALL = (
             "intercept_": "n_targets",
         },
     ),
-)
-KINDS = MappingProxyType({kind.name: kind for kind in _ALL})
-"""By name of the class."""
+}

@@ -1,49 +1,55 @@
-"""Save a fitted model in a folder, and load it."""
+"""Save fitted models in a folder, and load them."""
 
-from dataclasses import dataclass, field
+import hashlib
+import importlib
+import json
+import threading
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 from sklearn.base import clone
 
 from .._utils.validation import check_is_fitted
 from .._utils.versions import library_versions
 from ._files import read_files, write_files
-from ._kinds import KINDS, LOCAL_PARAMETERS
-from ._restore import restore, same_identity
-from ._values import Reader, Writer
+from ._kinds import COMMON, KINDS, LOCAL_PARAMETERS
+from ._values import Module, Reader, Writer
 
-_PACKAGE = __name__.partition(".")[0]
-
-
-@dataclass(frozen=True)
-class _Options:
-    """How to load, and the versions that wrote the model."""
-
-    device: str | None
-    allow_download: bool
-    versions: dict = field(default_factory=dict)
+# A peak in mm whose coefficients are kept, to recognize another masker.
+_PROBE = [[[-42.0, -22.0, 54.0]]]
+# Coefficients of the same masker on another machine differ in their last digits.
+_TOLERANCE = 1e-4
+_SWITCHING = threading.RLock()
+_ADVICE = (
+    "Loading a model takes language models and atlases from this machine only. Pass "
+    "allow_download=True (on the command line: --allow-download) to fetch them, if you "
+    "trust the model's source."
+)
 
 
 def save_model(model, directory, *, half=False) -> Path:
     """Save a fitted model: its settings as JSON, its arrays as safetensors.
 
-    What can be saved is a closed list: the estimators of this package, its embedder and
-    masker (by their settings and hashes: loading fits them anew and compares), and
-    Pipeline, FeatureUnion, CountVectorizer, TfidfVectorizer, TfidfTransformer,
-    TruncatedSVD, Nystroem, Normalizer, StandardScaler and RidgeCV, nested as one likes.
+    The types that can be saved are a closed list: the estimators of this package, its
+    embedder and masker (by their settings and hashes: loading fits them again and
+    compares), and Pipeline, FeatureUnion, CountVectorizer, TfidfVectorizer,
+    TfidfTransformer, TruncatedSVD, Nystroem, Normalizer, StandardScaler and RidgeCV,
+    nested in any way.
 
     Parameters
     ----------
     model : estimator
         Fitted.
     directory : path-like
-        A new or empty folder. ``model.json``, ``model.safetensors`` and ``SHA256SUMS``
-        are written into it at once.
+        A new or empty folder, in which ``model.json``, ``model.safetensors`` and
+        ``SHA256SUMS`` appear together.
     half : bool, default=False
-        Whether matrices of floats are kept with 16 bits, half or a quarter of the
+        Whether matrices of floats are kept with 16 bits, a half or a quarter of their
         size. Loaded, they have their type again and about three decimal digits.
-        Vectors, and matrices whose values span more than 16 bits can tell apart, stay
-        whole.
+        Vectors, and matrices whose values span more than 16 bits can distinguish, keep
+        their precision.
 
     Returns
     -------
@@ -63,7 +69,7 @@ def save_model(model, directory, *, half=False) -> Path:
 
     See Also
     --------
-    load_model : The way back.
+    load_model : Load the model.
 
     Examples
     --------
@@ -78,38 +84,32 @@ def save_model(model, directory, *, half=False) -> Path:
     >>> np.array_equal(loaded.predict(X), model.predict(X))
     True
     """
-    writer = Writer(half, _write_estimator)
-    name = type(model).__name__
-    _kind_of(model, name)
-    check_is_fitted(model)
-    content = _write_estimator(writer, model, name)
-    description = {"versions": library_versions(), "model": content}
-    return write_files(directory, description, writer.arrays)
+    content, arrays = _write_model(model, half)
+    return write_files(
+        directory, {"versions": library_versions(), "model": content}, arrays
+    )
 
 
 def load_model(directory, *, device=None, allow_download=False):
     """Load a model that `save_model` saved.
 
     Nothing in the files is executed: types come from a closed list, parameters are
-    validated, arrays compared with the dimensions that the model states. Files that
-    were cut off or altered are refused by their hashes. The hashes tell accidents, not
-    a forger who writes new ones: whose models you load remains your decision. What such
-    a forger can reach: an embedder or masker opens the language model, atlas and mask
-    that its parameters name, hence any folder or image on this machine, and refuses
-    what has other hashes; the pattern of words of a vectorizer may be one that takes
-    very long on some texts. Nothing is sent anywhere unless `allow_download` is set.
+    validated, and shapes of arrays are compared with the dimensions of the model.
+    Hashes detect files that were altered or cut off by accident; they do not protect
+    from a person who writes new ones, so load models only from sources that you trust:
+    an embedder or masker opens the language model, atlas and mask that its parameters
+    name.
 
     Parameters
     ----------
     directory : path-like
         The folder.
     device : str or None, default=None
-        Torch device of the model's nets and embedder; None takes the one that it was
-        saved with.
+        Torch device of the networks and the embedder; None takes the saved one.
     allow_download : bool, default=False
-        Whether a language model or DiFuMo that is not on this machine may be fetched.
-        By default, language models come from a wheel, a folder or the hub's cache, and
-        nothing connects.
+        Whether a language model or DiFuMo that is not on this machine may be
+        downloaded. By default, language models come from a wheel, a folder or the
+        cache of the hub, and nothing connects to the network.
 
     Returns
     -------
@@ -124,13 +124,13 @@ def load_model(directory, *, device=None, allow_download=False):
     OSError
         If a language model or an atlas is not on this machine.
     ValueError
-        If a file was cut off, altered or is too large, an array has another shape than
-        stated or holds NaN, a type is not on the list, the format version is another,
-        or encoder or atlas are not those that the model was trained with.
+        If a file was altered or cut off, an array has another shape than stated, a type
+        is not on the list, the format version is another, or the language model or
+        atlas is not the one that the model was trained with.
 
     See Also
     --------
-    save_model : Writes the folder.
+    save_model : Write the folder.
 
     Examples
     --------
@@ -142,32 +142,130 @@ def load_model(directory, *, device=None, allow_download=False):
 save_model wrote.
     """
     description, arrays = read_files(directory)
-    versions = description.get("versions")
-    options = _Options(
-        device, allow_download, versions if isinstance(versions, dict) else {}
+    read_estimator = partial(
+        _read_estimator, device=device, allow_download=allow_download
     )
+    with _explained_errors(directory):
+        reader = Reader(arrays, read_estimator)
+        return read_estimator(reader, description["model"], "model")
 
-    def read_estimator(reader, content, where):
-        return _read_estimator(reader, content, where, options)
 
-    reader = Reader(arrays, read_estimator)
+def save_values(values: dict, directory, *, half=False) -> Path:
+    """Save a dictionary of JSON values and arrays.
+
+    Parameters
+    ----------
+    values : dict
+        Numbers, strings, arrays, and lists and dictionaries of them.
+    directory : path-like
+        A new or empty folder, in which the same files as those of `save_model` appear.
+    half : bool, default=False
+        Whether matrices of floats are kept with 16 bits, see `save_model`.
+
+    Returns
+    -------
+    directory : Path
+        The folder.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder exists and is not empty.
+    TypeError, ValueError
+        If a value cannot be saved; the message names it.
+    """
+    writer = Writer(half)
+    content = writer.write(values, "values")
+    description = {"versions": library_versions(), "values": content}
+    return write_files(directory, description, writer.arrays)
+
+
+def load_values(directory) -> dict:
+    """Load a dictionary that `save_values` saved.
+
+    Parameters
+    ----------
+    directory : path-like
+        The folder.
+
+    Returns
+    -------
+    values : dict
+        The same values; arrays have the same type.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder or one of its files is missing.
+    ValueError
+        If a file was altered or cut off, or another version wrote it.
+    """
+    description, arrays = read_files(directory)
+    with _explained_errors(directory):
+        return Reader(arrays).read(description["values"], "values")
+
+
+def fingerprint(model) -> str:
+    """Return a hash of the content that `save_model` would write for a fitted model.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted, of a type that `save_model` saves.
+
+    Returns
+    -------
+    digest : str
+        SHA-256 in hexadecimal. Different models have different hashes; the same model
+        may have another hash on another machine, where its last digits differ.
+
+    Raises
+    ------
+    TypeError
+        If the model, a part of it or a parameter has a type that cannot be saved.
+    """
+    content, arrays = _write_model(model, half=False)
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    for name in sorted(arrays):
+        digest.update(name.encode())
+        digest.update(memoryview(arrays[name]).cast("B"))
+    return digest.hexdigest()
+
+
+@contextmanager
+def _explained_errors(directory):
+    """Turn errors while values are read into one line with advice."""
     try:
-        model = reader.read({"estimator": description.get("model")}, "model")
-    except RecursionError as error:
+        yield
+    except (
+        AttributeError,
+        IndexError,
+        KeyError,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(
-            "The saved model was altered: it is nested too deep."
+            f"{str(directory)!r} cannot be loaded: {reason}. Another version of this "
+            "package or of scikit-learn may have written it (model.json states the "
+            "versions). Save the model again, or train it again."
         ) from error
-    if reader.arrays:
-        raise ValueError(
-            f"The saved model was altered: {', '.join(sorted(reader.arrays)[:3])} "
-            "belong to no part of it. Save the model again."
-        )
-    return model
 
 
-def _kind_of(estimator, where):
+def _write_model(model, half) -> tuple[dict, dict]:
+    """Return a fitted model as JSON and arrays."""
+    name = type(model).__name__
+    _check_kind(model, name)
+    check_is_fitted(model)
+    writer = Writer(half, _write_estimator)
+    return _write_estimator(writer, model, name), writer.arrays
+
+
+def _check_kind(estimator, where):
+    """Return the entry of an estimator's class in the list of types."""
     kind = KINDS.get(type(estimator).__name__)
-    if kind is None or type(estimator) is not kind.load_class():
+    if kind is None or type(estimator) is not _load_class(type(estimator).__name__):
         raise TypeError(
             f"{where} is a {type(estimator).__module__}.{type(estimator).__name__}, "
             f"which cannot be saved; the list is {', '.join(KINDS)}."
@@ -175,93 +273,228 @@ def _kind_of(estimator, where):
     return kind
 
 
+def _load_class(name) -> type:
+    return getattr(importlib.import_module(KINDS[name].home), name)
+
+
 def _write_estimator(writer, estimator, where) -> dict:
-    kind = _kind_of(estimator, where)
-    names = estimator.get_params(deep=False)
-    _check_input(names, where)
-    params = {
-        name: writer.write(value, f"{where}.{name}")
-        for name, value in names.items()
-        if name not in LOCAL_PARAMETERS
+    """Return an estimator as JSON: its type, parameters and learned attributes."""
+    kind = _check_kind(estimator, where)
+    params = estimator.get_params(deep=False)
+    content = {
+        "type": type(estimator).__name__,
+        "params": {
+            name: writer.write(value, f"{where}.{name}")
+            for name, value in params.items()
+            if name not in LOCAL_PARAMETERS
+        },
+        "learned": {},
     }
-    held = {
+    learned = {
         name: value
         for name, value in vars(estimator).items()
-        if name not in names and name not in kind.transient
+        if name not in params and name not in kind.transient
     }
-    content = {"type": kind.name, "params": params, "facts": {}}
-    if kind.refit is not None:
-        content["facts"] = _identify(kind, estimator, where) if held else {}
+    if content["type"] in _IDENTIFIERS:
+        if learned:
+            content["learned"] = _identify(estimator, where)
         return content
-    unknown = sorted(set(held) - set(kind.all_facts()))
+    unknown = sorted(set(learned) - set(kind.learned) - set(COMMON))
     if unknown:
         raise TypeError(
             f"{where} has learned {', '.join(unknown)}, which this package does not "
-            "know how to save. Expected what scikit-learn 1.6 to 1.9 and this package "
-            "learn."
+            "know how to save. Expected the attributes of scikit-learn 1.6 to 1.9 and "
+            "of this package."
         )
-    content["facts"] = {n: writer.write(v, f"{where}.{n}") for n, v in held.items()}
+    content["learned"] = {
+        name: writer.write(value, f"{where}.{name}") for name, value in learned.items()
+    }
     return content
 
 
-def _identify(kind, estimator, where) -> dict:
-    """Give what a refitted type is recognised by, as its settings make it."""
+def _read_estimator(reader, content, where, device, allow_download):
+    """Return an estimator from JSON, with its learned attributes."""
+    name = content["type"]
+    if name not in KINDS:
+        raise ValueError(
+            f"{where} is of type {name!r}, which is not on the list of types "
+            f"({', '.join(KINDS)})"
+        )
+    params = {
+        key: reader.read(value, f"{where}.{key}")
+        for key, value in content["params"].items()
+        if key not in LOCAL_PARAMETERS
+    }
+    if device is not None and "device" in params:
+        params["device"] = device
+    estimator = _load_class(name)(**params)
+    if hasattr(estimator, "_parameter_constraints"):
+        estimator._validate_params()
+    learned = {
+        key: reader.read(value, f"{where}.{key}")
+        for key, value in content["learned"].items()
+    }
+    if learned and name in _IDENTIFIERS:
+        with nullcontext() if allow_download else _offline(estimator):
+            _fit_again(estimator, learned, where)
+    elif learned:
+        _check_learned(learned, KINDS[name].learned, where)
+        _set_learned(estimator, learned)
+    return estimator
+
+
+def _set_learned(estimator, learned) -> None:
+    """Set learned attributes; networks come last, as they depend on the others."""
+    networks = {name for name, one in learned.items() if isinstance(one, Module)}
+    vars(estimator).update({n: v for n, v in learned.items() if n not in networks})
+    for name in networks:
+        from ..models import build_module
+
+        setattr(estimator, name, build_module(estimator, name, learned[name].weights))
+
+
+def _check_learned(learned, expected, where) -> None:
+    """Check the types and shapes of learned attributes, see `KINDS`."""
+    unknown = sorted(set(learned) - set(expected) - set(COMMON))
+    if unknown:
+        raise ValueError(f"{where} has learned {', '.join(unknown)}, not known here")
+    sizes = {name: value for name, value in learned.items() if type(value) is int}
+    for name, described in {**COMMON, **expected}.items():
+        value = learned.get(name)
+        if not isinstance(described, str):
+            if not isinstance(value, described):
+                raise ValueError(
+                    f"{where}.{name} is {type(value).__name__}; expected {described}"
+                )
+        elif described.rstrip("?") != "net" and not (
+            value is None and described.endswith("?")
+        ):
+            _check_array(f"{where}.{name}", value, described.rstrip("?"), sizes)
+
+
+def _check_array(name, array, described, sizes) -> None:
+    """Check the type and the shape of a learned array; add its dimensions to sizes."""
+    words = described.split()
+    kind = "i" if words[0] == "int" else "f"
+    if words[0] in ("int", "sparse"):
+        words = words[1:]
+    if array is None:
+        raise ValueError(f"{name} is missing")
+    pairs = zip(words, array.shape, strict=False)
+    expected = tuple(sizes.setdefault(word, size) for word, size in pairs)
+    fits = array.ndim == len(words) and array.shape == expected
+    if array.dtype.kind != kind or not fits:
+        raise ValueError(
+            f"{name} is an array of {array.dtype} and shape {array.shape}; expected "
+            f"{'integers' if kind == 'i' else 'floats'} and shape ({', '.join(words)}) "
+            f"with { {word: sizes.get(word) for word in words} }"
+        )
+
+
+def _identify_masker(masker) -> dict:
+    """Return the hash of an atlas, and the coefficients of one peak."""
+    probe = masker.transform(_PROBE)[0].astype(float).tolist()
+    return {"atlas_hash": masker.atlas_hash_, "probe": probe}
+
+
+def _identify_embedder(embedder) -> dict:
+    """Return the hash of weights and tokenizer with the settings of chunks."""
+    return {
+        "settings_key": embedder.settings_key(),
+        "embedding_dim": embedder.embedding_dim_,
+    }
+
+
+# Classes that learn nothing from studies: they are fitted again when loaded, and
+# compared with the saved one.
+_IDENTIFIERS = {
+    "KDEDiFuMoMasker": _identify_masker,
+    "LLMChunkEmbedder": _identify_embedder,
+}
+
+
+def _identify(estimator, where) -> dict:
+    """Return the identity of a masker or an embedder, as its parameters make it."""
+    identify = _IDENTIFIERS[type(estimator).__name__]
     fresh = clone(estimator)
-    kind.refit(fresh)
-    identity = kind.identify(fresh)
-    if not same_identity(identity, kind.identify(estimator)):
+    _refuse_remote_code(fresh)
+    identity = identify(fresh.fit())
+    if not all(map(_is_same, identity.values(), identify(estimator).values())):
         raise ValueError(
             f"{where} had parameters set after it was fitted. Fit it again, then save."
         )
     return identity
 
 
-def _read_estimator(reader, content, where, options):
-    if not isinstance(content, dict) or set(content) != {"type", "params", "facts"}:
-        raise ValueError(f"The saved model was altered: {where} is no estimator.")
-    kind = KINDS.get(str(content["type"]))
-    if kind is None:
+def _fit_again(estimator, identity, where) -> None:
+    """Fit a masker or an embedder, and compare it with the saved one."""
+    _refuse_remote_code(estimator)
+    found = _IDENTIFIERS[type(estimator).__name__](estimator.fit())
+    differing = [
+        f"{name} {str(value)[:70]} instead of {str(identity.get(name))[:70]}"
+        for name, value in found.items()
+        if not _is_same(value, identity.get(name))
+    ]
+    if differing:
         raise ValueError(
-            f"{where} is of type {content['type']!r}, which cannot be loaded; the list "
-            f"is {', '.join(KINDS)}. It may need a newer version of this package."
+            f"{where} is not the one that the model was trained with: "
+            f"{', '.join(differing)}. Install the same atlas and language model"
         )
-    params = reader.read({"dict": content["params"]}, where)
-    for name in LOCAL_PARAMETERS:
-        params.pop(name, None)
-    facts = reader.read({"dict": content["facts"]}, where)
-    try:
-        _check_params(kind, params, options.versions)
-        _check_input(params, where)
-        if options.device is not None and "device" in params:
-            params["device"] = options.device
-        estimator = kind.load_class()(**params)
-        if hasattr(estimator, "_parameter_constraints"):
-            estimator._validate_params()
-        restore(kind, estimator, facts, allow_download=options.allow_download)
-    except (TypeError, ValueError, AttributeError, OverflowError, MemoryError) as error:
+
+
+def _refuse_remote_code(estimator) -> None:
+    if getattr(estimator, "trust_remote_code", False):
         raise ValueError(
-            f"{where} ({kind.name}) cannot be loaded: {error}. The saved model was "
-            "altered, or another version wrote it (model.json states which)."
-        ) from error
-    return estimator
-
-
-def _check_params(kind, params, versions) -> None:
-    """Refuse unknown parameters, and missing ones that the writer's version had."""
-    names = set(kind.load_class()._get_param_names()) - set(LOCAL_PARAMETERS)
-    unknown = sorted(set(params) - names)
-    if unknown:
-        raise ValueError(f"the parameters {', '.join(unknown)} are unknown")
-    package = "scikit-learn" if kind.home.startswith("sklearn.") else _PACKAGE
-    missing = sorted(names - set(params))
-    if missing and versions.get(package) == library_versions()[package]:
-        raise ValueError(f"the parameters {', '.join(missing)} are missing")
-
-
-def _check_input(params, where) -> None:
-    """Refuse vectorizers that would take texts for names of files."""
-    if params.get("input", "content") != "content":
-        raise ValueError(
-            f"{where} has input={params['input']!r}, which opens the files that texts "
-            "name; expected input='content'. Read the files first"
+            "trust_remote_code=True runs code that comes with a language model, which "
+            "a saved model must not; save the model that follows the embedder instead"
         )
+
+
+def _is_same(one, other) -> bool:
+    """Return whether two values are equal, lists of numbers up to rounding."""
+    if not (isinstance(one, list) and isinstance(other, list)):
+        return one == other
+    one, other = np.array(one), np.array(other)
+    if one.shape != other.shape:
+        return False
+    return bool(np.abs(one - other).max(initial=0) <= _TOLERANCE * np.abs(one).max())
+
+
+@contextmanager
+def _offline(estimator):
+    """Keep the fit of an embedder or a masker from connecting to the network."""
+    if hasattr(estimator, "atlas"):
+        _check_difumo(estimator)
+        yield
+        return
+    from huggingface_hub import constants
+
+    with _SWITCHING:
+        before = constants.HF_HUB_OFFLINE
+        constants.HF_HUB_OFFLINE = True
+        try:
+            yield
+        except OSError as error:
+            raise OSError(f"{error} {_ADVICE}") from error
+        finally:
+            constants.HF_HUB_OFFLINE = before
+
+
+def _check_difumo(masker) -> None:
+    """Check that the files of DiFuMo are here, which nilearn would download."""
+    from nilearn.datasets import get_data_dirs
+
+    if not (isinstance(masker.atlas, str) and masker.atlas == "difumo"):
+        return
+    n, resolution = masker.n_components, masker.resolution_mm
+    folders = [
+        Path(folder) / "difumo_atlases" for folder in get_data_dirs(masker.data_dir)
+    ]
+    folder = next((one for one in folders if one.is_dir()), folders[0])
+    needed = ("README.md", f"{n}/labels_{n}_dictionary.csv")
+    for name in (*needed, f"{n}/{resolution}mm/maps.nii.gz"):
+        if not (folder / name).is_file():
+            raise OSError(
+                f"The DiFuMo atlas with {n} maps is not on this machine: "
+                f"{str(folder / name)!r} is missing. {_ADVICE}"
+            )

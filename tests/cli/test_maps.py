@@ -74,7 +74,7 @@ def test_a_low_confidence_map_is_marked_in_its_figure(tmp_path, monkeypatch):
     with warnings.catch_warnings(record=True):
         warnings.simplefilter("always")
         (z_img,) = model.transform(["pain"])["z_map"]
-    assert model.caveat(z_img) in " ".join(words.split())
+    assert model.low_confidence_message(z_img) in " ".join(words.split())
     assert "Note: " in result.stderr
 
 
@@ -116,7 +116,7 @@ def test_report_writes_a_page(folder, any_corpus, tmp_path, monkeypatch):
     any_corpus(make_corpus())
     # Figures take most of the time; tests/inference looks at them.
     monkeypatch.setattr(
-        "sklearn_neurocontext.inference._report_text.map_sections", lambda *_, **__: []
+        "sklearn_neurocontext.inference._report._draw_map", lambda *_, **__: None
     )
     output = tmp_path / "report.html"
     arguments = ["-o", output, "--corpus", "nimare", "--model", folder]

@@ -1,4 +1,4 @@
-"""A hostile text, and how pages are read."""
+"""A hostile text, and a parser of pages."""
 
 from html.parser import HTMLParser
 
@@ -6,7 +6,7 @@ HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)> &
 
 
 class Elements(HTMLParser):
-    """Gathers start tags, words, cells, and the documents inside frames."""
+    """Gather start tags, texts, and the documents inside frames."""
 
     def __init__(self):
         super().__init__()
@@ -28,12 +28,11 @@ def parse(text):
     return parser
 
 
-def facts(page) -> dict:
-    """What the last table says: where a page comes from, by path."""
+def metadata(page) -> dict:
+    """Return the last table of a page, path to value."""
     words = [word.strip() for word in page.words if word.strip()]
-    place = words.index("Where this comes from")
+    place = words.index("Provenance")
     assert words[place + 1].startswith("Made on 2")
-    n_facts = int(words[place + 2].removeprefix("All ").removesuffix(" facts"))
+    assert words[place + 2].startswith("All metadata (")
     words = words[place + 3 :]
-    assert len(words) == 2 * n_facts
     return dict(zip(words[::2], words[1::2], strict=True))

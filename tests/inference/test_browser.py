@@ -23,9 +23,9 @@ def _open(path, profile):
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_it_opens_in_a_browser_without_errors(report, tmp_path):
-    spoiled = tmp_path / "spoiled.html"
-    spoiled.write_text(report.html.replace("</body>", "<script>none()</script></body>"))
-    console, _ = _open(spoiled, tmp_path / "profile")
+    changed = tmp_path / "changed.html"
+    changed.write_text(report.html.replace("</body>", "<script>none()</script></body>"))
+    console, _ = _open(changed, tmp_path / "profile")
     assert "none is not defined" in console[0]
     path = report.save(tmp_path / "report.html")
     console, document = _open(path, tmp_path / "profile")
@@ -37,7 +37,7 @@ def test_it_opens_in_a_browser_without_errors(report, tmp_path):
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_the_browser_refuses_whatever_is_outside(report, tmp_path):
-    path = tmp_path / "spoiled.html"
+    path = tmp_path / "changed.html"
     outside = '<img src="http://localhost:9/a.png"></body>'
     path.write_text(report.html.replace("</body>", outside))
     console, _ = _open(path, tmp_path / "profile")

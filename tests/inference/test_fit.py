@@ -32,20 +32,28 @@ def test_model_has_the_statistics_of_its_estimator(studies, is_embedded):
     model = fit_model(
         estimator,
         X,
-        studies,
+        studies.y,
         masker,
+        texts=studies.texts,
         embedder=embedder if is_embedded else None,
         n_permutations=1,
         card={"version": 2},
     )
     fitted = estimator.fit(X, studies.y)
     expected = training_statistics(
-        fitted, X, studies, masker, smoothing_fwhm=14.0, n_exchanges=1
+        fitted,
+        X,
+        studies.y,
+        masker,
+        texts=studies.texts,
+        groups=studies.groups,
+        smoothing_fwhm=14.0,
+        n_permutations=1,
     )
     np.testing.assert_allclose(
         model.model.predict(texts[:3]), fitted.predict(X[:3]), atol=1e-6
     )
-    np.testing.assert_allclose(model._z_scale, expected.z_scale, rtol=1e-5)
+    np.testing.assert_allclose(model._null_std, expected.null_std, rtol=1e-5)
     np.testing.assert_array_equal(model._mean, expected.mean)
     np.testing.assert_array_equal(model._reference, expected.reference)
     assert model.terms == expected.terms

@@ -19,7 +19,7 @@ from sklearn_neurocontext import (
     NeuroContextModel,
     TextBrainEnsemble,
 )
-from sklearn_neurocontext.inference._arrays import cosines
+from sklearn_neurocontext.inference._decoding import cosines
 from tests.text_model import TERMS, make_corpus
 
 
@@ -32,7 +32,7 @@ def test_transform_gives_lists_of_maps(model, parts):
         np.testing.assert_array_equal(img.get_fdata(), expected[..., index])
     inside = parts["masker"].mask_img_.get_fdata() > 0
     mean = parts["masker"].coefficients_to_voxels([parts["mean"]])[0]
-    by_hand = (expected[inside][:, 0] - mean) / parts["z_scale"]
+    by_hand = (expected[inside][:, 0] - mean) / parts["null_std"]
     z = maps["z_map"][0].get_fdata()
     np.testing.assert_allclose(z[inside], by_hand, rtol=1e-3, atol=1e-4)
     assert not z[~inside].any()
@@ -98,10 +98,13 @@ def test_similar_words_by_hand(model, parts):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"mean": [1.0]}, "mean has shape (1,); expected (128)"),
-        ({"z_scale": [1.0]}, "z_scale has shape (1,); expected (29398)"),
-        ({"reference": [[1.0]]}, "reference has shape (1, 1); expected (any, 128)"),
-        ({"term_features": [[1.0]]}, "term_features has shape (1, 1); expected (6,"),
+        ({"mean": [1.0]}, "mean must have shape (128); got (1,)"),
+        ({"null_std": [1.0]}, "null_std must have shape (29398); got (1,)"),
+        ({"reference": [[1.0]]}, "reference must have shape (any, 128); got (1, 1)"),
+        (
+            {"term_features": [[1.0]]},
+            "term_features must have shape (6, any); got (1, 1)",
+        ),
     ],
 )
 def test_arrays_of_other_shapes_are_refused(parts, change, words):
@@ -110,12 +113,16 @@ def test_arrays_of_other_shapes_are_refused(parts, change, words):
 
 
 def test_other_models_are_refused(parts):
-    with pytest.raises(TypeError, match="model is a CCABaseline; expected a fitted Pi"):
+    with pytest.raises(
+        TypeError, match=r"model must be a fitted Pipeline .* got a CCABaseline"
+    ):
         NeuroContextModel(CCABaseline(), parts["masker"])
 
 
 def test_several_texts_are_for_transform(model):
-    with pytest.raises(TypeError, match=r"Expected one string; got list. For several"):
+    with pytest.raises(
+        TypeError, match=r"text must be one string; got list. For several"
+    ):
         model(["pain"])
     with pytest.raises(TypeError, match=r"Put it into a list: \[text\]"):
         model.transform("pain")
@@ -149,7 +156,9 @@ def test_smoothing_sees_nothing_outside_the_mask(parts):
         weight = np.exp(-(grid**2).sum(axis=-1) / (2 * sigma**2))
         by_hand = (weight * one).sum() / (sigma * np.sqrt(2 * np.pi)) ** 3
         assert other[x, y, z] == pytest.approx(inside[x, y, z] * by_hand, rel=0.01)
-    with pytest.raises(ValueError, match="smoothing_fwhm=-1; expected millimetres"):
+    with pytest.raises(
+        ValueError, match="smoothing_fwhm must be a number of at least 0; got -1"
+    ):
         NeuroContextModel(**parts, smoothing_fwhm=-1)
 
 
@@ -224,7 +233,7 @@ def test_misfits_are_refused(parts):
     with pytest.raises(ValueError, match="predicts 128 coefficients and the masker ha"):
         NeuroContextModel(parts["model"], other)
     for terms in ({"Pain": 3}, {"pain": 0.5}, {"pain  heat": 2}, {"": 1}, {"pain": -1}):
-        with pytest.raises(ValueError, match="expected a term in lower case"):
+        with pytest.raises(ValueError, match="terms must map terms in lower case"):
             NeuroContextModel(parts["model"], parts["masker"], terms=terms)
 
 

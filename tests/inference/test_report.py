@@ -1,4 +1,4 @@
-"""The page about a text: what it should hold, nothing foreign, nothing outside."""
+"""Pages about a text, a corpus and a benchmark: complete, escaped, self-contained."""
 
 import html
 import re
@@ -9,116 +9,143 @@ from sklearn.base import clone
 from sklearn.utils import Bunch
 
 from sklearn_neurocontext import NeuroContextModel, TextBrainEnsemble
-from sklearn_neurocontext.inference import Report, make_report
-from sklearn_neurocontext.inference._report_text import density_unit
-from tests.inference.pages import HOSTILE, facts, parse
+from sklearn_neurocontext.inference import (
+    LowConfidenceWarning,
+    Report,
+    _report,
+    make_report,
+)
+from sklearn_neurocontext.inference._report import density_unit
+from sklearn_neurocontext.metrics import similarity
+from tests.inference.pages import HOSTILE, metadata, parse
 from tests.text_model import make_corpus, make_parts
 
-REPORT = "sklearn_neurocontext.inference._report"
+
+@pytest.fixture
+def without_map(monkeypatch):
+    """Leave viewer and pictures out, which take most of the time."""
+    imgs = []
+    monkeypatch.setattr(_report, "_draw_map", lambda _, img, *a, **k: imgs.append(img))
+    return imgs
 
 
-def test_texts_and_titles_are_escaped(report):
-    page = parse(report.html)
+@pytest.fixture
+def page(request, report, corpus_report, benchmark_report):
+    """One of the three pages, parsed."""
+    pages = {
+        "text": report,
+        "corpus": corpus_report,
+        "benchmark": benchmark_report[1],
+    }
+    return parse(pages[request.param].html)
+
+
+every_page = pytest.mark.parametrize(
+    "page", ["text", "corpus", "benchmark"], indirect=True
+)
+
+
+@every_page
+def test_all_text_is_escaped(page):
     tags = [tag for tag, _ in page.tags]
     assert "script" not in tags  # those of the viewer are inside the frame
-    assert tags.count("iframe") == 1
-    assert tags.count("img") == 2
     assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
-    assert "".join(page.words).count(HOSTILE) >= 1 + 5  # the text, and the studies
-    assert HOSTILE not in page.frames[0]
+    assert HOSTILE in " ".join(page.words)
+    assert not any(HOSTILE in frame for frame in page.frames)
 
 
-def test_the_page_says_what_it_should(report):
-    words = " ".join(parse(report.html).words)
+@every_page
+def test_nothing_outside_of_the_page_is_requested(page):
+    inside = [tag for frame in page.frames for tag in parse(frame).tags]
+    for tag, attrs in [*page.tags, *inside]:
+        for name in ("src", "href", "action", "data"):
+            assert (attrs.get(name) or "data:").startswith(("data:", "#")), (tag, name)
+    policy = next(attrs for _, attrs in page.tags if attrs.get("http-equiv"))
+    assert policy["content"].startswith("default-src 'none'")
+
+
+def test_the_page_of_a_text_is_complete(report):
+    page = parse(report.html)
+    words = " ".join(page.words)
     for heading in (
         "Predicted map",
         "Terms with similar maps",
-        "Studies with",
-        "Where",
+        "Studies with matching",
     ):
         assert heading in words
-    known = facts(parse(report.html))
+    tags = [tag for tag, _ in page.tags]
+    assert (tags.count("iframe"), tags.count("img")) == (1, 2)
+    assert "".join(page.words).count(HOSTILE) >= 1 + 5  # the text, and the studies
+    assert not re.search(r"url\(\s*['\"]?https?:", html.unescape(report.html))
+    known = metadata(page)
     assert next(iter(known)) == "made"
     assert known["versions › sklearn_neurocontext"]
     assert known["model › note"] == "</td><script>document.title='owned'</script>"
 
 
-def test_matching_studies_stand_beside_all_others(report):
+def test_matching_studies_are_compared_with_all_others(report):
     words = " ".join(parse(report.html).words)
     model = NeuroContextModel(**make_parts()).index_corpus(make_corpus())
     scores = model.similar_documents(HOSTILE, k=150)["similarity"]
     median, high = np.quantile(scores, (0.5, 0.95))
-    assert f"150 studies of the corpus, whose median is {median:.2f};" in words
-    assert f"one in twenty reaches {high:.2f}" in words
+    assert (
+        f"150 studies of the corpus, whose median similarity is {median:.2f}" in words
+    )
+    assert f"95th percentile {high:.2f}" in words
 
 
-def test_a_text_that_says_nothing_is_told_on_page_and_glass_brain(monkeypatch):
+def test_low_confidence_is_shown_on_page_and_glass_brain(monkeypatch):
     figures = []
 
-    def keep(figure, words):
+    def keep(figure, description):
         figures.append(figure)
-        return ""
+        return {"description": "", "width": 1, "source": ""}
 
-    monkeypatch.setattr(REPORT + "_text.picture", keep)
-    monkeypatch.setattr(REPORT + "_text.viewer", lambda img: "")
-    monkeypatch.setattr(
-        REPORT + "_text.plot_surface_maps",
-        lambda *_, **__: None,
-    )
-    quiet = make_report(NeuroContextModel(**make_parts()), "pain").html
-    assert 'class="caveat"' not in quiet
+    monkeypatch.setattr(_report, "picture", keep)
+    monkeypatch.setattr(_report, "viewer", lambda img: {"height": 1, "document": ""})
+    monkeypatch.setattr(_report, "plot_surface_maps", lambda *_, **__: None)
+    confident = make_report(NeuroContextModel(**make_parts()), "pain").html
+    assert 'class="warning"' not in confident
     model = NeuroContextModel(**make_parts(), z_threshold=1e6)
-    with pytest.warns(UserWarning, match="stands out"):
+    with pytest.warns(LowConfidenceWarning, match="exceeds the null"):
         page = make_report(model, "pain").html
-        note = model.caveat(model("pain")["z_map"])
-    assert f'<p class="caveat">{note}</p>' in page
+        message = model.low_confidence_message(model("pain")["z_map"])
+    assert f'<p class="warning">{message}</p>' in page
     plain, _, noted, _ = (figure and figure.texts for figure in figures)
-    words = [" ".join(text.get_text().split()) for text in noted]
-    assert note in words
+    assert message in [" ".join(text.get_text().split()) for text in noted]
     assert len(noted) == len(plain) + 1
 
 
-def test_nothing_outside_is_named(report):
-    page = parse(report.html)
-    for tag, attrs in [*page.tags, *parse(page.frames[0]).tags]:
-        for name in ("src", "href", "action", "data"):
-            assert (attrs.get(name) or "data:").startswith(("data:", "#")), (tag, name)
-    assert not re.search(r"url\(\s*['\"]?https?:", html.unescape(report.html))
-    policy = next(attrs for tag, attrs in page.tags if attrs.get("http-equiv"))
-    assert policy["content"].startswith("default-src 'none'")
-
-
-def test_it_is_saved_and_shown(report, tmp_path):
+def test_reports_are_saved_and_shown(report, tmp_path):
     path = report.save(tmp_path / "report.html")
     assert path.read_text(encoding="utf-8") == report.html
     frame = parse(Report("<p>&amp;</p>")._repr_html_())
     assert frame.frames == ["<p>&amp;</p>"]
 
 
-def test_without_corpus_or_terms_there_are_fewer_sections(monkeypatch):
-    # Pictures take most of the time and are the same.
-    monkeypatch.setattr(REPORT + "_text.map_sections", lambda *_, **__: [])
+def test_sections_without_content_are_left_out(without_map):
     parts = make_parts()
     model = NeuroContextModel(parts["model"], parts["masker"])
     words = " ".join(parse(make_report(model, "pain").html).words)
     assert "Terms with" not in words
     assert "Studies with" not in words
+    assert "none of the 0 terms" in words
 
 
 @pytest.mark.parametrize("top", [2, 0, "a"])
-def test_a_top_out_of_range_is_named(top):
+def test_top_must_be_a_fraction(top):
     model = NeuroContextModel(**make_parts())
     with pytest.raises(ValueError, match=re.escape(f"in (0, 1]; got {top!r}")):
         make_report(model, "pain", top=top)
 
 
-def test_an_ensemble_has_its_page(monkeypatch):
-    monkeypatch.setattr(REPORT + "_text.map_sections", lambda *_, **__: [])
+def test_ensembles_have_pages_and_units(without_map):
     parts = make_parts()
+    assert density_unit(NeuroContextModel(**parts)) == "peak density (a.u.)"
     corpus = make_corpus()
     y = parts["masker"].transform(corpus.peaks)
-    member = clone(parts["model"]).set_params(ccabaseline__y_scaling=None)
-    ensemble = TextBrainEnsemble([("words", member)], random_state=0)
+    plain = clone(parts["model"]).set_params(ccabaseline__y_scaling=None)
+    ensemble = TextBrainEnsemble([("words", plain)], random_state=0)
     ensemble.fit(corpus.studies["title"].tolist(), y)
     settings = {"model": ensemble, "term_features": None}
     model = NeuroContextModel(**parts | settings)
@@ -126,10 +153,64 @@ def test_an_ensemble_has_its_page(monkeypatch):
     assert "heat" in make_report(model, "pain heat").html
 
 
-def test_what_is_no_result_is_refused():
-    with pytest.raises(TypeError, match="results is a list; expected a text, a c"):
+def test_other_results_are_refused():
+    with pytest.raises(TypeError, match=r"results must be a text, .* got a list"):
         make_report(None, ["pain", "faces"])
     corpus = make_corpus()
     one = Bunch(studies=corpus.studies.iloc[:1], peaks=corpus.peaks[:1])
-    with pytest.raises(ValueError, match="compares at least two"):
+    with pytest.raises(ValueError, match="must have at least two studies"):
         make_report(NeuroContextModel(**make_parts()), one)
+
+
+def test_the_page_of_a_corpus_is_complete(corpus_report):
+    words = " ".join(parse(corpus_report.html).words)
+    assert "150 candidates" in words
+    assert "recall@10" in words
+    assert f"{10 / 150:.1%}" in words
+    assert "150 studies with" in words
+    for heading in ("the best ranks", "the worst ranks", "Mean map of the"):
+        assert heading in words
+
+
+def test_ranks_of_a_corpus_are_those_of_the_similarity(without_map):
+    corpus, parts = make_corpus(), make_parts()
+    content = _report._describe_corpus(NeuroContextModel(**parts), corpus, 150, 0.1)
+    y = parts["masker"].transform(corpus.peaks)
+    matrix = similarity(parts["model"], corpus.studies["title"].tolist(), y)
+    true = np.diag(matrix)[:, None]
+    ranks = 1 + (matrix > true).sum(axis=1) + ((matrix == true).sum(axis=1) - 1) / 2
+    expected = dict(zip(corpus.studies["study_id"], ranks, strict=True))
+    for name, sign in (("best", 1), ("worst", -1)):
+        found = {row[0]: float(row[-1]) for row in content[name]["rows"]}
+        assert found == expected
+        assert (np.diff([sign * rank for rank in found.values()]) >= 0).all()
+
+
+@pytest.mark.parametrize(("y_scaling", "norm"), [("unit", 2), ("sqrt", 1)])
+def test_the_mean_map_is_scaled_as_predictions(y_scaling, norm, without_map):
+    corpus, parts = make_corpus(), make_parts()
+    y = parts["masker"].transform(corpus.peaks)
+    model = clone(parts["model"]).set_params(ccabaseline__y_scaling=y_scaling)
+    model.fit(corpus.studies["title"].tolist(), y)
+    make_report(NeuroContextModel(**parts | {"model": model}), corpus)
+    scaled = y / np.linalg.norm(y, norm, axis=1, keepdims=True)
+    expected = parts["masker"].inverse_transform(scaled.mean(axis=0, keepdims=True))
+    np.testing.assert_allclose(
+        without_map[0].get_fdata(), expected.get_fdata()[..., 0], rtol=1e-4, atol=1e-9
+    )
+
+
+def test_the_page_of_a_benchmark_has_its_scores(benchmark_report):
+    result, report = benchmark_report
+    words = " ".join(parse(report.html).words)
+    summary = result.summary().set_index(["estimator", "metric"])
+    one = summary.loc[("ridge", "recall_at_10")]
+    assert f"{100 * one['mean']:.1f} ± {100 * one['std']:.1f}" in words
+    assert "25.0" in words  # chance level: 10 of 40
+    assert "over 3 splits, in percent; 40 candidates on average" in words
+    low = result.differences().iloc[0]["low"]
+    assert f"{100 * low:+.1f} to " in words
+    assert "recall@10" in words
+    assert "recall_at_10" not in words
+    assert f"Benchmark: {HOSTILE}"[:90] in words
+    assert metadata(parse(report.html))["runs › 1 › settings › corpus"] == HOSTILE

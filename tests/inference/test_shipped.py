@@ -9,8 +9,9 @@ import pytest
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from sklearn_neurocontext import NeuroContextModel
-from sklearn_neurocontext.inference._arrays import voxels_to_imgs
-from training import positions
+from sklearn_neurocontext._utils.volumes import voxels_to_imgs
+from sklearn_neurocontext.inference import LowConfidenceWarning
+from training.positions import MAX_MM, distances_to_regions, read_queries
 
 MAX_BYTES = 20e6
 
@@ -23,50 +24,50 @@ def shipped():
 
 
 def _near(imgs, queries):
-    distances = positions.distances_to_regions(imgs, queries).values()
-    return np.mean([distance <= positions.MAX_MM for distance in distances])
+    distances = distances_to_regions(imgs, queries).values()
+    return np.mean([distance <= MAX_MM for distance in distances])
 
 
 @pytest.fixture(scope="module")
 def share_near(shipped):
-    queries = positions.read_queries(positions.TEST_TSV, "fresh")
+    queries = read_queries("test", group="textbook topics")
     assert len(queries) >= 40
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of those that it knows little of
+        warnings.simplefilter("ignore", LowConfidenceWarning)
         imgs = shipped.transform(list(queries))["brain_map"]
     return _near(imgs, queries)
 
 
 def test_strongest_voxels_lie_where_they_must(share_near):
-    # 39 of 48 queries, see docs/benchmarks.md.
+    # 39 of 48 queries, see docs/results.md.
     assert share_near >= 0.8
 
 
 def test_most_development_queries_lie_where_they_must(shipped):
     # 84 of 116, those of rarer topics among them.
-    queries = positions.read_queries(positions.DEVELOPMENT_TSV)
+    queries = read_queries("development")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of those that it knows little of
+        warnings.simplefilter("ignore", LowConfidenceWarning)
         imgs = shipped.transform(list(queries))["brain_map"]
     assert _near(imgs, queries) >= 0.7
 
 
-def test_tapping_and_faces_are_where_they_must(shipped, positions):
-    queries = positions.read_queries(positions.TEST_TSV, "named")
+def test_tapping_and_faces_are_where_they_must(shipped):
+    queries = read_queries("test", group="named in advance")
     assert list(queries) == ["finger tapping", "viewing faces"]
     imgs = shipped.transform(list(queries))["brain_map"]
-    assert _near(imgs, queries, positions) == 1
+    assert _near(imgs, queries) == 1
 
 
-def test_the_mean_map_does_not_do(shipped, positions):
-    queries = positions.read_queries(positions.TEST_TSV)
-    voxels = np.tile(shipped._to_mean_map(), (len(queries), 1))
+def test_the_mean_map_does_not_do(shipped):
+    queries = read_queries("test")
+    voxels = np.tile(shipped.mean_map, (len(queries), 1))
     imgs = voxels_to_imgs(voxels, shipped.masker.mask_img_)
-    assert _near(imgs, queries, positions) < 0.15
+    assert _near(imgs, queries) < 0.15
 
 
-def test_it_warns_of_words_that_say_nothing(shipped):
-    with pytest.warns(UserWarning, match="Nothing in the map of 'asdf qwerty' stands"):
+def test_it_warns_of_unknown_words(shipped):
+    with pytest.warns(LowConfidenceWarning, match="the map of 'asdf qwerty' exceeds"):
         shipped.transform(["asdf qwerty"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -84,7 +85,7 @@ def test_it_is_small_and_has_its_card(shipped):
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     assert sum(sizes) < MAX_BYTES
     text = (folder / "README.md").read_text(encoding="utf-8")
-    for words in ("Not meant for", "Open Database License", "candidates"):
+    for words in ("## Limits", "Open Database License", "candidates"):
         assert words in text
     assert f"{shipped.card['n_studies']:,} studies" in text
     assert shipped.card["null"]["z_mean_square"] == pytest.approx(1, abs=0.25)

@@ -1,4 +1,4 @@
-"""Documents are indexed once, found again by content, and mended where broken."""
+"""Documents are indexed once, found again by content, and computed again if altered."""
 
 import os
 import shutil
@@ -12,8 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
 
 from sklearn_neurocontext import CCABaseline, KDEDiFuMoMasker, NeuroContextModel
-from sklearn_neurocontext.inference._studies import IndexedStudies
-from sklearn_neurocontext.persistence._fingerprint import fingerprint
+from sklearn_neurocontext.inference._decoding import IndexedStudies
+from sklearn_neurocontext.persistence import fingerprint
 
 
 @pytest.fixture(autouse=True)
@@ -54,8 +54,8 @@ def test_a_file_that_was_cut_off_is_made_again(parts, corpus, folder, kept):
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
     with pytest.warns(UserWarning, match="was cut off or altered; building it again"):
-        mended = IndexedStudies(corpus, parts["masker"]).coefficients
-    np.testing.assert_array_equal(mended, whole)
+        again = IndexedStudies(corpus, parts["masker"]).coefficients
+    np.testing.assert_array_equal(again, whole)
     assert path.read_bytes() == content
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -69,8 +69,8 @@ def test_an_altered_number_is_noticed(parts, corpus, folder):
     content[-3] ^= 1
     path.write_bytes(content)
     with pytest.warns(UserWarning, match="building it again"):
-        mended = IndexedStudies(corpus, parts["masker"]).coefficients
-    np.testing.assert_array_equal(mended, whole)
+        again = IndexedStudies(corpus, parts["masker"]).coefficients
+    np.testing.assert_array_equal(again, whole)
 
 
 def test_titles_are_embedded_once_for_each_model(parts, corpus, folder):

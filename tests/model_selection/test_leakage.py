@@ -133,6 +133,7 @@ def _mates_by_peaks(peaks):
     return mates
 
 
+@pytest.mark.slow
 def test_real_splits_share_no_title_and_no_five_peaks(shared_data, monkeypatch):
     monkeypatch.setenv("NEUROCONTEXT_DATA", str(shared_data))
     corpus = load_corpus("neuroquery+neurosynth")

@@ -102,7 +102,7 @@ def test_similarity_holds_cosines_of_texts_with_maps(fitted, test):
 
 @SCALINGS
 @REGRESSORS
-def test_regressors_compare_in_standardised_units(estimator, y_scaling, train, test):
+def test_regressors_compare_in_standardized_units(estimator, y_scaling, train, test):
     """Cosine of predicted and observed, the training mean removed from both."""
     X, y = test[0][:9], test[1][:9]
     model = clone(estimator).set_params(y_scaling=y_scaling).fit(*train)
@@ -213,6 +213,7 @@ def test_clone_forgets_what_was_learned(fitted, train, test):
     np.testing.assert_array_equal(copied.predict(test[0]), fitted.predict(test[0]))
 
 
+@pytest.mark.slow
 def test_grid_search_in_a_pipeline_with_two_workers(train, test):
     brain = ContrastiveTextBrain(max_epochs=4, batch_size=32, random_state=0)
     pipeline = make_pipeline(StandardScaler(), brain)

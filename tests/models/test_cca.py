@@ -18,13 +18,13 @@ from tests.models.synthetic_pairs import (
 SCALINGS = pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
 
 
-def _ridged(centred, alpha):
-    covariance = centred.T @ centred / len(centred)
+def _ridged(centered, alpha):
+    covariance = centered.T @ centered / len(centered)
     return covariance + alpha * np.diag(covariance).mean() * np.eye(len(covariance))
 
 
 def _cca_dense(X, Z, alpha_text, alpha_brain):
-    """Solve the regularised problem as one generalized eigenvalue problem.
+    """Solve the regularized problem as one generalized eigenvalue problem.
 
     [0 Cxz; Czx 0] w = ρ [Cxx + αx 0; 0 Czz + αz] w, eigenvectors stacked [a; b].
     """
@@ -39,14 +39,14 @@ def _cca_dense(X, Z, alpha_text, alpha_brain):
 
 
 @pytest.fixture
-def centred():
+def centered():
     X, y = make_pairs(200)
     return X - X.mean(axis=0), y - y.mean(axis=0)
 
 
 @pytest.mark.parametrize("alphas", [(1e-6, 1e-6), (0.1, 1.0), (5.0, 0.01)])
-def test_solution_equals_the_dense_eigenvalue_problem(centred, alphas):
-    X, Z = centred
+def test_solution_equals_the_dense_eigenvalue_problem(centered, alphas):
+    X, Z = centered
     correlations, text, brain = _cca_dense(X, Z, *alphas)
     a, b, rho, _ = solve_cca(X, Z, alpha_text=alphas[0], alpha_brain=alphas[1])
     np.testing.assert_allclose(rho, correlations, atol=1e-9)
@@ -55,8 +55,8 @@ def test_solution_equals_the_dense_eigenvalue_problem(centred, alphas):
     np.testing.assert_allclose(b, brain * signs, atol=1e-6)
 
 
-def test_variates_meet_the_constraints(centred):
-    X, Z = centred
+def test_variates_meet_the_constraints(centered):
+    X, Z = centered
     a, b, rho, _ = solve_cca(X, Z, alpha_text=0.1, alpha_brain=1.0)
     identity = np.eye(N_FEATURES)
     np.testing.assert_allclose(a.T @ _ridged(X, 0.1) @ a, identity, atol=1e-9)
@@ -64,8 +64,8 @@ def test_variates_meet_the_constraints(centred):
     np.testing.assert_allclose(a.T @ X.T @ Z @ b / len(X), np.diag(rho), atol=1e-9)
 
 
-def test_loadings_give_the_ridge_prediction(centred):
-    X, Z = centred
+def test_loadings_give_the_ridge_prediction(centered):
+    X, Z = centered
     a, _, rho, loadings = solve_cca(X, Z, alpha_text=0.3, alpha_brain=1.0)
     ridge = np.linalg.solve(_ridged(X, 0.3), X.T @ Z / len(X))
     np.testing.assert_allclose((a * rho) @ loadings, ridge, atol=1e-9)
@@ -98,8 +98,8 @@ def test_all_pairs_predict_like_a_ridge(y_scaling, train, test):
     X, y = train
     model = CCABaseline(y_scaling=y_scaling, alpha_text=0.3).fit(X, y)
     Z, mean, scale = standardize_by_hand(y, y, y_scaling)
-    centred = X - X.mean(axis=0)
-    weights = np.linalg.solve(_ridged(centred, 0.3), centred.T @ Z / len(X))
+    centered = X - X.mean(axis=0)
+    weights = np.linalg.solve(_ridged(centered, 0.3), centered.T @ Z / len(X))
     expected = (test[0] - X.mean(axis=0)) @ weights * scale + mean
     predicted = in_fitted_units(model.predict(test[0]), y_scaling)
     np.testing.assert_allclose(predicted, expected, atol=1e-9)
@@ -160,7 +160,7 @@ def test_more_features_than_studies(train):
 
 
 def test_latent_dim_beyond_the_data(train):
-    message = r"latent_dim=7 is more than 6, the smaller of n_features.*Lower it, or"
+    message = r"latent_dim must be at most 6, .*n_features.*got 7. Lower it, or"
     with pytest.raises(ValueError, match=message):
         CCABaseline(7).fit(*train)
 

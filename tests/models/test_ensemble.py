@@ -21,12 +21,12 @@ from sklearn_neurocontext import (
     TextBrainEnsemble,
     similarity,
 )
-from sklearn_neurocontext.models._ensemble import spread_of_wrong_pairs
+from sklearn_neurocontext.models._ensemble import wrong_pair_statistics
 from sklearn_neurocontext.text import TermCounts
 from tests.models.synthetic_pairs import make_pairs
 
 
-def _members():
+def _estimators():
     return [
         ("cca", make_pipeline(StandardScaler(), CCABaseline())),
         ("ridge", RidgeBaseline()),
@@ -35,12 +35,14 @@ def _members():
 
 @pytest.fixture(scope="module")
 def ensemble(train):
-    return TextBrainEnsemble(_members(), weights=[2, 0.5]).fit(*train)
+    return TextBrainEnsemble(_estimators(), weights=[2, 0.5]).fit(*train)
 
 
-def test_similarity_is_the_weighted_sum_of_standardised_members(ensemble, train, test):
+def test_similarity_is_the_weighted_sum_of_standardized_estimators(
+    ensemble, train, test
+):
     expected = 0
-    for weight, (_, member) in zip([2, 0.5], _members(), strict=True):
+    for weight, (_, member) in zip([2, 0.5], _estimators(), strict=True):
         member = member.fit(*train)
         # Fewer than 1,000 training studies: all of them give the scale.
         wrong = similarity(member, *train)[~np.eye(240, dtype=bool)]
@@ -68,19 +70,19 @@ def test_one_member_ranks_as_it_does_alone(train, test):
 
 
 def test_prediction_is_the_weighted_mean(ensemble, train, test):
-    cca, ridge = (member.fit(*train).predict(test[0]) for _, member in _members())
+    cca, ridge = (member.fit(*train).predict(test[0]) for _, member in _estimators())
     np.testing.assert_allclose(ensemble.predict(test[0]), (2 * cca + 0.5 * ridge) / 2.5)
 
 
 def test_wrong_pairs_leave_out_the_diagonal(rng):
     matrix = rng.normal(size=(6, 6))
-    mean, deviation = spread_of_wrong_pairs(matrix + 100 * np.eye(6))
+    mean, std = wrong_pair_statistics(matrix + 100 * np.eye(6))
     wrong = [matrix[i, j] for i in range(6) for j in range(6) if i != j]
-    np.testing.assert_allclose([mean, deviation], [np.mean(wrong), np.std(wrong)])
-    assert spread_of_wrong_pairs(np.full((3, 3), 2.0)) == (2.0, 1.0)
+    np.testing.assert_allclose([mean, std], [np.mean(wrong), np.std(wrong)])
+    assert wrong_pair_statistics(np.full((3, 3), 2.0)) == (2.0, 1.0)
 
 
-def test_parameters_of_members_are_reached_by_name(ensemble):
+def test_parameters_of_estimators_are_reached_by_name(ensemble):
     other = clone(ensemble).set_params(
         ridge__alphas=[1.0], cca__ccabaseline__latent_dim=3
     )
@@ -97,9 +99,9 @@ def test_only_models_that_predict_make_an_ensemble_that_does(train):
         model.predict(train[0])
 
 
-def test_members_of_different_scalings_are_not_averaged(train):
-    members = [("a", CCABaseline()), ("b", CCABaseline(y_scaling="sqrt"))]
-    model = TextBrainEnsemble(members).fit(*train)
+def test_estimators_of_different_scalings_are_not_averaged(train):
+    estimators = [("a", CCABaseline()), ("b", CCABaseline(y_scaling="sqrt"))]
+    model = TextBrainEnsemble(estimators).fit(*train)
     assert model.score(*train) > 0.85
     with pytest.raises(ValueError, match=r"one y_scaling.*\['sqrt', 'unit'\]"):
         model.predict(train[0])
@@ -108,7 +110,7 @@ def test_members_of_different_scalings_are_not_averaged(train):
 @pytest.mark.parametrize(
     ("estimators", "weights", "message"),
     [
-        ([], None, "got no estimator; expected some"),
+        ([], None, "must hold at least one estimator; got"),
         ([("a", CCABaseline()), ("a", CCABaseline())], None, "not unique"),
         ([("a__b", CCABaseline())], None, "must not contain __"),
         ([("weights", CCABaseline())], None, "conflict with constructor arguments"),
@@ -142,7 +144,9 @@ class _Unfittable(CCABaseline):
 )
 def test_wrong_weights_are_refused_before_a_member_is_fitted(weights, train):
     model = TextBrainEnsemble([("a", _Unfittable()), ("b", CCABaseline())])
-    with pytest.raises(ValueError, match=r"weights is \[.*for 2 estimators; expected"):
+    with pytest.raises(
+        ValueError, match=r"weights must be one .*each of 2 estimators.*got \["
+    ):
         model.set_params(weights=weights).fit(*train)
 
 
@@ -156,23 +160,23 @@ def test_weights_that_are_changed_later_are_checked(ensemble, test):
 @pytest.mark.parametrize(
     ("member", "message"),
     [
-        (CCABaseline(), r"estimators\[1\] is CCABaseline; expected a pair of a name"),
-        (("b", CCABaseline(), 1), r"estimators\[1\] is tuple; expected a pair"),
-        ((2, CCABaseline()), r"estimators\[1\] is tuple; expected a pair"),
-        ("drop", r"estimators\[1\] is 'drop'; expected a pair"),
-        (("b", "drop"), r"Member 'b' is 'drop'; expected an estimator. To do without"),
-        (("b", None), "Member 'b' is None; expected an estimator"),
-        (("b", CCABaseline), "Member 'b' is type; expected an estimator"),
-        (("b", Ridge()), "Member 'b' is or ends in Ridge, which has no method simil"),
-        (("b", make_pipeline(StandardScaler(), Ridge())), "ends in Ridge, which has"),
-        (("b", GridSearchCV(Ridge(), {"alpha": [1]})), "ends in Ridge, which has no"),
+        (CCABaseline(), r"estimators\[1\] must be a pair of a name .*got CCABaseline"),
+        (("b", CCABaseline(), 1), r"estimators\[1\] must be a pair .*got tuple"),
+        ((2, CCABaseline()), r"estimators\[1\] must be a pair .*got tuple"),
+        ("drop", r"estimators\[1\] must be a pair .*got 'drop'"),
+        (("b", "drop"), r"'b' must be an estimator; got 'drop'. To leave it out"),
+        (("b", None), "'b' must be an estimator; got None"),
+        (("b", CCABaseline), "'b' must be an estimator; got type"),
+        (("b", Ridge()), "'b' must be or end in a model .*similarity.*got Ridge"),
+        (("b", make_pipeline(StandardScaler(), Ridge())), "end in a model .*got Ridge"),
+        (("b", GridSearchCV(Ridge(), {"alpha": [1]})), "end in a model .*got Ridge"),
         (
             ("b", GridSearchCV(CCABaseline(), {"alpha_text": [1]}, refit=False)),
-            "ends in GridSearchCV, which has no method similarity.*refits it",
+            "got GridSearchCV.*refits it",
         ),
     ],
 )
-def test_wrong_members_are_refused_before_one_is_fitted(member, message, train):
+def test_wrong_estimators_are_refused_before_one_is_fitted(member, message, train):
     model = TextBrainEnsemble([("a", _Unfittable()), member])
     with pytest.raises(TypeError, match=message):
         model.fit(*train)
@@ -200,7 +204,7 @@ def test_what_has_a_similarity_predicts_as_a_member(member, train, test):
     assert model.score(*test) > 0.85
 
 
-def test_scalings_of_members_of_members_are_compared(train):
+def test_scalings_of_nested_ensembles_are_compared(train):
     inner = TextBrainEnsemble([("search", _search(y_scaling="sqrt"))])
     model = TextBrainEnsemble([("cca", CCABaseline()), ("inner", inner)]).fit(*train)
     assert model.estimators_[1].y_scaling == "sqrt"
@@ -241,7 +245,7 @@ def test_tags_are_those_of_the_first_member(member, sparse, string, two_d):
 
 
 @pytest.mark.parametrize("estimators", [[], [CCABaseline()], ["drop"], [("a", None)]])
-def test_tags_of_wrong_members_are_the_default(estimators):
+def test_tags_of_wrong_estimators_are_the_default(estimators):
     assert get_tags(TextBrainEnsemble(estimators)).input_tags == InputTags()
 
 
@@ -259,7 +263,7 @@ def test_of_many_studies_the_seed_chooses_a_thousand_that_give_the_scales():
     seed = np.random.RandomState(3).randint(np.iinfo(np.int32).max)
     chosen = np.random.RandomState(seed).permutation(1300)[:1000]
     matrix = CCABaseline().fit(X, y).similarity(X[chosen], y[chosen])
-    np.testing.assert_allclose(fit(1300, 3), spread_of_wrong_pairs(matrix))
+    np.testing.assert_allclose(fit(1300, 3), wrong_pair_statistics(matrix))
 
 
 class _Recorder(CCABaseline):
@@ -272,12 +276,12 @@ class _Recorder(CCABaseline):
         return super().similarity(X, y)
 
 
-def test_scale_is_not_measured_at_the_landmarks_of_members(rng, monkeypatch):
+def test_scale_is_not_computed_on_the_nystroem_components(rng, monkeypatch):
     monkeypatch.setattr("sklearn_neurocontext.models._ensemble._N_SCALE", 50)
     X, y = rng.normal(size=(300, 3)), rng.normal(size=(300, 6))
     X[:, 0] = np.arange(300)
     TextBrainEnsemble([("model", _Recorder())], random_state=7).fit(X, y)
-    landmarks = np.random.RandomState(7).choice(300, 50, replace=False)
+    components = np.random.RandomState(7).choice(300, 50, replace=False)
     assert len(_Recorder.asked) == 50
-    # By chance it is eight of them; with the members' own numbers it was all.
-    assert len(set(_Recorder.asked) & set(landmarks)) < 20
+    # Expected are eight of them; with the seed of the estimators it was all.
+    assert len(set(_Recorder.asked) & set(components)) < 20

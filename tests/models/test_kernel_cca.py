@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from sklearn.metrics.pairwise import rbf_kernel
 
 from sklearn_neurocontext import CCABaseline, KernelCCA
-from sklearn_neurocontext.models._brain_kernel import (
+from sklearn_neurocontext._utils.volumes import unit_rows
+from sklearn_neurocontext.models._kernel_cca import (
     canonical_rotation,
-    gaussian_kernel,
-    nystroem_map,
+    correct_hubness,
+    soft_maximum,
     whitening,
 )
 from tests.models.synthetic_pairs import N_COMPONENTS, N_FEATURES, make_pairs
@@ -41,26 +41,7 @@ def test_without_a_kernel_it_is_the_dense_solution(y_scaling, power, train, test
     np.testing.assert_allclose(model.predict(test[0]), dense.predict(test[0]))
 
 
-def test_kernel_equals_scikit_learns(rng):
-    rows, landmarks = rng.normal(size=(7, 3)), rng.normal(size=(4, 3))
-    np.testing.assert_allclose(
-        gaussian_kernel(rows, landmarks, 0.7), rbf_kernel(rows, landmarks, 0.5 / 0.7)
-    )
-
-
-def test_nystroem_features_give_the_kernel_of_landmarks(rng):
-    landmarks = rng.normal(size=(12, 3))
-    kernel = gaussian_kernel(landmarks, landmarks, 0.4)
-    features = kernel @ nystroem_map(landmarks, 0.4)
-    np.testing.assert_allclose(features @ features.T, kernel, atol=1e-4)
-
-
-def test_repeated_landmarks_are_one_direction(rng):
-    landmarks = np.repeat(rng.normal(size=(3, 2)), 4, axis=0)
-    assert nystroem_map(landmarks, 1.0).shape == (12, 3)
-
-
-def test_whitened_features_have_unit_regularised_covariance(rng):
+def test_whitened_features_have_unit_regularized_covariance(rng):
     features = rng.normal(size=(50, 4)) * [1, 2, 3, 4]
     features -= features.mean(axis=0)
     A = whitening(features, 3.0)
@@ -156,7 +137,7 @@ def test_learns(train, test):
     assert KernelCCA(random_state=0).fit(*train).score(*test) > 0.85
 
 
-def test_seed_chooses_the_landmarks(train, test):
+def test_seed_chooses_the_components(train, test):
     def similarity(seed):
         model = KernelCCA(n_nystroem=50, random_state=seed).fit(*train)
         assert model.nystroem_components_.shape == (50, N_COMPONENTS)
@@ -238,3 +219,57 @@ def test_a_ridge_that_is_lost_in_rounding_is_named(name):
     model = KernelCCA(kernel_width=None, y_scaling=None, **{name: 1e-20})
     with pytest.raises(ValueError, match=rf"{name}=1e-20 .* in float32.*pass X in fl"):
         model.fit(np.vstack([X, -X]), np.vstack([X, -X]))
+
+
+# The correction of hubness
+
+
+@pytest.fixture
+def latents(rng):
+    return [unit_rows(rng.normal(size=(n, 3))) for n in (4, 6, 9, 9)]
+
+
+def test_soft_maximum_lies_between_mean_and_maximum(rng):
+    rows = rng.normal(size=(5, 8))
+    np.testing.assert_allclose(soft_maximum(rows, 1e-4), rows.max(axis=1), atol=1e-3)
+    np.testing.assert_allclose(soft_maximum(rows, 1e4), rows.mean(axis=1), atol=1e-3)
+    middle = soft_maximum(rows, 0.5)
+    assert (rows.mean(axis=1) < middle).all()
+    assert (middle < rows.max(axis=1)).all()
+
+
+def test_soft_maximum_does_not_overflow():
+    np.testing.assert_allclose(
+        soft_maximum(np.array([[1e6, 0.0]]), 1.0), 1e6, rtol=1e-6
+    )
+
+
+def test_equals_the_formula_entry_by_entry(latents):
+    text, brain, texts, brains = latents
+    corrected = correct_hubness(text, brain, texts, brains, temperature=0.2, weight=0.7)
+
+    def soft(one, references):
+        return 0.2 * np.log(np.mean([np.exp(one @ r / 0.2) for r in references]))
+
+    for i, t in enumerate(text):
+        for j, b in enumerate(brain):
+            expected = t @ b - 0.7 * soft(t, brains) - 0.7 * soft(b, texts)
+            np.testing.assert_allclose(corrected[i, j], expected)
+
+
+def test_no_weight_gives_cosines(latents):
+    text, brain, texts, brains = latents
+    cosines = correct_hubness(text, brain, texts, brains, temperature=0.2, weight=0)
+    np.testing.assert_allclose(cosines, text @ brain.T)
+
+
+def test_a_map_near_to_all_training_texts_is_pushed_back():
+    hub, rare = np.array([1.0, 0.0]), np.array([0.6, 0.8])
+    texts = np.tile(hub, (5, 1))
+    query = unit_rows(np.array([[1.0, 0.4]]))
+    maps = np.stack([hub, rare])
+    settings = {"temperature": 0.1}
+    plain = correct_hubness(query, maps, texts, texts, weight=0, **settings)[0]
+    corrected = correct_hubness(query, maps, texts, texts, weight=0.5, **settings)[0]
+    assert plain[0] > plain[1]
+    assert corrected[0] < corrected[1]

@@ -1,4 +1,4 @@
-"""Tests of NeighborMaps: the sum as it is written, and no study its own neighbour."""
+"""Tests of NeighborMaps: the formula, and no study is its own neighbor."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_neurocontext.models import NeighborMaps
-from sklearn_neurocontext.models._scaling import normalize_studies
+from sklearn_neurocontext.models._base import normalize_studies
 
 
 @parametrize_with_checks([NeighborMaps()])

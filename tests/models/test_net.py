@@ -1,6 +1,8 @@
-"""Tests of the training engine."""
+"""Tests of training: batches, choice of the best epoch, failures."""
 
 import copy
+import math
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -8,11 +10,25 @@ import torch
 from torch import nn
 
 from sklearn_neurocontext.models import _net
-from sklearn_neurocontext.models._losses import InfoNCE
-from sklearn_neurocontext.models._modules import Perceptron, TwoTowers
-from sklearn_neurocontext.models._net import forward_rows, seeded, train_net
-from sklearn_neurocontext.models._selection import squared_error
-from tests.models.synthetic_pairs import N_COMPONENTS, N_FEATURES, make_pairs
+from sklearn_neurocontext.models._modules import InfoNCE, Perceptron, TwoTowers
+from sklearn_neurocontext.models._net import (
+    PairedTensors,
+    WholeBatches,
+    forward_rows,
+    mean_log_rank,
+    rank_of_latents,
+    rank_of_predictions,
+    seeded,
+    split_validation,
+    squared_error,
+    train_net,
+)
+from tests.models.synthetic_pairs import (
+    N_COMPONENTS,
+    N_FEATURES,
+    cosines_by_hand,
+    make_pairs,
+)
 
 ALL_ROWS = (np.arange(60), np.arange(0))
 SPLIT_ROWS = (np.arange(50), np.arange(50, 60))
@@ -107,10 +123,10 @@ def test_patience_ends_the_training():
 
 def test_validation_studies_are_not_trained_on():
     X, _ = (side.astype(np.float32) for side in make_pairs(60))
-    spoiled = X.copy()
-    spoiled[SPLIT_ROWS[1]] = 1e3
+    changed = X.copy()
+    changed[SPLIT_ROWS[1]] = 1e3
     weights = []
-    for text in (X, spoiled):
+    for text in (X, changed):
         with seeded(0, "cpu"):
             module = _perceptron()
             monitor = _Monitor(module, [4, 3, 2, 1])
@@ -190,7 +206,7 @@ def test_nan_loss_says_what_to_lower():
         _train(_perceptron(), inputs={"text": X})
 
 
-class _SpoilsLastStep(nn.Module):
+class _BreaksLastStep(nn.Module):
     """A finite loss whose gradient is not."""
 
     def forward(self, output, target):
@@ -198,11 +214,11 @@ class _SpoilsLastStep(nn.Module):
 
 
 @pytest.mark.parametrize("rows", [ALL_ROWS, SPLIT_ROWS])
-def test_weights_spoiled_by_the_last_step_are_found(rows):
+def test_weights_broken_by_the_last_step_are_found(rows):
     with pytest.raises(ValueError, match=r"became nan in epoch 1\. Lower lr"):
         _train(
             _perceptron(),
-            criterion=_SpoilsLastStep,
+            criterion=_BreaksLastStep,
             batch_size=60,
             max_epochs=1,
             rows=rows,
@@ -276,3 +292,99 @@ def test_contrastive_loss_falls():
             max_epochs=10,
         ).history
     assert history[-1]["train_loss"] < history[0]["train_loss"] - 0.5
+
+
+# Batches
+
+
+def _batches(n_studies, batch_size, shuffle=False):
+    dataset = PairedTensors({"text": torch.arange(n_studies)}, torch.arange(n_studies))
+    return [batch[1].tolist() for batch in WholeBatches(dataset, batch_size, shuffle)]
+
+
+@pytest.mark.parametrize(
+    ("n_studies", "sizes"),
+    [(8, [4, 4]), (10, [4, 4, 2]), (9, [4, 5]), (3, [3]), (1, [1]), (5, [5])],
+)
+def test_a_last_batch_of_one_study_joins_the_one_before(n_studies, sizes):
+    batches = _batches(n_studies, 4)
+    assert [len(batch) for batch in batches] == sizes
+    assert list(chain(*batches)) == list(range(n_studies))
+
+
+def test_shuffled_batches_hold_each_study_once_in_a_new_order():
+    with seeded(0, "cpu"):
+        first, second = _batches(50, 8, shuffle=True), _batches(50, 8, shuffle=True)
+    assert first != second
+    assert sorted(chain(*first)) == sorted(chain(*second)) == list(range(50))
+
+
+def test_inputs_and_target_stay_together():
+    dataset = PairedTensors(
+        {"a": torch.arange(9), "b": -torch.arange(9)}, 2 * torch.arange(9)
+    )
+    for inputs, target in WholeBatches(dataset, 4, shuffle=True):
+        assert torch.equal(2 * inputs["a"], target)
+        assert torch.equal(-2 * inputs["b"], target)
+
+
+# Choice of the best epoch
+
+
+@pytest.mark.parametrize(
+    ("n_studies", "n_validation", "size"),
+    [(20_000, 1000, 1000), (500, 1000, 50), (20, 1000, 2), (19, 1000, 0), (500, 0, 0)],
+)
+def test_validation_part_is_disjoint_and_bounded(n_studies, n_validation, size):
+    train, validation = split_validation(n_studies, n_validation, seed=0)
+    assert len(validation) == size
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate([train, validation])), np.arange(n_studies)
+    )
+
+
+def test_one_study_cannot_be_ranked_so_none_is_put_aside():
+    train, validation = split_validation(500, 1, seed=0)
+    assert len(train) == 500
+    assert len(validation) == 0
+
+
+def test_split_depends_on_the_seed_alone():
+    first, again, other = (split_validation(200, 50, seed=s)[1] for s in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert set(first) != set(other)
+
+
+def _mean_log_rank_slow(similarity):
+    logs = []
+    for i, row in enumerate(similarity):
+        greater = sum(value > row[i] for value in row)
+        tied = sum(value == row[i] for value in row) - 1
+        logs.append(math.log(1 + greater + tied / 2))
+    return sum(logs) / len(logs)
+
+
+def test_mean_log_rank_equals_the_double_loop(rng):
+    similarity = rng.integers(0, 5, size=(12, 12)).astype(float)
+    assert mean_log_rank(torch.tensor(similarity)) == pytest.approx(
+        _mean_log_rank_slow(similarity)
+    )
+
+
+def test_mean_log_rank_of_extremes():
+    assert mean_log_rank(torch.eye(9)) == 0
+    assert mean_log_rank(-torch.eye(9)) == pytest.approx(math.log(9))
+    assert mean_log_rank(torch.ones(9, 9)) == pytest.approx(math.log(5))
+
+
+def test_monitors_rank_by_cosine(rng):
+    left, right = (torch.tensor(rng.normal(size=(8, 3))) for _ in range(2))
+    expected = _mean_log_rank_slow(cosines_by_hand(left, right))
+    assert rank_of_predictions(left, right) == pytest.approx(expected)
+    units = (torch.nn.functional.normalize(side, dim=1) for side in (left, right))
+    assert rank_of_latents((*units, None), None) == pytest.approx(expected)
+
+
+def test_squared_error():
+    predicted, target = torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 5.0]])
+    assert squared_error(predicted, target) == pytest.approx(4.5)

@@ -7,6 +7,10 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_neurocontext.models import NystroemKernel
+from sklearn_neurocontext.models._nystroem_kernel import (
+    gaussian_kernel,
+    nystroem_projection,
+)
 
 
 @parametrize_with_checks([NystroemKernel(n_components=5, random_state=0)])
@@ -44,3 +48,22 @@ def test_approximates_as_nystroem_does(rng):
 def test_parameters_are_checked(name, rng):
     with pytest.raises(ValueError, match=f"The '{name}' parameter of NystroemKernel"):
         NystroemKernel(**{name: 0}).fit(rng.normal(size=(4, 2)))
+
+
+def test_kernel_equals_scikit_learns(rng):
+    rows, components = rng.normal(size=(7, 3)), rng.normal(size=(4, 3))
+    np.testing.assert_allclose(
+        gaussian_kernel(rows, components, 0.7), rbf_kernel(rows, components, 0.5 / 0.7)
+    )
+
+
+def test_nystroem_features_give_the_kernel_of_components(rng):
+    components = rng.normal(size=(12, 3))
+    kernel = gaussian_kernel(components, components, 0.4)
+    features = kernel @ nystroem_projection(components, 0.4)
+    np.testing.assert_allclose(features @ features.T, kernel, atol=1e-4)
+
+
+def test_repeated_components_are_one_direction(rng):
+    components = np.repeat(rng.normal(size=(3, 2)), 4, axis=0)
+    assert nystroem_projection(components, 1.0).shape == (12, 3)

@@ -85,12 +85,12 @@ def test_an_ensemble_that_interpolates_returns_densities(weights, y_scaling):
 
 @SCALINGS
 def test_an_ensemble_averages_densities(y_scaling, train, test):
-    members = [
+    estimators = [
         ("cca", CCABaseline(y_scaling=y_scaling)),
         ("ridge", RidgeBaseline([300.0], y_scaling=y_scaling)),
     ]
-    model = TextBrainEnsemble(members, weights=[2, 0.5]).fit(*train)
-    cca, ridge = (member.fit(*train).predict(test[0]) for _, member in members)
+    model = TextBrainEnsemble(estimators, weights=[2, 0.5]).fit(*train)
+    cca, ridge = (member.fit(*train).predict(test[0]) for _, member in estimators)
     np.testing.assert_allclose(model.predict(test[0]), (2 * cca + 0.5 * ridge) / 2.5)
 
 

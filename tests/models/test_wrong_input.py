@@ -21,7 +21,9 @@ from tests.models.synthetic_pairs import (
 
 
 def test_sparse_text_features_name_a_way_out(fitted, train):
-    message = f"{name_of(fitted)} got sparse input for X.*TruncatedSVD before it"
+    message = (
+        f"X of {name_of(fitted)} must be dense; got sparse.*TruncatedSVD before it"
+    )
     with pytest.raises(TypeError, match=message):
         clone(fitted).fit(csr_array(train[0]), train[1])
     with pytest.raises(TypeError, match=message):
@@ -35,7 +37,7 @@ def _replace_value(side, value, row=3):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("change", "message"),
     [
         (lambda X, y: (_replace_value(X, np.nan), y), "X contains NaN"),
         (lambda X, y: (X, _replace_value(y, np.nan)), "y contains NaN"),
@@ -52,13 +54,13 @@ def _replace_value(side, value, row=3):
         (lambda X, y: (X, None), "requires y to be passed"),
     ],
 )
-def test_wrong_input_to_fit(fitted, train, spoil, message):
+def test_wrong_input_to_fit(fitted, train, change, message):
     with pytest.raises(ValueError, match=message):
-        clone(fitted).fit(*spoil(*train))
+        clone(fitted).fit(*change(*train))
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("change", "message"),
     [
         (
             lambda X, y: (X[:, 1:], y),
@@ -66,12 +68,12 @@ def test_wrong_input_to_fit(fitted, train, spoil, message):
         ),
         (
             lambda X, y: (X, y[:, 1:]),
-            rf"y has shape \(100, 9\); expected \(n_studies, {N_COMPONENTS}\).*masker",
+            rf"y must have shape \(n_studies, {N_COMPONENTS}\).*\(100, 9\).*masker",
         ),
-        (lambda X, y: (X, y[0]), r"y has shape \(10,\); expected \(n_studies, 10\)"),
+        (lambda X, y: (X, y[0]), r"y must have shape \(n_studies, 10\).*got \(10,\)"),
         (
             lambda X, y: (X, _replace_value(y, np.nan)),
-            "y holds NaN or infinity. Drop these studies",
+            "y contains NaN or infinity. Drop these studies",
         ),
         (
             lambda X, y: (X, _replace_value(y, "words")),
@@ -81,9 +83,9 @@ def test_wrong_input_to_fit(fitted, train, spoil, message):
         (lambda X, y: (_replace_value(X, np.inf), y), "X contains infinity"),
     ],
 )
-def test_wrong_input_to_similarity(fitted, test, spoil, message):
+def test_wrong_input_to_similarity(fitted, test, change, message):
     with pytest.raises(ValueError, match=message):
-        fitted.similarity(*spoil(*test))
+        fitted.similarity(*change(*test))
 
 
 @pytest.mark.parametrize(
@@ -114,9 +116,13 @@ def test_parameters_are_checked_in_fit(estimator, train):
 def test_texts_and_peaks_are_sent_to_their_step(estimator, kind, train):
     X, y = train
     texts = kind(["finger tapping"] * len(X))
-    with pytest.raises(TypeError, match=r"got texts for X .* Put LLMChunkEmbedder"):
+    with pytest.raises(
+        TypeError, match=r"must be embeddings; got texts.* Put LLMChunkEmbedder"
+    ):
         estimator.fit(texts, y)
-    with pytest.raises(TypeError, match=r"peaks per study for y .* KDEDiFuMoMasker"):
+    with pytest.raises(
+        TypeError, match=r"must be coefficients; got .*peaks.* KDEDiFuMoMasker"
+    ):
         estimator.fit(X, [np.zeros((3, 3))] * len(X))
-    with pytest.raises(TypeError, match="got texts for X"):
+    with pytest.raises(TypeError, match="got texts"):
         estimator.fit(X, y).predict(texts)

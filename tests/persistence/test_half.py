@@ -5,8 +5,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurocontext import RidgeBaseline, load_model, save_model
-from sklearn_neurocontext.persistence._half import grow, halve
-from tests.persistence.forging import forge
+from sklearn_neurocontext.persistence._values import from_half, to_half
 
 
 def _bound(array):
@@ -19,10 +18,10 @@ def _bound(array):
 @pytest.mark.parametrize("scale", [1.0, 1e-4, 1e-9, 1e-30, 1e9, 1e30])
 def test_rounding_is_that_of_eleven_bits_at_every_scale(rng, scale, dtype):
     array = (rng.normal(size=(50, 20)) * scale).astype(dtype)
-    kept, exponent = halve(array)
+    kept, exponent = to_half(array)
     assert kept.dtype == np.float16
     assert (exponent == 0) == (scale in (1, 1e-4))
-    grown = grow(kept, exponent, dtype)
+    grown = from_half(kept, exponent, dtype)
     assert grown.dtype == dtype
     assert (np.abs(grown - array) <= _bound(array)).all()
 
@@ -32,18 +31,18 @@ def test_values_that_sixteen_bits_cannot_hold_stay_whole(rng):
     for axis, length in ((0, 20), (1, 50)):
         scales = np.logspace(-12, 0, length)
         scaled = array * (scales if axis == 0 else scales[:, None])
-        kept, exponent = halve(scaled)
+        kept, exponent = to_half(scaled)
         assert kept is scaled
         assert exponent == 0
-    assert halve(array[0])[0].dtype == np.float64
-    kept, exponent = halve(np.diag([1e300, 1e-300]))
+    assert to_half(array[0])[0].dtype == np.float64
+    kept, exponent = to_half(np.diag([1e300, 1e-300]))
     assert kept.dtype == np.float64
     # Beside far larger values of its row and column, a tiny one is nothing.
     array[3, 4] = 1e-12
-    assert halve(array)[0].dtype == np.float16
-    assert halve(np.zeros((2, 3)))[0].dtype == np.float16
-    assert halve(np.zeros((0, 3)))[0].dtype == np.float16
-    assert halve(np.ones((2, 2), dtype=np.int64))[0].dtype == np.int64
+    assert to_half(array)[0].dtype == np.float16
+    assert to_half(np.zeros((2, 3)))[0].dtype == np.float16
+    assert to_half(np.zeros((0, 3)))[0].dtype == np.float16
+    assert to_half(np.ones((2, 2), dtype=np.int64))[0].dtype == np.int64
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-4, 1e-7, 1e-9, 1e6])
@@ -64,12 +63,3 @@ def test_tiny_scales_of_features_survive(tmp_path, rng):
     scaler = StandardScaler().fit(X)
     loaded = load_model(save_model(scaler, tmp_path / "scaler", half=True))
     np.testing.assert_array_equal(loaded.transform(X), scaler.transform(X))
-
-
-def test_forged_exponents_never_give_infinity(tmp_path, rng):
-    X, y = rng.normal(size=(20, 3)), 1e-9 * rng.normal(size=(20, 4))
-    model = RidgeBaseline(y_scaling=None).fit(X, y)
-    saved = save_model(model, tmp_path / "model", half=True)
-    forge(saved, lambda d: d["model"]["facts"]["coef_"].update(exponent=1100))
-    with pytest.raises(ValueError, match="coef_ holds NaN or infinity"):
-        load_model(saved)

@@ -29,7 +29,7 @@ for name in ("connect", "connect_ex", "sendto"):
 for name in ("getaddrinfo", "gethostbyname", "create_connection"):
     setattr(socket, name, refuse)
 
-from tests.persistence.forging import forge
+from tests.persistence.editing import edit
 from tests.text.tiny_models import save_tiny_model
 from sklearn_neurocontext import LLMChunkEmbedder, load_model, save_model
 
@@ -57,7 +57,7 @@ for model_name in (LLMChunkEmbedder().model_name, "we/tiny"):
     assert constants.HF_HUB_OFFLINE is False
     print("same:", (loaded.transform(texts) == embedder.transform(texts)).all())
 print("tried:", tried)
-forge(saved, lambda d: d["model"]["params"].update(model_name="others/model"))
+edit(saved, lambda d: d["model"]["params"].update(model_name="others/model"))
 try:
     load_model(saved)
 except OSError as error:

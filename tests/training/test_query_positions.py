@@ -1,104 +1,89 @@
-"""Tables of the positions benchmark: they say what the choices say; hubs don't do."""
+"""The table of query positions: complete, consistent, and not passed by hub regions."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "training"
-TABLES = ["position_queries.tsv", "position_development.tsv"]
+from training.positions import MAX_MM, QUERIES_TSV, distances_to_regions, read_queries
+
+# Regions where studies of almost any topic report peaks.
+HUBS = (
+    "pre-SMA",
+    "anterior midcingulate",
+    "anterior insula",
+    "inferior frontal junction",
+    "hIP3",
+    "thalamus",
+)
 
 
-def _choices():
-    """Give the kind, topic, reference and regions of each query, by table."""
-    from training.position_choices import FRESH, NAMED
-    from training.position_looked_at import COARSE, FORMER_TEST
-    from training.position_rarer_topics import RARER_TOPICS
-
-    choices = {
-        (TABLES[0], query): ("fresh", topic, reference, regions.split("; "))
-        for query, (topic, reference, regions) in FRESH.items()
-    }
-    kinds = [(TABLES[0], ("named", "seen"), NAMED)]
-    kinds += [(TABLES[1], (None, None), FORMER_TEST | RARER_TOPICS)]
-    for table, facts, queries in kinds:
-        for query, (reference, regions) in queries.items():
-            choices[table, query] = (*facts, reference, regions.split("; "))
-    return choices | {
-        (TABLES[1], query): (None, None, None, COARSE[query]) for query in COARSE
-    }
+@pytest.fixture(scope="module")
+def table():
+    return pd.read_csv(QUERIES_TSV, sep="\t", keep_default_na=False)
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_a_table_says_what_was_chosen(name):
-    from training.make_query_positions import PLACES, SIDES, find_sides
-
-    table = pd.read_csv(FOLDER / name, sep="\t")
-    rows = []
-    for (where, query), (*facts, regions) in _choices().items():
-        for place, sides in map(find_sides, regions):
-            atlas, label = PLACES[place].split(" ")
-            for side in sides if where == name else "":
-                word = SIDES[side] if atlas == "harvard_oxford" else side
-                rows.append((query, place, side, atlas, label.format(word), *facts))
-    columns = ["query", "region", "side", "atlas", "label"]
-    columns += ["kind", "topic", "reference"]
-    table = table.reindex(columns=["x", *columns])
-    said = table[columns].astype(object).where(table[columns].notna(), None)
-    assert sorted(said.itertuples(index=False, name=None), key=str) == sorted(
-        rows, key=str
-    )
+def test_each_region_has_one_place_on_its_side(table):
+    assert not table.duplicated(["set", "query", "region", "side"]).any()
+    places = table.groupby(["region", "side"])[["x", "y", "z", "atlas", "label"]]
+    assert (places.nunique() == 1).all(axis=None)
     assert ((table["x"] < 0) == (table["side"] == "L")).all()
 
 
-def test_a_region_has_one_place_in_both_tables():
-    tables = [pd.read_csv(FOLDER / name, sep="\t") for name in TABLES]
-    places = pd.concat(tables).groupby(["region", "side"])[["x", "y", "z", "label"]]
-    assert (places.nunique() == 1).all(axis=None)
+def test_values_of_each_query_agree(table):
+    columns = ["group", "maps_seen", "topic_in_development", "reference"]
+    assert (table.groupby(["set", "query"])[columns].nunique() == 1).all(axis=None)
+    groups = table.groupby(["set", "group"])["query"].nunique().to_dict()
+    assert groups == {
+        ("test", "textbook topics"): 48,
+        ("test", "named in advance"): 2,
+        ("development", "large regions"): 25,
+        ("development", "first former test"): 30,
+        ("development", "rarer topics"): 61,
+    }
+    is_test = table["group"] == "textbook topics"
+    assert is_test.equals(table["maps_seen"].str.startswith("once"))
+    assert set(table.loc[is_test, "topic_in_development"]) == {"yes", "no"}
+    has_reference = table["reference"] != ""
+    assert has_reference.equals(table["group"] != "large regions")
 
 
-def _words(query):
-    return frozenset(re.findall(r"\w+", query.lower()))
+def test_no_test_query_is_a_development_query():
+    test, development = read_queries("test"), read_queries("development")
+    named = read_queries("test", group="named in advance")
+
+    def as_words(queries):
+        return {frozenset(re.findall(r"\w+", query.lower())) for query in queries}
+
+    assert as_words(test.keys() - named.keys()).isdisjoint(as_words(development))
+    assert all(2 <= len(targets) <= 14 for targets in test.values())
 
 
-def test_fresh_queries_are_many_and_in_no_other_table():
-    from training.positions import DEVELOPMENT_TSV, TEST_TSV, read_queries
-
-    fresh, named = (read_queries(TEST_TSV, kind) for kind in ("fresh", "named"))
-    looked_at = {*named, *read_queries(DEVELOPMENT_TSV)}
-    assert len(fresh) >= 40
-    assert len(named) == 2
-    assert set(map(_words, fresh)).isdisjoint(map(_words, looked_at))
-    assert {**fresh, **named}.keys() == read_queries(TEST_TSV).keys()
-    assert all(2 <= len(targets) <= 14 for targets in fresh.values())
-
-
-def test_each_fresh_query_has_a_topic_that_is_new_or_seen():
-    from training.positions import TEST_TSV, read_queries
-
-    new, seen = (read_queries(TEST_TSV, "fresh", topic) for topic in ("new", "seen"))
-    assert new and seen
-    assert new.keys().isdisjoint(seen)
-    assert {**new, **seen}.keys() == read_queries(TEST_TSV, "fresh").keys()
-
-
-def test_a_map_of_hubs_passes_hardly_any_fresh_query():
-    from training.position_regions import HUBS
-    from training.positions import MAX_MM, TEST_TSV, read_queries
-
-    tables = pd.concat(pd.read_csv(FOLDER / name, sep="\t") for name in TABLES)
-    hubs = tables[tables["region"].isin(HUBS)].drop_duplicates(["region", "side"])
+def test_maps_of_hubs_are_near_few_test_queries(table):
+    hubs = table[table["region"].isin(HUBS)].drop_duplicates(["region", "side"])
     assert set(hubs["region"]) == set(HUBS)
-    one_by_one = hubs.set_index("region")[["x", "y", "z"]]
-    passed, passed_by_hub = [], {hub: [] for hub in HUBS}
-    for targets in read_queries(TEST_TSV, "fresh").values():
-        offsets = one_by_one.to_numpy()[:, None] - targets
-        distances = np.linalg.norm(offsets, axis=2).min(axis=1)
-        passed.append(np.median(distances) <= MAX_MM)
-        for hub in HUBS:
-            near = distances[one_by_one.index == hub]
-            passed_by_hub[hub].append(np.median(near) <= MAX_MM)
-    assert np.mean(passed) <= 0.05
-    assert max(map(np.mean, passed_by_hub.values())) <= 0.2
+    places = hubs[["x", "y", "z"]].to_numpy(float)
+    near = []
+    for targets in read_queries("test", group="textbook topics").values():
+        distances = np.linalg.norm(places[:, None] - targets, axis=2).min(axis=1)
+        by_hub = [np.median(distances[hubs["region"] == hub]) for hub in HUBS]
+        near.append(np.array([np.median(distances), *by_hub]) <= MAX_MM)
+    shares = np.mean(near, axis=0)
+    assert shares[0] <= 0.05
+    assert shares[1:].max() <= 0.2
+
+
+def test_distance_of_strongest_voxels_to_the_nearest_coordinate():
+    from nibabel import Nifti1Image
+
+    values = np.zeros((10, 10, 10))
+    values[:5, :4, :3] = 1  # 60 voxels of 4 mm around (8, 6, 4)
+    img = Nifti1Image(values, np.diag([4.0, 4, 4, 1]))
+    queries = {
+        "near": np.array([[8.0, 6, 4], [500, 0, 0]]),
+        "far": np.full((1, 3), 900),
+    }
+    distances = distances_to_regions([img, img], queries)
+    assert distances["near"] < 12
+    assert distances["far"] > 1500

@@ -1,0 +1,190 @@
+"""Candidates for a map: studies of a corpus, and the ranking of candidates."""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import issparse
+from scipy.stats import false_discovery_control
+from sklearn.preprocessing import normalize
+from sklearn.utils import gen_batches
+
+from .._utils.disk_cache import fetch_entry
+from ..datasets import study_texts
+from ..persistence import fingerprint
+
+# Candidates whose null is computed at a time: bounds memory.
+_BATCH = 2048
+_COLUMNS = ["study_id", "pmid", "title", "year", "journal"]
+# Raised when the content of the cache changes, so that versions do not mix.
+_FORMAT = 1
+
+
+def cosines(rows, one) -> np.ndarray:
+    """Return the cosine of each row with one row of shape (1, n); 0 if a norm is 0."""
+    products = normalize(rows) @ normalize(one).T
+    return (products.toarray() if issparse(products) else products)[:, 0]
+
+
+def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:
+    r"""Rank candidates by their similarity with a map.
+
+    The similarities of a candidate with the maps of n reference studies have the mean
+    :math:`\mu` and the standard deviation :math:`\sigma`;
+    :math:`z = (s - \mu) / \sigma` is compared with the same numbers of all candidates
+    and reference studies. The p value is
+    :math:`(1 + \#\{z_{cj} \ge z\}) / (1 + n_{candidates} n)`. As this null distribution
+    is pooled over candidates, p values can be small enough to survive a correction for
+    the number of candidates; none is below :math:`1 / (1 + n_{candidates} n)`.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The candidates.
+    similarity : ndarray of shape (n_candidates,)
+        Similarity of each candidate with the map.
+    null_similarity : callable
+        ``null_similarity(rows)`` returns the similarity of the candidates of a slice
+        with the maps of reference studies, of shape (n_rows, n_maps).
+
+    Returns
+    -------
+    ranking : DataFrame
+        Columns ``candidate``, ``similarity``, ``p_value``, and ``q_value``, corrected
+        for the number of candidates (Benjamini-Hochberg); the best first.
+    """
+    scores, null = np.empty(len(names)), []
+    for rows in gen_batches(len(names), _BATCH):
+        batch = null_similarity(rows)
+        mean = batch.mean(axis=1, keepdims=True)
+        std = batch.std(axis=1, keepdims=True)
+        std[std == 0] = 1
+        scores[rows] = ((similarity[rows, None] - mean) / std)[:, 0]
+        null.append(((batch - mean) / std).astype(np.float32).ravel())
+    null = np.sort(np.concatenate(null))
+    n_as_large = len(null) - np.searchsorted(null, scores.astype(np.float32))
+    p_values = (1 + n_as_large) / (1 + len(null))
+    ranking = pd.DataFrame(
+        {
+            "candidate": list(names),
+            "similarity": similarity,
+            "p_value": p_values,
+            "q_value": false_discovery_control(p_values),
+        }
+    )
+    ranking = ranking.sort_values("similarity", ascending=False, kind="stable")
+    return ranking.reset_index(drop=True)
+
+
+class IndexedStudies:
+    """Studies with a title and a peak inside the mask, and their coefficients.
+
+    Coefficients, and features of the titles once they were needed, are kept in the
+    package's cache folder under the hashes of the data that they were computed from.
+
+    Parameters
+    ----------
+    corpus : Bunch
+        As returned by a loader of `sklearn_neurocontext.datasets`.
+    masker : KDEDiFuMoMasker
+        Fitted.
+
+    Attributes
+    ----------
+    titles : list of str
+        One per study.
+    coefficients : ndarray of shape (n_studies, n_components), float32
+        One row per study.
+    table : DataFrame
+        ``study_id``, ``pmid``, ``title``, ``year`` and ``journal`` of each study.
+    """
+
+    def __init__(self, corpus, masker):
+        name = _fingerprint_or_none(masker)
+        if name is None:
+            coefficients = masker.transform(corpus.peaks)
+        else:
+            coefficients = _cached(
+                "studies",
+                {"masker": name, "peaks": _hash_peaks(corpus.peaks)},
+                lambda: masker.transform(corpus.peaks),
+            )
+        titles = study_texts(corpus, "title")
+        has_title = np.array([bool(title) for title in titles])
+        rows = np.flatnonzero(has_title & np.any(coefficients != 0, axis=1))
+        if not len(rows):
+            raise ValueError(
+                "No study of the corpus has both a title and a peak inside the mask. "
+                "Check that peaks are in mm and in MNI space."
+            )
+        self.titles = [titles[row] for row in rows]
+        self.coefficients = coefficients[rows]
+        self.table = corpus.studies.iloc[rows][_COLUMNS].reset_index(drop=True)
+        self._features = None
+
+    def features(self, compute, steps=None):
+        """Return ``compute(titles)``, computed once.
+
+        Parameters
+        ----------
+        compute : callable
+            Computes features of a list of texts.
+        steps : estimator or None, default=None
+            Estimator that `compute` uses, whose fingerprint names the features on disk.
+            Without it, if it cannot be saved, or if features are sparse, they are kept
+            in memory only.
+
+        Returns
+        -------
+        features : {ndarray, sparse matrix} of shape (n_studies, n_features)
+            One row per study.
+        """
+        if self._features is None:
+            name = None if steps is None else _fingerprint_or_none(steps)
+            if name is None or issparse(compute(self.titles[:1])):
+                self._features = compute(self.titles)
+            else:
+                settings = {"steps": name, "titles": _hash_texts(self.titles)}
+                self._features = _cached(
+                    "titles", settings, lambda: compute(self.titles)
+                )
+        return self._features
+
+    def best(self, scores, k: int) -> pd.DataFrame:
+        """Return a table of the k studies with the highest scores, the best first."""
+        order = np.argsort(-scores, kind="stable")[:k]
+        found = self.table.iloc[order].assign(similarity=scores[order])
+        return found.reset_index(drop=True)
+
+
+def _fingerprint_or_none(estimator):
+    """Return the fingerprint of an estimator; None if it cannot be saved."""
+    try:
+        return fingerprint(estimator)
+    except TypeError:
+        return None
+
+
+def _cached(kind, settings, compute) -> np.ndarray:
+    """Return an array from the cache folder; compute it if it is missing or altered."""
+
+    def build(folder):
+        np.save(folder / "rows.npy", np.asarray(compute()), allow_pickle=False)
+        return {}
+
+    return fetch_entry(kind, {"format": _FORMAT, **settings}, build).arrays["rows"]
+
+
+def _hash_peaks(peaks) -> str:
+    digest = hashlib.sha256()
+    for one in peaks:
+        one = np.asarray(one, dtype=np.float64).reshape(-1, 3)
+        digest.update(len(one).to_bytes(8, "little") + one.tobytes())
+    return digest.hexdigest()
+
+
+def _hash_texts(texts) -> str:
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,167 @@
+"""Parts of an HTML report: pictures, tables, metadata and the page around them."""
+
+import base64
+import io
+import warnings
+from collections.abc import Mapping, Sized
+from datetime import UTC, datetime
+from functools import cache
+
+import numpy as np
+from nibabel.affines import apply_affine
+
+from .._utils.versions import library_versions
+
+# Pictures have twice the resolution at which they are shown; with this many pixels per
+# inch, their font is as large as that of the page.
+_PIXELS_PER_INCH = 80
+_DOTS_PER_INCH = 2 * _PIXELS_PER_INCH
+# Above and below the viewer inside its frame, in pixels.
+_VIEW_MARGINS = 16
+
+
+def render(template: str, title: str, content: dict, metadata: dict) -> str:
+    """Render a page; all text that is not `Markup` is escaped.
+
+    Parameters
+    ----------
+    template : str
+        File in the folder ``templates``.
+    title : str
+        Title of the page.
+    content : dict
+        Variables of the template.
+    metadata : dict
+        Shown at the end of the page, beside the date and the versions of libraries.
+
+    Returns
+    -------
+    html : str
+        The whole document, which needs no network.
+    """
+    made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    versions = library_versions()
+    metadata = {"made": made, "versions": versions, **_shorten(metadata, versions)}
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            title=title,
+            made=made,
+            version=versions["sklearn_neurocontext"],
+            metadata=list(_flatten(metadata, ())),
+            **content,
+        )
+    )
+
+
+@cache
+def _environment():
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def picture(figure, description: str) -> dict:
+    """Return a matplotlib figure as an image for a template."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
+    data = base64.b64encode(stream.getvalue()).decode("ascii")
+    return {
+        "description": description,
+        "width": round(_PIXELS_PER_INCH * figure.get_figwidth()),
+        "source": f"data:image/png;base64,{data}",
+    }
+
+
+def viewer(kept_img) -> dict:
+    """Return nilearn's interactive viewer for a template.
+
+    Voxels of `kept_img` that are zero are not shown; the viewer starts at its strongest
+    voxel.
+    """
+    from nilearn.plotting import view_img
+
+    values = kept_img.get_fdata()
+    strongest = np.unravel_index(values.argmax(), values.shape)
+    with warnings.catch_warnings():
+        # nilearn takes the median of a masked array that masks nothing.
+        warnings.filterwarnings("ignore", ".*'partition' will ignore the 'mask'")
+        view = view_img(
+            kept_img,
+            cut_coords=apply_affine(kept_img.affine, strongest).tolist(),
+            threshold=0.999 * float(values[values > 0].min()),
+            symmetric_cmap=False,
+            cmap="inferno_r",
+            vmin=0,
+            black_bg=False,
+            width_view=900,
+        )
+    # brainsprite, the viewer's script, cuts "0.000" to "0."; with this change of its
+    # text it shows "0". If a later nilearn has other text, only the test notices.
+    document = view.html.replace('replace(/0+$/,"")', 'replace(/\\.?0+$/,"")')
+    return {"height": view.height + _VIEW_MARGINS, "document": document}
+
+
+def table(frame, formats) -> dict:
+    """Return the cells of a DataFrame as strings, for a template.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Its index is left out, and so are columns without any value.
+    formats : dict of str to callable
+        Column to function that formats a number; numbers are aligned to the right and
+        never broken. Missing values stay empty.
+
+    Returns
+    -------
+    table : dict
+        ``columns``, a list of names and whether they hold numbers; and ``rows``.
+    """
+    cells = frame.astype(object)
+    for name, write in ((n, w) for n, w in formats.items() if n in frame):
+        cells[name] = cells[name].map(write, na_action="ignore")
+    cells = cells.where(frame.notna(), "").map(str)
+    cells = cells.loc[:, (cells != "").any()]
+    return {
+        "columns": [(str(name), name in formats) for name in cells],
+        "rows": cells.to_numpy().tolist(),
+    }
+
+
+def _shorten(value, versions):
+    """Return metadata in which versions that are listed already are not repeated."""
+    if isinstance(value, Mapping):
+        return {
+            name: "as above" if inside == versions else _shorten(inside, versions)
+            for name, inside in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_shorten(inside, versions) for inside in value]
+    return value
+
+
+def _flatten(value, path):
+    """Yield the path and the text of each value inside dictionaries and lists."""
+    if value is None or (isinstance(value, Sized) and not len(value)):
+        yield path, "–"
+    elif isinstance(value, Mapping):
+        for name, inside in value.items():
+            yield from _flatten(inside, (*path, str(name)))
+    elif isinstance(value, list | tuple) and any(
+        isinstance(one, Mapping | list | tuple) for one in value
+    ):
+        for place, inside in enumerate(value, 1):
+            yield from _flatten(inside, (*path, str(place)))
+    elif isinstance(value, list | tuple):
+        yield path, ", ".join(map(str, value))
+    else:
+        yield path, f"{value:.10g}" if isinstance(value, float) else str(value)

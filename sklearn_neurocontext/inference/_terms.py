@@ -1,0 +1,129 @@
+"""Known terms of texts: counted, found and marked."""
+
+import re
+from collections import Counter
+from itertools import pairwise
+
+from markupsafe import Markup, escape
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
+
+from .._utils.validation import TERM_PATTERN
+
+_N_TERMS = 1000
+_MIN_STUDIES = 5
+_WORD = re.compile(r"\w+")
+_MARK = Markup('<mark title="{:,} studies">{}</mark>')
+
+
+def count_terms(texts) -> dict:
+    """Count the studies of the most frequent terms of texts, in alphabetical order.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        One per study.
+
+    Returns
+    -------
+    terms : dict of str to int
+        Words, and pairs of adjacent words, in lower case.
+    """
+    analyze = CountVectorizer(token_pattern=r"(?u)\b\w+\b").build_analyzer()
+    words = Counter()
+    for text in texts:
+        words.update({word for word in analyze(text) if _is_term(word)})
+    # A pair is not more frequent than its words: rarer words need not be paired.
+    words = _most_frequent(words)
+    pairs = Counter()
+    for text in texts:
+        # Stop words stay in, so that only adjacent words are paired.
+        adjacent = pairwise(analyze(text))
+        pairs.update({f"{a} {b}" for a, b in adjacent if a in words and b in words})
+    terms = words | _most_frequent(pairs)
+    ranking = sorted(terms, key=lambda term: (-terms[term], term))
+    return {term: terms[term] for term in sorted(ranking[:_N_TERMS])}
+
+
+def _is_term(word) -> bool:
+    return (
+        word not in ENGLISH_STOP_WORDS and re.fullmatch(TERM_PATTERN, word) is not None
+    )
+
+
+def _most_frequent(counts) -> dict:
+    """Return the counts of terms as frequent as the last of the first 1,000."""
+    ranked = sorted(counts.values(), reverse=True)
+    least = max(_MIN_STUDIES, ranked[_N_TERMS - 1] if len(ranked) >= _N_TERMS else 0)
+    return {term: n for term, n in counts.items() if n >= least}
+
+
+def find_terms(text: str, terms) -> list:
+    """Find the known terms in a text, the longest one at each place.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    terms : container of str
+        In lower case; the words of a term are separated by one space.
+
+    Returns
+    -------
+    found : list of (int, int, str)
+        Start and end of each in the text, and the term; they do not overlap.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.inference._terms import find_terms
+    >>> find_terms("Working  memory load", {"memory", "working memory"})
+    [(0, 15, 'working memory')]
+    """
+    longest = max((term.count(" ") + 1 for term in terms), default=0)
+    words = list(_WORD.finditer(text))
+    found, start = [], 0
+    while start < len(words):
+        for size in range(min(longest, len(words) - start), 0, -1):
+            run = words[start : start + size]
+            term = " ".join(word[0].lower() for word in run)
+            if term in terms:
+                found.append((run[0].start(), run[-1].end(), term))
+                break
+        else:
+            size = 1
+        start += size
+    return found
+
+
+def term_shares(text: str, terms) -> dict:
+    """Return the share of each known term among the known terms in a text."""
+    counts = Counter(term for _, _, term in find_terms(text, terms))
+    return {term: count / counts.total() for term, count in counts.items()}
+
+
+def mark_terms(text: str, n_studies: dict) -> str:
+    """Mark the known terms of a text in HTML; everything else is escaped.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    n_studies : dict of str to int
+        Number of training studies of each known term, shown as a tooltip.
+
+    Returns
+    -------
+    marked : str
+        Text with ``<mark>`` elements and no other element.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.inference._terms import mark_terms
+    >>> mark_terms("pain < heat", {"pain": 12})
+    '<mark title="12 studies">pain</mark> &lt; heat'
+    """
+    parts, last = [], 0
+    for start, stop, term in find_terms(text, n_studies):
+        parts.append(escape(text[last:start]))
+        parts.append(_MARK.format(n_studies[term], text[start:stop]))
+        last = stop
+    return str(Markup("").join([*parts, text[last:]]))

@@ -1,0 +1,230 @@
+"""Scores of predicted maps: Dice overlap, correlation, rank, bootstrap intervals."""
+
+import math
+from numbers import Real
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from .._utils.volumes import check_top, select_top, unit_rows
+from ._retrieval import count_greater_and_tied
+
+
+def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
+    r"""Compute the Dice overlap of two maps after thresholding both.
+
+    With the selected voxels :math:`A` of the one map and :math:`B` of the other,
+
+    .. math:: D = \frac{2 |A \cap B|}{|A| + |B|},
+
+    and 0 if both selections are empty. `top` selects the strongest voxels of each map,
+    whatever its unit; `threshold` is for maps with the same unit.
+
+    Parameters
+    ----------
+    true_map, predicted_map : array-like of equal shape, or 3D Nifti image
+        The maps, of any number of dimensions, finite. Pass voxels inside the mask: with
+        `top`, every value counts as a voxel.
+    threshold : float or None, default=None
+        Select the voxels above this value (strictly), in the unit of the maps.
+    top : float or None, default=None
+        Select the strongest fraction of the voxels, in (0, 1]. The cut is the k-th
+        largest value, where k is `top` times the number of voxels, rounded up. Voxels
+        above the cut are selected. Voxels tied at the cut are selected if positive,
+        which excludes the zero background of a sparse map.
+
+    Returns
+    -------
+    dice : float
+        Fraction in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If not exactly one of `threshold` and `top` is given, if it is out of range, or
+        if the maps differ in shape or affine, are empty, or contain NaN or infinity.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.metrics import dice_score
+    >>> dice_score([3.0, 2.0, 0.0, 0.0], [3.0, 0.0, 2.0, 0.0], top=0.5)
+    0.5
+    >>> dice_score([0.9, 0.8, 0.1], [0.7, 0.2, 0.1], threshold=0.5)
+    0.6666666666666666
+    """
+    if (threshold is None) == (top is None):
+        raise ValueError(
+            "dice_score needs exactly one of threshold and top; got "
+            f"threshold={threshold!r}, top={top!r}."
+        )
+    true_map, predicted_map = _check_maps(true_map, predicted_map)
+    if top is None:
+        if not isinstance(threshold, Real) or not math.isfinite(threshold):
+            raise ValueError(f"threshold must be a finite number; got {threshold!r}.")
+        selected = [rows > threshold for rows in (true_map, predicted_map)]
+    else:
+        check_top(top)
+        selected = [select_top(rows, top) for rows in (true_map, predicted_map)]
+    return float(dice_of_rows(*selected)[0])
+
+
+def _check_maps(true_map, predicted_map) -> tuple[np.ndarray, np.ndarray]:
+    """Check two maps and return them as arrays of shape (1, n_voxels)."""
+    affines = [getattr(one, "affine", None) for one in (true_map, predicted_map)]
+    true_map, predicted_map = (_read_map(one) for one in (true_map, predicted_map))
+    if true_map.shape != predicted_map.shape or true_map.size == 0:
+        raise ValueError(
+            "The maps must have the same shape and must not be empty; got shapes "
+            f"{true_map.shape} and {predicted_map.shape}. Resample one to the other "
+            "first."
+        )
+    if all(one is not None for one in affines) and not np.allclose(*affines):
+        raise ValueError(
+            "The two images must have the same affine; got different ones. Resample "
+            "one to the other first, for example with nilearn.image.resample_to_img."
+        )
+    if not (np.isfinite(true_map).all() and np.isfinite(predicted_map).all()):
+        raise ValueError(
+            "A map contains NaN or infinity. Mask these voxels or set them to 0 first."
+        )
+    return true_map.reshape(1, -1), predicted_map.reshape(1, -1)
+
+
+def _read_map(one) -> np.ndarray:
+    """Return the values of an array or image as float64."""
+    try:
+        values = one.get_fdata() if hasattr(one, "get_fdata") else one
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"A map cannot be read as numbers ({error}). Expected an array of values "
+            "at voxels, or a Nifti image."
+        ) from error
+
+
+def dice_of_rows(true, predicted) -> np.ndarray:
+    """Compute the Dice overlap of selections row by row; 0 if both are empty."""
+    both = np.count_nonzero(true & predicted, axis=1)
+    sizes = np.count_nonzero(true, axis=1) + np.count_nonzero(predicted, axis=1)
+    return 2.0 * both / np.maximum(sizes, 1)
+
+
+def score_maps(
+    predicted, observed, mean_map, *, top: float = 0.1, tops=(0.02, 0.05, 0.1, 0.2, 0.3)
+) -> dict:
+    """Score predicted maps by overlap, correlation and rank of their observed maps.
+
+    Parameters
+    ----------
+    predicted, observed : ndarray of shape (n_maps, n_voxels)
+        Row i of both is the same topic.
+    mean_map : ndarray of shape (n_voxels,)
+        Mean of the training studies' maps. Since all maps resemble it, it is projected
+        out of all maps before ranking.
+    top : float, default=0.1
+        Fraction of voxels that ``dice`` compares.
+    tops : sequence of float, default=(0.02, 0.05, 0.1, 0.2, 0.3)
+        Fractions whose Dice is averaged in ``dice_mean``.
+
+    Returns
+    -------
+    scores : dict of str to ndarray of shape (n_maps,)
+        ``dice`` at `top`, ``dice_mean`` over `tops`, ``correlation`` over voxels, and
+        ``rank`` of the true observed map among all by correlation without the mean map:
+        1 at best, ties counted half.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.metrics import score_maps
+    >>> maps = np.random.default_rng(0).uniform(size=(5, 400))
+    >>> score_maps(maps, maps, maps.mean(axis=0))["rank"]
+    array([1., 1., 1., 1., 1.])
+    """
+    predicted, observed = (np.asarray(one, np.float64) for one in (predicted, observed))
+    pairs = list(zip(observed, predicted, strict=True))
+    dices = np.array([[dice_score(*pair, top=one) for one in tops] for pair in pairs])
+    left, right = (
+        unit_rows(_project_out(maps, mean_map)) for maps in (predicted, observed)
+    )
+    n_greater, n_tied = count_greater_and_tied(left @ right.T)
+    return {
+        "dice": np.array([dice_score(*pair, top=top) for pair in pairs]),
+        "dice_mean": dices.mean(axis=1),
+        "correlation": (
+            unit_rows(_center(predicted)) * unit_rows(_center(observed))
+        ).sum(1),
+        "rank": 1 + n_greater + (n_tied - 1) / 2,
+    }
+
+
+def _center(maps):
+    return maps - maps.mean(axis=1, keepdims=True)
+
+
+def _project_out(maps, mean_map):
+    """Center each map and remove its projection on the centered mean map."""
+    direction = unit_rows(_center(np.asarray(mean_map, np.float64)[None]))[0]
+    maps = _center(maps)
+    rest = maps - np.outer(maps @ direction, direction)
+    # The rest of the mean map itself is rounding.
+    rounding = np.linalg.norm(rest, axis=1) <= 1e-9 * np.linalg.norm(maps, axis=1)
+    rest[rounding] = 0
+    return rest
+
+
+def bootstrap_interval(
+    values, *, level: float = 0.95, n_draws: int = 10_000, random_state=0
+) -> tuple[float, float]:
+    """Compute the bootstrap percentile interval of a mean.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_values,)
+        For example a score of each topic, or the difference of two methods.
+    level : float, default=0.95
+        Share of the bootstrap means inside the interval, in (0, 1).
+    n_draws : int, default=10000
+        Number of bootstrap samples.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the samples.
+
+    Returns
+    -------
+    low, high : float
+        Ends of the interval.
+
+    Raises
+    ------
+    ValueError
+        If there are no values, one is not finite, or `level` or `n_draws` is out of
+        range.
+
+    References
+    ----------
+    Efron and Tibshirani, An introduction to the bootstrap, 1993, chapter 13.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.metrics import bootstrap_interval
+    >>> bootstrap_interval([0.5, 0.5, 0.5])
+    (0.5, 0.5)
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or not values.size or not np.isfinite(values).all():
+        raise ValueError(
+            "values must be a non-empty sequence of finite numbers; got shape "
+            f"{values.shape} with {np.sum(~np.isfinite(values))} not finite. Leave out "
+            "topics without a score."
+        )
+    if not (0 < level < 1 and n_draws >= 1):
+        raise ValueError(
+            "level must be in (0, 1), for example 0.95, and n_draws at least 1; got "
+            f"level={level!r}, n_draws={n_draws!r}."
+        )
+    drawn = check_random_state(random_state).randint(
+        len(values), size=(n_draws, len(values))
+    )
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(values[drawn].mean(axis=1), ends)
+    return float(low), float(high)

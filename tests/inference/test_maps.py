@@ -1,0 +1,172 @@
+"""Predicted maps: mean map, quadratic term, z maps, and low-confidence warnings."""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+
+from sklearn_neurocontext import NeuroContextModel
+from sklearn_neurocontext._utils.volumes import smooth_voxels
+from sklearn_neurocontext.inference import LowConfidenceWarning
+from sklearn_neurocontext.inference._calibration import expected_density
+
+TEXTS = ["pain heat", "finger"]
+
+
+def _inside(imgs, parts):
+    mask = parts["masker"].mask_img_.get_fdata() > 0
+    return np.stack([img.get_fdata()[mask] for img in imgs])
+
+
+@pytest.fixture
+def fine(parts, rng):
+    """A mean map as fine as voxels, and what else a model of it has."""
+    mean = parts["masker"].coefficients_to_voxels(parts["mean"][None])[0]
+    rough = mean + mean.mean() * rng.uniform(size=mean.shape)
+    return parts | {"mean_map": rough, "smoothing_fwhm": 8.0}
+
+
+def _differences(parts):
+    masker = parts["masker"]
+    predicted = parts["model"].predict(TEXTS) - parts["mean"]
+    voxels = masker.coefficients_to_voxels(predicted)
+    return smooth_voxels(voxels, masker.mask_img_, 8.0)
+
+
+@pytest.mark.parametrize("quadratic_coef", [0.0, 1.5])
+def test_maps_are_the_mean_map_and_the_difference_from_it(fine, quadratic_coef):
+    model = NeuroContextModel(**fine, quadratic_coef=quadratic_coef)
+    maps = model.transform(TEXTS)
+    d, mean = _differences(fine), fine["mean_map"]
+    up = np.where(d > 0, d, 0)
+    by_hand = mean + d + quadratic_coef * up * up / mean.mean()
+    found = _inside(maps["brain_map"], fine)
+    np.testing.assert_allclose(found, by_hand, rtol=1e-4, atol=1e-4 * mean.mean())
+    z = _inside(maps["z_map"], fine)
+    np.testing.assert_allclose(z, d / fine["null_std"], rtol=1e-3, atol=1e-4)
+    img = model.predict_img(TEXTS)
+    np.testing.assert_array_equal(
+        img.get_fdata()[..., 1], maps["brain_map"][1].get_fdata()
+    )
+
+
+def test_without_a_mean_map_it_is_the_map_of_the_mean(parts):
+    fine = parts | {"smoothing_fwhm": 8.0}
+    plain = NeuroContextModel(**fine)
+    mean = parts["masker"].coefficients_to_voxels(parts["mean"][None])
+    mean = smooth_voxels(mean, parts["masker"].mask_img_, 8.0)[0]
+    same = NeuroContextModel(**fine, mean_map=mean)
+    bent = NeuroContextModel(**fine, quadratic_coef=2.0)
+    one, other, third = (
+        _inside(model.transform(TEXTS)["brain_map"], parts)
+        for model in (plain, same, bent)
+    )
+    np.testing.assert_allclose(one, other, atol=1e-5 * mean.mean())
+    expected = expected_density(mean, one - mean, 2.0)
+    np.testing.assert_allclose(third, expected, atol=1e-4 * mean.mean())
+
+
+def test_the_quadratic_term_keeps_order_and_zero_differences(rng):
+    mean = rng.uniform(1, 3, size=50)
+    d = np.sort(rng.normal(size=(1, 50)), axis=1)
+    same = expected_density(mean, 0 * d, 3.0)
+    np.testing.assert_array_equal(same, mean[None])
+    flat, bent = (expected_density(np.full(50, 2.0), d, c) for c in (0.0, 3.0))
+    assert (np.diff(bent) > 0).all()
+    np.testing.assert_array_equal(bent[d <= 0], flat[d <= 0])
+    assert (bent[d > 0] > flat[d > 0]).all()
+    # One half is the log link's second order.
+    small = np.full((1, 50), 1e-3)
+    exact = 2 * np.exp(small / 2)
+    np.testing.assert_allclose(
+        expected_density(np.full(50, 2.0), small, 0.5), exact, rtol=1e-9
+    )
+
+
+def test_the_mean_map_survives_saving(fine, tmp_path):
+    model = NeuroContextModel(**fine, quadratic_coef=1.5, z_threshold=0.5)
+    loaded = NeuroContextModel.from_pretrained(model.save(tmp_path / "mine"))
+    assert (loaded.quadratic_coef, loaded.z_threshold) == (1.5, 0.5)
+    one, other = model.transform(TEXTS), loaded.transform(TEXTS)
+    for name in ("brain_map", "z_map"):
+        np.testing.assert_array_equal(
+            _inside(one[name], fine), _inside(other[name], fine)
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"mean_map": [1.0]}, "mean_map must have shape (29398); got (1,)"),
+        ({"mean_map": np.full(29398, np.nan)}, "mean_map holds NaN or infinity"),
+        ({"mean": np.full(128, np.inf)}, "mean holds NaN or infinity. Check"),
+        (
+            {"quadratic_coef": -1},
+            "quadratic_coef must be a number of at least 0; got -1",
+        ),
+        (
+            {"quadratic_coef": True},
+            "quadratic_coef must be a number of at least 0; got True",
+        ),
+        (
+            {"quadratic_coef": float("nan")},
+            "quadratic_coef must be a number of at least 0; got nan",
+        ),
+        (
+            {"z_threshold": "3"},
+            "z_threshold must be a number of at least 0; got '3'",
+        ),
+        (
+            {"mean": None, "quadratic_coef": 1.0},
+            "mean_map and quadratic_coef need mean",
+        ),
+        (
+            {"mean": None, "mean_map": np.ones(29398)},
+            "mean_map and quadratic_coef need mean",
+        ),
+        (
+            {"quadratic_coef": 1.0, "mean_map": np.zeros(29398)},
+            "quadratic_coef=1 needs a mean map with a positive mean",
+        ),
+    ],
+)
+def test_misfits_of_maps_are_refused(parts, change, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        NeuroContextModel(**(parts | change))
+
+
+def test_the_message_is_empty_if_a_voxel_reaches_the_threshold(parts):
+    model = NeuroContextModel(**parts)
+    (z_img,) = model.transform(["pain"])["z_map"]
+    largest = _inside([z_img], parts).max()
+    for threshold in (0.0, 0.99 * largest):
+        model = NeuroContextModel(**parts, z_threshold=threshold)
+        assert model.low_confidence_message(z_img) == ""
+    model = NeuroContextModel(**parts, z_threshold=1.01 * largest)
+    assert model.low_confidence_message(z_img) == (
+        f"No voxel of this map exceeds the null (largest z {largest:.1f}, threshold "
+        f"{1.01 * largest:.1f}). The model may not know these words."
+    )
+
+
+def test_a_map_like_the_mean_map_raises_a_warning(parts):
+    plain = NeuroContextModel(**parts)
+    known, unknown = "pain heat", "asdf qwerty"
+    largest = [
+        _inside(plain.transform([t])["z_map"], parts).max() for t in (known, "x")
+    ]
+    model = NeuroContextModel(**parts, z_threshold=np.mean(largest))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain.transform([unknown])
+        model.transform([known])
+    for call in (model.transform, model.predict_img, lambda texts: model(texts[0])):
+        with pytest.warns(
+            LowConfidenceWarning, match="'asdf qwerty' exceeds"
+        ) as caught:
+            call([unknown])
+        assert len(caught) == 1
+    with pytest.warns(LowConfidenceWarning, match="'asdf qwerty'") as caught:
+        model.transform([known, unknown, known])
+    assert len(caught) == 1

@@ -1,0 +1,302 @@
+"""Scorers reach through wrappers, work in cross-validation, and can be pickled."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    RandomizedSearchCV,
+    cross_val_score,
+    cross_validate,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from sklearn_neurocontext import KDEDiFuMoMasker, RidgeBaseline, metrics
+from sklearn_neurocontext.datasets import make_studies
+from sklearn_neurocontext.metrics import (
+    ScalarRetrievalScorer,
+    dice_score,
+    make_dice_scorer,
+    make_retrieval_scorer,
+    mix_match_score,
+    mix_match_scorer,
+    recall_at_10_brain_to_text_scorer,
+    recall_at_10_scorer,
+    recall_at_k,
+    retrieval_scores,
+    similarity,
+)
+
+SCALAR_SCORERS = [name for name in metrics.__all__ if name.endswith("_scorer")]
+SCALAR_SCORERS = [name for name in SCALAR_SCORERS if not name.startswith("make")]
+
+
+class Regressor(BaseEstimator):
+    """Similarity is the product of predicted and observed coefficients."""
+
+    def __init__(self, shrink=1.0):
+        self.shrink = shrink
+
+    def fit(self, X, y):
+        self.linear_ = LinearRegression().fit(X, y)
+        return self
+
+    def predict(self, X):
+        return self.shrink * self.linear_.predict(X)
+
+    def similarity(self, X, y):
+        return self.predict(X) @ np.asarray(y).T
+
+
+class Masker(BaseEstimator):
+    """Twice as many voxels as components."""
+
+    def fit(self):
+        self.n_elements_ = 6
+        return self
+
+    def coefficients_to_voxels(self, coefs):
+        coefs = np.asarray(coefs)
+        return np.hstack([coefs, coefs[:, ::-1] - 0.5])
+
+
+@pytest.fixture(scope="module")
+def overlapping():
+    """Masker whose maps overlap, features of texts and coefficients of 60 studies."""
+    masker = KDEDiFuMoMasker("geometric-soft", 128, target_affine=8)
+    corpus = make_studies(n_studies=60, random_state=0)
+    return masker, corpus.latent, masker.fit_transform(corpus.peaks)
+
+
+@pytest.fixture
+def data(rng):
+    X = rng.normal(size=(160, 5))
+    y = X @ rng.normal(size=(5, 6)) + rng.normal(size=(160, 6))
+    return X, y
+
+
+def wrap(kind):
+    pipe = make_pipeline(StandardScaler(), "passthrough", Regressor())
+    grid = {"regressor__shrink": [0.5, 1.0]}
+    search = {"cv": 3, "scoring": mix_match_scorer}
+    return {
+        "bare": make_pipeline(Regressor()),
+        "pipeline": pipe,
+        "nested": make_pipeline(FunctionTransformer(), pipe),
+        "search": GridSearchCV(pipe, grid, **search),
+        "random search": RandomizedSearchCV(pipe, grid, n_iter=1, **search),
+        "search in pipeline": make_pipeline(
+            StandardScaler(), GridSearchCV(Regressor(), {"shrink": [1.0]}, **search)
+        ),
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["bare", "pipeline", "nested", "search", "random search", "search in pipeline"],
+)
+def test_similarity_reaches_the_model(data, kind):
+    X, y = data
+    found = similarity(wrap(kind).fit(X, y), X[:7], y[:9])
+    assert found.shape == (7, 9)
+    expected = Regressor().fit(X, y).similarity(X[:7], y[:9])
+    ratio = found / expected  # scaling X changes nothing, shrink is a factor
+    np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "estimator", [LinearRegression(), make_pipeline(StandardScaler())]
+)
+def test_no_model_inside_is_an_error(data, estimator):
+    with pytest.raises(TypeError, match=r"has no method similarity\. Expected a model"):
+        similarity(estimator.fit(*data), *data)
+
+
+def test_search_without_best_estimator_is_an_error(data):
+    search = GridSearchCV(
+        Regressor(), {"shrink": [1.0]}, scoring=mix_match_scorer, refit=False
+    )
+    with pytest.raises(TypeError, match=r"has no best_estimator_\. Fit it first"):
+        similarity(search.fit(*data), *data)
+
+
+def test_dictionary_equals_the_metrics(data):
+    X, y = data
+    model = Regressor().fit(X, y)
+    matrix = model.similarity(X, y)
+    scores = retrieval_scores(model, X, y)
+    assert list(scores) == [
+        "recall_at_10",
+        "recall_at_100",
+        "mix_match",
+        "recall_at_10_brain_to_text",
+        "recall_at_100_brain_to_text",
+        "mix_match_brain_to_text",
+        "n_candidates",
+    ]
+    for suffix, oriented in (("", matrix), ("_brain_to_text", matrix.T)):
+        for k in (10, 100):
+            assert scores[f"recall_at_{k}{suffix}"] == recall_at_k(oriented, k)
+        assert scores[f"mix_match{suffix}"] == mix_match_score(oriented)
+    assert scores["n_candidates"] == 160
+
+
+@pytest.mark.parametrize("name", SCALAR_SCORERS)
+def test_scalar_scorers_equal_the_dictionary(data, name):
+    X, y = data
+    model = Regressor().fit(X, y)
+    expected = retrieval_scores(model, X, y)[name.removesuffix("_scorer")]
+    scorer = pickle.loads(pickle.dumps(getattr(metrics, name)))
+    assert scorer(model, X, y) == expected
+
+
+def test_k_of_all_candidates_is_left_out_with_one_warning(data):
+    X, y = data
+    model = Regressor().fit(X, y)
+    with pytest.warns(UserWarning, match="recall_at_100 left out, since .* only 50"):
+        scores = retrieval_scores(model, X[:50], y[:50])
+    assert "recall_at_100" not in scores
+    assert "recall_at_100_brain_to_text" not in scores
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        retrieval_scores(model, X[:9], y[:9])
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+def test_scalar_scorer_with_too_few_candidates_is_an_error(data):
+    X, y = data
+    with pytest.raises(ValueError, match=r"k must be less than .*, 10; got 10"):
+        recall_at_10_scorer(Regressor().fit(X, y), X[:10], y[:10])
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_multimetric_in_cross_validate(data, n_jobs):
+    scores = cross_validate(
+        wrap("pipeline"),
+        *data,
+        cv=KFold(4, shuffle=True, random_state=0),
+        scoring=make_retrieval_scorer(ks=(1, 10)),
+        n_jobs=n_jobs,
+    )
+    assert (scores["test_n_candidates"] == 40).all()
+    assert (scores["test_mix_match"] > 0.6).all()
+    assert (scores["test_recall_at_10"] > scores["test_recall_at_1"]).all()
+
+
+def test_multimetric_in_a_search(data):
+    search = GridSearchCV(
+        wrap("pipeline"),
+        {"regressor__shrink": [1.0, -1.0]},
+        scoring=make_retrieval_scorer(ks=(10,)),
+        refit="mix_match",
+        cv=3,
+    ).fit(*data)
+    assert search.best_params_ == {"regressor__shrink": 1.0}
+    assert retrieval_scores(search, *data)["mix_match"] > 0.6
+
+
+def test_scalar_scorer_in_cross_val_score(data):
+    scores = cross_val_score(
+        Regressor(), *data, scoring=recall_at_10_brain_to_text_scorer, cv=4, n_jobs=2
+    )
+    assert (scores > 10 / 40).all()
+
+
+def test_dice_scorer_is_the_mean_over_studies(data):
+    X, y = data
+    model, masker = Regressor().fit(X, y), Masker().fit()
+    maps = [masker.coefficients_to_voxels(one) for one in (y, model.predict(X))]
+    expected = np.mean([dice_score(*pair, top=0.2) for pair in zip(*maps, strict=True)])
+    scorer = pickle.loads(pickle.dumps(make_dice_scorer(masker, top=0.2)))
+    assert scorer(model, X, y) == pytest.approx(expected)
+    both = make_retrieval_scorer(masker=masker, top=0.2)
+    both = pickle.loads(pickle.dumps(both))
+    assert both(model, X, y)["dice"] == pytest.approx(expected)
+    assert both(model, X, y)["mix_match"] == mix_match_scorer(model, X, y)
+
+
+def test_retrieval_and_dice_together_in_cross_validate(data):
+    scorer = make_retrieval_scorer(ks=(10,), masker=Masker().fit(), top=0.25)
+    scores = cross_validate(wrap("pipeline"), *data, scoring=scorer, cv=3, n_jobs=2)
+    assert ((scores["test_dice"] > 0) & (scores["test_dice"] <= 1)).all()
+
+
+def test_dice_of_the_truth_is_one(data):
+    class Oracle(Regressor):
+        def predict(self, X):
+            return 3.0 * self.truth
+
+    model = Oracle().fit(*data)
+    model.truth = data[1]
+    masker = Masker().fit()
+    masker.coefficients_to_voxels = np.asarray
+    assert make_dice_scorer(masker, top=0.2)(model, *data) == 1.0
+
+
+@pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
+@pytest.mark.parametrize("wrap_model", [lambda model: model, make_pipeline])
+def test_dice_is_that_of_the_images_of_predictions(overlapping, wrap_model, y_scaling):
+    masker, X, y = overlapping
+    model = wrap_model(RidgeBaseline(y_scaling=y_scaling)).fit(X[:40], y[:40])
+    imgs = [masker.inverse_transform(one) for one in (y[40:], model.predict(X[40:]))]
+    inside = masker.mask_img_.get_fdata() > 0
+    maps = [img.get_fdata(dtype=np.float32)[inside].T for img in imgs]
+    expected = np.mean([dice_score(*pair, top=0.1) for pair in zip(*maps, strict=True)])
+    score = make_dice_scorer(masker)(model, X[40:], y[40:])
+    assert score == pytest.approx(expected, abs=1e-12)
+    assert 0.05 < score < 1
+
+
+def test_folds_on_both_sides_of_k_are_warned_of(data):
+    with (
+        pytest.warns(UserWarning, match="choose ks below the smallest fold"),
+        pytest.raises(KeyError, match="recall_at_53"),
+    ):
+        cross_validate(
+            Regressor(), *data, cv=KFold(3), scoring=make_retrieval_scorer((53,))
+        )
+
+
+def test_too_many_predictions_are_an_error(data):
+    X, y = data
+    scorer = make_dice_scorer(Masker().fit())
+    with pytest.raises(ValueError, match="one map for each of 5 rows of y; got 160"):
+        scorer(Regressor().fit(X, y), X, y[:5])
+
+
+@pytest.mark.parametrize("make", [make_dice_scorer, "retrieval"])
+def test_masker_is_checked_when_the_scorer_is_made(make):
+    if make == "retrieval":
+
+        def make(masker):
+            return make_retrieval_scorer(masker=masker)
+
+    with pytest.raises(TypeError, match="Pass the fitted KDEDiFuMoMasker"):
+        make(StandardScaler())
+    with pytest.raises(NotFittedError):
+        make(Masker())
+
+
+def test_arguments_of_scorers_are_checked():
+    with pytest.raises(ValueError, match="top must be a fraction"):
+        make_dice_scorer(Masker().fit(), top=10)
+    with pytest.raises(ValueError, match="k must be a positive integer"):
+        make_retrieval_scorer(ks=(0, 10))
+    with pytest.raises(TypeError, match=r"ks must be a sequence .* write ks=\(10,\)"):
+        make_retrieval_scorer(10)
+    with pytest.raises(ValueError, match="direction must be one of"):
+        ScalarRetrievalScorer(direction="sideways")
+
+
+def test_one_study_is_an_error(data):
+    X, y = data
+    with pytest.raises(ValueError, match="at least 2 candidates"):
+        mix_match_scorer(Regressor().fit(X, y), X[:1], y[:1])

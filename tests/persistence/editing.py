@@ -1,0 +1,27 @@
+"""Change saved models, and save and load in one step."""
+
+import json
+
+from sklearn_neurocontext import load_model, save_model
+from sklearn_neurocontext.persistence._files import (
+    ARRAYS,
+    DESCRIPTION,
+    HASHES,
+    _hash_file,
+)
+
+
+def edit(directory, change):
+    """Change the description and its hash, as another version may have written it."""
+    path = directory / DESCRIPTION
+    description = json.loads(path.read_text())
+    change(description)
+    path.write_text(json.dumps(description))
+    names = (DESCRIPTION, ARRAYS)
+    lines = [f"{_hash_file(directory, name)}  {name}\n" for name in names]
+    (directory / HASHES).write_text("".join(lines))
+
+
+def reload(model, directory):
+    """Save and load."""
+    return load_model(save_model(model, directory))
