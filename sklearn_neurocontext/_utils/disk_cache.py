@@ -39,28 +39,7 @@ class Entry:
 
 
 def fetch_entry(kind: str, settings: dict, build: Callable) -> Entry:
-    """Open the entry of these settings, building it if it is missing or broken.
-
-    Parameters
-    ----------
-    kind : str
-        Begins the name of the entry's folder.
-    settings : dict
-        Everything that the entry depends on, as JSON can hold it.
-    build : callable
-        Takes the folder to write ``.npy`` files to, gives the facts, a dictionary that
-        JSON can hold.
-
-    Returns
-    -------
-    entry : Entry
-        Its arrays are read-only, those above 64 kB mapped into memory.
-
-    Raises
-    ------
-    OSError
-        If the cache folder cannot be written to.
-    """
+    """Open the entry of these settings, building it if it is missing or broken."""
     place = entry_place(kind, settings)
     # Another process may replace a broken entry between our steps; then look again.
     for _ in range(3):
@@ -212,18 +191,7 @@ def _sha256(path: Path) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file; that of a large one is remembered until the file changes.
-
-    Parameters
-    ----------
-    path : Path
-        An existing file.
-
-    Returns
-    -------
-    digest : str
-        In hexadecimal.
-    """
+    """Return the SHA-256 of a file; large files are hashed once until they change."""
     signature = _signature(path)
     if signature[0] <= _ALWAYS_HASHED:
         return _sha256(path)

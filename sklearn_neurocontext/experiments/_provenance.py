@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .._utils.versions import library_versions
+from .._utils.packages import library_versions
 
 
 def provenance() -> dict:

@@ -35,22 +35,6 @@ def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:
     :math:`(1 + \#\{z_{cj} \ge z\}) / (1 + n_{candidates} n)`. As this null distribution
     is pooled over candidates, p values can be small enough to survive a correction for
     the number of candidates; none is below :math:`1 / (1 + n_{candidates} n)`.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The candidates.
-    similarity : ndarray of shape (n_candidates,)
-        Similarity of each candidate with the map.
-    null_similarity : callable
-        ``null_similarity(rows)`` returns the similarity of the candidates of a slice
-        with the maps of reference studies, of shape (n_rows, n_maps).
-
-    Returns
-    -------
-    ranking : DataFrame
-        Columns ``candidate``, ``similarity``, ``p_value``, and ``q_value``, corrected
-        for the number of candidates (Benjamini-Hochberg); the best first.
     """
     scores, null = np.empty(len(names)), []
     for rows in gen_batches(len(names), _BATCH):

@@ -10,8 +10,7 @@ from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import normalize
 
-from .._utils.estimators import innermost_model
-from .._utils.validation import check_is_fitted, check_texts
+from .._utils.validation import check_is_fitted, check_texts, innermost_model
 from .._utils.volumes import smooth_voxels, voxels_to_imgs
 from ..models import TextBrainEnsemble
 from ._calibration import expected_density
