@@ -32,7 +32,7 @@ def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
     Returns
     -------
     smoothed : ndarray of shape (n_maps, n_voxels)
-        Weighted sums over the neighbours inside the mask; weights of all, also those
+        Weighted sums over the neighbors inside the mask; weights of all, also those
         outside, sum to one.
     """
     if fwhm == 0:
