@@ -37,8 +37,8 @@ def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:
     over candidates, p values can be small enough to survive a correction for the number
     of candidates (Benjamini-Hochberg, ``q_value``).
 
-    `similarity` has shape (n_candidates,); ``null_similarity(rows)`` returns that of the
-    candidates of a slice with the reference studies, of shape (n_rows, n_studies).
+    `similarity` has shape (n_candidates,); ``null_similarity(rows)`` returns that of a
+    slice of candidates with the reference studies, of shape (n_rows, n_studies).
     """
     scores, null = np.empty(len(names)), []
     for rows in gen_batches(len(names), _BATCH):
