@@ -262,3 +262,47 @@ def hash_file(path: Path) -> str:
     digest = _sha256(path)
     _write_json(note, {"signature": signature, "sha256": digest})
     return digest
+
+
+class NpyWriter:
+    """Write a .npy file row by row, without knowing the number of rows beforehand.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    dtype : dtype
+        Type of the values.
+    row_shape : tuple of int, default=()
+        Shape of one row.
+    """
+
+    def __init__(self, path: Path, dtype, row_shape=()):
+        self._path = path
+        self._dtype, self._row_shape = np.dtype(dtype), tuple(row_shape)
+        self.n_rows = 0
+
+    def __enter__(self):
+        self._stream = self._path.open("wb")
+        self._write_header()
+        return self
+
+    def append(self, rows) -> None:
+        """Append rows of shape (n, *row_shape)."""
+        np.ascontiguousarray(rows, dtype=self._dtype).tofile(self._stream)
+        self.n_rows += len(rows)
+
+    def __exit__(self, kind, error, trace):
+        # NumPy pads the header, so the final number of rows fits into it.
+        if kind is None:
+            self._stream.seek(0)
+            self._write_header()
+        self._stream.close()
+
+    def _write_header(self):
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self._dtype),
+            "fortran_order": False,
+            "shape": (self.n_rows, *self._row_shape),
+        }
+        np.lib.format.write_array_header_1_0(self._stream, header)
