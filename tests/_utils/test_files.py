@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from sklearn_neurocontext._utils.disk_cache import fetch_entry
-from sklearn_neurocontext._utils.files import atomic_write, write_json
+from sklearn_neurocontext._utils.files import atomic_folder, atomic_write, write_json
 from sklearn_neurocontext.datasets import _ibc
 from sklearn_neurocontext.inference import Report
 
@@ -84,3 +84,24 @@ def test_a_folder_is_no_file_to_replace(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["it.csv"]
     with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "no" / "it") as part:
         part.write_text("new")
+
+
+def test_atomic_folders_appear_complete_or_not_at_all(tmp_path):
+    folder = tmp_path / "new" / "folder"
+    with atomic_folder(folder) as part:
+        (part / "file").write_text("content")
+        assert not folder.exists()
+    assert (folder / "file").read_text() == "content"
+    with (
+        pytest.raises(FileExistsError, match="not an empty folder"),
+        atomic_folder(folder),
+    ):
+        pass
+    with pytest.raises(RuntimeError), atomic_folder(folder, check=lambda _: None) as p:
+        (p / "file").write_text("half")
+        raise RuntimeError
+    assert (folder / "file").read_text() == "content"
+    with atomic_folder(folder, check=lambda _: None) as part:
+        (part / "other").touch()
+    assert [path.name for path in folder.iterdir()] == ["other"]
+    assert list(folder.parent.iterdir()) == [folder]
