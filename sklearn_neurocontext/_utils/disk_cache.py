@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import shutil
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import atomic_write
+from .files import atomic_write, cache_folder
 
 _RECORD = "entry.json"
 # Files up to this size are hashed whenever they are opened. Larger ones only where
@@ -37,29 +36,6 @@ class Entry:
     folder: Path
     arrays: dict
     facts: dict
-
-
-def cache_folder() -> Path:
-    """Folder that the package keeps computed things in.
-
-    Returns
-    -------
-    folder : Path
-        What the environment variable ``NEUROCONTEXT_CACHE`` names, or else
-        ``sklearn_neurocontext`` in the cache folder that the system has for the user:
-        ``$XDG_CACHE_HOME`` or ``~/.cache``; ``~/Library/Caches`` on macOS;
-        ``%LOCALAPPDATA%`` on Windows.
-    """
-    if named := os.environ.get("NEUROCONTEXT_CACHE"):
-        return Path(named).expanduser()
-    home = Path.home()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or home / "AppData/Local"
-    elif sys.platform == "darwin":
-        base = home / "Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or home / ".cache"
-    return Path(base) / "sklearn_neurocontext"
 
 
 def fetch_entry(kind: str, settings: dict, build: Callable) -> Entry:
@@ -208,7 +184,7 @@ def _discard(place: Path) -> None:
 
 def _sweep(folder: Path) -> None:
     """Remove what builds and notes of more than a day ago, since killed, have left."""
-    # The hidden ones are parts of a `atomic_write`.
+    # The hidden ones are left by `atomic_write`.
     for left in (*folder.glob("building-*"), *folder.glob(".????????.json")):
         with suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime <= _STALE_SECONDS:

@@ -1,11 +1,11 @@
-"""Import optional dependencies, naming the extra that installs them."""
+"""Import optional dependencies."""
 
 import importlib
 from types import ModuleType
 
 
 def import_optional(name: str, extra: str) -> ModuleType:
-    """Import a module that only one of the package's extras installs.
+    """Import a module of an optional dependency.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def import_optional(name: str, extra: str) -> ModuleType:
     Raises
     ------
     ImportError
-        If the module is not installed; the message holds the command to type.
+        If the module cannot be imported; the message holds the installation command.
 
     Examples
     --------
@@ -34,6 +34,6 @@ def import_optional(name: str, extra: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise ImportError(
-            f"{name} is needed here and could not be imported ({error}). "
+            f"The package {name} could not be imported ({error}). "
             f"Install it with: pip install 'sklearn-neurocontext[{extra}]'"
         ) from error

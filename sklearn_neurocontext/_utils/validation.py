@@ -1,7 +1,7 @@
-"""Checks of texts, peaks and similarities, and scikit-learn's own helpers.
+"""Checks of texts, peaks and similarities, and scikit-learn's validation helpers.
 
-Names that scikit-learn keeps private are imported here and nowhere else, so that a
-release which moves one of them breaks one line.
+Private names of scikit-learn are imported here and nowhere else, so that a release that
+moves one of them breaks one line.
 """
 
 from collections.abc import Iterable, Mapping
@@ -45,23 +45,24 @@ _MAX_ROWS_NAMED = 5
 
 
 def _name_rows(rows) -> str:
-    """Write row numbers for an error message, the first few of them."""
+    """Format row numbers for an error message, at most `_MAX_ROWS_NAMED` of them."""
     shown = ", ".join(str(row) for row in rows[:_MAX_ROWS_NAMED])
     hidden = len(rows) - _MAX_ROWS_NAMED
     return shown + (f" and {hidden} more" if hidden > 0 else "")
 
 
 def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
-    """Check that the input is a sequence of texts that hold something.
+    """Check that the input is a sequence of non-empty texts.
 
     Parameters
     ----------
     texts : sequence of str
         List, tuple, Series, or one-dimensional array of strings.
     name : str, default="texts"
-        What the error messages call the input.
+        Name of the input in error messages.
     first_row : int, default=0
-        Number of the first row in the messages, where the texts are a part of more.
+        Number of the first row in error messages, for texts that are part of a longer
+        sequence.
 
     Returns
     -------
@@ -89,8 +90,8 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
     if isinstance(texts, Mapping):
         raise TypeError(
             f"{name} must be a sequence of strings, one per study; got a "
-            f"{type(texts).__name__} with the keys {_name_rows(list(texts))}. Of a "
-            "corpus take study_texts(corpus, 'title'), of a dictionary its values."
+            f"{type(texts).__name__} with the keys {_name_rows(list(texts))}. Pass "
+            "study_texts(corpus, 'title') of a corpus, or the values of a dictionary."
         )
     if getattr(texts, "ndim", 1) != 1:
         raise ValueError(
@@ -110,19 +111,20 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
     if wrong:
         kinds = sorted({type(rows[row - first_row]).__name__ for row in wrong})
         raise TypeError(
-            f"{name} must hold strings only; got {', '.join(kinds)} in row "
-            f"{_name_rows(wrong)}. Leave such rows out, or fill in their text."
+            f"{name} must contain only strings; got {', '.join(kinds)} in row "
+            f"{_name_rows(wrong)}. Drop these rows, or fill in their text."
         )
     blank = [row for row, text in numbered if not text.strip()]
     if blank:
         raise ValueError(
             f"{name} must not be empty or blank; got no text in row "
-            f"{_name_rows(blank)}. Leave such rows out, or fill in their text."
+            f"{_name_rows(blank)}. Drop these rows, or fill in their text."
         )
     return [str(text) for text in rows]
 
 
 def _check_peak_row(row: int, coordinates) -> np.ndarray:
+    """Check the peaks of one study; return them with shape (n_peaks, 3)."""
     try:
         array = np.asarray(coordinates, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -135,7 +137,7 @@ def _check_peak_row(row: int, coordinates) -> np.ndarray:
     if array.ndim != 2 or array.shape[1] != 3:
         raise ValueError(
             f"The peaks of study {row} have shape {array.shape}; expected (n_peaks, 3) "
-            "with x, y, z in mm. A single peak is written [[x, y, z]]."
+            "with x, y, z in mm. Write a single peak as [[x, y, z]]."
         )
     if not np.isfinite(array).all():
         raise ValueError(
@@ -162,8 +164,8 @@ def check_peaks(peaks) -> list[np.ndarray]:
     TypeError
         If the input is not a sequence.
     ValueError
-        If it is empty, or a study's peaks are ragged, not numbers, NaN, or not three
-        per row.
+        If it is empty, or the peaks of a study are not finite numbers of shape
+        (n_peaks, 3).
 
     Examples
     --------
@@ -178,8 +180,8 @@ def check_peaks(peaks) -> list[np.ndarray]:
         )
     if isinstance(peaks, np.ndarray) and peaks.dtype != object and peaks.ndim == 2:
         raise ValueError(
-            f"peaks is one array of shape {peaks.shape}; expected a sequence with one "
-            "(n_peaks, 3) array per study. For a single study pass [peaks]."
+            "peaks must be a sequence with one (n_peaks, 3) array per study; got one "
+            f"array of shape {peaks.shape}. For a single study pass [peaks]."
         )
     checked = [_check_peak_row(row, study) for row, study in enumerate(peaks)]
     if not checked:
@@ -188,7 +190,7 @@ def check_peaks(peaks) -> list[np.ndarray]:
 
 
 def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
-    """Check a matrix of similarities between texts and maps.
+    """Check a matrix of similarities between texts and brain maps.
 
     Parameters
     ----------
@@ -230,10 +232,11 @@ def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
     if square and array.shape[0] != array.shape[1]:
         raise ValueError(
             f"similarity has shape {array.shape}; expected a square matrix with true "
-            "pairs on the diagonal. Pass texts and maps of the same studies, in order."
+            "pairs on the diagonal. Pass texts and maps of the same studies, in the "
+            "same order."
         )
     if not np.isfinite(array).all():
         raise ValueError(
-            "similarity holds NaN or infinity. Check the model's inputs for NaN."
+            "similarity holds NaN or infinity. Check the inputs of the model for NaN."
         )
     return array

@@ -1,4 +1,4 @@
-"""Versions of the package and of what its numbers depend on."""
+"""Versions of the package and of the libraries that its results depend on."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -18,12 +18,12 @@ _PACKAGES = (
 
 
 def library_versions() -> dict:
-    """Name the versions of this package, of Python and of the libraries below.
+    """Return the versions of this package, Python and the numerical libraries.
 
     Returns
     -------
     versions : dict of str to str or None
-        None where a library is not installed.
+        None if a library is not installed.
 
     Examples
     --------
@@ -40,6 +40,7 @@ def library_versions() -> dict:
 
 
 def _version_or_none(package: str) -> str | None:
+    """Return the version of an installed package, or None."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -111,6 +111,7 @@ def make_estimators(
     from .. import models
 
     def scaled(model, **params):
+        """Return a model of embeddings behind a StandardScaler."""
         return make_pipeline(StandardScaler(), model(**params))
 
     makers = {

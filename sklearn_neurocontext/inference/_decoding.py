@@ -10,7 +10,6 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
 
 from .._utils.disk_cache import fetch_entry
-from ..datasets import study_texts
 from ..persistence import fingerprint
 
 # Candidates whose null is computed at a time: bounds memory.
@@ -100,6 +99,8 @@ class IndexedStudies:
     """
 
     def __init__(self, corpus, masker):
+        from ..datasets import study_texts  # Not needed to predict maps.
+
         name = _fingerprint_or_none(masker)
         if name is None:
             coefficients = masker.transform(corpus.peaks)
