@@ -75,5 +75,5 @@ plot_glass_brain(
 show()
 
 # %%
-# These 320 studies cover little more than two tasks, so the model cannot predict maps of
-# other tasks. The next example measures the accuracy of such models.
+# These 320 studies cover little more than two tasks, so the model does not know other
+# tasks. The next example measures the accuracy of such models.
