@@ -33,7 +33,7 @@ def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
 
 
 def voxels_to_imgs(voxels: np.ndarray, mask_img) -> list:
-    """Return each row of voxels (n_maps, n_voxels) as a 3D image, zero outside."""
+    """Return each row of voxels as a 3D image, zero outside the mask."""
     inside = np.asarray(mask_img.dataobj) > 0
     imgs = []
     for one in voxels:
@@ -59,12 +59,11 @@ def check_top(top) -> None:
 
 
 def select_top(maps, top: float) -> np.ndarray:
-    """Return a mask (n_maps, n_voxels) of the strongest fraction of each map."""
+    """Select the strongest fraction of the voxels of each map."""
     n_voxels = maps.shape[1]
     # 0.07 * 100 is 7.000000000000001 in floating point, and must stay 7.
     k = max(1, math.ceil(top * n_voxels - 1e-6))
     cut = np.partition(maps, n_voxels - k, axis=1)[:, [n_voxels - k]]
-    # Voxels tied with the k-th enter only while positive.
     return (maps > cut) | ((maps == cut) & (cut > 0))
 
 

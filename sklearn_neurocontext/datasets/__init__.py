@@ -15,7 +15,7 @@ Every loader returns a corpus, a Bunch with the fields
 - ``space_counts``: dict of space to its number of peaks;
 - ``description``: the source in words, with coordinate spaces and empty studies.
 
-A `CoordinateSpaceWarning` tells the caller about peaks that are not in MNI space.
+Loaders raise a `CoordinateSpaceWarning` if peaks are not all reported in MNI space.
 """
 
 from ._bunch import CoordinateSpaceWarning, SkippedPeaksWarning, study_texts

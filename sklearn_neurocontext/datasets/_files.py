@@ -64,7 +64,7 @@ def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> d
         if path.is_file():
             _check_hash(path, sha256)
         else:
-            _download(base_url + name, path, n_bytes, sha256)
+            _download(base_url, path, n_bytes, sha256)
         files[path] = "verified"
     return files
 
@@ -81,9 +81,9 @@ def _check_hash(path, sha256):
         )
 
 
-def _download(url, path, n_bytes, sha256):
+def _download(base_url, path, n_bytes, sha256):
     """Download a file; it appears under its name only if complete and verified."""
-    base_url, name = url[: -len(path.name)], path.name
+    name = path.name
     store = pooch.create(
         path.parent, base_url, registry={name: sha256}, retry_if_failed=_N_RETRIES
     )
@@ -91,9 +91,10 @@ def _download(url, path, n_bytes, sha256):
         store.fetch(name, downloader=partial(_download_bounded, n_bytes=n_bytes))
     except (OSError, ValueError) as error:
         raise OSError(
-            f"{name} could not be downloaded from {url} ({error}). Try again later; "
-            f"without network, save the file as {path.parent.name}/{name} below a "
-            f"folder and set {LOCAL_FOLDER_VARIABLE} to that folder."
+            f"{name} could not be downloaded from {base_url}{name} ({error}). Try "
+            "again later; without network, save the file as "
+            f"{path.parent.name}/{name} below a folder and set "
+            f"{LOCAL_FOLDER_VARIABLE} to that folder."
         ) from error
 
 

@@ -10,7 +10,7 @@ from .._utils.coordinate_spaces import talairach_to_mni
 from ._bunch import TEXT_COLUMNS, finish_bunch, warn_about_spaces
 
 _FILLED_COLUMNS = (*TEXT_COLUMNS, "pmcid", "year")
-# MIXED does not tell the space of a peak.
+# Not MIXED, which leaves the space of each peak open.
 _FILLING_SPACES = ("MNI", "TAL", "OTHER")
 
 

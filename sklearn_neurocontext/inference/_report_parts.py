@@ -21,7 +21,7 @@ _VIEW_MARGINS = 16
 
 
 def render(template: str, title: str, content: dict, metadata: dict) -> str:
-    """Render a page; all text that is not `Markup` is escaped."""
+    """Return a page; all text that is not `Markup` is escaped."""
     made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     versions = library_versions()
     metadata = {"made": made, "versions": versions, **_shorten(metadata, versions)}
@@ -65,11 +65,7 @@ def picture(figure, description: str) -> dict:
 
 
 def viewer(kept_img) -> dict:
-    """Return nilearn's interactive viewer for a template.
-
-    Voxels of `kept_img` that are zero are not shown; the viewer starts at its strongest
-    voxel.
-    """
+    """Return nilearn's interactive viewer of the voxels above zero, for a template."""
     from nilearn.plotting import view_img
 
     values = kept_img.get_fdata()
@@ -94,7 +90,11 @@ def viewer(kept_img) -> dict:
 
 
 def table(frame, formats) -> dict:
-    """Return the cells of a DataFrame as strings, for a template."""
+    """Return the columns and cells of a DataFrame, as strings, for a template.
+
+    `formats` maps the columns of numbers to functions that format them. Columns without
+    any value are left out.
+    """
     cells = frame.astype(object)
     for name, write in ((n, w) for n, w in formats.items() if n in frame):
         cells[name] = cells[name].map(write, na_action="ignore")

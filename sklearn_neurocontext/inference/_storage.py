@@ -29,7 +29,7 @@ _ARRAYS = {"mean", "mean_map", "null_std", "reference", "term_features"}
 
 
 def write_folder(directory, model, masker, *, half, overwrite, statistics) -> Path:
-    """Write a model; its folder appears complete, or not at all."""
+    """Write model, masker and the other arguments of the constructor into a folder."""
     check = check_overwritable if overwrite else check_new_folder
     known = {name: value for name, value in statistics.items() if value is not None}
     with atomic_folder(directory, check=check) as folder:
@@ -81,7 +81,11 @@ def _holds_only(folder, names) -> bool:
 
 
 def find_folder(name_or_directory) -> Path:
-    """Return the folder of a model that comes with the package, or of a saved one."""
+    """Return the folder of a model of the package, or of a saved one.
+
+    The output folder of ``neurocontext fit`` holds the model in its folder ``model``. A
+    folder with the name of a model of the package is reached as ``./name``.
+    """
     if name_or_directory in _SHIPPED:
         return Path(files(__package__) / "data" / name_or_directory)
     folder = Path(name_or_directory).expanduser()
@@ -91,7 +95,7 @@ def find_folder(name_or_directory) -> Path:
 
 
 def read_folder(directory, device, *, allow_download=False) -> dict:
-    """Read the folder of a model as arguments of the constructor."""
+    """Return the content of a model's folder as arguments of the constructor."""
     directory = Path(directory).expanduser()
     if not (directory / _INDEX).is_dir():
         raise FileNotFoundError(

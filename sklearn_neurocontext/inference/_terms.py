@@ -47,7 +47,11 @@ def _most_frequent(counts) -> dict:
 
 
 def find_terms(text: str, terms) -> list:
-    """Find the known terms in a text, the longest one at each place."""
+    """Return start, end and term of each known term; the longest at each place.
+
+    >>> find_terms("Working  memory load", {"memory", "working memory"})
+    [(0, 15, 'working memory')]
+    """
     longest = max((term.count(" ") + 1 for term in terms), default=0)
     words = list(_WORD.finditer(text))
     found, start = [], 0
@@ -71,7 +75,11 @@ def term_shares(text: str, terms) -> dict:
 
 
 def mark_terms(text: str, n_studies: dict) -> str:
-    """Mark the known terms of a text in HTML; everything else is escaped."""
+    """Mark known terms of a text in HTML, with their numbers of studies as tooltips.
+
+    >>> mark_terms("pain < heat", {"pain": 12})
+    '<mark title="12 studies">pain</mark> &lt; heat'
+    """
     parts, last = [], 0
     for start, stop, term in find_terms(text, n_studies):
         parts.append(escape(text[last:start]))

@@ -19,7 +19,7 @@ _FORMAT_VERSION = 1
 
 
 def write_files(directory, description: dict, arrays: dict) -> Path:
-    """Write a saved model; its folder appears complete, or not at all."""
+    """Write a description as JSON and its arrays into a new or empty folder."""
     from safetensors.numpy import save
 
     description = {"format": _FORMAT, "format_version": _FORMAT_VERSION, **description}
@@ -37,7 +37,7 @@ def write_files(directory, description: dict, arrays: dict) -> Path:
 
 
 def read_files(directory) -> tuple[dict, dict]:
-    """Read a saved model whose files have the hashes in ``SHA256SUMS``."""
+    """Return the description and the arrays of a folder whose hashes are right."""
     from safetensors.numpy import load
 
     directory = Path(directory).expanduser()

@@ -9,6 +9,7 @@ import pytest
 
 from sklearn_neurocontext._utils.disk_cache import fetch_entry
 from sklearn_neurocontext._utils.files import (
+    atomic_folder,
     atomic_write,
     cache_folder,
     data_folder,
@@ -110,3 +111,24 @@ def test_folders_are_not_replaced(tmp_path):
     missing = tmp_path / "no" / "it"
     with pytest.raises(FileNotFoundError), atomic_write(missing) as temporary:
         temporary.write_text("new")
+
+
+def test_atomic_folders_appear_complete_or_not_at_all(tmp_path):
+    folder = tmp_path / "new" / "folder"
+    with atomic_folder(folder) as part:
+        (part / "file").write_text("content")
+        assert not folder.exists()
+    assert (folder / "file").read_text() == "content"
+    with (
+        pytest.raises(FileExistsError, match="not an empty folder"),
+        atomic_folder(folder),
+    ):
+        pass
+    with pytest.raises(RuntimeError), atomic_folder(folder, check=lambda _: None) as p:
+        (p / "file").write_text("half")
+        raise RuntimeError
+    assert (folder / "file").read_text() == "content"
+    with atomic_folder(folder, check=lambda _: None) as part:
+        (part / "other").touch()
+    assert [path.name for path in folder.iterdir()] == ["other"]
+    assert list(folder.parent.iterdir()) == [folder]

@@ -260,7 +260,7 @@ def test_an_existing_file_is_verified_without_network(
 def test_an_existing_file_with_another_hash_is_left_unchanged(
     path, tmp_path, no_local_files, no_network, monkeypatch
 ):
-    """It may be the user's own: it can be used as the error says."""
+    """It may be the user's own: the error names a way to use it."""
     path.parent.mkdir()
     path.write_bytes(b"a subset")
     with pytest.raises(OSError, match="It was left unchanged") as raised:

@@ -29,7 +29,7 @@ def _volume(number, shape=SHAPE):
 
 @pytest.fixture
 def neurovault(server, monkeypatch):
-    """A server that gives a collection of five images as NeuroVault does."""
+    """Serve a collection of five images as NeuroVault does."""
     for name, path in (("COLLECTIONS", "collections"), ("IMAGES", "images")):
         monkeypatch.setattr(
             f"nilearn.datasets.neurovault._NEUROVAULT_{name}_URL",
@@ -38,9 +38,9 @@ def neurovault(server, monkeypatch):
     collection = {"id": 7, "name": "IBC", "number_of_images": len(CONTRASTS)}
     images = [_publish(server, number) for number in CONTRASTS]
     listing = {"count": len(images), "results": images}
-    _give(server, "api/collections/7?limit=100&offset=0", collection)
-    _give(server, "api/collections/7/images/?limit=100&offset=0", listing)
-    _give(server, "api/collections/7", collection)
+    _serve(server, "api/collections/7?limit=100&offset=0", collection)
+    _serve(server, "api/collections/7/images/?limit=100&offset=0", listing)
+    _serve(server, "api/collections/7", collection)
     return server
 
 
@@ -59,7 +59,7 @@ def _publish(server, number):
         "is_thresholded": False,
         "image_type": "statistic_map",
     }
-    _give(server, f"api/images/{number}", image)
+    _serve(server, f"api/images/{number}", image)
     return image
 
 
@@ -67,7 +67,7 @@ def _compress(img):
     return gzip.compress(img.to_bytes())
 
 
-def _give(server, path, content):
+def _serve(server, path, content):
     server.files[path] = json.dumps(content).encode()
 
 
@@ -186,7 +186,7 @@ def test_the_benchmark_of_the_articles_figure_reads_them(
     assert topics.observed.shape == (2, inside.sum())
     assert topics.y.shape == (2, 128)
     assert topics.experiments == []
-    # The small images lie where their affine says: beside the anterior commissure.
+    # The affine places the small images beside the anterior commissure.
     found = np.abs(topics.observed[1]) > 0
     places = nib.affines.apply_affine(masker.mask_img_.affine, np.argwhere(inside))
     assert found.any()

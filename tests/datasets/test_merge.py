@@ -162,7 +162,7 @@ def test_repeated_pmid_is_named():
         merge_corpora(_corpus([1]), twice)
 
 
-def test_pmcids_in_the_place_of_pmids_are_recognised():
+def test_pmcids_in_the_place_of_pmids_are_recognized():
     pmcids = list(range(100, 110))
     right = _corpus(list(range(1, 11)), pmcid=pmcids)
     wrong = _corpus(pmcids)

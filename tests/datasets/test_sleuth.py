@@ -148,8 +148,8 @@ def test_experiments_without_peaks_or_subjects(tmp_path):
         ("//a\n1_0 2 3\n", "line 2: a peak must be three"),
         ("//a\n١ 2 3\n", "line 2: a peak must be three"),
         ("//a\n1e999 2 3\n", "line 2: a peak must be three"),
-        ("//a\n1 2 3 5.5\n", "with decimal points and no further column"),
-        ("//a\n1,5 2,5\n", "with decimal points and no further column"),
+        ("//a\n1 2 3 5.5\n", "decimal points and no further column; got '1 2 3 5.5'"),
+        ("//a\n1,5 2,5\n", "decimal points and no further column; got '1,5 2,5'"),
         (
             "//a\n//Subjects=²\n",
             "line 2: the number of subjects must be an integer; got '²'",

@@ -303,7 +303,7 @@ def test_year_is_preferred_to_its_synonym():
     assert corpus.studies["year"].tolist() == STUDIES["year"]
 
 
-def test_file_that_is_cut_off_is_named(tmp_path):
+def test_a_truncated_file_is_named(tmp_path):
     path = tmp_path / "studies.csv.gz"
     pd.DataFrame(STUDIES).to_csv(path, index=False)
     path.write_bytes(path.read_bytes()[:-12])
