@@ -153,7 +153,7 @@ def nimare(atlas, n_studies):
     from nimare.ml import MAKernel, MaskerTransformer
     from nimare.studyset import Studyset
 
-    from sklearn_neurocontext.maskers._grid import open_mask, resample_mask
+    from sklearn_neurocontext.maskers._images import open_mask, resample_mask
 
     warnings.simplefilter("ignore")
     mask_img = resample_mask(open_mask("mni"), 4.0)

@@ -1,7 +1,7 @@
 """Transformers between peaks, coefficients and brain maps."""
 
-from ._density_map import density_map
-from ._kde_difumo import KDEDiFuMoMasker
+from ._kde import density_map
+from ._kde_difumo_masker import KDEDiFuMoMasker
 
 __all__ = [
     "KDEDiFuMoMasker",

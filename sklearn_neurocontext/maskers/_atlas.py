@@ -1,39 +1,54 @@
-"""Where an atlas comes from, and the hash of its content."""
+"""Atlases: found by name, file or image, hashed, and sampled at voxels."""
 
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 from nilearn.datasets import fetch_atlas_difumo
+from scipy.ndimage import map_coordinates
+from scipy.spatial import cKDTree
+from threadpoolctl import threadpool_limits
 
 from .._utils.disk_cache import hash_file
-from ._geometric import geometric_centres, soft_width
-from ._grid import is_path, open_img
+from ._images import (
+    is_path,
+    open_img,
+    open_mask,
+    resample_mask,
+    same_grid,
+    voxel_centers,
+)
 
 DIFUMO_DIMENSIONS = (64, 128, 256, 512, 1024)
+SHIPPED_CENTERS = (128, 256, 512, 1024)
 _NAMES = "'geometric', 'geometric-soft', 'difumo'"
+# Parcels that a voxel of the soft atlas belongs to. The shares of all others sum to
+# less than 1e-4 (measured for 128, 512 and 1024 centers).
+_N_SHARING = 16
 
 
 @dataclass(frozen=True)
 class Atlas:
-    """An atlas as it was given, before it comes to a grid.
+    """An atlas on its own grid.
 
     Attributes
     ----------
     kind : {"hard", "soft", "maps", "labels"}
-        Parcels around centres, shared or not; maps (4D) or labels (3D).
+        Parcels around centers, distinct or overlapping; 4D maps; 3D labels.
     content : ndarray of shape (n_components, 3), or Nifti image
-        Centres in mm, or the image.
+        Centers of parcels in mm, or the image.
     names : list of str or None
-        One distinct name for each map; None where only the labels on a grid tell.
+        Distinct names of the maps; None for labels.
     hash : str
         SHA-256 of the content.
     width : float or None
-        Width of soft parcels, in mm.
+        Standard deviation of soft parcels, in mm.
     """
 
     kind: str
@@ -49,38 +64,15 @@ class Atlas:
 
 
 def find_atlas(atlas, n_components, *, resolution_mm=2, data_dir=None) -> Atlas:
-    """Find an atlas by its name, path or image; no map is read yet.
-
-    Parameters
-    ----------
-    atlas : str, path-like or Nifti image
-        ``"geometric"``, ``"geometric-soft"``, ``"difumo"``, or maps (4D) or labels
-        (3D) of the user's.
-    n_components : int
-        Number of maps; ignored for the user's own.
-    resolution_mm : {2, 3}, default=2
-        Resolution of the DiFuMo to fetch.
-    data_dir : path-like or None, default=None
-        Where nilearn keeps DiFuMo.
-
-    Returns
-    -------
-    atlas : Atlas
-        A path has the hash of its file, an image that of its values and affine. An
-        image of shape (nx, ny, nz, 1) with several whole numbers holds labels.
-
-    Raises
-    ------
-    TypeError, ValueError, OSError
-        If it is of another type or shape, or not to be found.
-    """
+    """Find an atlas by its name, path or image, without reading its maps."""
+    # Parameters are those of KDEDiFuMoMasker.
     if isinstance(atlas, str) and atlas in ("geometric", "geometric-soft"):
         kind = "soft" if atlas == "geometric-soft" else "hard"
-        centres = geometric_centres(n_components)
-        names = [f"x={x:.0f} y={y:.0f} z={z:.0f}" for x, y, z in centres]
-        width = soft_width(centres) if kind == "soft" else None
-        hashed = _hash(kind.encode(), centres, str(width).encode())
-        return Atlas(kind, centres, _distinct(names), hashed, width)
+        centers = geometric_centers(n_components)
+        names = [f"x={x:.0f} y={y:.0f} z={z:.0f}" for x, y, z in centers]
+        width = parcel_width(centers) if kind == "soft" else None
+        hashed = _hash(kind.encode(), centers, str(width).encode())
+        return Atlas(kind, centers, _make_distinct(names), hashed, width)
     names = None
     if isinstance(atlas, str) and atlas == "difumo":
         atlas, names = _fetch_difumo(n_components, resolution_mm, data_dir)
@@ -90,21 +82,21 @@ def find_atlas(atlas, n_components, *, resolution_mm=2, data_dir=None) -> Atlas:
         img = img.slicer[..., 0]
     if img.ndim == 4:
         names = names or [f"component {index}" for index in range(img.shape[3])]
-        return Atlas("maps", img, _distinct(names), hashed)
+        return Atlas("maps", img, _make_distinct(names), hashed)
     if img.ndim == 3:
         return Atlas("labels", img, None, hashed)
     raise ValueError(
-        f"The atlas has shape {img.shape}; expected a 4D image of maps or a 3D image "
-        "of labels."
+        "The atlas must be a 4D image of maps or a 3D image of labels; got shape "
+        f"{img.shape}."
     )
 
 
 def _fetch_difumo(n_components, resolution_mm, data_dir):
     if n_components not in DIFUMO_DIMENSIONS:
         raise ValueError(
-            f"DiFuMo has no version with n_components={n_components}; choose one of "
-            f"{', '.join(map(str, DIFUMO_DIMENSIONS))}, or atlas='geometric', which "
-            "takes any number."
+            "n_components must be one of "
+            f"{', '.join(map(str, DIFUMO_DIMENSIONS))} with atlas='difumo'; got "
+            f"{n_components}. With atlas='geometric' it can be any number."
         )
     try:
         fetched = fetch_atlas_difumo(
@@ -115,35 +107,51 @@ def _fetch_difumo(n_components, resolution_mm, data_dir):
         )
     except (OSError, ValueError) as error:
         raise OSError(
-            f"The DiFuMo atlas with {n_components} maps is not on this machine and "
-            f"could not be fetched ({error}). Fetch it once where there is network and "
-            "name its folder in data_dir; or use atlas='geometric', which needs no "
-            "download, or the path of an atlas that you have."
+            f"The DiFuMo atlas with {n_components} maps was not found and could not be "
+            f"downloaded ({error}). Download it on a machine with network access and "
+            "pass its folder as data_dir, or use atlas='geometric', which needs no "
+            "download, or the path of another atlas."
         ) from error
     return fetched.maps, list(fetched.labels["difumo_names"])
 
 
 def _is_labels(volume) -> bool:
-    """Tell whether a volume holds several values other than zero, all whole."""
+    """Return whether a volume has several nonzero values, all of them integers."""
     values = np.unique(np.nan_to_num(volume))
     return np.count_nonzero(values) > 1 and np.array_equal(values, np.rint(values))
 
 
+def _make_distinct(names):
+    """Add numbers to repeated names, as columns of a DataFrame must be distinct."""
+    seen = Counter()
+    distinct = []
+    for name in names:
+        seen[name] += 1
+        distinct.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return distinct
+
+
 def _hash_files(img) -> str:
     """Hash the file of an image, or its two files."""
-    paths = sorted({Path(held.filename) for held in img.file_map.values()})
+    paths = sorted({Path(holder.filename) for holder in img.file_map.values()})
     hashes = [hash_file(path) for path in paths]
     return hashes[0] if len(hashes) == 1 else _hash("".join(hashes).encode())
 
 
 def _hash_img(img) -> str:
-    """Hash values and affine of an image, one map in memory at a time."""
+    """Hash the values and the affine of an image, one map in memory at a time."""
     maps = (
         (img.dataobj[..., index] for index in range(img.shape[3]))
         if img.ndim == 4
         else (img.dataobj,)
     )
     return _hash(str(img.shape).encode(), img.affine, *maps)
+
+
+def hash_mask(mask_img: nib.Nifti1Image) -> str:
+    """Hash the voxels, the shape and the affine of a mask."""
+    inside = np.asarray(mask_img.dataobj) > 0
+    return _hash(np.packbits(inside), str(inside.shape).encode(), mask_img.affine)
 
 
 def _hash(*parts) -> str:
@@ -156,17 +164,125 @@ def _hash(*parts) -> str:
     return digest.hexdigest()
 
 
-def _distinct(names):
-    """Add a number to later ones of equal names: columns of a table must differ."""
-    seen = Counter()
-    distinct = []
-    for name in names:
-        seen[name] += 1
-        distinct.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return distinct
+def geometric_centers(n_components: int) -> np.ndarray:
+    """Return the centers of the geometric atlas in mm: (n_components, 3), float64."""
+    # Some are files, so that coefficients do not change with versions of scikit-learn.
+    if n_components in SHIPPED_CENTERS:
+        source = files("sklearn_neurocontext.maskers") / "data/geometric_centers.npz"
+        with source.open("rb") as stream, np.load(stream) as centers:
+            return centers[str(n_components)].astype(np.float64)
+    return compute_centers(n_components)
 
 
-def hash_grid(mask_img: nib.Nifti1Image) -> str:
-    """SHA-256 of a mask's voxels, shape and affine."""
+@cache
+def compute_centers(n_components: int) -> np.ndarray:
+    """Run k-means on the positions of the voxels of the MNI mask at 4 mm."""
+    from sklearn.cluster import KMeans
+
+    voxels = _brain_voxels()
+    if n_components > len(voxels):
+        raise ValueError(
+            f"n_components must be at most {len(voxels)}, the number of voxels of the "
+            f"MNI mask at 4 mm, for a geometric atlas; got {n_components}."
+        )
+    means = KMeans(n_components, n_init=1, max_iter=100, random_state=0)
+    # Several threads add in varying order, and the rounding error decides which of two
+    # equally near centers a voxel belongs to.
+    with threadpool_limits(1):
+        parcel_of = means.fit_predict(voxels)
+    # Positions are whole numbers, so these means are exact, unlike those of KMeans.
+    sums = [np.bincount(parcel_of, axis, n_components) for axis in voxels.T]
+    return np.stack(sums, axis=1) / np.bincount(parcel_of)[:, None]
+
+
+def _brain_voxels() -> np.ndarray:
+    """Return the positions of the voxels of the MNI mask at 4 mm, in mm: (n, 3)."""
+    return voxel_centers(resample_mask(open_mask("mni"), 4.0))
+
+
+def parcel_width(centers) -> float:
+    """Compute the standard deviation of voxels around their center, per axis, in mm."""
+    distance, _ = cKDTree(centers).query(_brain_voxels())
+    # Rounded, as the hash of the atlas depends on it.
+    return round(float(np.sqrt(np.mean(distance**2) / 3)), 3)
+
+
+def sample_atlas(atlas: Atlas, mask_img):
+    """Return labels, and an iterator of (indices, values), for each map in a mask."""
+    # Indices are the voxels of the mask where a map is nonzero, in order.
+    voxels = voxel_centers(mask_img)
+    if atlas.kind == "hard":
+        return atlas.names, _hard_parcels(atlas.content, voxels)
+    if atlas.kind == "soft":
+        return atlas.names, _soft_parcels(atlas.content, voxels, atlas.width)
+    positions = nib.affines.apply_affine(np.linalg.inv(atlas.img.affine), voxels).T
+    if atlas.kind == "labels":
+        return _sample_labels(atlas.img, positions)
+    return atlas.names, _sample_maps(atlas.img, mask_img, positions)
+
+
+def _hard_parcels(centers, voxels):
+    """Assign each voxel to its nearest center; yield indices and ones by center."""
+    _, parcel_of = cKDTree(centers).query(voxels)
+    for parcel in range(len(centers)):
+        nonzero = np.flatnonzero(parcel_of == parcel)
+        yield nonzero, np.ones(len(nonzero))
+
+
+def _soft_parcels(centers, voxels, width: float):
+    """Share each voxel among the nearest centers; yield indices and shares by center.
+
+    Voxel v belongs to center c with exp(-|v-c|²/2s²) / Σₖ exp(-|v-cₖ|²/2s²), s being
+    the width: the responsibilities of a mixture of Gaussians.
+    """
+    n_sharing = min(_N_SHARING, len(centers))
+    distance, center_of = cKDTree(centers).query(voxels, k=[*range(1, n_sharing + 1)])
+    share = np.exp((distance[:, :1] ** 2 - distance**2) / (2 * width**2))
+    share /= share.sum(axis=1, keepdims=True)
+    order = np.argsort(center_of, axis=None, kind="stable")
+    ends = np.cumsum(np.bincount(center_of.ravel(), minlength=len(centers)))
+    for nonzero in np.split(order, ends[:-1]):
+        yield nonzero // n_sharing, share.ravel()[nonzero]
+
+
+def _sample_maps(img, mask_img, positions):
+    """Interpolate maps linearly at positions in voxels; yield indices and values."""
     inside = np.asarray(mask_img.dataobj) > 0
-    return _hash(np.packbits(inside), str(inside.shape).encode(), mask_img.affine)
+    on_grid = same_grid(img, mask_img)
+    for index in range(img.shape[3]):
+        # Many atlases mark the outside of a map by NaN.
+        volume = np.nan_to_num(img.dataobj[..., index], posinf=np.inf, neginf=-np.inf)
+        if not np.isfinite(volume).all():
+            raise ValueError(
+                f"Map {index} of the atlas contains infinite values. Replace them "
+                "first."
+            )
+        if on_grid:
+            values = volume[inside].astype(np.float32)
+        else:
+            values = map_coordinates(volume, positions, order=1, output=np.float32)
+        nonzero = np.flatnonzero(values)
+        yield nonzero, values[nonzero]
+
+
+def _sample_labels(img, positions):
+    """Return names of nonzero labels, and an iterator of indices and ones by label."""
+    volume = np.nan_to_num(np.asanyarray(img.dataobj))
+    if np.any(np.abs(volume - np.rint(volume)) > 1e-3):
+        raise ValueError(
+            "A 3D atlas must contain integer labels; got values that are not whole "
+            "numbers. Pass maps as a 4D image, even if there is only one."
+        )
+    values = np.rint(map_coordinates(volume, positions, order=0))
+    # Labels that no voxel of the grid has are kept as empty maps.
+    labels = [label for label in np.unique(np.rint(volume)) if label]
+    if not values.any():
+        raise ValueError(
+            "The atlas has no nonzero label inside the mask. Check that its affine is "
+            "in mm and in MNI space."
+        )
+    held = (np.flatnonzero(values == label) for label in labels)
+    return (
+        [f"label {label:.0f}" for label in labels],
+        ((voxels, np.ones(len(voxels))) for voxels in held),
+    )

@@ -1,41 +1,192 @@
-"""Images, one at a time, at the voxels of a mask."""
+"""Masks, grids and images: opening, resampling, values at the voxels of a mask."""
 
+import os
+from functools import cache
+from pathlib import Path
+from xml.parsers.expat import ExpatError
+
+import nibabel as nib
+import nilearn
 import numpy as np
+from nibabel.arrayproxy import ArrayProxy
+from nibabel.filebasedimages import ImageFileError
+from nibabel.fileslice import canonical_slicers
+from nibabel.spatialimages import HeaderDataError
+from nilearn.datasets import load_mni152_brain_mask
 from nilearn.image import resample_img
 
-from ._grid import is_path, open_img
+from .._utils.disk_cache import fetch_entry
 
 # Bytes of voxels in memory at a time.
 _BATCH = 2**28
 
 
+def open_img(img, name: str, others: str = ""):
+    """Return an image, or open the file of a path."""
+    # `name` is the parameter's, `others` are its other values, for error messages.
+    others = f"{others}, " if others else ""
+    if isinstance(img, nib.spatialimages.SpatialImage):
+        return _keep_open(img)
+    if not is_path(img):
+        raise TypeError(
+            f"{name} must be {others}the path of an image, or an image loaded by "
+            f"nibabel; got {type(img).__name__}."
+        )
+    path = Path(img).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{name} must be {others}the path of an image, or an image loaded by "
+            f"nibabel; the file {str(img)!r} does not exist."
+        )
+    try:
+        opened = nib.load(path)
+    except (ImageFileError, HeaderDataError, ExpatError, OSError, EOFError) as error:
+        raise ValueError(
+            f"{name}={str(img)!r} cannot be read as an image ({error}). Expected a "
+            "volume, such as .nii or .nii.gz."
+        ) from error
+    if not isinstance(opened, nib.spatialimages.SpatialImage):
+        raise ValueError(
+            f"{name}={str(img)!r} must be a volume, such as .nii or .nii.gz; got a "
+            f"{type(opened).__name__}. Project surfaces to a volume first."
+        )
+    return _keep_open(opened)
+
+
+def is_path(img) -> bool:
+    """Return whether an image is given by its path."""
+    return isinstance(img, str | os.PathLike)
+
+
+def _keep_open(img):
+    """Return an image that is read from an open file, volume by volume."""
+    # Otherwise a .nii.gz is decompressed from its start for each volume. Affine and
+    # header may have been changed in memory, so they are not read again.
+    data = img.dataobj
+    if type(data) is not ArrayProxy or img.ndim != 4:
+        return img
+    spec = data.shape, data.dtype, data.offset, data.slope, data.inter
+    kept = ArrayProxy(data.file_like, spec, order=data.order, keep_file_open=True)
+    return type(img)(kept, img.affine, img.header, file_map=img.file_map)
+
+
+def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:
+    """Return a mask of ones and zeros on its own grid: (nx, ny, nz), uint8."""
+    # None is the whole grid of `box_img`, or of the MNI mask if that is None too.
+    if mask_img is None and box_img is not None:
+        return nib.Nifti1Image(np.ones(box_img.shape[:3], np.uint8), box_img.affine)
+    img = _open_mni_mask()
+    if mask_img is None:
+        return nib.Nifti1Image(np.ones(img.shape, np.uint8), img.affine)
+    if isinstance(mask_img, str) and mask_img == "mni":
+        return img
+    img = open_img(mask_img, "mask_img", "'mni', None")
+    if img.ndim != 3:
+        raise ValueError(f"mask_img must be a 3D image; got shape {img.shape}.")
+    inside = np.nan_to_num(np.asanyarray(img.dataobj)) != 0
+    return nib.Nifti1Image(inside.astype(np.uint8), img.affine)
+
+
+@cache
+def _open_mni_mask() -> nib.Nifti1Image:
+    """Return nilearn's MNI mask at 2 mm."""
+    # nilearn takes almost a second to make it.
+    settings = {"nilearn": nilearn.__version__, "resolution": 2}
+    arrays = fetch_entry("mni", settings, _build_mni_mask).arrays
+    return nib.Nifti1Image(np.array(arrays["inside"]), arrays["affine"])
+
+
+def _build_mni_mask(folder):
+    img = load_mni152_brain_mask(resolution=2)
+    np.save(folder / "inside.npy", np.asarray(img.dataobj, dtype=np.uint8))
+    np.save(folder / "affine.npy", img.affine)
+    return {}
+
+
+def resample_mask(mask_img, target_affine, whole: bool = False) -> nib.Nifti1Image:
+    """Resample a mask by nearest voxels; `whole` includes all voxels of the grid."""
+    target = check_affine(target_affine)
+    if target is not None:
+        own = mask_img.affine[: len(target), : len(target)]
+        if not np.allclose(own, target, rtol=0, atol=1e-6):
+            mask_img = resample_img(
+                mask_img,
+                target_affine=target,
+                interpolation="nearest",
+                copy_header=True,
+                force_resample=True,
+            )
+    _check_orthogonal(mask_img.affine)
+    inside = np.asarray(mask_img.dataobj) > 0
+    if whole:
+        inside = np.ones_like(inside)
+    if not inside.any():
+        raise ValueError(
+            f"No voxel of the grid with target_affine={target_affine} lies inside the "
+            "mask. Use smaller voxels, for example 4 mm."
+        )
+    return nib.Nifti1Image(inside.astype(np.uint8), mask_img.affine)
+
+
+def check_affine(target_affine) -> np.ndarray | None:
+    """Return `target_affine` as a matrix (3, 3) or (4, 4) in mm, or None."""
+    if target_affine is None:
+        return None
+    try:
+        target = np.asarray(target_affine, dtype=np.float64)
+    except (TypeError, ValueError):
+        target = np.array(np.nan)
+    if target.ndim == 0:
+        target = np.eye(3) * target
+    elif target.shape == (3,):
+        target = np.diag(target)
+    if target.shape not in ((3, 3), (4, 4)) or not (
+        np.isfinite(target).all() and abs(np.linalg.det(target[:3, :3])) > 1e-9
+    ):
+        raise ValueError(
+            "The 'target_affine' parameter must be a voxel size in mm, three voxel "
+            "sizes, an invertible affine of shape (3, 3) or (4, 4), or None for the "
+            f"grid of the mask; got {target_affine!r}."
+        )
+    return target
+
+
+def _check_orthogonal(affine):
+    """Refuse sheared grids, on which a Gaussian is not a product over axes."""
+    axes = affine[:3, :3] / nib.affines.voxel_sizes(affine)
+    if not np.allclose(axes.T @ axes, np.eye(3), atol=1e-4):
+        raise ValueError(
+            f"The axes of the grid must be orthogonal; got the affine\n{affine}\n"
+            "Choose another target_affine, for example 4."
+        )
+
+
+def voxel_centers(mask_img) -> np.ndarray:
+    """Compute the positions of nonzero voxels of a mask in mm: (n_voxels, 3)."""
+    return nib.affines.apply_affine(mask_img.affine, np.argwhere(mask_img.dataobj))
+
+
+def to_volume(voxels, mask_img) -> np.ndarray:
+    """Return maps (n_maps, n_voxels) as an array (nx, ny, nz, n_maps), float32."""
+    inside = np.asarray(mask_img.dataobj) > 0
+    volume = np.zeros((*inside.shape, len(voxels)), dtype=np.float32)
+    volume[inside] = voxels.T
+    return volume
+
+
+def same_grid(img, mask_img) -> bool:
+    """Return whether a 3D or 4D image is on the grid of a mask."""
+    return img.shape[:3] == mask_img.shape and np.allclose(
+        img.affine, mask_img.affine, rtol=0, atol=1e-6
+    )
+
+
 def stream_images(imgs, mask_img):
-    """Read images at the voxels of a mask, a batch in memory at a time.
-
-    Parameters
-    ----------
-    imgs : Nifti image, path-like, or iterable of these
-        3D or 4D, finite; not-a-number counts as zero.
-    mask_img : Nifti1Image of shape (nx, ny, nz)
-        Images on another grid are resampled to this one (nilearn's continuous
-        interpolation).
-
-    Yields
-    ------
-    voxels : ndarray of shape (n_volumes, n_voxels), float64
-        In the order of the mask's true voxels.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is no image, or one is not 3D or 4D, or not finite.
-    """
+    """Yield batches of images at the voxels of a mask: (n_images, n_voxels)."""
     inside = np.asarray(mask_img.dataobj) > 0
     batch, size = [], max(1, _BATCH // (8 * np.count_nonzero(inside)))
-    for number, img in enumerate(_each(imgs)):
-        if img.shape != mask_img.shape or not np.allclose(
-            img.affine, mask_img.affine, rtol=0, atol=1e-6
-        ):
+    for number, img in enumerate(_iterate_3d(imgs)):
+        if not same_grid(img, mask_img):
             img = resample_img(
                 img,
                 target_affine=mask_img.affine,
@@ -46,7 +197,9 @@ def stream_images(imgs, mask_img):
             )
         voxels = np.asarray(img.dataobj)[inside].astype(np.float64)
         if np.isinf(voxels).any():
-            raise ValueError(f"Image {number} holds infinity. Repair it first.")
+            raise ValueError(
+                f"Image {number} contains infinite values. Replace them first."
+            )
         batch.append(np.nan_to_num(voxels))
         if len(batch) == size:
             yield np.stack(batch)
@@ -55,21 +208,47 @@ def stream_images(imgs, mask_img):
         yield np.stack(batch)
 
 
-def _each(imgs):
-    """Give 3D images one by one; a path is opened when its turn comes."""
+def _iterate_3d(imgs):
+    """Yield 3D images one by one; each file is opened when it is its turn."""
     if is_path(imgs) or hasattr(imgs, "dataobj"):
         imgs = [imgs]
     if not hasattr(imgs, "__iter__"):
         raise TypeError(
-            f"imgs is a {type(imgs).__name__}; expected an image, the path of one, or "
-            "a sequence of these."
+            "imgs must be an image, the path of an image, or a sequence of these; got "
+            f"{type(imgs).__name__}."
         )
     for number, item in enumerate(imgs):
-        img = open_img(item, f"imgs[{number}]", "an image")
+        img = open_img(item, f"imgs[{number}]")
         if img.ndim == 3:
             yield img
         elif img.ndim == 4:
             for index in range(img.shape[3]):
                 yield img.slicer[..., index]
         else:
-            raise ValueError(f"An image has shape {img.shape}; expected 3D or 4D.")
+            raise ValueError(
+                f"imgs[{number}] must be a 3D or 4D image; got shape {img.shape}."
+            )
+
+
+class LazyMaps:
+    """Dense 4D array of sparse maps, computed when nibabel reads it."""
+
+    # nibabel's protocol for the data of an image.
+    is_proxy = True
+    ndim = 4
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, recipe, n_maps: int):
+        self._recipe = recipe
+        self.shape = (*recipe.mask_img.shape, n_maps)
+
+    def __array__(self, dtype=None, copy=None):
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+    def __getitem__(self, key):
+        # Only the maps that the last axis selects are computed.
+        *place, number = canonical_slicers(key, self.shape)
+        numbers = np.arange(self.shape[3])[number]
+        columns = self._recipe.maps().array[:, np.atleast_1d(numbers)]
+        volume = to_volume(columns.T.toarray(), self._recipe.mask_img)
+        return volume[(*place, slice(None) if np.ndim(numbers) else 0)]

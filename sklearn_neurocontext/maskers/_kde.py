@@ -1,39 +1,89 @@
-"""Pure functions: peaks to weights of voxels, and the Gaussian on a grid."""
+"""Kernel density of peaks: voxels of peaks, and Gaussians at voxels."""
 
 import math
 
 import numpy as np
+from nibabel.affines import apply_affine
 from scipy.ndimage import gaussian_filter1d
 from scipy.sparse import csr_array
 
-# Where NeuroQuery's Gaussian ends, in standard deviations.
-_CUT = 4.0
+from .._utils.volumes import FWHM_TO_SIGMA
+
+# NeuroQuery truncates its Gaussian here, in standard deviations.
+_TRUNCATE = 4.0
+# Peaks whose Gaussians are in memory at a time.
+_N_PEAKS_BLOCK = 2048
 
 
-def peaks_to_weights(peaks, affine, inside, *, voxelization="nearest"):
-    """Write the peaks of each study as weights of voxels.
+def density_map(peaks, mask_img, *, fwhm: float = 9.0, weights=None) -> np.ndarray:
+    r"""Compute the kernel density of peaks at the voxels of a mask.
+
+    The density is a sum of Gaussians, :math:`d(v) = \sum_p w_p\, g(v - p)`. They are
+    centered at the exact coordinates of the peaks, not at the nearest voxel, and are
+    not truncated.
 
     Parameters
     ----------
-    peaks : list of ndarray of shape (n_peaks_i, 3)
-        In mm, in the space of the grid.
-    affine : ndarray of shape (4, 4)
-        Of the grid, voxel to mm.
-    inside : ndarray of shape (nx, ny, nz), bool
-        The mask.
-    voxelization : {"nearest", "linear", "neuroquery"}, default="nearest"
-        ``"nearest"`` moves a peak to the centre of its voxel; ``"linear"`` shares it
-        among the eight voxels around it; ``"neuroquery"`` moves it to the voxel of the
-        next lower whole coordinates.
+    peaks : array-like of shape (n_peaks, 3)
+        x, y, z in mm, in the space of the mask.
+    mask_img : Nifti1Image of shape (nx, ny, nz)
+        The density is computed where the mask is nonzero. Its affine must be diagonal.
+    fwhm : float, default=9.0
+        Full width at half maximum of the Gaussian, in mm.
+    weights : array-like of shape (n_peaks,) or None, default=None
+        Mass of each peak; None means one for each.
 
     Returns
     -------
-    weights : csr_array of shape (n_studies, nx * ny * nz), float32
-        Each kept peak has total weight one; duplicates count.
-    n_off_grid, n_off_mask : int
-        Peaks that lie outside the field of view, and those inside it but outside the
-        mask: the latter are kept by ``"neuroquery"``, all others dropped.
+    density : ndarray of shape (n_voxels,), float64
+        Mass per voxel, in the order of the nonzero voxels of the mask. On a grid
+        without borders it would sum to the total mass of the peaks.
+
+    Raises
+    ------
+    ValueError
+        If the axes of the mask are oblique.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.maskers import KDEDiFuMoMasker, density_map
+    >>> mask_img = KDEDiFuMoMasker("geometric", n_components=64).fit().mask_img_
+    >>> round(float(density_map([[0, -20, 20]], mask_img).sum()), 3)
+    1.0
     """
+    linear = mask_img.affine[:3, :3]
+    if np.count_nonzero(linear - np.diag(np.diag(linear))):
+        raise ValueError(
+            "mask_img must have a diagonal affine; got oblique axes:\n"
+            f"{mask_img.affine}\nResample it to a diagonal affine first."
+        )
+    peaks = np.asarray(peaks, dtype=np.float64).reshape(-1, 3)
+    weights = np.ones(len(peaks)) if weights is None else np.asarray(weights)
+    inside = np.asarray(mask_img.dataobj) > 0
+    positions = apply_affine(np.linalg.inv(mask_img.affine), peaks)
+    sigma = fwhm * FWHM_TO_SIGMA / np.abs(np.diag(linear))
+    volume = np.zeros(inside.shape)
+    for start in range(0, len(peaks), _N_PEAKS_BLOCK):
+        block = slice(start, start + _N_PEAKS_BLOCK)
+        x, y, z = (
+            _normal_pdf(positions[block, axis], inside.shape[axis], sigma[axis])
+            for axis in range(3)
+        )
+        plane = (y[:, :, None] * z[:, None, :]).reshape(len(y), -1)
+        volume += ((x * weights[block, None]).T @ plane).reshape(inside.shape)
+    return volume[inside]
+
+
+def _normal_pdf(centers, n, sigma):
+    """Compute normal densities at the voxels 0 … n - 1: (n_centers, n)."""
+    distance = (np.arange(n) - centers[:, None]) / sigma
+    return np.exp(-0.5 * distance**2) / (sigma * np.sqrt(2 * np.pi))
+
+
+def peaks_to_weights(peaks, affine, inside, *, voxelization="nearest"):
+    """Return the weights of voxels for each study: csr_array (n_studies, n_grid)."""
+    # Also the numbers of peaks outside the field of view, which are dropped, and of
+    # those inside it but outside the mask, which only "neuroquery" keeps.
     study = np.repeat(np.arange(len(peaks)), [len(rows) for rows in peaks])
     locate = _floor_voxels if voxelization == "neuroquery" else _nearest_voxels
     positions, voxels, on_grid = locate(peaks, affine, inside.shape)
@@ -58,22 +108,21 @@ def peaks_to_weights(peaks, affine, inside, *, voxelization="nearest"):
 
 
 def _nearest_voxels(peaks, affine, shape):
+    """Return positions in voxels, the nearest voxels, and whether they exist."""
     xyz = np.concatenate([*peaks, np.zeros((0, 3))])
     linear, offset = np.linalg.inv(affine)[:3, :3], np.linalg.inv(affine)[:3, 3]
     positions = xyz @ linear.T + offset
     nearest = np.floor(positions + 0.5)
-    # Compared before they become integers, which would wrap around for huge values.
+    # Compared before the conversion to integers, which would overflow for huge values.
     on_grid = ((nearest >= 0) & (nearest < shape)).all(axis=1)
     return positions, nearest, on_grid
 
 
 def _floor_voxels(peaks, affine, shape):
-    """Find voxels by the steps of NeuroQuery 1.1, whose rounding decides often.
-
-    The pseudoinverse leaves errors of 1e-15, which move many a peak that lies on a
-    voxel's border to the voxel below. They are the same only for the same matrices,
-    hence one product for each study.
-    """
+    """Return positions, voxels, and whether they exist, as NeuroQuery 1.1 does."""
+    # The pseudoinverse has errors of 1e-15, which move many peaks on the border of a
+    # voxel to the voxel below. They are reproduced only by products of the same shape,
+    # hence one product per study.
     inverse = np.linalg.pinv(affine)
     ones = [np.column_stack([xyz, np.ones(len(xyz))]) for xyz in peaks]
     positions = [inverse.dot(xyz1.T)[:3].T for xyz1 in ones]
@@ -83,34 +132,22 @@ def _floor_voxels(peaks, affine, shape):
 
 
 def _linear_corners(positions, shape):
-    """Give the eight voxels around each position, and the share of each."""
+    """Return the eight voxels around positions, (8, n, 3), and their shares, (8, n)."""
     low = np.floor(positions).astype(np.int64)
     fraction = positions - low
     corners, shares = [], []
     for corner in np.ndindex(2, 2, 2):
         step = np.array(corner)
         share = np.where(step, fraction, 1 - fraction).prod(axis=1)
-        # A corner beyond the border has its share moved to the border voxel.
+        # The share of a corner beyond the border goes to the border voxel.
         corners.append(np.clip(low + step, 0, np.array(shape) - 1))
         shares.append(share)
     return np.stack(corners), np.stack(shares)
 
 
 def gaussian_matrix(n: int, sigma: float) -> np.ndarray:
-    """Weights between the points of a line under a Gaussian that is never cut off.
-
-    Parameters
-    ----------
-    n : int
-        Number of points, one apart.
-    sigma : float
-        Standard deviation, in points; positive.
-
-    Returns
-    -------
-    weights : ndarray of shape (n, n), float64
-        Symmetric; a row sums to one, less what falls beyond the ends of the line.
-    """
+    """Compute the weights of a Gaussian between n points, never truncated: (n, n)."""
+    # Weights sum to one over a line without ends.
     steps = np.arange(n + math.ceil(10 * sigma))
     kernel = np.exp(-0.5 * (steps / sigma) ** 2)
     kernel /= kernel[0] + 2 * kernel[1:].sum()
@@ -118,53 +155,30 @@ def gaussian_matrix(n: int, sigma: float) -> np.ndarray:
 
 
 def reflected_matrix(n: int, sigma: float) -> np.ndarray:
-    """Weights of NeuroQuery's Gaussian: cut off, and reflected at the ends of the line.
-
-    Parameters
-    ----------
-    n : int
-        Number of points, one apart.
-    sigma : float
-        Standard deviation, in points; positive. The Gaussian ends at four of them.
-
-    Returns
-    -------
-    weights : ndarray of shape (n, n), float64
-        Symmetric; each row sums to one.
-    """
-    return gaussian_filter1d(np.eye(n), sigma, axis=0, mode="reflect", truncate=_CUT)
+    """Compute NeuroQuery's Gaussian between n points, reflected at the ends: (n, n)."""
+    identity = np.eye(n)
+    return gaussian_filter1d(
+        identity, sigma, axis=0, mode="reflect", truncate=_TRUNCATE
+    )
 
 
-def reach(kernel: str, sigma) -> np.ndarray:
-    """How far from the mask a peak can lie and still count, in voxels: (3,), int."""
-    if kernel == "reflected":
-        return (_CUT * np.asarray(sigma) + 0.5).astype(int)
-    # A peak in the mask that is shared linearly reaches the next voxel.
-    return np.ones(3, dtype=int)
-
-
+# Symmetric matrices of Gaussian weights along one axis; sigma is in voxels.
 KERNELS = {"endless": gaussian_matrix, "reflected": reflected_matrix}
 
 
+def kernel_margin(kernel: str, sigma) -> np.ndarray:
+    """Return how far outside the mask peaks have an effect, in voxels: (3,), int."""
+    if kernel == "reflected":
+        return (_TRUNCATE * np.asarray(sigma) + 0.5).astype(int)
+    # A linearly shared peak in the mask reaches the next voxel.
+    return np.ones(3, dtype=int)
+
+
 def smooth_map(voxels, values, matrices) -> np.ndarray:
-    """Smooth one map on the grid.
-
-    Parameters
-    ----------
-    voxels : ndarray of shape (n_held, 3), int
-        Where the map is not zero.
-    values : ndarray of shape (n_held,), float
-        Its values there.
-    matrices : list of three ndarrays (n_axis, n_axis), float64
-        Of these, only the columns at the box around the map are needed.
-
-    Returns
-    -------
-    smooth : ndarray of shape (nx, ny, nz), float64
-        On the whole grid.
-    """
+    """Smooth values (n,) at voxels (n, 3) by one matrix per axis: (nx, ny, nz)."""
     if len(voxels) == 0:
         return np.zeros([len(matrix) for matrix in matrices])
+    # Only the columns of the box around the map are needed.
     low, high = voxels.min(axis=0), voxels.max(axis=0) + 1
     x, y, z = (
         matrix[:, first:last]

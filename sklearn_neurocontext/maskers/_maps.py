@@ -1,42 +1,46 @@
-"""Maps of an atlas on a grid, and the least squares on them, kept on disk."""
+"""Maps MA of an atlas at the voxels of a mask, and (AᵀMA)⁻¹, kept on disk."""
 
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
-from scipy.ndimage import map_coordinates
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, pinvh
+from scipy.linalg.lapack import dpocon
 from scipy.sparse import csc_array
 from sklearn.utils import gen_batches
 
-from ._atlas import Atlas
-from ._geometric import hard_parcels, soft_parcels
-from ._grid import voxel_centres
-from ._npy_writer import NpyWriter
-from ._solve import ILL_CONDITIONED, gram_matrix, is_full, solve_gram
+from .._utils.disk_cache import NpyWriter
+from ._atlas import Atlas, sample_atlas
 
-# Maps held in memory at a time.
+# Maps in memory at a time.
 _BLOCK = 64
-# The user's line: above a check, fit, and scikit-learn's wrapper of fit.
-_USER = 4
+# Blocks with a larger share of nonzero values are multiplied faster as dense arrays.
+_DENSE_SHARE = 0.1
+# A map is a combination of others if they explain all of its squared norm but this
+# share. Rounding of float32 leaves about 1e-14.
+_MIN_OWN_SHARE = 1e-12
+# Beyond this condition number, four of the seven digits of float32 maps are lost.
+_ILL_CONDITIONED = 1e8
+# Warnings point to the user's line: above check_maps, fit, and scikit-learn's wrapper.
+_STACKLEVEL = 4
 
 
 @dataclass(frozen=True)
 class Maps:
-    """Maps at the voxels of a mask.
+    """Maps at the voxels of a mask, and the inverse of their Gram matrix.
 
     Attributes
     ----------
     array : csc_array of shape (n_voxels, n_components), float32
-        Zeros are not stored.
+        MA, without the voxels outside the mask.
     labels : list of str
-        One distinct name for each map.
+        Distinct names of the maps.
     inverse : ndarray of shape (n_components, n_components), float64
-        Inverse of AᵀMA, that of least norm where it is singular.
+        (AᵀMA)⁻¹, or the pseudoinverse if AᵀMA is singular.
     condition : float
-        Condition number of AᵀMA with maps at unit norm (LAPACK's estimate, seldom too
-        low by more than a factor of three); infinite where it is singular.
+        Condition number of AᵀMA with maps scaled to unit norm, estimated by LAPACK
+        (rarely too low by more than a factor of three); infinite if singular.
     lowest : float
         Lowest value of all maps, at most zero.
     """
@@ -47,22 +51,28 @@ class Maps:
     condition: float
     lowest: float
 
+    @property
+    def masses(self) -> np.ndarray:
+        """Sum of each map: (n_components,); one for an empty map, to divide by."""
+        masses = self.array.sum(axis=0, dtype=np.float64)
+        return np.where(masses > 0, masses, 1)
+
     def project(self, voxels) -> np.ndarray:
-        """Multiply images (n_images, n_voxels) with maps: (n_images, n_components)."""
-        parts = [maps.T @ voxels.T for _, maps in self._quick_blocks(np.float64)]
+        """Multiply images (n_images, n_voxels) by maps: (n_images, n_components)."""
+        parts = [maps.T @ voxels.T for _, maps in self._fast_blocks(np.float64)]
         return np.concatenate(parts).T
 
     def expand(self, coefficients) -> np.ndarray:
         """Sum maps by coefficients (n_maps, n_components): (n_maps, n_voxels)."""
         return sum(
             coefficients[:, block] @ maps.T
-            for block, maps in self._quick_blocks(np.float32)
+            for block, maps in self._fast_blocks(np.float32)
         )
 
-    def _quick_blocks(self, dtype):
-        """Give the maps whole, or if they are full, as plain arrays block by block."""
+    def _fast_blocks(self, dtype):
+        """Yield all maps at once if sparse, otherwise blocks of dense maps."""
         n_components = self.array.shape[1]
-        if not is_full(self.array):
+        if not _is_dense(self.array):
             yield slice(0, n_components), self.array
             return
         for block in gen_batches(n_components, _BLOCK):
@@ -70,7 +80,7 @@ class Maps:
 
 
 def open_maps(entry) -> Maps:
-    """Take the maps out of an entry that `build_maps` wrote."""
+    """Return the maps of a cache entry that `build_maps` has written."""
     arrays, facts = entry.arrays, entry.facts
     condition = facts["condition"]
     parts = arrays["data"], arrays["indices"], arrays["indptr"]
@@ -80,26 +90,43 @@ def open_maps(entry) -> Maps:
     return Maps(array, facts["labels"], inverse, condition, facts["lowest"])
 
 
+def build_maps(folder: Path, atlas: Atlas, mask_img) -> dict:
+    """Write the maps of an atlas at the voxels of a mask, one map at a time."""
+    labels, columns = sample_atlas(atlas, mask_img)
+    n_voxels = int(np.count_nonzero(mask_img.dataobj))
+    # scipy needs one type for indices and indptr, which holds the number of values.
+    smallest = np.min_scalar_type(-n_voxels * len(labels) - 1)
+    index_dtype = np.promote_types(np.int32, smallest)
+    ends, lowest = [0], 0.0
+    with (
+        NpyWriter(folder / "data.npy", np.float32) as data,
+        NpyWriter(folder / "indices.npy", index_dtype) as indices,
+    ):
+        for nonzero, values in columns:
+            data.append(values)
+            indices.append(nonzero)
+            ends.append(data.n_rows)
+            lowest = min(lowest, float(values.min(initial=0)))
+    np.save(folder / "indptr.npy", np.array(ends, dtype=index_dtype))
+    np.save(folder / "n_voxels.npy", n_voxels)
+    inverse, condition = invert_gram(gram_matrix(*read_blocks(folder)))
+    np.save(folder / "inverse.npy", inverse)
+    return {
+        "n_voxels": n_voxels,
+        "labels": labels,
+        "condition": condition if np.isfinite(condition) else None,
+        "lowest": lowest,
+    }
+
+
 def read_blocks(folder: Path):
-    """Read maps from a folder, a block in memory at a time.
-
-    Parameters
-    ----------
-    folder : Path
-        Where `build_maps` wrote them.
-
-    Returns
-    -------
-    blocks : list of slice
-        Components of each block.
-    read : callable
-        Takes a block, gives its maps: csc_array of shape (n_voxels, n_in_block).
-    """
+    """Return blocks of components, and a function that reads the maps of a block."""
     indptr = np.load(folder / "indptr.npy")
     n_voxels = int(np.load(folder / "n_voxels.npy"))
 
     def read(block):
-        # Mapped anew each time, so that pages that were read are given back.
+        """Return the maps of a block of components as a sparse array."""
+        # Mapped anew each time, so that memory of earlier blocks is released.
         ends = indptr[block.start : block.stop + 1]
         data, indices = (
             np.array(np.load(folder / name, mmap_mode="r")[ends[0] : ends[-1]])
@@ -111,172 +138,89 @@ def read_blocks(folder: Path):
     return list(gen_batches(len(indptr) - 1, _BLOCK)), read
 
 
-def build_maps(folder: Path, atlas: Atlas, mask_img) -> dict:
-    """Bring an atlas to the voxels of a mask and write it, map by map.
-
-    Parameters
-    ----------
-    folder : Path
-        To write to.
-    atlas : Atlas
-        From `find_atlas`.
-    mask_img : Nifti image
-        Its true voxels are the target.
-
-    Returns
-    -------
-    facts : dict
-        Number of voxels, labels, condition number, lowest value.
-
-    Raises
-    ------
-    ValueError
-        If a map holds infinity, or the atlas has no label in the mask.
-    """
-    labels, columns = sample_atlas(atlas, mask_img)
-    n_voxels = int(np.count_nonzero(mask_img.dataobj))
-    # The least that holds the number of values: scipy wants one for both arrays.
-    least = np.min_scalar_type(-n_voxels * len(labels) - 1)
-    index_dtype = np.promote_types(np.int32, least)
-    ends, lowest = [0], 0.0
-    with (
-        NpyWriter(folder / "data.npy", np.float32) as data,
-        NpyWriter(folder / "indices.npy", index_dtype) as indices,
-    ):
-        for held, values in columns:
-            data.append(values)
-            indices.append(held)
-            ends.append(data.n_rows)
-            lowest = min(lowest, float(values.min(initial=0)))
-    np.save(folder / "indptr.npy", np.array(ends, dtype=index_dtype))
-    np.save(folder / "n_voxels.npy", n_voxels)
-    inverse, condition = solve_gram(gram_matrix(*read_blocks(folder)))
-    np.save(folder / "inverse.npy", inverse)
-    return {
-        "n_voxels": n_voxels,
-        "labels": labels,
-        "condition": condition if np.isfinite(condition) else None,
-        "lowest": lowest,
-    }
+def gram_matrix(blocks, read) -> np.ndarray:
+    """Compute AᵀMA in float64 from the blocks of `read_blocks`."""
+    n_components = blocks[-1].stop
+    gram = np.empty((n_components, n_components))
+    for row, left_block in enumerate(blocks):
+        left = _to_float64(read(left_block))
+        for block in blocks[row:]:
+            right = left if block is left_block else _to_float64(read(block))
+            product = left.T @ right
+            if not isinstance(product, np.ndarray):
+                product = product.toarray()
+            gram[left_block, block] = product
+            gram[block, left_block] = product.T
+    return gram
 
 
-def sample_atlas(atlas: Atlas, mask_img):
-    """Give the names of an atlas's maps, and its values at the voxels of a mask.
-
-    Parameters
-    ----------
-    atlas : Atlas
-        From `find_atlas`.
-    mask_img : Nifti image
-        Its true voxels are the target.
-
-    Returns
-    -------
-    labels : list of str
-        One for each map.
-    columns : iterator of (indices, values)
-        Voxels, in order, and values of each map where it is not zero. Maps are
-        interpolated linearly, labels taken from the nearest voxel.
-    """
-    voxels = voxel_centres(mask_img)
-    if atlas.kind == "hard":
-        return atlas.names, hard_parcels(atlas.content, voxels)
-    if atlas.kind == "soft":
-        return atlas.names, soft_parcels(atlas.content, voxels, atlas.width)
-    positions = nib.affines.apply_affine(np.linalg.inv(atlas.img.affine), voxels).T
-    if atlas.kind == "labels":
-        return _sample_labels(atlas.img, positions)
-    return atlas.names, _sample_maps(atlas.img, mask_img, positions)
+def _to_float64(maps):
+    """Return maps in float64, as a dense array if few values are zero."""
+    maps = maps.astype(np.float64)
+    return maps.toarray() if _is_dense(maps) else maps
 
 
-def _sample_maps(img, mask_img, positions):
-    inside = np.asarray(mask_img.dataobj) > 0
-    on_grid = img.shape[:3] == inside.shape and np.allclose(
-        img.affine, mask_img.affine, rtol=0, atol=1e-6
-    )
-    for index in range(img.shape[3]):
-        # Atlases often mark the outside of a map with NaN.
-        volume = np.nan_to_num(img.dataobj[..., index], posinf=np.inf, neginf=-np.inf)
-        if not np.isfinite(volume).all():
-            raise ValueError(
-                f"Map {index} of the atlas holds infinity. Repair it first."
-            )
-        if on_grid:
-            values = volume[inside].astype(np.float32)
-        else:
-            values = map_coordinates(volume, positions, order=1, output=np.float32)
-        held = np.flatnonzero(values)
-        yield held, values[held]
+def _is_dense(maps) -> bool:
+    return maps.nnz > _DENSE_SHARE * maps.shape[0] * maps.shape[1]
 
 
-def _sample_labels(img, positions):
-    """Take the label of the nearest voxel; zero is no label."""
-    volume = np.nan_to_num(np.asanyarray(img.dataobj))
-    if np.any(np.abs(volume - np.rint(volume)) > 1e-3):
-        raise ValueError(
-            "The atlas is a 3D image whose values are not whole numbers; expected "
-            "labels. Maps go along a fourth axis, also if there is only one."
-        )
-    values = np.rint(map_coordinates(volume, positions, order=0))
-    # All those of the image: one that the grid misses keeps its place, empty.
-    labels = [label for label in np.unique(np.rint(volume)) if label]
-    if not values.any():
-        raise ValueError(
-            "The atlas has no label but 0 in the mask. Check that its affine is in "
-            "mm and in MNI space."
-        )
-    held = (np.flatnonzero(values == label) for label in labels)
-    return (
-        [f"label {label:.0f}" for label in labels],
-        ((voxels, np.ones(len(voxels))) for voxels in held),
-    )
+def invert_gram(gram):
+    """Return (AᵀMA)⁻¹ and the condition number of AᵀMA with maps at unit norm."""
+    # Rows and columns of empty maps are zero. If a map is a combination of others, the
+    # pseudoinverse gives coefficients of minimum norm, and the condition is infinite.
+    norm = np.sqrt(gram.diagonal())
+    nonempty = norm > 0
+    norm = np.where(nonempty, norm, 1)
+    scaled = gram / norm / norm[:, None]
+    np.fill_diagonal(scaled, 1)
+    inverse, condition = _invert(scaled)
+    return inverse / norm / norm[:, None] * nonempty, condition
+
+
+def _invert(matrix):
+    """Return the (pseudo)inverse and condition of a matrix with unit diagonal."""
+    try:
+        factor = cho_factor(matrix, lower=True)
+        if np.diag(factor[0]).min() ** 2 > _MIN_OWN_SHARE:
+            reciprocal, _ = dpocon(factor[0], np.abs(matrix).sum(0).max(), uplo="L")
+            return cho_solve(factor, np.eye(len(matrix))), 1 / reciprocal
+    except LinAlgError:
+        pass
+    return pinvh(matrix, rtol=_MIN_OWN_SHARE), np.inf
 
 
 def check_maps(maps: Maps, strategy: str) -> None:
-    """Refuse negative maps for means; warn about empty and about collinear ones.
-
-    Parameters
-    ----------
-    maps : Maps
-        The atlas on the grid.
-    strategy : {"lstsq", "mean"}
-        What is to be done with it.
-
-    Raises
-    ------
-    ValueError
-        If a map has negative values and the strategy is ``"mean"``.
-    """
+    """Refuse negative maps for means; warn about empty or collinear maps."""
     if strategy == "mean" and maps.lowest < 0:
         raise ValueError(
-            "strategy='mean' needs maps without negative values; the atlas has values "
-            f"down to {maps.lowest:.3g}. Use strategy='lstsq'."
+            "strategy='mean' requires maps without negative values; the lowest value "
+            f"of the atlas is {maps.lowest:.3g}. Use strategy='lstsq'."
         )
-    bare = np.flatnonzero(np.diff(maps.array.indptr) == 0)
-    if len(bare):
+    empty = np.flatnonzero(np.diff(maps.array.indptr) == 0)
+    if len(empty):
         warnings.warn(
-            f"{len(bare)} of {len(maps.labels)} maps of the atlas are empty in the "
-            f"mask, the first {maps.labels[bare[0]]!r}; their coefficients are always "
-            "zero. Use smaller voxels (target_affine), or check that the atlas is in "
-            "MNI space.",
+            f"{len(empty)} of {len(maps.labels)} maps of the atlas are empty in the "
+            f"mask, the first is {maps.labels[empty[0]]!r}. Their coefficients are "
+            "always zero. Use smaller voxels (target_affine), or check that the atlas "
+            "is in MNI space.",
             UserWarning,
-            stacklevel=_USER,
+            stacklevel=_STACKLEVEL,
         )
     if strategy == "lstsq" and np.isinf(maps.condition):
         warnings.warn(
-            "Some maps of the atlas are combinations of others on this grid, so "
-            "coefficients are not unique; taking those of least norm, with maps at "
-            "unit norm. Use smaller voxels (target_affine) or fewer maps if that "
-            "matters.",
+            "Some maps of the atlas are linear combinations of others on this grid, so "
+            "coefficients are not unique. Those of minimum norm are computed, with "
+            "maps scaled to unit norm. Use smaller voxels (target_affine) or fewer "
+            "maps to make them unique.",
             UserWarning,
-            stacklevel=_USER,
+            stacklevel=_STACKLEVEL,
         )
-    elif strategy == "lstsq" and maps.condition > ILL_CONDITIONED:
+    elif strategy == "lstsq" and maps.condition > _ILL_CONDITIONED:
         warnings.warn(
-            "Some maps of the atlas are nearly combinations of others on this grid: "
-            f"the condition number of AᵀMA is about {maps.condition:.1e}. "
-            "Coefficients are unique, but rounding in the maps changes them. Use fewer "
-            "maps if that matters.",
+            "Some maps of the atlas are almost linear combinations of others on this "
+            f"grid: the condition number of AᵀMA is about {maps.condition:.1e}. "
+            "Coefficients are unique, but sensitive to rounding of the maps. Use fewer "
+            "maps to make them stable.",
             UserWarning,
-            stacklevel=_USER,
+            stacklevel=_STACKLEVEL,
         )

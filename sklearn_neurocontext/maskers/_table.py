@@ -1,106 +1,235 @@
-"""The table that makes coefficients a sum of rows.
+"""The table T = G·M·A(AᵀMA)⁻¹, whose rows are the coefficients of single peaks.
 
-The density of a study is the sum of Gaussians at its peaks, and its coefficients are
-linear in the density. So with the grid's Gaussian G, the mask M and the atlas A fixed,
-``T = G·MA(AᵀMA)⁻¹`` holds one row of coefficients for each voxel, and a study's
-coefficients are the sum of the rows of T at its peaks.
+On a grid of n voxels and for m maps,
+
+- G, of shape (n, n), is a Gaussian kernel, symmetric;
+- M, of shape (n, n), is the mask, diagonal with ones and zeros;
+- A, of shape (n, m), is the atlas, one map per column.
+
+Let w, of shape (n,), be the number of peaks of a study at each voxel. The density of
+the study is Gw, and its coefficients are the least-squares fit of the maps to the
+density in the mask, (AᵀMA)⁻¹AᵀM·Gw = Tᵀw: the sum of the rows of T at the peaks.
+
+T does not depend on the studies. It is built once, in bounded memory, and kept on disk.
 """
 
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
+import nibabel as nib
 import numpy as np
 from scipy.ndimage import maximum_filter
 from sklearn.utils import gen_batches
 
+from .._utils.disk_cache import NpyWriter, entry_place, fetch_entry
 from .._utils.volumes import FWHM_TO_SIGMA
-from ._kde import KERNELS, reach, smooth_map
-from ._npy_writer import NpyWriter
+from ._atlas import Atlas, find_atlas, hash_mask
+from ._kde import KERNELS, kernel_margin, smooth_map
+from ._maps import Maps, build_maps, open_maps, read_blocks
 
-# Rows of the table computed at a time.
+# Increased when the content of the files changes, so that versions do not mix.
+_FORMAT = 2
+# Rows of the table in memory at a time.
 _BLOCK = 8192
 
 
 @dataclass(frozen=True)
 class Table:
-    """Coefficients of a unit peak at each voxel whose peaks count.
+    """Rows of T at the voxels where peaks have an effect.
 
     Attributes
     ----------
     rows : ndarray of shape (n_rows,), int
-        Flat indices on the grid: voxels in the mask or within the reach of a peak.
+        Flat indices of voxels on the grid: those in the mask and near it.
     values : ndarray of shape (n_rows, n_components), float32
-        Coefficients of a unit peak there.
+        Coefficients of a single peak at each of these voxels.
     """
 
     rows: np.ndarray
     values: np.ndarray
 
     def sum_rows(self, weights) -> np.ndarray:
-        """Sum the rows at weighted voxels: (n_studies, n_components), float32."""
+        """Compute Tᵀw for weights (n_studies, n_grid): (n_studies, n_components)."""
         return weights[:, self.rows] @ self.values
 
 
-def open_table(entry) -> Table:
-    """Take the table out of an entry that `build_table` wrote."""
-    return Table(np.asarray(entry.arrays["rows"]), np.asarray(entry.arrays["table"]))
+def build_table(folder: Path, blocks, read, mixing, inside, *, fwhm, voxel_mm, kernel):
+    """Write T = G·M·A(AᵀMA)⁻¹, in bounded memory.
 
-
-def build_table(folder: Path, blocks, read, mix, inside, *, fwhm, voxel_mm, kernel):
-    """Build the table from voxels to coefficients, in bounded memory.
-
-    Maps are smoothed one by one onto disk, then rows of the result, a block of voxels
-    at a time, multiplied with what turns inner products into coefficients.
+    First G·MA is written map by map to a scratch file; then blocks of its rows are
+    multiplied by (AᵀMA)⁻¹.
 
     Parameters
     ----------
     folder : Path
-        To write ``table.npy`` and ``rows.npy`` to.
+        Receives ``table.npy`` and ``rows.npy``, the attributes of `Table`.
     blocks, read : list of slice and callable
-        The atlas, from `read_blocks`.
-    mix : ndarray of shape (n_components, n_components) or (n_components,), float64
-        Inverse of AᵀMA for least squares, or of each map's mass for means.
+        The maps MA, from `read_blocks`.
+    mixing : ndarray of shape (n_components, n_components) or (n_components,), float64
+        (AᵀMA)⁻¹ for least squares; the inverse of the sum of each map for means.
     inside : ndarray of shape (nx, ny, nz), bool
-        The mask.
+        The mask M.
     fwhm : float
-        Full width at half maximum of the Gaussian, in mm; positive.
+        Full width at half maximum of the Gaussian G, in mm.
     voxel_mm : ndarray of shape (3,)
         Voxel sizes, in mm.
     kernel : {"endless", "reflected"}
-        The Gaussian of `gaussian_matrix`, or NeuroQuery's.
+        Key of `KERNELS`.
     """
     sigma = fwhm * FWHM_TO_SIGMA / voxel_mm
     matrices = [
         KERNELS[kernel](*axis) for axis in zip(inside.shape, sigma, strict=True)
     ]
-    near = maximum_filter(inside, size=2 * reach(kernel, sigma) + 1, mode="constant")
-    rows = np.flatnonzero(near)
+    margin = kernel_margin(kernel, sigma)
+    rows = np.flatnonzero(maximum_filter(inside, 2 * margin + 1, mode="constant"))
     np.save(folder / "rows.npy", rows)
     scratch = folder / "smooth.bin"
     voxels = np.argwhere(inside)
     with scratch.open("wb") as stream:
         for block in blocks:
-            _smooth_block(read(block), voxels, matrices, rows, stream)
-    with NpyWriter(folder / "table.npy", np.float32, (len(mix),)) as table:
+            _write_smooth(stream, read(block), voxels, matrices, rows)
+    with NpyWriter(folder / "table.npy", np.float32, (len(mixing),)) as table:
         for batch in gen_batches(len(rows), _BLOCK):
-            part = _read_rows(scratch, batch, len(rows), len(mix))
-            table.append(part * mix if mix.ndim == 1 else part @ mix)
+            smooth = _read_smooth(scratch, batch, len(rows), len(mixing))
+            table.append(smooth * mixing if mixing.ndim == 1 else smooth @ mixing)
     scratch.unlink()
 
 
-def _smooth_block(maps, voxels, matrices, rows, stream):
-    """Write maps, smoothed, at the rows of the table: one map after the other."""
+def _write_smooth(stream, maps, voxels, matrices, rows):
+    """Append the columns of G·MA that belong to these maps, at the rows of T."""
     for component in range(maps.shape[1]):
-        held = slice(*maps.indptr[component : component + 2])
-        smooth = smooth_map(voxels[maps.indices[held]], maps.data[held], matrices)
+        nonzero = slice(*maps.indptr[component : component + 2])
+        smooth = smooth_map(voxels[maps.indices[nonzero]], maps.data[nonzero], matrices)
         smooth.ravel()[rows].tofile(stream)
 
 
-def _read_rows(scratch: Path, batch, n_rows, n_components):
-    """Read a batch of rows of every smoothed map: (n_in_batch, n_components)."""
+def _read_smooth(scratch: Path, batch, n_rows, n_components):
+    """Read a batch of rows of G·MA: (n_in_batch, n_components)."""
     part = np.empty((n_components, batch.stop - batch.start))
     with scratch.open("rb") as stream:
         for component, row in enumerate(part):
             stream.seek((component * n_rows + batch.start) * part.itemsize)
             stream.readinto(row)
     return part.T
+
+
+class RecentStore:
+    """Keep recent results; compute each missing one once, in any thread."""
+
+    def __init__(self, size: int):
+        self._size = size
+        self._results = OrderedDict()
+        # Reentrant: the atlas may be the maps of another masker, which are built here.
+        self._lock = threading.RLock()
+
+    def get(self, key, build):
+        """Return the result of a key, computed by ``build()`` if it is missing."""
+        with self._lock:
+            if key not in self._results:
+                self._results[key] = build()
+            self._results.move_to_end(key)
+            while len(self._results) > self._size:
+                self._results.popitem(last=False)
+            return self._results[key]
+
+
+# Opened maps and tables by their folder, so that clones in cross-validation share them.
+_OPENED = RecentStore(size=16)
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """Atlas, mask and kernel of a fitted masker, from which its table can be rebuilt.
+
+    A pickled masker carries these settings instead of its maps and table.
+
+    Attributes
+    ----------
+    atlas : Atlas, str, path-like or Nifti image
+        The centers of a geometric atlas (another machine's k-means might differ), or
+        the parameter `atlas` of the masker.
+    n_components, resolution_mm, data_dir : object
+        Parameters of the masker.
+    atlas_hash : str
+        Hash of the atlas at the time of the fit.
+    mask_img : Nifti1Image of shape (nx, ny, nz)
+        The mask on the grid.
+    fwhm : float
+        In mm.
+    kernel : {"endless", "reflected"}
+        Key of `KERNELS`.
+    strategy : {"lstsq", "mean"}
+        Parameter of the masker.
+    """
+
+    atlas: Any
+    n_components: int
+    resolution_mm: int
+    data_dir: Any
+    atlas_hash: str
+    mask_img: nib.Nifti1Image
+    fwhm: float
+    kernel: str
+    strategy: str
+
+    @cached_property
+    def _maps_settings(self) -> dict:
+        grid_hash = hash_mask(self.mask_img)
+        return {"format": _FORMAT, "atlas": self.atlas_hash, "grid": grid_hash}
+
+    def maps(self) -> Maps:
+        """Open the maps of the atlas on the grid, or build them."""
+        place = entry_place("maps", self._maps_settings)
+        return _OPENED.get(place, lambda: open_maps(self._fetch_maps()))
+
+    def table(self) -> Table:
+        """Open the table, or build it."""
+        settings = self._maps_settings | {
+            "fwhm": self.fwhm,
+            "kernel": self.kernel,
+            "strategy": self.strategy,
+        }
+        fetch = partial(fetch_entry, "table", settings, self._build_table)
+        return _OPENED.get(entry_place("table", settings), lambda: _open_table(fetch()))
+
+    def _fetch_maps(self):
+        return fetch_entry("maps", self._maps_settings, self._build_maps)
+
+    def _build_maps(self, folder):
+        atlas = self.atlas
+        if not isinstance(atlas, Atlas):
+            atlas = find_atlas(
+                atlas,
+                self.n_components,
+                resolution_mm=self.resolution_mm,
+                data_dir=self.data_dir,
+            )
+        if atlas.hash != self.atlas_hash:
+            raise ValueError(
+                "The content of the atlas has changed since the masker was fitted. "
+                "Fit the masker again."
+            )
+        return build_maps(folder, atlas, self.mask_img)
+
+    def _build_table(self, folder):
+        entry = self._fetch_maps()
+        maps = open_maps(entry)
+        build_table(
+            folder,
+            *read_blocks(entry.folder),
+            maps.inverse if self.strategy == "lstsq" else 1 / maps.masses,
+            np.asarray(self.mask_img.dataobj) > 0,
+            fwhm=self.fwhm,
+            voxel_mm=nib.affines.voxel_sizes(self.mask_img.affine),
+            kernel=self.kernel,
+        )
+        return {}
+
+
+def _open_table(entry) -> Table:
+    """Return the table of a cache entry that `build_table` has written."""
+    return Table(np.asarray(entry.arrays["rows"]), np.asarray(entry.arrays["table"]))

@@ -6,8 +6,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from sklearn_neurocontext import KDEDiFuMoMasker
-from sklearn_neurocontext.maskers._grid import open_mask, resample_mask, voxel_centres
-from tests.maskers.atlases import AFFINE, SHAPE, load_mask
+from sklearn_neurocontext.maskers._images import open_mask, resample_mask, voxel_centers
+from tests.maskers.helpers import AFFINE, SHAPE, load_mask
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def masker():
 @pytest.fixture
 def peaks(rng):
     """Six studies with peaks in the mask, off the centres of its voxels."""
-    voxels = voxel_centres(resample_mask(open_mask(), 4.0))
+    voxels = voxel_centers(resample_mask(open_mask(), 4.0))
     return [
         voxels[rng.integers(len(voxels), size=n)] + rng.uniform(-1.9, 1.9, (n, 3))
         for n in (1, 2, 3, 5, 8, 40)

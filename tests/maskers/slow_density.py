@@ -9,7 +9,7 @@ from scipy.sparse import csc_array
 from sklearn.utils import gen_batches
 
 from sklearn_neurocontext.maskers._kde import peaks_to_weights
-from sklearn_neurocontext.maskers._solve import gram_matrix, solve_gram
+from sklearn_neurocontext.maskers._maps import gram_matrix, invert_gram
 from sklearn_neurocontext.maskers._table import Table, build_table
 
 SHAPE = (9, 8, 7)
@@ -69,7 +69,7 @@ def build(maps, inside, *, fwhm, voxel_mm, strategy="lstsq", kernel="endless"):
     def read(block):
         return maps[:, np.arange(block.start, block.stop)]
 
-    mix, condition = solve_gram(gram_matrix(blocks, read))
+    mix, condition = invert_gram(gram_matrix(blocks, read))
     if strategy == "mean":
         mass = maps.sum(axis=0)
         mix = 1 / np.where(mass > 0, mass, 1)

@@ -233,7 +233,7 @@ def test_hash_of_a_large_file_is_remembered_until_it_changes(monkeypatch, tmp_pa
 _FIT = """
 import os, signal, sys, time
 import numpy as np
-from sklearn_neurocontext.maskers import KDEDiFuMoMasker, _recipe, _table
+from sklearn_neurocontext.maskers import KDEDiFuMoMasker, _table
 
 smooth_map, n_maps = _table.smooth_map, []
 

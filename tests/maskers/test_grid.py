@@ -4,12 +4,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from sklearn_neurocontext.maskers._grid import (
+from sklearn_neurocontext.maskers._images import (
     check_affine,
     open_mask,
     resample_mask,
-    voxel_centres,
-    write_array,
+    to_volume,
+    voxel_centers,
 )
 
 
@@ -48,7 +48,7 @@ def test_an_affine_may_be_turned_but_not_sheared(mask_img):
     assert np.sum(resampled.dataobj, dtype=int) > 1000
     sheared = turned.copy()
     sheared[0, 0] = 3
-    with pytest.raises(ValueError, match="do not meet at right angles"):
+    with pytest.raises(ValueError, match="axes of the grid must be orthogonal"):
         resample_mask(mask_img, sheared)
 
 
@@ -72,8 +72,12 @@ def test_a_mask_of_the_users_is_where_it_is_not_zero(mask_img, tmp_path):
 @pytest.mark.parametrize(
     ("mask", "error", "match"),
     [
-        ("no-such-file.nii", FileNotFoundError, "mask_img='no-such-file.nii' is no"),
-        (5, TypeError, "mask_img is a int; expected 'mni', None, the path"),
+        (
+            "no-such-file.nii",
+            FileNotFoundError,
+            "'mni', None, .*'no-such-file.nii' does not",
+        ),
+        (5, TypeError, "mask_img must be 'mni', None, the path .* got int"),
         (nib.Nifti1Image(np.ones((2, 2, 2, 2)), np.eye(4)), ValueError, "a 3D image"),
     ],
 )
@@ -83,7 +87,9 @@ def test_no_mask_is_told(mask, error, match):
 
 
 def test_mask_without_a_voxel_is_an_error():
-    with pytest.raises(ValueError, match=r"No voxel of the grid \(target_affine=500"):
+    with pytest.raises(
+        ValueError, match=r"No voxel of the grid with target_affine=500"
+    ):
         resample_mask(open_mask("mni"), 500.0)
 
 
@@ -96,7 +102,7 @@ def test_no_affine_is_told(target):
 def test_written_voxels_are_read_back_in_the_mask(mask_img, rng):
     inside = np.asarray(mask_img.dataobj) > 0
     voxels = rng.random((2, inside.sum())).astype(np.float32)
-    volume = write_array(voxels, mask_img)
+    volume = to_volume(voxels, mask_img)
     np.testing.assert_array_equal(volume[inside].T, voxels)
     assert not volume[~inside].any()
-    assert len(voxel_centres(mask_img)) == voxels.shape[1]
+    assert len(voxel_centers(mask_img)) == voxels.shape[1]

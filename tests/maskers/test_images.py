@@ -135,20 +135,24 @@ def test_nan_counts_as_zero(masker, imgs):
 @pytest.mark.parametrize(
     ("make", "error", "match"),
     [
-        (lambda img: 5, TypeError, "imgs is a int; expected an image, the path"),
+        (lambda img: 5, TypeError, "imgs must be an image, .* got int"),
         (lambda img: [], ValueError, "imgs is empty"),
-        (lambda img: [img, 5], TypeError, r"imgs\[1\] is a int; expected an image"),
+        (lambda img: [img, 5], TypeError, r"imgs\[1\] must be the path .* got int"),
         (lambda img: __file__, ValueError, r"imgs\[0\]=.* cannot be read as an image"),
-        (lambda img: "no.nii", FileNotFoundError, r"imgs\[0\]='no.nii' is no file"),
+        (
+            lambda img: "no.nii",
+            FileNotFoundError,
+            r"imgs\[0\] must be .* 'no.nii' does not exist",
+        ),
         (
             lambda img: nib.Nifti1Image(np.full(img.shape, np.inf), img.affine),
             ValueError,
-            "Image 0 holds infinity",
+            "Image 0 contains infinite",
         ),
         (
             lambda img: nib.Nifti1Image(np.ones((2, 2, 2, 2, 2)), img.affine),
             ValueError,
-            r"shape \(2, 2, 2, 2, 2\); expected 3D or 4D",
+            r"imgs\[0\] must be .* got shape \(2, 2, 2, 2, 2\)",
         ),
     ],
 )

@@ -8,7 +8,7 @@ from scipy.sparse import hstack
 from sklearn_neurocontext._utils.disk_cache import fetch_entry
 from sklearn_neurocontext.maskers import _maps
 from sklearn_neurocontext.maskers._atlas import find_atlas
-from sklearn_neurocontext.maskers._grid import open_mask, resample_mask
+from sklearn_neurocontext.maskers._images import open_mask, resample_mask
 from sklearn_neurocontext.maskers._maps import build_maps, open_maps, read_blocks
 
 

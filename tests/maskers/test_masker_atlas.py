@@ -9,8 +9,8 @@ import pytest
 from sklearn.base import clone
 
 from sklearn_neurocontext import KDEDiFuMoMasker
-from sklearn_neurocontext.maskers import _recipe
-from sklearn_neurocontext.maskers._recipe import RecentStore
+from sklearn_neurocontext.maskers import _table
+from sklearn_neurocontext.maskers._table import RecentStore
 from tests.maskers.density_oracles import CENTRE, FUSIFORM, MOTOR, append_map
 
 
@@ -26,7 +26,9 @@ def test_collinear_maps_are_told_at_each_fit_and_share_the_coefficient(own_maps_
     collinear = append_map(own_maps_img, lambda maps: maps[..., 0])
     masker = KDEDiFuMoMasker(collinear)
     for _ in range(2):
-        with pytest.warns(UserWarning, match="maps of the atlas are comb") as record:
+        with pytest.warns(
+            UserWarning, match="maps of the atlas are linear comb"
+        ) as record:
             masker.fit()
         assert record[0].filename == __file__
     single = KDEDiFuMoMasker(own_maps_img).fit().transform([[MOTOR]])
@@ -92,13 +94,13 @@ def test_looking_at_a_masker_writes_no_maps_out(own_maps_img, tmp_path, monkeypa
     masker = KDEDiFuMoMasker(tmp_path / "atlas.nii").fit()
     (tmp_path / "atlas.nii").unlink()
     monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "new"))
-    monkeypatch.setattr(_recipe, "_OPENED", RecentStore(size=2))
+    monkeypatch.setattr(_table, "_OPENED", RecentStore(size=2))
     assert "maps_img_" in dir(masker)
     assert "KDEDiFuMoMasker" in masker._repr_html_()
     members = dict(inspect.getmembers(masker))
     assert members["maps_img_"].shape == (*masker.mask_img_.shape, 4)
     assert "maps_img_" not in repr(masker)
-    with pytest.raises(FileNotFoundError, match="is no file here"):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
         members["maps_img_"].get_fdata()
 
 

@@ -14,8 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_checks, get_tags
 
 from sklearn_neurocontext import KDEDiFuMoMasker
-from sklearn_neurocontext.maskers import _recipe
-from sklearn_neurocontext.maskers._recipe import RecentStore
+from sklearn_neurocontext.maskers import _table
+from sklearn_neurocontext.maskers._table import RecentStore
 from tests.maskers.density_oracles import CENTRE, FUSIFORM, MOTOR
 
 
@@ -32,7 +32,7 @@ def test_pickles_are_small_and_carry_everything_but_the_table(monkeypatch, peaks
     dumped = pickle.dumps(masker)
     assert len(dumped) < 1e6
     assert joblib.hash(masker) == joblib.hash(pickle.loads(dumped))
-    monkeypatch.setattr(_recipe, "_OPENED", RecentStore(size=2))
+    monkeypatch.setattr(_table, "_OPENED", RecentStore(size=2))
     loaded = pickle.loads(dumped)
     np.testing.assert_array_equal(loaded.transform(peaks), expected)
     np.testing.assert_array_equal(
@@ -42,10 +42,10 @@ def test_pickles_are_small_and_carry_everything_but_the_table(monkeypatch, peaks
 
 def test_clones_share_one_table(monkeypatch, masker, tmp_path):
     built = []
-    build_table = _recipe.build_table
+    build_table = _table.build_table
     monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path))
     monkeypatch.setattr(
-        _recipe,
+        _table,
         "build_table",
         lambda *args, **kwargs: built.append(1) or build_table(*args, **kwargs),
     )
@@ -53,7 +53,7 @@ def test_clones_share_one_table(monkeypatch, masker, tmp_path):
         other = clone(masker).set_params(fwhm=fwhm)
         assert not hasattr(other, "maps_img_")
         other.fit().transform([[MOTOR]])
-    monkeypatch.setattr(_recipe, "_OPENED", RecentStore(size=2))
+    monkeypatch.setattr(_table, "_OPENED", RecentStore(size=2))
     np.testing.assert_array_equal(
         clone(masker).fit().transform([[MOTOR]]), masker.transform([[MOTOR]])
     )
@@ -70,7 +70,7 @@ def test_a_pickle_is_used_where_the_cache_is_empty(own_maps_img, tmp_path, monke
     np.testing.assert_array_equal(loaded.transform([[MOTOR]]), expected)
     nib.save(nib.Nifti1Image(own_maps_img.dataobj, np.eye(4)), tmp_path / "atlas.nii")
     monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "other"))
-    with pytest.raises(ValueError, match=r"its content has changed\. Fit the"):
+    with pytest.raises(ValueError, match=r"content of the atlas has changed"):
         loaded.transform([[MOTOR]])
 
 
@@ -110,8 +110,8 @@ def test_a_pickle_of_computed_centres_needs_no_k_means(tmp_path, monkeypatch):
     expected = masker.transform([[MOTOR]])
     dumped = pickle.dumps(masker)
     monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path))
-    monkeypatch.setattr(_recipe, "_OPENED", RecentStore(size=2))
-    monkeypatch.setattr(_recipe, "find_atlas", None)
+    monkeypatch.setattr(_table, "_OPENED", RecentStore(size=2))
+    monkeypatch.setattr(_table, "find_atlas", None)
     np.testing.assert_array_equal(pickle.loads(dumped).transform([[MOTOR]]), expected)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_neurocontext.maskers._npy_writer import NpyWriter
+from sklearn_neurocontext._utils.disk_cache import NpyWriter
 
 
 def test_rows_written_in_pieces_are_one_array(tmp_path):

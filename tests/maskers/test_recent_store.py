@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sklearn_neurocontext.maskers._recipe import RecentStore
+from sklearn_neurocontext.maskers._table import RecentStore
 
 
 def test_a_result_is_built_once_until_others_push_it_out():

@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csc_array
 from sklearn.utils import gen_batches
 
-from sklearn_neurocontext.maskers._solve import _invert, gram_matrix
+from sklearn_neurocontext.maskers._maps import _invert, gram_matrix
 
 
 @pytest.mark.parametrize(("gap", "expected"), [(1e-14, False), (1e-6, True)])

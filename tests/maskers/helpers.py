@@ -3,9 +3,8 @@
 import numpy as np
 from nilearn.image import resample_img
 
-from sklearn_neurocontext.maskers._atlas import find_atlas
-from sklearn_neurocontext.maskers._grid import open_mask, resample_mask
-from sklearn_neurocontext.maskers._maps import sample_atlas
+from sklearn_neurocontext.maskers._atlas import find_atlas, sample_atlas
+from sklearn_neurocontext.maskers._images import open_mask, resample_mask
 
 # Turned, flipped and off the grid of the mask; it covers a part of the brain.
 AFFINE = np.array([[-7.0, 0.5, 0, 61], [0.25, 7, 0, -83], [0, 0, 7, -51], [0, 0, 0, 1]])
