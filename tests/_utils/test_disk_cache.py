@@ -1,4 +1,4 @@
-"""Entries on disk: whole or not there, verified, shared by processes."""
+"""Entries on disk: complete or missing, verified, shared by processes."""
 
 import json
 import os
@@ -13,6 +13,7 @@ import pytest
 
 from sklearn_neurocontext._utils import disk_cache
 from sklearn_neurocontext._utils.disk_cache import (
+    NpyWriter,
     cache_folder,
     entry_place,
     fetch_entry,
@@ -293,3 +294,12 @@ def test_two_processes_that_build_at_once_both_succeed(cache, tmp_path):
     assert first[1] == second[1]
     assert len(list(cache.glob("table-*"))) == 1
     assert not list(cache.glob("building-*"))
+
+
+def test_rows_written_in_pieces_are_one_array(tmp_path):
+    with NpyWriter(tmp_path / "a.npy", np.float32, (3,)) as writer:
+        for start in range(0, 3000, 700):
+            writer.append(np.arange(start, min(start + 700, 3000))[:, None] * [1, 2, 3])
+    written = np.load(tmp_path / "a.npy")
+    assert written.dtype == np.float32
+    np.testing.assert_array_equal(written, np.arange(3000)[:, None] * [1, 2, 3])
