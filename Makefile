@@ -30,6 +30,8 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell --skip '*.json' sklearn_neurocontext tests examples benchmarks training docs README.md
 	$(BIN)/lint-imports
+	$(BIN)/numpydoc lint $$(git ls-files 'sklearn_neurocontext/*.py')
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_docstrings.py
 
 # The two tables of methods, on titles and on counts of terms.
 bench: $(VENV)/.installed

@@ -2,9 +2,9 @@
 Which brain map belongs to a sentence?
 ======================================
 
-From studies with a text and reported peaks, a model learns which activation map to
-expect for any sentence. The corpus here are the 320 studies that come with NiMARE, most
-of them about the n-back or the flanker task.
+A model learns from studies with a text and reported peaks to predict the activation map
+of any sentence. The corpus consists of the 320 studies that come with NiMARE, most of
+which use the n-back or the flanker task.
 """
 
 # %%
@@ -75,5 +75,5 @@ plot_glass_brain(
 show()
 
 # %%
-# These 320 studies cover little more than two tasks, so the model knows no others. The
-# next example measures how accurate such models are.
+# These 320 studies cover little more than two tasks, so the model does not know other
+# tasks. The next example measures the accuracy of such models.

@@ -79,4 +79,4 @@ show()
 
 # %%
 # With 320 studies of two tasks, ridge regression is hard to beat. Neural networks need
-# the thousands of studies of a real corpus, see the results in the documentation.
+# thousands of studies; see the results in the documentation.

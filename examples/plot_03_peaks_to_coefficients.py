@@ -3,9 +3,9 @@ How does the width of the kernel change the coefficients?
 =========================================================
 
 Two studies of the same task report peaks that lie millimeters apart. The full width at
-half maximum (fwhm) of the Gaussian placed on each peak determines how far a peak
-extends: with a wider kernel, each study involves more components, and studies become
-more similar.
+half maximum (fwhm) of the Gaussian placed on each peak determines the extent of a peak.
+With a wider kernel, each study involves more components, and studies become more
+similar.
 """
 
 # %%
@@ -75,11 +75,11 @@ for axis, values, label in zip(
     axis.spines[["top", "right"]].set_visible(False)
 
 # %%
-# The choice
-# ----------
-# Both measures increase with the width; neither reaches a plateau. The default of 9 mm
-# (dashed) is that of NeuroQuery: use it for comparisons, and choose another width by
-# cross-validation, not by the look of a map.
+# Choosing a width
+# ----------------
+# Both measures increase with the width and do not reach a plateau. The default of 9 mm
+# (dashed line) is the width in NeuroQuery: use it for comparisons. Choose another width
+# by cross-validation, not by the appearance of a map.
 
 for fwhm, n, correlation in zip(widths, n_effective, mean_correlation, strict=True):
     print(f"fwhm {fwhm:2d} mm: {n:5.1f} components, correlation {correlation:.2f}")

@@ -26,7 +26,7 @@ from nilearn.plotting import view_img
 
 from sklearn_neurocontext import NeuroContextModel
 
-# A warning of nilearn, which computes the median of a masked template.
+# nilearn causes this warning when it computes the median of a masked template.
 warnings.filterwarnings("ignore", ".*'partition' will ignore the 'mask'")
 
 encoder = NeuroContextModel.from_pretrained()

@@ -72,7 +72,7 @@ studies that have them in their titles | {scores[topic_dice]:.3f} |
 median, within 16 mm of an atlas's coordinates | {scores[near]:.0%} |
 
 The test queries, whose coordinates were fixed before any map was computed, are in
-`docs/benchmarks.md` with their result.
+`docs/results.md` with their result.
 
 Maps of models fitted to permuted text-map pairs have a mean squared z of
 {null[z_mean_square]:.2f}; 95 % and 99 % of their z values are below

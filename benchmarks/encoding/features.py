@@ -1,9 +1,9 @@
-"""Rows and features that methods of ``bench_encoding.py`` are trained on.
+"""Training rows and features of the methods that are compared.
 
-A study gives up to three rows with the same coefficients: its title; its title and
-abstract, where the abstract is at hand; and the word counts of its title, keywords and
-abstract, where NeuroQuery counted them (beside its longest text). So every method has
-seen short texts and long ones.
+A study has up to three rows with the same coefficients: its title; its title and
+abstract, if available; and the word counts of its title, keywords and abstract, if
+NeuroQuery counted them (with its longest text for the language model). Every method is
+thus trained on short and long texts.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from training.recipe import choose_terms
 
 __all__ = ["add_abstracts", "choose_terms", "fit_words", "make_rows", "side_by_side"]
 
-# Chosen on development studies for the first pretrained model, see docs/benchmarks.md.
+# Chosen on development studies for the first trained model, see docs/experiments.md.
 MIN_STUDIES = 20
 WORD_DIM = 300
 MINILM_WEIGHT = 0.7
@@ -30,18 +30,18 @@ _MAX_WORDS = 3
 
 @dataclass
 class Rows:
-    """Rows to train on: the study of each, its text, and its counts where there are.
+    """Training rows.
 
     Attributes
     ----------
     study : ndarray of shape (n_rows,), int
-        Row of the corpus.
+        Row of the study in the corpus.
     texts : list of str
-        For the language model, and for words where there are no counts.
+        Input of the language model, and of the word features without counts.
     counts : csr_array of shape (n_rows, n_terms)
-        Zero where the words come from the text.
+        Word counts; zero for rows whose words are counted in the text.
     counted : ndarray of shape (n_rows,), bool
-        Whether they do not.
+        Whether a row has word counts.
     """
 
     study: np.ndarray
@@ -51,7 +51,7 @@ class Rows:
 
 
 def add_abstracts(corpus, path) -> int:
-    """Fill in abstracts of a table with the columns id (PMID) and abstract."""
+    """Add abstracts of a TSV file with the columns id (PMID) and abstract."""
     table = pd.read_csv(path, sep="\t").drop_duplicates("id").set_index("id")
     known = corpus.studies["pmid"].map(table["abstract"])
     empty = corpus.studies["abstract"] == ""
@@ -62,7 +62,7 @@ def add_abstracts(corpus, path) -> int:
 
 
 def make_rows(corpus, studies, counts) -> Rows:
-    """List the rows of some studies."""
+    """Make the training rows of some studies."""
     titles = study_texts(corpus, "title")
     longest = study_texts(corpus, "title+abstract")
     counted = np.asarray(counts.sum(axis=1)).ravel() > 0
@@ -79,7 +79,7 @@ def make_rows(corpus, studies, counts) -> Rows:
 
 
 def fit_words(rows, terms):
-    """Fit TF-IDF and LSA on counts and texts; give the pipeline and its features."""
+    """Fit TF-IDF and LSA on counts and texts; return the pipeline and the features."""
     vectorizer = TfidfVectorizer(
         vocabulary=terms, ngram_range=(1, _MAX_WORDS), sublinear_tf=True
     )
@@ -103,6 +103,6 @@ def _sublinear(counts):
 
 
 def side_by_side(lsa, embeddings) -> np.ndarray:
-    """Put word features beside embeddings of norm one, weighted."""
+    """Concatenate word features and weighted unit embeddings."""
     unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
     return np.hstack([lsa, MINILM_WEIGHT * unit]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Pictures of ``bench_encoding.py``."""
+"""Figures of the comparison."""
 
 from collections import Counter
 from pathlib import Path
@@ -15,15 +15,15 @@ from sklearn_neurocontext.plotting import (
     plot_surface_maps,
 )
 
-# Topics that a similarity matrix has room for.
+# Maximum number of topics in a figure of a similarity matrix.
 _MATRIX = 40
-# Beside our model in pictures of maps and similarities, where they were run.
+# Methods in figures of maps and of similarities, if they were run.
 _MAPS = ("mean map", "NeuroQuery, density", "contrastive", OURS)
 _SIMILARITIES = ("contrastive", OURS)
 
 
 def draw(table, results, topics, masker, output: Path) -> None:
-    """Draw the Dice bars of all methods, similarity matrices, and the median topic."""
+    """Plot Dice of all methods, similarity matrices and maps of the median topic."""
     dice = {
         name: part["dice"].to_numpy()
         for name, part in table.groupby("method", sort=False)
@@ -58,19 +58,19 @@ def draw(table, results, topics, masker, output: Path) -> None:
 
 
 def draw_dice(dice, title):
-    """Draw the bars of all methods: as they predict, and, below, on the mean map.
+    """Plot Dice of all methods as predicted and, below, after the steps.
 
     Parameters
     ----------
     dice : dict of str to ndarray of shape (n_topics,)
-        Name of each method.
+        Dice of each topic by method.
     title : str
-        Of the figure.
+        Title of the figure.
 
     Returns
     -------
     figure : matplotlib Figure
-        The mean map and the recipe stand in both parts.
+        Both parts show the mean map and the shipped recipe.
     """
     from matplotlib.figure import Figure
 
@@ -88,13 +88,13 @@ def draw_dice(dice, title):
 
 
 def _parts(names) -> dict:
-    """Give, for each part of the figure, its methods and their labels."""
+    """Return methods and their labels for each part of the figure."""
     methods = {name: read_name(name) for name in names}
     parts = {"as predicted": {n: n for n, one in methods.items() if not one.steps}}
     stepped = {name: one for name, one in methods.items() if one.steps}
     if stepped:
         bases = Counter(one.base for one in stepped.values())
-        # Where the title says which, steps need not stand in each name.
+        # Steps are in the title; labels need them only if they differ.
         labels = {
             name: one.base if bases[one.base] == 1 else name
             for name, one in stepped.items()

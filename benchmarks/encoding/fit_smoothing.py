@@ -1,11 +1,11 @@
-"""What smoothing, or a mean map of voxels, gains in maps of `neurocontext fit`.
+"""Effect of smoothing and of a voxelwise mean map on maps of `neurocontext fit`.
 
     python -m benchmarks.encoding.fit_smoothing nimare ridge
     python -m benchmarks.encoding.fit_smoothing neuroquery best_text_brain
 
-Of five folds of NiMARE's studies, or one of five of 2,500 NeuroQuery titles, it prints
-how well the maps predicted for held-out studies fit the density of their peaks: Dice at
-the top 10 % and correlation over voxels, means over studies.
+For five folds of NiMARE's studies, or one of five folds of 2,500 NeuroQuery titles, it
+prints the agreement of maps predicted for held-out studies with the density of their
+peaks: mean Dice at the top 10 % of voxels and mean correlation over voxels.
 """
 
 import argparse
@@ -30,18 +30,18 @@ from sklearn_neurocontext.models import scale_like_predictions
 
 N_STUDIES = 2500
 FWHMS = (0.0, 8.0, 14.0)
-PARTS = {"nimare": "title+abstract", "neuroquery": "title"}
+TEXT_FIELDS = {"nimare": "title+abstract", "neuroquery": "title"}
 
 
 def main():
     """Print one row per kind of map."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("corpus", choices=PARTS)
+    parser.add_argument("corpus", choices=TEXT_FIELDS)
     parser.add_argument("estimator")
     arguments = parser.parse_args()
-    corpus, part = load(arguments.corpus), PARTS[arguments.corpus]
+    corpus, text_field = load(arguments.corpus), TEXT_FIELDS[arguments.corpus]
     masker = make_masker("geometric", 256)
-    studies = prepare_studies(corpus, part, make_embedder(), masker)
+    studies = prepare_studies(corpus, text_field, make_embedder(), masker)
     mask_img = masker.mask_img_
     peaks = [corpus.peaks[row] for row in studies.rows]
     observed = np.stack([density_map(one, mask_img) for one in peaks])
@@ -49,7 +49,7 @@ def main():
     scores = {}
     for train, test in folds if arguments.corpus == "nimare" else folds[:1]:
         maps = predict(
-            arguments.estimator, part, studies, masker, observed, train, test
+            arguments.estimator, text_field, studies, masker, observed, train, test
         )
         for name, voxels in maps.items():
             scores.setdefault(name, []).append(measure(observed[test], voxels))
@@ -60,7 +60,7 @@ def main():
 
 
 def load(name):
-    """Load a corpus; of NeuroQuery, some studies at random."""
+    """Load a corpus; of NeuroQuery, a random sample of studies."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         corpus = load_corpus(name)
@@ -75,11 +75,11 @@ def load(name):
     )
 
 
-def predict(name, part, studies, masker, observed, train, test) -> dict:
-    """Predict maps of test studies, smoothed, and with a mean map of voxels."""
+def predict(name, text_field, studies, masker, observed, train, test) -> dict:
+    """Predict maps of test studies with each smoothing and kind of mean map."""
     X = select_inputs([name], studies)[name]
     X_train, X_test = ([X[row] for row in rows] for rows in (train, test))
-    model = make_estimators([name], decoder="residual", text_field=part)[name]
+    model = make_estimators([name], decoder="residual", text_field=text_field)[name]
     model.fit(X_train, studies.y[train])
     predicted = model.predict(X_test)
     scaled = scale_like_predictions(model, studies.y[train])
@@ -92,14 +92,14 @@ def predict(name, part, studies, masker, observed, train, test) -> dict:
         maps[f"smoothed {fwhm:g} mm"] = smooth_voxels(
             to_voxels(predicted), mask_img, fwhm
         )
-        deviations = to_voxels(predicted - scaled.mean(axis=0))
-        smoothed = smooth_voxels(deviations, mask_img, fwhm)
-        maps[f"mean map + deviation smoothed {fwhm:g} mm"] = mean_map + smoothed
+        differences = to_voxels(predicted - scaled.mean(axis=0))
+        smoothed = smooth_voxels(differences, mask_img, fwhm)
+        maps[f"mean map + difference smoothed {fwhm:g} mm"] = mean_map + smoothed
     return maps
 
 
 def measure(observed, predicted) -> np.ndarray:
-    """Dice and correlation of each study: (2, n_studies)."""
+    """Compute Dice and correlation of each study, (2, n_studies)."""
     pairs = list(zip(observed, predicted, strict=True))
     dice = [dice_score(*pair, top=0.1) for pair in pairs]
     return np.array([dice, [np.corrcoef(*pair)[0, 1] for pair in pairs]])

@@ -1,9 +1,9 @@
-"""Methods of ``bench_encoding.py``: each predicts a map from each topic's words.
+"""Methods that are compared: each predicts a map from the words of each topic.
 
-All see the same studies. A method by its bare name has embeddings (MiniLM) of titles,
-and of titles with abstracts where these are at hand; with ", words" it has NeuroQuery's
-word counts of titles, keywords and abstracts, as LSA, beside them. NeuroQuery has these
-counts alone, and its terms.
+All are trained on the same studies. Methods with a bare name get MiniLM embeddings of
+titles, and of titles with abstracts if available; those with ", words" also get LSA of
+NeuroQuery's word counts of titles, keywords and abstracts. NeuroQuery gets these counts
+alone, with its own terms.
 """
 
 import warnings
@@ -33,40 +33,40 @@ from training import recipe
 from training.measures import mean_density, voxels_of
 from training.train import CHOSEN, MAPS
 
-FLOORS = ("mean map", "nearest title")
-_NETS_AND_LINES = ("ridge", "mlp", "cca", "contrastive")
-LEARNED = (*_NETS_AND_LINES, *(f"{name}, words" for name in _NETS_AND_LINES))
+BASELINES = ("mean map", "nearest title")
+_ESTIMATORS = ("ridge", "mlp", "cca", "contrastive")
+LEARNED = (*_ESTIMATORS, *(f"{name}, words" for name in _ESTIMATORS))
 OURS = "pretrained recipe"
-# Its regression's density, or the z map that it answers a query with.
+# The density that its regression predicts, or the z map of its answer to a query.
 DENSITIES = ("NeuroQuery, density", "NeuroQuery unsmoothed, density")
 Z_MAPS = ("NeuroQuery, z map", "NeuroQuery unsmoothed, z map")
 
 
 @dataclass
 class Task:
-    """Training studies and topics, as every method sees them.
+    """Training studies and topics.
 
     Attributes
     ----------
     corpus : Bunch
         Studies, peaks and word counts.
     studies : ndarray of shape (n_studies,), int
-        Rows of the corpus that are trained on.
+        Rows of the training studies in the corpus.
     n_sharing : int
-        Studies left out since they share foci with an experiment of a topic.
+        Number of studies excluded since they share peaks with an experiment of a topic.
     y : ndarray of shape (n_corpus, n_components)
         Coefficients of all rows of the corpus.
     mean_map : ndarray of shape (n_voxels,)
-        Mean of the training studies' densities, each over the norm of its coefficients:
-        what the mean of their coefficients of norm one stands for, as fine as voxels.
+        Mean density of the training studies, divided by the norms of coefficients: the
+        map of the mean unit coefficients at the resolution of voxels.
     masker, embedder : estimator
-        Fitted.
+        Fitted transformers.
     topics : Topics
-        What is predicted.
+        Topics whose maps are predicted.
     output : Path
-        Of what takes long.
-    seed : int
-        Of nets.
+        Folder of intermediate results.
+    random_state : int
+        Seed of the networks.
     """
 
     corpus: object
@@ -78,11 +78,11 @@ class Task:
     embedder: object
     topics: Topics
     output: Path
-    seed: int
+    random_state: int
     _kept: dict = field(default_factory=dict)
 
     def rows(self):
-        """Make the terms and the rows to train on."""
+        """Return the terms and the training rows."""
         if "rows" not in self._kept:
             terms, counts = choose_terms(
                 self.corpus, self.studies, MIN_STUDIES, all_words=True
@@ -91,23 +91,23 @@ class Task:
         return self._kept["rows"]
 
     def words(self):
-        """Fit LSA on their words: the pipeline, and the features of the rows."""
+        """Return the fitted LSA of words and the features of the rows."""
         if "words" not in self._kept:
             terms, rows = self.rows()
             self._kept["words"] = fit_words(rows, terms)
         return self._kept["words"]
 
     def peaks(self):
-        """Peaks of the training studies."""
+        """Return the peaks of the training studies."""
         return [self.corpus.peaks[row] for row in self.studies]
 
     def density(self, row):
-        """Density of the peaks of a row of the corpus."""
+        """Compute the density of the peaks of a row of the corpus."""
         return density_map(self.corpus.peaks[row], self.masker.mask_img_)
 
 
-def prepare(corpus, masker, topics, *, cache, output, seed) -> Task:
-    """Leave out studies that share foci; average the others' maps."""
+def prepare(corpus, masker, topics, *, cache, output, random_state) -> Task:
+    """Exclude studies that share peaks; compute the mean map of the others."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # peaks outside the mask
         y = masker.transform(corpus.peaks)
@@ -115,8 +115,8 @@ def prepare(corpus, masker, topics, *, cache, output, seed) -> Task:
     sharing = find_studies_sharing_peaks(corpus.peaks, topics.experiments)
     studies = studies[~np.isin(studies, [*sharing, *topics.left_out])]
     print(
-        f"{len(sharing)} studies share foci with an experiment and are left out; "
-        f"{len(studies):,} are trained on. {len(topics.names)} topics.",
+        f"{len(sharing)} studies share peaks with an experiment and are excluded; "
+        f"{len(studies):,} training studies, {len(topics.names)} topics.",
         flush=True,
     )
     peaks = [corpus.peaks[row] for row in studies]
@@ -132,7 +132,7 @@ def prepare(corpus, masker, topics, *, cache, output, seed) -> Task:
         embedder=embedder,
         topics=topics,
         output=output,
-        seed=seed,
+        random_state=random_state,
     )
 
 
@@ -143,9 +143,9 @@ def predict(name, task) -> dict:
     -------
     result : dict of str to ndarray
         ``maps`` of shape (n_topics, n_voxels); ``similarity`` of shape (n_topics,
-        n_topics) where a method has one; where maps can be put on a mean, ``mean``, the
-        method's map of no information, and ``fine_mean``, the mean of the studies'
-        densities in the same unit, both of shape (n_voxels,).
+        n_topics) if the method has one; if differences from the mean can be scaled,
+        ``mean``, the mean map of the method, and ``fine_mean``, the mean density of
+        studies in the same unit, both of shape (n_voxels,).
     """
     if name == "mean map":
         return {"maps": np.tile(task.mean_map, (len(task.topics.names), 1))}
@@ -157,7 +157,7 @@ def predict(name, task) -> dict:
         return _ours(task)
     name, _, words = name.partition(", ")
     X, X_topics, y = _with_words(task) if words else _without_words(task)
-    model = make_estimators([name], task.seed, decoder="residual")[name]
+    model = make_estimators([name], task.random_state, decoder="residual")[name]
     if words:
         model = model[-1]  # columns are scaled already
     model.fit(X, y)
@@ -172,7 +172,7 @@ def predict(name, task) -> dict:
 
 
 def _nearest(task):
-    """Density of the study whose title is nearest to the description."""
+    """Return the density of the study whose title is nearest to the description."""
     titles = study_texts(task.corpus, "title")
     X = task.embedder.transform([titles[row] for row in task.studies])
     unit = X / np.linalg.norm(X, axis=1, keepdims=True)
@@ -185,7 +185,7 @@ def _nearest(task):
 def _without_words(task):
     _, rows = task.rows()
     titles = study_texts(task.corpus, "title")
-    # A row that only adds counts would repeat a title.
+    # Without counts, some rows would repeat a title.
     longer = np.array(
         [text != titles[row] for row, text in zip(rows.study, rows.texts, strict=True)]
     )
@@ -200,13 +200,13 @@ def _with_words(task):
     topics = task.embedder.transform(task.topics.descriptions)
     X = side_by_side(features, task.embedder.transform(rows.texts))
     X_topics = side_by_side(words.transform(task.topics.descriptions), topics)
-    # LSA's dimensions keep their scale, which carries signal: one factor for all.
+    # One factor for all dimensions, since the scales of LSA dimensions carry signal.
     factor = 1 / np.sqrt((X**2).mean())
     return factor * X, factor * X_topics, task.y[rows.study]
 
 
 def _ours(task):
-    """Train as the model that comes with the package is, on the task's studies."""
+    """Train with the recipe of the shipped model on the training studies."""
     titles = study_texts(task.corpus, "title")
     terms, counts = recipe.choose_terms(task.corpus, task.studies, CHOSEN.min_studies)
     rows = recipe.make_rows(titles, task.studies, terms, counts, CHOSEN)
@@ -230,11 +230,11 @@ def _ours(task):
 
 
 def _neuroquery(name, task):
-    """Train NeuroQuery, or take it up; its z maps, or what its regression predicts."""
+    """Train or load NeuroQuery; predict z maps or densities."""
     from benchmarks.encoding.neuroquery_maps import term_counts, train
 
     counts = term_counts(task.corpus)[task.studies]
-    # One folder for one training set, whichever topics left it.
+    # One folder for each training set.
     folder = task.output / f"neuroquery_{joblib.hash((task.peaks(), counts))[:12]}"
     densities = _densities(task, folder)
     trained = train(counts, task.corpus.vocabulary, densities, folder)
@@ -249,7 +249,7 @@ def _neuroquery(name, task):
 
 
 def _densities(task, folder):
-    """Densities of all training studies; they take long, and 1.4 GB of disk."""
+    """Compute or load the densities of all training studies (1.4 GB of disk)."""
     path = folder / "densities.npy"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)

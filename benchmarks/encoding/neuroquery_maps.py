@@ -1,4 +1,4 @@
-"""NeuroQuery's own model, trained on any studies: what benchmarks compare with."""
+"""NeuroQuery's own model, trained on any studies, as a reference of benchmarks."""
 
 import json
 import time
@@ -16,7 +16,7 @@ from scipy import sparse
 from sklearn.decomposition import NMF
 from sklearn.preprocessing import normalize
 
-# Terms of fewer studies are left out, as NeuroQuery's published model does.
+# Minimum number of studies of a term, as in NeuroQuery's published model.
 MIN_STUDIES = 100
 PARTS = ("title", "keywords", "abstract")
 _RIDGE_GCV = ridge.ridge_gcv
@@ -25,26 +25,26 @@ _RIDGE_GCV = ridge.ridge_gcv
 def term_counts(corpus):
     """Add the counts of titles, keywords and abstracts, as NeuroQuery does."""
     if "term_counts" not in corpus:
-        raise ValueError("This corpus has no word counts; use the corpus neuroquery.")
+        raise ValueError("The corpus must have word counts; try the corpus neuroquery.")
     return sum(corpus.term_counts[part] for part in PARTS).tocsr()
 
 
 @dataclass(frozen=True, eq=False)
 class NeuroQueryMaps:
-    """A trained NeuroQuery: z maps, or the maps that its regression predicts.
+    """Trained NeuroQuery model: z maps, or densities predicted by its regression.
 
     Attributes
     ----------
     vocabulary : list of str
         Its terms.
     columns : ndarray of shape (n_terms,), int
-        Their columns in the counts that it was trained on.
+        Columns of the terms in the counts of the training studies.
     frequencies : ndarray of shape (n_terms,)
-        Share of the training studies that each occurs in.
+        Share of the training studies that use each term.
     model : SmoothedRegression
         NeuroQuery's smoothing and regression.
     cost : dict of str to dict
-        Of each step, seconds on the ``"clock"`` and of ``"processor"`` time.
+        ``"wall_seconds"`` and ``"cpu_seconds"`` of each step.
     """
 
     vocabulary: list
@@ -54,12 +54,12 @@ class NeuroQueryMaps:
     cost: dict
 
     def tfidf(self, counts):
-        """Weigh counts of all terms of the corpus: unit rows of NeuroQuery's terms."""
+        """Compute unit TF-IDF rows from counts of all terms of the corpus."""
         idf = -np.log(self.frequencies) + 1
         return normalize(counts[:, self.columns].multiply(idf).tocsr())
 
     def tfidf_of_texts(self, texts):
-        """Find NeuroQuery's terms in texts, as its own vectorizer does, and weigh."""
+        """Compute unit TF-IDF rows of texts with NeuroQuery's own vectorizer."""
         vectorizer = TextVectorizer.from_vocabulary(
             self.vocabulary, self.frequencies, add_unigrams=False
         ).fit()
@@ -70,7 +70,7 @@ class NeuroQueryMaps:
         return normalize(vectorizer.transform(texts))[:, columns]
 
     def without_smoothing(self) -> "NeuroQueryMaps":
-        """Give the same regression of terms as they are."""
+        """Return the same regression without smoothing of terms."""
         smoothing = CovarianceSmoothing(smoothing_weight=0.0)
         smoothing.V_ = self.model.smoothing_.V_
         smoothing.normalized_V_ = self.model.smoothing_.normalized_V_
@@ -79,12 +79,12 @@ class NeuroQueryMaps:
         return replace(self, model=model)
 
     def z_maps(self, tfidf) -> np.ndarray:
-        """Give what NeuroQuery answers a query with: (n_texts, n_voxels)."""
+        """Compute the z maps with which NeuroQuery answers, (n_texts, n_voxels)."""
         return np.asarray(self.model.transform_to_z_maps(tfidf))
 
 
 def train(counts, vocabulary, maps, folder) -> NeuroQueryMaps:
-    """Train NeuroQuery; a call that was stopped goes on with the steps that lack.
+    """Train NeuroQuery; a call that was stopped continues with the missing steps.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def train(counts, vocabulary, maps, folder) -> NeuroQueryMaps:
     maps : ndarray of shape (n_studies, n_voxels), float32
         Densities of the same studies' peaks.
     folder : path-like
-        Where steps are kept; one folder is for one training set.
+        Folder of finished steps; use one folder for each training set.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def train(counts, vocabulary, maps, folder) -> NeuroQueryMaps:
 
 
 def _keep_step(folder, name, fit) -> dict:
-    """Fit and save one step unless it is there; give its seconds."""
+    """Fit and save one step unless it is saved; return its times."""
     if not (folder / name).is_dir():
         step, cost = fit()
         unfinished = folder / f"{name}.unfinished"
@@ -137,12 +137,11 @@ def _keep_step(folder, name, fit) -> dict:
 
 
 def timed(function, *args, **kwargs):
-    """Call a function; give its result, and its seconds."""
+    """Call a function; return its result, and its wall-clock and CPU time."""
     started = time.perf_counter(), time.process_time()
     result = function(*args, **kwargs)
-    clock, processor = time.perf_counter(), time.process_time()
-    cost = {"clock": clock - started[0], "processor": processor - started[1]}
-    return result, cost
+    wall, cpu = time.perf_counter(), time.process_time()
+    return result, {"wall_seconds": wall - started[0], "cpu_seconds": cpu - started[1]}
 
 
 def _timed_ridge(X, Y, alphas, feat_penalty):
@@ -150,13 +149,16 @@ def _timed_ridge(X, Y, alphas, feat_penalty):
 
 
 def _fit_ridge(tfidf, maps, folder):
-    """Fit NeuroQuery's feature-selecting ridge; each of its three ridges is kept."""
+    """Fit NeuroQuery's feature-selecting ridge, caching each of its three ridges."""
     kept = joblib.Memory(folder / "ridges", verbose=0).cache(_timed_ridge)
     costs = []
 
     def ridge_gcv(X, Y, alphas, feat_penalty):
         result, cost = kept(X, Y, alphas, feat_penalty)
-        print(f"NeuroQuery: a ridge in {cost['processor']:.0f} s", flush=True)
+        print(
+            f"NeuroQuery: ridge, {cost['cpu_seconds']:.0f} s of CPU time",
+            flush=True,
+        )
         costs.append(cost)
         return result
 
@@ -169,8 +171,8 @@ def _fit_ridge(tfidf, maps, folder):
 def _fit_smoothing(tfidf):
     """Fit NeuroQuery's smoothing with the penalties that it was written for.
 
-    scikit-learn 1.2 and later multiply NMF's penalties by the numbers of features and
-    samples; as it stands, NeuroQuery 1.1.0 gets factors of zeros there.
+    scikit-learn 1.2 and later multiply the penalties of NMF by the numbers of features
+    and samples; NeuroQuery 1.1.0, unchanged, gets factors of zeros.
     """
 
     def make_nmf(alpha, **settings):
@@ -181,15 +183,15 @@ def _fit_smoothing(tfidf):
     with patch.object(nmf, "NMF", make_nmf):
         smoothing = CovarianceSmoothing().fit(sparse.csr_matrix(tfidf))
     if not smoothing.V_.any():
-        raise ValueError("NeuroQuery's smoothing has factors of zeros.")
+        raise ValueError("All factors of NeuroQuery's smoothing are zero.")
     return smoothing
 
 
 def leave_one_out_errors(U, s, Y, intercept, alphas) -> np.ndarray:
-    """Compute what ``neuroquery.ridge._gcv`` does, by thin products.
+    """Compute the errors of ``neuroquery.ridge._gcv`` from thin matrix products.
 
-    NeuroQuery multiplies the targets with a square matrix, studies by studies, for each
-    alpha; the same errors follow from the singular vectors, for a quarter of the work.
+    NeuroQuery multiplies the targets by a matrix of studies by studies for each alpha;
+    the singular vectors yield the same errors with a quarter of the work.
     """
     constant = U.var(axis=0) < 1e-12
     shrinkages, leverages = [], []

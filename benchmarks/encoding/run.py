@@ -1,4 +1,4 @@
-r"""Maps predicted from words, against the foci of meta-analyses or group maps of IBC.
+r"""Maps predicted from words, compared with meta-analyses or group maps of IBC.
 
     python -m benchmarks.encoding.run META_ANALYSES --cache STORE --output FOLDER \
         [--abstracts FILE]
@@ -6,18 +6,18 @@ r"""Maps predicted from words, against the foci of meta-analyses or group maps o
     python -m benchmarks.encoding.run development --cache STORE --output FOLDER \
         --methods "mean map;ridge, words;ridge, words, 8 mm, 0.5 on the mean map"
 
-META_ANALYSES holds ``descriptions.tsv`` (columns name, file, description) and the files
-that it names, in Sleuth's text form. Files with one description are one topic. Training
-studies that share foci with an experiment are left out for all methods. ``ibc`` is the
-article's Figure 3: Individual Brain Charting's contrast definitions and group maps,
-which are downloaded once (several GB). ``development`` chooses settings: topics are
-phrases, and the foci of development studies that use them.
+META_ANALYSES contains ``descriptions.tsv`` (columns name, file, description) and the
+files named there, in Sleuth's text form. Files with the same description are one topic.
+Training studies that share peaks with an experiment are excluded for all methods.
+``ibc`` is Figure 3 of the paper: contrast definitions and group maps of Individual
+Brain Charting, which are downloaded once (several GB). ``development`` is for choosing
+settings: its topics are phrases and the peaks of development studies that use them.
 
-All methods are run unless ``--methods`` names some; names may end in steps, see
-``encoding_runs.py``. Each method's maps are kept in FOLDER: a run that was stopped goes
-on with what is missing, and makes anew what other studies, settings or code would make
-otherwise. NeuroQuery (``pip install neuroquery``) is trained on the same studies, which
-takes a quarter of an hour and 1.5 GB of disk.
+All methods run unless ``--methods`` names some; names may end in steps, see
+``steps.py``. Maps are kept in FOLDER: a run that was stopped continues, and maps are
+computed again if studies, settings or code have changed. NeuroQuery (``pip install
+neuroquery``) is trained on the same studies, which takes a quarter of an hour and
+1.5 GB of disk.
 """
 
 import argparse
@@ -37,13 +37,13 @@ from sklearn_neurocontext.experiments import make_masker, provenance
 def main():
     arguments = _parse()
     arguments.output.mkdir(parents=True, exist_ok=True)
-    masker = make_masker(arguments.atlas, arguments.components).fit()
+    masker = make_masker(arguments.atlas, arguments.n_components).fit()
     topics = None
     if arguments.topics not in ("ibc", "development"):
         try:
             topics = load_meta_analyses(Path(arguments.topics), masker)
         except (OSError, ValueError) as error:
-            raise SystemExit(f"bench_encoding.py: error: {error}") from error
+            raise SystemExit(f"error: {error}") from error
     corpus = load_corpus("neuroquery")
     n_abstracts = 0
     if arguments.abstracts:
@@ -58,14 +58,14 @@ def main():
         topics,
         cache=arguments.cache,
         output=arguments.output,
-        seed=arguments.seed,
+        random_state=arguments.random_state,
     )
     results = {name: run(name, task) for name in arguments.methods}
     table = score(results, topics.observed, task.mean_map)
     write(
         table,
         topics.names,
-        _facts(arguments, task, results, n_abstracts),
+        _metadata(arguments, task, results, n_abstracts),
         arguments.output,
     )
     draw(table, results, topics, masker, arguments.output)
@@ -75,30 +75,32 @@ def _parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("topics", help="folder of meta-analyses, ibc or development")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, required=True, help="store of embeddings")
-    parser.add_argument("--abstracts", type=Path, help="table of id and abstract")
+    parser.add_argument("--cache", type=Path, required=True, help="file of embeddings")
+    parser.add_argument(
+        "--abstracts", type=Path, help="TSV with columns id and abstract"
+    )
     parser.add_argument(
         "--methods",
         type=read_names,
         default="all",
-        help=f"all, or names, by semicolons: {'; '.join(METHODS)}",
+        help=f"all, or names separated by semicolons: {'; '.join(METHODS)}",
     )
     parser.add_argument("--atlas", default="geometric-soft")
-    parser.add_argument("--components", type=int, default=512)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--n-components", type=int, default=512)
+    parser.add_argument("--random-state", type=int, default=0)
     return parser.parse_args()
 
 
-def _facts(arguments, task, results, n_abstracts) -> dict:
-    """Gather what tables are of."""
-    facts = {
+def _metadata(arguments, task, results, n_abstracts) -> dict:
+    """Return data, settings and versions behind the tables."""
+    metadata = {
         "n_topics": len(task.topics.names),
         "n_training": len(task.studies),
         "n_excluded": task.n_sharing,
         "n_abstracts": n_abstracts,
         "atlas": arguments.atlas,
-        "components": arguments.components,
-        "seed": arguments.seed,
+        "n_components": arguments.n_components,
+        "random_state": arguments.random_state,
         "recipe": f"{CHOSEN}, {MAPS}",
         "seconds": {
             read_name(name).base: round(float(result["seconds"]), 1)
@@ -107,8 +109,8 @@ def _facts(arguments, task, results, n_abstracts) -> dict:
         **provenance(),
     }
     if any(read_name(name).base in (*DENSITIES, *Z_MAPS) for name in results):
-        facts["versions"]["neuroquery"] = version("neuroquery")
-    return facts
+        metadata["versions"]["neuroquery"] = version("neuroquery")
+    return metadata
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""Runs of ``bench_encoding.py``: names of methods, maps that are kept, and their steps.
+"""Names of methods, the steps after prediction, and maps kept between runs.
 
-The name of a method may end in steps, which are the same for all: ", 8 mm" smooths its
-maps with that full width at half maximum; ", 0.5 on the mean map" takes half of what
-they differ from the method's map of no information, and adds it to the mean of the
-training studies' densities. Maps of components are coarser than voxels, that mean is
-not.
+The name of a method may end in steps: ", 8 mm" smooths its maps with that full width at
+half maximum; ", 0.5 on the mean map" multiplies the difference from the method's mean
+map by 0.5 and adds it to the mean density of the training studies, which has the
+resolution of voxels, whereas maps of components are coarser.
 """
 
 import argparse
@@ -21,9 +20,9 @@ import joblib
 import numpy as np
 
 from benchmarks.encoding.methods import (
+    BASELINES,
     CHOSEN,
     DENSITIES,
-    FLOORS,
     LEARNED,
     MAPS,
     OURS,
@@ -34,12 +33,12 @@ from sklearn_neurocontext._utils.volumes import smooth_voxels
 from sklearn_neurocontext.datasets import study_texts
 from training.measures import mean_density
 
-_BASES = (*FLOORS, *Z_MAPS, *DENSITIES, *LEARNED, OURS)
-# Chosen on development studies, see docs/benchmarks.md. NeuroQuery's maps are of voxels
-# already; the recipe has steps of its own.
+_BASES = (*BASELINES, *Z_MAPS, *DENSITIES, *LEARNED, OURS)
+# Chosen on development studies, see docs/results.md. NeuroQuery's maps have the
+# resolution of voxels already; the shipped recipe has its own steps.
 _STEPS = ", 8 mm, 0.5 on the mean map"
 METHODS = (
-    *FLOORS,
+    *BASELINES,
     *Z_MAPS,
     *DENSITIES,
     *LEARNED,
@@ -61,12 +60,12 @@ class Method:
     Attributes
     ----------
     base : str
-        What predicts.
+        Name without steps.
     fwhm : float
-        What maps are smoothed with, in mm; 0 for not at all.
+        Full width at half maximum of the smoothing, in mm; 0 for none.
     gain : float or None
-        What the deviation from the method's mean is multiplied with; None leaves maps
-        as they are.
+        Factor of the difference from the method's mean map; None leaves maps
+        unchanged.
     """
 
     base: str
@@ -75,7 +74,7 @@ class Method:
 
     @property
     def steps(self) -> str:
-        """What its steps are called; empty without any."""
+        """Name of the steps; empty if there are none."""
         words = [f"{self.fwhm:g} mm"] if self.fwhm else []
         if self.gain is not None:
             words.append(f"{self.gain:g} on the mean map")
@@ -83,17 +82,17 @@ class Method:
 
 
 def read_name(name) -> Method:
-    """Read a method's name."""
+    """Parse the name of a method."""
     base, fwhm, gain = _NAME.fullmatch(name).groups()
     return Method(base, float(fwhm or 0), None if gain is None else float(gain))
 
 
 def read_names(text) -> tuple:
-    """Read names of methods, as the command line has them: "all", or by semicolons."""
+    """Parse names separated by semicolons, or "all"."""
     names = [" ".join(name.split()) for name in text.split(";")]
     names = METHODS if text == "all" else tuple(name for name in names if name)
     if not names:
-        raise argparse.ArgumentTypeError(f"no name; known are {'; '.join(_BASES)}")
+        raise argparse.ArgumentTypeError(f"no method; known are {'; '.join(_BASES)}")
     methods = [read_name(name) for name in names]
     unknown = sorted({method.base for method in methods} - set(_BASES))
     if unknown:
@@ -101,7 +100,7 @@ def read_names(text) -> tuple:
     meanless = [method.base for method in methods if method.gain is not None]
     meanless = sorted(set(meanless) - {*LEARNED, *DENSITIES})
     if meanless:
-        raise argparse.ArgumentTypeError(f"{meanless} cannot be put on the mean map")
+        raise argparse.ArgumentTypeError(f"{meanless} have no mean map to replace")
     wanted = any(method.base in (*DENSITIES, *Z_MAPS) for method in methods)
     if wanted and find_spec("neuroquery") is None:
         raise argparse.ArgumentTypeError(
@@ -111,7 +110,7 @@ def read_names(text) -> tuple:
 
 
 def run(name, task) -> dict:
-    """Give the maps of a method, from a file where an earlier run made them."""
+    """Return the maps of a method, from a file if an earlier run saved them."""
     method = read_name(name)
     result = _predict(method.base, task)
     maps = result["maps"].astype(np.float64)
@@ -141,20 +140,25 @@ def _predict(base, task):
 
 
 def _key(base, task) -> str:
-    """Hash what a method's maps depend on, the code that makes them included.
+    """Return a hash of data, settings and code that the maps of a method depend on.
 
-    It takes what data and settings say, no numbers that another machine would round
-    otherwise.
+    Numbers that another machine could round differently are left out.
     """
-    facts = [base, task.seed, task.studies, task.peaks(), task.masker.get_params()]
-    facts += [study_texts(task.corpus, "title"), task.corpus.get("term_counts")]
+    content = [
+        base,
+        task.random_state,
+        task.studies,
+        task.peaks(),
+        task.masker.get_params(),
+    ]
+    content += [study_texts(task.corpus, "title"), task.corpus.get("term_counts")]
     topics = task.topics
-    facts += [topics.descriptions, topics.experiments, topics.left_out]
+    content += [topics.descriptions, topics.experiments, topics.left_out]
     if base in LEARNED:
-        facts += [vars(task.rows()[1])]
+        content += [vars(task.rows()[1])]
     if base == OURS:
-        facts += [CHOSEN, MAPS]
-    return joblib.hash((facts, _code_hash(base)))
+        content += [CHOSEN, MAPS]
+    return joblib.hash((content, _code_hash(base)))
 
 
 def _code_hash(base) -> str:

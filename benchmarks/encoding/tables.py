@@ -1,4 +1,4 @@
-"""Tables of ``bench_encoding.py``: means, paired differences, decoding, topics."""
+"""Tables of the comparison: means, paired differences, decoding, topics."""
 
 import json
 from pathlib import Path
@@ -27,11 +27,11 @@ _LOWER_IS_BETTER = ("rank", "decoded_rank")
 
 
 def score(results, observed, mean_map) -> pd.DataFrame:
-    """Score every method and topic: one row each.
+    """Score each method on each topic; one row each.
 
-    ``decoded_rank`` is the rank of each map's own words among all: by the method's
-    similarity where it has one, else by the correlation of predicted and observed maps,
-    the mean map removed.
+    ``decoded_rank`` is the rank of the own description of each observed map: by the
+    similarity of the method if it has one, else by the correlation of predicted and
+    observed maps after subtraction of the mean map.
     """
     parts = []
     for name, result in results.items():
@@ -42,7 +42,7 @@ def score(results, observed, mean_map) -> pd.DataFrame:
         if "similarity" in result:
             scores["decoded_rank"] = rank_of_own(result["similarity"])
         else:
-            # The other way round: predicted maps compete for an observed one.
+            # Here, predicted maps are the candidates of an observed map.
             backwards = score_maps(observed, result["maps"], mean_map)
             scores["decoded_rank"] = backwards["rank"]
         part = pd.DataFrame(scores)
@@ -58,14 +58,14 @@ def _dice_at(top) -> str:
 
 
 def rank_of_own(similarity) -> np.ndarray:
-    """Rank of the diagonal's row in each column; ties count half."""
+    """Return the rank of the diagonal entry in each column; ties count half."""
     own = np.diag(similarity)
     tied = (similarity == own).sum(axis=0) - 1
     return 1 + (similarity > own).sum(axis=0) + tied / 2
 
 
 def summarize(table) -> pd.DataFrame:
-    """Mean of each score and its bootstrap interval over topics."""
+    """Compute the mean of each score and its bootstrap interval over topics."""
     rows = []
     for (method, name), values in _groups(table):
         rows.append((method, name, values.mean(), *bootstrap_interval(values)))
@@ -74,7 +74,7 @@ def summarize(table) -> pd.DataFrame:
 
 
 def compare(table, reference) -> pd.DataFrame:
-    """Mean difference of each score to a reference, paired by topic."""
+    """Compute the mean paired difference of each score from a reference."""
     rows = []
     values_of = dict(_groups(table))
     for (method, name), values in values_of.items():
@@ -94,8 +94,8 @@ def _groups(table):
             yield (method, name), part[name].to_numpy()
 
 
-def write(table, names, facts, output: Path) -> None:
-    """Write scores, tables and facts; print the tables and what they are of."""
+def write(table, names, metadata, output: Path) -> None:
+    """Write scores, tables and metadata; print the tables."""
     named = table.assign(topic=np.asarray(names)[table["topic"]])
     named.to_csv(output / "scores.csv", index=False, float_format="%.5g")
     text = "\n\n".join(
@@ -105,23 +105,25 @@ def write(table, names, facts, output: Path) -> None:
             *_differences(table),
             _decoding(table, len(names)),
             _topics(named),
-            _said(facts),
+            _describe(metadata),
         ]
     )
     (output / "encoding.md").write_text(text + "\n", encoding="utf-8")
-    (output / "encoding.json").write_text(json.dumps(facts, indent=1) + "\n")
+    (output / "encoding.json").write_text(json.dumps(metadata, indent=1) + "\n")
     print(text)
 
 
-def _said(facts) -> str:
-    """Say in a paragraph what the tables are of."""
-    machine = facts["machine"]
-    versions = (f"{name} {number}" for name, number in facts["versions"].items())
+def _describe(metadata) -> str:
+    """Return a paragraph about data, settings and machine."""
+    machine = metadata["machine"]
+    versions = (f"{name} {number}" for name, number in metadata["versions"].items())
     return (
-        f"Topics: {facts['n_topics']}. Training studies: {facts['n_training']:,}; "
-        f"{facts['n_excluded']} were left out since they share foci with an "
-        f"experiment; abstracts of {facts['n_abstracts']:,}. Atlas {facts['atlas']}, "
-        f"{facts['components']} components, seed {facts['seed']}. "
+        f"Topics: {metadata['n_topics']}. "
+        f"Training studies: {metadata['n_training']:,}; {metadata['n_excluded']} were "
+        f"excluded since they share peaks with an experiment; abstracts of "
+        f"{metadata['n_abstracts']:,}. Atlas {metadata['atlas']}, "
+        f"{metadata['n_components']} components, random state "
+        f"{metadata['random_state']}. "
         f"{machine['cpu_count']} cores ({machine['platform']}, {machine['threads']} "
         f"threads), {', '.join(versions)}."
     )
@@ -152,7 +154,7 @@ def _means(table, n):
 
 
 def _thresholds(table):
-    """Mean Dice at each threshold."""
+    """Return the table of mean Dice at each threshold."""
     means = table.groupby("method", sort=False)[[_dice_at(top) for top in TOPS]].mean()
     rows = [
         [method, *(f"{one:.3f}" for one in row)] for method, *row in means.itertuples()
@@ -161,7 +163,7 @@ def _thresholds(table):
 
 
 def _differences(table):
-    """Dice at the top 10 % minus each reference's, and how often it is above."""
+    """Return the table of paired differences of Dice at the top 10 %."""
     known = [name for name in REFERENCES if (table["method"] == name).any()]
     cells = {}
     for reference in known:

@@ -1,4 +1,4 @@
-"""What ``bench_encoding.py`` predicts: topics in words, and their observed maps."""
+"""Topics whose maps are predicted: descriptions in words and observed maps."""
 
 import warnings
 from collections import Counter
@@ -19,9 +19,9 @@ from sklearn_neurocontext.datasets._bunch import describe_spaces
 from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.model_selection import paper_splits
 
-# It is made of two others.
+# The union of two other meta-analyses.
 LEFT_OUT = ("reward_cue_reactivity",)
-# Terms to choose settings with: phrases of so many development studies.
+# Development topics: phrases that this many development studies use.
 _MIN_STUDIES, _MAX_STUDIES, _MAX_TERMS = 10, 60, 60
 _COLUMNS = ("name", "file", "description")
 _NONE = np.array([], dtype=np.int64)
@@ -34,15 +34,15 @@ class Topics:
     Attributes
     ----------
     names, descriptions : list of str
-        Of each topic.
+        Name and description of each topic.
     observed : ndarray of shape (n_topics, n_voxels)
-        Observed map.
+        Observed maps.
     y : ndarray of shape (n_topics, n_components)
-        Its coefficients.
-    experiments : list of ndarray of shape (n_foci, 3)
-        Foci of each experiment of all topics, mm; empty where maps are no densities.
+        Coefficients of the observed maps.
+    experiments : list of ndarray of shape (n_peaks, 3)
+        Peaks of each experiment of all topics, mm; empty if maps are not densities.
     left_out : ndarray of int
-        Rows of the corpus that the topics are made of.
+        Rows of the corpus that belong to the topics.
     """
 
     names: list
@@ -54,19 +54,19 @@ class Topics:
 
 
 def load_meta_analyses(folder: Path, masker) -> Topics:
-    """Read one topic per description; its map is the density of all its peaks.
+    """Load one topic per description; its map is the density of all its peaks.
 
-    Says how many peaks were converted, or are of unknown space and taken as MNI.
+    Prints the numbers of converted peaks and of peaks of unknown space.
 
     Raises
     ------
     OSError
         If the folder, its table or one of its files cannot be read.
     ValueError
-        If table or files are not as expected, or a topic has no peak in the brain.
+        If table or files are invalid, or a topic has no peak in the brain.
     """
     table = read_descriptions(folder)
-    names, descriptions, foci, experiments = [], [], [], []
+    names, descriptions, all_peaks, experiments = [], [], [], []
     spaces = Counter()
     for description, files in table.groupby("description", sort=False):
         with warnings.catch_warnings():
@@ -76,37 +76,37 @@ def load_meta_analyses(folder: Path, masker) -> Topics:
         of_topic = [peaks for corpus in corpora for peaks in corpus.peaks]
         names.append(files["name"].iloc[0])
         descriptions.append(description)
-        foci.append(np.concatenate([np.zeros((0, 3)), *of_topic]))
+        all_peaks.append(np.concatenate([np.zeros((0, 3)), *of_topic]))
         experiments += of_topic
     print(describe_spaces(spaces), flush=True)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # foci outside the mask
-        y = masker.transform(foci)
+        warnings.simplefilter("ignore", UserWarning)  # peaks outside the mask
+        y = masker.transform(all_peaks)
     empty = [name for name, row in zip(names, y, strict=True) if not row.any()]
     if empty:
         raise ValueError(
-            f"{', '.join(empty)}: no peak lies inside the brain. Expected mm in MNI "
-            "or Talairach space; check the files' coordinates."
+            f"{', '.join(empty)}: no peak lies inside the brain; peaks must be in "
+            "mm, MNI or Talairach space. Check the coordinates of the files."
         )
-    observed = [density_map(one, masker.mask_img_) for one in foci]
+    observed = [density_map(one, masker.mask_img_) for one in all_peaks]
     return Topics(names, descriptions, np.stack(observed), y, experiments, _NONE)
 
 
 def read_descriptions(folder: Path) -> pd.DataFrame:
-    """Read the table of meta-analyses: columns name, file and description, no gaps."""
+    """Read the table of meta-analyses with the columns name, file and description."""
     path = folder / "descriptions.tsv"
     if not path.is_file():
         raise FileNotFoundError(
-            f"{str(path)!r} is no file. Expected a folder of meta-analyses in Sleuth's "
-            "text form and a table descriptions.tsv with the columns name, file and "
-            "description; or the word ibc, or development."
+            f"{str(path)!r} does not exist; expected a folder of meta-analyses in "
+            "Sleuth's text form and a table descriptions.tsv with the columns name, "
+            "file and description; or the word ibc, or development."
         )
     table = pd.read_csv(path, sep="\t", dtype=str, encoding="utf-8-sig")
     lacking = [column for column in _COLUMNS if column not in table]
     if lacking:
         raise ValueError(
             f"descriptions.tsv has the columns {list(table.columns)}; {lacking} are "
-            "missing. Expected name, file and description, apart by tabs."
+            "missing. It must have name, file and description, separated by tabs."
         )
     table = table[list(_COLUMNS)].apply(lambda cells: cells.str.strip())
     table["description"] = table["description"].str.split().str.join(" ")
@@ -119,9 +119,9 @@ def read_descriptions(folder: Path) -> pd.DataFrame:
     left_out = table["name"].isin(LEFT_OUT)
     table = table[~left_out]
     if table.empty:
-        raise ValueError("descriptions.tsv lists no meta-analysis.")
+        raise ValueError("descriptions.tsv must list at least one meta-analysis.")
     if left_out.any():
-        print(f"{', '.join(LEFT_OUT)} is left out: it is made of two others.")
+        print(f"{', '.join(LEFT_OUT)} is excluded: it is the union of two others.")
     topics = table.groupby("name")["description"].nunique()
     if (topics > 1).any():
         raise ValueError(
@@ -132,7 +132,7 @@ def read_descriptions(folder: Path) -> pd.DataFrame:
 
 
 def load_ibc(masker, data_home=None) -> Topics:
-    """Fetch Individual Brain Charting's group maps; words are contrast definitions."""
+    """Fetch group maps and contrast definitions of Individual Brain Charting."""
     from nilearn.image import resample_to_img
 
     ibc = fetch_ibc_maps(data_home)
@@ -146,10 +146,9 @@ def load_ibc(masker, data_home=None) -> Topics:
 
 
 def load_development(corpus, masker) -> Topics:
-    """Make topics of development studies: a phrase, and the foci of those that use it.
+    """Make topics of development studies: phrases and the peaks of studies using them.
 
-    They are to meta-analyses what development studies are to test studies: settings are
-    chosen on them.
+    Settings are chosen on these topics, so that the meta-analyses remain a test.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # peaks outside the mask
@@ -167,12 +166,12 @@ def load_development(corpus, masker) -> Topics:
         phrases = sorted(phrases, key=lambda column: -n_studies[column])[:_MAX_TERMS]
         words = [corpus.vocabulary[column] for column in phrases]
         using = counts.tocsc()
-        foci = [
+        all_peaks = [
             np.concatenate([corpus.peaks[development[row]] for row in rows])
             for rows in (using[:, [column]].nonzero()[0] for column in phrases)
         ]
-        y = masker.transform(foci)
-    observed = np.stack([density_map(one, masker.mask_img_) for one in foci])
+        y = masker.transform(all_peaks)
+    observed = np.stack([density_map(one, masker.mask_img_) for one in all_peaks])
     return Topics(words, words, observed, y, [], development)
 
 

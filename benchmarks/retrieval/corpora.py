@@ -18,19 +18,19 @@ from sklearn_neurocontext.model_selection import (
     remove_leakage,
 )
 
-# What is counted of NeuroQuery's studies, and how many times.
+# Fields of NeuroQuery's studies whose counts are added, and their weights.
 COUNTED = {
     "counts": {"title": 2, "keywords": 2, "abstract": 1},
     "abstract-counts": {"abstract": 1},
 }
-# Files of texts by PMID that are no part of the public corpora.
+# Texts by PMID that are read from files, since the public corpora lack them.
 FILES = ("abstracts", "bodies")
 CORPORA = ("titles", *COUNTED, *FILES)
 
 
 @dataclass(eq=False)
 class Task:
-    """Usable studies of a corpus, and splits without doubles on both sides.
+    """Usable studies of a corpus, and splits without leakage.
 
     Attributes
     ----------
@@ -39,19 +39,19 @@ class Task:
     corpus : Bunch
         All studies.
     rows : ndarray of shape (n_studies,), int
-        The usable ones.
+        Rows of the usable studies in the corpus.
     X : list of str, or csr_matrix of shape (n_studies, n_terms)
-        What `best_text_brain` takes: texts, or counts.
+        Input of `best_text_brain`: texts or counts.
     texts : list of str or None
-        Texts, where there are more than counts.
+        Texts; None if there are counts only.
     y : ndarray of shape (n_studies, n_components)
         Coefficients.
     splits : list of (train, test)
         Rows of X and y.
     trial : list of one (train, test)
-        Development studies, which are in no test part, as candidates.
-    facts : dict
-        What is worth keeping beside the figures.
+        Split whose candidates are the development studies, which no test part has.
+    metadata : dict
+        Settings that are saved with the scores.
     """
 
     name: str
@@ -62,34 +62,34 @@ class Task:
     y: np.ndarray
     splits: list
     trial: list
-    facts: dict = field(default_factory=dict)
+    metadata: dict = field(default_factory=dict)
 
     @property
-    def part(self) -> str:
-        """What `best_text_brain` calls the texts."""
-        parts = {"titles": "title", "bodies": "body"}
-        return parts.get(self.name, "abstract")
+    def text_field(self) -> str:
+        """The `text_field` of `best_text_brain`."""
+        fields = {"titles": "title", "bodies": "body"}
+        return fields.get(self.name, "abstract")
 
 
-def load_task(name, file=None, components=512) -> Task:
-    """Load a corpus and make its splits.
+def load_task(name, file=None, n_components=512) -> Task:
+    """Load a corpus and its splits.
 
     Parameters
     ----------
     name : str
         One of `CORPORA`.
     file : Path or None, default=None
-        The abstracts (TSV with columns id and abstract) or bodies (lines of JSON with
-        id and text); id is the PMID.
-    components : int, default=512
-        Maps of the geometric atlas.
+        Abstracts (TSV with columns id and abstract) or bodies (lines of JSON with id
+        and text); id is the PMID.
+    n_components : int, default=512
+        Number of maps of the geometric atlas.
     """
     corpus = load_corpus("neuroquery" if name in COUNTED else "neuroquery+neurosynth")
-    y = make_masker("geometric", components).fit_transform(corpus.peaks)
+    y = make_masker("geometric", n_components).fit_transform(corpus.peaks)
     texts = None
     if name in COUNTED:
-        parts = COUNTED[name].items()
-        X = sum(times * corpus.term_counts[part] for part, times in parts).tocsr()
+        fields = COUNTED[name].items()
+        X = sum(w * corpus.term_counts[one] for one, w in fields).tocsr()
         rows = np.flatnonzero((X.sum(axis=1) > 0) & (y != 0).any(axis=1))
         X = sparse.csr_matrix(X[rows], dtype=np.float32)
     else:
@@ -97,8 +97,8 @@ def load_task(name, file=None, components=512) -> Task:
         rows = usable_rows(texts, y)
         X = texts = [texts[row] for row in rows]
     if name == "bodies":
-        # Counting the words of a body learns nothing from other bodies: done once.
-        # Which words are frequent enough is learned in each split.
+        # Counts of one body do not depend on other bodies, so they are computed once.
+        # Frequent words are selected in each split.
         X = TermCounts(min_df=1).fit_transform(texts)
     splits = paper_splits(len(rows), n_development=300 if name == "bodies" else 600)
     groups = duplicate_groups(
@@ -106,8 +106,8 @@ def load_task(name, file=None, components=512) -> Task:
         [corpus.peaks[row] for row in rows],
         corpus.groups[rows],
     )
-    n_doubles = len(rows) - len(np.unique(groups))
-    print(f"{name}: {splits}, {n_doubles} studies double others", flush=True)
+    n_duplicates = len(rows) - len(np.unique(groups))
+    print(f"{name}: {splits}, {n_duplicates} duplicate studies", flush=True)
     others = np.setdiff1d(np.arange(len(rows)), splits.development)
     return Task(
         name=name,
@@ -118,11 +118,11 @@ def load_task(name, file=None, components=512) -> Task:
         y=y[rows],
         splits=remove_leakage(splits, groups),
         trial=remove_leakage([(others, splits.development)], groups),
-        facts={
+        metadata={
             "corpus": name,
             "n_studies": len(rows),
-            "n_doubles": n_doubles,
-            "components": components,
+            "n_duplicates": n_duplicates,
+            "n_components": n_components,
             "splits": repr(splits),
         },
     )
@@ -132,7 +132,7 @@ def _texts(name, corpus, file) -> list:
     if name == "titles":
         return study_texts(corpus, "title")
     if file is None:
-        raise ValueError(f"{name} are read from a file: give it with --file")
+        raise ValueError(f"{name} are read from a file; set --file.")
     if name == "abstracts":
         table = pd.read_csv(file, sep="\t")
         texts = dict(zip(table["id"], table["abstract"], strict=True))

@@ -1,4 +1,4 @@
-"""NeuroQuery's own model in the table of methods: one split, maps by correlation."""
+"""Retrieval with NeuroQuery's own model on one split, by the correlation of maps."""
 
 import json
 
@@ -25,15 +25,15 @@ def neuroquery_records(task, folder) -> list:
     Parameters
     ----------
     task : Task
-        A corpus with NeuroQuery's counts.
+        Corpus with NeuroQuery's counts.
     folder : Path
-        Where what is finished is kept: a call that was stopped goes on.
+        Folder of intermediate results, with which a run that was stopped continues.
 
     Returns
     -------
     records : list of dict
-        As those of `run_benchmark`, of correlations of maps: as they are, and after
-        the mean of the training studies was removed from predicted and observed maps.
+        Records like those of `run_benchmark`, with correlations of maps as similarity:
+        of the maps, and of their differences from the means of the training studies.
     """
     train_rows, test_rows = task.splits[0]
     maps = densities(task, folder)
@@ -70,18 +70,18 @@ def _record(name, matrix, n_train, cost) -> dict:
         "recall_curve_auc": recall_curve_auc(curve),
         "recall_curve_auc_brain_to_text": recall_curve_auc(recall_curve(matrix.T)),
         "n_train": n_train,
-        "fit_seconds": sum(step["clock"] for step in cost.values()),
-        "fit_cpu_seconds": sum(step["processor"] for step in cost.values()),
+        "fit_seconds": sum(step["wall_seconds"] for step in cost.values()),
+        "fit_cpu_seconds": sum(step["cpu_seconds"] for step in cost.values()),
         "cost": cost,
         "recall_curve": [round(float(recall), 6) for recall in curve],
     }
 
 
 def densities(task, folder) -> np.ndarray:
-    """Give NeuroQuery's densities of all studies, from a file where they are kept.
+    """Compute NeuroQuery's densities of all studies, or load them.
 
-    They are those of ``neuroquery.img_utils.coordinates_to_maps``: its voxels, smoothed
-    by nilearn; many studies go into a call, which saves most of its time.
+    They equal those of ``neuroquery.img_utils.coordinates_to_maps``; smoothing many
+    studies in one call of nilearn saves most of the time.
     """
     path = folder / "densities.npy"
     if not path.is_file():
@@ -101,14 +101,14 @@ def densities(task, folder) -> np.ndarray:
 
 
 def smooth(peaks, mask_img) -> np.ndarray:
-    """Give the densities of some studies: (n_studies, n_voxels), float32."""
+    """Compute the densities of some studies, (n_studies, n_voxels), float32."""
     imgs = [coords_to_peaks_img(one, mask_img) for one in peaks]
     imgs = nilearn.image.smooth_img(nilearn.image.concat_imgs(imgs), FWHM)
     return apply_mask(imgs, mask_img).astype(np.float32)
 
 
 def correlations(predicted, observed) -> np.ndarray:
-    """Correlate each row with each: (n_predicted, n_observed)."""
+    """Correlate all rows of two arrays, (n_predicted, n_observed)."""
 
     def standardized(maps):
         maps = maps - maps.mean(axis=1, keepdims=True)

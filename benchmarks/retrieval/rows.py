@@ -1,4 +1,4 @@
-"""Rows of the retrieval tables: estimators, what they take, and on which splits."""
+"""Rows of the retrieval tables: estimators, their input and their splits."""
 
 from dataclasses import dataclass, replace
 
@@ -21,11 +21,11 @@ from sklearn_neurocontext import (
 from sklearn_neurocontext.metrics import csls, similarity
 from sklearn_neurocontext.text import strip_coordinates
 
-SEED = 0
+RANDOM_STATE = 0
 SIZES = (1000, 2000, 5000, 10_000)
 BEST = "best_text_brain"
-ARTICLE = "contrastive, article's settings"
-# Of the net; chosen on development studies among those of `settings`.
+PAPER = "contrastive, paper settings"
+# Settings of the network that were chosen on development studies, see `settings`.
 BEST_OF_NET = {"batch_size": 512, "lr": 1e-3, "y_scaling": "sqrt"}
 
 
@@ -36,16 +36,16 @@ class Row:
     Attributes
     ----------
     name : str
-        What its records are called.
+        Name in the records.
     estimator : estimator
-        Unfitted.
+        Unfitted estimator.
     X : object
-        What it takes, or a function that gives it.
+        Its input, or a function that returns it.
     splits : list of (train, test)
-        Where it is fitted and scored.
+        Splits on which it is fitted and scored.
     label : str or None
-        What the table calls it, if not by its name: rows of two tables that are the
-        same fits share records.
+        Name in the table, if different: rows of two tables with the same fits share
+        records.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Row:
 
 
 class CorrectedByCandidates(BaseEstimator):
-    """An estimator whose similarities are corrected by CSLS: transductive."""
+    """Estimator whose similarities are corrected by CSLS, which is transductive."""
 
     def __init__(self, estimator, k=10):
         self.estimator = estimator
@@ -68,12 +68,12 @@ class CorrectedByCandidates(BaseEstimator):
         return self
 
     def similarity(self, X, y):
-        """Correct the similarities of all texts with all maps."""
+        """Return the corrected similarities of all texts with all maps."""
         return csls(similarity(self.estimator_, X, y), self.k)
 
 
 def methods(task, encoder) -> list:
-    """Compare the estimators of the package, with the article's settings and ours."""
+    """Compare the estimators with the paper settings and the best settings."""
     X = task.X if task.texts is None else encoder.embed(task.texts)
     models = estimators() | {"contrastive, best settings": net(**BEST_OF_NET)}
     rows = [
@@ -84,23 +84,23 @@ def methods(task, encoder) -> list:
 
 
 def settings(task, encoder) -> list:
-    """Try settings of features and of the net, with development studies as candidates.
+    """Compare settings of features and of the network on development studies.
 
-    The best of them are `BEST_OF_NET`, and the defaults of `on_features`.
+    The best are `BEST_OF_NET` and the defaults of `on_features`.
     """
     if task.texts is None:
         tried = {
-            "LSA-300, standardised: article's net": on_features(
+            "LSA-300, standardised: paper's network": on_features(
                 task, net(), scaled=True
             ),
-            "LSA-300: article's net": on_features(task, net()),
+            "LSA-300: paper's network": on_features(task, net()),
             "LSA-300, standardised: cca": on_features(task, CCABaseline(), scaled=True),
             "LSA-300: cca": on_features(task, CCABaseline()),
             "LSA-1000: cca": on_features(task, CCABaseline(), dim=1000),
         }
         return [Row(name, model, task.X, task.trial) for name, model in tried.items()]
     nets = {
-        ARTICLE: {},
+        PAPER: {},
         "contrastive, square roots": {"y_scaling": "sqrt"},
         "contrastive, batches of 512, lr 0.001": {"batch_size": 512, "lr": 1e-3},
         "contrastive, both": {"batch_size": 512, "lr": 1e-3, "y_scaling": "sqrt"},
@@ -128,7 +128,7 @@ def text(task, encoder) -> list:
 
 
 def sizes(task, encoder) -> list:
-    """Train on parts of the training studies; larger parts hold the smaller ones."""
+    """Train on nested subsets of the training studies."""
     whole = best(task, encoder)
     rows = []
     for size in SIZES:
@@ -138,40 +138,40 @@ def sizes(task, encoder) -> list:
 
 
 def some_of(rows, size) -> np.ndarray:
-    """Give the first studies of a fixed shuffle of the corpus."""
+    """Return the first `size` studies in a fixed random order of the corpus."""
     if size > len(rows):
-        raise ValueError(f"{size} of {len(rows)} training studies were asked for.")
-    order = np.random.default_rng(SEED).permutation(rows.max() + 1)
+        raise ValueError(f"size must be at most {len(rows)}; got {size}.")
+    order = np.random.default_rng(RANDOM_STATE).permutation(rows.max() + 1)
     return np.sort(order[np.isin(order, rows)][:size])
 
 
 def encoders(task, encoder) -> list:
-    """Put a language model under a linear model, a kernel and the article's net."""
+    """Compare three estimators on the embeddings of one language model."""
     X = encoder.embed(task.texts)
     models = {
         "cca": on_features(task, CCABaseline()),
         "KernelCCA": on_kernel(),
-        ARTICLE: on_features(task, net()),
+        PAPER: on_features(task, net()),
     }
     return [Row(name, model, X, task.splits) for name, model in models.items()]
 
 
 def candidates(task, encoder) -> list:
-    """Correct hubs by the candidates: each entry depends on all others."""
+    """Correct the hubness of similarities with those of all candidates."""
     whole = best(task, encoder)
     corrected = CorrectedByCandidates(whole.estimator)
     return [whole, replace(whole, name=f"{BEST}, CSLS", estimator=corrected)]
 
 
 def coordinates(task, encoder) -> list:
-    """Leave coordinates in full texts, or take them out."""
+    """Compare full texts with coordinates and without."""
     windows = [
         spread_windows(one, encoder.n_windows) + richest_in_coordinates(one)
         for one in task.texts
     ]
     stripped = [[strip_coordinates(one) for one in of_text] for of_text in windows]
     n_changed = sum(one != other for one, other in zip(windows, stripped, strict=True))
-    print(f"strip_coordinates changes the windows of {n_changed} studies", flush=True)
+    print(f"strip_coordinates changed windows of {n_changed} studies", flush=True)
     return [
         Row(name, on_kernel(), encoder.embed_windows(one), task.splits)
         for name, one in (("left in", windows), ("strip_coordinates", stripped))
@@ -185,40 +185,40 @@ TABLES = {
 
 
 def best(task, encoder) -> Row:
-    """Make the row of the best settings."""
-    model = best_text_brain(task.part, SEED)
+    """Return the row of `best_text_brain`."""
+    model = best_text_brain(task.text_field, RANDOM_STATE)
     stores = [name for name in model.get_params() if name.endswith("__cache")]
     model.set_params(**dict.fromkeys(stores, str(encoder.store)))
     return Row(BEST, model, task.X, task.splits)
 
 
 def estimators() -> dict:
-    """Give the article's estimators by name, for retrieval only."""
+    """Return the estimators of the paper by name, without decoders."""
     return {
-        ARTICLE: net(),
+        PAPER: net(),
         "cca": CCABaseline(),
         "ridge": RidgeBaseline(),
-        "mlp": MLPBaseline(random_state=SEED),
+        "mlp": MLPBaseline(random_state=RANDOM_STATE),
     }
 
 
 def net(**options):
-    """Make the contrastive model, without a decoder."""
-    return ContrastiveTextBrain(decoder=None, random_state=SEED, **options)
+    """Return the contrastive model without a decoder."""
+    return ContrastiveTextBrain(decoder=None, random_state=RANDOM_STATE, **options)
 
 
 def on_features(task, model, dim=300, *, scaled=False):
-    """Put a model on embeddings, or on latent semantic analysis of counts."""
+    """Return a pipeline of a model of embeddings, or of LSA of counts."""
     if task.texts is not None:
         return make_pipeline(StandardScaler(), model)
     steps = [
         TermCounts(min_df=10),
         TfidfTransformer(sublinear_tf=True),
-        TruncatedSVD(dim, random_state=SEED),
+        TruncatedSVD(dim, random_state=RANDOM_STATE),
     ]
     return make_pipeline(*steps, *[StandardScaler()] * scaled, model)
 
 
 def on_kernel():
-    """Take the model for embeddings out of the best settings for titles."""
-    return dict(best_text_brain("title", SEED).estimators)["language_model"][1:]
+    """Return the kernel CCA of embeddings within `best_text_brain("title")`."""
+    return dict(best_text_brain("title", RANDOM_STATE).estimators)["language_model"][1:]

@@ -1,18 +1,18 @@
-"""Retrieval over the 15 splits of `paper_splits`: the tables of docs/benchmarks.md.
+"""Retrieval over the 15 splits of `paper_splits`: the tables of docs/results.md.
 
     python -m benchmarks.retrieval.run methods titles
     python -m benchmarks.retrieval.run methods counts
 
-Corpora are read from where `NEUROCONTEXT_DATA` points, or downloaded. A run that was
-stopped goes on where it was; fits that two tables share are made once. Tables:
+Corpora are downloaded, or read from the folder that `NEUROCONTEXT_DATA` names. A run
+that was stopped continues; fits that two tables share are made once. Tables:
 
-methods      estimators with the article's settings and with ours (its Table 1)
-text         best settings, and a language model alone (its Figure 2)
-sizes        best settings on 1,000 to all training studies
-encoders     a language model (--encoder) and atlas (--components) (its Table 2)
-candidates   hubs corrected by the candidates, CSLS: transductive
+methods      estimators with the paper settings and the best settings (paper: Table 1)
+text         best settings, and a language model alone (paper: Figure 2)
+sizes        best settings on 1,000 to all training studies (paper: appendix)
+encoders     language models (--model-name) and atlas sizes (--n-components; Table 2)
+candidates   similarities corrected by all candidates, CSLS: transductive
 coordinates  full texts with their coordinates and without
-settings     what was tried on development studies
+settings     alternatives compared on development studies
 neuroquery   NeuroQuery's own model on the first split: most of an hour
 """
 
@@ -22,20 +22,20 @@ from pathlib import Path
 
 from benchmarks.retrieval.corpora import CORPORA, load_task
 from benchmarks.retrieval.figures import plot_sizes
-from benchmarks.retrieval.rows import ARTICLE, TABLES
+from benchmarks.retrieval.rows import PAPER, TABLES
 from benchmarks.retrieval.windows import Encoder
 from sklearn_neurocontext.experiments import BenchmarkResult, run_benchmark
 from sklearn_neurocontext.plotting import plot_recall_curves
 
 
 def main():
-    """Run one table and write it."""
+    """Compute one table and write it."""
     arguments = _parse()
-    task = load_task(arguments.corpus, arguments.file, arguments.components)
-    task.splits = task.splits[: arguments.splits]
+    task = load_task(arguments.corpus, arguments.file, arguments.n_components)
+    task.splits = task.splits[: arguments.n_splits]
     output = arguments.output / arguments.corpus
     store = arguments.output / "embeddings.sqlite"
-    encoder = Encoder(arguments.encoder, store, arguments.windows)
+    encoder = Encoder(arguments.model_name, store, arguments.n_windows)
     if arguments.table == "neuroquery":
         from benchmarks.retrieval.neuroquery_rows import neuroquery_records
 
@@ -50,7 +50,7 @@ def main():
         result = run(rows, task, output)
         name = arguments.table
     if name == "encoders":
-        name += f"_{encoder.label}_{arguments.components}"
+        name += f"_{encoder.label}_{arguments.n_components}"
     write(result, output / name, task)
 
 
@@ -60,20 +60,20 @@ def _parse():
     )
     parser.add_argument("table", choices=(*TABLES, "neuroquery"))
     parser.add_argument("corpus", choices=CORPORA)
-    parser.add_argument("--file", type=Path, help="of abstracts or of full texts")
-    parser.add_argument("--encoder", default="minilm", help="name or folder")
-    parser.add_argument("--components", type=int, default=512, help="of the atlas")
+    parser.add_argument("--file", type=Path, help="file of abstracts or full texts")
+    parser.add_argument("--model-name", default="minilm", help="name or folder")
+    parser.add_argument("--n-components", type=int, default=512, help="atlas maps")
     parser.add_argument(
-        "--windows", type=int, default=4, help="embedded of a full text"
+        "--n-windows", type=int, default=4, help="windows of each full text"
     )
-    parser.add_argument("--rows", nargs="+", help="only these, by name")
-    parser.add_argument("--splits", type=int, default=15, help="the first so many")
+    parser.add_argument("--rows", nargs="+", help="names of rows to run")
+    parser.add_argument("--n-splits", type=int, default=15, help="number of splits")
     parser.add_argument("--output", type=Path, default=Path("retrieval_output"))
     return parser.parse_args()
 
 
 def run(rows, task, output) -> BenchmarkResult:
-    """Fit and score rows, or read what an earlier run kept; gather their records."""
+    """Fit and score rows unless an earlier run did; return their records."""
     records, origins = [], []
     for row in rows:
         result = run_benchmark(
@@ -83,14 +83,14 @@ def run(rows, task, output) -> BenchmarkResult:
             row.splits,
             output=output,
             on_progress=_show,
-            settings=task.facts,
+            settings=task.metadata,
         )
         for record in result.records:
             origin = len(origins) + record["run"]
             records.append(record | {"estimator": row.label or row.name, "run": origin})
         origins += result.provenance
     names = [row.label or row.name for row in rows]
-    reference = ARTICLE if ARTICLE in names else names[-1]
+    reference = PAPER if PAPER in names else names[-1]
     return replace(result, records=records, reference=reference, provenance=origins)
 
 
@@ -101,13 +101,13 @@ def _show(n_done, n_total, record):
 
 
 def write(result, folder, task):
-    """Write tables and pictures; print the table and what it cost."""
+    """Write tables and figures; print the table and its wall-clock time."""
     result.write(folder)
     table = result.table()
     seconds = table["fit_seconds"].sum() + table["score_seconds"].sum()
     print(result.to_markdown())
     print(f"{len(table)} fits with their scores: {seconds / 60:.1f} minutes")
-    title = f"{task.name}, {task.facts['n_studies']:,} studies"
+    title = f"{task.name}, {task.metadata['n_studies']:,} studies"
     ax = plot_recall_curves(result.recall_curves(), title=title)
     ax.figure.savefig(folder / "recall_curves.png", dpi=150)
     if folder.name == "sizes":

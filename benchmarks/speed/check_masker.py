@@ -1,13 +1,14 @@
-"""Is the masker exact, and does an atlas of real size fit? On the shared studies.
+"""Accuracy of the masker, and its cost with an atlas of realistic size.
 
     python -m benchmarks.speed.check_masker parity
     python -m benchmarks.speed.check_masker voxelization
     python -m benchmarks.speed.check_masker real-size
 
-parity: 200 studies against NeuroQuery's smoothing and nilearn's NiftiMapsMasker, for
-DiFuMo (100 maps) and 512 overlapping maps, with a mask and without. voxelization: how
-far the three are from Gaussians at the very positions of the peaks. real-size: time and
-memory of a table for 512 maps of DiFuMo's shape, and of opening it in a second process.
+parity: 200 studies compared with NeuroQuery's smoothing and nilearn's NiftiMapsMasker,
+for DiFuMo (100 maps) and 512 overlapping maps, with a mask and without. voxelization:
+difference of the three methods from Gaussians at the exact positions of the peaks.
+real-size: time and memory to build a table for 512 maps of DiFuMo's shape, and to open
+it in a second process.
 """
 
 import argparse
@@ -33,12 +34,13 @@ from benchmarks.speed.masker import (
 from sklearn_neurocontext import KDEDiFuMoMasker
 
 N_STUDIES = 200
-# Largest difference from the reference, as a share of its largest coefficient.
+# Maximum difference from the reference as a share of its largest coefficient.
 TOLERANCE = 1e-4
 REAL_SHAPE = (104, 123, 104, 512)
 
 
-def check_parity(folder, data):
+def measure_parity(folder, data) -> float:
+    """Return the largest difference of coefficients from NeuroQuery and nilearn."""
     from neuroquery.img_utils import coordinates_to_maps, get_masker
     from nilearn.maskers import NiftiMapsMasker
 
@@ -63,10 +65,17 @@ def check_parity(folder, data):
             expected = nilearn.fit_transform(densities)
             off = np.abs(coefficients - expected).max() / np.abs(expected).max()
             print(f"{name:7s} mask_img={mask_img!s:5s} n={len(maps)} {off:.1e}")
-            # Not `max`, which would let not-a-number pass.
+            # Unlike `max`, this keeps not-a-number.
             worst = np.maximum(worst, off)
+    return float(worst)
+
+
+def check_parity(folder, data):
+    worst = measure_parity(folder, data)
     if not worst <= TOLERANCE:
-        raise SystemExit(f"{worst:.1e} is more than {TOLERANCE:.0e}")
+        raise SystemExit(
+            f"The difference must be at most {TOLERANCE:.0e}; got {worst:.1e}."
+        )
 
 
 def check_voxelization(folder, data):
@@ -77,7 +86,7 @@ def check_voxelization(folder, data):
     }
     mask_img = maskers["nearest"].mask_img_
     inside = np.asarray(mask_img.dataobj) > 0
-    centres = nib.affines.apply_affine(mask_img.affine, np.argwhere(inside))
+    centers = nib.affines.apply_affine(mask_img.affine, np.argwhere(inside))
     width = 9 / np.sqrt(8 * np.log(2))
     peaks, exact = [], []
     for xyz in load_peaks(2 * N_STUDIES):
@@ -88,7 +97,7 @@ def check_voxelization(folder, data):
         if not on_grid.any():
             continue
         peaks.append(xyz[on_grid])
-        squares = ((centres[:, None] - xyz[on_grid]) ** 2).sum(axis=2)
+        squares = ((centers[:, None] - xyz[on_grid]) ** 2).sum(axis=2)
         density = np.zeros(inside.shape)
         density[inside] = np.exp(-squares / (2 * width**2)).sum(axis=1)
         density *= 4**3 / (np.sqrt(2 * np.pi) * width) ** 3
@@ -111,7 +120,7 @@ def check_voxelization(folder, data):
 
 
 def make_real_size(path, full):
-    """Write 512 maps of DiFuMo's shape: blobs of a size as its own, or full maps."""
+    """Write 512 maps of DiFuMo's shape: blobs like its own, or maps without zeros."""
     rng = np.random.default_rng(0)
     affine = np.diag([2.0, 2, 2, 1])
     affine[:3, 3] = [-103, -139, -81]
@@ -124,8 +133,8 @@ def make_real_size(path, full):
     with path.open("wb") as stream:
         stream.write(header.binaryblock + bytes(4))
         for _ in range(REAL_SHAPE[3]):
-            centre = rng.uniform(20, np.array(REAL_SHAPE[:3]) - 20)
-            squares = sum((grid[axis] - centre[axis]) ** 2 for axis in range(3))
+            center = rng.uniform(20, np.array(REAL_SHAPE[:3]) - 20)
+            squares = sum((grid[axis] - center[axis]) ** 2 for axis in range(3))
             blob = np.exp(-squares / (2 * 8**2)).astype(np.float32)
             if not full:
                 blob[blob < 0.01] = 0
@@ -173,12 +182,12 @@ def main():
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("NEUROCONTEXT_DATA")
     )
-    parser.add_argument("--folder", type=Path, help="for scratch files of 6 GB")
+    parser.add_argument("--folder", type=Path, help="folder of temporary files (6 GB)")
     options = parser.parse_args()
     if options.data:
         os.environ["NEUROCONTEXT_DATA"] = str(options.data)
     elif options.check != "real-size":
-        parser.error("name the folder of the corpora: --data, or NEUROCONTEXT_DATA")
+        parser.error("set --data or NEUROCONTEXT_DATA to the folder of the corpora")
     warnings.simplefilter("ignore")
     if options.folder:
         options.folder.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,10 @@
-"""How long the first map takes on a machine that has just installed the package.
+"""Time to the first map on a machine where the package has just been installed.
 
     python -m benchmarks.speed.first_map --output FOLDER [--repeats 3]
 
-In turns, each in a process of its own and without network: importing torch,
-transformers and nilearn.plotting, and ``neurocontext map`` with a picture, its cache
-empty, then filled. The first may take twice the imports and 5 s.
+Runs in turn, each in a new process without network: importing torch, transformers and
+nilearn.plotting; and ``neurocontext map`` with a picture, with an empty cache and then
+with a filled one. The bound for the first map is twice the time of the imports and 5 s.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main():
         "first map": [*_neurocontext(), "map", QUERY, *files],
         "next map": [*_neurocontext(), "map", QUERY, *files],
     }
-    subprocess.run(commands["imports"], check=True)  # files come into memory
+    subprocess.run(commands["imports"], check=True)  # reads the files into memory
     seconds = {name: [] for name in commands}
     for _ in range(arguments.repeats):
         shutil.rmtree(cache, ignore_errors=True)

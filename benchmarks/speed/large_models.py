@@ -26,7 +26,7 @@ from sklearn_neurocontext.text import LLMChunkEmbedder
 
 _CHUNK = 1024
 _N_WORDS = 1000
-# Shape, layers made, layers of the whole model.
+# Configuration, number of layers here, number of layers of the whole model.
 SHAPES = {
     "GPT-Neo-1.3B": (
         GPTNeoConfig(
@@ -48,7 +48,7 @@ SHAPES = {
 
 
 def save_model(config, folder):
-    """Save a random model and a tokenizer of words that are numbers."""
+    """Save a model with random weights and a tokenizer whose words are numbers."""
     vocabulary = {str(number): number for number in range(_N_WORDS)}
     backend = Tokenizer(models.WordLevel(vocabulary, unk_token="0"))
     backend.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -57,8 +57,8 @@ def save_model(config, folder):
     AutoModel.from_config(config).save_pretrained(folder)
 
 
-def processor_seconds(folder, n_chunks, repeats):
-    """Give the median processor seconds of a text of some chunks."""
+def measure_cpu_time(folder, n_chunks, repeats):
+    """Return the median CPU time of embedding a text of n_chunks chunks, in s."""
     embedder = LLMChunkEmbedder(folder, chunk_size=_CHUNK, cache=None).fit()
     text = " ".join(str(n % _N_WORDS) for n in range(n_chunks * _CHUNK))
     embedder.transform(["1 2 3"])
@@ -71,15 +71,15 @@ def processor_seconds(folder, n_chunks, repeats):
 
 
 def main():
-    """Measure both shapes."""
+    """Measure both models."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
     for name, (config, n_made, n_layers) in SHAPES.items():
         with tempfile.TemporaryDirectory() as folder:
             save_model(config, folder)
-            seconds = processor_seconds(folder, n_chunks=2, repeats=3)
+            seconds = measure_cpu_time(folder, n_chunks=2, repeats=3)
         rate = 2 * _CHUNK / seconds * n_made / n_layers
         print(
-            f"{name}: {n_made} of {n_layers} layers, {seconds:.1f} processor seconds "
+            f"{name}: {n_made} of {n_layers} layers, {seconds:.1f} s CPU time "
             f"for {2 * _CHUNK} tokens; whole model {rate:.1f} tokens per core second",
             flush=True,
         )

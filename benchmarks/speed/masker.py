@@ -1,12 +1,12 @@
-"""Peaks to coefficients: this package, NeuroQuery with nilearn, and NiMARE.
-
-The same studies, the same atlas of 512 overlapping maps that lie on the 4 mm grid, two
-threads. Every measurement has a fresh process, whose peak resident memory is reported.
-Beside seconds on the clock stand seconds of processor time, which other jobs on the
-machine inflate less. NeuroQuery is run on as many studies as --reference says; for more
-its time is that of the mean study, and the table marks it with a tilde.
+"""Speed of peaks to coefficients: this package, NeuroQuery with nilearn, and NiMARE.
 
     python -m benchmarks.speed.masker --output bench_masker
+
+All use the same studies, the same atlas of 512 overlapping maps on the 4 mm grid, and
+two threads. Each measurement runs in a new process, whose peak resident memory is
+reported. CPU time is reported beside wall-clock time, since other jobs on the machine
+affect it less. NeuroQuery runs on --reference studies; its time for other numbers is
+extrapolated from the mean per study and marked with a tilde.
 """
 
 import argparse
@@ -34,13 +34,13 @@ FWHM = 9.0
 
 
 class Stopwatch:
-    """Seconds on the clock and of processor time since it was made."""
+    """Wall-clock time and CPU time since creation."""
 
     def __init__(self):
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
     def read(self):
-        """Give both, by name."""
+        """Return both times in seconds."""
         wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
         return {"wall_s": wall, "cpu_s": cpu}
 
@@ -50,7 +50,7 @@ def peak_gb():
 
 
 def in_fresh_process(function, *args):
-    """Run a function in a process of its own; its result is a dictionary."""
+    """Run a function that returns a dictionary in a new process."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         result = pool.submit(function, *args).result()
     print(f"{function.__name__:12s} {json.dumps(result)}", flush=True)
@@ -58,8 +58,8 @@ def in_fresh_process(function, *args):
 
 
 def load_peaks(n_studies):
-    """Peaks of NeuroQuery and Neurosynth studies, in a random order that is fixed."""
-    from sklearn_neurocontext.datasets._load_corpus import load_corpus
+    """Return peaks of studies of NeuroQuery and Neurosynth in a fixed random order."""
+    from sklearn_neurocontext.datasets import load_corpus
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -74,19 +74,19 @@ def peaks_table(peaks):
 
 
 def make_atlas(path, mask_img):
-    """Save Gaussians of 10 mm around voxels of the mask, which overlap and leave it."""
+    """Save overlapping Gaussians (sigma 10 mm) around random voxels of the mask."""
     grid = np.moveaxis(np.indices(mask_img.shape), 0, -1)
     voxels = np.argwhere(mask_img.dataobj)
-    centres = np.random.default_rng(1).choice(voxels, N_MAPS, replace=False)
+    centers = np.random.default_rng(1).choice(voxels, N_MAPS, replace=False)
     maps = np.empty((*mask_img.shape, N_MAPS), dtype=np.float32)
-    for index, centre in enumerate(centres):
-        squares = ((grid - centre) ** 2).sum(axis=3)
+    for index, center in enumerate(centers):
+        squares = ((grid - center) ** 2).sum(axis=3)
         maps[..., index] = np.exp(-squares / (2 * 2.5**2))
     nib.save(nib.Nifti1Image(maps, mask_img.affine), path)
 
 
 def load_atlas(path):
-    """Read maps into memory, as nilearn has them after concatenating."""
+    """Load maps into memory, as nilearn does when it concatenates images."""
     img = nib.load(path)
     return nib.Nifti1Image(np.asarray(img.dataobj), img.affine)
 
@@ -110,7 +110,7 @@ def ours(atlas, n_studies):
 
 
 def neuroquery(n_studies, path):
-    """Time the loop of `coordinates_to_maps`, and keep its maps."""
+    """Measure `coordinates_to_maps` and save its maps."""
     from neuroquery.img_utils import coordinates_to_maps
 
     warnings.simplefilter("ignore")
@@ -125,13 +125,13 @@ def neuroquery(n_studies, path):
 
 
 def nilearn(atlas, n_studies, densities):
-    """Time `NiftiMapsMasker.transform` on densities that are in memory."""
+    """Measure `NiftiMapsMasker.transform` on densities in memory."""
     from nilearn.maskers import NiftiMapsMasker
 
     warnings.simplefilter("ignore")
     mask_img = nib.load(Path(densities).with_name("mask.nii"))
     inside = np.asarray(mask_img.dataobj) > 0
-    # Values don't change the time: rows are repeated where more are asked for.
+    # The time does not depend on values: rows are repeated to reach n_studies.
     rows = np.resize(np.load(densities), (n_studies, inside.sum()))
     volume = np.zeros((*inside.shape, n_studies), dtype=np.float32)
     volume[inside] = rows.T
@@ -144,9 +144,9 @@ def nilearn(atlas, n_studies, densities):
 
 
 def nimare(atlas, n_studies):
-    """Time NiMARE's Gaussian kernel and its masker on a studyset, on the 4 mm grid.
+    """Measure NiMARE's Gaussian kernel and its masker on the 4 mm grid.
 
-    Its Gaussian is narrower than asked for on this grid, so only time is compared.
+    On this grid its Gaussian is narrower than requested: only the time is comparable.
     """
     from nilearn.maskers import NiftiMapsMasker
     from nimare.meta.kernel import ALEKernel
@@ -184,7 +184,7 @@ def nimare(atlas, n_studies):
 
 
 def measure_speed(folder, n_reference):
-    """Measure one after the other; what was measured before is kept."""
+    """Run all measurements in turn; those of an earlier run are kept."""
     file = folder / "speed.json"
     results = json.loads(file.read_text()) if file.exists() else {}
 
@@ -208,13 +208,13 @@ def measure_speed(folder, n_reference):
 
 
 def gather(results, name):
-    """Give the measurements of a function by number of studies, in order."""
+    """Return the measurements of a function, sorted by number of studies."""
     rows = [row for key, row in results.items() if key.split()[0] == name]
     return sorted(rows, key=lambda row: row["n"])
 
 
 def draw(results, path):
-    """Draw time and memory over the number of studies, one panel each."""
+    """Plot time and memory against the number of studies."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -227,13 +227,13 @@ def draw(results, path):
         "NiMARE + NiftiMapsMasker": (gather(results, "nimare"), "#E69F00", "^"),
         "KDEDiFuMoMasker": (gather(results, "ours"), "#0072B2", "o"),
     }
-    for name, (rows, colour, marker) in lines.items():
+    for name, (rows, color, marker) in lines.items():
         if not rows:
             continue
-        style = {"color": colour, "marker": marker, "label": name}
+        style = {"color": color, "marker": marker, "label": name}
         left.loglog([r["n"] for r in rows], [r["cpu_s"] for r in rows], **style)
         right.semilogx([r["n"] for r in rows], [r["peak_gb"] for r in rows], **style)
-    left.set_ylabel("processor time (s)")
+    left.set_ylabel("CPU time (s)")
     right.set_ylabel("peak resident memory (GB)")
     right.set_ylim(bottom=0)
     for axes in (left, right):
@@ -245,7 +245,7 @@ def draw(results, path):
 
 
 def reference_rows(results):
-    """Add NeuroQuery's time of the mean study to nilearn's, size by size."""
+    """Return the sum of NeuroQuery's and nilearn's times for each number of studies."""
     measured, rows = results["neuroquery"], []
     for nilearn_row in gather(results, "nilearn"):
         n_studies = nilearn_row["n"]
@@ -287,7 +287,9 @@ def cell(row):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("bench_masker"))
-    parser.add_argument("--reference", type=int, default=200)
+    parser.add_argument(
+        "--reference", type=int, default=200, help="studies that NeuroQuery runs on"
+    )
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("NEUROCONTEXT_CACHE", str(options.output.resolve() / "cache"))

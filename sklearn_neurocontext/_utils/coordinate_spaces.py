@@ -1,9 +1,11 @@
-"""Names of spaces, Talairach to MNI and back."""
+"""Coordinate spaces: Talairach to MNI and back, and their names in data files."""
 
 import numpy as np
 import pandas as pd
 
-# Lancaster et al. 2007, pooled over templates: MNI (mm) to Talairach (mm).
+# MNI (mm) to Talairach (mm): the pooled transform of Lancaster et al., Bias between MNI
+# and Talairach coordinates analyzed using the ICBM-152 brain template, Human Brain
+# Mapping 2007 (icbm2tal for templates of unspecified software).
 _MNI_TO_TALAIRACH = np.array(
     [
         [0.9357, 0.0029, -0.0072, -1.0423],
@@ -16,110 +18,41 @@ _TALAIRACH_TO_MNI = np.linalg.inv(_MNI_TO_TALAIRACH)
 
 
 def talairach_to_mni(xyz) -> np.ndarray:
-    """Move coordinates from Talairach to MNI space.
-
-    Parameters
-    ----------
-    xyz : array-like of shape (n_peaks, 3)
-        Talairach, in mm.
-
-    Returns
-    -------
-    xyz : ndarray of shape (n_peaks, 3), float64
-        MNI, in mm.
-
-    Raises
-    ------
-    ValueError
-        If the coordinates are not three per row.
-
-    References
-    ----------
-    Lancaster et al., Bias between MNI and Talairach coordinates analyzed using the
-    ICBM-152 brain template, Human Brain Mapping 2007: the pooled transform (icbm2tal
-    for templates of no named software), inverted.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
-    >>> talairach_to_mni([[-40, -20, 50]]).round(1).tolist()
-    [[-41.2, -16.0, 53.5]]
-    """
+    """Transform coordinates from Talairach to MNI space (Lancaster et al. 2007)."""
     return _apply(_TALAIRACH_TO_MNI, xyz)
 
 
 def mni_to_talairach(xyz) -> np.ndarray:
-    """Move coordinates from MNI to Talairach space.
-
-    Parameters
-    ----------
-    xyz : array-like of shape (n_peaks, 3)
-        MNI, in mm.
-
-    Returns
-    -------
-    xyz : ndarray of shape (n_peaks, 3), float64
-        Talairach, in mm.
-
-    Raises
-    ------
-    ValueError
-        If the coordinates are not three per row.
-
-    References
-    ----------
-    Lancaster et al., Human Brain Mapping 2007; see `talairach_to_mni`.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext._utils.coordinate_spaces import mni_to_talairach
-    >>> mni_to_talairach([[0, 0, 0]]).round(2).tolist()
-    [[-1.04, -1.39, 3.65]]
-    """
+    """Transform coordinates from MNI to Talairach space (Lancaster et al. 2007)."""
     return _apply(_MNI_TO_TALAIRACH, xyz)
 
 
-def _apply(affine, xyz):
+def _apply(affine, xyz) -> np.ndarray:
+    """Apply an affine to coordinates of shape (n_peaks, 3)."""
     xyz = np.asarray(xyz, dtype=np.float64)
     if xyz.size == 0:
         return xyz.reshape(0, 3)
     if xyz.ndim != 2 or xyz.shape[1] != 3:
         raise ValueError(
             f"Coordinates have shape {xyz.shape}; expected (n_peaks, 3) with x, y, z "
-            "in mm. A single peak is written [[x, y, z]]."
+            "in mm. Write a single peak as [[x, y, z]]."
         )
     return xyz @ affine[:3, :3].T + affine[:3, 3]
 
 
 def normalize_spaces(spaces) -> np.ndarray:
-    """Bring names of spaces to MNI, TAL, UNKNOWN, OTHER or MIXED.
-
-    Parameters
-    ----------
-    spaces : array-like of shape (n,)
-        As sources write them; missing values are unknown.
-
-    Returns
-    -------
-    spaces : ndarray of shape (n,), object
-        One of the five words each.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext._utils.coordinate_spaces import normalize_spaces
-    >>> normalize_spaces(["mni152", "Talairach", "T88", None, "scanner"]).tolist()
-    ['MNI', 'TAL', 'TAL', 'UNKNOWN', 'OTHER']
-    """
+    """Normalize names of coordinate spaces to MNI, TAL, UNKNOWN, OTHER or MIXED."""
     series = pd.Series(np.asarray(spaces, dtype=object))
     names = {name: _normalize_space(name) for name in series.unique()}
     return series.map(names).to_numpy(dtype=object)
 
 
 def _normalize_space(name) -> str:
+    """Normalize one name of a coordinate space."""
     if pd.isna(name) or not str(name).strip():
         return "UNKNOWN"
     word = str(name).strip().upper()
-    for beginning in ("MNI", "TAL", "T88", "UNKNOWN", "MIXED"):
-        if word.startswith(beginning):
-            return "TAL" if beginning == "T88" else beginning
+    for prefix in ("MNI", "TAL", "T88", "UNKNOWN", "MIXED"):
+        if word.startswith(prefix):
+            return "TAL" if prefix == "T88" else prefix
     return "OTHER"

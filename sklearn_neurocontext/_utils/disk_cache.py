@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import shutil
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import atomic_write
+from .files import atomic_write, cache_folder
 
 _RECORD = "entry.json"
 # Files up to this size are hashed whenever they are opened. Larger ones only where
@@ -39,52 +38,8 @@ class Entry:
     facts: dict
 
 
-def cache_folder() -> Path:
-    """Folder that the package keeps computed things in.
-
-    Returns
-    -------
-    folder : Path
-        What the environment variable ``NEUROCONTEXT_CACHE`` names, or else
-        ``sklearn_neurocontext`` in the cache folder that the system has for the user:
-        ``$XDG_CACHE_HOME`` or ``~/.cache``; ``~/Library/Caches`` on macOS;
-        ``%LOCALAPPDATA%`` on Windows.
-    """
-    if named := os.environ.get("NEUROCONTEXT_CACHE"):
-        return Path(named).expanduser()
-    home = Path.home()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or home / "AppData/Local"
-    elif sys.platform == "darwin":
-        base = home / "Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or home / ".cache"
-    return Path(base) / "sklearn_neurocontext"
-
-
 def fetch_entry(kind: str, settings: dict, build: Callable) -> Entry:
-    """Open the entry of these settings, building it if it is missing or broken.
-
-    Parameters
-    ----------
-    kind : str
-        Begins the name of the entry's folder.
-    settings : dict
-        Everything that the entry depends on, as JSON can hold it.
-    build : callable
-        Takes the folder to write ``.npy`` files to, gives the facts, a dictionary that
-        JSON can hold.
-
-    Returns
-    -------
-    entry : Entry
-        Its arrays are read-only, those above 64 kB mapped into memory.
-
-    Raises
-    ------
-    OSError
-        If the cache folder cannot be written to.
-    """
+    """Open the entry of these settings, building it if it is missing or broken."""
     place = entry_place(kind, settings)
     # Another process may replace a broken entry between our steps; then look again.
     for _ in range(3):
@@ -208,7 +163,7 @@ def _discard(place: Path) -> None:
 
 def _sweep(folder: Path) -> None:
     """Remove what builds and notes of more than a day ago, since killed, have left."""
-    # The hidden ones are parts of a `atomic_write`.
+    # The hidden ones are left by `atomic_write`.
     for left in (*folder.glob("building-*"), *folder.glob(".????????.json")):
         with suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime <= _STALE_SECONDS:
@@ -236,18 +191,7 @@ def _sha256(path: Path) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file; that of a large one is remembered until the file changes.
-
-    Parameters
-    ----------
-    path : Path
-        An existing file.
-
-    Returns
-    -------
-    digest : str
-        In hexadecimal.
-    """
+    """Return the SHA-256 of a file; large files are hashed once until they change."""
     signature = _signature(path)
     if signature[0] <= _ALWAYS_HASHED:
         return _sha256(path)

@@ -1,67 +1,59 @@
-"""Files and folders that appear under their name complete, or not at all."""
+"""Folders for cached and downloaded files; files and folders written atomically."""
 
 import json
+import os
 import secrets
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
-# Characters of an ending such as .nii.gz; two longer ones are a dotted name.
-_MAX_ENDING = 16
+import platformdirs
+
+_APP_NAME = "sklearn_neurocontext"
+# Characters of an extension such as .nii.gz; two longer ones are a dotted name.
+_MAX_EXTENSION = 16
+
+
+def cache_folder() -> Path:
+    """Return ``NEUROCONTEXT_CACHE``, or the package's folder in the user's cache."""
+    if named := os.environ.get("NEUROCONTEXT_CACHE"):
+        return Path(named).expanduser()
+    return platformdirs.user_cache_path(_APP_NAME, appauthor=False)
+
+
+def data_folder(data_home=None) -> Path:
+    """Return the folder of downloads: `data_home`, or one in the user's data folder."""
+    if data_home is not None:
+        return Path(data_home).expanduser()
+    return platformdirs.user_data_path(_APP_NAME, appauthor=False)
 
 
 @contextmanager
 def atomic_write(path):
-    """Give the name of a file to write, which then takes the place of another.
+    """Write a file that appears under its name only when complete.
 
-    Its permissions are those that the umask gives, as of any new file; those of
-    `tempfile` would be for the owner alone. Of a link, what it points to is replaced.
-
-    Parameters
-    ----------
-    path : path-like
-        The file; its folder must exist, an older file is replaced.
-
-    Yields
-    ------
-    part : Path
-        Beside it and with its ending; removed after an error.
-
-    Raises
-    ------
-    OSError
-        If the file cannot take its place: it is a folder, say, or its folder is
-        missing.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from sklearn_neurocontext._utils.files import atomic_write
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with atomic_write(Path(folder) / "it.txt") as part:
-    ...         _ = part.write_text("all of it")
-    ...     [path.name for path in Path(folder).iterdir()]
-    ['it.txt']
+    Permissions follow the umask, as for any new file. If the path is a symbolic link,
+    its target is replaced.
     """
     path = Path(path).resolve()
-    ending = "".join(path.suffixes[-2:])
-    if len(ending) > _MAX_ENDING:
-        ending = path.suffix
-    # Not longer than the name, which may be as long as names can be.
-    part = path.with_name(f".{secrets.token_hex(4)}{ending}")
+    extension = "".join(path.suffixes[-2:])
+    if len(extension) > _MAX_EXTENSION:
+        extension = path.suffix
+    # Not longer than the name itself, which may have the largest possible length. Not
+    # by tempfile, whose files are readable by their owner only.
+    temporary = path.with_name(f".{secrets.token_hex(4)}{extension}")
     try:
-        yield part
-        part.replace(path)
+        yield temporary
+        temporary.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically, as UTF-8; create its folder if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as part:
-        part.write_text(text, encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content) -> None:
@@ -83,26 +75,7 @@ def check_new_folder(directory: Path) -> None:
 
 @contextmanager
 def atomic_folder(directory, *, check=check_new_folder):
-    """Yield a new folder that takes its place once it is complete.
-
-    Parameters
-    ----------
-    directory : path-like
-        The folder; its parents are created. One that exists is replaced if `check`
-        allows it, and stays as it is after an error.
-    check : callable, default=check_new_folder
-        ``check(directory)`` raises FileExistsError if a folder must not be replaced.
-
-    Yields
-    ------
-    folder : Path
-        Beside `directory`; removed after an error.
-
-    Raises
-    ------
-    FileExistsError
-        If `check` raises it.
-    """
+    """Write a folder that appears under its name only when complete."""
     directory = Path(directory).expanduser().absolute()
     check(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -110,10 +83,10 @@ def atomic_folder(directory, *, check=check_new_folder):
         directory.with_name(f".{directory.name}-{secrets.token_hex(8)}")
         for _ in range(2)
     )
-    new.mkdir()  # the folders of mkdtemp are for the owner alone, whatever the umask
+    new.mkdir()  # Not by mkdtemp, whose folders are readable by their owner only.
     try:
         yield new
-        check(directory)  # again, as writing takes time
+        check(directory)  # Again, as writing takes time.
         try:
             if directory.exists():
                 directory.rename(old)

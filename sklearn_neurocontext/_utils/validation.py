@@ -1,7 +1,7 @@
-"""Checks of texts, peaks and similarities, and scikit-learn's own helpers.
+"""Checks of texts, peaks and similarities, and scikit-learn's validation helpers.
 
-Names that scikit-learn keeps private are imported here and nowhere else, so that a
-release which moves one of them breaks one line.
+Private names of scikit-learn are imported here and nowhere else, so that a release that
+moves one of them breaks one line.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import _fit_context as fit_context
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Hidden, Interval, Options, StrOptions
 from sklearn.utils._set_output import _get_output_config as get_output_config
@@ -35,6 +36,7 @@ __all__ = [
     "check_texts",
     "fit_context",
     "get_output_config",
+    "innermost_model",
     "validate_data",
 ]
 
@@ -45,42 +47,14 @@ _MAX_ROWS_NAMED = 5
 
 
 def _name_rows(rows) -> str:
-    """Write row numbers for an error message, the first few of them."""
+    """Format row numbers for an error message, at most `_MAX_ROWS_NAMED` of them."""
     shown = ", ".join(str(row) for row in rows[:_MAX_ROWS_NAMED])
     hidden = len(rows) - _MAX_ROWS_NAMED
     return shown + (f" and {hidden} more" if hidden > 0 else "")
 
 
 def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
-    """Check that the input is a sequence of texts that hold something.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        List, tuple, Series, or one-dimensional array of strings.
-    name : str, default="texts"
-        What the error messages call the input.
-    first_row : int, default=0
-        Number of the first row in the messages, where the texts are a part of more.
-
-    Returns
-    -------
-    texts : list of str
-        The same texts in the same order.
-
-    Raises
-    ------
-    TypeError
-        If the input is a single string, or a row is not a string.
-    ValueError
-        If the input is empty or not one-dimensional, or a row is empty.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext._utils.validation import check_texts
-    >>> check_texts(("reading words", "finger tapping"))
-    ['reading words', 'finger tapping']
-    """
+    """Return a sequence of non-empty strings as a list; raise for anything else."""
     if isinstance(texts, str | bytes):
         raise TypeError(
             f"{name} must be a sequence of strings, one per study; got a single "
@@ -89,8 +63,8 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
     if isinstance(texts, Mapping):
         raise TypeError(
             f"{name} must be a sequence of strings, one per study; got a "
-            f"{type(texts).__name__} with the keys {_name_rows(list(texts))}. Of a "
-            "corpus take study_texts(corpus, 'title'), of a dictionary its values."
+            f"{type(texts).__name__} with the keys {_name_rows(list(texts))}. Pass "
+            "study_texts(corpus, 'title') of a corpus, or the values of a dictionary."
         )
     if getattr(texts, "ndim", 1) != 1:
         raise ValueError(
@@ -110,19 +84,20 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
     if wrong:
         kinds = sorted({type(rows[row - first_row]).__name__ for row in wrong})
         raise TypeError(
-            f"{name} must hold strings only; got {', '.join(kinds)} in row "
-            f"{_name_rows(wrong)}. Leave such rows out, or fill in their text."
+            f"{name} must contain only strings; got {', '.join(kinds)} in row "
+            f"{_name_rows(wrong)}. Drop these rows, or fill in their text."
         )
     blank = [row for row, text in numbered if not text.strip()]
     if blank:
         raise ValueError(
             f"{name} must not be empty or blank; got no text in row "
-            f"{_name_rows(blank)}. Leave such rows out, or fill in their text."
+            f"{_name_rows(blank)}. Drop these rows, or fill in their text."
         )
     return [str(text) for text in rows]
 
 
 def _check_peak_row(row: int, coordinates) -> np.ndarray:
+    """Check the peaks of one study; return them with shape (n_peaks, 3)."""
     try:
         array = np.asarray(coordinates, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -135,7 +110,7 @@ def _check_peak_row(row: int, coordinates) -> np.ndarray:
     if array.ndim != 2 or array.shape[1] != 3:
         raise ValueError(
             f"The peaks of study {row} have shape {array.shape}; expected (n_peaks, 3) "
-            "with x, y, z in mm. A single peak is written [[x, y, z]]."
+            "with x, y, z in mm. Write a single peak as [[x, y, z]]."
         )
     if not np.isfinite(array).all():
         raise ValueError(
@@ -145,32 +120,7 @@ def _check_peak_row(row: int, coordinates) -> np.ndarray:
 
 
 def check_peaks(peaks) -> list[np.ndarray]:
-    """Check that the input is one array of peaks per study.
-
-    Parameters
-    ----------
-    peaks : sequence of array-like of shape (n_peaks_i, 3)
-        Reported x, y, z in mm, one array per study; a study may have no peak.
-
-    Returns
-    -------
-    peaks : list of ndarray of shape (n_peaks_i, 3), float64
-        The same peaks in the same order.
-
-    Raises
-    ------
-    TypeError
-        If the input is not a sequence.
-    ValueError
-        If it is empty, or a study's peaks are ragged, not numbers, NaN, or not three
-        per row.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext._utils.validation import check_peaks
-    >>> [array.shape for array in check_peaks([[[0, 0, 0], [8, -4, 60]], []])]
-    [(2, 3), (0, 3)]
-    """
+    """Return one float64 array (n_peaks_i, 3) per study; raise for anything else."""
     if isinstance(peaks, str | bytes) or not isinstance(peaks, Iterable):
         raise TypeError(
             "peaks must be a sequence with one (n_peaks, 3) array per study; got "
@@ -178,8 +128,8 @@ def check_peaks(peaks) -> list[np.ndarray]:
         )
     if isinstance(peaks, np.ndarray) and peaks.dtype != object and peaks.ndim == 2:
         raise ValueError(
-            f"peaks is one array of shape {peaks.shape}; expected a sequence with one "
-            "(n_peaks, 3) array per study. For a single study pass [peaks]."
+            "peaks must be a sequence with one (n_peaks, 3) array per study; got one "
+            f"array of shape {peaks.shape}. For a single study pass [peaks]."
         )
     checked = [_check_peak_row(row, study) for row, study in enumerate(peaks)]
     if not checked:
@@ -188,31 +138,7 @@ def check_peaks(peaks) -> list[np.ndarray]:
 
 
 def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
-    """Check a matrix of similarities between texts and maps.
-
-    Parameters
-    ----------
-    similarity : array-like of shape (n_texts, n_maps)
-        Similarity of each text (row) with each map (column), finite.
-    square : bool, default=True
-        Whether true pairs must lie on the diagonal, hence ``n_texts == n_maps``.
-
-    Returns
-    -------
-    similarity : ndarray of shape (n_texts, n_maps), float32 or float64
-        The same values; integers become float64.
-
-    Raises
-    ------
-    ValueError
-        If it is not two-dimensional, empty, not square, or holds NaN or infinity.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext._utils.validation import check_similarity
-    >>> check_similarity([[1, 0], [0, 1]]).dtype
-    dtype('float64')
-    """
+    """Return a finite similarity (n_texts, n_maps), float32 or float64, or raise."""
     try:
         array = np.asarray(similarity)
         if array.dtype not in (np.float32, np.float64):
@@ -230,10 +156,25 @@ def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
     if square and array.shape[0] != array.shape[1]:
         raise ValueError(
             f"similarity has shape {array.shape}; expected a square matrix with true "
-            "pairs on the diagonal. Pass texts and maps of the same studies, in order."
+            "pairs on the diagonal. Pass texts and maps of the same studies, in the "
+            "same order."
         )
     if not np.isfinite(array).all():
         raise ValueError(
-            "similarity holds NaN or infinity. Check the model's inputs for NaN."
+            "similarity holds NaN or infinity. Check the inputs of the model for NaN."
         )
     return array
+
+
+def innermost_model(estimator):
+    """Return the model at the end of Pipelines and inside searches.
+
+    For a search that is not fitted, it is the model to be refitted, if there is one.
+    """
+    if isinstance(estimator, Pipeline):
+        return innermost_model(estimator.steps[-1][1])
+    if hasattr(estimator, "best_estimator_"):
+        return innermost_model(estimator.best_estimator_)
+    if getattr(estimator, "refit", False) and hasattr(estimator, "estimator"):
+        return innermost_model(estimator.estimator)
+    return estimator

@@ -1,15 +1,35 @@
-"""Corpora: ``load_*`` reads files, ``fetch_*`` downloads, ``make_*`` generates."""
+"""Corpora: ``load_*`` reads files, ``fetch_*`` downloads, ``make_*`` generates.
+
+Every loader returns a corpus, a Bunch with the fields
+
+- ``studies``: DataFrame with the columns study_id, pmid, pmcid, title, keywords,
+  abstract, body, year, journal and coordinate_space. Unknown texts are empty, unknown
+  numbers missing. ``coordinate_space`` is the space that the source states: MNI, TAL,
+  UNKNOWN, OTHER, or MIXED;
+- ``peaks``: list of float64 arrays of shape (n_peaks_i, 3), one per row, in mm and MNI
+  space. Talairach peaks have been converted (Lancaster); peaks of unknown or other
+  space are left as reported;
+- ``peak_spaces``: list of arrays of shape (n_peaks_i,), the stated space of each peak;
+- ``groups``: array of shape (n_rows,), the article of each row. Pass it to
+  `sklearn.model_selection.GroupKFold` if rows are analyses, or studies may be repeated;
+- ``space_counts``: dict of space to its number of peaks;
+- ``description``: the source in words, with coordinate spaces and empty studies.
+
+Loaders raise a `CoordinateSpaceWarning` if peaks are not all reported in MNI space.
+"""
 
 from ._bunch import CoordinateSpaceWarning, SkippedPeaksWarning, study_texts
-from ._fetch_pubget import fetch_pubget
-from ._fetchers import fetch_neuroquery, fetch_neurosynth
 from ._ibc import fetch_ibc_maps
 from ._load_corpus import CORPORA, load_corpus, usable_rows
 from ._merge import merge_corpora
-from ._neuroquery import load_neuroquery
-from ._neurosynth import load_neurosynth
+from ._neuroquery_neurosynth import (
+    fetch_neuroquery,
+    fetch_neurosynth,
+    load_neuroquery,
+    load_neurosynth,
+)
 from ._nimare import load_nimare_studyset
-from ._pubget import load_pubget
+from ._pubget import fetch_pubget, load_pubget
 from ._sleuth import load_sleuth, write_sleuth
 from ._synthetic import make_studies
 from ._table import load_table

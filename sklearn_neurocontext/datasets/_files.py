@@ -1,145 +1,154 @@
-"""Find and read the files of a corpus, with errors that name file and remedy."""
+"""Finding, downloading and reading files of a corpus; errors name the file."""
 
 import json
 import lzma
+import os
 import zipfile
 import zlib
 from contextlib import contextmanager
+from functools import partial
 from gzip import BadGzipFile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pooch
 from scipy import sparse
 
+from .._utils.files import data_folder
+
+LOCAL_FOLDER_VARIABLE = "NEUROCONTEXT_DATA"
+_N_RETRIES = 2
 _DAMAGED = (EOFError, BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
-def locate(directory, name: str) -> Path:
-    """Find the folder that holds a file: the given one, or ``data`` in it.
-
-    Parameters
-    ----------
-    directory : path-like
-        Given by the user.
-    name : str
-        Name of the file.
-
-    Returns
-    -------
-    folder : Path
-        The given folder where neither holds the file.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder does not exist.
-    """
+def find_files(directory, names, source: str) -> list[Path]:
+    """Find the files of a corpus in a folder, or in its subfolder ``data``."""
     folder = Path(directory).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"{str(directory)!r} is no folder. Pass the folder that holds {name}."
+            f"The folder {str(directory)!r} does not exist. Pass the folder with "
+            f"{source}."
         )
     inner = folder / "data"
-    return inner if (inner / name).is_file() else folder
+    folder = inner if (inner / names[0]).is_file() else folder
+    for name in names:
+        if not (folder / name).is_file():
+            present = sorted(entry.name for entry in folder.iterdir())
+            shown = ", ".join(present[:8]) + (" …" if len(present) > 8 else "")
+            raise FileNotFoundError(
+                f"{name} is missing in {str(folder)!r}, which contains "
+                f"{shown or 'no file'}. Pass the folder with {source}, under their "
+                "original names."
+            )
+    return [folder / name for name in names]
 
 
-def find_one(folder: Path, name: str, origin: str) -> Path:
-    """Give the path of a file that must be there.
+def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> dict:
+    """Find the files of a corpus on this machine, or download them.
 
-    Parameters
-    ----------
-    folder : Path
-        Where it should be.
-    name : str
-        Its name.
-    origin : str
-        Whose files these are, for the error message.
-
-    Returns
-    -------
-    path : Path
-        It exists.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it is missing; the message lists what is there.
+    `registry` is a dict of file name to its number of bytes and SHA-256. Returns a dict
+    of path to "verified" or "local, unverified", in the order of the registry. Files
+    below the folder that ``NEUROCONTEXT_DATA`` names come first and are not verified.
+    A file that exists is never removed or replaced: it may be the user's own.
     """
-    path = folder / name
-    if path.is_file():
-        return path
-    present = sorted(entry.name for entry in folder.iterdir())
-    shown = ", ".join(present[:8]) + (" …" if len(present) > 8 else "")
-    raise FileNotFoundError(
-        f"{name} is missing in {str(folder)!r}, which holds {shown or 'nothing'}. Pass "
-        f"the folder with {origin}, under their own names."
+    local = os.environ.get(LOCAL_FOLDER_VARIABLE)
+    folder = data_folder(data_home) / corpus
+    files = {}
+    for name, (n_bytes, sha256) in registry.items():
+        own = local and Path(local).expanduser() / corpus / name
+        if own and own.is_file():
+            files[own] = "local, unverified"
+            continue
+        path = folder / name
+        if path.is_file():
+            _check_hash(path, sha256)
+        else:
+            _download(base_url, path, n_bytes, sha256)
+        files[path] = "verified"
+    return files
+
+
+def _check_hash(path, sha256):
+    """Raise if an existing file is not the published one."""
+    found = pooch.file_hash(str(path))
+    if found != sha256:
+        raise OSError(
+            f"{str(path)!r} has SHA-256 {found}; expected {sha256} of the published "
+            "file. It was left unchanged. To download the published file, move this "
+            f"one away; to use it unverified, set {LOCAL_FOLDER_VARIABLE} to "
+            f"{str(path.parents[1])!r}."
+        )
+
+
+def _download(base_url, path, n_bytes, sha256):
+    """Download a file; it appears under its name only if complete and verified."""
+    name = path.name
+    store = pooch.create(
+        path.parent, base_url, registry={name: sha256}, retry_if_failed=_N_RETRIES
     )
+    try:
+        store.fetch(name, downloader=partial(_download_bounded, n_bytes=n_bytes))
+    except (OSError, ValueError) as error:
+        raise OSError(
+            f"{name} could not be downloaded from {base_url}{name} ({error}). Try "
+            "again later; without network, save the file as "
+            f"{path.parent.name}/{name} below a folder and set "
+            f"{LOCAL_FOLDER_VARIABLE} to that folder."
+        ) from error
 
 
-def read_columns(path: Path, wanted=(), **options) -> pd.DataFrame:
-    """Read a CSV file, or a TSV file by its ending, that must have some columns.
+def _download_bounded(url, output_file, store, *, n_bytes):
+    """Download at most `n_bytes` into a file (a downloader for pooch)."""
+    # pooch's temporary file is readable by its owner only; a new one follows the umask.
+    Path(output_file).unlink()
+    download = pooch.HTTPDownloader(headers={"Accept-Encoding": "identity"})
+    with Path(output_file).open("xb") as stream:
+        download(url, _BoundedFile(stream, n_bytes), store)
 
-    Parameters
-    ----------
-    path : Path
-        The file; compressed ones by their ending.
-    wanted : sequence of str, default=()
-        Columns that must be there.
-    **options
-        Passed to `pandas.read_csv`.
 
-    Returns
-    -------
-    table : DataFrame
-        With all columns of the file.
+class _BoundedFile:
+    """A binary file that refuses to grow beyond a number of bytes."""
 
-    Raises
-    ------
-    OSError
-        If the file is cut off or damaged.
-    ValueError
-        If it is no table, or a column is missing.
-    """
+    def __init__(self, stream, n_bytes):
+        self._stream, self._n_bytes = stream, n_bytes
+        self.flush = stream.flush
+
+    def write(self, chunk):
+        """Write a chunk, or raise if the file would be too large."""
+        if self._stream.tell() + len(chunk) > self._n_bytes:
+            raise OSError(
+                f"the server sent more than the published {self._n_bytes:,} bytes; the "
+                "address may lead to the page of a proxy"
+            )
+        return self._stream.write(chunk)
+
+
+def read_columns(path: Path, required=(), **options) -> pd.DataFrame:
+    """Read a CSV or TSV file, by its extension, with all of the required columns."""
     separator = "\t" if ".tsv" in path.suffixes else ","
-    with _naming(path, "a table in UTF-8"):
+    with _errors_naming(path, "a table in UTF-8"):
         table = pd.read_csv(path, sep=separator, **options)
     if len(table.columns) == 1:
         for other in {";", "\t", ","} & set(str(table.columns[0])):
             raise ValueError(
-                f"{str(path)!r} looks separated by {other!r}; expected {separator!r} "
-                "for a file of this name. Save it so."
+                f"Columns of {str(path)!r} must be separated by {separator!r}, by its "
+                f"extension; got {other!r}. Save it with the other separator, or "
+                "rename it."
             )
-    return _check_columns(table, wanted, path)
+    return _check_columns(table, required, path)
 
 
-def read_parquet(path: Path, wanted=()) -> pd.DataFrame:
-    """Read a table in Parquet that must have some columns.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    wanted : sequence of str, default=()
-        Columns that must be there.
-
-    Returns
-    -------
-    table : DataFrame
-        With all columns of the file.
-
-    Raises
-    ------
-    ValueError
-        If it is not in Parquet or cut off, or a column is missing.
-    """
-    with _naming(path, "a table in Parquet"):
+def read_parquet(path: Path, required=()) -> pd.DataFrame:
+    """Read a table in Parquet with all of the required columns."""
+    with _errors_naming(path, "a table in Parquet"):
         table = pd.read_parquet(path)
-    return _check_columns(table, wanted, path)
+    return _check_columns(table, required, path)
 
 
-def _check_columns(table, wanted, path):
-    missing = [column for column in wanted if column not in table]
+def _check_columns(table, required, path) -> pd.DataFrame:
+    """Return the table if it has the required columns."""
+    missing = [column for column in required if column not in table]
     if missing:
         raise ValueError(
             f"{str(path)!r} has no column {', '.join(missing)}; it has "
@@ -149,24 +158,9 @@ def _check_columns(table, wanted, path):
 
 
 def read_coordinates(table, source: str) -> np.ndarray:
-    """Take x, y, z of a table of peaks.
+    """Return x, y, z of a table of peaks, as float64 of shape (n_peaks, 3).
 
-    Parameters
-    ----------
-    table : DataFrame
-        One row per peak.
-    source : str
-        What the error message calls it.
-
-    Returns
-    -------
-    xyz : ndarray of shape (n_peaks, 3), float64
-        In mm.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing or a cell holds no number.
+    `source` names the table in error messages.
     """
     missing = [axis for axis in "xyz" if axis not in table]
     if missing:
@@ -179,83 +173,50 @@ def read_coordinates(table, source: str) -> np.ndarray:
     if len(wrong):
         shown = ", ".join(map(str, table.loc[wrong[0], ["x", "y", "z"]]))
         raise ValueError(
-            f"In {source} {len(wrong)} of {len(table)} peaks hold no number, the first "
-            f"in row {wrong[0]}: {shown}. Expected x, y, z in mm. Drop or correct "
-            "these rows."
+            f"In {source}, the coordinates of {len(wrong)} of {len(table)} peaks are "
+            f"not numbers, the first in row {wrong[0]}: {shown}. Expected x, y, z in "
+            "mm. Correct or drop these rows."
         )
     return xyz.to_numpy(dtype=np.float64)
 
 
 def read_matrix(path: Path) -> sparse.csr_array:
-    """Read a sparse matrix that SciPy saved as npz.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    matrix : csr_array
-        As it was saved.
-
-    Raises
-    ------
-    OSError
-        If the file is cut off or damaged.
-    ValueError
-        If it holds no sparse matrix.
-    """
-    # Opened here, since a damaged file would be left open there.
+    """Read a sparse matrix saved by `scipy.sparse.save_npz`."""
+    # A damaged file would stay open if SciPy opened it.
     with (
-        _naming(path, "a sparse matrix of scipy.sparse.save_npz"),
+        _errors_naming(path, "a sparse matrix of scipy.sparse.save_npz"),
         path.open("rb") as stream,
     ):
         return sparse.csr_array(sparse.load_npz(stream))
 
 
 def read_json(path: Path):
-    """Read a file in JSON.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    content : object
-        What it holds.
-
-    Raises
-    ------
-    ValueError
-        If it is no JSON, or cut off.
-    """
-    with _naming(path, "JSON in UTF-8"):
+    """Read a JSON file."""
+    with _errors_naming(path, "JSON in UTF-8"):
         return json.loads(path.read_text(encoding="utf-8"))
 
 
 @contextmanager
-def _naming(path, expected):
-    """Name the file in the errors of a reader."""
+def _errors_naming(path, expected):
+    """Raise the errors of a reader with the file's name and what to do."""
     try:
         yield
     except _DAMAGED as error:
         raise OSError(
-            f"{str(path)!r} cannot be read ({_say(error)}): it is cut off or damaged. "
-            "Fetch or copy it anew."
+            f"{str(path)!r} cannot be read ({_message(error)}): it is truncated or "
+            "damaged. Download or copy it again."
         ) from error
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{str(path)!r} is not {expected} ({_say(error)}). Save it as UTF-8."
+            f"{str(path)!r} is not {expected} ({_message(error)}). Save it as UTF-8."
         ) from error
     except ValueError as error:
         raise ValueError(
-            f"{str(path)!r} is not {expected}, or is cut off ({_say(error)}). Fetch or "
-            "copy it anew."
+            f"{str(path)!r} is not {expected}, or is truncated ({_message(error)}). "
+            "Download or copy it again."
         ) from error
 
 
-def _say(error) -> str:
+def _message(error) -> str:
+    """Return the message of an error, or its type if it has none."""
     return str(error).strip() or type(error).__name__

@@ -1,13 +1,12 @@
 """Group maps of Individual Brain Charting, from NeuroVault by nilearn's fetcher.
 
-Everything is kept below one folder: nilearn's own (``neurovault/…``), ``images.json``
-(what the collection lists, and the SHA-256 of each image as it was downloaded), and the
-means, in ``maps``.
+The folder ``ibc`` contains, for each collection, nilearn's own files (``neurovault/…``)
+and ``images.json`` (the images of the collection, and the SHA-256 of each downloaded
+one), and the averages of all collections in ``maps``.
 """
 
 import hashlib
 import io
-import json
 import warnings
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from itertools import chain
@@ -16,13 +15,20 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pandas as pd
+import pooch
 from filelock import FileLock
 from sklearn.utils import Bunch
 
-from .._utils.files import atomic_write
+from .._utils.files import atomic_write, data_folder, write_json
+from ._files import read_json
 
-_LISTING = "images.json"
-_KEPT = ("id", "name", "contrast_definition", "map_type", "number_of_subjects")
+_KEPT_FIELDS = (
+    "id",
+    "name",
+    "contrast_definition",
+    "map_type",
+    "number_of_subjects",
+)
 
 
 def fetch_ibc_maps(
@@ -30,20 +36,21 @@ def fetch_ibc_maps(
 ) -> Bunch:
     """Download maps of Individual Brain Charting once, and average them by contrast.
 
-    NeuroVault holds one z map of each subject and acquisition; the group map of a
-    contrast is the mean of those that state the same contrast definition, as in
-    NeuroConText's evaluation. Images that are there are not downloaded again, and each
-    is compared with the SHA-256 that it had when it came; NeuroVault publishes none.
+    NeuroVault has one z map per subject and acquisition. The group map of a contrast is
+    the average of the maps with the same contrast definition, as in NeuroConText's
+    evaluation. NeuroVault publishes no hashes: each image is compared with the SHA-256
+    that it had when downloaded.
 
     Parameters
     ----------
     data_home : path-like or None, default=None
-        Where downloads are kept, in ``ibc``; None is ``~/sklearn_neurocontext_data``.
+        Folder of downloads, which are kept in ``ibc``; None is ``sklearn_neurocontext``
+        in the user's data folder, for example ``~/.local/share`` on Linux.
     contrasts : sequence of str or None, default=None
-        Contrast definitions to take; None takes all.
+        Contrast definitions to select; None selects all.
     n_per_contrast : int or None, default=12
-        Images averaged at most, those of the lowest id. None takes all: some 9,500
-        images, 29 GB, in August 2026.
+        Maximum number of images to average, those with the lowest ids. None averages
+        all: about 9,500 images, 29 GB, in August 2026.
     collection : int, default=6618
         NeuroVault's collection: 6618 is the third release, 2138 the first.
 
@@ -52,15 +59,15 @@ def fetch_ibc_maps(
     maps : Bunch
         ``maps`` (list of str: a NIfTI file per contrast, MNI space), ``contrasts``
         (DataFrame with the columns ``contrast_definition``, ``n_images`` and
-        ``image_ids``, rows as in ``maps``, by definition), and ``description``.
+        ``image_ids``, in the order of ``maps``), and ``description``.
 
     Raises
     ------
     ValueError
         If a contrast is not in the collection, or `n_per_contrast` is not positive.
     OSError
-        If NeuroVault cannot be reached or an image is missing, or an image is another
-        one than when it was downloaded. What came is kept.
+        If NeuroVault cannot be reached, an image is missing, or an image differs from
+        the downloaded one. Downloaded files are kept.
 
     References
     ----------
@@ -74,20 +81,24 @@ def fetch_ibc_maps(
     """
     if n_per_contrast is not None and n_per_contrast < 1:
         raise ValueError(
-            f"n_per_contrast={n_per_contrast!r}; expected a positive number, or None "
-            "for all images."
+            "n_per_contrast must be positive, or None for all images; got "
+            f"{n_per_contrast!r}."
         )
-    home = Path(data_home or "~/sklearn_neurocontext_data").expanduser() / "ibc"
+    home = data_folder(data_home) / "ibc"
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / ".lock"):
         listing = _list_images(home / str(collection), collection)
-        chosen = _choose(listing["images"], contrasts, n_per_contrast)
-        paths = _bring(home, collection, listing, chain(*chosen.values()))
-        maps = [_average(home / "maps", paths, ids) for ids in chosen.values()]
+        chosen = _choose_images(listing["images"], contrasts, n_per_contrast)
+        ids = list(chain(*chosen.values()))
+        images = _fetch_images(home / str(collection), collection, listing, ids)
+        maps = [
+            _average([images[one] for one in of_contrast], home / "maps")
+            for of_contrast in chosen.values()
+        ]
     table = pd.DataFrame(
         {
             "contrast_definition": list(chosen),
-            "n_images": [len(ids) for ids in chosen.values()],
+            "n_images": [len(of_contrast) for of_contrast in chosen.values()],
             "image_ids": list(chosen.values()),
         }
     )
@@ -96,38 +107,38 @@ def fetch_ibc_maps(
         contrasts=table,
         description=(
             f"{len(maps)} contrasts of Individual Brain Charting (NeuroVault's "
-            f"collection {collection}), means of {table['n_images'].sum():,} images. "
-            "Files: verified against the hashes of their first download."
+            f"collection {collection}), averages of {len(ids):,} images. Files: "
+            "verified by the hashes of their first download."
         ),
     )
 
 
 def _list_images(folder: Path, collection: int) -> dict:
-    """Read which images the collection has; ask NeuroVault where it is not known."""
-    path = folder / _LISTING
+    """Read the images of the collection; list them on NeuroVault if not yet known."""
+    path = folder / "images.json"
     if path.is_file():
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return read_json(path)
         except ValueError as error:
             raise OSError(
-                f"{str(path)!r} was altered or cut off. Remove it and call again: no "
-                "image is downloaded twice."
+                f"{str(path)!r} was changed or truncated. Remove it and call again: "
+                "existing images are not downloaded again."
             ) from error
     from nilearn.datasets import fetch_neurovault
 
     found = {}
 
-    def note(image):
-        found[image["id"]] = {name: image.get(name) for name in _KEPT}
-        return False  # nothing is downloaded yet
+    def record(image):
+        found[image["id"]] = {name: image.get(name) for name in _KEPT_FIELDS}
+        return False  # Nothing is downloaded yet.
 
     folder.mkdir(parents=True, exist_ok=True)
-    _quietly(
+    _run_quietly(
         fetch_neurovault,
         max_images=None,
         collection_terms={"id": collection},
         image_terms={"not_mni": False, "is_thresholded": False},
-        image_filter=note,
+        image_filter=record,
         mode="overwrite",
         data_dir=folder,
     )
@@ -135,30 +146,25 @@ def _list_images(folder: Path, collection: int) -> dict:
     if not images:
         raise OSError(
             f"NeuroVault's collection {collection} could not be listed: "
-            f"neurovault.org was not reached, or gave {len(found)} images and no "
-            "contrast definition. Call again with network; without, copy the folder "
-            f"{str(folder.parent)!r} from a machine where the call went through."
+            f"neurovault.org could not be reached, or returned {len(found)} images and "
+            "no contrast definition. Check the network and call again, or copy the "
+            f"folder {str(folder.parent)!r} from a machine with network."
         )
     listing = {"images": sorted(images, key=lambda one: one["id"]), "sha256": {}}
-    _write_listing(path, listing)
+    write_json(path, listing)
     return listing
 
 
-def _quietly(fetch, **arguments):
+def _run_quietly(fetch, **arguments):
     """Call a fetcher of nilearn, which prints a traceback for each failed attempt."""
-    nothing = io.StringIO()
-    with redirect_stdout(nothing), redirect_stderr(nothing), warnings.catch_warnings():
+    output = io.StringIO()
+    with redirect_stdout(output), redirect_stderr(output), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fetch(**arguments, verbose=0)
 
 
-def _write_listing(path: Path, listing: dict):
-    with atomic_write(path) as part:
-        part.write_text(json.dumps(listing, indent=1), encoding="utf-8")
-
-
-def _choose(images, contrasts, n_per_contrast) -> dict:
-    """Give the images of each contrast, by definition."""
+def _choose_images(images, contrasts, n_per_contrast) -> dict:
+    """Return the ids of the images of each contrast, by contrast definition."""
     ids = {}
     for image in images:
         ids.setdefault(image["contrast_definition"], []).append(image["id"])
@@ -166,101 +172,93 @@ def _choose(images, contrasts, n_per_contrast) -> dict:
     unknown = [name for name in wanted if name not in ids]
     if unknown:
         raise ValueError(
-            f"The collection has no contrast {', '.join(map(repr, unknown))}. It has "
-            f"{len(ids)}, for example {', '.join(map(repr, sorted(ids)[:3]))}; the "
-            "listing is fetch_ibc_maps().contrasts."
+            f"contrasts must be in the collection; got {', '.join(map(repr, unknown))}."
+            f" It has {len(ids)}, for example {', '.join(map(repr, sorted(ids)[:3]))}; "
+            "fetch_ibc_maps().contrasts lists all."
         )
     return {name: ids[name][:n_per_contrast] for name in wanted}
 
 
-def _bring(home, collection, listing, ids) -> dict:
-    """Download the images that are missing; give the file of each, checked."""
-    folder, ids = home / str(collection), list(ids)
-    found, missing = _find(folder, collection, listing, ids)
+def _fetch_images(folder, collection, listing, ids) -> dict:
+    """Download missing images; return path and SHA-256 of each, by id."""
+    found, missing = _find_images(folder, collection, listing, ids)
     if missing:
         from nilearn.datasets import fetch_neurovault_ids
 
         try:
-            # Of a collection that is there in part nilearn fetches single images only.
-            _quietly(fetch_neurovault_ids, image_ids=missing, data_dir=folder)
+            # nilearn completes a partial collection only by single images.
+            _run_quietly(fetch_neurovault_ids, image_ids=missing, data_dir=folder)
         finally:
-            more, missing = _find(folder, collection, listing, missing)
-            _write_listing(folder / _LISTING, listing)
+            more, missing = _find_images(folder, collection, listing, missing)
+            write_json(folder / "images.json", listing)
         found |= more
     if missing:
         raise OSError(
-            f"{len(missing)} of {len(ids)} images did not come from neurovault.org "
-            f"(the first is {missing[0]}). What came is kept, and the next call goes "
-            "on from there. Without network, copy the folder "
-            f"{str(home)!r} from a machine where the call went through."
+            f"{len(missing)} of {len(ids)} images could not be downloaded from "
+            f"neurovault.org (the first is {missing[0]}). Downloaded images are kept: "
+            f"call again to continue, or copy the folder {str(folder.parent)!r} from a "
+            "machine with network."
         )
     return found
 
 
-def _find(folder, collection, listing, ids):
-    """Look images up on disk; those that are new get their hash noted."""
+def _find_images(folder, collection, listing, ids):
+    """Return path and SHA-256 of existing images, and the ids of missing ones.
+
+    The hashes of new images are added to the listing.
+    """
     found, missing = {}, []
     for one in ids:
-        path = _path(folder, collection, one)
-        if not _is_whole(path, known=str(one) in listing["sha256"]):
+        path = folder / f"neurovault/collection_{collection}/image_{one}.nii.gz"
+        if not _is_complete(path, known=str(one) in listing["sha256"]):
             missing.append(one)
             continue
-        digest = _hash(path)
+        digest = pooch.file_hash(str(path))
         known = listing["sha256"].setdefault(str(one), digest)
         if known != digest:
             raise OSError(
                 f"{str(path)!r} has SHA-256 {digest}; it had {known} when it was "
-                "downloaded, so it was altered or cut off since. It was left as it "
-                "is: move it away and call again."
+                "downloaded, so it was changed or truncated since. It was left "
+                "unchanged: move it away and call again."
             )
         found[one] = path, digest
     return found, missing
 
 
-def _is_whole(path: Path, *, known: bool) -> bool:
-    """Say whether an image is there; one that came cut off is removed."""
+def _is_complete(path: Path, *, known: bool) -> bool:
+    """Return whether an image exists; remove a new one that is truncated."""
     if not path.is_file() or known:
         return path.is_file()
     try:
-        img = nib.load(path)
-        img.get_fdata(dtype=np.float32)
+        nib.load(path).get_fdata(dtype=np.float32)
     except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError):
         path.unlink()
         return False
     return True
 
 
-def _path(folder: Path, collection: int, image: int) -> Path:
-    return folder / f"neurovault/collection_{collection}/image_{image}.nii.gz"
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _average(folder: Path, paths: dict, ids) -> str:
-    """Average images onto the grid of the first; kept under the hash of all."""
-    names = "".join(paths[one][1] for one in ids)
-    key = hashlib.sha256(names.encode()).hexdigest()[:32]
+def _average(images, folder: Path) -> str:
+    """Average images on the grid of the first; cache the average by their hashes."""
+    hashes = "".join(digest for _, digest in images)
+    key = hashlib.sha256(hashes.encode()).hexdigest()[:32]
     path = folder / f"mean_{key}.nii.gz"
-    note = path.with_name(f"mean_{key}.sha256")
+    note = folder / f"mean_{key}.sha256"
     with suppress(OSError):
-        if note.read_text() == _hash(path):
+        if note.read_text() == pooch.file_hash(str(path)):
             return str(path)
     from nilearn.image import resample_to_img
 
     first, total = None, 0.0
-    for one in ids:
-        img = nib.load(paths[one][0])
+    for image_path, _ in images:
+        img = nib.load(image_path)
         if first is None:
             first = img
         elif img.shape != first.shape or not np.allclose(img.affine, first.affine):
             img = resample_to_img(img, first, force_resample=True, copy_header=True)
         total = total + np.nan_to_num(img.get_fdata(dtype=np.float32))
     folder.mkdir(exist_ok=True)
-    mean = nib.Nifti1Image((total / len(ids)).astype(np.float32), first.affine)
-    with atomic_write(path) as part:
-        mean.to_filename(part)
-        note.write_text(_hash(part))
+    mean = nib.Nifti1Image((total / len(images)).astype(np.float32), first.affine)
+    with atomic_write(path) as temporary:
+        mean.to_filename(temporary)
+        note.write_text(pooch.file_hash(str(temporary)))
     return str(path)

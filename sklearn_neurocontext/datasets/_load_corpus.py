@@ -1,4 +1,4 @@
-"""Load a corpus by its name, or from a folder whose files tell its kind."""
+"""Loading a corpus by its name, or from a folder of any supported kind."""
 
 import warnings
 from pathlib import Path
@@ -6,17 +6,20 @@ from pathlib import Path
 import numpy as np
 
 from ._bunch import CoordinateSpaceWarning, SkippedPeaksWarning
-from ._fetchers import fetch_neuroquery, fetch_neurosynth
 from ._merge import merge_corpora
-from ._neuroquery import load_neuroquery
-from ._neurosynth import load_neurosynth
+from ._neuroquery_neurosynth import (
+    fetch_neuroquery,
+    fetch_neurosynth,
+    load_neuroquery,
+    load_neurosynth,
+)
 from ._nimare import load_nimare_studyset
 from ._pubget import load_pubget
 from ._table import load_table
 
 CORPORA = ("neuroquery", "neurosynth", "neuroquery+neurosynth", "nimare")
-# The files that tell which loader reads a folder, in the order of trying.
-_SIGNS = {
+# Files by which the loader of a folder is chosen; the first match decides.
+_PATTERNS = {
     load_neuroquery: [
         "data-neuroquery_version-*_coordinates.tsv.gz",
         "data/data-neuroquery_version-*_coordinates.tsv.gz",
@@ -33,10 +36,10 @@ _SIGNS = {
     load_table: ["studies.[ct]sv", "peaks.[ct]sv"],
     load_nimare_studyset: ["studies.parquet", "*.json"],
 }
-_FOLDERS = (
+_SUPPORTED = (
     "a folder with NeuroQuery's or Neurosynth's data-…_coordinates.tsv.gz, with "
     "pubget's coordinates.csv or its folder subset_…_extractedData, with a NiMARE "
-    "studyset (studies.parquet and its tables, or one file in JSON), or with the two "
+    "studyset (studies.parquet and its tables, or one JSON file), or with the two "
     "tables studies.csv and peaks.csv (or .tsv)"
 )
 
@@ -47,26 +50,24 @@ def load_corpus(name_or_folder):
     Parameters
     ----------
     name_or_folder : str or path-like
-        One of ``"neuroquery"``, ``"neurosynth"``, ``"neuroquery+neurosynth"`` (the
-        public downloads, or the folder that the environment variable
-        ``NEUROCONTEXT_DATA`` names), ``"nimare"`` (the studies that come with NiMARE);
-        or a folder of NeuroQuery, Neurosynth or pubget, a NiMARE studyset (a JSON file,
-        a folder with one, or a folder in Parquet), or a folder with the two tables
-        ``studies.csv`` and ``peaks.csv`` (or ``.tsv``) as `load_table` takes them, each
-        recognised by its files. ``~`` is the home folder.
+        One of ``"neuroquery"``, ``"neurosynth"``, ``"neuroquery+neurosynth"`` (see
+        `fetch_neuroquery` and `fetch_neurosynth`) and ``"nimare"`` (the studies that
+        come with NiMARE); or a folder of NeuroQuery, Neurosynth or pubget, a NiMARE
+        studyset (a JSON file, a folder with one, or a folder in Parquet), or a folder
+        with the tables ``studies.csv`` and ``peaks.csv`` (or ``.tsv``) for
+        `load_table`. The kind of a folder is recognized by its files.
 
     Returns
     -------
     corpus : Bunch
-        ``studies``, ``peaks``, ``groups`` and ``description``, as every loader of
-        `sklearn_neurocontext.datasets` gives them. What is known of the peaks' spaces,
-        and what was left out, stands in the description, and is not warned of.
+        The fields that `sklearn_neurocontext.datasets` documents. Coordinate spaces and
+        skipped peaks are stated in ``description``, without a warning.
 
     Raises
     ------
     ValueError
-        If it is neither a known name nor a corpus's folder or file, or the folder's
-        files are unknown or ambiguous.
+        If it is neither a known name nor the folder or file of a corpus, or the files
+        of the folder are ambiguous.
 
     Examples
     --------
@@ -84,47 +85,8 @@ def load_corpus(name_or_folder):
         return _load_folder(name_or_folder)
 
 
-def _load_folder(name_or_folder):
-    folder = Path(name_or_folder).expanduser()
-    if folder.is_file() and folder.suffix == ".json":
-        return _load_files(load_nimare_studyset, folder)
-    if not folder.is_dir():
-        raise ValueError(
-            f"{str(name_or_folder)!r} is neither a folder nor one of "
-            f"{', '.join(CORPORA)}, nor a studyset in JSON. Check the spelling, or "
-            f"pass {_FOLDERS}."
-        )
-    for loader, patterns in _SIGNS.items():
-        if any(any(folder.glob(pattern)) for pattern in patterns):
-            return _load_files(loader, folder)
-    raise ValueError(
-        f"No corpus was recognised in {str(folder)!r}. Expected {_FOLDERS}. Other "
-        "tables can be read with sklearn_neurocontext.datasets.load_table."
-    )
-
-
-def _load_files(loader, path: Path):
-    if loader is load_table:
-        tables = [_the_one(path, f"{name}.[ct]sv") for name in ("studies", "peaks")]
-        return load_table(*tables)
-    in_json = path.is_dir() and not (path / "studies.parquet").is_file()
-    if loader is load_nimare_studyset and in_json:
-        path = _the_one(path, "*.json")
-    return loader(path)
-
-
-def _the_one(folder, pattern: str) -> Path:
-    found = sorted(folder.glob(pattern))
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
-        raise ValueError(
-            f"Expected one file {pattern} in {str(folder)!r}; there is {names}. Pass "
-            f"{_FOLDERS}."
-        )
-    return found[0]
-
-
 def _load_named(name: str):
+    """Load one of `CORPORA`."""
     if name == "nimare":
         return load_nimare_studyset()
     if name == "neuroquery":
@@ -134,20 +96,59 @@ def _load_named(name: str):
     return merge_corpora(fetch_neuroquery(), fetch_neurosynth())
 
 
+def _load_folder(name_or_folder):
+    """Load a folder, or a studyset in JSON, with the first loader that fits."""
+    folder = Path(name_or_folder).expanduser()
+    if folder.is_file() and folder.suffix == ".json":
+        return load_nimare_studyset(folder)
+    if not folder.is_dir():
+        raise ValueError(
+            f"{str(name_or_folder)!r} is neither a folder nor one of "
+            f"{', '.join(CORPORA)}, nor a studyset in JSON. Check the spelling, or "
+            f"pass {_SUPPORTED}."
+        )
+    for loader, patterns in _PATTERNS.items():
+        if not any(any(folder.glob(pattern)) for pattern in patterns):
+            continue
+        if loader is load_table:
+            names = ("studies", "peaks")
+            return load_table(*[_find_one(folder, f"{name}.[ct]sv") for name in names])
+        in_json = not (folder / "studies.parquet").is_file()
+        if loader is load_nimare_studyset and in_json:
+            folder = _find_one(folder, "*.json")
+        return loader(folder)
+    raise ValueError(
+        f"No corpus was recognized in {str(folder)!r}. Expected {_SUPPORTED}. Load "
+        "other tables with sklearn_neurocontext.datasets.load_table."
+    )
+
+
+def _find_one(folder, pattern: str) -> Path:
+    """Find the only file of a pattern."""
+    found = sorted(folder.glob(pattern))
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise ValueError(
+            f"{str(folder)!r} must contain one file {pattern}; got {names}. Pass "
+            f"{_SUPPORTED}."
+        )
+    return found[0]
+
+
 def usable_rows(texts, y) -> np.ndarray:
     """Find the studies that have a text and at least one peak in the mask.
 
     Parameters
     ----------
     texts : sequence of str
-        One per study; empty where unknown.
+        One per study; empty if unknown.
     y : ndarray of shape (n_studies, n_components)
-        Coefficients; all zero where no peak lies in the mask.
+        Coefficients; all zero if no peak is in the mask.
 
     Returns
     -------
     rows : ndarray of int64
-        Indices of the usable studies, rising.
+        Indices of the usable studies, in ascending order.
 
     Raises
     ------
@@ -163,8 +164,8 @@ def usable_rows(texts, y) -> np.ndarray:
     """
     if len(texts) != len(y):
         raise ValueError(
-            f"Got {len(texts)} texts and {len(y)} rows of y; expected one of each per "
-            "study."
+            "texts and y must have one row per study each; got "
+            f"{len(texts)} texts and {len(y)} rows of y."
         )
     has_text = np.array([bool(text and text.strip()) for text in texts], dtype=bool)
     has_peak = np.any(np.asarray(y) != 0, axis=1)
@@ -172,7 +173,7 @@ def usable_rows(texts, y) -> np.ndarray:
     if not rows.size:
         raise ValueError(
             f"No study is usable: of {len(texts)}, {has_text.sum()} have a text and "
-            f"{has_peak.sum()} a peak in the mask. Choose another text part, and check "
-            "that peaks are in mm."
+            f"{has_peak.sum()} a peak in the mask. Choose another text field, and "
+            "check that peaks are in mm."
         )
     return rows

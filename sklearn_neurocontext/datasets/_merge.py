@@ -5,42 +5,36 @@ from collections import defaultdict
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.utils import Bunch
 
 from .._utils.coordinate_spaces import talairach_to_mni
-from ._bunch import (
-    TEXT_COLUMNS,
-    count_spaces,
-    describe_empty,
-    describe_spaces,
-    say_spaces,
-)
+from ._bunch import TEXT_COLUMNS, finish_bunch, warn_about_spaces
 
-_FILLED = (*TEXT_COLUMNS, "pmcid", "year")
-# MIXED is not among them: it does not say which peak is of which space.
-_FILLING = ("MNI", "TAL", "OTHER")
+_FILLED_COLUMNS = (*TEXT_COLUMNS, "pmcid", "year")
+# Not MIXED, which leaves the space of each peak open.
+_FILLING_SPACES = ("MNI", "TAL", "OTHER")
 
 
 def merge_corpora(first, *others):
-    """Unite corpora: one row per PMID, the first corpus that has a study wins.
+    """Merge corpora into one row per PMID; earlier corpora take precedence.
 
-    Peaks, and every cell that is known there, come from the first corpus; cells that
-    are empty are filled from later ones. Where the first corpus does not know the space
-    of a study's peaks and another one states it, it is filled in before converting, so
-    Talairach peaks that NeuroQuery left as they are become MNI, once.
+    Peaks and known cells come from the first corpus that has them; empty cells are
+    filled from later ones. If the first corpus does not know the space of a study's
+    peaks and another one states it, that space is filled in and Talairach peaks are
+    converted, once. This concerns the peaks of NeuroQuery.
 
     Parameters
     ----------
     first : Bunch
-        What a loader of this package gave.
+        A corpus of a loader of this package.
     *others : Bunch
         Further corpora.
 
     Returns
     -------
     corpus : Bunch
-        As every loader gives it. With ``term_counts`` and ``vocabulary`` where exactly
-        one corpus has them; studies of the others have rows of zeros.
+        The fields that `sklearn_neurocontext.datasets` documents, and ``term_counts``
+        and ``vocabulary`` if exactly one corpus has them; studies of other corpora have
+        rows of zeros.
 
     Raises
     ------
@@ -72,26 +66,22 @@ def merge_corpora(first, *others):
         peak_spaces.append(spaces)
     studies = pd.DataFrame(rows, columns=first.studies.columns)
     studies = studies.astype(first.studies.dtypes.to_dict())
-    counts = count_spaces(np.concatenate(peak_spaces))
+    _check_study_ids(studies)
     sizes = " and ".join(f"{len(corpus.studies):,}" for corpus in corpora)
-    corpus = Bunch(
-        studies=studies,
-        peaks=peaks,
-        peak_spaces=peak_spaces,
-        groups=np.asarray(groups, dtype=str),
-        space_counts=counts,
-        description=f"Union by PMID of corpora of {sizes} studies: {len(studies):,}. "
-        + describe_spaces(counts)
-        + describe_empty(peaks),
-        **_merge_counts(corpora, list(sources.values())),
+    corpus = finish_bunch(
+        studies,
+        peaks,
+        peak_spaces,
+        groups,
+        f"Union by PMID of corpora of {sizes} studies: {len(studies):,}.",
+        **_merge_term_counts(corpora, list(sources.values())),
         **_merge_files(corpora),
     )
-    _check_unique(studies)
-    return say_spaces(corpus)
+    return warn_about_spaces(corpus)
 
 
 def _rows_by_study(corpora) -> dict:
-    """Group (corpus, row) pairs by PMID, or by corpus and row where there is none."""
+    """Group (corpus, row) pairs by PMID; rows without PMID are studies of their own."""
     sources = defaultdict(list)
     for index, corpus in enumerate(corpora):
         for row, pmid in enumerate(corpus.studies["pmid"]):
@@ -101,19 +91,21 @@ def _rows_by_study(corpora) -> dict:
 
 
 def _fill_row(tables, of_study) -> dict:
+    """Return the first row of a study, its empty cells filled from the others."""
     index, row = of_study[0]
     filled = dict(tables[index][row])
     for other, other_row in of_study[1:]:
-        for column in _FILLED:
+        for column in _FILLED_COLUMNS:
             if pd.isna(filled[column]) or filled[column] == "":
                 filled[column] = tables[other][other_row][column]
     return filled
 
 
 def _choose_peaks(corpora, tables, of_study):
-    """Take the first peaks that there are; convert them where only now known as TAL.
+    """Return peaks of a study, the space of each, and the space of the study.
 
-    Returns them with the space of each, and that of the study.
+    They come from its first row that has peaks. Peaks of unknown space are converted
+    if another row states that they are in Talairach space.
     """
     found = [pair for pair in of_study if len(corpora[pair[0]].peaks[pair[1]])]
     index, row = found[0] if found else of_study[0]
@@ -121,14 +113,15 @@ def _choose_peaks(corpora, tables, of_study):
     space = tables[index][row]["coordinate_space"]
     if space == "UNKNOWN":
         stated = [tables[index][row]["coordinate_space"] for index, row in of_study]
-        space = next((other for other in stated if other in _FILLING), space)
+        space = next((other for other in stated if other in _FILLING_SPACES), space)
         spaces = np.full(len(xyz), space)
         if space == "TAL":
             xyz = talairach_to_mni(xyz)
     return xyz.copy(), spaces.copy(), space
 
 
-def _merge_counts(corpora, sources) -> dict:
+def _merge_term_counts(corpora, sources) -> dict:
+    """Return term counts and vocabulary of the only corpus that has them."""
     owners = [index for index, corpus in enumerate(corpora) if "term_counts" in corpus]
     if len(owners) != 1:
         return {}
@@ -143,12 +136,12 @@ def _merge_counts(corpora, sources) -> dict:
     pick = sparse.csr_array(
         (np.ones(len(pairs)), (new, old)), shape=(len(sources), len(owner.studies))
     )
-    counts = {part: pick @ matrix for part, matrix in owner.term_counts.items()}
+    counts = {field: pick @ matrix for field, matrix in owner.term_counts.items()}
     return {"term_counts": counts, "vocabulary": owner.vocabulary}
 
 
 def _merge_files(corpora) -> dict:
-    """Say which files were verified, where the corpora say it."""
+    """Return which files were verified, for corpora that record it."""
     files = {}
     for corpus in corpora:
         files.update(corpus.get("files", {}))
@@ -156,6 +149,7 @@ def _merge_files(corpora) -> dict:
 
 
 def _check_pmids(corpora):
+    """Check that PMIDs are unique and are not PMCIDs."""
     for corpus in corpora:
         pmids = corpus.studies["pmid"].dropna()
         if pmids.duplicated().any():
@@ -169,23 +163,23 @@ def _check_pmids(corpora):
 
 
 def _check_kinds(one, other):
-    """Recognise PMCIDs in the place of PMIDs: hardly a number is both by chance."""
+    """Raise if most PMIDs of one corpus are PMCIDs of the other."""
     pmids = set(one["pmid"].dropna())
     pmcids = set(other["pmcid"].dropna())
     wrong = pmids & pmcids
     if len(wrong) > max(1, len(pmids) // 2) and not pmids & set(other["pmid"].dropna()):
         raise ValueError(
             f"{len(wrong):,} of the {len(pmids):,} PMIDs of one corpus are PMCIDs of "
-            "another; expected PMIDs in the column pmid. Load it with its ids named "
-            "pmcid."
+            "another; expected PMIDs in the column pmid. Name this column pmcid."
         )
 
 
-def _check_unique(studies):
+def _check_study_ids(studies):
+    """Check that study ids are unique."""
     repeated = studies["study_id"][studies["study_id"].duplicated()]
     if len(repeated):
         raise ValueError(
-            f"{len(repeated)} studies without a common PMID share a study id, "
-            f"{repeated.iloc[0]!r} among them. Give the studies of one corpus other "
-            "ids, or PMIDs, before merging."
+            f"{len(repeated)} studies without a common PMID share a study id, for "
+            f"example {repeated.iloc[0]!r}. Rename the study ids of one corpus, or add "
+            "PMIDs, before merging."
         )

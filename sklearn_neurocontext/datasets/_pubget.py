@@ -1,4 +1,4 @@
-"""What pubget extracts from PubMed Central."""
+"""Articles of PubMed Central, through pubget."""
 
 import warnings
 from pathlib import Path
@@ -6,21 +6,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ._bunch import make_bunch, say_spaces
-from ._files import find_one, read_columns, read_coordinates, read_json
-from ._ids import join_rows, name_studies, read_numbers
+from .._utils.files import data_folder
+from ._bunch import make_bunch, warn_about_spaces
+from ._files import find_files, read_columns, read_coordinates, read_json
+from ._ids import join_rows, read_integers, write_study_ids
 
-_FOLDERS = "subset_*_extractedData"
-_WANTED = {
+_SUBSET = "subset_*_extractedData"
+_COLUMNS = {
     "metadata.csv": ("pmcid",),
     "text.csv": ("pmcid",),
     "coordinates.csv": ("pmcid", "x", "y", "z"),
 }
-_TEXTS = ("title", "keywords", "abstract", "body")
 
 
 def load_pubget(directory):
-    """Read a corpus that pubget extracted.
+    """Load a corpus that pubget extracted.
 
     Parameters
     ----------
@@ -30,22 +30,21 @@ def load_pubget(directory):
     Returns
     -------
     corpus : Bunch
-        ``studies``, ``peaks``, ``groups``, ``space_counts``, ``description`` as every
-        loader gives them. The ``study_id`` is ``PMC`` and the PMCID. Peaks that pubget
-        calls TAL are converted to MNI.
+        The fields that `sklearn_neurocontext.datasets` documents. The ``study_id`` is
+        "PMC" followed by the PMCID.
 
     Raises
     ------
     FileNotFoundError
-        If no extracted data, or one of its files, is there.
+        If there is no extracted data, or one of its files is missing.
     ValueError
-        If there are several, it holds no article, a column is missing, or no peak
+        If there are several extractions, no article or a missing column, or no peak
         belongs to a study.
 
     Warns
     -----
     UserWarning
-        If pubget notes that the extraction is incomplete.
+        If pubget recorded that the extraction is incomplete.
 
     References
     ----------
@@ -57,26 +56,145 @@ def load_pubget(directory):
     >>> from sklearn_neurocontext.datasets import load_pubget
     >>> corpus = load_pubget("pubget_data/query_d41d8")  # doctest: +SKIP
     """
-    folder = _find_extracted(Path(directory).expanduser())
-    _warn_incomplete(folder)
-    return say_spaces(read_pubget(folder))
+    folder = _find_extraction(Path(directory).expanduser())
+    info = folder / "info.json"
+    if info.is_file() and not read_json(info).get("is_complete", True):
+        warnings.warn(
+            f"According to pubget, the extraction in {folder.name} is incomplete: some "
+            "studies are missing. Run pubget again to complete it.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return warn_about_spaces(_read_extraction(folder))
 
 
-def read_pubget(folder: Path):
-    """Read the corpus from the folder with the extracted data."""
-    metadata, texts, coordinates = (
-        read_columns(find_one(folder, name, "the files that pubget extracted"), wanted)
-        for name, wanted in _WANTED.items()
+def fetch_pubget(query: str, data_home=None, *, n_docs=None, api_key=None, n_jobs=1):
+    """Download the articles of a PubMed Central query; extract texts and peaks.
+
+    Runs pubget's download, extraction of articles and extraction of data. Each step
+    continues with the files that exist, so repeat an interrupted call to resume it.
+
+    Parameters
+    ----------
+    query : str
+        A query in the syntax of PubMed Central's advanced search, for example
+        ``"fMRI[abstract] AND (2020[PubDate])"``.
+    data_home : path-like or None, default=None
+        Folder of downloads, which are kept in ``pubget``; None is
+        ``sklearn_neurocontext`` in the user's data folder, for example
+        ``~/.local/share`` on Linux.
+    n_docs : int or None, default=None
+        Approximate maximum number of articles; None downloads all.
+    api_key : str or None, default=None
+        Key of the Entrez utilities, which allows more requests per second.
+    n_jobs : int, default=1
+        Number of processes for the extraction.
+
+    Returns
+    -------
+    corpus : Bunch
+        The corpus of `load_pubget`, with the articles that report peaks.
+
+    Raises
+    ------
+    ValueError
+        If the query is empty, or no article that it finds reports peaks.
+    OSError
+        If a step of pubget fails.
+
+    Warns
+    -----
+    UserWarning
+        If a step of pubget is incomplete; repeat the call to complete it.
+
+    References
+    ----------
+    Dockès et al., Mass analysis of the biomedical literature with pubget, eLife 2024.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets import fetch_pubget
+    >>> corpus = fetch_pubget("fMRI[title] AND pain[title]")  # doctest: +SKIP
+    """
+    import pubget
+
+    if not isinstance(query, str) or not query.strip():
+        raise ValueError(
+            f"query must be a PubMed Central query; got {query!r}. For example "
+            "'fMRI[title] AND pain[title]'."
+        )
+    folder = data_folder(data_home) / "pubget"
+    folder.mkdir(parents=True, exist_ok=True)
+    codes = {}
+    articlesets, codes["download"] = pubget.download_query_results(
+        query, folder, n_docs=n_docs, api_key=api_key
     )
+    _check_step(pubget, codes, "download")
+    articles, codes["extraction of articles"] = pubget.extract_articles(
+        articlesets, n_jobs=n_jobs
+    )
+    _check_step(pubget, codes, "extraction of articles")
+    extracted, codes["extraction of data"] = pubget.extract_data_to_csv(
+        articles, articles_with_coords_only=True, n_jobs=n_jobs
+    )
+    _check_step(pubget, codes, "extraction of data")
+    return warn_about_spaces(_read_extraction(Path(extracted)))
+
+
+def _check_step(pubget, codes: dict, step: str):
+    """Raise if a step failed; warn if it is the first incomplete one."""
+    if codes[step] == pubget.ExitCode.ERROR:
+        raise OSError(
+            f"pubget's {step} failed; see its log. Downloaded files are kept: check "
+            "the network and the query, then call again."
+        )
+    incomplete = [s for s, code in codes.items() if code == pubget.ExitCode.INCOMPLETE]
+    if incomplete == [step]:
+        warnings.warn(
+            f"pubget's {step} is incomplete because of n_docs or a lost connection. "
+            "Call again to continue.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _find_extraction(directory: Path) -> Path:
+    """Find the folder with coordinates.csv, at most two levels down."""
+    if not directory.is_dir():
+        raise FileNotFoundError(
+            f"The folder {str(directory)!r} does not exist. Pass pubget's query "
+            "folder, or the folder subset_…_extractedData in it."
+        )
+    if (directory / "coordinates.csv").is_file():
+        return directory
+    for pattern in (_SUBSET, f"*/{_SUBSET}"):
+        found = sorted(path for path in directory.glob(pattern) if path.is_dir())
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(str(path.relative_to(directory)) for path in found)
+            raise ValueError(
+                f"{str(directory)!r} contains several extractions: {names}. Pass one."
+            )
+    raise FileNotFoundError(
+        f"{str(directory)!r} contains no extracted data: neither coordinates.csv nor a "
+        f"folder {_SUBSET}. Run pubget's extract_data step first."
+    )
+
+
+def _read_extraction(folder: Path):
+    """Read the corpus from the folder with the extracted data."""
+    paths = find_files(folder, [*_COLUMNS], "the files that pubget extracted")
+    metadata, texts, coordinates = map(read_columns, paths, _COLUMNS.values())
     if not len(metadata):
         raise ValueError(
             f"pubget extracted no article into {folder.name}: metadata.csv has no row. "
             "Check the query."
         )
     studies = _study_table(metadata, texts)
+    studies["coordinate_space"] = _read_spaces(folder, studies)
     rows = join_rows(studies, "pmcid", coordinates["pmcid"], "coordinates.csv")
     known = rows >= 0
-    studies["coordinate_space"] = _read_spaces(folder, studies)
     return make_bunch(
         studies,
         rows[known],
@@ -86,52 +204,19 @@ def read_pubget(folder: Path):
     )
 
 
-def _find_extracted(directory: Path) -> Path:
-    if not directory.is_dir():
-        raise FileNotFoundError(
-            f"{str(directory)!r} is no folder. Pass pubget's query folder or the "
-            "folder subset_…_extractedData in it."
-        )
-    if (directory / "coordinates.csv").is_file():
-        return directory
-    for pattern in (_FOLDERS, f"*/{_FOLDERS}"):
-        found = sorted(path for path in directory.glob(pattern) if path.is_dir())
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(str(path.relative_to(directory)) for path in found)
-            raise ValueError(
-                f"{str(directory)!r} holds several extractions: {names}. Pass one."
-            )
-    raise FileNotFoundError(
-        f"No extracted data in {str(directory)!r}: neither coordinates.csv nor a "
-        f"folder {_FOLDERS}. Run pubget's extract_data step first."
-    )
-
-
-def _warn_incomplete(folder: Path):
-    info = folder / "info.json"
-    if info.is_file() and not read_json(info).get("is_complete", True):
-        warnings.warn(
-            f"pubget notes that the extraction in {folder.name} is incomplete; its "
-            "studies are some of all. Run pubget again to complete it.",
-            UserWarning,
-            stacklevel=3,
-        )
-
-
 def _study_table(metadata, texts) -> pd.DataFrame:
-    studies = pd.DataFrame({"pmcid": read_numbers(metadata["pmcid"], "pmcid")})
-    studies["study_id"] = "PMC" + name_studies(studies["pmcid"], "pmcid")
+    """Join metadata and texts; a missing title is that of the metadata."""
+    studies = pd.DataFrame({"pmcid": read_integers(metadata["pmcid"], "pmcid")})
+    studies["study_id"] = "PMC" + write_study_ids(studies["pmcid"], "pmcid")
     if "pmid" in metadata:
-        studies["pmid"] = read_numbers(metadata["pmid"], "pmid")
+        studies["pmid"] = read_integers(metadata["pmid"], "pmid")
     studies["year"] = metadata.get("publication_year")
     studies["journal"] = metadata.get("journal")
     rows = join_rows(studies, "pmcid", texts["pmcid"], "text.csv")
     aligned = texts[rows >= 0].set_axis(rows[rows >= 0])
     aligned = aligned[~aligned.index.duplicated()].reindex(studies.index)
-    for part in _TEXTS:
-        studies[part] = aligned.get(part)
+    for field in ("title", "keywords", "abstract", "body"):
+        studies[field] = aligned.get(field)
     if "title" in metadata:
         titles = studies["title"].astype(object)
         studies["title"] = titles.where(titles.notna(), metadata["title"])
@@ -139,6 +224,7 @@ def _study_table(metadata, texts) -> pd.DataFrame:
 
 
 def _read_spaces(folder: Path, studies) -> np.ndarray:
+    """Read the coordinate space of each study, None if unknown."""
     path = folder / "coordinate_space.csv"
     spaces = np.full(len(studies), None, dtype=object)
     if path.is_file():

@@ -1,29 +1,41 @@
-"""Peaks of meta-analyses in the text form of BrainMap's Sleuth and of GingerALE."""
+"""Text files of BrainMap's Sleuth and of GingerALE: reading and writing."""
 
+import codecs
+import math
 import re
 import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from .._utils.coordinate_spaces import mni_to_talairach
-from ._bunch import make_bunch, say_spaces
-from ._sleuth_lines import SPACE_NAMES, is_statement, parse_sleuth, read_text
+from .._utils.coordinate_spaces import mni_to_talairach, normalize_spaces
+from ._bunch import make_bunch, warn_about_spaces
 
-# "Chochon F, 1999: Multiplication", "Liu et al., 2018; Self vs other", "24814646-1"
+_SPACE_NAMES = {"MNI": "MNI", "TAL": "Talairach"}
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_REFERENCE = re.compile(r"reference\s*[=:]\s*(.*)", re.IGNORECASE)
+_SUBJECTS = re.compile(r"subjects?\s*[=:]\s*(.*)", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
+_MINUS_SIGNS = str.maketrans("−–", "--")
+# The study of an experiment: "Chochon F, 1999: Multiplication", "Liu et al., 2018;
+# Self vs other", "24814646-1"
 _GROUP = re.compile(r"(.+?)\s*(?:[:;].*|-\d+)?")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+# No head reaches further from the origin of MNI or Talairach space.
+_MAX_DISTANCE_MM = 200
+_EXAMPLE = "Expected a line like '// Author, year: contrast'"
 
 
 def load_sleuth(path):
-    r"""Read the peaks of a meta-analysis from a text file of Sleuth or GingerALE.
+    r"""Load the peaks of a meta-analysis from a text file of Sleuth or GingerALE.
 
-    The file lists experiments: lines that begin with ``//`` name one (a name may go on
-    over several lines, up to a blank one) and give its number of subjects, the lines
-    below hold one peak each (BrainMap calls them foci). ``// Reference=…`` states the
-    space of all peaks below it, up to the next such line. Ends of lines may be of any
-    system, numbers apart by blanks, tabs, commas or semicolons.
+    The file lists experiments. Lines that begin with ``//`` name an experiment (up to a
+    blank line) and give its number of subjects; each line below holds one peak.
+    ``// Reference=…`` states the coordinate space of all peaks below it, up to the next
+    such line. Numbers may be separated by blanks, tabs, commas or semicolons, and lines
+    by the line ends of any system.
 
     Parameters
     ----------
@@ -33,32 +45,32 @@ def load_sleuth(path):
     Returns
     -------
     corpus : Bunch
-        One row per experiment: ``studies`` (the experiment's name is the title),
-        ``peaks``, ``space_counts``, ``description`` as every loader gives them;
-        ``groups`` names the study of each experiment, the part of its name before a
-        colon or semicolon; ``n_subjects`` (Int64 array of shape (n_experiments,),
-        missing where the file does not say). Without a reference, peaks are of unknown
-        space.
+        The fields that `sklearn_neurocontext.datasets` documents, with one row per
+        experiment: its name is the title; ``groups`` names its study, the part of the
+        name before a colon or semicolon. ``n_subjects`` is an Int64 array of shape
+        (n_experiments,), missing where not stated. Without a reference, the space of
+        peaks is unknown.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If a line is neither a comment nor three numbers, states no known space or
-        number of subjects, or if the reference changes among the peaks of an experiment
-        or its subjects stand below them; the message names the line.
+        If a line is neither a comment nor three numbers, states an unknown space or
+        number of subjects, or is in the wrong place: the reference must not change
+        among the peaks of an experiment, and the number of subjects must stand above
+        them. The message names the line.
 
     Warns
     -----
     CoordinateSpaceWarning
         If peaks are not in MNI space.
     UserWarning
-        If peaks lie further from the origin than any head reaches; they are kept.
+        If peaks are more than 200 mm from the origin; they are kept.
 
     See Also
     --------
-    write_sleuth : The way back.
+    write_sleuth : Writes such a file.
 
     References
     ----------
@@ -82,9 +94,10 @@ def load_sleuth(path):
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(
-            f"{str(path)!r} is no file. Expected a text file of Sleuth or GingerALE."
+            f"The file {str(path)!r} does not exist. Pass a text file of Sleuth or "
+            "GingerALE."
         )
-    experiments = parse_sleuth(read_text(path), path.name)
+    experiments = _parse(_read_text(path), path.name)
     names = [" ".join(one.names) for one in experiments]
     years = [_YEAR.search(name) for name in names]
     studies = pd.DataFrame(
@@ -105,7 +118,7 @@ def load_sleuth(path):
         groups=[_GROUP.fullmatch(name)[1] for name in names],
         n_subjects=pd.array([one.n_subjects for one in experiments], dtype="Int64"),
     )
-    return say_spaces(corpus)
+    return warn_about_spaces(corpus)
 
 
 def write_sleuth(corpus, path, *, space="MNI") -> Path:
@@ -114,25 +127,25 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
     Parameters
     ----------
     corpus : Bunch
-        What a loader of this package gave. Each row becomes an experiment, named by its
-        title, or by its id where it has none. ``n_subjects`` is written where the
-        corpus knows it; GingerALE wants it.
+        A corpus of a loader of this package. Each row becomes an experiment, named by
+        its title, or by its id if it has none. ``n_subjects`` is written where known;
+        GingerALE needs it.
     path : path-like
         The file; an older one is replaced.
     space : {"MNI", "TAL"}, default="MNI"
-        Space to write in; peaks are converted for ``"TAL"`` (Lancaster).
+        Space to write the peaks in; they are converted for ``"TAL"`` (Lancaster).
 
     Returns
     -------
     path : Path
-        The file. Coordinates are rounded to four decimals; rows without a peak are left
-        out, with a warning.
+        The file. Coordinates are rounded to four decimals; rows without a peak are
+        omitted, with a warning.
 
     Raises
     ------
     ValueError
-        If the space is unknown, no row has a peak, or a title would be read as
-        something else.
+        If the space is unknown, no row has a peak, or a title would not be read as a
+        name.
 
     See Also
     --------
@@ -147,55 +160,198 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
     ...     print(write_sleuth(corpus, folder + "/peaks.txt").read_text()[:15])
     // Reference=MN
     """
-    if space not in SPACE_NAMES:
-        raise ValueError(f"space={space!r} is unknown; expected 'MNI' or 'TAL'.")
+    if space not in _SPACE_NAMES:
+        raise ValueError(f"space must be 'MNI' or 'TAL'; got {space!r}.")
     subjects = corpus.get("n_subjects", [None] * len(corpus.peaks))
     blocks = [
         _format_experiment(name, n_subjects, peaks, space)
         for name, n_subjects, peaks in zip(
-            _names(corpus.studies), subjects, corpus.peaks, strict=True
+            _experiment_names(corpus.studies), subjects, corpus.peaks, strict=True
         )
         if len(peaks)
     ]
     if not blocks:
-        raise ValueError("No row of the corpus has a peak: nothing to write.")
+        raise ValueError("The corpus must have at least one peak; got none.")
     if len(blocks) < len(corpus.peaks):
         warnings.warn(
             f"{len(corpus.peaks) - len(blocks)} of {len(corpus.peaks)} rows have no "
-            "peak and were left out.",
+            "peak and were omitted.",
             UserWarning,
             stacklevel=2,
         )
     path = Path(path).expanduser()
-    text = f"// Reference={SPACE_NAMES[space]}\n" + "\n".join(blocks)
+    text = f"// Reference={_SPACE_NAMES[space]}\n" + "\n".join(blocks)
     path.write_text(text, encoding="utf-8", newline="\n")
     return path
 
 
-def _names(studies) -> list:
-    """Name each experiment in one line that is read as a name."""
+def _experiment_names(studies) -> list[str]:
+    """Return a name of one line for each experiment."""
     titles = studies["title"].fillna("")
     names = titles.where(titles != "", studies["study_id"])
     names = [" ".join(name.split()).lstrip("/ ") for name in names]
     for name in names:
-        if not name or is_statement(name):
+        if not name or _is_statement(name):
             raise ValueError(
-                f"The title {name!r} cannot name an experiment: it would be read as "
-                "something else. Change this title."
+                f"The title {name!r} cannot be the name of an experiment: it would be "
+                "read as a statement. Change this title."
             )
     return names
 
 
 def _format_experiment(name, n_subjects, peaks, space) -> str:
+    """Format one experiment as lines of the file."""
     peaks = mni_to_talairach(peaks) if space == "TAL" else peaks
     lines = [f"// {name}"]
     if n_subjects is not None and not pd.isna(n_subjects):
         lines.append(f"// Subjects={int(n_subjects)}")
     # Adding zero turns -0.0 into 0.0.
-    rows = np.round(peaks, 4) + 0.0
-    lines += ["\t".join(map(_number, row)) for row in rows]
+    for row in np.round(peaks, 4) + 0.0:
+        lines.append("\t".join(f"{x:.4f}".rstrip("0").rstrip(".") for x in row))
     return "\n".join(lines) + "\n"
 
 
-def _number(value: float) -> str:
-    return f"{value:.4f}".rstrip("0").rstrip(".")
+def _read_text(path: Path) -> str:
+    """Read UTF-8, UTF-16 with a byte order mark, or else Windows-1252."""
+    content = path.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace")
+    if b"\0" in content:
+        raise ValueError(
+            f"{path.name} is not a text file: it contains zero bytes. Save it as "
+            "UTF-8, or as UTF-16 with a byte order mark."
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
+
+
+def _parse(text: str, source: str) -> list:
+    """Return the experiments of a file, at least one; errors name file and line."""
+    parser = _Parser()
+    for number, line in enumerate(_LINE_END.split(text), start=1):
+        try:
+            parser.read_line(line.strip(), number)
+        except ValueError as error:
+            raise ValueError(f"{source}, line {number}: {error}") from None
+    if not parser.experiments:
+        raise ValueError(
+            f"{source} names no experiment. {_EXAMPLE} above the peaks, as in text "
+            "files of Sleuth or GingerALE."
+        )
+    if parser.distant_lines:
+        first, n = parser.distant_lines[0], len(parser.distant_lines)
+        warnings.warn(
+            f"{source}: {n} {'peaks are' if n > 1 else 'peak is'} more than "
+            f"{_MAX_DISTANCE_MM} mm from the origin, the first in line {first}. "
+            "Expected mm; check for a missing sign or decimal point.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return parser.experiments
+
+
+@dataclass
+class _Experiment:
+    """An experiment: lines of its name, space, number of subjects and peaks in mm."""
+
+    names: list
+    space: str | None
+    n_subjects: int | None = None
+    peaks: list = field(default_factory=list)
+
+
+class _Parser:
+    """Collect experiments from one line after another."""
+
+    def __init__(self):
+        self.experiments = []
+        self.distant_lines = []
+        self._space = None
+        self._in_name = False
+
+    def read_line(self, line: str, number: int) -> None:
+        """Read a stripped line; its errors do not name it yet."""
+        comment = line.lstrip("/").strip()
+        if not line:
+            self._in_name = False
+        elif not line.startswith("/"):
+            self._read_peak(line, number)
+        elif found := _REFERENCE.fullmatch(comment):
+            self._space, self._in_name = _parse_space(found[1]), False
+        elif found := _SUBJECTS.fullmatch(comment):
+            self._read_subjects(found[1])
+        elif comment and self._in_name:
+            self.experiments[-1].names.append(comment)
+        elif comment:
+            self.experiments.append(_Experiment([comment], self._space))
+            self._in_name = True
+
+    def _read_subjects(self, word):
+        self._in_name = False
+        if not (word.isascii() and word.isdecimal()):
+            raise ValueError(
+                f"the number of subjects must be an integer; got {word!r}."
+            )
+        last = self.experiments[-1] if self.experiments else None
+        if last is None or last.n_subjects is not None:
+            raise ValueError(
+                f"a number of subjects without the name of an experiment. {_EXAMPLE} "
+                "above it."
+            )
+        if last.peaks:
+            raise ValueError(
+                f"a number of subjects below the peaks of {last.names[0]!r} is "
+                "ambiguous. Expected it between the name of an experiment and its "
+                "first peak."
+            )
+        last.n_subjects = int(word)
+
+    def _read_peak(self, line, number):
+        self._in_name = False
+        if _is_statement(line):
+            raise ValueError(f"{line[:60]!r} must begin with //.")
+        if not self.experiments:
+            raise ValueError(
+                f"{line[:60]!r} is above the name of the first experiment. {_EXAMPLE} "
+                "above the peaks."
+            )
+        peak, last = _parse_peak(line), self.experiments[-1]
+        if not last.peaks:
+            # A reference may stand between the name and the first peak.
+            last.space = self._space
+        elif last.space != self._space:
+            raise ValueError(
+                "the reference above this line changes the space among the peaks of "
+                f"{last.names[0]!r}. Repeat the experiment's name below the reference."
+            )
+        last.peaks.append(peak)
+        if max(map(abs, peak)) > _MAX_DISTANCE_MM:
+            self.distant_lines.append(number)
+
+
+def _is_statement(comment: str) -> bool:
+    """Return whether a comment states a reference or a number of subjects."""
+    return bool(_REFERENCE.fullmatch(comment) or _SUBJECTS.fullmatch(comment))
+
+
+def _parse_space(word: str) -> str:
+    """Return MNI or TAL."""
+    space = normalize_spaces([word])[0]
+    if space not in _SPACE_NAMES:
+        raise ValueError(f"the reference must be MNI or Talairach; got {word!r}.")
+    return space
+
+
+def _parse_peak(line: str) -> list[float]:
+    """Return x, y, z of a line."""
+    words = re.split(r"[\s,;]+", line.translate(_MINUS_SIGNS).rstrip(" \t,;"))
+    if len(words) == 3 and all(map(_NUMBER.fullmatch, words)):
+        peak = [float(word) for word in words]
+        if all(map(math.isfinite, peak)):
+            return peak
+    raise ValueError(
+        f"a peak must be three numbers, x, y, z in mm, with decimal points and no "
+        f"further column; got {line[:60]!r}. Begin a comment with //."
+    )

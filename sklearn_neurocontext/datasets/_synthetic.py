@@ -1,4 +1,4 @@
-"""Synthetic studies whose latent is known."""
+"""Synthetic studies with known topics."""
 
 from numbers import Integral, Real
 
@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state
 
 from ._bunch import make_bunch
 
-# Words that a topic's texts draw from, and the words that all texts share.
+# Words of each topic, and words that occur in all texts.
 _TOPICS = {
     "motor": "finger tapping movement hand motor grip",
     "vision": "visual checkerboard faces objects retinotopy scenes",
@@ -29,29 +29,30 @@ _CENTERS_PER_TOPIC = 3
 def make_studies(
     n_studies: int = 200, *, n_peaks: int = 8, noise: float = 0.2, random_state=None
 ):
-    """Make studies whose texts and peaks come from the same known mixture of topics.
+    """Make studies with texts and peaks drawn from the same known mixture of topics.
 
-    Each study mixes eight topics. Its words are drawn from the topics' words and from
-    common ones, its peaks around the topics' centers (Gaussian, 5 mm) or anywhere.
+    Each study mixes eight topics. Its words are drawn from the words of its topics and
+    from common words, its peaks around the centers of its topics (Gaussian with a
+    standard deviation of 5 mm) or anywhere in the brain.
 
     Parameters
     ----------
     n_studies : int, default=200
         Number of studies.
     n_peaks : int, default=8
-        Peaks of a study on average (Poisson, at least one).
+        Average number of peaks per study (Poisson, at least one).
     noise : float, default=0.2
-        Share of peaks that lie anywhere and of words that say nothing, in [0, 1].
+        Fraction of peaks anywhere in the brain and of common words, in [0, 1].
     random_state : int, RandomState instance or None, default=None
-        Seed of all draws but the centers, which are always the same.
+        Seed of all draws except the centers, which are always the same.
 
     Returns
     -------
     corpus : Bunch
-        ``studies`` (title and abstract), ``peaks``, ``groups``, ``space_counts``,
-        ``description`` as every loader gives them, and ``latent`` (ndarray of shape
-        (n_studies, 8), rows sum to one) with ``topic_names`` and ``topic_centers``
-        (ndarray of shape (8, 3, 3): three centers of each topic, MNI, mm).
+        The fields that `sklearn_neurocontext.datasets` documents (texts are title and
+        abstract), and ``latent`` (ndarray of shape (n_studies, 8), the mixtures, rows
+        sum to one), ``topic_names`` and ``topic_centers`` (ndarray of shape (8, 3, 3):
+        three centers per topic, MNI, mm).
 
     Raises
     ------
@@ -65,7 +66,7 @@ def make_studies(
     >>> corpus.latent.shape, len(corpus.peaks)
     ((3, 8), 3)
     """
-    _check(n_studies, n_peaks, noise)
+    _check_parameters(n_studies, n_peaks, noise)
     rng = check_random_state(random_state)
     centers = _topic_centers()
     latent = rng.dirichlet(np.full(len(_TOPICS), 0.3), size=n_studies)
@@ -90,7 +91,8 @@ def make_studies(
     )
 
 
-def _check(n_studies, n_peaks, noise):
+def _check_parameters(n_studies, n_peaks, noise):
+    """Check the parameters of `make_studies`."""
     for name, value in (("n_studies", n_studies), ("n_peaks", n_peaks)):
         if not isinstance(value, Integral) or value < 1:
             raise ValueError(f"{name} must be a positive integer; got {value!r}.")
@@ -99,33 +101,36 @@ def _check(n_studies, n_peaks, noise):
 
 
 def _topic_centers() -> np.ndarray:
-    """Draw each topic's centers in the ellipsoid: (n_topics, n_centers, 3), in mm."""
+    """Return the centers of each topic, of shape (n_topics, n_centers, 3), in mm."""
     rng = np.random.default_rng(20240801)
-    return _anywhere(rng, len(_TOPICS) * _CENTERS_PER_TOPIC).reshape(
+    return _draw_in_brain(rng, len(_TOPICS) * _CENTERS_PER_TOPIC).reshape(
         len(_TOPICS), _CENTERS_PER_TOPIC, 3
     )
 
 
-def _anywhere(rng, size):
+def _draw_in_brain(rng, size):
+    """Draw points in the ellipsoid, of shape (size, 3), in mm."""
     directions = rng.normal(size=(size, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     return _CENTER + _RADII * directions * rng.uniform(size=(size, 1)) ** (1 / 3)
 
 
 def _draw_words(rng, mixture, size, noise):
+    """Draw words of topics and, for a fraction of `noise`, common words."""
     vocabularies = [words.split() for words in _TOPICS.values()]
     common = _COMMON.split()
     topics = rng.choice(len(mixture), size=size, p=mixture)
-    blank = rng.uniform(size=size) < noise
+    common_rows = rng.uniform(size=size) < noise
     return [
-        rng.choice(common if empty else vocabularies[topic])
-        for topic, empty in zip(topics, blank, strict=True)
+        rng.choice(common if is_common else vocabularies[topic])
+        for topic, is_common in zip(topics, common_rows, strict=True)
     ]
 
 
 def _draw_peaks(rng, mixture, centers, size, noise):
+    """Draw peaks of shape (size, 3), a fraction of `noise` anywhere in the brain."""
     topics = rng.choice(len(mixture), size=size, p=mixture)
     near = centers[topics, rng.randint(_CENTERS_PER_TOPIC, size=size)]
     near = near + rng.normal(scale=5.0, size=(size, 3))
-    stray = rng.uniform(size=(size, 1)) < noise
-    return np.where(stray, _anywhere(rng, size), near)
+    scattered = rng.uniform(size=(size, 1)) < noise
+    return np.where(scattered, _draw_in_brain(rng, size), near)

@@ -1,4 +1,4 @@
-"""Any two tables: studies and peaks."""
+"""Corpora of two tables: studies and peaks."""
 
 import warnings
 from os import PathLike
@@ -7,53 +7,52 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ._bunch import STUDY_COLUMNS, SkippedPeaksWarning, make_bunch, say_spaces
+from ._bunch import STUDY_COLUMNS, SkippedPeaksWarning, make_bunch, warn_about_spaces
 from ._files import read_columns, read_coordinates
-from ._ids import join_rows, name_studies, read_numbers, write_ids
+from ._ids import join_rows, read_integers, write_ids, write_study_ids
 
 _ID_COLUMNS = ("study_id", "pmid", "pmcid", "id")
 _SPACE_COLUMNS = ("coordinate_space", "space")
 
 
 def load_table(studies, peaks, *, space=None):
-    """Read a corpus from any two tables, one of studies and one of peaks.
+    """Load a corpus from a table of studies and a table of peaks.
 
     Parameters
     ----------
     studies : DataFrame, dict, or path-like
-        One row per study, as a table or a CSV file (TSV by its ending; compressed
-        files too). One of the columns ``study_id``, ``pmid``, ``pmcid`` or ``id`` names
-        the study; ``title``, ``keywords``, ``abstract``, ``body``, ``year``,
-        ``journal`` and ``coordinate_space`` (or ``space``) are used where they exist.
+        One row per study, as a table, or a CSV or TSV file, which may be compressed.
+        One of the columns ``study_id``, ``pmid``, ``pmcid`` or ``id`` identifies the
+        study; ``title``, ``keywords``, ``abstract``, ``body``, ``year``, ``journal``
+        and ``coordinate_space`` (or ``space``) are optional.
     peaks : DataFrame, dict, or path-like
-        One row per peak, with the same id column and ``x``, ``y``, ``z`` in mm;
-        a column ``space`` (or ``coordinate_space``) holds the space of each peak.
+        One row per peak, with the same id column, and ``x``, ``y``, ``z`` in mm. An
+        optional column ``coordinate_space`` (or ``space``) holds the space of the peak.
     space : {"MNI", "TAL"} or None, default=None
-        Space of the peaks whose own row states none, whatever the studies say: with
-        ``"MNI"``, peaks that a loader of this package gave are not converted again.
-        None takes what the table of studies says. Blank cells state nothing.
+        Space of the peaks whose own row states none, even if the table of studies
+        states another: use ``"MNI"`` for peaks of a corpus of this package, so that
+        they are not converted again. None uses the table of studies.
 
     Returns
     -------
     corpus : Bunch
-        ``studies``, ``peaks``, ``groups``, ``space_counts``, ``description`` as every
-        loader gives them. Studies without peaks keep an empty array; peaks of studies
-        that are not in the table are left out, and counted in ``description``.
+        The fields that `sklearn_neurocontext.datasets` documents. Peaks of studies that
+        are not in the table are skipped, and counted in ``description``.
 
     Raises
     ------
     FileNotFoundError
-        If a file is missing.
+        If a file does not exist.
     OSError
-        If a file is cut off or damaged.
+        If a file is truncated or damaged.
     ValueError
         If a column is missing, a study has no id or two rows, ids are of the wrong
-        kind or never match, or a coordinate is no number.
+        kind or never match, or a coordinate is not a number.
 
     Warns
     -----
     SkippedPeaksWarning
-        If peaks are of studies that are not in the table; how many, once.
+        If peaks belong to studies that are not in the table.
     CoordinateSpaceWarning
         If peaks are not all in MNI space.
 
@@ -68,104 +67,110 @@ def load_table(studies, peaks, *, space=None):
     >>> [len(of_study) for of_study in corpus.peaks]
     [2, 1]
     """
-    studies, peaks = _read(studies, "studies"), _read(peaks, "peaks")
     if space not in (None, "MNI", "TAL"):
-        raise ValueError(f"space={space!r} is unknown; expected 'MNI', 'TAL' or None.")
-    kind = _id_column(studies, peaks)
-    table = _study_table(studies, kind)
+        raise ValueError(f"space must be 'MNI', 'TAL' or None; got {space!r}.")
+    studies, peaks = _read(studies, "studies"), _read(peaks, "peaks")
+    kind = _find_id_column(studies, peaks)
+    studies = _study_table(studies, kind)
     ids = peaks[kind]
     if kind in ("pmid", "pmcid"):
-        ids = read_numbers(ids, kind)
-    rows = join_rows(table, kind, ids, "peaks")
+        ids = read_integers(ids, kind)
+    rows = join_rows(studies, kind, ids, "peaks")
     known = rows >= 0
     xyz = read_coordinates(peaks, "the table of peaks")
-    spaces = _spaces(table, peaks, rows, space)
-    description = f"{len(table):,} studies of a table."
-    left_out = "" if known.all() else _describe_left_out(ids[~known], kind)
+    spaces = _choose_spaces(studies, peaks, rows, space)
+    description = f"{len(studies):,} studies of a table."
+    skipped = "" if known.all() else _describe_skipped(ids[~known], kind)
     corpus = make_bunch(
-        table,
+        studies,
         rows[known],
         xyz[known],
         spaces[known],
-        description=f"{description} {left_out}".strip(),
+        description=f"{description} {skipped}".strip(),
     )
-    if left_out:
-        warnings.warn(left_out, SkippedPeaksWarning, stacklevel=2)
-    return say_spaces(corpus)
-
-
-def _describe_left_out(ids, kind) -> str:
-    """Say how many peaks have no study in the table, and whose they are."""
-    words = write_ids(ids, kind).replace("", pd.NA)
-    studies, n_nameless = words.dropna().drop_duplicates(), int(words.isna().sum())
-    shown = "no id" if studies.empty else studies.iloc[0]
-    if len(studies) > 1:
-        n = len(studies) - 1
-        shown += f" and {n:,} {'other' if n == 1 else 'others'}"
-    if n_nameless and len(studies):
-        shown += f"; {n_nameless:,} without an id"
-    return (
-        f"Left out {len(ids):,} {'peak' if len(ids) == 1 else 'peaks'} whose study "
-        f"({shown}) is not in the table of studies."
-    )
+    if skipped:
+        warnings.warn(skipped, SkippedPeaksWarning, stacklevel=2)
+    return warn_about_spaces(corpus)
 
 
 def _read(table, name) -> pd.DataFrame:
+    """Return a table, or read it from a file, with column names in lower case."""
     if isinstance(table, str | PathLike):
         path = Path(table).expanduser()
         if not path.is_file():
-            raise FileNotFoundError(f"The table of {name}, {str(path)!r}, is no file.")
+            raise FileNotFoundError(
+                f"The table of {name}, {str(path)!r}, does not exist."
+            )
         header = read_columns(path, nrows=0)
-        # Read as text, 007 stays 007.
+        # Ids are read as strings: 007 stays 007.
         ids = {c: str for c in header if c.strip().lower() in _ID_COLUMNS}
         table = read_columns(path, dtype=ids)
     table = pd.DataFrame(table).rename(columns=lambda name: str(name).strip().lower())
     repeated = table.columns[table.columns.duplicated()]
     if len(repeated):
         raise ValueError(
-            f"The table of {name} has several columns {repeated[0]!r} (capitals do not "
-            "count); expected one. Drop or rename the others."
+            f"The table of {name} has several columns {repeated[0]!r} (ignoring case); "
+            "expected one. Drop or rename the others."
         )
     if not len(table):
         raise ValueError(f"The table of {name} has no row; expected at least one.")
     return table.reset_index(drop=True)
 
 
-def _id_column(studies, peaks) -> str:
+def _find_id_column(studies, peaks) -> str:
+    """Return the first id column that both tables have."""
     for column in _ID_COLUMNS:
         if column in studies and column in peaks:
             return column
     raise ValueError(
-        f"The table of studies has the columns {', '.join(studies)} and that of peaks "
-        f"{', '.join(peaks)}; expected one of {', '.join(_ID_COLUMNS)} in both. Rename "
-        "the column that names the study."
+        f"Both tables must have one of the columns {', '.join(_ID_COLUMNS)}; got "
+        f"{', '.join(studies)} for studies and {', '.join(peaks)} for peaks. Rename "
+        "the column that identifies the study."
     )
 
 
 def _study_table(studies, kind) -> pd.DataFrame:
-    table = studies.copy()
-    if "publication_year" in table and "year" not in table:
-        table = table.rename(columns={"publication_year": "year"})
-    for column in ("pmid", "pmcid"):
-        if column in table:
-            table[column] = read_numbers(table[column], column)
-    table["study_id"] = name_studies(table[kind], kind)
-    if "space" in table and "coordinate_space" not in table:
-        table = table.rename(columns={"space": "coordinate_space"})
-    kept = [column for column in (*STUDY_COLUMNS, "id", "doi") if column in table]
-    return table[kept]
+    """Return the columns of the studies that are used, under their standard names."""
+    for column, synonym in (
+        ("year", "publication_year"),
+        ("coordinate_space", "space"),
+    ):
+        if synonym in studies and column not in studies:
+            studies = studies.rename(columns={synonym: column})
+    studies = studies.assign(
+        **{c: read_integers(studies[c], c) for c in ("pmid", "pmcid") if c in studies}
+    )
+    studies["study_id"] = write_study_ids(studies[kind], kind)
+    kept = [column for column in (*STUDY_COLUMNS, "id", "doi") if column in studies]
+    return studies[kept]
 
 
-def _spaces(table, peaks, rows, space) -> np.ndarray:
-    """Take the space of each peak from its own row, the argument, or its study's."""
+def _choose_spaces(studies, peaks, rows, space) -> np.ndarray:
+    """Return the space of each peak: of its own row, the argument, or its study."""
     stated = [peaks[column] for column in _SPACE_COLUMNS if column in peaks]
     if space is not None:
         stated.append(pd.Series(space, index=peaks.index))
-    if "coordinate_space" in table:
-        of_study = table["coordinate_space"].to_numpy(dtype=object)[rows]
+    if "coordinate_space" in studies:
+        of_study = studies["coordinate_space"].to_numpy(dtype=object)[rows]
         stated.append(pd.Series(of_study, index=peaks.index))
     spaces = pd.Series(None, index=peaks.index, dtype=object)
     for column in reversed(stated):
         known = column.astype("string").str.strip().fillna("") != ""
         spaces = column.astype(object).where(known, spaces)
     return spaces.to_numpy(dtype=object)
+
+
+def _describe_skipped(ids, kind) -> str:
+    """Describe how many peaks have no study in the table, with the first study's id."""
+    words = write_ids(ids, kind).replace("", pd.NA)
+    studies, n_without_id = words.dropna().drop_duplicates(), int(words.isna().sum())
+    shown = "no id" if studies.empty else studies.iloc[0]
+    if len(studies) > 1:
+        n = len(studies) - 1
+        shown += f" and {n:,} {'other' if n == 1 else 'others'}"
+    if n_without_id and len(studies):
+        shown += f"; {n_without_id:,} without an id"
+    return (
+        f"Skipped {len(ids):,} {'peak' if len(ids) == 1 else 'peaks'} whose study "
+        f"({shown}) is not in the table of studies."
+    )

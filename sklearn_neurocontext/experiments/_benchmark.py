@@ -29,10 +29,10 @@ _TRAINING_ATTRIBUTES = ("best_epoch_", "n_epochs_")
 
 @cache
 def _code_hash() -> str:
-    """Hash the code of models, metrics and text: versions do not change with it."""
+    """Hash the source of metrics, models and text, not the version of the package."""
     digest = hashlib.sha256()
-    for part in ("metrics", "models", "text"):
-        folder = files("sklearn_neurocontext") / part
+    for subpackage in ("metrics", "models", "text"):
+        folder = files("sklearn_neurocontext") / subpackage
         for module in sorted(folder.iterdir(), key=lambda path: path.name):
             if module.name.endswith(".py"):
                 digest.update(module.read_bytes())
@@ -40,12 +40,9 @@ def _code_hash() -> str:
 
 
 def settings_hash(name: str, estimator, data_hash: str, train, test, ks) -> str:
-    """Hash everything that a record depends on.
-
-    The code of this package counts, versions of other packages do not.
-    """
+    """Hash everything that a record depends on, except versions of other packages."""
     params = {
-        name: _without_estimators(value)
+        name: _replace_estimators(value)
         for name, value in estimator.get_params(deep=True).items()
     }
     kind = type(estimator).__qualname__
@@ -53,21 +50,21 @@ def settings_hash(name: str, estimator, data_hash: str, train, test, ks) -> str:
     return joblib.hash(content)
 
 
-def _without_estimators(value):
-    """Replace estimators by their class; get_params also lists their parameters."""
+def _replace_estimators(value):
+    """Replace estimators by their class; `get_params` lists their parameters too."""
     if isinstance(value, list | tuple):
-        return [_without_estimators(one) for one in value]
+        return [_replace_estimators(one) for one in value]
     return type(value).__qualname__ if hasattr(value, "get_params") else value
 
 
 def record_path(output: Path, split: int, name: str, digest: str) -> Path:
-    """Return the file of a record; names of estimators may contain any character."""
-    safe = re.sub(r"[^\w.-]+", "-", name)
-    return output / "records" / f"split-{split:02d}_{safe}_{digest[:12]}.json"
+    """Return the path of a record; names of estimators may contain any character."""
+    safe_name = re.sub(r"[^\w.-]+", "-", name)
+    return output / "records" / f"split-{split:02d}_{safe_name}_{digest[:12]}.json"
 
 
 def read_record(path: Path, digest: str) -> dict | None:
-    """Read a record; return None if there is none for these settings."""
+    """Return a record, or None if it is missing, truncated or of other settings."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
@@ -91,17 +88,17 @@ def run_benchmark(
     """Fit estimators on the training part of each split and score the test part.
 
     All estimators get the same studies, y and splits, and the same X unless `X` is a
-    dictionary. Anything learned from the training part, such as a StandardScaler, must
-    be part of the estimator, in a Pipeline.
+    dictionary. Steps that learn from the training part, such as StandardScaler, must be
+    part of the estimator, in a Pipeline.
 
-    In contrast to `sklearn.model_selection.cross_validate`, every fit is a record on
-    disk, so that an interrupted run resumes, and records include costs, provenance and
-    the recall curve.
+    In contrast to `sklearn.model_selection.cross_validate`, each fit is saved as a
+    record, so that an interrupted run resumes, and records include costs, provenance
+    and the recall curve.
 
     Parameters
     ----------
     estimators : dict of str to estimator
-        Not fitted; cloned for each split.
+        Estimators that are not fitted; they are cloned for each split.
     X : array-like or sparse matrix of shape (n_studies, n_features), or list of str
         Input of the estimators, or a dictionary of estimator name to input.
     y : ndarray of shape (n_studies, n_components)
@@ -116,9 +113,9 @@ def run_benchmark(
     ks : sequence of int, default=(10, 100)
         Values of k for recall@k; those not below the smallest test part are skipped.
     reference : str or None, default="ridge"
-        Estimator with which the others are compared; None for no comparison.
+        Name of the estimator with which the others are compared; None compares none.
     groups : array-like of shape (n_rows,) or None, default=None
-        Study of each row, where rows are analyses. No study may be in both parts of a
+        Study of each row, if rows are analyses. No study may be in both parts of a
         split.
     settings : dict or None, default=None
         Further settings to store (corpus, language model, atlas, random state).
@@ -132,8 +129,8 @@ def run_benchmark(
     ------
     ValueError
         If there is no estimator or no split, X and y differ in length, the names of X
-        and of the estimators differ, a split has rows beyond the data, or a row or a
-        group is in both parts of a split.
+        and of the estimators differ, a split contains rows that do not exist, or a row
+        or a group is in both parts of a split.
 
     Examples
     --------
@@ -154,15 +151,15 @@ def run_benchmark(
     >>> len(result.records)
     6
     """
-    inputs = _inputs_by_name(estimators, X)
+    inputs = _get_inputs(estimators, X)
     splits = _check_input(inputs, y, splits)
     _check_groups(groups, splits, len(y))
-    scorer = make_retrieval_scorer(_possible_ks(ks, splits))
+    scorer = make_retrieval_scorer(_select_ks(ks, splits))
     hashes = _hash_data(inputs, y)
     output = None if output is None else Path(output)
-    origin = {**provenance(), "settings": dict(settings or {})}
+    this_run = {**provenance(), "settings": dict(settings or {})}
     n_total = len(splits) * len(estimators)
-    records, origins = [], []
+    records, runs = [], []
     for index, split in enumerate(splits):
         for name, estimator in estimators.items():
             digest = settings_hash(name, estimator, hashes[name], *split, scorer.ks)
@@ -171,24 +168,24 @@ def run_benchmark(
             if record is None:
                 scores = _score_split(estimator, inputs[name], y, *split, scorer)
                 record = {"split": index, "estimator": name, **scores}
-                record |= {"settings_hash": digest, "provenance": origin}
+                record |= {"settings_hash": digest, "provenance": this_run}
                 if path is not None:
                     write_json(path, record)
-            source = record.pop("provenance")
-            if source not in origins:
-                origins.append(source)
-            records.append({**record, "run": origins.index(source)})
+            run = record.pop("provenance")
+            if run not in runs:
+                runs.append(run)
+            records.append({**record, "run": runs.index(run)})
             if on_progress is not None:
                 on_progress(len(records), n_total, records[-1])
     return BenchmarkResult(
         records=records,
         reference=reference if reference in estimators else None,
-        overlapping=_tests_overlap(splits),
-        provenance=origins,
+        overlapping=_test_parts_overlap(splits),
+        provenance=runs,
     )
 
 
-def _inputs_by_name(estimators, X) -> dict:
+def _get_inputs(estimators, X) -> dict:
     if not isinstance(X, Mapping) or not estimators:
         return dict.fromkeys(estimators, X)
     if set(X) != set(estimators):
@@ -201,8 +198,8 @@ def _inputs_by_name(estimators, X) -> dict:
 
 def _hash_data(inputs, y) -> dict:
     """Return the hash of X and y of each estimator; a shared X is hashed once."""
-    different = {id(X): X for X in inputs.values()}
-    hashes = {key: joblib.hash((X, y)) for key, X in different.items()}
+    unique = {id(X): X for X in inputs.values()}
+    hashes = {key: joblib.hash((X, y)) for key, X in unique.items()}
     return {name: hashes[id(X)] for name, X in inputs.items()}
 
 
@@ -235,7 +232,7 @@ def _check_splits(splits, n: int) -> None:
         if np.intersect1d(train, test).size:
             raise ValueError(
                 f"Split {index} has studies in both its training and its test part. "
-                "Use disjoint parts, as paper_splits and KFold return."
+                "Use disjoint parts, such as those of paper_splits or KFold."
             )
 
 
@@ -244,7 +241,7 @@ def _check_groups(groups, splits, n: int) -> None:
         return
     groups = np.asarray(groups)
     if len(groups) != n:
-        raise ValueError(f"groups must have {n} rows, as y has; got {len(groups)}.")
+        raise ValueError(f"groups must have {n} rows like y; got {len(groups)}.")
     for index, (train, test) in enumerate(splits):
         shared = np.intersect1d(groups[train], groups[test])
         if shared.size:
@@ -254,12 +251,12 @@ def _check_groups(groups, splits, n: int) -> None:
             )
 
 
-def _possible_ks(ks, splits) -> tuple[int, ...]:
+def _select_ks(ks, splits) -> tuple[int, ...]:
     smallest = min(len(test) for _, test in splits)
     return tuple(k for k in ks if k < smallest)
 
 
-def _tests_overlap(splits) -> bool:
+def _test_parts_overlap(splits) -> bool:
     tested = np.concatenate([test for _, test in splits])
     return len(np.unique(tested)) < len(tested)
 
@@ -274,7 +271,7 @@ def _select_rows(X, rows):
 
 
 def _score_split(estimator, X, y, train, test, scorer) -> dict:
-    """Fit a clone on the training part, score it on the test part."""
+    """Fit a clone on the training part and score it on the test part."""
     model = clone(estimator)
     reset_peak_memory()
     started, cpu = time.perf_counter(), time.process_time()
@@ -293,13 +290,13 @@ def _score_split(estimator, X, y, train, test, scorer) -> dict:
         "fit_cpu_seconds": cpu,
         "score_seconds": scored - fitted,
         "peak_memory_mb": peak_memory_mb(),
-        **_training_length(model),
+        **_get_epochs(model),
         "recall_curve": [round(float(recall), 6) for recall in curve],
     }
 
 
-def _training_length(model) -> dict:
-    """Return the number of epochs and the best epoch of a neural network, if any."""
+def _get_epochs(model) -> dict:
+    """Return the number of epochs and the best epoch of a neural network."""
     while isinstance(model, Pipeline):
         model = model.steps[-1][1]
     return {

@@ -1,4 +1,4 @@
-"""Embedders, maskers and estimators by the names that the command line uses."""
+"""Creation of embedders, maskers and estimators by name."""
 
 from functools import partial
 
@@ -7,11 +7,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
-# These take texts; the others take embeddings.
+# Estimators that take texts; the others take embeddings.
 TEXT_ESTIMATORS = ("best_text_brain",)
 _MINILM = "minilm"
 
-# torch and nilearn take seconds to import: the functions import what they need.
+# Modules that import torch or nilearn are imported in functions, as this takes seconds.
 
 
 def make_embedder(model_name: str = _MINILM):
@@ -20,8 +20,8 @@ def make_embedder(model_name: str = _MINILM):
     Parameters
     ----------
     model_name : str, default="minilm"
-        ``"minilm"`` for the default of `LLMChunkEmbedder`, which needs no network;
-        otherwise the name or the folder of a language model.
+        Name or folder of a language model; ``"minilm"`` is the default model of
+        `LLMChunkEmbedder`, which needs no network.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def make_masker(atlas="geometric", n_components: int = 512):
         ``"geometric"`` (computed from the MNI mask), ``"difumo"`` (downloaded once), or
         the file of a 4D probabilistic atlas.
     n_components : int, default=512
-        Number of components; ignored for files.
+        Number of components; ignored if `atlas` is a file.
 
     Returns
     -------
@@ -76,17 +76,17 @@ def make_estimators(
     Parameters
     ----------
     names : sequence of str, default=("contrastive", "cca", "ridge", "mlp")
-        Names of the estimators. These four have the paper's settings, which are their
-        defaults, take embeddings and are preceded by a StandardScaler.
-        ``"best_text_brain"`` takes texts.
+        Names of the estimators. The default four have the paper settings, take
+        embeddings, and follow a StandardScaler in a pipeline. ``"best_text_brain"``
+        takes texts.
     random_state : int, RandomState instance or None, default=0
         Seeds the neural networks and the Nyström components of `best_text_brain`.
     decoder : {"residual", "ridge"} or None, default=None
-        Decoder of the contrastive model; retrieval needs none.
+        Decoder of the contrastive model; not needed for retrieval.
     text_field : {"title", "abstract", "body", "title+abstract"}, \
             default="title+abstract"
-        Field of the studies that provides the texts; the settings of `best_text_brain`
-        depend on it.
+        Field of the studies that provides the texts, on which the settings of
+        `best_text_brain` depend.
 
     Returns
     -------
@@ -111,6 +111,7 @@ def make_estimators(
     from .. import models
 
     def scaled(model, **params):
+        """Return a model of embeddings behind a StandardScaler."""
         return make_pipeline(StandardScaler(), model(**params))
 
     makers = {
@@ -123,7 +124,7 @@ def make_estimators(
         "cca": partial(scaled, models.CCABaseline),
         "ridge": partial(scaled, models.RidgeBaseline),
         "mlp": partial(scaled, models.MLPBaseline, random_state=random_state),
-        # Title and abstract together are as long as an abstract.
+        # Title and abstract together are about as long as an abstract.
         "best_text_brain": partial(
             models.best_text_brain, text_field.split("+")[-1], random_state
         ),
@@ -145,7 +146,7 @@ def select_inputs(names, studies) -> dict:
     names : sequence of str
         Names of the estimators; an unknown name selects embeddings.
     studies : PreparedStudies
-        Texts, and embeddings where an estimator takes them.
+        Texts, and embeddings if an estimator takes them.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Provenance of a result: versions, machine, peak memory."""
+"""Versions, machine and peak memory of a run."""
 
 import os
 import platform
@@ -7,11 +7,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .._utils.versions import library_versions
+from .._utils.packages import library_versions
 
 
 def provenance() -> dict:
-    """Return the versions and the machine that a run uses.
+    """Return versions, machine and start time of the current run.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def provenance() -> dict:
 
 
 def reset_peak_memory() -> None:
-    """Reset the peak that `peak_memory_mb` returns; Linux only."""
+    """Reset the value of `peak_memory_mb`, on Linux only."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

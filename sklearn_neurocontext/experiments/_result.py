@@ -12,46 +12,44 @@ from .._utils.files import write_json, write_text
 
 BRAIN_TO_TEXT = "_brain_to_text"
 DIRECTIONS = ("text→brain", "brain→text")
+# Columns of the summary that are not scores.
 _COST_HEADINGS = {
     "fit_seconds": "fit (s)",
     "fit_cpu_seconds": "fit, CPU time (s)",
-    "peak_memory_mb": "peak memory (MB)",
-}
-
-_OTHER_HEADINGS = {
     "score_seconds": "score (s)",
+    "peak_memory_mb": "peak memory (MB)",
     "best_epoch": "best epoch",
     "n_epochs": "epochs",
+}
+_SCORE_HEADINGS = {
     "mix_match": "mix&match",
     "recall_curve_auc": "recall-curve AUC",
 }
-_COSTS = (
-    "fit_seconds",
-    "fit_cpu_seconds",
-    "score_seconds",
-    "peak_memory_mb",
-    "best_epoch",
-    "n_epochs",
-)
+_COSTS_IN_TABLES = ("fit_seconds", "fit_cpu_seconds", "peak_memory_mb")
 _CONFIDENCE = 0.95
 
 
-def heading(metric: str) -> str:
-    """Return the heading of a score, in either direction, or of a cost."""
+def _direction(metric: str) -> str:
+    return DIRECTIONS[metric.endswith(BRAIN_TO_TEXT)]
+
+
+def _heading(metric: str) -> str:
     name = metric.removesuffix(BRAIN_TO_TEXT)
-    shown = _COST_HEADINGS | _OTHER_HEADINGS
-    return shown.get(name, name.replace("recall_at_", "recall@"))
+    headings = _COST_HEADINGS | _SCORE_HEADINGS
+    return headings.get(name, name.replace("recall_at_", "recall@"))
 
 
-def _directions(metrics) -> list:
-    """Group scores by direction, text→brain first."""
-    brain_to_text = [metric for metric in metrics if metric.endswith(BRAIN_TO_TEXT)]
-    text_to_brain = [metric for metric in metrics if metric not in brain_to_text]
-    groups = zip(DIRECTIONS, (text_to_brain, brain_to_text), strict=True)
+def _group_by_direction(metrics) -> list:
+    """Return (direction, scores), text→brain first; omit a direction without scores."""
+    groups = [
+        (direction, [metric for metric in metrics if _direction(metric) == direction])
+        for direction in DIRECTIONS
+    ]
     return [(direction, group) for direction, group in groups if group]
 
 
-def _markdown(rows: list[list[str]]) -> str:
+def _format_markdown(rows: list[list[str]]) -> str:
+    """Format a table whose first row is the header."""
     cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     lines = ["| " + " | ".join(row) + " |" for row in cells]
     lines.insert(1, "|---|" + "---:|" * (len(rows[0]) - 1))
@@ -64,9 +62,9 @@ def format_mean_std(mean: float, std: float, scale: float = 100) -> str:
     Parameters
     ----------
     mean, std : float
-        Fractions. `std` is NaN for a single split and is then left out.
+        Fractions. A `std` of NaN (a single split) is omitted.
     scale : float, default=100
-        Factor; 1 for values that are not fractions.
+        Factor of both values; 1 for values that are not fractions.
 
     Returns
     -------
@@ -89,7 +87,7 @@ def format_difference(row) -> str:
     Parameters
     ----------
     row : Series or dict
-        With ``mean``, ``low`` and ``high``.
+        Must contain ``mean``, ``low`` and ``high``.
 
     Returns
     -------
@@ -109,10 +107,10 @@ def format_difference(row) -> str:
 
 
 def score_tables(summary: pd.DataFrame, metrics: list[str]) -> list[str]:
-    """Return one Markdown table of scores per direction, costs in the first."""
-    costs = [cost for cost in _COST_HEADINGS if cost in set(summary["metric"])]
+    """Return a Markdown table of scores per direction; the first includes costs."""
+    costs = [cost for cost in _COSTS_IN_TABLES if cost in set(summary["metric"])]
     tables = []
-    for direction, group in _directions(metrics):
+    for direction, group in _group_by_direction(metrics):
         tables.append(_score_table(summary, direction, group, costs))
         costs = []
     return tables
@@ -120,21 +118,20 @@ def score_tables(summary: pd.DataFrame, metrics: list[str]) -> list[str]:
 
 def _score_table(summary, direction, metrics, costs) -> str:
     cells = summary.set_index(["estimator", "metric"])
-    headings = [_COST_HEADINGS[cost] for cost in costs]
-    rows = [[f"{direction} (%)", *map(heading, metrics), *headings]]
+    rows = [[f"{direction} (%)", *map(_heading, [*metrics, *costs])]]
     for name in summary["estimator"].unique():
         row = [name]
         for metric in [*metrics, *costs]:
             known = (name, metric) in cells.index
-            row.append(_cell(metric, cells.loc[(name, metric)]) if known else "–")
+            row.append(_format_cell(metric, cells.loc[name, metric]) if known else "–")
         rows.append(row)
     chances = summary.groupby("metric")["chance"].mean()
     rows.append(["chance", *(f"{100 * chances[metric]:.1f}" for metric in metrics)])
     rows[-1] += [""] * len(costs)
-    return _markdown(rows)
+    return _format_markdown(rows)
 
 
-def _cell(metric, one) -> str:
+def _format_cell(metric, one) -> str:
     if metric == "peak_memory_mb":
         return f"{one['mean']:,.0f}"
     scale = 1 if metric in _COST_HEADINGS else 100
@@ -142,30 +139,28 @@ def _cell(metric, one) -> str:
 
 
 def difference_tables(differences: pd.DataFrame) -> list[str]:
-    """Return one Markdown table of differences to the reference per direction."""
+    """Return a Markdown table of differences to the reference per direction."""
     metrics = list(differences["metric"].unique())
     return [
         _difference_table(differences, direction, group)
-        for direction, group in _directions(metrics)
+        for direction, group in _group_by_direction(metrics)
     ]
 
 
 def _difference_table(differences, direction, metrics) -> str:
     reference = differences["reference"].iloc[0]
     first = f"{direction}, minus {reference} (points)"
-    rows = [[first, *map(heading, metrics)]]
-    for name, of_name in differences.groupby("estimator", sort=False):
-        row = [str(name)]
-        for metric in metrics:
-            one = of_name[of_name["metric"] == metric].iloc[0]
-            row.append(format_difference(one))
-        rows.append(row)
-    return _markdown(rows)
+    rows = [[first, *map(_heading, metrics)]]
+    for name, group in differences.groupby("estimator", sort=False):
+        by_metric = group.set_index("metric")
+        cells = [format_difference(by_metric.loc[metric]) for metric in metrics]
+        rows.append([str(name), *cells])
+    return _format_markdown(rows)
 
 
 @dataclass(eq=False)
 class BenchmarkResult:
-    """Result of `run_benchmark`: records, and tables computed from them.
+    """Records of `run_benchmark` and the tables computed from them.
 
     Parameters
     ----------
@@ -202,7 +197,7 @@ class BenchmarkResult:
         Returns
         -------
         table : DataFrame
-            Scores are fractions, times in seconds, memory in MB, without recall curves.
+            Scores (fractions) and costs (seconds, MB), without recall curves.
         """
         return pd.DataFrame(self.records).drop(
             columns=["recall_curve", "settings_hash"], errors="ignore"
@@ -232,7 +227,7 @@ class BenchmarkResult:
         heading : str
             For example ``"recall@10"``, for either direction.
         """
-        return heading(metric)
+        return _heading(metric)
 
     @staticmethod
     def direction(metric) -> str:
@@ -248,10 +243,10 @@ class BenchmarkResult:
         direction : {"text→brain", "brain→text"}
             Whether texts are queries and maps candidates, or the reverse.
         """
-        return DIRECTIONS[metric.endswith(BRAIN_TO_TEXT)]
+        return _direction(metric)
 
     def summary(self) -> pd.DataFrame:
-        """Compute mean and standard deviation over splits, and the chance level.
+        """Compute means, standard deviations and chance levels over splits.
 
         Returns
         -------
@@ -262,7 +257,7 @@ class BenchmarkResult:
         """
         table = self.table()
         rows = []
-        columns = [*self.metrics(), *(cost for cost in _COSTS if cost in table)]
+        columns = [*self.metrics(), *(cost for cost in _COST_HEADINGS if cost in table)]
         for name, group in table.groupby("estimator", sort=False):
             for metric in columns:
                 values = group[metric].dropna()
@@ -287,8 +282,8 @@ class BenchmarkResult:
         """Compute paired differences to the reference, with confidence intervals.
 
         The interval is that of a paired t-test over splits. It is too narrow, because
-        splits are not independent: training parts share studies, and so do test parts
-        if ``overlapping``.
+        splits are not independent: training parts share studies and, if
+        ``overlapping``, test parts share studies too.
 
         Returns
         -------
@@ -321,16 +316,14 @@ class BenchmarkResult:
         curves : dict of str to ndarray of shape (n_splits, n_candidates)
             Column ``k - 1`` is recall@k among the candidates of the smallest test part.
             Curves of larger test parts are interpolated at the same fractions of their
-            candidates, so all curves have the same chance level.
+            candidates, so that all curves have the same chance level.
         """
+        shortest = min(len(record["recall_curve"]) for record in self.records)
         curves: dict[str, list] = {}
         for record in self.records:
-            curves.setdefault(record["estimator"], []).append(record["recall_curve"])
-        shortest = min(len(one) for of_name in curves.values() for one in of_name)
-        return {
-            name: np.array([_read_at_fractions(one, shortest) for one in of_name])
-            for name, of_name in curves.items()
-        }
+            curve = _resample_curve(record["recall_curve"], shortest)
+            curves.setdefault(record["estimator"], []).append(curve)
+        return {name: np.array(splits) for name, splits in curves.items()}
 
     def to_markdown(self) -> str:
         """Format all tables in Markdown, in percent.
@@ -338,7 +331,7 @@ class BenchmarkResult:
         Returns
         -------
         text : str
-            Scores, chance levels, costs, differences, and notes on how to read them.
+            Scores, chance levels, costs, differences, and notes on their precision.
         """
         parts = score_tables(self.summary(), self.metrics())
         differences = self.differences()
@@ -359,13 +352,13 @@ class BenchmarkResult:
         sources = [(run["versions"], run["machine"]) for run in self.provenance or ()]
         if any(source != sources[0] for source in sources):
             text += (
-                " The records come from runs with different versions or machines, "
+                " The records come from runs with different versions or machines; "
                 "see results.json."
             )
         if self.overlapping:
             text += (
                 " Test parts overlap, because the corpus is too small for disjoint "
-                "ones: standard deviations and intervals are too small."
+                "parts, so standard deviations and intervals are too small."
             )
         return text
 
@@ -385,15 +378,15 @@ class BenchmarkResult:
         """
         output = Path(output)
         summary, differences = self.summary(), self.differences()
-        tables = {"records": self.table(), "summary": summary}
-        tables["differences"] = differences
-        paths = []
-        for name, table in tables.items():
-            paths.append(output / f"{name}.csv")
-            write_text(paths[-1], table.to_csv(index=False))
-        paths.append(output / "table.md")
-        write_text(paths[-1], self.to_markdown())
-        paths.append(output / "results.json")
+        tables = {
+            "records": self.table(),
+            "summary": summary,
+            "differences": differences,
+        }
+        texts = {f"{name}.csv": one.to_csv(index=False) for name, one in tables.items()}
+        texts["table.md"] = self.to_markdown()
+        for name, text in texts.items():
+            write_text(output / name, text)
         content = {
             "provenance": self.provenance or [],
             "overlapping": self.overlapping,
@@ -402,11 +395,11 @@ class BenchmarkResult:
             "differences": _to_records(differences),
             "records": self.records,
         }
-        write_json(paths[-1], content)
-        return paths
+        write_json(output / "results.json", content)
+        return [output / name for name in (*texts, "results.json")]
 
 
-def _read_at_fractions(curve, n: int) -> np.ndarray:
+def _resample_curve(curve, n: int) -> np.ndarray:
     """Interpolate a recall curve at 1/n, 2/n … 1 of its candidates, from (0, 0)."""
     fractions = np.arange(len(curve) + 1) / len(curve)
     return np.interp(np.arange(1, n + 1) / n, fractions, [0.0, *curve])
@@ -430,5 +423,5 @@ def _t_interval(differences) -> tuple[float, float]:
 
 
 def _to_records(table: pd.DataFrame) -> list[dict]:
-    """Return rows as dictionaries for JSON, with None for NaN."""
+    """Return the rows as dictionaries for JSON, with None for NaN."""
     return table.astype(object).where(table.notna(), None).to_dict("records")

@@ -1,4 +1,4 @@
-"""Prepare the studies of a corpus; predict the maps of a typical study."""
+"""Embeddings and coefficients of a corpus, and maps of a typical study."""
 
 import time
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from ..datasets import study_texts, usable_rows
 from ..metrics import dice_score
 from ..models import scale_like_predictions
 
-# Texts embedded between two calls of `on_progress`.
-_STEP = 128
+# Number of texts embedded between two calls of `on_progress`.
+_BLOCK_SIZE = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +29,9 @@ class PreparedStudies:
     y : ndarray of shape (n_studies, n_components), float32
         Coefficients of the peaks.
     groups : ndarray of shape (n_studies,), str
-        Study of each row; differs from the row number where rows are analyses.
+        Study of each row; several rows share a study if rows are analyses.
     seconds : dict of str to float
-        Wall-clock time of ``"coefficients"`` and ``"embeddings"``.
+        Wall-clock time of the steps ``"coefficients"`` and ``"embeddings"``.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def prepare_studies(
 ) -> PreparedStudies:
     """Compute embeddings and coefficients of the usable studies of a corpus.
 
-    Neither step learns from the studies, so both are done once, before splitting.
+    Neither step learns from the studies, so both can be done once, before splitting.
 
     Parameters
     ----------
@@ -66,12 +66,12 @@ def prepare_studies(
     text_field : {"title", "abstract", "body", "title+abstract"}
         Field of the studies that provides the texts.
     embedder : LLMChunkEmbedder or None
-        Computes the embeddings; None computes none.
+        Computes the embeddings; if None, they are not computed.
     masker : KDEDiFuMoMasker
         Computes the coefficients.
     check : callable or None, default=None
         Called as ``check(groups)`` with the study of each usable row before the texts
-        are embedded, so that errors come before the longest step.
+        are embedded, so that errors are raised before the longest step.
     on_progress : callable or None, default=None
         Called as ``on_progress(n_done, n_total)`` while texts are embedded.
 
@@ -122,10 +122,10 @@ def prepare_studies(
 def _embed(texts, embedder, on_progress) -> np.ndarray:
     embedder.fit(texts)
     X = []
-    for start in range(0, len(texts), _STEP):
-        X.append(embedder.transform(texts[start : start + _STEP]))
+    for start in range(0, len(texts), _BLOCK_SIZE):
+        X.append(embedder.transform(texts[start : start + _BLOCK_SIZE]))
         if on_progress is not None:
-            on_progress(min(start + _STEP, len(texts)), len(texts))
+            on_progress(min(start + _BLOCK_SIZE, len(texts)), len(texts))
     return np.concatenate(X)
 
 
@@ -160,14 +160,14 @@ class StudyMaps:
 
 
 def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
-    """Predict the maps of a test part and return the study of median Dice.
+    """Predict the maps of a test part and select the study with the median Dice.
 
-    A figure of the median study shows what to expect from a typical study.
+    A figure of this study shows the accuracy of a typical prediction.
 
     Parameters
     ----------
     estimator : estimator
-        Not fitted; must have ``predict``.
+        Estimator with ``predict`` that is not fitted.
     X : ndarray of shape (n_studies, …)
         Input of the estimator: embeddings or texts.
     y : ndarray of shape (n_studies, n_components)
@@ -175,7 +175,7 @@ def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
     split : tuple of ndarray
         Training and test rows.
     masker : KDEDiFuMoMasker
-        The fitted masker that computed y.
+        Fitted masker that computed y.
     top : float, default=0.1
         Fraction of voxels to compare, see `dice_score`.
 
@@ -206,13 +206,12 @@ def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
             for pair in zip(y[test], predicted, strict=True)
         ]
     )
-    chosen = int(np.argsort(overlaps, kind="stable")[len(overlaps) // 2])
-    observed = scale_like_predictions(model, y[test][chosen][None])[0]
-    pair = np.stack([predicted[chosen], observed])
-    maps_img = masker.inverse_transform(pair)
+    median = int(np.argsort(overlaps, kind="stable")[len(overlaps) // 2])
+    observed = scale_like_predictions(model, y[test][median][None])[0]
+    maps_img = masker.inverse_transform(np.stack([predicted[median], observed]))
     return StudyMaps(
-        row=int(test[chosen]),
-        dice=float(overlaps[chosen]),
+        row=int(test[median]),
+        dice=float(overlaps[median]),
         dice_of_all=overlaps,
         predicted_img=maps_img.slicer[..., 0],
         observed_img=maps_img.slicer[..., 1],

@@ -1,6 +1,5 @@
 """Statistics of training studies that calibrate the maps of a fitted model."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle, islice
 
@@ -62,7 +61,7 @@ def training_statistics(
     smoothing_fwhm=0.0,
     n_permutations=5,
     random_state=0,
-    on_progress: Callable | None = None,
+    on_progress=None,
 ) -> TrainingStatistics:
     r"""Compute the statistics that `NeuroContextModel` needs beside a model.
 

@@ -10,7 +10,6 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
 
 from .._utils.disk_cache import fetch_entry
-from ..datasets import study_texts
 from ..persistence import fingerprint
 
 # Candidates whose null is computed at a time: bounds memory.
@@ -27,31 +26,18 @@ def cosines(rows, one) -> np.ndarray:
 
 
 def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:
-    r"""Rank candidates by their similarity with a map.
+    r"""Rank candidates by their similarity with a map; the best first.
 
     The similarities of a candidate with the maps of n reference studies have the mean
     :math:`\mu` and the standard deviation :math:`\sigma`;
     :math:`z = (s - \mu) / \sigma` is compared with the same numbers of all candidates
     and reference studies. The p value is
-    :math:`(1 + \#\{z_{cj} \ge z\}) / (1 + n_{candidates} n)`. As this null distribution
-    is pooled over candidates, p values can be small enough to survive a correction for
-    the number of candidates; none is below :math:`1 / (1 + n_{candidates} n)`.
+    :math:`(1 + \#\{z_{cj} \ge z\}) / (1 + n_{candidates} n)`. As this null is pooled
+    over candidates, p values can be small enough to survive a correction for the number
+    of candidates (Benjamini-Hochberg, ``q_value``).
 
-    Parameters
-    ----------
-    names : sequence of str
-        The candidates.
-    similarity : ndarray of shape (n_candidates,)
-        Similarity of each candidate with the map.
-    null_similarity : callable
-        ``null_similarity(rows)`` returns the similarity of the candidates of a slice
-        with the maps of reference studies, of shape (n_rows, n_maps).
-
-    Returns
-    -------
-    ranking : DataFrame
-        Columns ``candidate``, ``similarity``, ``p_value``, and ``q_value``, corrected
-        for the number of candidates (Benjamini-Hochberg); the best first.
+    `similarity` has shape (n_candidates,); ``null_similarity(rows)`` returns that of a
+    slice of candidates with the reference studies, of shape (n_rows, n_studies).
     """
     scores, null = np.empty(len(names)), []
     for rows in gen_batches(len(names), _BATCH):
@@ -82,13 +68,6 @@ class IndexedStudies:
     Coefficients, and features of the titles once they were needed, are kept in the
     package's cache folder under the hashes of the data that they were computed from.
 
-    Parameters
-    ----------
-    corpus : Bunch
-        As returned by a loader of `sklearn_neurocontext.datasets`.
-    masker : KDEDiFuMoMasker
-        Fitted.
-
     Attributes
     ----------
     titles : list of str
@@ -100,6 +79,8 @@ class IndexedStudies:
     """
 
     def __init__(self, corpus, masker):
+        from ..datasets import study_texts  # Not needed to predict maps.
+
         name = _fingerprint_or_none(masker)
         if name is None:
             coefficients = masker.transform(corpus.peaks)
@@ -123,21 +104,11 @@ class IndexedStudies:
         self._features = None
 
     def features(self, compute, steps=None):
-        """Return ``compute(titles)``, computed once.
+        """Return ``compute(titles)``, of shape (n_studies, n_features), computed once.
 
-        Parameters
-        ----------
-        compute : callable
-            Computes features of a list of texts.
-        steps : estimator or None, default=None
-            Estimator that `compute` uses, whose fingerprint names the features on disk.
-            Without it, if it cannot be saved, or if features are sparse, they are kept
-            in memory only.
-
-        Returns
-        -------
-        features : {ndarray, sparse matrix} of shape (n_studies, n_features)
-            One row per study.
+        `steps` is the estimator that `compute` uses; its fingerprint names the features
+        on disk. Without it, or if it cannot be saved, or if features are sparse, they
+        are kept in memory only.
         """
         if self._features is None:
             name = None if steps is None else _fingerprint_or_none(steps)

@@ -10,8 +10,7 @@ from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import normalize
 
-from .._utils.estimators import innermost_model
-from .._utils.validation import check_is_fitted, check_texts
+from .._utils.validation import check_is_fitted, check_texts, innermost_model
 from .._utils.volumes import smooth_voxels, voxels_to_imgs
 from ..models import TextBrainEnsemble
 from ._calibration import expected_density
@@ -248,10 +247,8 @@ class NeuroContextModel:
 
         Raises
         ------
-        TypeError
-            If `text` is not a string.
-        ValueError
-            If it is blank.
+        TypeError, ValueError
+            If `text` is not a string, or is blank.
 
         Warns
         -----
@@ -287,10 +284,8 @@ class NeuroContextModel:
 
         Raises
         ------
-        TypeError
-            If `texts` is one string, or holds anything else than strings.
-        ValueError
-            If there is no text, or a blank one.
+        TypeError, ValueError
+            If `texts` is not a sequence of strings, or one is blank.
 
         Warns
         -----
@@ -334,10 +329,8 @@ class NeuroContextModel:
 
         Raises
         ------
-        TypeError
-            If `texts` is one string, or holds anything else than strings.
-        ValueError
-            If there is no text, or a blank one.
+        TypeError, ValueError
+            If `texts` is not a sequence of strings, or one is blank.
 
         Warns
         -----
@@ -393,10 +386,8 @@ class NeuroContextModel:
 
         Raises
         ------
-        TypeError
-            If `texts` is one string, or holds anything else than strings.
-        ValueError
-            If there is no text, or a blank one.
+        TypeError, ValueError
+            If `texts` is not a sequence of strings, or one is blank.
         """
         texts = check_texts(texts)
         if not self._has_features:
@@ -423,10 +414,8 @@ class NeuroContextModel:
 
         Raises
         ------
-        TypeError
-            If `text` is not a string.
-        ValueError
-            If it is blank, or the model knows no terms.
+        TypeError, ValueError
+            If `text` is not a string or is blank, or the model knows no terms.
         """
         texts = check_texts([text], "text")
         query, known = self._features(texts), self._known_features()
@@ -458,10 +447,8 @@ class NeuroContextModel:
 
         Raises
         ------
-        TypeError
-            If `text` is not a string.
-        ValueError
-            If it is blank.
+        TypeError, ValueError
+            If `text` is not a string, or is blank.
         """
         return mark_terms(*check_texts([text], "text"), self.terms)
 
@@ -524,11 +511,9 @@ class NeuroContextModel:
 
         Raises
         ------
-        TypeError
-            If `text` is not a string.
-        ValueError
-            If it is blank, `k` is not a positive integer, or `index_corpus` was not
-            called.
+        TypeError, ValueError
+            If `text` is not a string or is blank, `k` is not a positive integer, or
+            `index_corpus` was not called.
         """
         texts = check_texts([text], "text")
         studies = self._indexed()

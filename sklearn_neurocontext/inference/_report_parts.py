@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from nibabel.affines import apply_affine
 
-from .._utils.versions import library_versions
+from .._utils.packages import library_versions
 
 # Pictures have twice the resolution at which they are shown; with this many pixels per
 # inch, their font is as large as that of the page.
@@ -21,24 +21,7 @@ _VIEW_MARGINS = 16
 
 
 def render(template: str, title: str, content: dict, metadata: dict) -> str:
-    """Render a page; all text that is not `Markup` is escaped.
-
-    Parameters
-    ----------
-    template : str
-        File in the folder ``templates``.
-    title : str
-        Title of the page.
-    content : dict
-        Variables of the template.
-    metadata : dict
-        Shown at the end of the page, beside the date and the versions of libraries.
-
-    Returns
-    -------
-    html : str
-        The whole document, which needs no network.
-    """
+    """Return a page; all text that is not `Markup` is escaped."""
     made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     versions = library_versions()
     metadata = {"made": made, "versions": versions, **_shorten(metadata, versions)}
@@ -82,11 +65,7 @@ def picture(figure, description: str) -> dict:
 
 
 def viewer(kept_img) -> dict:
-    """Return nilearn's interactive viewer for a template.
-
-    Voxels of `kept_img` that are zero are not shown; the viewer starts at its strongest
-    voxel.
-    """
+    """Return nilearn's interactive viewer of the voxels above zero, for a template."""
     from nilearn.plotting import view_img
 
     values = kept_img.get_fdata()
@@ -111,20 +90,10 @@ def viewer(kept_img) -> dict:
 
 
 def table(frame, formats) -> dict:
-    """Return the cells of a DataFrame as strings, for a template.
+    """Return the columns and cells of a DataFrame, as strings, for a template.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Its index is left out, and so are columns without any value.
-    formats : dict of str to callable
-        Column to function that formats a number; numbers are aligned to the right and
-        never broken. Missing values stay empty.
-
-    Returns
-    -------
-    table : dict
-        ``columns``, a list of names and whether they hold numbers; and ``rows``.
+    `formats` maps the columns of numbers to functions that format them. Columns without
+    any value are left out.
     """
     cells = frame.astype(object)
     for name, write in ((n, w) for n, w in formats.items() if n in frame):

@@ -29,26 +29,7 @@ _ARRAYS = {"mean", "mean_map", "null_std", "reference", "term_features"}
 
 
 def write_folder(directory, model, masker, *, half, overwrite, statistics) -> Path:
-    """Write a model; its folder appears complete, or not at all.
-
-    Parameters
-    ----------
-    directory : path-like
-        Must not exist, or be empty; with `overwrite`, it may hold a saved model.
-    model, masker : estimator
-        Fitted.
-    half : bool
-        Whether matrices of floats are kept with 16 bits.
-    overwrite : bool
-        Whether to replace a saved model, see `check_overwritable`.
-    statistics : dict
-        The other arguments of the constructor; arrays may be None.
-
-    Returns
-    -------
-    directory : Path
-        The folder.
-    """
+    """Write model, masker and the other arguments of the constructor into a folder."""
     check = check_overwritable if overwrite else check_new_folder
     known = {name: value for name, value in statistics.items() if value is not None}
     with atomic_folder(directory, check=check) as folder:
@@ -100,19 +81,10 @@ def _holds_only(folder, names) -> bool:
 
 
 def find_folder(name_or_directory) -> Path:
-    """Return the folder of a model that comes with the package, or of a saved one.
+    """Return the folder of a model of the package, or of a saved one.
 
-    Parameters
-    ----------
-    name_or_directory : str or path-like
-        Name of a shipped model, the folder of a saved one, or the output folder of
-        ``neurocontext fit``, in which it is the folder ``model``. A folder with the
-        name of a shipped model is reached as ``./name``.
-
-    Returns
-    -------
-    directory : Path
-        The folder, which may not exist.
+    The output folder of ``neurocontext fit`` holds the model in its folder ``model``. A
+    folder with the name of a model of the package is reached as ``./name``.
     """
     if name_or_directory in _SHIPPED:
         return Path(files(__package__) / "data" / name_or_directory)
@@ -123,30 +95,7 @@ def find_folder(name_or_directory) -> Path:
 
 
 def read_folder(directory, device, *, allow_download=False) -> dict:
-    """Read the folder of a model as arguments of the constructor.
-
-    Parameters
-    ----------
-    directory : path-like
-        A folder that `write_folder` wrote.
-    device : str or None
-        Torch device of the model.
-    allow_download : bool, default=False
-        As for `load_model`.
-
-    Returns
-    -------
-    arguments : dict
-        ``model``, ``masker`` and the training statistics.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-    ValueError
-        If a file was altered, model, masker and index do not belong together, or
-        another version wrote them.
-    """
+    """Return the content of a model's folder as arguments of the constructor."""
     directory = Path(directory).expanduser()
     if not (directory / _INDEX).is_dir():
         raise FileNotFoundError(

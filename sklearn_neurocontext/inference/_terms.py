@@ -16,18 +16,7 @@ _MARK = Markup('<mark title="{:,} studies">{}</mark>')
 
 
 def count_terms(texts) -> dict:
-    """Count the studies of the most frequent terms of texts, in alphabetical order.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        One per study.
-
-    Returns
-    -------
-    terms : dict of str to int
-        Words, and pairs of adjacent words, in lower case.
-    """
+    """Count the studies of the most frequent terms of texts, in alphabetical order."""
     analyze = CountVectorizer(token_pattern=r"(?u)\b\w+\b").build_analyzer()
     words = Counter()
     for text in texts:
@@ -58,23 +47,8 @@ def _most_frequent(counts) -> dict:
 
 
 def find_terms(text: str, terms) -> list:
-    """Find the known terms in a text, the longest one at each place.
+    """Return start, end and term of each known term; the longest at each place.
 
-    Parameters
-    ----------
-    text : str
-        Any text.
-    terms : container of str
-        In lower case; the words of a term are separated by one space.
-
-    Returns
-    -------
-    found : list of (int, int, str)
-        Start and end of each in the text, and the term; they do not overlap.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext.inference._terms import find_terms
     >>> find_terms("Working  memory load", {"memory", "working memory"})
     [(0, 15, 'working memory')]
     """
@@ -101,23 +75,8 @@ def term_shares(text: str, terms) -> dict:
 
 
 def mark_terms(text: str, n_studies: dict) -> str:
-    """Mark the known terms of a text in HTML; everything else is escaped.
+    """Mark known terms of a text in HTML, with their numbers of studies as tooltips.
 
-    Parameters
-    ----------
-    text : str
-        Any text.
-    n_studies : dict of str to int
-        Number of training studies of each known term, shown as a tooltip.
-
-    Returns
-    -------
-    marked : str
-        Text with ``<mark>`` elements and no other element.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext.inference._terms import mark_terms
     >>> mark_terms("pain < heat", {"pain": 12})
     '<mark title="12 studies">pain</mark> &lt; heat'
     """

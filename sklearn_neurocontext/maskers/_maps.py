@@ -125,6 +125,7 @@ def read_blocks(folder: Path):
     n_voxels = int(np.load(folder / "n_voxels.npy"))
 
     def read(block):
+        """Return the maps of a block of components as a sparse array."""
         # Mapped anew each time, so that memory of earlier blocks is released.
         ends = indptr[block.start : block.stop + 1]
         data, indices = (

@@ -19,27 +19,7 @@ _FORMAT_VERSION = 1
 
 
 def write_files(directory, description: dict, arrays: dict) -> Path:
-    """Write a saved model; its folder appears complete, or not at all.
-
-    Parameters
-    ----------
-    directory : path-like
-        Must not exist, or be empty.
-    description : dict
-        JSON values.
-    arrays : dict of str to ndarray
-        Arrays by name.
-
-    Returns
-    -------
-    directory : Path
-        The folder.
-
-    Raises
-    ------
-    FileExistsError
-        If the folder is not empty.
-    """
+    """Write a description as JSON and its arrays into a new or empty folder."""
     from safetensors.numpy import save
 
     description = {"format": _FORMAT, "format_version": _FORMAT_VERSION, **description}
@@ -57,27 +37,7 @@ def write_files(directory, description: dict, arrays: dict) -> Path:
 
 
 def read_files(directory) -> tuple[dict, dict]:
-    """Read a saved model whose files have the hashes in ``SHA256SUMS``.
-
-    Parameters
-    ----------
-    directory : path-like
-        A folder that `write_files` wrote.
-
-    Returns
-    -------
-    description : dict
-        JSON values.
-    arrays : dict of str to ndarray
-        Arrays by name.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder or one of the files is missing.
-    ValueError
-        If a file was altered or cut off, or has another format.
-    """
+    """Return the description and the arrays of a folder whose hashes are right."""
     from safetensors.numpy import load
 
     directory = Path(directory).expanduser()

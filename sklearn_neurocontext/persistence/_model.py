@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import clone
 
+from .._utils.packages import library_versions
 from .._utils.validation import check_is_fitted
-from .._utils.versions import library_versions
 from ._files import read_files, write_files
 from ._kinds import COMMON, KINDS, LOCAL_PARAMETERS
 from ._values import Module, Reader, Writer
@@ -366,9 +366,9 @@ def _check_learned(learned, expected, where) -> None:
                 raise ValueError(
                     f"{where}.{name} is {type(value).__name__}; expected {described}"
                 )
-        elif described.rstrip("?") != "net" and not (
-            value is None and described.endswith("?")
-        ):
+        elif value is None and not described.endswith("?"):
+            raise ValueError(f"{where}.{name} is missing")
+        elif value is not None and not described.startswith("net"):
             _check_array(f"{where}.{name}", value, described.rstrip("?"), sizes)
 
 
@@ -378,8 +378,6 @@ def _check_array(name, array, described, sizes) -> None:
     kind = "i" if words[0] == "int" else "f"
     if words[0] in ("int", "sparse"):
         words = words[1:]
-    if array is None:
-        raise ValueError(f"{name} is missing")
     pairs = zip(words, array.shape, strict=False)
     expected = tuple(sizes.setdefault(word, size) for word, size in pairs)
     fits = array.ndim == len(words) and array.shape == expected

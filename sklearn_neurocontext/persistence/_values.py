@@ -189,19 +189,6 @@ def to_half(array: np.ndarray) -> tuple[np.ndarray, int]:
     With :math:`u = 2^{-11}`, no value :math:`a_{ij}` changes by more than
     :math:`u \min(\max_j |a_{ij}|, \max_i |a_{ij}|)`: by more than the largest value of
     its row, or of its column, may.
-
-    Parameters
-    ----------
-    array : ndarray of float
-        Finite.
-
-    Returns
-    -------
-    kept : ndarray
-        Array of float16, or `array` itself if it has fewer than two axes, or if 16 bits
-        would change a value by more.
-    exponent : int
-        ``kept * 2.0**exponent`` is the array; 0 for most.
     """
     if array.ndim < 2 or array.dtype.kind != "f" or array.itemsize <= 2:
         return array, 0

@@ -1,36 +1,35 @@
-"""Maps on glass brains: their strongest voxels, with a color bar."""
+"""Plots of the strongest voxels of brain maps, on glass brains."""
 
 import numpy as np
 
 from .._utils.validation import check_peaks
 from .._utils.volumes import keep_strongest
 from ._style import (
-    COLOURS,
+    COLORS,
     DENSITY_UNIT,
-    GREY,
+    GRAY,
     LABEL_SIZE,
     TICK_SIZE,
     TITLE_SIZE,
-    check_title,
     wrap,
 )
 
-# In inches: the width of every figure of brains, the height of a row of four views, and
-# what the colour bar takes from its right side.
+# In inches: width of a figure, height of a row of four views, width of its color bar,
+# and height of a line of the title and of the note.
 WIDTH = 12.0
 ROW_HEIGHT = 2.7
 _BAR_SPACE = 1.5
 _TITLE_LINE = 1.35 * TITLE_SIZE / 72
-_TITLE_CHARACTERS = 78
-_TITLE_LINES = 2
 _NOTE_LINE = 1.35 * TICK_SIZE / 72
+_TITLE_CHARACTERS = 78
 _NOTE_CHARACTERS = 120
-_COLOURS = "inferno_r"
-_PEAK_COLOUR = "#0072B2"
+_MAX_LINES = 2
+_COLOR_MAP = "inferno_r"
+_PEAK_COLOR = "#0072B2"
 
 
 def read_map(img, name):
-    """Return the one map of an image as a 3D image."""
+    """Return an image that contains a single map as a 3D image."""
     if not hasattr(img, "get_fdata"):
         raise TypeError(
             f"{name} must be a NIfTI image; got {type(img).__name__}. Convert "
@@ -48,29 +47,25 @@ def read_map(img, name):
     return img
 
 
+def check_title(title, argument: str) -> str:
+    """Check that a title is a string."""
+    if not isinstance(title, str):
+        raise TypeError(
+            f"{argument} must be a string; got {type(title).__name__}. Pass the text "
+            "of a single study."
+        )
+    return title
+
+
 def figure_with_title(title, n_rows, note=""):
-    """Create a figure with a title and room for rows of glass brains.
+    """Return a figure with a title and a note, and the rectangle of each row.
 
-    Parameters
-    ----------
-    title : str
-        Wrapped to two lines; mathtext is not interpreted.
-    n_rows : int
-        Number of rows.
-    note : str, default=""
-        Text below the title.
-
-    Returns
-    -------
-    figure : matplotlib Figure
-        Figure with title and note.
-    rectangles : list of (left, bottom, width, height)
-        Place of each row from the top, as fractions of the figure.
+    Rectangles are (left, bottom, width, height), as fractions of the figure.
     """
     from matplotlib.figure import Figure
 
-    title = wrap(title, _TITLE_CHARACTERS, _TITLE_LINES)
-    note = wrap(note, _NOTE_CHARACTERS, _TITLE_LINES)
+    title = wrap(title, _TITLE_CHARACTERS, _MAX_LINES)
+    note = wrap(note, _NOTE_CHARACTERS, _MAX_LINES)
     title_end = 0.15 + _TITLE_LINE * (title.count("\n") + 1) if title else 0.1
     head = title_end + (_NOTE_LINE * (note.count("\n") + 1) if note else 0)
     head += 0.1 if title or note else 0
@@ -80,42 +75,23 @@ def figure_with_title(title, n_rows, note=""):
         title, y=1 - 0.15 / height, va="top", fontsize=TITLE_SIZE, parse_math=False
     )
     if note:
-        figure.text(
-            0.5,
-            1 - title_end / height,
-            note,
-            ha="center",
-            va="top",
-            fontsize=TICK_SIZE,
-            color=COLOURS[1],
-            parse_math=False,
-        )
-    share = ROW_HEIGHT / height
-    rows = range(n_rows - 1, -1, -1)
-    return figure, [(0.0, row * share, 1.0, share) for row in rows]
+        style = {"fontsize": TICK_SIZE, "color": COLORS[1], "parse_math": False}
+        y = 1 - title_end / height
+        figure.text(0.5, y, note, ha="center", va="top", **style)
+    row_height = ROW_HEIGHT / height
+    rows_from_top = range(n_rows - 1, -1, -1)
+    return figure, [(0.0, row * row_height, 1.0, row_height) for row in rows_from_top]
 
 
-def draw_glass_brain(figure, rectangle, img, *, label, unit, peaks=None):
-    """Draw a map with its label and its color bar into a part of a figure.
+def _read_strongest(img, top, name):
+    return keep_strongest(read_map(img, name), top, name)
 
-    Parameters
-    ----------
-    figure : matplotlib Figure
-        Figure to draw on.
-    rectangle : (left, bottom, width, height)
-        Part of the figure, as fractions.
-    img : Nifti1Image of shape (nx, ny, nz)
-        As returned by `keep_strongest`.
-    label : str
-        Label above the views on the left.
-    unit : str
-        Label of the color bar.
-    peaks : ndarray of shape (n_peaks, 3) or None, default=None
-        Peaks to mark, in mm, MNI space.
-    """
+
+def _draw_glass_brain(figure, rectangle, img, label, unit, peaks=None):
+    """Draw a map with its label and color bar into a rectangle of a figure."""
     from nilearn.plotting import plot_glass_brain
 
-    colours = map_colours()
+    colors = density_colors()
     left, bottom, width, height = rectangle
     bar_space = _BAR_SPACE / figure.get_figwidth()
     strongest = img.get_fdata().max()
@@ -128,42 +104,36 @@ def draw_glass_brain(figure, rectangle, img, *, label, unit, peaks=None):
         colorbar=False,
         threshold=weakest / 2,
         plot_abs=False,
-        cmap=colours,
+        cmap=colors,
         vmin=0,
         vmax=strongest,
         symmetric_cbar=False,
         alpha=0.85,
     )
     if peaks is not None and len(peaks):
-        display.add_markers(
-            peaks,
-            marker_color=_PEAK_COLOUR,
-            marker_size=24,
-            edgecolors="white",
-            linewidths=0.7,
-        )
+        style = {"edgecolors": "white", "linewidths": 0.7}
+        display.add_markers(peaks, marker_color=_PEAK_COLOR, marker_size=24, **style)
         _draw_peak_legend(figure, rectangle)
-    figure.text(
-        left + 0.01,
-        bottom + 0.97 * height,
-        label,
-        va="top",
-        fontsize=LABEL_SIZE,
-        fontweight="bold",
-        parse_math=False,
-    )
-    draw_color_bar(figure, rectangle, colours, (weakest, strongest), unit)
+    draw_row_label(figure, rectangle, label)
+    draw_color_bar(figure, rectangle, colors, (weakest, strongest), unit)
+
+
+def draw_row_label(figure, rectangle, label):
+    """Draw a label above the views of a row, on the left."""
+    left, bottom, _, height = rectangle
+    style = {"fontsize": LABEL_SIZE, "fontweight": "bold", "parse_math": False}
+    figure.text(left + 0.01, bottom + 0.97 * height, label, va="top", **style)
 
 
 def _draw_peak_legend(figure, rectangle):
-    """Draw the legend of the peaks, above the views."""
+    """Draw the legend of the peaks above the views."""
     from matplotlib.lines import Line2D
 
     left, bottom, width, height = rectangle
     style = {"marker": "o", "markersize": 7, "linestyle": "", "label": "reported peak"}
-    colours = {"color": _PEAK_COLOUR, "markeredgecolor": "white"}
+    colors = {"color": _PEAK_COLOR, "markeredgecolor": "white"}
     figure.legend(
-        handles=[Line2D([], [], **style, **colours)],
+        handles=[Line2D([], [], **style, **colors)],
         loc="upper left",
         bbox_to_anchor=(left + 0.19 * width, bottom + 1.02 * height),
         frameon=False,
@@ -172,42 +142,32 @@ def _draw_peak_legend(figure, rectangle):
     )
 
 
-def map_colours():
-    """Return the color map of densities, without its palest and darkest parts."""
+def density_colors():
+    """Return a color map for densities, without very pale and very dark colors."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
-    return ListedColormap(colormaps[_COLOURS](np.linspace(0.1, 0.8, 256)))
+    return ListedColormap(colormaps[_COLOR_MAP](np.linspace(0.1, 0.8, 256)))
 
 
-def draw_color_bar(figure, rectangle, colours, ends, unit):
-    """Draw the color bar of a map; values below the threshold are white."""
+def draw_color_bar(figure, rectangle, colors, limits, unit):
+    """Draw a color bar that is white below the lower limit, the threshold."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    weakest, strongest = ends
+    weakest, strongest = limits
     left, bottom, width, height = rectangle
-    bar = figure.add_axes(
-        (
-            left + width - (_BAR_SPACE - 0.1) / figure.get_figwidth(),
-            bottom + 0.12 * height,
-            0.18 / figure.get_figwidth(),
-            0.72 * height,
-        )
-    )
-    scale = ScalarMappable(Normalize(0, strongest), colours)
-    colour_bar = figure.colorbar(scale, cax=bar)
+    bar_left = left + width - (_BAR_SPACE - 0.1) / figure.get_figwidth()
+    bar_width = 0.18 / figure.get_figwidth()
+    bar = figure.add_axes((bar_left, bottom + 0.12 * height, bar_width, 0.72 * height))
+    scale = ScalarMappable(Normalize(0, strongest), colors)
+    color_bar = figure.colorbar(scale, cax=bar)
     bar.axhspan(0, weakest, color="white")
-    bar.axhline(weakest, color=GREY, linewidth=1)
+    bar.axhline(weakest, color=GRAY, linewidth=1)
     bar.tick_params(labelsize=TICK_SIZE)
     bar.locator_params(axis="y", nbins=4)
     bar.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
-    colour_bar.set_label(wrap(unit, 24, 2), fontsize=TICK_SIZE, parse_math=False)
-
-
-def check_study_peaks(peaks):
-    """Return the peaks of one study as an array; None stays None."""
-    return None if peaks is None else check_peaks([peaks])[0]
+    color_bar.set_label(wrap(unit, 24, 2), fontsize=TICK_SIZE, parse_math=False)
 
 
 def plot_predicted_map(img, *, text, top=0.1, unit=DENSITY_UNIT, note=""):
@@ -236,12 +196,12 @@ def plot_predicted_map(img, *, text, top=0.1, unit=DENSITY_UNIT, note=""):
     TypeError
         If `img` is not an image, or `text` or `note` not a string.
     ValueError
-        If `img` contains several maps, NaN, or no positive voxel inside the brain, or
+        If `img` contains several maps, NaN or no positive voxel inside the brain, or
         `top` is out of range.
 
     See Also
     --------
-    plot_predicted_and_observed : Compare it with the map that a study reports.
+    plot_predicted_and_observed : Plot the map of a study and its prediction.
 
     Examples
     --------
@@ -256,11 +216,9 @@ def plot_predicted_map(img, *, text, top=0.1, unit=DENSITY_UNIT, note=""):
     'finger tapping'
     """
     text, note = check_title(text, "text"), check_title(note, "note")
-    kept_img = keep_strongest(read_map(img, "img"), top, "img")
-    figure, (rectangle,) = figure_with_title(text, 1, note)
-    draw_glass_brain(
-        figure, rectangle, kept_img, label=f"predicted, top {100 * top:g} %", unit=unit
-    )
+    kept_img = _read_strongest(img, top, "img")
+    figure, (row,) = figure_with_title(text, 1, note)
+    _draw_glass_brain(figure, row, kept_img, f"predicted, top {100 * top:g} %", unit)
     return figure
 
 
@@ -273,18 +231,19 @@ def plot_predicted_and_observed(
     top=0.1,
     unit=DENSITY_UNIT,
 ):
-    """Plot the map that a study reports above the map predicted from its text.
+    """Plot the observed map of a study above the map predicted from its text.
 
-    Each map has its own color scale: a prediction is an average over studies and hence
-    flatter than the map of one study. Compare the locations. The voxels shown are those
-    that :func:`~sklearn_neurocontext.metrics.dice_score` compares for the same `top`.
+    Each map has its own color scale, because a prediction is an average over studies
+    and hence flatter than the map of one study: compare locations, not heights. The
+    voxels shown are those that :func:`~sklearn_neurocontext.metrics.dice_score`
+    compares for the same `top`.
 
     Parameters
     ----------
     predicted_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
         For example ``masker.inverse_transform(model.predict([text]))``, in MNI space.
     observed_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
-        Map of the peaks that the study reports, on the same scale; see
+        Map of the reported peaks, in the unit of the prediction; see
         :func:`~sklearn_neurocontext.models.scale_like_predictions`.
     title : str or None, default=None
         Title of the study, wrapped to two lines; mathtext is not interpreted.
@@ -305,12 +264,12 @@ def plot_predicted_and_observed(
     TypeError
         If a map is not an image, or `title` not a string.
     ValueError
-        If an image contains several maps, NaN, or no positive voxel inside the brain,
-        `top` is out of range, or peaks are not finite (n_peaks, 3) numbers.
+        If an image contains several maps, NaN or no positive voxel inside the brain,
+        `top` is out of range, or `peaks` is not a finite array of shape (n_peaks, 3).
 
     See Also
     --------
-    plot_predicted_map : The map predicted for any text.
+    plot_predicted_map : Plot the map predicted for any text.
 
     Examples
     --------
@@ -330,25 +289,11 @@ def plot_predicted_and_observed(
     'Finger tapping'
     """
     title = "" if title is None else check_title(title, "title")
-    peaks = check_study_peaks(peaks)
-    observed_img, predicted_img = (
-        keep_strongest(read_map(img, name), top, name)
-        for img, name in (
-            (observed_img, "observed_img"),
-            (predicted_img, "predicted_img"),
-        )
-    )
+    peaks = None if peaks is None else check_peaks([peaks])[0]
+    observed_img = _read_strongest(observed_img, top, "observed_img")
+    predicted_img = _read_strongest(predicted_img, top, "predicted_img")
     figure, (above, below) = figure_with_title(title, 2)
-    label = f"top {100 * top:g} %"
-    draw_glass_brain(
-        figure,
-        above,
-        observed_img,
-        label=f"observed, {label}",
-        unit=unit,
-        peaks=peaks,
-    )
-    draw_glass_brain(
-        figure, below, predicted_img, label=f"predicted, {label}", unit=unit
-    )
+    shown = f"top {100 * top:g} %"
+    _draw_glass_brain(figure, above, observed_img, f"observed, {shown}", unit, peaks)
+    _draw_glass_brain(figure, below, predicted_img, f"predicted, {shown}", unit)
     return figure

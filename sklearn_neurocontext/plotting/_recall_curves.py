@@ -1,11 +1,11 @@
 """Plot of recall@k against k."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
+from ._checks import check_mapping
 from ._style import (
-    GREY,
+    BESIDE,
+    GRAY,
     LABEL_SIZE,
     axes_or_new,
     draw_legend,
@@ -18,10 +18,10 @@ from ._style import (
 def plot_recall_curves(curves, *, title=None, ax=None):
     """Plot recall@k against k, with standard deviations and the chance level.
 
-    Each line is the mean over splits; the band is one standard deviation over splits
-    (``ddof=1``) to each side, if there are several. The chance level is
-    ``k / n_candidates``. The x axis states the number of candidates, without which
-    recall cannot be interpreted.
+    Each line is the mean over splits. With several splits, a band shows one standard
+    deviation over splits (``ddof=1``) to each side. The chance level is
+    ``k / n_candidates``. Recall cannot be interpreted without the number of candidates,
+    which the x axis states.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ def plot_recall_curves(curves, *, title=None, ax=None):
     TypeError
         If `curves` is not a dictionary.
     ValueError
-        If `curves` is empty, or a curve has another shape, contains NaN or values
-        outside [0, 1], decreases, does not reach 1, or has another number of candidates
-        than the others.
+        If `curves` is empty, curves have different numbers of candidates, or a curve
+        has a wrong shape, contains NaN or values outside [0, 1], decreases, or does not
+        reach 1.
 
     See Also
     --------
@@ -69,18 +69,16 @@ def plot_recall_curves(curves, *, title=None, ax=None):
     n_candidates = next(iter(curves.values())).shape[1]
     k = np.arange(1, n_candidates + 1)
     # With few candidates the curves fill the axes: place the legend beside them.
-    place = {"loc": "best"}
-    if ax is None:
-        place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    legend_place = BESIDE if ax is None else {"loc": "best"}
     ax = axes_or_new(ax, figsize=(10.0, 5.0))
-    chance = ax.plot(k, k / n_candidates, color=GREY, linestyle="--", zorder=1)
+    chance = ax.plot(k, k / n_candidates, color=GRAY, linestyle="--", zorder=1)
     lines = {
         name: _draw_curve(ax, k, splits, line_style(position))
         for position, (name, splits) in enumerate(curves.items())
     }
     order = sorted(curves, key=lambda name: -curves[name].mean())
     has_band = any(len(splits) > 1 for splits in curves.values())
-    band = [Patch(color=GREY, alpha=0.2, linewidth=0)] if has_band else []
+    band = [Patch(color=GRAY, alpha=0.2, linewidth=0)] if has_band else []
     draw_legend(
         ax,
         [*(lines[name] for name in order), *chance, *band],
@@ -89,11 +87,10 @@ def plot_recall_curves(curves, *, title=None, ax=None):
             "chance level",
             *("± standard deviation over splits" for _ in band),
         ],
-        **place,
+        **legend_place,
     )
     _label_axes(ax, n_candidates)
-    if title is not None:
-        set_axes_title(ax, title)
+    set_axes_title(ax, title)
     return ax
 
 
@@ -102,14 +99,8 @@ def _draw_curve(ax, k, splits, style):
     (line,) = ax.plot(k, mean, linewidth=2.5, **style)
     if len(splits) > 1:
         std = splits.std(axis=0, ddof=1)
-        ax.fill_between(
-            k,
-            mean - std,
-            mean + std,
-            color=style["color"],
-            alpha=0.2,
-            linewidth=0,
-        )
+        options = {"color": style["color"], "alpha": 0.2, "linewidth": 0}
+        ax.fill_between(k, mean - std, mean + std, **options)
     return line
 
 
@@ -117,29 +108,21 @@ def _label_axes(ax, n_candidates):
     from matplotlib.ticker import LogLocator, PercentFormatter, StrMethodFormatter
 
     ax.set_xscale("log")
-    # With more candidates the tick labels in between would overlap.
-    between = (1.0, 2.0, 5.0) if n_candidates <= 1000 else (1.0,)
-    ax.xaxis.set_major_locator(LogLocator(subs=between, numticks=20))
+    # With many candidates, labels of ticks between powers of ten would overlap.
+    multiples = (1.0, 2.0, 5.0) if n_candidates <= 1000 else (1.0,)
+    ax.xaxis.set_major_locator(LogLocator(subs=multiples, numticks=20))
     ax.minorticks_off()
     ax.set_xlim(1, n_candidates)
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.set_ylim(0, 1)
     ax.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0, symbol=" %"))
-    ax.grid(color="0.9")
-    ax.set_axisbelow(True)
     ax.set_xlabel(f"k (of {n_candidates:,} candidates)", fontsize=LABEL_SIZE)
     ax.set_ylabel("recall@k", fontsize=LABEL_SIZE)
 
 
 def _check_curves(curves) -> dict:
     """Return the curves as arrays of shape (n_splits, n_candidates)."""
-    if not isinstance(curves, Mapping):
-        raise TypeError(
-            "curves must be a dictionary of name to array (n_splits, n_candidates); "
-            f"got {type(curves).__name__}. For one estimator write {{'name': curve}}."
-        )
-    if not curves:
-        raise ValueError("curves is empty; expected at least one estimator.")
+    curves = check_mapping(curves, "curves", "array (n_splits, n_candidates)")
     checked = {name: _check_curve(name, one) for name, one in curves.items()}
     numbers = {name: one.shape[1] for name, one in checked.items()}
     if len(set(numbers.values())) > 1:
@@ -165,22 +148,18 @@ def _check_curve(name, curve) -> np.ndarray:
         )
     if not np.isfinite(curve).all():
         raise ValueError(
-            f"The curve of {name!r} contains NaN or infinity. Leave such splits out."
+            f"The curve of {name!r} contains NaN or infinity. Leave out such splits."
         )
     if curve.min() < 0 or curve.max() > 1:
         raise ValueError(
             f"The curve of {name!r} must be in [0, 1]; got values from "
             f"{curve.min():g} to {curve.max():g}. Divide percentages by 100."
         )
-    _check_reaches_one(name, curve)
-    return curve
-
-
-def _check_reaches_one(name, curve) -> None:
-    """Check that a curve rises to 1, as the chance level assumes all candidates."""
+    # The chance level k / n_candidates assumes that the curve covers all candidates.
     if (np.diff(curve, axis=1) < -1e-9).any() or curve[:, -1].min() < 1 - 1e-6:
         raise ValueError(
             f"The curve of {name!r} must not decrease and must end at 1; it ends at "
             f"{curve[:, -1].min():g}. Pass all k from 1 to n_candidates, as "
             "recall_curve returns."
         )
+    return curve

@@ -5,28 +5,28 @@ import numpy as np
 from .._utils.validation import check_similarity
 from ._style import LABEL_SIZE, TICK_SIZE, axes_or_new, set_axes_title, wrap
 
-# With more rows or columns, names and marks would overlap.
+# With more rows or columns, names and rings would overlap.
 _MAX_NAMED = 30
 _CELL_INCHES = 0.42
-_COLOURS = "RdBu_r"
+_COLOR_MAP = "RdBu_r"
 
 
 def plot_similarity_matrix(
     similarity, *, paired=False, texts=None, maps=None, title=None, ax=None
 ):
-    """Plot the similarity of texts and maps, and the most similar map of each text.
+    """Plot the similarities of texts and maps, and mark the best map of each text.
 
-    A ring marks the most similar map of each text, unless several are tied. Colors are
-    symmetric around zero. Rings and names are omitted if there are more than 30 rows or
-    columns.
+    A ring marks the most similar map of each text, unless several maps are tied. Colors
+    are symmetric around zero. With more than 30 rows or columns, rings and names are
+    omitted.
 
     Parameters
     ----------
     similarity : array-like of shape (n_texts, n_maps)
         Finite, for example ``model.similarity(X, y)``.
     paired : bool, default=False
-        Whether true pairs lie on the diagonal. The x label then states for how many
-        texts the own map is the most similar; ties do not count.
+        Whether true pairs lie on the diagonal. If so, the x label states the number of
+        texts whose own map is the most similar one; ties do not count.
     texts : sequence of str of length n_texts or None, default=None
         Names of the rows, wrapped to two lines.
     maps : sequence of str of length n_maps or None, default=None
@@ -44,8 +44,8 @@ def plot_similarity_matrix(
     Raises
     ------
     ValueError
-        If the matrix is empty, contains NaN, is `paired` but not square, or the number
-        of names differs from that of rows or columns.
+        If the matrix is empty, contains NaN, or is `paired` but not square, or if the
+        number of names differs from the number of rows or columns.
 
     See Also
     --------
@@ -63,28 +63,24 @@ def plot_similarity_matrix(
     n_texts, n_maps = similarity.shape
     texts = _check_names(texts, "texts", n_texts)
     maps = _check_names(maps, "maps", n_maps)
-    names = max((len(name) for name in (*(texts or ()), *(maps or ()))), default=0)
-    room = 1.2 + 0.09 * min(names, 34)
-    ax = axes_or_new(
-        ax,
-        figsize=(
-            _side(n_maps) + room + 1.4,
-            _side(n_texts) + room + 0.6 * (title is not None),
-        ),
-    )
+    longest_name = max(map(len, [*(texts or ()), *(maps or ())]), default=0)
+    margin = 1.2 + 0.09 * min(longest_name, 34)
+    width = _side_inches(n_maps) + margin + 1.4
+    height = _side_inches(n_texts) + margin + 0.6 * (title is not None)
+    ax = axes_or_new(ax, figsize=(width, height), grid=None)
     limit = float(np.abs(similarity).max()) or 1.0
-    shown = ax.imshow(similarity, cmap=_COLOURS, vmin=-limit, vmax=limit, aspect="auto")
-    bar = ax.figure.colorbar(shown, ax=ax, fraction=0.046, pad=0.03)
+    image = ax.imshow(
+        similarity, cmap=_COLOR_MAP, vmin=-limit, vmax=limit, aspect="auto"
+    )
+    bar = ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.03)
     bar.set_label("similarity", fontsize=LABEL_SIZE)
     bar.ax.tick_params(labelsize=TICK_SIZE)
     _label_axes(ax, similarity, paired, texts, maps)
-    if title is not None:
-        set_axes_title(ax, title)
+    set_axes_title(ax, title)
     return ax
 
 
-def _side(n: int) -> float:
-    """Return the length of a side of the matrix in inches."""
+def _side_inches(n: int) -> float:
     return float(np.clip(_CELL_INCHES * n, 3.0, 9.0))
 
 
@@ -117,15 +113,8 @@ def _label_axes(ax, similarity, paired, texts, maps):
     if texts is not None and n_texts <= _MAX_NAMED:
         ax.set_yticks(range(n_texts), [wrap(name, 34, 2) for name in texts], **style)
     if maps is not None and n_maps <= _MAX_NAMED:
-        shown = [wrap(name, 34, 1) for name in maps]
-        ax.set_xticks(
-            range(n_maps),
-            shown,
-            rotation=45,
-            ha="right",
-            rotation_mode="anchor",
-            **style,
-        )
+        style |= {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+        ax.set_xticks(range(n_maps), [wrap(name, 34, 1) for name in maps], **style)
     if max(n_texts, n_maps) <= _MAX_NAMED:
         ax.plot(
             nearest,

@@ -1,40 +1,35 @@
-"""Colors, font sizes and text that all figures share."""
+"""Colors, font sizes, axes, legends and titles that all figures share."""
 
 import textwrap
 
-# The palette of Okabe and Ito for color-blind readers, without yellow, which is too
-# pale on white. See Wong, Nature Methods 8, 2011.
-COLOURS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#000000",
-)
-# After seven lines colors repeat, and dashes distinguish the lines.
+# The palette of Okabe and Ito for color-blind readers (Wong, Nature Methods 8, 2011),
+# without yellow, which is too pale on a white background.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Colors repeat after seven lines; dashes then distinguish the lines.
 LINE_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)))
-GREY = "0.35"
-# Unit of maps predicted with y_scaling="unit" or "sqrt": studies scaled to norm one.
+GRAY = "0.35"
+# Unit of maps predicted with y_scaling="unit" or "sqrt", which scale studies to norm 1.
 DENSITY_UNIT = "peak density (a.u.)"
 TITLE_SIZE = 16
 LABEL_SIZE = 14
 TICK_SIZE = 12
+# Places of legends outside the axes.
+ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2}
+BESIDE = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
 
 
 def line_style(position: int) -> dict:
-    """Return color and dashes of the line at a position, as arguments of ``plot``."""
-    dashes = LINE_STYLES[(position // len(COLOURS)) % len(LINE_STYLES)]
-    return {"color": COLOURS[position % len(COLOURS)], "linestyle": dashes}
+    """Return color and dashes of the line at a position, as options of ``plot``."""
+    dashes = LINE_STYLES[(position // len(COLORS)) % len(LINE_STYLES)]
+    return {"color": COLORS[position % len(COLORS)], "linestyle": dashes}
 
 
 def wrap(text: str, width: int, max_lines: int = 6) -> str:
-    """Wrap a text into lines of similar length; an ellipsis replaces the rest."""
+    """Wrap a text into lines of similar length; an ellipsis replaces excess text."""
     lines = textwrap.wrap(text, width, max_lines=max_lines, placeholder=" …")
     if len(textwrap.wrap(text, width)) <= max_lines:
-        # As narrow as this number of lines allows, so that the last line is not a
-        # single word; but not narrower than the longest word.
+        # Reduce the width as far as the number of lines stays the same, so that the
+        # last line is not a single word.
         longest = max(map(len, text.split()), default=0)
         while (
             width > longest
@@ -44,19 +39,24 @@ def wrap(text: str, width: int, max_lines: int = 6) -> str:
     return "\n".join(lines)
 
 
-def axes_or_new(ax, figsize=(8.0, 5.0)):
-    """Return the axes, or axes on a new figure of this size in inches."""
+def axes_or_new(ax, figsize, grid="both"):
+    """Return the axes, or axes on a new figure of this size in inches, with a grid."""
     if ax is None:
         from matplotlib.figure import Figure
 
         ax = Figure(figsize=figsize, layout="constrained").add_subplot()
     ax.tick_params(labelsize=TICK_SIZE)
     ax.spines[["top", "right"]].set_visible(False)
+    if grid:
+        ax.grid(axis=grid, color="0.9")
+        ax.set_axisbelow(True)
     return ax
 
 
-def set_axes_title(ax, title: str) -> None:
-    """Set a title, wrapped to the width of the axes, without mathtext."""
+def set_axes_title(ax, title) -> None:
+    """Set a title, if any, wrapped to the width of the axes, without mathtext."""
+    if title is None:
+        return
     # A character is about 0.6 font sizes wide.
     width_points = 72 * ax.figure.get_figwidth() * ax.get_position().width
     ax.set_title(
@@ -68,7 +68,7 @@ def set_axes_title(ax, title: str) -> None:
 
 def draw_legend(ax, handles, names, **options) -> None:
     """Draw a legend without interpreting mathtext in its names."""
-    # Set afterwards, because matplotlib drops names that start with an underscore.
+    # Names are set afterwards: matplotlib omits those that start with an underscore.
     legend = ax.legend(
         handles,
         [str(i) for i in range(len(handles))],
@@ -79,13 +79,3 @@ def draw_legend(ax, handles, names, **options) -> None:
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_parse_math(False)
         text.set_text(name)
-
-
-def check_title(text, name: str) -> str:
-    """Check that a title is one string."""
-    if not isinstance(text, str):
-        raise TypeError(
-            f"{name} must be a string; got {type(text).__name__}. Pass the text of a "
-            "single study."
-        )
-    return text

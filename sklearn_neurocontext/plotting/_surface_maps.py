@@ -1,33 +1,30 @@
 """Plot of maps on the cortical surface."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from .._utils.volumes import keep_strongest
 from ._brain_maps import (
     ROW_HEIGHT,
+    check_title,
+    density_colors,
     draw_color_bar,
+    draw_row_label,
     figure_with_title,
-    map_colours,
     read_map,
 )
-from ._style import GREY, LABEL_SIZE, TICK_SIZE, check_title
+from ._checks import check_mapping
+from ._style import GRAY, TICK_SIZE
 
-_VIEWS = (
-    ("left", "lateral"),
-    ("left", "medial"),
-    ("right", "medial"),
-    ("right", "lateral"),
-)
-# Of a row's width; the rest holds the colour bar.
+_SIDES = ("left", "left", "right", "right")
+_VIEWS = ("lateral", "medial", "medial", "lateral")
+# Fraction of the width of a row; the color bar takes the rest.
 _BRAINS_WIDTH = 0.86
 # Height of an axes relative to its row: the cube around a brain is mostly empty.
 _ZOOM = 1.12
-# Greys of gyri and sulci.
+# Gray levels of gyri and sulci.
 _GYRUS, _SULCUS = 0.12, 0.4
-# Thickness in mm. Thinner parts of the mesh belong to the medial wall, not to cortex.
-_LEAST_THICKNESS = 1.0
+# In mm. Thinner parts of the mesh belong to the medial wall, not to cortex.
+_MIN_THICKNESS = 1.0
 # Sampling depths, as fractions of the cortical thickness.
 _DEPTHS = (0.2, 0.5, 0.8)
 
@@ -35,10 +32,11 @@ _DEPTHS = (0.2, 0.5, 0.8)
 def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     """Plot maps on the inflated cortical surface, one row per map.
 
-    Maps are averaged through the thickness of cortex on fsaverage5 and thresholded to
-    their strongest voxels. The fraction refers to voxels of the whole brain, as on
-    glass brains and in :func:`~sklearn_neurocontext.metrics.dice_score`. Subcortical
-    voxels are not visible; the medial wall stays gray.
+    Maps are averaged over the thickness of the cortex of fsaverage5, and values below
+    the threshold of the strongest voxels are not shown. `top` refers to the voxels of
+    the whole brain, as in `plot_predicted_map` and
+    :func:`~sklearn_neurocontext.metrics.dice_score`. Subcortical voxels are not
+    visible; the medial wall stays gray.
 
     Parameters
     ----------
@@ -49,7 +47,7 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     top : float, default=0.1
         Fraction of brain voxels to show, in (0, 1]; only positive voxels are shown.
     unit : str or dict of str to str, default="density"
-        Unit of all maps, or of each map by name. Each map has its own scale.
+        Unit of all maps, or of each map by name. Each map has its own color scale.
 
     Returns
     -------
@@ -61,7 +59,7 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     TypeError
         If `maps` is not a dictionary, a map is not an image, or `title` not a string.
     ValueError
-        If `maps` is empty, an image contains several maps, NaN, or no positive voxel
+        If `maps` is empty, an image contains several maps, NaN or no positive voxel
         inside the brain, `top` is out of range, or `unit` has other names than `maps`.
 
     See Also
@@ -78,15 +76,9 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     >>> figure = plot_surface_maps(maps)  # doctest: +SKIP
     """
     title = "" if title is None else check_title(title, "title")
-    if not isinstance(maps, Mapping):
-        raise TypeError(
-            f"maps must be a dictionary of name to image; got {type(maps).__name__}. "
-            "For one map write {'predicted': img}."
-        )
-    if not maps:
-        raise ValueError("maps is empty; expected at least one image.")
+    maps = check_mapping(maps, "maps", "image")
     imgs = {name: read_map(img, name) for name, img in maps.items()}
-    cuts = {name: _thresholds(img, top, name) for name, img in imgs.items()}
+    limits = {name: _color_limits(img, top, name) for name, img in imgs.items()}
     units = dict.fromkeys(imgs, unit) if isinstance(unit, str) else dict(unit)
     if set(units) != set(imgs):
         raise ValueError(
@@ -96,27 +88,19 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     surface = _load_surface()
     figure, rows = figure_with_title(title, len(imgs))
     for rectangle, (name, img) in zip(rows, imgs.items(), strict=True):
-        _draw_row(figure, rectangle, surface, img, cuts[name], units[name])
-        figure.text(
-            0.01,
-            rectangle[1] + 0.97 * rectangle[3],
-            f"{name}, top {100 * top:g} %",
-            va="top",
-            fontsize=LABEL_SIZE,
-            fontweight="bold",
-            parse_math=False,
-        )
+        _draw_row(figure, rectangle, surface, img, limits[name], units[name])
+        draw_row_label(figure, rectangle, f"{name}, top {100 * top:g} %")
     return figure
 
 
-def _thresholds(img, top, name) -> tuple[float, float]:
-    """Return the threshold and the maximum of the voxels to show."""
+def _color_limits(img, top, name) -> tuple[float, float]:
+    """Return the minimum and the maximum of the voxels to show."""
     kept = keep_strongest(img, top, name).get_fdata()
     return float(kept[kept > 0].min()), float(kept.max())
 
 
 def _load_surface() -> dict:
-    """Load meshes, sulcal depth and extent of cortex, shipped with nilearn."""
+    """Load meshes, sulcal depth and extent of the cortex, shipped with nilearn."""
     from nilearn.datasets import load_fsaverage, load_fsaverage_data
 
     meshes = load_fsaverage("fsaverage5")
@@ -128,63 +112,53 @@ def _load_surface() -> dict:
         side: {
             "pial": meshes["pial"].parts[side],
             "white": meshes["white_matter"].parts[side],
-            "drawn": meshes["inflated"].parts[side],
+            "inflated": meshes["inflated"].parts[side],
             "folding": folding[side],
-            "is_cortex": thickness[side] > _LEAST_THICKNESS,
+            "is_cortex": thickness[side] > _MIN_THICKNESS,
         }
         for side in ("left", "right")
     }
 
 
-def _draw_row(figure, rectangle, surface, img, ends, unit):
-    weakest, strongest = ends
-    colours = map_colours()
+def _draw_row(figure, rectangle, surface, img, limits, unit):
+    colors = density_colors()
     values = {side: _sample(img, part) for side, part in surface.items()}
     left, bottom, width, height = rectangle
     step = _BRAINS_WIDTH * width / len(_VIEWS)
     side_length = _ZOOM * ROW_HEIGHT
     size = (side_length / figure.get_figwidth(), side_length / figure.get_figheight())
-    for place, (side, view) in enumerate(_VIEWS):
-        centre = left + (place + 0.5) * step, bottom + 0.42 * height
-        ax = figure.add_axes(
-            (centre[0] - size[0] / 2, centre[1] - size[1] / 2, *size),
-            projection="3d",
-        )
-        _draw_hemisphere(ax, surface[side], values[side], side, view, ends, colours)
-        figure.text(
-            centre[0],
-            bottom + 0.01 * height,
-            f"{side[0].upper()}, {view}",
-            ha="center",
-            va="bottom",
-            fontsize=TICK_SIZE,
-            color=GREY,
-        )
-    draw_color_bar(figure, rectangle, colours, (weakest, strongest), unit)
+    for place, (side, view) in enumerate(zip(_SIDES, _VIEWS, strict=True)):
+        x, y = left + (place + 0.5) * step, bottom + 0.42 * height
+        corner = x - size[0] / 2, y - size[1] / 2
+        ax = figure.add_axes((*corner, *size), projection="3d")
+        _draw_hemisphere(ax, surface[side], values[side], side, view, limits, colors)
+        name = f"{side[0].upper()}, {view}"
+        style = {"ha": "center", "va": "bottom", "fontsize": TICK_SIZE, "color": GRAY}
+        figure.text(x, bottom + 0.01 * height, name, **style)
+    draw_color_bar(figure, rectangle, colors, limits, unit)
 
 
 def _sample(img, part) -> np.ndarray:
-    """Average a map through the thickness of cortex; zero on the medial wall."""
+    """Average a map over the thickness of the cortex; return 0 on the medial wall."""
     from nilearn.surface import vol_to_surf
 
-    values = vol_to_surf(
-        img, part["pial"], inner_mesh=part["white"], depth=list(_DEPTHS)
-    )
+    depths = list(_DEPTHS)
+    values = vol_to_surf(img, part["pial"], inner_mesh=part["white"], depth=depths)
     return np.where(part["is_cortex"], values, 0.0)
 
 
-def _draw_hemisphere(ax, part, values, side, view, ends, colours):
+def _draw_hemisphere(ax, part, values, side, view, limits, colors):
     from nilearn.plotting import plot_surf_stat_map
 
-    weakest, strongest = ends
+    weakest, strongest = limits
     plot_surf_stat_map(
-        surf_mesh=part["drawn"],
+        surf_mesh=part["inflated"],
         stat_map=np.where(values >= weakest, values, 0.0),
         bg_map=np.where(part["folding"] > 0, _SULCUS, _GYRUS),
         hemi=side,
         view=view,
         threshold=weakest / 2,
-        cmap=colours,
+        cmap=colors,
         vmin=0,
         vmax=strongest,
         symmetric_cbar=False,

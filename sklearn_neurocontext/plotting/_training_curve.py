@@ -1,32 +1,31 @@
-"""Plot of losses and of the monitor against the epoch."""
+"""Plot of training losses and of the monitor against the epoch."""
 
 import math
 
-from ._style import COLOURS, GREY, LABEL_SIZE, TICK_SIZE, axes_or_new, draw_legend
+from ._style import ABOVE, COLORS, GRAY, LABEL_SIZE, TICK_SIZE, axes_or_new, draw_legend
 
-# Key of the history, name in the legend, colour.
+# Key of the history, name in the legend, color.
 _LOSSES = (
-    ("train_loss", "training loss", COLOURS[0]),
-    ("valid_loss", "validation loss", COLOURS[1]),
+    ("train_loss", "training loss", COLORS[0]),
+    ("valid_loss", "validation loss", COLORS[1]),
 )
-_MONITOR_COLOUR = COLOURS[2]
+_MONITOR_COLOR = COLORS[2]
 
 
 def plot_training_curve(history, *, best_epoch=None, ax=None):
-    """Plot the training of a neural network against the epoch.
+    """Plot the losses of a neural network and its monitor against the epoch.
 
-    The left axis shows the losses, the right axis the monitor that selects the best
-    epoch.
+    The left axis shows the losses. The right axis shows the monitor, the score that
+    determines the best epoch.
 
     Parameters
     ----------
     history : list of dict
         One dictionary per epoch with the keys ``epoch`` (from 1) and ``train_loss``,
-        and optionally ``valid_loss``, ``monitor`` and ``dur`` (seconds), as in
-        ``history_`` of
-        :class:`~sklearn_neurocontext.ContrastiveTextBrain`.
+        and optionally ``valid_loss``, ``monitor`` and ``dur`` (seconds), such as
+        ``history_`` of :class:`~sklearn_neurocontext.ContrastiveTextBrain`.
     best_epoch : int or None, default=None
-        Epoch whose weights were restored; marked by a vertical line.
+        Epoch whose weights the estimator keeps; marked by a vertical line.
     ax : matplotlib Axes or None, default=None
         Axes to draw on; None creates a figure.
 
@@ -38,8 +37,8 @@ def plot_training_curve(history, *, best_epoch=None, ax=None):
     Raises
     ------
     ValueError
-        If `history` is empty, an epoch lacks its number or its training loss, a value
-        is NaN or infinite, or `best_epoch` is not one of the epochs.
+        If `history` is empty, an entry has no epoch or no training loss, a value is NaN
+        or infinite, or `best_epoch` is not one of the epochs.
 
     Examples
     --------
@@ -54,43 +53,39 @@ def plot_training_curve(history, *, best_epoch=None, ax=None):
     """
     history = list(history)
     _check_history(history, best_epoch)
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, figsize=(8.0, 5.0), grid="y")
     lines, names = [], []
-    for key, name, colour in _LOSSES:
+    for key, name, color in _LOSSES:
         if any(key in epoch for epoch in history):
-            lines += ax.plot(*_series(history, key), **_line(colour))
+            lines += ax.plot(*_series(history, key), **_line_options(color))
             names.append(name)
     if any("monitor" in epoch for epoch in history):
         lines += _draw_monitor(ax, history)
         names.append("monitor (right axis)")
     if best_epoch is not None:
-        mark = ax.axvline(best_epoch, color=GREY, linestyle="--", zorder=1)
-        lines.append(mark)
+        lines.append(ax.axvline(best_epoch, color=GRAY, linestyle="--", zorder=1))
         names.append(f"best epoch: {best_epoch}")
     _label_axes(ax, history)
-    draw_legend(
-        ax, lines, names, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2
-    )
+    draw_legend(ax, lines, names, **ABOVE)
     return ax
 
 
-def _line(colour):
-    return {"color": colour, "linewidth": 2.5, "marker": "o", "markersize": 5}
+def _line_options(color):
+    return {"color": color, "linewidth": 2.5, "marker": "o", "markersize": 5}
 
 
 def _series(history, key):
-    epochs = [epoch for epoch in history if key in epoch]
-    return [one["epoch"] for one in epochs], [one[key] for one in epochs]
+    known = [epoch for epoch in history if key in epoch]
+    return [epoch["epoch"] for epoch in known], [epoch[key] for epoch in known]
 
 
 def _draw_monitor(ax, history):
     right = ax.twinx()
     right.spines["top"].set_visible(False)
-    right.tick_params(labelsize=TICK_SIZE, colors=_MONITOR_COLOUR)
-    right.set_ylabel(
-        "monitor (lower is better)", fontsize=LABEL_SIZE, color=_MONITOR_COLOUR
-    )
-    return right.plot(*_series(history, "monitor"), **_line(_MONITOR_COLOUR))
+    right.tick_params(labelsize=TICK_SIZE, colors=_MONITOR_COLOR)
+    label = "monitor (lower is better)"
+    right.set_ylabel(label, fontsize=LABEL_SIZE, color=_MONITOR_COLOR)
+    return right.plot(*_series(history, "monitor"), **_line_options(_MONITOR_COLOR))
 
 
 def _label_axes(ax, history):
@@ -102,7 +97,6 @@ def _label_axes(ax, history):
     ax.set_xlabel(label, fontsize=LABEL_SIZE)
     ax.set_ylabel("loss", fontsize=LABEL_SIZE)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    ax.grid(axis="y", color="0.9")
 
 
 def _check_history(history, best_epoch) -> None:

@@ -86,7 +86,7 @@ class TermCounts(TransformerMixin, BaseEstimator):
         ----------
         X : sequence of str, or {array-like, sparse matrix} of shape (n_studies, n)
             Texts, or counts of terms.
-        y : None
+        y : None, default=None
             Ignored.
 
         Returns

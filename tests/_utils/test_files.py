@@ -1,19 +1,48 @@
-"""Files appear whole, with the permissions of any new file."""
+"""Folders of cached and downloaded files, and files that are written atomically."""
 
 import os
 import stat
+from pathlib import Path
 
+import platformdirs
 import pytest
 
 from sklearn_neurocontext._utils.disk_cache import fetch_entry
-from sklearn_neurocontext._utils.files import atomic_write, write_json
-from sklearn_neurocontext.datasets import _ibc
+from sklearn_neurocontext._utils.files import (
+    atomic_folder,
+    atomic_write,
+    cache_folder,
+    data_folder,
+    write_json,
+)
 from sklearn_neurocontext.inference import Report
 
 
 @pytest.fixture
+def home(tmp_path, monkeypatch):
+    for name in ("NEUROCONTEXT_CACHE", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    return tmp_path
+
+
+def test_folders_are_the_users(home):
+    assert cache_folder() == platformdirs.user_cache_path("sklearn_neurocontext", False)
+    assert data_folder() == platformdirs.user_data_path("sklearn_neurocontext", False)
+    assert cache_folder() != data_folder()
+
+
+def test_named_folders_come_first(home, monkeypatch):
+    monkeypatch.setenv("NEUROCONTEXT_CACHE", "~/own")
+    assert cache_folder() == home / "own"
+    assert data_folder("~/data") == home / "data"
+    assert data_folder(Path("data")) == Path("data")
+
+
+@pytest.fixture
 def shared_umask():
-    """A group that works together."""
+    """The umask of a group that works together."""
     before = os.umask(0o002)
     yield
     os.umask(before)
@@ -24,63 +53,82 @@ def _mode(path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
-def test_permissions_are_the_umasks(shared_umask, tmp_path, monkeypatch):
+def test_permissions_follow_the_umask(shared_umask, tmp_path, monkeypatch):
     monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "cache"))
     write_json(tmp_path / "record.json", {})
-    _ibc._write_listing(tmp_path / "listing.json", {})
     Report("<p>").save(tmp_path / "report.html")
     written = [path for path in tmp_path.iterdir() if path.is_file()]
-    assert len(written) == 3
+    assert len(written) == 2
     assert {_mode(path) for path in written} == {0o664}
     entry = fetch_entry("kind", {"a": 1}, lambda folder: {})
     assert _mode(entry.folder) == 0o775
     assert {_mode(path) for path in entry.folder.iterdir()} == {0o664}
 
 
-def test_an_error_leaves_the_older_file_alone(tmp_path):
-    path = tmp_path / "it.nii.gz"
+def test_after_an_error_the_older_file_remains(tmp_path):
+    path = tmp_path / "map.nii.gz"
     path.write_text("older")
-    with pytest.raises(RuntimeError, match="half"), atomic_write(path) as part:
-        part.write_text("new")
-        assert part.name.endswith(".nii.gz")
+    with pytest.raises(RuntimeError, match="half"), atomic_write(path) as temporary:
+        temporary.write_text("new")
+        assert temporary.name.endswith(".nii.gz")
         assert path.read_text() == "older"
         raise RuntimeError("half")
     assert path.read_text() == "older"
     assert list(tmp_path.iterdir()) == [path]
-    with atomic_write(path) as part:
-        part.write_text("new")
+    with atomic_write(path) as temporary:
+        temporary.write_text("new")
     assert path.read_text() == "new"
 
 
-def test_a_name_may_be_as_long_as_names_can_be(tmp_path):
+def test_names_of_the_largest_length(tmp_path):
     path = tmp_path / f"{'x. ' * 82}y.nii.gz"
     assert len(path.name) > 250
-    with atomic_write(path) as part:
-        assert part.name.endswith(".nii.gz")
-        part.write_text("new")
+    with atomic_write(path) as temporary:
+        assert temporary.name.endswith(".nii.gz")
+        temporary.write_text("new")
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows' links need a right")
-def test_a_link_stays_and_its_file_is_replaced(tmp_path):
+@pytest.mark.skipif(os.name == "nt", reason="symbolic links need a privilege there")
+def test_the_target_of_a_link_is_replaced(tmp_path):
     (tmp_path / "data").mkdir()
     link, target = tmp_path / "it.csv", tmp_path / "data" / "it.csv"
     target.write_text("older")
     link.symlink_to(target)
-    with atomic_write(link) as part:
-        assert part.parent == target.parent
-        part.write_text("new")
+    with atomic_write(link) as temporary:
+        assert temporary.parent == target.parent
+        temporary.write_text("new")
     assert link.is_symlink()
     assert target.read_text() == "new"
 
 
-def test_a_folder_is_no_file_to_replace(tmp_path):
-    (tmp_path / "it.csv").mkdir()
+def test_folders_are_not_replaced(tmp_path):
+    path = tmp_path / "it.csv"
+    path.mkdir()
+    with pytest.raises(OSError, match=r"it\.csv"), atomic_write(path) as temporary:
+        temporary.write_text("new")
+    assert list(tmp_path.iterdir()) == [path]
+    missing = tmp_path / "no" / "it"
+    with pytest.raises(FileNotFoundError), atomic_write(missing) as temporary:
+        temporary.write_text("new")
+
+
+def test_atomic_folders_appear_complete_or_not_at_all(tmp_path):
+    folder = tmp_path / "new" / "folder"
+    with atomic_folder(folder) as part:
+        (part / "file").write_text("content")
+        assert not folder.exists()
+    assert (folder / "file").read_text() == "content"
     with (
-        pytest.raises(OSError, match=r"it\.csv"),
-        atomic_write(tmp_path / "it.csv") as part,
+        pytest.raises(FileExistsError, match="not an empty folder"),
+        atomic_folder(folder),
     ):
-        part.write_text("new")
-    assert [path.name for path in tmp_path.iterdir()] == ["it.csv"]
-    with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "no" / "it") as part:
-        part.write_text("new")
+        pass
+    with pytest.raises(RuntimeError), atomic_folder(folder, check=lambda _: None) as p:
+        (p / "file").write_text("half")
+        raise RuntimeError
+    assert (folder / "file").read_text() == "content"
+    with atomic_folder(folder, check=lambda _: None) as part:
+        (part / "other").touch()
+    assert [path.name for path in folder.iterdir()] == ["other"]
+    assert list(folder.parent.iterdir()) == [folder]

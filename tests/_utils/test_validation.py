@@ -57,7 +57,7 @@ def test_check_peaks_reads_an_object_array():
         ([[[0, 0, 0], [1, 2]]], ValueError, r"study 0 cannot be read as numbers"),
         ([[["x", "y", "z"]]], ValueError, r"study 0 cannot be read as numbers"),
         ([[[0, 0]]], ValueError, r"study 0 have shape \(1, 2\)"),
-        ([[1, 2, 3]], ValueError, r"A single peak is written \[\[x, y, z\]\]"),
+        ([[1, 2, 3]], ValueError, r"Write a single peak as \[\[x, y, z\]\]"),
         ([[[0, 0, 0]], [[0, np.nan, 0]]], ValueError, r"study 1 hold NaN"),
     ],
 )

@@ -28,7 +28,7 @@ def task(rng, tmp_path):
         masker=masker,
         mean_map=rng.uniform(size=n_voxels),
         output=tmp_path,
-        seed=0,
+        random_state=0,
     )
 
 
@@ -73,10 +73,10 @@ def test_names_that_are_refused(monkeypatch):
 
     with pytest.raises(ArgumentTypeError, match=r"'lasso'.*known are mean map;"):
         steps.read_names("ridge;lasso")
-    with pytest.raises(ArgumentTypeError, match="no name; known are mean map;"):
+    with pytest.raises(ArgumentTypeError, match="no method; known are mean map;"):
         steps.read_names(" ;")
     for name in ("NeuroQuery, z map", "pretrained recipe", "nearest title"):
-        with pytest.raises(ArgumentTypeError, match=f"'{name}'. cannot be put on the"):
+        with pytest.raises(ArgumentTypeError, match=f"'{name}'. have no mean map"):
             steps.read_names(f"{name}, 0.5 on the mean map")
     monkeypatch.setattr(steps, "find_spec", lambda name: None)
     with pytest.raises(ArgumentTypeError, match="pip install neuroquery"):

@@ -65,14 +65,14 @@ def test_dice_at_each_threshold(results):
     np.testing.assert_allclose(table["dice"], table["dice_10"])
 
 
-FACTS = {
+METADATA = {
     "n_topics": 5,
     "n_training": 12000,
     "n_excluded": 7,
     "n_abstracts": 0,
     "atlas": "geometric",
-    "components": 64,
-    "seed": 3,
+    "n_components": 64,
+    "random_state": 3,
     "machine": {"platform": "Linux", "cpu_count": 2, "threads": "2"},
     "versions": {"numpy": "2.4.6"},
 }
@@ -84,7 +84,7 @@ def test_tables_for_people(results, tmp_path, capsys):
     names = ["a", "b", "c", "d|e", "f"]
     maps, observed, mean = results
     maps["pretrained recipe"] = maps["perfect"]
-    write(score(maps, observed, mean), names, FACTS, tmp_path)
+    write(score(maps, observed, mean), names, METADATA, tmp_path)
     text = (tmp_path / "encoding.md").read_text()
     assert text in capsys.readouterr().out
     assert "| perfect | 1.000 [1.000, 1.000] |" in text
@@ -96,7 +96,7 @@ def test_tables_for_people(results, tmp_path, capsys):
     rows = [line for line in text.splitlines() if line.startswith("| a |")]
     assert rows[0].startswith("| a | 1.000 | 0.")
     assert "| d\\|e | 1.000 |" in text
-    assert "Topics: 5. Training studies: 12,000; 7 were left out" in text
+    assert "Topics: 5. Training studies: 12,000; 7 were excluded" in text
     assert "2 cores (Linux, 2 threads), numpy 2.4.6." in text
     assert len((tmp_path / "scores.csv").read_text().splitlines()) == 21
 
@@ -106,6 +106,6 @@ def test_two_topics_have_no_third_place(rng, tmp_path):
 
     observed = rng.uniform(size=(2, 400))
     table = score({"perfect": {"maps": observed}}, observed, observed.mean(axis=0))
-    write(table, ["a", "b"], FACTS, tmp_path)
+    write(table, ["a", "b"], METADATA, tmp_path)
     text = (tmp_path / "encoding.md").read_text()
     assert "| chance |  | 0.50 | 1.00 | 1.5 |" in text

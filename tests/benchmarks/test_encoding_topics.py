@@ -54,14 +54,14 @@ def test_what_is_made_of_others_is_left_out(tmp_path, masker, capsys):
     rows = "one\ta.txt\ttapping\nreward_cue_reactivity\ta.txt\tcues\n"
     (tmp_path / "descriptions.tsv").write_text(HEADER + rows)
     assert load_meta_analyses(tmp_path, masker).names == ["one"]
-    assert "reward_cue_reactivity is left out" in capsys.readouterr().out
+    assert "reward_cue_reactivity is excluded" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("table", "words"),
     [
         ("name\tdescription\none\ttapping\n", "['file'] are missing"),
-        (HEADER, "lists no meta-analysis"),
+        (HEADER, "must list at least one"),
         (HEADER + "one\ta.txt\ttapping\ntwo\ta.txt\t \n", "line 3: a name, file or"),
         (HEADER + "one\ta.txt\tx\none\ta.txt\ty\n", "'one' has 2 descriptions"),
         (HEADER + "one\tfar.txt\ttapping\n", "one: no peak lies inside the brain"),
@@ -83,18 +83,20 @@ def test_tables_that_are_refused(tmp_path, masker, table, words):
 def test_files_that_are_missing(tmp_path, masker):
     from benchmarks.encoding.topics import load_meta_analyses
 
-    with pytest.raises(FileNotFoundError, match="Expected a folder of meta-analyses"):
+    with pytest.raises(FileNotFoundError, match="expected a folder of meta-analyses"):
         load_meta_analyses(tmp_path, masker)
     (tmp_path / "descriptions.tsv").write_text(HEADER + "one\tno.txt\ttapping\n")
-    with pytest.raises(FileNotFoundError, match=re.escape("no.txt' is no file")):
+    with pytest.raises(FileNotFoundError, match=re.escape("no.txt'")):
         load_meta_analyses(tmp_path, masker)
 
 
 def test_the_command_says_what_is_wrong(tmp_path, monkeypatch):
-    from benchmarks.encoding import run as bench_encoding
+    from benchmarks.encoding import run
 
     store, output = str(tmp_path / "store"), str(tmp_path / "output")
     options = ["--cache", store, "--output", output, "--atlas", "geometric"]
-    monkeypatch.setattr("sys.argv", ["", str(tmp_path), *options, "--components", "64"])
-    with pytest.raises(SystemExit, match=r"error: .*descriptions\.tsv' is no file"):
-        bench_encoding.main()
+    monkeypatch.setattr(
+        "sys.argv", ["", str(tmp_path), *options, "--n-components", "64"]
+    )
+    with pytest.raises(SystemExit, match=r"error: .*descriptions\.tsv' does not exist"):
+        run.main()

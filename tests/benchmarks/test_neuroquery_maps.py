@@ -95,5 +95,5 @@ def test_densities_are_those_of_neuroquery(rng):
 def test_a_corpus_without_counts():
     from benchmarks.encoding.neuroquery_maps import term_counts
 
-    with pytest.raises(ValueError, match=re.escape("has no word counts; use the")):
+    with pytest.raises(ValueError, match=re.escape("must have word counts")):
         term_counts({})

@@ -50,7 +50,7 @@ def test_help_imports_no_library_that_computes():
 def test_choices_are_those_of_the_package():
     assert _common.ESTIMATORS == experiments.ESTIMATORS
     assert _common.TEXT_ESTIMATORS == experiments.TEXT_ESTIMATORS
-    assert _common.TEXT_FIELDS == _bunch._TEXT_PARTS
+    assert _common.TEXT_FIELDS == _bunch._TEXT_FIELDS
     assert all(name in _common.CORPUS_HELP for name in datasets.CORPORA)
 
 

@@ -1,4 +1,4 @@
-"""The one shape that every loader gives."""
+"""The Bunch of every loader, and its texts."""
 
 import warnings
 from importlib.util import find_spec
@@ -16,70 +16,19 @@ from sklearn_neurocontext.datasets import (
     study_texts,
 )
 from sklearn_neurocontext.datasets._bunch import describe_spaces, make_bunch
-
-COLUMNS = [
-    "study_id",
-    "pmid",
-    "pmcid",
-    "title",
-    "keywords",
-    "abstract",
-    "body",
-    "year",
-    "journal",
-    "coordinate_space",
-]
-NUMBERS = ["pmid", "pmcid", "year"]
-
-
-def check_contract(corpus):
-    """What every loader promises."""
-    studies = corpus.studies
-    assert list(studies.columns) == COLUMNS
-    assert studies.index.equals(pd.RangeIndex(len(studies)))
-    assert studies["study_id"].is_unique
-    for column in COLUMNS:
-        if column in NUMBERS:
-            assert studies[column].dtype == "Int64"
-        else:
-            assert studies[column].map(type).eq(str).all(), column
-    spaces = {"MNI", "TAL", "UNKNOWN", "OTHER", "MIXED"}
-    assert set(studies["coordinate_space"]) <= spaces
-    assert isinstance(corpus.peaks, list)
-    assert len(corpus.peaks) == len(studies) == len(corpus.groups)
-    for of_study in corpus.peaks:
-        assert of_study.dtype == np.float64
-        assert of_study.ndim == 2
-        assert of_study.shape[1] == 3
-        assert np.isfinite(of_study).all()
-    assert corpus.groups.dtype.kind == "U"
-    assert set(corpus.space_counts) <= spaces
-    assert [*map(len, corpus.peak_spaces)] == [*map(len, corpus.peaks)]
-    names, counts = np.unique(np.concatenate(corpus.peak_spaces), return_counts=True)
-    assert corpus.space_counts == dict(zip(names, counts, strict=True))
-    assert isinstance(corpus.description, str)
-    assert corpus.description
-
-
-@pytest.mark.parametrize("name", ["neuroquery", "neurosynth", "merged"])
-def test_contract_of_real_corpora(name, request):
-    corpus = request.getfixturevalue(name)
-    check_contract(corpus)
-    assert (corpus.groups == corpus.studies["study_id"]).all()
+from tests.datasets.corpora import assert_one_warning, check_corpus, quiet
 
 
 def test_contract_of_synthetic_studies():
-    check_contract(make_studies(20, random_state=0))
+    check_corpus(make_studies(20, random_state=0))
 
 
 @pytest.mark.parametrize("rows", ["study", "analysis"])
-@pytest.mark.filterwarnings(
-    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
-)
+@quiet
 def test_contract_of_nimare_studysets(rows):
     if find_spec("nimare") is None:
         pytest.skip("nimare, which carries the studies, is not installed")
-    check_contract(load_nimare_studyset(rows=rows))
+    check_corpus(load_nimare_studyset(rows=rows))
 
 
 def test_contract_of_tables():
@@ -88,7 +37,7 @@ def test_contract_of_tables():
         {"pmid": [2], "x": [1], "y": [2], "z": [3]},
         space="MNI",
     )
-    check_contract(corpus)
+    check_corpus(corpus)
     assert corpus.studies["title"].tolist() == ["", "faces"]
     assert corpus.studies["year"].tolist() == [2001, pd.NA]
 
@@ -115,13 +64,15 @@ def test_each_peak_is_converted_by_its_own_space():
     assert corpus.space_counts == {"MNI": 1, "TAL": 1, "UNKNOWN": 1}
 
 
-def test_what_a_source_calls_mixed_is_left_and_said_so():
+def test_mixed_spaces_are_left_as_reported():
     """No peak of it is converted: which ones are in Talairach space is not known."""
     corpus = _bunch(["MIXED", "MIXED", "TAL"], rows=[0, 0, 1])
     np.testing.assert_array_equal(corpus.peaks[0], [[0, 1, 2], [3, 4, 5]])
     assert corpus.space_counts == {"MIXED": 2, "TAL": 1}
     assert "1 was reported in Talairach space and converted" in corpus.description
-    assert "2 are of several spaces, which is not said, and left" in corpus.description
+    assert (
+        "2 are of studies with mixed spaces and left as reported" in corpus.description
+    )
 
 
 def test_a_study_without_peaks_in_the_middle_and_at_the_end():
@@ -129,7 +80,7 @@ def test_a_study_without_peaks_in_the_middle_and_at_the_end():
     assert [len(of_study) for of_study in corpus.peaks] == [1, 0, 1, 0]
 
 
-def test_arrays_are_the_users_own():
+def test_arrays_are_independent_copies():
     corpus = _bunch(["MNI", "MNI"], rows=[0, 1])
     corpus.peaks[0][:] = 99
     np.testing.assert_array_equal(corpus.peaks[1], [[3, 4, 5]])
@@ -137,7 +88,7 @@ def test_arrays_are_the_users_own():
 
 def test_repeated_id_is_named():
     studies = pd.DataFrame({"study_id": ["a", "b", "a"]})
-    with pytest.raises(ValueError, match=r"1 rows repeat a study id, 'a'"):
+    with pytest.raises(ValueError, match=r"1 rows repeat a study id, for example 'a'"):
         make_bunch(studies, np.array([0]), [[0, 0, 0]], ["MNI"], description="")
 
 
@@ -147,7 +98,7 @@ def test_infinite_peak_is_named_with_its_study():
         _bunch(["MNI", "MNI"], rows=[0, 1], xyz=xyz)
 
 
-def test_words_for_spaces():
+def test_description_of_spaces():
     assert describe_spaces({"MNI": 1234}) == (
         "All 1,234 peaks were reported in MNI space."
     )
@@ -155,26 +106,25 @@ def test_words_for_spaces():
     assert text.startswith("Of 4,006 peaks, 1 was reported in Talairach space and")
     assert "4,000 are of unknown space" in text
     assert "2 are of a space that is neither MNI nor Talairach" in text
-    assert "3 are of several spaces, which is not said, and left as reported" in text
+    assert "3 are of studies with mixed spaces and left as reported" in text
 
 
 PEAKS = {"pmid": [1, 1, 2], "x": [0, 4, 8], "y": [0, 0, 0], "z": [1, 2, 3]}
 
 
-def test_spaces_are_said_once_to_the_caller():
+def test_one_warning_names_the_callers_line():
     peaks = {**PEAKS, "space": ["TAL", "MNI", None]}
-    with pytest.warns(CoordinateSpaceWarning) as said:
+    with pytest.warns(CoordinateSpaceWarning) as record:
         corpus = load_table({"pmid": [1, 2]}, peaks)
-    assert len(said) == 1
-    assert said[0].filename == __file__
-    assert str(said[0].message) == (
+    assert_one_warning(record, CoordinateSpaceWarning, __file__)
+    assert str(record[0].message) == (
         "Of 3 peaks, 1 was reported in Talairach space and converted to MNI "
         "(Lancaster); 1 is of unknown space and left as reported."
     )
-    assert str(said[0].message) in corpus.description
+    assert str(record[0].message) in corpus.description
 
 
-def test_nothing_is_said_where_all_is_mni():
+def test_no_warning_if_all_peaks_are_mni():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         corpus = load_table({"pmid": [1, 2]}, PEAKS, space="MNI")
@@ -191,21 +141,21 @@ def two_studies():
     return load_table(studies, PEAKS, space="MNI")
 
 
-def test_texts_by_part(two_studies):
+def test_texts_by_field(two_studies):
     assert study_texts(two_studies, "title") == ["pain", "faces"]
     assert study_texts(two_studies, "abstract") == ["We heated.", ""]
     assert study_texts(two_studies, "title+abstract") == ["pain\nWe heated.", "faces"]
     assert study_texts(two_studies) == study_texts(two_studies, "title+abstract")
 
 
-def test_unknown_part_is_named(two_studies):
+def test_unknown_field_is_named(two_studies):
     with pytest.raises(
         ValueError, match=r"text_field must be .*abstract; got 'methods'"
     ):
         study_texts(two_studies, "methods")
 
 
-def test_a_part_that_no_study_has(two_studies):
+def test_a_field_without_texts(two_studies):
     with pytest.raises(ValueError, match=r"'body'; fields with texts: title, abstract"):
         study_texts(two_studies, "body")
 

@@ -1,6 +1,9 @@
-"""Files that are cut off, damaged, of another kind, or lack a column."""
+"""Files: found, downloaded, read; truncated, damaged, or without a column."""
 
+import hashlib
 import lzma
+import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -8,7 +11,8 @@ import pytest
 from scipy import sparse
 
 from sklearn_neurocontext.datasets._files import (
-    find_one,
+    fetch_files,
+    find_files,
     read_columns,
     read_coordinates,
     read_json,
@@ -29,20 +33,20 @@ def test_tables_by_their_ending(table, tmp_path, ending):
     pd.testing.assert_frame_equal(read_columns(path, ["x", "z"]), table)
 
 
-def _cut(path, share=0.5):
+def _truncate(path, share=0.5):
     body = path.read_bytes()
     path.write_bytes(body[: int(share * len(body))])
 
 
 @pytest.mark.parametrize("ending", [".tsv.gz", ".csv.xz", ".csv.zip"])
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_a_table_that_is_cut_off(table, tmp_path, ending, share):
+def test_a_truncated_table(table, tmp_path, ending, share):
     path = tmp_path / f"peaks{ending}"
     table.to_csv(path, index=False)
-    _cut(path, share)
+    _truncate(path, share)
     # An empty gzip file is an empty table, which is no damage.
     with pytest.raises(
-        (OSError, ValueError), match=r"(?s)peaks\..* cut off.*\. Fetch or copy it anew"
+        (OSError, ValueError), match=r"(?s)peaks\..* truncated.*\. Download or copy it"
     ):
         read_columns(path)
 
@@ -79,7 +83,7 @@ def test_parquet(table, tmp_path):
     pd.testing.assert_frame_equal(read_parquet(path, ["x"]), table)
     with pytest.raises(ValueError, match="has no column id; it has x, y, z"):
         read_parquet(path, ["id"])
-    _cut(path)
+    _truncate(path)
     with pytest.raises(ValueError, match=r"peaks\.parquet' is not a table in Parquet"):
         read_parquet(path)
 
@@ -89,8 +93,8 @@ def test_matrices(tmp_path, rng):
     matrix = sparse.csr_array(rng.poisson(0.5, size=(50, 40)))
     sparse.save_npz(path, matrix)
     assert (read_matrix(path) != matrix).nnz == 0
-    _cut(path)
-    with pytest.raises(OSError, match=r"counts\.npz' cannot be read .*zip.* cut off"):
+    _truncate(path)
+    with pytest.raises(OSError, match=r"counts\.npz' cannot be read .*zip.* truncated"):
         read_matrix(path)
     path.write_bytes(b"404: Not Found")
     with pytest.raises(ValueError, match=r"counts\.npz' is not a sparse matrix"):
@@ -104,9 +108,9 @@ def test_json(tmp_path):
     path = tmp_path / "studyset.json"
     path.write_text('{"id": 1}')
     assert read_json(path) == {"id": 1}
-    _cut(path)
+    _truncate(path)
     with pytest.raises(
-        ValueError, match=r"studyset\.json' is not JSON .*or is cut off"
+        ValueError, match=r"studyset\.json' is not JSON .*or is truncated"
     ):
         read_json(path)
 
@@ -118,24 +122,164 @@ def test_coordinates(table):
         read_coordinates(table[["x"]], "peaks")
     wrong = table.astype(object)
     wrong.loc[7, "y"] = "left"
-    with pytest.raises(ValueError, match=r"In peaks 1 of 2000 .* row 7: .*, left, "):
+    with pytest.raises(
+        ValueError, match=r"In peaks, .* of 1 of 2000 .* row 7: .*, left, "
+    ):
         read_coordinates(wrong, "peaks")
 
 
-def test_a_missing_file_is_named_with_whose_it_is(tmp_path):
+def test_a_missing_file_is_named_with_its_source(tmp_path):
     (tmp_path / "text.csv").touch()
     message = (
-        r"a\.csv is missing in .*, which holds text\.csv\. .* with pubget's files,"
+        r"a\.csv is missing in .*, which contains text\.csv\. .* with pubget's files,"
     )
     with pytest.raises(FileNotFoundError, match=message):
-        find_one(tmp_path, "a.csv", "pubget's files")
+        find_files(tmp_path, ["a.csv"], "pubget's files")
+    with pytest.raises(FileNotFoundError, match=r"nowhere' does not exist. Pass the"):
+        find_files(tmp_path / "nowhere", ["a.csv"], "pubget's files")
 
 
 def test_other_separators_and_encodings_are_named(tmp_path):
     path = tmp_path / "studies.csv"
     path.write_text("pmid;title\n1;pain\n")
-    with pytest.raises(ValueError, match="looks separated by ';'; expected ','"):
+    with pytest.raises(ValueError, match=r"must be separated by ','.* got ';'"):
         read_columns(path, ["pmid"])
     path.write_bytes("pmid,title\n1,Präfrontal\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"UTF-8 .* Save it as UTF-8"):
         read_columns(path, ["pmid"])
+
+
+# Downloads
+
+BODY = bytes(range(256)) * 1000
+NAME = "peaks.tsv.gz"
+SHA256 = hashlib.sha256(BODY).hexdigest()
+REGISTRY = {NAME: (len(BODY), SHA256)}
+
+
+@pytest.fixture
+def address(server, no_local_files):
+    server.files[NAME] = BODY
+    return server.url
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "corpus" / NAME
+
+
+def _fetch(address, home, registry=REGISTRY):
+    return fetch_files("corpus", address, registry, home)
+
+
+def test_a_file_is_downloaded_once_and_verified(address, tmp_path, path, server):
+    for _ in range(2):
+        assert _fetch(address, tmp_path) == {path: "verified"}
+    assert path.read_bytes() == BODY
+    assert list(path.parent.iterdir()) == [path]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~_umask(tmp_path)
+    assert server.requests == [NAME]
+
+
+def _umask(folder):
+    (folder / "new").touch()
+    return 0o777 & ~stat.S_IMODE((folder / "new").stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    "failures", [{"cuts": [100_000, 50_000]}, {"statuses": [503, 404]}]
+)
+def test_a_failed_download_is_repeated(address, tmp_path, path, server, failures):
+    for name, values in failures.items():
+        getattr(server, name).extend(values)
+    _fetch(address, tmp_path)
+    assert path.read_bytes() == BODY
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_that_is_not_served(address, tmp_path, path, server):
+    server.files.clear()
+    message = r"peaks\.tsv\.gz could not .* from http.*404 .*NEUROCONTEXT_DATA to that"
+    with pytest.raises(OSError, match=message):
+        _fetch(address, tmp_path)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_server_that_cannot_be_reached(tmp_path, path, address, server):
+    server.close()
+    with pytest.raises(OSError, match=r"could not be downloaded from http.*corpus/pea"):
+        _fetch(address, tmp_path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("body", [BODY[::-1], BODY[:-1]])
+def test_other_bytes_are_refused(address, tmp_path, path, server, body):
+    server.files[NAME] = body
+    with pytest.raises(OSError, match=f"(?s){SHA256}.*{_sha256(body)}"):
+        _fetch(address, tmp_path)
+    assert list(path.parent.iterdir()) == []
+
+
+def _sha256(body):
+    return hashlib.sha256(body).hexdigest()
+
+
+def test_too_many_bytes_are_refused(address, tmp_path, path, server):
+    server.files[NAME] = BODY * 10
+    with pytest.raises(OSError, match="sent more than the published 256,000 bytes"):
+        _fetch(address, tmp_path)
+    assert list(path.parent.iterdir()) == []
+    assert server.requests == [NAME]
+
+
+def test_a_file_appears_only_when_verified(address, tmp_path, path, monkeypatch):
+    seen = []
+    check = "pooch.core.hash_matches"
+    monkeypatch.setattr(check, lambda *args, **kwargs: seen.append(path.exists()))
+    _fetch(address, tmp_path)
+    assert seen == [False]
+    assert path.exists()
+
+
+def test_simultaneous_downloads(address, tmp_path, path):
+    with ThreadPoolExecutor() as pool:
+        calls = [pool.submit(_fetch, address, tmp_path) for _ in range(4)]
+        assert [call.result() for call in calls] == [{path: "verified"}] * 4
+    assert path.read_bytes() == BODY
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_existing_file_is_verified_without_network(
+    path, tmp_path, no_local_files, no_network
+):
+    path.parent.mkdir()
+    path.write_bytes(BODY)
+    assert _fetch("http://127.0.0.1/", tmp_path) == {path: "verified"}
+
+
+def test_an_existing_file_with_another_hash_is_left_unchanged(
+    path, tmp_path, no_local_files, no_network, monkeypatch
+):
+    """It may be the user's own: the error names a way to use it."""
+    path.parent.mkdir()
+    path.write_bytes(b"a subset")
+    with pytest.raises(OSError, match="It was left unchanged") as raised:
+        _fetch("http://127.0.0.1/", tmp_path)
+    for part in (str(path), _sha256(b"a subset"), SHA256, repr(str(tmp_path))):
+        assert part in str(raised.value)
+    monkeypatch.setenv("NEUROCONTEXT_DATA", str(tmp_path))
+    assert _fetch("http://127.0.0.1/", tmp_path) == {path: "local, unverified"}
+    assert path.read_bytes() == b"a subset"
+
+
+def test_local_files_come_first(address, tmp_path, monkeypatch, server):
+    """Files that are not local are downloaded."""
+    local = tmp_path / "local" / "corpus" / "studies.tsv"
+    local.parent.mkdir(parents=True)
+    local.write_text("own")
+    monkeypatch.setenv("NEUROCONTEXT_DATA", str(tmp_path / "local"))
+    files = _fetch(address, tmp_path / "home", {"studies.tsv": (3, "")} | REGISTRY)
+    downloaded = tmp_path / "home" / "corpus" / NAME
+    assert files == {local: "local, unverified", downloaded: "verified"}
+    assert list(files) == [local, downloaded]
+    assert server.requests == [NAME]

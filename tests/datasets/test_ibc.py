@@ -29,7 +29,7 @@ def _volume(number, shape=SHAPE):
 
 @pytest.fixture
 def neurovault(server, monkeypatch):
-    """A server that gives a collection of five images as NeuroVault does."""
+    """Serve a collection of five images as NeuroVault does."""
     for name, path in (("COLLECTIONS", "collections"), ("IMAGES", "images")):
         monkeypatch.setattr(
             f"nilearn.datasets.neurovault._NEUROVAULT_{name}_URL",
@@ -38,9 +38,9 @@ def neurovault(server, monkeypatch):
     collection = {"id": 7, "name": "IBC", "number_of_images": len(CONTRASTS)}
     images = [_publish(server, number) for number in CONTRASTS]
     listing = {"count": len(images), "results": images}
-    _give(server, "api/collections/7?limit=100&offset=0", collection)
-    _give(server, "api/collections/7/images/?limit=100&offset=0", listing)
-    _give(server, "api/collections/7", collection)
+    _serve(server, "api/collections/7?limit=100&offset=0", collection)
+    _serve(server, "api/collections/7/images/?limit=100&offset=0", listing)
+    _serve(server, "api/collections/7", collection)
     return server
 
 
@@ -59,7 +59,7 @@ def _publish(server, number):
         "is_thresholded": False,
         "image_type": "statistic_map",
     }
-    _give(server, f"api/images/{number}", image)
+    _serve(server, f"api/images/{number}", image)
     return image
 
 
@@ -67,12 +67,12 @@ def _compress(img):
     return gzip.compress(img.to_bytes())
 
 
-def _give(server, path, content):
+def _serve(server, path, content):
     server.files[path] = json.dumps(content).encode()
 
 
 def _asked(server):
-    return sorted(path for path, _ in server.requests if path.startswith("media"))
+    return sorted(path for path in server.requests if path.startswith("media"))
 
 
 def test_maps_are_means_by_contrast(neurovault, tmp_path):
@@ -91,7 +91,7 @@ def test_maps_are_means_by_contrast(neurovault, tmp_path):
         np.testing.assert_array_equal(img.affine, AFFINE)
 
 
-def test_a_second_call_asks_for_what_is_missing_only(neurovault, tmp_path):
+def test_a_second_call_downloads_only_missing_images(neurovault, tmp_path):
     one = fetch_ibc_maps(tmp_path, collection=7, n_per_contrast=2)
     assert one.contrasts["image_ids"].tolist() == [[1, 3], [4]]
     assert _asked(neurovault) == [f"media/{n}.nii.gz" for n in (1, 3, 4)]
@@ -119,10 +119,12 @@ def test_images_on_another_grid_and_holes_are_averaged(neurovault, tmp_path):
     assert np.isfinite(mean).all()
 
 
-def test_an_image_that_came_cut_off_is_asked_for_again(neurovault, tmp_path):
+def test_a_truncated_image_is_downloaded_again(neurovault, tmp_path):
     whole = neurovault.files["media/3.nii.gz"]
     neurovault.files["media/3.nii.gz"] = whole[: len(whole) // 2]
-    with pytest.raises(OSError, match=r"1 of 4 images did not come .* first is 3\)"):
+    with pytest.raises(
+        OSError, match=r"1 of 4 images could not be downloaded .* first is 3\)"
+    ):
         fetch_ibc_maps(tmp_path, collection=7)
     neurovault.files["media/3.nii.gz"] = whole
     neurovault.requests.clear()
@@ -130,10 +132,10 @@ def test_an_image_that_came_cut_off_is_asked_for_again(neurovault, tmp_path):
     assert _asked(neurovault) == ["media/3.nii.gz"]
 
 
-def test_files_that_change_are_noticed(neurovault, tmp_path):
+def test_changed_files_are_detected(neurovault, tmp_path):
     ibc = fetch_ibc_maps(tmp_path, collection=7)
     before = nib.load(ibc.maps[0]).get_fdata()
-    with Path(ibc.maps[0]).open("r+b") as stream:  # a mean: made again
+    with Path(ibc.maps[0]).open("r+b") as stream:  # An average: computed again.
         stream.truncate(20)
     assert fetch_ibc_maps(tmp_path, collection=7).maps == ibc.maps
     np.testing.assert_array_equal(nib.load(ibc.maps[0]).get_fdata(), before)
@@ -144,7 +146,7 @@ def test_files_that_change_are_noticed(neurovault, tmp_path):
     assert image.is_file()
     listing = tmp_path / "ibc" / "7" / "images.json"
     listing.write_text(listing.read_text()[:100])
-    with pytest.raises(OSError, match=r"images.json' was altered or cut off. Remove"):
+    with pytest.raises(OSError, match=r"images.json' was changed or truncated. Remove"):
         fetch_ibc_maps(tmp_path, collection=7)
 
 
@@ -162,9 +164,11 @@ def test_without_network_the_error_says_what_to_do(
 
 
 def test_wrong_arguments_are_named(neurovault, tmp_path):
-    with pytest.raises(ValueError, match=r"no contrast 'Move'. It has 2, for example"):
+    with pytest.raises(
+        ValueError, match=r"must be in the collection; got 'Move'. It has 2, for"
+    ):
         fetch_ibc_maps(tmp_path, collection=7, contrasts=["Move"])
-    with pytest.raises(ValueError, match="n_per_contrast=0; expected a positive"):
+    with pytest.raises(ValueError, match=r"n_per_contrast must be positive, .* got 0"):
         fetch_ibc_maps(tmp_path, n_per_contrast=0)
 
 
@@ -182,7 +186,7 @@ def test_the_benchmark_of_the_articles_figure_reads_them(
     assert topics.observed.shape == (2, inside.sum())
     assert topics.y.shape == (2, 128)
     assert topics.experiments == []
-    # The small images lie where their affine says: beside the anterior commissure.
+    # The affine places the small images beside the anterior commissure.
     found = np.abs(topics.observed[1]) > 0
     places = nib.affines.apply_affine(masker.mask_img_.affine, np.argwhere(inside))
     assert found.any()

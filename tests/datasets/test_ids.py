@@ -1,10 +1,15 @@
-"""Joins by id, and ids of the wrong kind."""
+"""Ids: reading, joins, ids of the wrong kind, and rows of the same article."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_neurocontext.datasets._ids import join_rows, read_numbers, write_ids
+from sklearn_neurocontext.datasets._ids import (
+    group_articles,
+    join_rows,
+    read_integers,
+    write_ids,
+)
 
 STUDIES = pd.DataFrame(
     {
@@ -27,29 +32,31 @@ STUDIES = pd.DataFrame(
     ],
 )
 def test_numbers_are_read_however_they_are_written(ids):
-    numbers = read_numbers(pd.Series(ids), "pmid")
+    numbers = read_integers(pd.Series(ids), "pmid")
     assert numbers.dtype == "Int64"
     assert numbers.tolist() == [12, 7, pd.NA]
 
 
 def test_prefix_of_pmcids():
-    assert read_numbers(pd.Series(["PMC12", "pmc7"]), "pmcid").tolist() == [12, 7]
+    assert read_integers(pd.Series(["PMC12", "pmc7"]), "pmcid").tolist() == [12, 7]
 
 
 def test_pmcids_among_pmids_are_named():
-    with pytest.raises(ValueError, match=r"holds 1 PMCIDs, 'PMC12' .* expected PMIDs"):
-        read_numbers(pd.Series(["11", "PMC12"]), "pmid")
+    with pytest.raises(
+        ValueError, match=r"holds 1 PMCIDs, for example 'PMC12'; expected PMIDs"
+    ):
+        read_integers(pd.Series(["11", "PMC12"]), "pmid")
 
 
 @pytest.mark.parametrize("wrong", ["12a", 12.5, np.inf, "10.1016/j.x"])
-def test_no_whole_numbers_are_named(wrong):
+def test_other_values_are_named(wrong):
     with pytest.raises(ValueError, match=r"1 cells of the column pmid .* expected PMI"):
-        read_numbers(pd.Series([11, wrong]), "pmid")
+        read_integers(pd.Series([11, wrong]), "pmid")
 
 
 def test_years_are_read_too():
     with pytest.raises(ValueError, match=r"column year .*'n\.d\.'.* expected years"):
-        read_numbers(pd.Series(["2001", "n.d."]), "year")
+        read_integers(pd.Series(["2001", "n.d."]), "year")
 
 
 @pytest.mark.parametrize("as_kind", [int, float, str, object])
@@ -91,8 +98,8 @@ def test_whole_floats_are_whole_numbers(kind, dtype):
 
 
 def test_a_wrong_number_is_written_as_python_does():
-    with pytest.raises(ValueError, match=r"numbers, 12\.5 among them"):
-        read_numbers(pd.Series([11.0, 12.5]), "pmid")
+    with pytest.raises(ValueError, match=r"not integers, for example 12\.5"):
+        read_integers(pd.Series([11.0, 12.5]), "pmid")
 
 
 def test_pmids_in_the_place_of_pmcids_are_named():
@@ -102,7 +109,7 @@ def test_pmids_in_the_place_of_pmcids_are_named():
         join_rows(STUDIES, "pmcid", [102, 104], "peaks")
 
 
-def test_a_chance_match_does_not_hide_the_wrong_kind():
+def test_an_accidental_match_does_not_hide_the_wrong_kind():
     """The PMID 101 is some other study's PMCID."""
     with pytest.raises(ValueError, match=r"look like PMIDs: 3 of 3 .* and 1 in pmcid"):
         join_rows(STUDIES, "pmcid", [101, 102, 104], "peaks")
@@ -126,5 +133,74 @@ def test_few_matches_of_the_right_kind_are_enough():
 def test_nothing_to_join():
     with pytest.raises(ValueError, match="peaks has no row"):
         join_rows(STUDIES, "pmid", [], "peaks")
-    with pytest.raises(ValueError, match="There is no study for peaks"):
+    with pytest.raises(ValueError, match="no row to join peaks with"):
         join_rows(STUDIES.iloc[:0], "pmid", [1], "peaks")
+
+
+def _studies(*rows):
+    table = pd.DataFrame(rows, columns=["pmid", "title", "abstract"])
+    table["pmid"] = table["pmid"].astype("Int64")
+    return table.assign(study_id=[f"s{row}" for row in range(len(rows))])
+
+
+@pytest.mark.parametrize(
+    ("title", "abstract"),
+    [
+        ("Pain, and heat", "We heated."),
+        ("PAIN AND  HEAT.", " we heated "),
+        ('Reprint of "Pain and heat"', "We heated."),
+        ("Reprint of: Pain and heat", "We heated."),
+    ],
+)
+def test_same_title_and_abstract(title, abstract):
+    first = (None, "Pain and heat", "We heated.")
+    assert group_articles(_studies(first, (7, title, abstract))).tolist() == ["s0"] * 2
+
+
+def test_same_pmid_whatever_the_texts():
+    groups = group_articles(_studies((7, "a", "A"), (8, "b", "B"), (7, None, None)))
+    assert groups.tolist() == ["s0", "s1", "s0"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ((1, "Editorial", ""), (2, "Editorial", "")),
+        ((1, "", "Abstract"), (2, "", "Abstract")),
+        ((1, None, None), (2, None, None)),
+        ((None, "Pain I", "We heated."), (None, "Pain II", "We heated.")),
+        ((None, "Pain", "We heated."), (None, "Pain", "We cooled.")),
+        ((None, "Reprint of x", "X"), (None, "On a reprint of x", "X")),
+        ((None, "ab", "c"), (None, "a", "bc")),
+    ],
+)
+def test_uncertain_rows_are_different_articles(one, other):
+    assert group_articles(_studies(one, other)).tolist() == ["s0", "s1"]
+
+
+def test_links_are_followed():
+    """By text with the first, by PMID with the second."""
+    groups = group_articles(
+        _studies((1, "a", "A"), (2, "c", "C"), (3, "d", "D"), (2, "a", "A"))
+    )
+    assert groups.tolist() == ["s0", "s0", "s2", "s0"]
+
+
+def test_groups_equal_those_of_a_loop(rng):
+    table = _studies(*[(None, "t", "A")] * 60)
+    pmids = rng.integers(40, size=60)
+    table["pmid"] = pd.array(np.where(pmids < 20, pmids, -1), dtype="Int64")
+    table.loc[table["pmid"] == -1, "pmid"] = pd.NA
+    table["title"] = [f"t{number}" for number in rng.integers(50, size=60)]
+    expected = list(range(60))
+    for one in range(60):
+        for other in range(60):
+            a, b = table.iloc[one], table.iloc[other]
+            same_pmid = pd.notna(a["pmid"]) and pd.notna(b["pmid"])
+            same_pmid = same_pmid and a["pmid"] == b["pmid"]
+            if same_pmid or a["title"] == b["title"]:
+                low, high = sorted((expected[one], expected[other]))
+                expected = [low if group == high else group for group in expected]
+    found = group_articles(table).tolist()
+    assert found == [f"s{group}" for group in expected]
+    assert len(set(found)) < 45

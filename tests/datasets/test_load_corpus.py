@@ -1,4 +1,4 @@
-"""Names lead to corpora and estimators; unknown names get an error that helps."""
+"""Corpora by name and folder, and rows with a text and a peak."""
 
 import json
 
@@ -7,20 +7,16 @@ import pandas as pd
 import pytest
 
 from sklearn_neurocontext.datasets import load_corpus, usable_rows
+from tests.datasets.corpora import (
+    assert_same_corpus,
+    write_neuroquery,
+    write_neurosynth,
+)
 
 
 def test_nimare_by_name():
     corpus = load_corpus("nimare")
     assert len(corpus.studies) == len(corpus.peaks) == len(corpus.groups) >= 300
-
-
-@pytest.mark.parametrize("name", ["neuroquery", "neurosynth"])
-def test_folder_and_name_give_the_same(shared_data, monkeypatch, name):
-    from_folder = load_corpus(shared_data / name)
-    monkeypatch.setenv("NEUROCONTEXT_DATA", str(shared_data))
-    by_name = load_corpus(name)
-    assert len(from_folder.studies) == len(by_name.studies) > 10_000
-    assert list(from_folder.studies["study_id"]) == list(by_name.studies["study_id"])
 
 
 STUDIES = "pmid,title\n1,pain\n2,faces\n"
@@ -72,6 +68,24 @@ def _write_pubget(folder):
 WRITERS = [_write_tables, _write_json, _write_parquet, _write_pubget]
 
 
+@pytest.mark.parametrize("in_data", [False, True])
+def test_folders_and_names_of_public_corpora(tmp_path, monkeypatch, in_data):
+    monkeypatch.setenv("NEUROCONTEXT_DATA", str(tmp_path))
+    write_neuroquery(tmp_path / "neuroquery")
+    write_neurosynth(tmp_path / "neurosynth")
+    for name in ("neuroquery", "neurosynth"):
+        by_name = load_corpus(name)
+        folder = tmp_path / name
+        if in_data:
+            folder = folder.rename(tmp_path / "data")
+            assert_same_corpus(load_corpus(tmp_path), by_name)
+            folder.rename(tmp_path / name)
+        else:
+            assert_same_corpus(load_corpus(folder), by_name)
+    union = load_corpus("neuroquery+neurosynth").studies
+    assert union["pmid"].tolist() == [5, 7]
+
+
 @pytest.mark.parametrize("write", WRITERS)
 @pytest.mark.parametrize("level", ["folder", "home"])
 def test_any_corpus_folder(tmp_path, monkeypatch, write, level):
@@ -93,24 +107,22 @@ def test_studyset_by_its_file(tmp_path):
 def test_ambiguous_folders_are_an_error(tmp_path):
     _write_json(tmp_path)
     (tmp_path / "other.json").write_text("{}")
-    with pytest.raises(
-        ValueError, match=r"there is other\.json, studyset\.json\. Pass"
-    ):
+    with pytest.raises(ValueError, match=r"got other\.json, studyset\.json\. Pass"):
         load_corpus(tmp_path)
     _write_tables(tmp_path)
     (tmp_path / "peaks.csv").write_text(PEAKS)
-    with pytest.raises(ValueError, match=r"there is peaks\.csv, peaks\.tsv\. Pass a"):
+    with pytest.raises(ValueError, match=r"got peaks\.csv, peaks\.tsv\. Pass a"):
         load_corpus(tmp_path)
     for path in tmp_path.glob("peaks.*"):
         path.unlink()
-    with pytest.raises(ValueError, match=r"one file peaks\.\[ct\]sv .*; there is none"):
+    with pytest.raises(ValueError, match=r"one file peaks\.\[ct\]sv; got none"):
         load_corpus(tmp_path)
 
 
 def test_unknown_names_are_an_error(tmp_path):
     with pytest.raises(ValueError, match="neither a folder nor one of neuroquery"):
         load_corpus("neuroquerry")
-    with pytest.raises(ValueError, match="No corpus was recognised in") as raised:
+    with pytest.raises(ValueError, match="No corpus was recognized in") as raised:
         load_corpus(tmp_path)
     for kind in ("NeuroQuery", "Neurosynth", "pubget", "NiMARE", "studies.csv"):
         assert kind in str(raised.value)
@@ -125,5 +137,5 @@ def test_usable_rows_have_a_text_and_a_peak():
 def test_no_usable_row_is_an_error():
     with pytest.raises(ValueError, match="of 2, 1 have a text and 1 a peak"):
         usable_rows(["pain", ""], np.array([[0.0], [1.0]]))
-    with pytest.raises(ValueError, match="Got 1 texts and 2 rows of y"):
+    with pytest.raises(ValueError, match="got 1 texts and 2 rows of y"):
         usable_rows(["pain"], np.ones((2, 1)))

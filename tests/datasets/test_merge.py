@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from nilearn.datasets import load_mni152_brain_mask
 from scipy import sparse
 
 from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
@@ -13,10 +12,7 @@ from sklearn_neurocontext.datasets import (
     make_studies,
     merge_corpora,
 )
-
-quiet = pytest.mark.filterwarnings(
-    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
-)
+from tests.datasets.corpora import assert_one_warning, assert_same_corpus, quiet
 
 
 def _corpus(pmids, *, peaks_of=None, space="MNI", shift=0, **columns):
@@ -95,16 +91,16 @@ def test_a_stated_space_stays():
 
 
 @quiet
-def test_what_was_converted_is_not_converted_again(same_corpus):
+def test_what_was_converted_is_not_converted_again():
     first, second = _corpus([30, 31], space=None), _corpus([30], space="TAL")
     merged = merge_corpora(first, second)
-    same_corpus(merge_corpora(merged), merged)
-    same_corpus(merge_corpora(merged, second), merged)
-    same_corpus(merge_corpora(merged, first, second), merged)
+    assert_same_corpus(merge_corpora(merged), merged)
+    assert_same_corpus(merge_corpora(merged, second), merged)
+    assert_same_corpus(merge_corpora(merged, first, second), merged)
 
 
 @quiet
-def test_peaks_are_counted_by_what_happened_to_them(same_corpus):
+def test_peaks_are_counted_by_what_happened_to_them():
     """Of a study in two spaces, each peak was converted or not by its own."""
     peaks = {"pmid": [30, 30, 30, 31], "x": [1, 2, 3, 4], "y": [0] * 4, "z": [0] * 4}
     spaces = ["TAL", "MNI", "TAL", "mixed"]
@@ -118,7 +114,7 @@ def test_peaks_are_counted_by_what_happened_to_them(same_corpus):
         ["MIXED"],
         ["MNI"],
     ]
-    same_corpus(merge_corpora(first), first)
+    assert_same_corpus(merge_corpora(first), first)
 
 
 @quiet
@@ -130,14 +126,13 @@ def test_inputs_stay_as_they_are():
     pd.testing.assert_frame_equal(first.studies, before[1])
 
 
-def test_spaces_are_said_once_to_the_caller():
+def test_one_warning_names_the_callers_line():
     with pytest.warns(CoordinateSpaceWarning):
         first, second = _corpus([30, 31], space=None), _corpus([30], space="TAL")
-    with pytest.warns(CoordinateSpaceWarning) as said:
+    with pytest.warns(CoordinateSpaceWarning) as record:
         merge_corpora(first, second)
-    assert len(said) == 1
-    assert said[0].filename == __file__
-    assert str(said[0].message) == (
+    assert_one_warning(record, CoordinateSpaceWarning, __file__)
+    assert str(record[0].message) == (
         "Of 2 peaks, 1 was reported in Talairach space and converted to MNI "
         "(Lancaster); 1 is of unknown space and left as reported."
     )
@@ -151,7 +146,9 @@ def test_studies_without_pmid_are_all_kept():
 
 
 def test_study_ids_that_collide_are_named():
-    with pytest.raises(ValueError, match=r"2 studies .* share a study id, 'synthetic-"):
+    with pytest.raises(
+        ValueError, match=r"2 studies .* share a study id, for example 'synthetic-"
+    ):
         merge_corpora(make_studies(2, random_state=0), make_studies(2, random_state=1))
 
 
@@ -165,7 +162,7 @@ def test_repeated_pmid_is_named():
         merge_corpora(_corpus([1]), twice)
 
 
-def test_pmcids_in_the_place_of_pmids_are_recognised():
+def test_pmcids_in_the_place_of_pmids_are_recognized():
     pmcids = list(range(100, 110))
     right = _corpus(list(range(1, 11)), pmcid=pmcids)
     wrong = _corpus(pmcids)
@@ -194,95 +191,3 @@ def test_files_are_gathered():
     first.files, second.files = {"a": "verified"}, {"b": "local, unverified"}
     files = {"a": "verified", "b": "local, unverified"}
     assert merge_corpora(first, second).files == files
-
-
-# NeuroQuery and Neurosynth
-
-
-def _rows(corpus):
-    return {pmid: row for row, pmid in enumerate(corpus.studies["pmid"])}
-
-
-def test_union_size_and_order(merged, neuroquery, neurosynth):
-    own = neuroquery.studies["pmid"].tolist()
-    known = set(own)
-    added = [pmid for pmid in neurosynth.studies["pmid"] if pmid not in known]
-    assert merged.studies["pmid"].tolist() == own + added
-    assert len(merged.studies) == 18_000
-
-
-def test_neuroquery_wins_and_neurosynth_fills(merged, neuroquery, neurosynth):
-    first, second = _rows(neuroquery), _rows(neurosynth)
-    for row in merged.studies.sample(300, random_state=0).itertuples():
-        sources = [
-            corpus.studies.iloc[rows[row.pmid]]
-            for corpus, rows in ((neuroquery, first), (neurosynth, second))
-            if row.pmid in rows
-        ]
-        assert row.title == next((s["title"] for s in sources if s["title"]), "")
-        years = [s["year"] for s in sources if not pd.isna(s["year"])]
-        assert row.year is pd.NA if not years else row.year == years[0]
-
-
-def test_unconverted_peaks_are_converted_once(
-    merged, raw_neuroquery, raw_neurosynth, neurosynth
-):
-    _, raw = raw_neuroquery
-    metadata, _ = raw_neurosynth
-    space = dict(zip(metadata["id"], metadata["space"], strict=True))
-    n_of = dict.fromkeys(["MNI", "TAL", "UNKNOWN", None], 0)
-    for row, pmid in enumerate(merged.studies["pmid"]):
-        if pmid not in raw:
-            continue
-        stated = space.get(pmid)
-        own = raw[pmid].to_numpy()
-        expected = talairach_to_mni(own) if stated == "TAL" else own
-        np.testing.assert_allclose(merged.peaks[row], expected, atol=1e-9)
-        assert merged.studies["coordinate_space"][row] == (stated or "UNKNOWN")
-        n_of[stated] += 1
-    assert min(n_of.values()) > 300
-
-
-def test_converted_peaks_agree_with_neurosynths(merged, neurosynth, neuroquery):
-    """Both corpora read the same tables, so their peaks meet once both are MNI."""
-    first, second = _rows(neuroquery), _rows(neurosynth)
-    tal = merged.studies["pmid"][merged.studies["coordinate_space"] == "TAL"]
-    both = [pmid for pmid in tal if pmid in first and pmid in second]
-    of_merged = _rows(merged)
-    found = {"merged": [], "as reported": []}
-    for pmid in both:
-        there = {tuple(peak) for peak in neurosynth.peaks[second[pmid]].round(3)}
-        for name, peaks in (
-            ("merged", merged.peaks[of_merged[pmid]]),
-            ("as reported", neuroquery.peaks[first[pmid]]),
-        ):
-            found[name].extend(tuple(peak) in there for peak in peaks.round(3))
-    assert len(both) > 500
-    assert np.mean(found["merged"]) > 0.9
-    assert np.mean(found["as reported"]) < 0.01
-
-
-@quiet
-def test_merging_the_union_again_changes_nothing(merged, neurosynth, same_corpus):
-    same_corpus(merge_corpora(merged, neurosynth), merged)
-
-
-def test_nearly_all_studies_have_a_peak_in_the_mask(merged):
-    mask = load_mni152_brain_mask(resolution=4)
-    inside = mask.get_fdata() > 0
-    to_voxel = np.linalg.inv(mask.affine)
-    n_inside = 0
-    for peaks in merged.peaks:
-        voxels = np.rint(peaks @ to_voxel[:3, :3].T + to_voxel[:3, 3]).astype(int)
-        fits = ((voxels >= 0) & (voxels < inside.shape)).all(axis=1)
-        n_inside += inside[tuple(voxels[fits].T)].any()
-    assert 17_900 <= n_inside <= 18_000
-
-
-def test_counts_follow_the_union(merged, neuroquery):
-    assert merged.vocabulary == neuroquery.vocabulary
-    n = len(neuroquery.studies)
-    for part, counts in merged.term_counts.items():
-        assert counts.shape == (18_000, len(merged.vocabulary))
-        assert (counts[:n] != neuroquery.term_counts[part]).nnz == 0
-        assert counts[n:].nnz == 0

@@ -1,4 +1,4 @@
-"""Synthetic studies: what is known of them shows in their texts and peaks."""
+"""Synthetic studies: their texts and peaks follow the known topics."""
 
 import warnings
 from collections import Counter
@@ -8,17 +8,18 @@ import pytest
 
 from sklearn_neurocontext.datasets import make_studies, study_texts
 from sklearn_neurocontext.datasets._synthetic import _TOPICS
+from tests.datasets.corpora import assert_same_corpus
 
 
-def test_same_seed_same_studies(same_corpus):
+def test_same_random_state_same_studies():
     first, second = make_studies(30, random_state=7), make_studies(30, random_state=7)
-    same_corpus(first, second)
+    assert_same_corpus(first, second)
     np.testing.assert_array_equal(first.latent, second.latent)
     rng = np.random.RandomState(7)
-    same_corpus(make_studies(30, random_state=rng), first)
+    assert_same_corpus(make_studies(30, random_state=rng), first)
 
 
-def test_other_seeds_other_studies_of_the_same_topics():
+def test_other_random_state_other_studies_of_the_same_topics():
     first, second = make_studies(30, random_state=0), make_studies(30, random_state=1)
     assert (first.studies["abstract"] != second.studies["abstract"]).all()
     assert not np.allclose(first.latent, second.latent)
@@ -98,7 +99,7 @@ def test_number_of_peaks():
     assert np.mean(sizes) == pytest.approx(6, abs=0.5)
 
 
-def test_all_is_mni_and_nothing_is_said():
+def test_peaks_are_mni_without_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         corpus = make_studies(3, random_state=0)

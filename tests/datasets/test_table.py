@@ -12,6 +12,7 @@ from sklearn_neurocontext.datasets import (
     SkippedPeaksWarning,
     load_table,
 )
+from tests.datasets.corpora import assert_one_warning, assert_same_corpus
 
 STUDIES = {
     "pmid": [11, 12, 13],
@@ -32,7 +33,7 @@ def test_peaks_go_to_their_studies():
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.xz"])
 @pytest.mark.parametrize("as_path", [str, lambda path: path])
-def test_files_equal_tables(tmp_path, same_corpus, ending, as_path):
+def test_files_equal_tables(tmp_path, ending, as_path):
     paths = []
     for name, columns in (("studies", STUDIES), ("peaks", PEAKS)):
         path = tmp_path / f"{name}{ending}"
@@ -40,15 +41,15 @@ def test_files_equal_tables(tmp_path, same_corpus, ending, as_path):
         pd.DataFrame(columns).to_csv(path, sep=separator, index=False)
         paths.append(as_path(path))
     expected = load_table(STUDIES, PEAKS, space="MNI")
-    same_corpus(load_table(*paths, space="MNI"), expected)
+    assert_same_corpus(load_table(*paths, space="MNI"), expected)
 
 
-def test_frames_equal_dicts_and_stay_as_they_are(same_corpus):
+def test_frames_equal_dicts_and_stay_unchanged():
     studies = pd.DataFrame(STUDIES, index=["u", "v", "w"])
     peaks = pd.DataFrame(PEAKS, index=[7, 7, 7]).rename(columns=str.upper)
     copies = studies.copy(), peaks.copy()
     expected = load_table(STUDIES, PEAKS, space="MNI")
-    same_corpus(load_table(studies, peaks, space="MNI"), expected)
+    assert_same_corpus(load_table(studies, peaks, space="MNI"), expected)
     pd.testing.assert_frame_equal(studies, copies[0])
     pd.testing.assert_frame_equal(peaks, copies[1])
 
@@ -112,12 +113,12 @@ def test_float_ids_are_whole_numbers(kind):
     assert [len(of_study) for of_study in corpus.peaks] == [0, 1]
 
 
-def test_peaks_of_other_studies_are_counted():
-    with pytest.warns(SkippedPeaksWarning) as said:
+def test_skipped_peaks_are_counted():
+    with pytest.warns(SkippedPeaksWarning) as record:
         corpus = load_table({"pmid": [11, 14]}, PEAKS, space="MNI")
-    words = "Left out 2 peaks whose study (13) is not in the table of studies."
-    assert [str(one.message) for one in said] == [words]
-    assert said[0].filename == __file__
+    words = "Skipped 2 peaks whose study (13) is not in the table of studies."
+    assert [str(one.message) for one in record] == [words]
+    assert_one_warning(record, SkippedPeaksWarning, __file__)
     assert words in corpus.description
     assert "1 of 2 studies has no peak." in corpus.description
     assert [len(of_study) for of_study in corpus.peaks] == [1, 0]
@@ -138,13 +139,13 @@ def test_peaks_of_other_studies_are_counted():
         (["12", "14", "15", "16"], "14 and 2 others"),
     ],
 )
-def test_studies_left_out_are_named_as_words(ids, shown):
+def test_studies_of_skipped_peaks_are_named(ids, shown):
     n = len(ids)
     peaks = {"study_id": ids, "x": [1] * n, "y": [0] * n, "z": [0] * n}
-    with pytest.warns(SkippedPeaksWarning) as said:
+    with pytest.warns(SkippedPeaksWarning) as record:
         load_table({"study_id": ["12", "13"]}, peaks, space="MNI")
-    of = f"Left out {n - 1} peaks whose study ({shown}) is not in"
-    assert str(said[0].message).startswith(of)
+    of = f"Skipped {n - 1} peaks whose study ({shown}) is not in"
+    assert str(record[0].message).startswith(of)
 
 
 def test_synonyms_of_columns():
@@ -179,9 +180,9 @@ def test_space_of_each_study():
 def test_peaks_before_the_argument_before_studies():
     studies = {**STUDIES, "space": ["MNI", None, "TAL"]}
     peaks = {**PEAKS, "space": ["scanner", None, "MNI"]}
-    with pytest.warns(CoordinateSpaceWarning) as said:
+    with pytest.warns(CoordinateSpaceWarning) as record:
         corpus = load_table(studies, peaks, space="TAL")
-    assert len(said) == 1
+    assert len(record) == 1
     assert corpus.space_counts == {"OTHER": 1, "TAL": 1, "MNI": 1}
 
 
@@ -233,7 +234,7 @@ def _without(table, column):
     return {name: cells for name, cells in table.items() if name != column}
 
 
-NO_ID = "expected one of study_id, pmid, pmcid, id in both. Rename"
+NO_ID = "must have one of the columns study_id, pmid, pmcid, id; got"
 ERRORS = {
     "no x": (STUDIES, _without(PEAKS, "x"), "has no column x; it has pmid, y, z"),
     "no id of peaks": (STUDIES, _without(PEAKS, "pmid"), NO_ID),
@@ -249,22 +250,26 @@ ERRORS = {
         PEAKS,
         "The column pmid holds 2 PMCIDs",
     ),
-    "id is a word": (STUDIES, {**PEAKS, "pmid": ["a", "b", "c"]}, "no whole numbers"),
+    "id is a word": (STUDIES, {**PEAKS, "pmid": ["a", "b", "c"]}, "are not integers"),
     "year is a word": ({**STUDIES, "year": ["x", 1, 2]}, PEAKS, "expected years"),
     "string for a number": (
         STUDIES,
         {**PEAKS, "y": [4, "left", 6]},
-        r"1 of 3 peaks hold no number, the first in row 1: 2, left, 8",
+        "of 1 of 3 peaks are not numbers, the first in row 1: 2, left, 8",
     ),
-    "NaN": (STUDIES, {**PEAKS, "z": [7, 8, np.nan]}, "peaks hold no number"),
+    "NaN": (STUDIES, {**PEAKS, "z": [7, 8, np.nan]}, "peaks are not numbers"),
     "infinity": (STUDIES, {**PEAKS, "z": [7, 8, np.inf]}, "NaN or infinity"),
     "no peak": (STUDIES, {name: [] for name in PEAKS}, "table of peaks has no row"),
     "no study": ({"pmid": []}, PEAKS, "table of studies has no row"),
-    "repeated study": ({"pmid": [11, 11]}, PEAKS, "repeat a study id, '11'"),
+    "repeated study": (
+        {"pmid": [11, 11]},
+        PEAKS,
+        "repeat a study id, for example '11'",
+    ),
     "two columns of a name": (
         {**STUDIES, "PMID": [1, 2, 3]},
         PEAKS,
-        r"studies has several columns 'pmid' \(capitals do not count\)",
+        r"studies has several columns 'pmid' \(ignoring case\)",
     ),
     "study with a blank id": (
         {"id": ["a", " "]},
@@ -283,14 +288,12 @@ def test_wrong_tables_are_explained(case):
 
 
 def test_unknown_space_is_named():
-    with pytest.raises(ValueError, match="space='mni152' is unknown; expected 'MNI'"):
+    with pytest.raises(ValueError, match=r"space must be 'MNI', .* got 'mni152'"):
         load_table(STUDIES, PEAKS, space="mni152")
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match=r"The table of peaks, .*p\.csv', is no"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"The table of peaks, .*p\.csv', does"):
         load_table(STUDIES, tmp_path / "p.csv")
 
 
@@ -300,9 +303,9 @@ def test_year_is_preferred_to_its_synonym():
     assert corpus.studies["year"].tolist() == STUDIES["year"]
 
 
-def test_file_that_is_cut_off_is_named(tmp_path):
+def test_a_truncated_file_is_named(tmp_path):
     path = tmp_path / "studies.csv.gz"
     pd.DataFrame(STUDIES).to_csv(path, index=False)
     path.write_bytes(path.read_bytes()[:-12])
-    with pytest.raises(OSError, match=r"studies\.csv\.gz' cannot be read .* cut off"):
+    with pytest.raises(OSError, match=r"studies\.csv\.gz' cannot be read .* truncated"):
         load_table(path, PEAKS)

@@ -1,4 +1,4 @@
-"""A benchmark equals a hand-written loop, and goes on where it stopped."""
+"""Tests of run_benchmark: scores, resuming, provenance and errors."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from sklearn_neurocontext.model_selection import paper_splits
 
 
 class Regressor(BaseEstimator):
-    """Counts how often any copy of it was fitted."""
+    """Ridge regression that counts the fits of all its clones."""
 
     n_fits = 0
 
@@ -41,7 +41,7 @@ class Regressor(BaseEstimator):
 
 
 class Lengths(Regressor):
-    """Takes texts: their lengths are the features."""
+    """Ridge regression on the lengths of texts."""
 
     def fit(self, X, y):
         return super().fit(np.array([[len(text)] for text in X], float), y)
@@ -62,7 +62,7 @@ def problem(rng):
     return estimators, X, y, splits
 
 
-def test_records_equal_a_loop_by_hand(problem):
+def test_records_equal_an_explicit_loop(problem):
     estimators, X, y, splits = problem
     result = run_benchmark(estimators, X, y, splits, ks=(1, 10))
     assert len(result.records) == 6
@@ -84,7 +84,7 @@ def test_records_equal_a_loop_by_hand(problem):
         assert record["score_seconds"] > 0
 
 
-def test_each_estimator_may_take_its_own_input(problem):
+def test_input_of_each_estimator(problem):
     estimators, X, y, splits = problem
     texts = np.array(["x" * (i % 7 + 1) for i in range(len(y))], dtype=object)
     both = {"lengths": Lengths(), "ridge": estimators["ridge"]}
@@ -102,7 +102,7 @@ def test_estimators_stay_unfitted(problem):
     assert not hasattr(problem[0]["ridge"][-1], "ridge_")
 
 
-def test_second_run_reads_the_first(problem, tmp_path):
+def test_second_run_reads_records(problem, tmp_path):
     first = run_benchmark(*problem, output=tmp_path)
     n_fits = Regressor.n_fits
     second = run_benchmark(*problem, output=tmp_path)
@@ -110,14 +110,14 @@ def test_second_run_reads_the_first(problem, tmp_path):
     assert second.records == first.records
 
 
-def test_interrupted_run_goes_on(problem, tmp_path):
+def test_interrupted_run_resumes(problem, tmp_path):
     def stop(n_done, n_total, record):
         if n_done == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run_benchmark(*problem, output=tmp_path, on_progress=stop)
-    # Files that a crash of the machine may leave.
+    # A crash of the machine may truncate a record.
     done = sorted((tmp_path / "records").iterdir())
     assert len(done) == 4
     done[0].write_text('{"split": 0, "estim')
@@ -128,12 +128,12 @@ def test_interrupted_run_goes_on(problem, tmp_path):
     assert [(done, total) for done, total, _ in seen] == [(i, 6) for i in range(1, 7)]
 
 
-@pytest.mark.parametrize("change", ["X", "y", "seed", "ks", "alpha"])
-def test_other_settings_are_run_again(problem, tmp_path, change):
+@pytest.mark.parametrize("change", ["X", "y", "splits", "ks", "alpha"])
+def test_changed_settings_are_fitted_again(problem, tmp_path, change):
     estimators, X, y, splits = problem
     run_benchmark(*problem, output=tmp_path)
     ks = (5,) if change == "ks" else (10, 100)
-    if change == "seed":
+    if change == "splits":
         splits = paper_splits(
             150, n_splits=3, n_candidates=40, n_development=20, random_state=1
         )
@@ -152,7 +152,7 @@ def test_other_settings_are_run_again(problem, tmp_path, change):
     assert Regressor.n_fits - n_fits == 6
 
 
-def test_order_of_steps_counts():
+def test_settings_hash_depends_on_the_order_of_steps():
     X = np.zeros((4, 1))
     split = (np.arange(2), np.arange(2, 4))
     steps = [("scale", StandardScaler()), ("reduce", TruncatedSVD(1))]
@@ -163,7 +163,7 @@ def test_order_of_steps_counts():
     assert len(digests) == 2
 
 
-def test_another_process_reads_the_checkpoints(tmp_path):
+def test_settings_hash_is_equal_in_other_processes(tmp_path):
     code = (
         "import numpy as np\n"
         "from sklearn.pipeline import make_pipeline\n"
@@ -188,16 +188,18 @@ def test_another_process_reads_the_checkpoints(tmp_path):
     assert len(digests) == 1
 
 
-def test_checkpoints_say_where_they_come_from(problem, tmp_path):
-    run_benchmark(*problem, output=tmp_path, settings={"corpus": "made", "seed": 0})
+def test_records_contain_provenance(problem, tmp_path):
+    run_benchmark(
+        *problem, output=tmp_path, settings={"corpus": "made", "random_state": 0}
+    )
     path = next((tmp_path / "records").glob("split-00_strong-ridge_*.json"))
     record = json.loads(path.read_text())
-    assert record["provenance"]["settings"] == {"corpus": "made", "seed": 0}
+    assert record["provenance"]["settings"] == {"corpus": "made", "random_state": 0}
     assert record["provenance"]["versions"]["numpy"] == np.__version__
     assert record["provenance"]["machine"]["cpu_count"] >= 1
 
 
-def test_records_of_an_earlier_run_keep_their_origin(problem, tmp_path):
+def test_records_of_an_earlier_run_keep_their_provenance(problem, tmp_path):
     estimators, X, y, splits = problem
     run_benchmark(
         estimators, X, y, splits[:1], output=tmp_path, settings={"run": "first"}
@@ -210,7 +212,7 @@ def test_records_of_an_earlier_run_keep_their_origin(problem, tmp_path):
     assert [record["run"] for record in result.records] == [0, 0, 1, 1, 1, 1]
 
 
-def test_names_alike_in_files_do_not_share_checkpoints(problem, tmp_path):
+def test_estimators_with_similar_names_do_not_share_records(problem, tmp_path):
     _, X, y, splits = problem
     estimators = {"a b": Regressor(), "a-b": Regressor()}
     names = ["a b", "a-b"] * 3
@@ -219,10 +221,10 @@ def test_names_alike_in_files_do_not_share_checkpoints(problem, tmp_path):
         assert [record["estimator"] for record in result.records] == names
 
 
-def test_memory_of_one_fit_is_not_that_of_the_fit_before(problem):
+def test_peak_memory_of_each_fit(problem):
     class Hungry(Regressor):
         def fit(self, X, y):
-            np.ones(40_000_000)  # 320 MB, given back at once
+            np.ones(40_000_000)  # 320 MB, released at once
             return super().fit(X, y)
 
     _, X, y, splits = problem
@@ -230,12 +232,12 @@ def test_memory_of_one_fit_is_not_that_of_the_fit_before(problem):
     result = run_benchmark(estimators, X, y, splits[:1], ks=(5,))
     hungry, modest = (record["peak_memory_mb"] for record in result.records)
     if hungry is None:
-        pytest.skip("this system does not tell the peak memory")
+        pytest.skip("this system does not report the peak memory")
     assert hungry - modest > 200
 
 
 @pytest.mark.parametrize("kind", [list, pd.Series])
-def test_texts_are_taken(rng, kind):
+def test_texts_as_input(rng, kind):
     texts = kind(["word " * n for n in rng.integers(1, 30, size=60)])
     y = rng.normal(size=(60, 4))
     folds = list(KFold(4).split(y))
@@ -246,7 +248,7 @@ def test_texts_are_taken(rng, kind):
     assert not result.overlapping
 
 
-def test_wrong_input_is_an_error(problem):
+def test_errors(problem):
     estimators, X, y, splits = problem
     with pytest.raises(ValueError, match="got 0 estimators and 3 splits"):
         run_benchmark({}, X, y, splits)
@@ -260,7 +262,7 @@ def test_wrong_input_is_an_error(problem):
         run_benchmark(estimators, X, y, [(np.arange(100), np.arange(90, 120))])
 
 
-def test_groups_on_both_sides_are_an_error(problem):
+def test_groups_in_both_parts_raise(problem):
     estimators, X, y, splits = problem
     studies = np.arange(150).astype(str)
     assert run_benchmark(estimators, X, y, splits, groups=studies).records

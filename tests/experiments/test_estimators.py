@@ -1,4 +1,4 @@
-"""Estimators, maskers and embedders by name."""
+"""Tests of make_estimators, make_masker and make_embedder."""
 
 import pytest
 from sklearn.preprocessing import StandardScaler
@@ -20,12 +20,12 @@ def test_estimators_follow_a_scaler():
     assert with_decoder["contrastive"][-1].decoder == "ridge"
 
 
-def test_unknown_estimators_are_named():
+def test_unknown_name_raises():
     with pytest.raises(ValueError, match=r"estimators must be among .* got 'svm'"):
         make_estimators(["ridge", "svm"])
 
 
-def test_masker_and_embedder_get_their_names():
+def test_parameters_of_masker_and_embedder():
     masker = make_masker("difumo", 64)
     assert (masker.atlas, masker.n_components) == ("difumo", 64)
     assert make_embedder("some/model").model_name == "some/model"

@@ -1,4 +1,4 @@
-"""Tables equal the numbers that they summarise."""
+"""Tests of the tables and files of BenchmarkResult."""
 
 import json
 
@@ -43,7 +43,7 @@ def values_of(result, name, metric):
 
 @pytest.mark.parametrize("name", ["ridge", "net"])
 @pytest.mark.parametrize("metric", ["recall_at_10", "mix_match", "fit_seconds"])
-def test_summary_is_mean_and_deviation(result, name, metric):
+def test_summary_is_mean_and_standard_deviation(result, name, metric):
     row = result.summary().set_index(["estimator", "metric"]).loc[(name, metric)]
     values = values_of(result, name, metric)
     assert row["mean"] == pytest.approx(values.mean())
@@ -52,20 +52,20 @@ def test_summary_is_mean_and_deviation(result, name, metric):
     assert row["n_candidates"] == 100
 
 
-def test_chance_stands_beside_scores_only(result):
+def test_chance_level_of_scores_and_costs(result):
     chance = result.summary().groupby("metric")["chance"].first()
     assert chance["recall_at_10"] == pytest.approx(0.1)
     assert chance["mix_match"] == chance["mix_match_brain_to_text"] == 0.5
     assert np.isnan(chance["fit_seconds"])
 
 
-def test_facts_of_some_estimators_stay_with_them(result):
+def test_cost_of_a_single_estimator(result):
     summary = result.summary()
     with_epoch = summary[summary["metric"] == "best_epoch"]
     assert list(with_epoch["estimator"]) == ["net"]
 
 
-def test_difference_is_a_paired_t_interval(result):
+def test_interval_is_that_of_a_paired_t_test(result):
     rows = result.differences().set_index("metric")
     assert set(rows["estimator"]) == {"net"}
     for metric in ("recall_at_10", "mix_match"):
@@ -76,24 +76,24 @@ def test_difference_is_a_paired_t_interval(result):
         assert rows.loc[metric, "high"] == pytest.approx(expected.high)
 
 
-def test_no_reference_no_difference(rng):
+def test_no_differences_without_reference(rng):
     result = BenchmarkResult(make_records(rng))
     assert result.differences().empty
     assert "minus" not in result.to_markdown()
 
 
-def test_one_split_has_no_interval(rng):
+def test_no_interval_with_one_split(rng):
     result = BenchmarkResult(make_records(rng, n_splits=1), reference="ridge")
     assert result.differences()["low"].isna().all()
     assert "nan" not in result.to_markdown()
 
 
-def test_curves_are_read_at_the_fractions_of_the_smallest_pool(result):
+def test_curves_are_resampled_to_the_smallest_test_part(result):
     curves = result.recall_curves()
     np.testing.assert_allclose(curves["net"], [[0.5, 1.0], *[[0.6, 1.0]] * 4])
 
 
-def test_curves_of_chance_are_chance_in_pools_of_any_size():
+def test_resampled_curves_keep_their_chance_level():
     records = [
         {"estimator": "a", "recall_curve": recall_curve(np.zeros((n, n)))}
         for n in (21, 22, 30)
@@ -102,8 +102,8 @@ def test_curves_of_chance_are_chance_in_pools_of_any_size():
     np.testing.assert_allclose(curves, [np.arange(1, 22) / 21] * 3)
 
 
-def test_curves_of_unequal_folds_are_drawn(rng):
-    """The right maps of the larger fold rank last: cut, its curve would end early."""
+def test_curves_of_unequal_folds_can_be_plotted(rng):
+    # The true maps of the larger fold rank last: only its last k reaches 1.
     records = [
         {"estimator": "a", "recall_curve": recall_curve(matrix)}
         for matrix in (np.eye(21), 1 - np.eye(22))
@@ -112,7 +112,7 @@ def test_curves_of_unequal_folds_are_drawn(rng):
     assert plot_recall_curves(curves).get_xlabel() == "k (of 21 candidates)"
 
 
-def test_markdown_is_in_percent_beside_chance(result):
+def test_markdown_tables(result):
     text = result.to_markdown()
     mean = 100 * values_of(result, "net", "recall_at_10").mean()
     assert f"| net | {mean:.1f} ± " in text
@@ -126,31 +126,31 @@ def test_markdown_is_in_percent_beside_chance(result):
     assert "overlap" not in text
 
 
-def test_overlapping_splits_are_said(rng):
+def test_note_on_overlapping_test_parts(rng):
     result = BenchmarkResult(make_records(rng), reference="ridge", overlapping=True)
     assert "Test parts overlap" in result.to_markdown()
 
 
-def test_runs_on_different_machines_are_said(rng):
+def test_note_on_different_machines(rng):
     here, there = ({"versions": {}, "machine": name} for name in ("here", "there"))
     records = make_records(rng)
-    for runs, said in (([here, here], False), ([here, there], True)):
+    for runs, expected in (([here, here], False), ([here, there], True)):
         text = BenchmarkResult(records, provenance=runs).to_markdown()
-        assert ("different versions or machines" in text) is said
+        assert ("different versions or machines" in text) is expected
 
 
-def test_names_cannot_break_a_markdown_table(rng):
+def test_names_are_escaped_in_markdown(rng):
     records = [{**record, "estimator": "a|b"} for record in make_records(rng, 1)[:1]]
     assert "| a\\|b | " in BenchmarkResult(records).to_markdown()
 
 
-def test_pools_of_two_sizes_are_said(rng):
+def test_note_on_numbers_of_candidates(rng):
     records = make_records(rng)
     records[0]["n_candidates"] = 99
     assert "99 to 100 candidates" in BenchmarkResult(records).to_markdown()
 
 
-def test_files_hold_the_tables(result, tmp_path):
+def test_written_files(result, tmp_path):
     paths = result.write(tmp_path / "new" / "folder")
     names = [path.name for path in paths]
     assert sorted(names) == sorted(path.name for path in paths[0].parent.iterdir())

@@ -1,4 +1,4 @@
-"""A corpus becomes the X and y that estimators see, row by row."""
+"""Tests of prepare_studies and median_study_maps."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from sklearn_neurocontext.models import RidgeBaseline
 
 
 class _LengthEmbedder:
-    """Stands in for a language model: the length of a text."""
+    """Embedder that returns the lengths of texts."""
 
     def fit(self, texts):
         return self
@@ -33,7 +33,7 @@ def masker():
     return KDEDiFuMoMasker(atlas="geometric", n_components=128)
 
 
-def test_rows_texts_and_coefficients_belong_together(corpus, masker):
+def test_rows_of_texts_embeddings_and_coefficients(corpus, masker):
     steps = []
     studies = prepare_studies(
         corpus,
@@ -55,7 +55,7 @@ def test_rows_texts_and_coefficients_belong_together(corpus, masker):
 
 
 @pytest.mark.parametrize(("y_scaling", "norm"), [("unit", 2), ("sqrt", 1)])
-def test_median_study_is_the_one_of_median_dice(corpus, masker, y_scaling, norm):
+def test_study_with_median_dice(corpus, masker, y_scaling, norm):
     y = masker.fit_transform(corpus.peaks)
     kept = np.flatnonzero(y.any(axis=1))
     X, y = corpus.latent[kept], y[kept]
@@ -69,7 +69,7 @@ def test_median_study_is_the_one_of_median_dice(corpus, masker, y_scaling, norm)
     assert maps.dice == pytest.approx(dice_score(*pair, top=0.1))
     observed = np.asarray(maps.observed_img.dataobj)
     inside = np.asarray(masker.mask_img_.dataobj) > 0
-    of_norm_one = pair[0] / np.linalg.norm(y[maps.row], norm)  # as the model predicts
-    np.testing.assert_allclose(observed[inside], of_norm_one, atol=1e-6)
+    expected = pair[0] / np.linalg.norm(y[maps.row], norm)
+    np.testing.assert_allclose(observed[inside], expected, atol=1e-6)
     img = np.asarray(maps.predicted_img.dataobj)
     np.testing.assert_allclose(img[inside], pair[1], atol=1e-6)

@@ -10,10 +10,14 @@ import pytest
 from tests.inference.pages import parse
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
+]
 
 
 def _open(path, profile):
-    """Open a page in Chromium; give what its console says, and the document."""
+    """Open a page in Chromium; return messages of its console, and the document."""
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--log-level=0"]
     command += [f"--user-data-dir={profile}", "--enable-logging=stderr"]
     command += ["--virtual-time-budget=8000", "--dump-dom", path.as_uri()]
@@ -21,7 +25,6 @@ def _open(path, profile):
     return [ln for ln in done.stderr.splitlines() if "CONSOLE" in ln], done.stdout
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_it_opens_in_a_browser_without_errors(report, tmp_path):
     changed = tmp_path / "changed.html"
     changed.write_text(report.html.replace("</body>", "<script>none()</script></body>"))
@@ -35,7 +38,6 @@ def test_it_opens_in_a_browser_without_errors(report, tmp_path):
     assert "script" not in [tag for tag, _ in parse(document).tags]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_the_browser_refuses_whatever_is_outside(report, tmp_path):
     path = tmp_path / "changed.html"
     outside = '<img src="http://localhost:9/a.png"></body>'
@@ -44,7 +46,6 @@ def test_the_browser_refuses_whatever_is_outside(report, tmp_path):
     assert "Content Security Policy" in console[0]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 @pytest.mark.parametrize("which", ["corpus_report", "benchmark_report"])
 def test_other_reports_open_without_errors(which, request, tmp_path):
     report = request.getfixturevalue(which)

@@ -110,7 +110,7 @@ def test_null_std_is_that_of_smoothed_maps(problem):
         ).null_std
         for fwhm in (0.0, 14.0)
     )
-    # Averages over neighbours vary less, all in all.
+    # Averages over neighbors vary less, all in all.
     assert (smooth**2).mean() < 0.9 * (rough**2).mean()
 
 

@@ -162,7 +162,7 @@ def test_smoothing_sees_nothing_outside_the_mask(parts):
         NeuroContextModel(**parts, smoothing_fwhm=-1)
 
 
-def test_cosines_of_nothing_are_zero():
+def test_cosines_with_zeros_are_zero():
     np.testing.assert_allclose(
         cosines(np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([[1.0, 0.0]])), [0.6, 0.0]
     )

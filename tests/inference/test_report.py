@@ -30,18 +30,14 @@ def without_map(monkeypatch):
 
 
 @pytest.fixture
-def page(request, report, corpus_report, benchmark_report):
+def page(request):
     """One of the three pages, parsed."""
-    pages = {
-        "text": report,
-        "corpus": corpus_report,
-        "benchmark": benchmark_report[1],
-    }
-    return parse(pages[request.param].html)
+    report = request.getfixturevalue(request.param)
+    return parse((report[1] if isinstance(report, tuple) else report).html)
 
 
 every_page = pytest.mark.parametrize(
-    "page", ["text", "corpus", "benchmark"], indirect=True
+    "page", ["report", "corpus_report", "benchmark_report"], indirect=True
 )
 
 

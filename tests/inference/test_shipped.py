@@ -38,11 +38,13 @@ def share_near(shipped):
     return _near(imgs, queries)
 
 
+@pytest.mark.slow
 def test_strongest_voxels_lie_where_they_must(share_near):
     # 39 of 48 queries, see docs/results.md.
     assert share_near >= 0.8
 
 
+@pytest.mark.slow
 def test_most_development_queries_lie_where_they_must(shipped):
     # 84 of 116, those of rarer topics among them.
     queries = read_queries("development")

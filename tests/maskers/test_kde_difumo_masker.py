@@ -289,7 +289,7 @@ WRONG_PEAKS = [
     ("peaks", TypeError, "peaks must be a sequence of arrays .* got a str"),
     (5, TypeError, "peaks must be a sequence"),
     ([], ValueError, "peaks is empty"),
-    (np.zeros((4, 3)), ValueError, r"peaks is one array of shape \(4, 3\)"),
+    (np.zeros((4, 3)), ValueError, r"got one array of shape \(4, 3\)"),
     ([MOTOR], ValueError, r"study 0 have shape \(3,\)"),
     ([[MOTOR], [[1, 2]]], ValueError, r"study 1 have shape \(1, 2\)"),
     ([[MOTOR, [1, 2]]], ValueError, "study 0 cannot be read as numbers"),

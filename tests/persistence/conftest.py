@@ -1,4 +1,4 @@
-"""Models that are fitted once, and saved ones to spoil."""
+"""Models that are fitted once, and saved ones to corrupt."""
 
 import warnings
 

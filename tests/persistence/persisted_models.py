@@ -63,7 +63,7 @@ def make_models():
 
 
 def make_ensemble():
-    """Two members, one with a kernel between texts, one between maps."""
+    """Return an ensemble with a kernel between texts and one between maps."""
     letters = make_pipeline(
         TfidfVectorizer(analyzer="char"),
         TruncatedSVD(8, random_state=0),

@@ -78,6 +78,7 @@ def _set(path, value):
         (_set(["learned", "latent_dim_"], "3"), "latent_dim_ is str; expected"),
         (_set(["learned", "n_components_"], 6), r"y_mean_ .* shape \(5,\); expected"),
         (_set(["learned", "y_mean_"], None), "y_mean_ is missing"),
+        (lambda d: _network(d)["learned"].pop("module_"), "module_ is missing"),
         (_set(["learned", "y_mean_"], 0.5), "cannot be loaded: "),
         (_set(["learned", "module_"], {"module": {}}), "do not fit its dimensions"),
         (_set(["learned", "note_"], 0.5), "has learned note_, not known here"),

@@ -69,6 +69,7 @@ except Connected:
 """
 
 
+@pytest.mark.slow
 def test_loading_connects_to_nothing_unless_asked(tmp_path):
     hidden = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HOME", "HF_HUB_CACHE")
     environment = {key: os.environ[key] for key in os.environ.keys() - set(hidden)}

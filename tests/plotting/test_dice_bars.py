@@ -1,4 +1,4 @@
-"""Dice bars: means, points, intervals."""
+"""Tests of plot_dice_bars: means, points, intervals and errors."""
 
 import re
 
@@ -26,7 +26,7 @@ def test_bars_are_means_and_points_are_maps():
     )
 
 
-def test_labels_are_drawn_as_they_are():
+def test_labels_without_mathtext():
     ax = plot_dice_bars(SCORES, top=0.05, title="a_$b$")
     labels = ax.get_xticklabels()
     assert [label.get_text() for label in labels] == list(SCORES)
@@ -35,7 +35,7 @@ def test_labels_are_drawn_as_they_are():
     assert ax.get_title() == "a_$b$"
 
 
-def test_intervals_are_drawn_as_given():
+def test_intervals():
     ax = plot_dice_bars(SCORES, intervals={"model": (0.35, 0.47)})
     (interval,) = [line for line in ax.lines if line.get_linewidth() == 4]
     np.testing.assert_array_equal(interval.get_xydata(), [[1, 0.35], [1, 0.47]])
@@ -43,7 +43,7 @@ def test_intervals_are_drawn_as_given():
     assert legend == ["mean", "one map", "interval"]
 
 
-def test_draws_into_given_axes():
+def test_given_axes():
     ax = Figure().add_subplot()
     assert plot_dice_bars(SCORES, ax=ax) is ax
 
@@ -52,33 +52,26 @@ def test_draws_into_given_axes():
     ("scores", "intervals", "kind", "message"),
     [
         ([0.1], None, TypeError, "scores must be a dictionary"),
-        ({}, None, ValueError, "got the shapes {}"),
+        ({}, None, ValueError, "scores is empty"),
         ({"a": [0.1], "b": [0.1, 0.2]}, None, ValueError, "for the same maps in"),
         ({"a": 0.1}, None, ValueError, "one number per method and map"),
         ({"a": [10.0]}, None, ValueError, "'a' must be in [0, 1]"),
         ({"a": [np.nan]}, None, ValueError, "'a' must be in [0, 1]"),
         ({"a": [0.1]}, {"b": (0, 1)}, ValueError, "got ['b']"),
         ({"a": [0.1]}, [(0, 1)], TypeError, "intervals must be a dictionary of name"),
-        (
-            {"a": [0.1]},
-            {"a": (50, 20)},
-            ValueError,
-            "first; got (50, 20)",
-        ),
-        ({"a": [0.1]}, {"a": (0.2, 0.1)}, ValueError, "fractions, the lower first"),
-        ({"a": [0.1]}, {"a": (0.1, np.nan)}, ValueError, "fractions, the lower first"),
-        ({"a": [0.1]}, {"a": (0.1, 0.2, 0.3)}, ValueError, "must be two fractions"),
+        ({"a": [0.1]}, {"a": (20, 50)}, ValueError, "in [0, 1]; got (20, 50)"),
+        ({"a": [0.1]}, {"a": (0.2, 0.1)}, ValueError, "low <= high in [0, 1]; got"),
+        ({"a": [0.1]}, {"a": (0.1, np.nan)}, ValueError, "got (0.1, nan)"),
+        ({"a": [0.1]}, {"a": (0.1, 0.2, 0.3)}, ValueError, "must be (low, high)"),
     ],
 )
-def test_wrong_input_is_named(scores, intervals, kind, message):
+def test_errors(scores, intervals, kind, message):
     with pytest.raises(kind, match=re.escape(message)):
         plot_dice_bars(scores, intervals=intervals)
 
 
 @pytest.mark.parametrize("top", [10, 0, -0.1, np.nan, "0.1"])
-def test_a_top_that_is_no_fraction_is_named(top):
-    with pytest.raises(
-        ValueError,
-        match=rf"^top must be .* got {re.escape(repr(top))}\.",
-    ):
+def test_top_must_be_a_fraction(top):
+    message = rf"^top must be .* got {re.escape(repr(top))}\."
+    with pytest.raises(ValueError, match=message):
         plot_dice_bars(SCORES, top=top)

@@ -1,4 +1,4 @@
-"""Paired differences: splits, means, intervals and labels."""
+"""Tests of plot_paired_differences: points, intervals, labels and errors."""
 
 import re
 
@@ -25,7 +25,7 @@ def test_points_are_splits_and_their_mean():
     assert list(ax.lines[0].get_xdata()) == [0, 0]
 
 
-def test_first_estimator_stands_at_the_top():
+def test_first_estimator_is_at_the_top():
     ax = plot_paired_differences(DIFFERENCES)
     labels = ax.get_yticklabels()
     assert [label.get_text() for label in labels] == list(DIFFERENCES)
@@ -33,7 +33,7 @@ def test_first_estimator_stands_at_the_top():
     assert ax.yaxis_inverted()
 
 
-def test_interval_is_drawn_as_given():
+def test_interval():
     ax = plot_paired_differences(DIFFERENCES, intervals={"CCA": (-0.7, 1.3)})
     (interval,) = [line for line in _lines(ax, "None") if line is not ax.lines[0]]
     np.testing.assert_array_equal(interval.get_xydata(), [[-0.7, 1], [1.3, 1]])
@@ -41,13 +41,13 @@ def test_interval_is_drawn_as_given():
     assert legend == ["one split", "mean and interval"]
 
 
-def test_axis_names_unit_and_reference():
+def test_label_of_the_axis():
     ax = plot_paired_differences(DIFFERENCES, unit="s", reference="a_$b$")
     assert ax.get_xlabel() == "difference to a_$b$ (s)"
     assert not ax.xaxis.label.get_parse_math()
 
 
-def test_draws_into_given_axes():
+def test_given_axes():
     ax = Figure().add_subplot()
     assert plot_paired_differences(DIFFERENCES, ax=ax) is ax
 
@@ -60,9 +60,10 @@ def test_draws_into_given_axes():
         ({"a": [[1.0]]}, None, ValueError, "must have shape (n_splits,); got (1, 1)"),
         ({"a": []}, None, ValueError, "must have shape (n_splits,); got (0,)"),
         ({"a": [np.nan]}, None, ValueError, "'a' contain NaN"),
+        ({"a": [1.0]}, [(0, 1)], TypeError, "intervals must be a dictionary"),
         ({"a": [1.0]}, {"b": (0, 1)}, ValueError, "got ['b']"),
         ({"a": [1.0]}, {"a": (2, 0)}, ValueError, "low <= high; got (2, 0)"),
-        ({"a": [1.0]}, {"a": (np.nan, 1)}, ValueError, "Leave it out"),
+        ({"a": [1.0]}, {"a": (np.nan, 1)}, ValueError, "got (nan, 1)"),
     ],
 )
 def test_errors(differences, intervals, kind, message):

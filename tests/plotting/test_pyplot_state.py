@@ -1,9 +1,10 @@
-"""The plots leave nothing behind, and the subpackage imports without matplotlib."""
+"""Plots do not change pyplot state; importing the subpackage is cheap."""
 
 import subprocess
 import sys
 
 import matplotlib.pyplot as plt
+import nibabel as nib
 import numpy as np
 
 from sklearn_neurocontext.plotting import (
@@ -18,8 +19,6 @@ from sklearn_neurocontext.plotting import (
 
 
 def test_no_figure_stays_open():
-    import nibabel as nib
-
     affine = np.diag([8.0, 8.0, 8.0, 1.0])
     affine[:3, 3] = (-88, -124, -72)
     before = plt.get_fignums()
@@ -34,7 +33,7 @@ def test_no_figure_stays_open():
     assert plt.get_fignums() == before
 
 
-def test_import_leaves_matplotlib_alone():
+def test_import_does_not_import_matplotlib():
     code = (
         "import sys, sklearn_neurocontext.plotting; "
         "print([m for m in ('matplotlib', 'nilearn.plotting', 'torch') "

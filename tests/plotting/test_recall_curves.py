@@ -1,4 +1,4 @@
-"""Recall curves: what the lines, the band, the labels and the errors hold."""
+"""Tests of plot_recall_curves: lines, bands, labels and errors."""
 
 import re
 from itertools import pairwise
@@ -25,7 +25,7 @@ def _legend(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-def test_lines_are_chance_and_the_means_over_splits(splits):
+def test_lines_are_chance_level_and_means(splits):
     ax = plot_recall_curves({"a": splits, "b": splits[:1]})
     chance, a, b = ax.lines
     k = np.arange(1, N + 1)
@@ -36,13 +36,13 @@ def test_lines_are_chance_and_the_means_over_splits(splits):
     np.testing.assert_allclose(b.get_ydata(), splits[0])
 
 
-def test_chance_is_where_a_constant_similarity_lies():
+def test_constant_similarity_is_at_chance_level():
     curve = recall_curve(np.zeros((N, N)))
     chance, line = plot_recall_curves({"constant": curve}).lines
     np.testing.assert_allclose(line.get_ydata(), chance.get_ydata())
 
 
-def test_band_is_one_deviation_to_each_side(splits):
+def test_band_is_one_standard_deviation(splits):
     (band,) = plot_recall_curves({"a": splits}).collections
     vertices = band.get_paths()[0].vertices
     for position in (0, 9, N // 2):
@@ -60,7 +60,7 @@ def test_one_split_has_no_band(splits, shape):
     assert len(ax.lines) == 2
 
 
-def test_labels_say_candidates_percent_and_logarithm(splits):
+def test_labels_and_scales_of_the_axes(splits):
     ax = plot_recall_curves({"a": splits})
     assert ax.get_xlabel() == f"k (of {N} candidates)"
     assert ax.get_xscale() == "log"
@@ -68,7 +68,7 @@ def test_labels_say_candidates_percent_and_logarithm(splits):
     assert ax.xaxis.get_major_formatter()(10) == "10"
 
 
-def test_numbers_of_k_do_not_touch_with_many_candidates():
+def test_tick_labels_of_many_candidates_do_not_overlap():
     n = 20_000
     ax = plot_recall_curves({"a": np.linspace(1 / n, 1, n)})
     ax.figure.draw_without_rendering()
@@ -82,7 +82,7 @@ def test_numbers_of_k_do_not_touch_with_many_candidates():
     assert all(one.x1 < two.x0 for one, two in pairwise(boxes))
 
 
-def test_legend_names_the_best_first_then_chance_and_what_the_band_is(splits):
+def test_legend_lists_the_best_estimator_first(splits):
     chance = recall_curve(np.zeros((N, N)))
     ax = plot_recall_curves({"_weak $x$": chance, "strong": splits})
     names = ["strong", "_weak $x$", "chance level"]
@@ -90,11 +90,11 @@ def test_legend_names_the_best_first_then_chance_and_what_the_band_is(splits):
     assert _legend(plot_recall_curves({"a": splits[0]})) == ["a", "chance level"]
     assert not any(text.get_parse_math() for text in ax.get_legend().get_texts())
     *lines, _ = ax.get_legend().legend_handles
-    colours = [handle.get_color() for handle in lines]
-    assert colours == [ax.lines[i].get_color() for i in (2, 1, 0)]
+    colors = [handle.get_color() for handle in lines]
+    assert colors == [ax.lines[i].get_color() for i in (2, 1, 0)]
 
 
-def test_many_estimators_stay_apart(splits):
+def test_lines_of_many_estimators_differ(splits):
     ax = plot_recall_curves({str(i): splits[0] for i in range(16)})
     styles = {(line.get_color(), line.get_linestyle()) for line in ax.lines[1:]}
     dashes = {(line.get_color(), str(line._dash_pattern)) for line in ax.lines[1:]}
@@ -102,7 +102,7 @@ def test_many_estimators_stay_apart(splits):
     assert len(dashes) == 16
 
 
-def test_title_is_literal_and_wrapped(splits):
+def test_title_is_wrapped_without_mathtext(splits):
     title = "Bodies of $n_1$ studies, " * 6
     ax = plot_recall_curves({"a": splits}, title=title)
     assert ax.get_title().replace("\n", " ") == title.strip()
@@ -115,7 +115,7 @@ def test_title_is_literal_and_wrapped(splits):
     assert box.y1 <= ax.figure.bbox.height
 
 
-def test_draws_into_given_axes(splits):
+def test_given_axes(splits):
     ax = Figure().add_subplot()
     assert plot_recall_curves({"a": splits}, ax=ax) is ax
     assert isinstance(ax, Axes)

@@ -1,4 +1,4 @@
-"""Similarity matrices: values, rings, names."""
+"""Tests of plot_similarity_matrix: values, rings, names and errors."""
 
 import re
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from sklearn_neurocontext.plotting import plot_similarity_matrix
 
 
-def test_the_matrix_is_drawn_as_given(rng):
+def test_values_and_rings(rng):
     similarity = rng.normal(size=(4, 4)) + 9 * np.eye(4)[[0, 1, 3, 2]]
     ax = plot_similarity_matrix(similarity, paired=True)
     (image,) = ax.images
@@ -20,7 +20,7 @@ def test_the_matrix_is_drawn_as_given(rng):
     assert ax.get_xlabel() == "map (own map most similar: 2 of 4)"
 
 
-def test_names_are_drawn_as_they_are():
+def test_names_without_mathtext():
     texts, maps = ["a_$b$", "c"], ["one", "two", "three"]
     ax = plot_similarity_matrix(
         [[1, 0, 0], [0, 1, 0]], texts=texts, maps=maps, title="$x$ and"
@@ -32,7 +32,7 @@ def test_names_are_drawn_as_they_are():
     assert ax.get_title() == "$x$ and"
 
 
-def test_ties_are_no_hits_and_have_no_rings():
+def test_ties_have_no_rings_and_do_not_count():
     similarity = np.eye(4)
     similarity[0, 2] = 1
     ax = plot_similarity_matrix(similarity, paired=True)
@@ -42,11 +42,11 @@ def test_ties_are_no_hits_and_have_no_rings():
     assert ax.get_xlabel() == "map (own map most similar: 0 of 4)"
 
 
-def test_a_square_matrix_is_not_paired_by_itself():
+def test_square_matrix_is_not_paired_by_default():
     assert plot_similarity_matrix(np.eye(4)).get_xlabel() == "map"
 
 
-def test_many_studies_have_neither_names_nor_rings(rng):
+def test_large_matrix_has_neither_names_nor_rings(rng):
     names = [str(i) for i in range(40)]
     ax = plot_similarity_matrix(rng.normal(size=(40, 40)), texts=names, maps=names)
     assert len(ax.lines) == 0
@@ -54,7 +54,7 @@ def test_many_studies_have_neither_names_nor_rings(rng):
     assert plot_similarity_matrix(np.zeros((2, 2))).images[0].norm.vmax == 1
 
 
-def test_draws_into_given_axes():
+def test_given_axes():
     ax = Figure().add_subplot()
     assert plot_similarity_matrix(np.eye(2), ax=ax) is ax
 
@@ -78,6 +78,6 @@ def test_draws_into_given_axes():
         ),
     ],
 )
-def test_wrong_input_is_named(arguments, message):
+def test_errors(arguments, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         plot_similarity_matrix(**arguments)

@@ -1,4 +1,4 @@
-"""Maps on the surface: coloured where they are strong, and only there."""
+"""Tests of plot_surface_maps: colors, labels, sampling and errors."""
 
 import re
 
@@ -14,7 +14,7 @@ from sklearn_neurocontext.plotting._surface_maps import _load_surface, _sample
 
 
 def _blob(x, y, z):
-    """A Gaussian of 10 mm around a point, on a 6 mm grid."""
+    """Return a Gaussian of 10 mm around a point, on a 6 mm grid."""
     mask_img = resample_img(
         load_mni152_brain_mask(resolution=2),
         target_affine=np.eye(3) * 6,
@@ -32,28 +32,28 @@ def _blob(x, y, z):
 
 @pytest.fixture(scope="module")
 def figure():
-    """The hand areas of both sides, one a row."""
+    """Plot the hand areas of both hemispheres, one per row."""
     maps = {"left_$hand$": _blob(-40, -22, 56), "right": _blob(42, -22, 56)}
     units = {"left_$hand$": "apples", "right": "pears"}
     return plot_surface_maps(maps, title="two $hands$", top=0.02, unit=units)
 
 
-def _share_coloured(ax):
-    """Share of a hemisphere's triangles that are not grey."""
-    colours = ax.collections[0].get_facecolor()[:, :3]
-    return (np.ptp(colours, axis=1) > 0.05).mean()
+def _colored_fraction(ax):
+    """Return the fraction of triangles of a hemisphere that are not gray."""
+    colors = ax.collections[0].get_facecolor()[:, :3]
+    return (np.ptp(colors, axis=1) > 0.05).mean()
 
 
-def test_only_the_right_hemisphere_is_coloured(figure):
+def test_only_the_hemisphere_of_the_map_is_colored(figure):
     brains = [ax for ax in figure.axes if ax.name == "3d"]
-    shares = np.reshape([_share_coloured(ax) for ax in brains], (2, 4))
+    shares = np.reshape([_colored_fraction(ax) for ax in brains], (2, 4))
     assert (shares[0, :2] > 0.01).all()
     assert (shares[1, 2:] > 0.01).all()
     assert shares[0, 2:].max() == shares[1, :2].max() == 0
     assert shares.max() < 0.2
 
 
-def test_words_are_drawn_as_they_are(figure):
+def test_labels_without_mathtext(figure):
     assert figure.get_suptitle() == "two $hands$"
     words = {text.get_text(): text.get_parse_math() for text in figure.texts}
     sides = [f"{side}, {view}" for side in "LR" for view in ("lateral", "medial")]
@@ -68,28 +68,28 @@ def test_words_are_drawn_as_they_are(figure):
     assert to_rgb(figure.get_facecolor()) == (1, 1, 1)
 
 
-def test_samples_are_strongest_where_the_map_is():
+def test_maximum_of_samples_is_at_the_maximum_of_the_map():
     part = _load_surface()["left"]
     values = _sample(_blob(-40, -22, 56), part)
     peak = part["pial"].coordinates[values.argmax()]
     assert np.linalg.norm(peak - [-40, -22, 56]) < 12
 
 
-def test_each_brain_is_named_with_its_side(figure):
+def test_names_of_hemispheres_and_views(figure):
     brains = [ax for ax in figure.axes if ax.name == "3d"][:4]
     named = [text for text in figure.texts if text.get_text()[:2] in ("L,", "R,")][:4]
-    # Left ones come first: a map of the left hand colours them alone, see above.
-    words = ["L, lateral", "L, medial", "R, medial", "R, lateral"]
-    assert [text.get_text() for text in named] == words
+    # Left views come first, as the test of colors above shows.
+    names = ["L, lateral", "L, medial", "R, medial", "R, lateral"]
+    assert [text.get_text() for text in named] == names
     for ax, text in zip(brains, named, strict=True):
         box = ax.get_position()
         assert text.get_position()[0] == pytest.approx((box.x0 + box.x1) / 2)
 
 
-def test_the_medial_wall_has_no_map():
+def test_medial_wall_is_zero():
     for side, part in _load_surface().items():
         wall = ~part["is_cortex"]
-        # A tenth of the vertices or less, around the corpus callosum and the thalamus.
+        # The medial wall surrounds the corpus callosum and the thalamus.
         assert 0.04 < wall.mean() < 0.1, side
         x, y, z = part["pial"].coordinates[wall].mean(axis=0)
         assert abs(x) < 20
@@ -116,6 +116,6 @@ def test_the_medial_wall_has_no_map():
         ),
     ],
 )
-def test_wrong_input_is_named(maps, options, kind, message):
+def test_errors(maps, options, kind, message):
     with pytest.raises(kind, match=re.escape(message)):
         plot_surface_maps(maps, **options)

@@ -1,4 +1,4 @@
-"""Training curves: losses, monitor and the best epoch."""
+"""Tests of plot_training_curve: losses, monitor, best epoch and errors."""
 
 import math
 import re
@@ -20,7 +20,7 @@ HISTORY = [
 ]
 
 
-def _only(*keys):
+def _select_keys(*keys):
     return [{key: epoch[key] for key in ("epoch", *keys)} for epoch in HISTORY]
 
 
@@ -28,7 +28,7 @@ def _legend(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-def test_lines_are_the_history():
+def test_lines_and_legend():
     ax = plot_training_curve(HISTORY)
     train, valid = ax.lines
     (monitor,) = next(one for one in ax.figure.axes if one is not ax).lines
@@ -46,25 +46,25 @@ def test_best_epoch_is_marked():
 
 
 def test_optional_keys_may_be_missing():
-    ax = plot_training_curve(_only("train_loss"))
+    ax = plot_training_curve(_select_keys("train_loss"))
     assert len(ax.lines) == 1
     assert ax.figure.axes == [ax]
     assert _legend(ax) == ["training loss"]
     assert ax.get_xlabel() == "epoch"
 
 
-def test_epochs_that_lack_a_value_are_left_out():
-    history = _only("train_loss")
+def test_epochs_without_a_value_are_skipped():
+    history = _select_keys("train_loss")
     history[2]["valid_loss"] = 4.5
     valid = plot_training_curve(history).lines[1]
     assert (list(valid.get_xdata()), list(valid.get_ydata())) == ([3], [4.5])
 
 
-def test_duration_is_the_sum():
+def test_total_duration():
     assert plot_training_curve(HISTORY).get_xlabel() == "epoch (total 1.5 s)"
 
 
-def test_draws_into_given_axes():
+def test_given_axes():
     ax = Figure().add_subplot()
     assert plot_training_curve(iter(HISTORY), ax=ax) is ax
 

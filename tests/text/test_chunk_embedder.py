@@ -209,7 +209,7 @@ def test_overlap_and_chunk_size_count_special_tokens(folders, texts):
 def test_errors_name_the_wrong_rows(folders):
     embedder = LLMChunkEmbedder(folders["bert"]).fit(["pain"])
     for wrong in (None, np.nan, b"pain", 3, pd.NA):
-        with pytest.raises(TypeError, match=r"row 1\. Leave such rows out, or fill"):
+        with pytest.raises(TypeError, match=r"row 1\. Drop these rows, or fill"):
             embedder.transform(["pain", wrong])
     with pytest.raises(ValueError, match="no text in row 0, 2"):
         embedder.transform(["  ", "pain", ""])

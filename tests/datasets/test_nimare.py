@@ -1,4 +1,4 @@
-"""NiMARE's studysets, read without NiMARE."""
+"""NiMARE's studysets: the bundled one, JSON and Parquet, and small ones."""
 
 import importlib.util
 import json
@@ -17,12 +17,10 @@ from sklearn_neurocontext.datasets import (
     merge_corpora,
 )
 from sklearn_neurocontext.model_selection import shuffled_folds
+from tests.datasets.corpora import assert_one_warning, assert_same_corpus, quiet
 
-# One article of the bundled studies stands twice.
+# Two rows of the bundled studies are the same article.
 REPRINTED, REPRINT = "3iFzKZYtJ8fr", "4CAE7uGTB2gw"
-quiet = pytest.mark.filterwarnings(
-    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
-)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +60,7 @@ def test_default_is_320_real_studies(tables):
 
 @quiet
 @pytest.mark.parametrize("rows", ["study", "analysis"])
-def test_an_article_that_stands_twice_is_on_one_side(rows):
+def test_a_repeated_article_is_in_one_group(rows):
     corpus = load_nimare_studyset(rows=rows)
     ids = corpus.studies["study_id"].str.split("-").str[0]
     assert (corpus.groups == ids.replace(REPRINT, REPRINTED)).all()
@@ -125,13 +123,12 @@ def test_pmids_and_pmcids_are_those_of_the_slugs(tables):
     assert studies["pmid"].notna().sum() > 100
 
 
-def test_spaces_are_said_once_to_the_caller(resources):
+def test_one_warning_names_the_callers_line(resources):
     with pytest.warns(
         CoordinateSpaceWarning, match="1,159 were reported in Talairach"
-    ) as said:
+    ) as record:
         load_nimare_studyset()
-    assert len(said) == 1
-    assert said[0].filename == __file__
+    assert_one_warning(record, CoordinateSpaceWarning, __file__)
 
 
 def _write_json(tables, path):
@@ -166,10 +163,10 @@ def _write_json(tables, path):
 
 
 @quiet
-def test_json_equals_parquet(tables, tmp_path, same_corpus):
+def test_json_equals_parquet(tables, tmp_path):
     path = tmp_path / "studyset.json"
     _write_json(tables, path)
-    same_corpus(load_nimare_studyset(path), load_nimare_studyset())
+    assert_same_corpus(load_nimare_studyset(path), load_nimare_studyset())
     found = load_nimare_studyset(str(path), rows="analysis")
     expected = load_nimare_studyset(rows="analysis")
     by_name = expected.studies.sort_values("study_id").index
@@ -199,7 +196,7 @@ def test_analyses_of_a_study_with_pmid_do_not_merge(resources):
 
 
 def test_legacy_dataset_is_named(resources):
-    with pytest.raises(ValueError, match=r"nidm_pain_dset\.json is no NiMARE studyset"):
+    with pytest.raises(ValueError, match=r"nidm_pain_dset\.json is not a NiMARE"):
         load_nimare_studyset(resources / "nidm_pain_dset.json")
 
 
@@ -221,7 +218,7 @@ def test_parquet_with_numbers_for_ids(tmp_path, tables):
 
 
 def test_other_rows_are_refused():
-    with pytest.raises(ValueError, match="rows='contrast' is unknown"):
+    with pytest.raises(ValueError, match=r"rows must be .* got 'contrast'"):
         load_nimare_studyset(rows="contrast")
 
 
@@ -256,3 +253,106 @@ def test_nimare_is_not_imported(resources):
         "raise SystemExit('nimare' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# Small studysets in JSON
+
+
+def _studyset(tmp_path, *studies):
+    path = tmp_path / "studyset.json"
+    path.write_text(json.dumps({"id": "s", "studies": studies}), encoding="utf-8")
+    return path
+
+
+def _study(study_id, points=(), **more):
+    points = [{"space": "MNI", "coordinates": xyz} for xyz in points]
+    return {"id": study_id, "analyses": [{"id": "1", "points": points}], **more}
+
+
+def test_metadata_of_studies_in_json(tmp_path):
+    path = _studyset(
+        tmp_path,
+        _study("a", [[0, 0, 0]], pmid="12", year=2001, name=None),
+        _study("b", metadata={"pmid": 34, "pmcid": "PMC5", "year": "2002"}),
+        _study("c", metadata={"keywords": ["pain", "heat"], "year": "in press"}),
+        _study("d", metadata=None, analyses=None),
+        _study("e", metadata={"keywords": "fMRI, faces", "slug": "10-1016-x"}),
+    )
+    corpus = load_nimare_studyset(path)
+    studies = corpus.studies
+    assert studies["pmid"].tolist() == [12, 34, pd.NA, pd.NA, pd.NA]
+    assert studies["pmcid"].tolist() == [pd.NA, 5, pd.NA, pd.NA, pd.NA]
+    assert studies["year"].tolist() == [2001, 2002, pd.NA, pd.NA, pd.NA]
+    assert studies["keywords"].tolist() == ["", "", "pain; heat", "", "fMRI, faces"]
+    assert studies["title"].tolist() == [""] * 5
+    assert [len(of_study) for of_study in corpus.peaks] == [1, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("place", ["study", "metadata"])
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ({"pmid": "PMC5"}, "column pmid holds 1 PMCIDs, for example 'PMC5'"),
+        ({"pmid": "10.1/x"}, r"column pmid .* '10\.1/x'; expected PMIDs"),
+        ({"pmcid": "10.1/x"}, r"column pmcid .* '10\.1/x'; expected PMCIDs"),
+    ],
+)
+def test_ids_of_the_wrong_kind_are_named(tmp_path, place, ids, message):
+    metadata = ids if place == "study" else {"metadata": ids}
+    path = _studyset(tmp_path, _study("a", [[0, 0, 0]], **metadata))
+    with pytest.raises(ValueError, match=message):
+        load_nimare_studyset(path)
+
+
+def test_other_years_are_unknown(tmp_path):
+    cells = ["in press", 2001.5, "2002", None, 2003]
+    studies = [_study(str(row), year=year) for row, year in enumerate(cells)]
+    path = _studyset(tmp_path, _study("a", [[0, 0, 0]], pmcid="pmc7"), *studies)
+    studies = load_nimare_studyset(path).studies
+    assert studies["year"].tolist() == [pd.NA, pd.NA, pd.NA, 2002, pd.NA, 2003]
+    assert studies["pmcid"].tolist() == [7] + [pd.NA] * 5
+
+
+def test_analyses_without_a_name_keep_the_title(tmp_path):
+    path = _studyset(tmp_path, _study("a", [[0, 0, 0]], name="Pain"))
+    corpus = load_nimare_studyset(path, rows="analysis")
+    assert corpus.studies["title"].tolist() == ["Pain"]
+    assert corpus.studies["study_id"].tolist() == ["a-1"]
+    assert corpus.groups.tolist() == ["a"]
+
+
+def test_studyset_without_points(tmp_path):
+    with pytest.raises(ValueError, match="has no point; expected a studyset with"):
+        load_nimare_studyset(_studyset(tmp_path, _study("a")))
+
+
+@pytest.mark.parametrize("xyz", [[1, 2], None, [1, 2, 3, 4]])
+def test_point_without_three_coordinates(tmp_path, xyz):
+    path = _studyset(tmp_path, _study("a", [xyz]))
+    with pytest.raises(ValueError, match=r"a point must be \[x, y, z\] .* analysis a"):
+        load_nimare_studyset(path)
+
+
+@pytest.mark.parametrize("value", [None, "left"])
+def test_coordinate_that_is_not_a_number(tmp_path, value):
+    path = _studyset(tmp_path, _study("a", [[1, 2, value]]))
+    with pytest.raises(ValueError, match=r"studyset's points, .* 1 of 1 peaks are not"):
+        load_nimare_studyset(path)
+
+
+def test_studies_and_analyses_without_id(tmp_path):
+    path = _studyset(tmp_path, {"name": "Pain", "analyses": []})
+    with pytest.raises(ValueError, match="A study has no id; it has na"):
+        load_nimare_studyset(path)
+    path = _studyset(tmp_path, {"id": "a", "analyses": [{"name": "heat"}]})
+    with pytest.raises(ValueError, match="An analysis of study a has no id; it has"):
+        load_nimare_studyset(path)
+
+
+def test_truncated_studyset(tmp_path):
+    path = _studyset(tmp_path, _study("a", [[0, 0, 0]]))
+    path.write_text(path.read_text()[:-5])
+    with pytest.raises(
+        ValueError, match=r"studyset\.json' is not JSON.*, or is truncated"
+    ):
+        load_nimare_studyset(path)

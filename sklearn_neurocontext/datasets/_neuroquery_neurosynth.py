@@ -1,0 +1,261 @@
+"""The public corpora of NeuroQuery and Neurosynth: reading and downloading."""
+
+import pandas as pd
+
+from ._bunch import make_bunch, warn_about_spaces
+from ._files import (
+    fetch_files,
+    find_files,
+    read_columns,
+    read_coordinates,
+    read_matrix,
+)
+from ._ids import join_rows, write_study_ids
+
+_GITHUB = "https://raw.githubusercontent.com/"
+_NEUROQUERY_URL = (
+    f"{_GITHUB}neuroquery/neuroquery_data/"
+    "4580f86267fb7c14ac1f601e298cbed898d79f2d/data/"
+)
+_NEUROSYNTH_URL = (
+    f"{_GITHUB}neurosynth/neurosynth-data/209c33cd009d0b069398a802198b41b9c488b9b7/"
+)
+_STEM = "data-neuroquery_version-1_"
+_VOCABULARY = _STEM + "vocab-neuroquery156521_"
+COUNTED_FIELDS = ("title", "keywords", "abstract")
+# Bytes and SHA-256 of the files at these commits.
+NEUROQUERY_FILES = {
+    _STEM + "coordinates.tsv.gz": (
+        2758923,
+        "b97cf50346dc8a6f78b3c02c8a19680679d7dbdf35f760a1032e46c2cad3666c",
+    ),
+    _STEM + "metadata.tsv.gz": (
+        495821,
+        "d84d2c7b2e2ca1692381419833fde043fb42d279014104c3c957feeeece140ea",
+    ),
+    _VOCABULARY + "source-title_type-count_features.npz": (
+        259468,
+        "ce0f1aa8453531bbe9f9132ddc645648a9c59edac5583bb8f29a4255e74bdf31",
+    ),
+    _VOCABULARY + "source-keywords_type-count_features.npz": (
+        177873,
+        "dcdef30aa83e794cde4ff04a554d76446ca1599f1c304eb45286ad201479a2e1",
+    ),
+    _VOCABULARY + "source-abstract_type-count_features.npz": (
+        2927907,
+        "1afb653a7c638377dae3ac9785e0e7ba04d62d89ecbd4c2b2dee8514365138c8",
+    ),
+    _VOCABULARY + "vocabulary.txt": (
+        1392309,
+        "54a768ac2cd266f38a3010a20fd8b10abb107677776c8bda7060c8f9a4517793",
+    ),
+}
+NEUROSYNTH_FILES = {
+    "data-neurosynth_version-7_coordinates.tsv.gz": (
+        3587167,
+        "17135be3e08a0ab045896c77217e8463086543a0817d52a6a88c8e32c1161616",
+    ),
+    "data-neurosynth_version-7_metadata.tsv.gz": (
+        1175486,
+        "8acde7de2a14ee2a12b406e50a8805e83288b0bc78924ddb36879d496dfb757b",
+    ),
+}
+
+
+def load_neuroquery(directory):
+    """Load NeuroQuery's corpus from a folder.
+
+    Parameters
+    ----------
+    directory : path-like
+        Folder with the public files, or their checkout, which has them in ``data``.
+
+    Returns
+    -------
+    corpus : Bunch
+        The fields that `sklearn_neurocontext.datasets` documents, and ``term_counts``
+        (dict of "title", "keywords" and "abstract" to csr_array of shape
+        (n_studies, n_terms), float64) with ``vocabulary`` (list of n_terms str).
+        NeuroQuery states no coordinate space and has not converted its peaks, so
+        ``coordinate_space`` is UNKNOWN; `merge_corpora` fills it in from Neurosynth.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder or a file is missing.
+    OSError
+        If a file is truncated or damaged.
+    ValueError
+        If a column is missing, or no peak belongs to a study.
+
+    References
+    ----------
+    Dockès et al., NeuroQuery, comprehensive meta-analysis of human brain mapping,
+    eLife 2020; https://github.com/neuroquery/neuroquery_data (BSD-3-Clause).
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets import load_neuroquery
+    >>> corpus = load_neuroquery("neuroquery_data")  # doctest: +SKIP
+    """
+    paths = find_files(directory, [*NEUROQUERY_FILES], "NeuroQuery's public files")
+    return warn_about_spaces(_read_neuroquery(paths))
+
+
+def fetch_neuroquery(data_home=None):
+    """Download NeuroQuery's corpus once, and load it.
+
+    Parameters
+    ----------
+    data_home : path-like or None, default=None
+        Folder of downloads; None is ``sklearn_neurocontext`` in the user's data folder,
+        for example ``~/.local/share`` on Linux. Files
+        ``neuroquery/<public file name>`` below the folder that the environment variable
+        ``NEUROCONTEXT_DATA`` names come first; they are not verified.
+
+    Returns
+    -------
+    corpus : Bunch
+        The corpus of `load_neuroquery`, and ``files`` (dict of file name to
+        ``"verified"`` or ``"local, unverified"``).
+
+    Raises
+    ------
+    OSError
+        If a file cannot be downloaded, or is not the published one.
+
+    References
+    ----------
+    https://github.com/neuroquery/neuroquery_data, at a fixed commit (BSD-3-Clause).
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets import fetch_neuroquery
+    >>> corpus = fetch_neuroquery()  # doctest: +SKIP
+    """
+    files = fetch_files("neuroquery", _NEUROQUERY_URL, NEUROQUERY_FILES, data_home)
+    return warn_about_spaces(_add_files(_read_neuroquery([*files]), files))
+
+
+def load_neurosynth(directory):
+    """Load Neurosynth's corpus, version 7, from a folder.
+
+    Parameters
+    ----------
+    directory : path-like
+        Folder with the public files.
+
+    Returns
+    -------
+    corpus : Bunch
+        The fields that `sklearn_neurocontext.datasets` documents.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder or a file is missing.
+    OSError
+        If a file is truncated or damaged.
+    ValueError
+        If a column is missing, or no peak belongs to a study.
+
+    References
+    ----------
+    Yarkoni et al., Large-scale automated synthesis of human functional neuroimaging
+    data, Nature Methods 2011; https://github.com/neurosynth/neurosynth-data (ODbL).
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets import load_neurosynth
+    >>> corpus = load_neurosynth("neurosynth-data")  # doctest: +SKIP
+    """
+    paths = find_files(directory, [*NEUROSYNTH_FILES], "Neurosynth's public files")
+    return warn_about_spaces(_read_neurosynth(paths))
+
+
+def fetch_neurosynth(data_home=None):
+    """Download Neurosynth's corpus, version 7, once, and load it.
+
+    Parameters
+    ----------
+    data_home : path-like or None, default=None
+        Folder of downloads; None is ``sklearn_neurocontext`` in the user's data folder,
+        for example ``~/.local/share`` on Linux. Files
+        ``neurosynth/<public file name>`` below the folder that the environment variable
+        ``NEUROCONTEXT_DATA`` names come first; they are not verified.
+
+    Returns
+    -------
+    corpus : Bunch
+        The corpus of `load_neurosynth`, and ``files`` (dict of file name to
+        ``"verified"`` or ``"local, unverified"``).
+
+    Raises
+    ------
+    OSError
+        If a file cannot be downloaded, or is not the published one.
+
+    References
+    ----------
+    https://github.com/neurosynth/neurosynth-data, at a fixed commit (ODbL).
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets import fetch_neurosynth
+    >>> corpus = fetch_neurosynth()  # doctest: +SKIP
+    """
+    files = fetch_files("neurosynth", _NEUROSYNTH_URL, NEUROSYNTH_FILES, data_home)
+    return warn_about_spaces(_add_files(_read_neurosynth([*files]), files))
+
+
+def _read_neuroquery(paths):
+    """Read the files of `NEUROQUERY_FILES`, in their order."""
+    counts = dict(zip(COUNTED_FIELDS, map(read_matrix, paths[2:5]), strict=True))
+    vocabulary = paths[5].read_text(encoding="utf-8").splitlines()
+    corpus = _read_tables(
+        paths, ("title",), "NeuroQuery", term_counts=counts, vocabulary=vocabulary
+    )
+    expected = (len(corpus.studies), len(vocabulary))
+    for field, matrix in counts.items():
+        if matrix.shape != expected:
+            raise ValueError(
+                f"The term counts of {field} have shape {matrix.shape}; expected "
+                f"{expected}, studies of the metadata by terms of the vocabulary. Use "
+                "files of one release."
+            )
+    return corpus
+
+
+def _read_neurosynth(paths):
+    """Read the files of `NEUROSYNTH_FILES`, in their order."""
+    columns = ("space", "title", "year", "journal")
+    return _read_tables(paths, columns, "Neurosynth, version 7")
+
+
+def _read_tables(paths, columns, name, **extra):
+    """Read the peaks and the metadata, the first two of the files."""
+    coordinates = read_columns(paths[0], ("id", "x", "y", "z"))
+    metadata = read_columns(paths[1], ("id", *columns))
+    studies = metadata[["id", *columns]].rename(
+        columns={"id": "pmid", "space": "coordinate_space"}
+    )
+    studies["study_id"] = write_study_ids(studies["pmid"], "pmid")
+    rows = join_rows(studies, "pmid", coordinates["id"], paths[0].name)
+    known = rows >= 0
+    unknown = pd.Series(pd.NA, index=studies.index)
+    spaces = studies.get("coordinate_space", unknown).to_numpy(dtype=object)
+    return make_bunch(
+        studies,
+        rows[known],
+        read_coordinates(coordinates[known], paths[0].name),
+        spaces[rows[known]],
+        description=f"Corpus of {name}, {len(studies):,} studies.",
+        **extra,
+    )
+
+
+def _add_files(corpus, files):
+    """Add to a corpus which of its files were verified."""
+    corpus.files = {path.name: state for path, state in files.items()}
+    corpus.description += f" Files: {' and '.join(sorted(set(files.values())))}."
+    return corpus

@@ -1,0 +1,45 @@
+"""Checks of dictionaries and intervals that several plots share."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def check_mapping(values, argument: str, content: str) -> dict:
+    """Check that an argument is a dictionary with at least one entry."""
+    if not isinstance(values, Mapping):
+        raise TypeError(
+            f"{argument} must be a dictionary of name to {content}; got "
+            f"{type(values).__name__}. For a single entry write {{'name': …}}."
+        )
+    if not values:
+        raise ValueError(f"{argument} is empty; expected at least one {content}.")
+    return dict(values)
+
+
+def check_intervals(intervals, names, *, fractions=False) -> dict:
+    """Return intervals by name as arrays (low, high)."""
+    if intervals is None:
+        return {}
+    if not isinstance(intervals, Mapping):
+        raise TypeError(
+            "intervals must be a dictionary of name to (low, high); got "
+            f"{type(intervals).__name__}."
+        )
+    unknown = sorted(set(intervals) - set(names))
+    if unknown:
+        raise ValueError(
+            f"intervals must have names among {sorted(names)}; got {unknown}."
+        )
+    low, high = (0, 1) if fractions else (-np.inf, np.inf)
+    checked = {}
+    for name, interval in intervals.items():
+        ends = np.asarray(interval, dtype=np.float64)
+        if ends.shape != (2,) or not low <= ends[0] <= ends[1] <= high:
+            raise ValueError(
+                f"The interval of {name!r} must be (low, high) with low <= high"
+                f"{' in [0, 1]' if fractions else ''}; got {interval!r}. Leave out "
+                "intervals that are unknown."
+            )
+        checked[name] = ends
+    return checked

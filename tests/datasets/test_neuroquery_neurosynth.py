@@ -1,0 +1,213 @@
+"""The corpora of NeuroQuery and Neurosynth, loaded and downloaded."""
+
+import hashlib
+import re
+import shutil
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from sklearn_neurocontext import datasets
+from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
+from sklearn_neurocontext.datasets import (
+    CoordinateSpaceWarning,
+    _neuroquery_neurosynth,
+    fetch_neuroquery,
+    fetch_neurosynth,
+    load_neuroquery,
+    load_neurosynth,
+    merge_corpora,
+)
+from sklearn_neurocontext.datasets._neuroquery_neurosynth import (
+    NEUROQUERY_FILES,
+    NEUROSYNTH_FILES,
+)
+from tests.datasets.corpora import (
+    assert_one_warning,
+    assert_same_corpus,
+    check_corpus,
+    quiet,
+    write_neuroquery,
+    write_neurosynth,
+    write_tsv,
+)
+
+FILES = [*NEUROQUERY_FILES]
+PEAKS, STUDIES = NEUROSYNTH_FILES
+
+
+@pytest.fixture
+def neuroquery(tmp_path):
+    return write_neuroquery(tmp_path / "neuroquery")
+
+
+@pytest.fixture
+def neurosynth(tmp_path):
+    return write_neurosynth(tmp_path / "neurosynth")
+
+
+def test_neuroquery(neuroquery):
+    with pytest.warns(
+        CoordinateSpaceWarning, match="Of 1 peaks, 1 is of unknown space"
+    ) as record:
+        corpus = load_neuroquery(neuroquery)
+    assert_one_warning(record, CoordinateSpaceWarning, __file__)
+    check_corpus(corpus)
+    assert corpus.studies["study_id"].tolist() == ["5", "7"]
+    assert corpus.studies["title"].tolist() == ["Faces", "Pain"]
+    assert [peaks.tolist() for peaks in corpus.peaks] == [[], [[1, 2, 3]]]
+    assert set(corpus.studies["coordinate_space"]) == {"UNKNOWN"}
+    assert corpus.vocabulary == ["faces", "pain", "words"]
+    assert [*corpus.term_counts] == ["title", "keywords", "abstract"]
+    for counts in corpus.term_counts.values():
+        assert isinstance(counts, sparse.csr_array)
+        np.testing.assert_array_equal(counts.toarray(), np.eye(2, 3))
+
+
+def test_neurosynth(neurosynth):
+    with pytest.warns(
+        CoordinateSpaceWarning, match="Of 2 peaks, 2 were reported in Tal"
+    ) as record:
+        corpus = load_neurosynth(neurosynth)
+    assert_one_warning(record, CoordinateSpaceWarning, __file__)
+    check_corpus(corpus)
+    studies = corpus.studies
+    assert studies["pmid"].tolist() == [5, 7]
+    assert studies["title"].tolist() == ["Faces", ""]
+    assert studies["year"].tolist() == [2001, 2002]
+    assert studies["journal"].tolist() == ["A", "B"]
+    assert studies["coordinate_space"].tolist() == ["TAL", "MNI"]
+    expected = talairach_to_mni([[0, 0, 0], [4, 4, 4]])
+    np.testing.assert_allclose(corpus.peaks[0], expected)
+    assert corpus.peaks[1].shape == (0, 3)
+
+
+@quiet
+def test_a_checkout_has_the_files_in_data(neuroquery, tmp_path):
+    shutil.copytree(neuroquery, tmp_path / "checkout" / "data")
+    found = load_neuroquery(str(tmp_path / "checkout"))
+    assert_same_corpus(found, load_neuroquery(neuroquery))
+
+
+def test_missing_folders_and_files_are_named(neuroquery, neurosynth, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"exist\. Pass .*NeuroQuery's public"):
+        load_neuroquery(tmp_path / "nowhere")
+    (neuroquery / FILES[1]).unlink()
+    message = r"metadata\.tsv\.gz is missing.*which.*NeuroQuery's pub"
+    with pytest.raises(FileNotFoundError, match=message):
+        load_neuroquery(neuroquery)
+    (neurosynth / PEAKS).unlink()
+    with pytest.raises(FileNotFoundError, match="with Neurosynth's public files"):
+        load_neurosynth(neurosynth)
+
+
+@pytest.mark.parametrize("name", FILES[:5])
+def test_truncated_files_are_named(neuroquery, name):
+    body = (neuroquery / name).read_bytes()
+    (neuroquery / name).write_bytes(body[: len(body) // 2])
+    with pytest.raises(OSError, match=f"{re.escape(name)}' cannot be read .* truncate"):
+        load_neuroquery(neuroquery)
+
+
+def test_missing_columns_are_named(neuroquery, neurosynth):
+    write_tsv(neurosynth / STUDIES, {"id": [5], "title": ["Faces"]})
+    message = r"no column space, year, journal; it has id, t"
+    with pytest.raises(ValueError, match=message):
+        load_neurosynth(neurosynth)
+    write_tsv(neuroquery / FILES[0], {"id": [7], "x": [0], "y": [0]})
+    with pytest.raises(ValueError, match=r"coordinates\.tsv\.gz' has no column z; it"):
+        load_neuroquery(neuroquery)
+    write_tsv(neuroquery / FILES[1], {"pmid": [5, 7]})
+    write_tsv(neuroquery / FILES[0], {"id": [7], "x": [0], "y": [0], "z": [0]})
+    with pytest.raises(ValueError, match=r"metadata.* has no column id, title; it has"):
+        load_neuroquery(neuroquery)
+
+
+def test_a_study_without_id(neuroquery):
+    write_tsv(neuroquery / FILES[1], {"id": [7, None], "title": ["Faces", "Pain"]})
+    with pytest.raises(ValueError, match="1 studies have no pmid, the first in row 1"):
+        load_neuroquery(neuroquery)
+
+
+def test_counts_of_another_release(neuroquery):
+    sparse.save_npz(neuroquery / FILES[3], sparse.csr_matrix(np.ones((3, 3))))
+    with pytest.raises(ValueError, match=r"keywords have shape \(3, 3\); .*\(2, 3\)"):
+        load_neuroquery(neuroquery)
+
+
+def test_peaks_of_other_studies(neuroquery):
+    write_tsv(neuroquery / FILES[0], {"id": [1], "x": [0], "y": [0], "z": [0]})
+    with pytest.raises(ValueError, match="None of the 1 ids of data-neuroquery"):
+        load_neuroquery(neuroquery)
+
+
+@pytest.fixture
+def published(monkeypatch, server, neurosynth, no_local_files):
+    """Serve the small files of Neurosynth with their own hashes."""
+    registry = {}
+    for name in NEUROSYNTH_FILES:
+        body = server.files[name] = (neurosynth / name).read_bytes()
+        registry[name] = len(body), hashlib.sha256(body).hexdigest()
+    monkeypatch.setattr(_neuroquery_neurosynth, "_NEUROSYNTH_URL", server.url)
+    monkeypatch.setattr(_neuroquery_neurosynth, "NEUROSYNTH_FILES", registry)
+    return server
+
+
+@quiet
+def test_downloaded_and_loaded_corpora_are_equal(published, neurosynth, tmp_path):
+    corpus = fetch_neurosynth(tmp_path / "home")
+    assert_same_corpus(corpus, load_neurosynth(neurosynth))
+    assert corpus.files == {PEAKS: "verified", STUDIES: "verified"}
+    assert corpus.description.endswith("Files: verified.")
+    fetch_neurosynth(tmp_path / "home")
+    assert len(published.requests) == 2
+
+
+@quiet
+def test_one_missing_file_leaves_the_other(published, tmp_path):
+    body = published.files.pop(STUDIES)
+    with pytest.raises(OSError, match=f"{re.escape(STUDIES)} could not be downloaded"):
+        fetch_neurosynth(tmp_path / "home")
+    published.files[STUDIES] = body
+    published.requests.clear()
+    fetch_neurosynth(tmp_path / "home")
+    assert published.requests == [STUDIES]
+
+
+@quiet
+def test_description_of_local_and_verified_files(
+    published, neurosynth, tmp_path, monkeypatch
+):
+    (tmp_path / "local" / "neurosynth").mkdir(parents=True)
+    shutil.copy(neurosynth / PEAKS, tmp_path / "local" / "neurosynth")
+    monkeypatch.setenv("NEUROCONTEXT_DATA", str(tmp_path / "local"))
+    corpus = fetch_neurosynth(tmp_path / "home")
+    assert corpus.files == {PEAKS: "local, unverified", STUDIES: "verified"}
+    assert "Files: local, unverified and verified." in corpus.description
+
+
+@pytest.mark.usefixtures("neuroquery", "neurosynth", "no_network")
+@pytest.mark.parametrize("name", ["neuroquery", "neurosynth"])
+def test_local_files_are_used_without_network(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("NEUROCONTEXT_DATA", str(tmp_path))
+    with pytest.warns(CoordinateSpaceWarning) as record:
+        corpus = getattr(datasets, f"fetch_{name}")(tmp_path / "home")
+    assert_one_warning(record, CoordinateSpaceWarning, __file__)
+    with pytest.warns(CoordinateSpaceWarning):
+        loaded = getattr(datasets, f"load_{name}")(tmp_path / name)
+        assert merge_corpora(corpus, loaded).files == corpus.files
+    assert_same_corpus(corpus, loaded)
+    assert set(corpus.files.values()) == {"local, unverified"}
+    assert corpus.description.endswith("Files: local, unverified.")
+    assert not (tmp_path / "home").exists()
+
+
+def test_without_network_the_error_names_file_and_variable(
+    monkeypatch, tmp_path, server, no_local_files
+):
+    server.close()
+    monkeypatch.setattr(_neuroquery_neurosynth, "_NEUROQUERY_URL", server.url)
+    message = r"coordinates\.tsv\.gz could.*NEUROCONTEXT_DATA"
+    with pytest.raises(OSError, match=message):
+        fetch_neuroquery(tmp_path)
