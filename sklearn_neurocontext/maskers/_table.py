@@ -25,7 +25,7 @@ import numpy as np
 from scipy.ndimage import maximum_filter
 from sklearn.utils import gen_batches
 
-from .._utils.disk_cache import NpyWriter, entry_place, fetch_entry
+from .._utils.disk_cache import NpyWriter, entry_folder, fetch_entry
 from .._utils.volumes import FWHM_TO_SIGMA
 from ._atlas import Atlas, find_atlas, hash_mask
 from ._kde import KERNELS, kernel_margin, smooth_map
@@ -183,8 +183,8 @@ class Recipe:
 
     def maps(self) -> Maps:
         """Open the maps of the atlas on the grid, or build them."""
-        place = entry_place("maps", self._maps_settings)
-        return _OPENED.get(place, lambda: open_maps(self._fetch_maps()))
+        folder = entry_folder("maps", self._maps_settings)
+        return _OPENED.get(folder, lambda: open_maps(self._fetch_maps()))
 
     def table(self) -> Table:
         """Open the table, or build it."""
@@ -193,8 +193,9 @@ class Recipe:
             "kernel": self.kernel,
             "strategy": self.strategy,
         }
+        folder = entry_folder("table", settings)
         fetch = partial(fetch_entry, "table", settings, self._build_table)
-        return _OPENED.get(entry_place("table", settings), lambda: _open_table(fetch()))
+        return _OPENED.get(folder, lambda: _open_table(fetch()))
 
     def _fetch_maps(self):
         return fetch_entry("maps", self._maps_settings, self._build_maps)

@@ -39,21 +39,24 @@ def test_coefficients_of_own_maps_equal_nilearns(peaks, own_maps_img):
     masker = KDEDiFuMoMasker(own_maps_img).fit()
     assert masker.n_elements_ == 4
     density_img = density_img_of(peaks, masker.mask_img_, 9.0)
-    # Given a mask, nilearn 0.13 leaves out voxels where no map is above zero. Without
-    # one it leaves out none, and the maps are zero outside the mask anyhow.
+    # Without a mask, as nilearn 0.13 would exclude voxels where no map is positive.
+    # The maps are zero outside the mask.
     expected = nilearn_coefficients(masker, density_img)
     np.testing.assert_allclose(
         masker.transform(peaks), expected, atol=1e-4 * np.abs(expected).max(), rtol=0
     )
 
 
-def test_real_labels_give_the_mean_density_of_each(shared_data, peaks):
-    path = shared_data / "atlases/Schaefer400_space-MNI152NLin6_res-2x2x2.nii.gz"
-    masker = KDEDiFuMoMasker(str(path)).fit()
-    assert masker.get_feature_names_out()[0] == "label 1"
-    mean = KDEDiFuMoMasker(str(path), strategy="mean").fit()
+def test_least_squares_on_labels_is_the_mean_density_of_each(own_maps_img, peaks, rng):
+    labels = rng.integers(1, 9, own_maps_img.shape[:3]).astype(np.int16)
+    labels_img = nib.Nifti1Image(labels, own_maps_img.affine)
+    lstsq, mean = (
+        KDEDiFuMoMasker(labels_img, strategy=strategy).fit()
+        for strategy in ("lstsq", "mean")
+    )
+    assert lstsq.get_feature_names_out()[0] == "label 1"
     np.testing.assert_allclose(
-        masker.transform(peaks), mean.transform(peaks), rtol=1e-5, atol=1e-9
+        lstsq.transform(peaks), mean.transform(peaks), rtol=1e-5, atol=1e-9
     )
 
 
@@ -158,9 +161,9 @@ def test_collinear_maps_warn_at_each_fit_and_share_the_coefficient(own_maps_img)
             masker.fit()
         assert record[0].filename == __file__
     single = KDEDiFuMoMasker(own_maps_img).fit().transform([[MOTOR]])
-    doubled = masker.transform([[MOTOR]])
-    np.testing.assert_allclose(doubled[:, [0, 4]].sum(axis=1), single[:, 0], rtol=1e-4)
-    assert doubled[0, 0] == pytest.approx(doubled[0, 4], rel=1e-4)
+    both = masker.transform([[MOTOR]])
+    np.testing.assert_allclose(both[:, [0, 4]].sum(axis=1), single[:, 0], rtol=1e-4)
+    assert both[0, 0] == pytest.approx(both[0, 4], rel=1e-4)
 
 
 def test_empty_maps_warn_and_stay_zero(own_maps_img):
