@@ -28,7 +28,7 @@ def _draw_table(n_studies):
 
 @pytest.fixture(scope="module")
 def peaks_table():
-    return _draw_table(8)
+    return _draw_table(4)
 
 
 @pytest.fixture(scope="module")
