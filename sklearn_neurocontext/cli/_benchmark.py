@@ -43,10 +43,6 @@ _DEMO_SETTINGS = {
 class _CommaSeparated(click.ParamType):
     """Parameter type of comma-separated values."""
 
-    def __init__(self, item_type, name):
-        self.item_type = item_type
-        self.name = name
-
     def convert(self, value, param, ctx):
         """Return a tuple of converted values."""
         if isinstance(value, tuple):
@@ -55,6 +51,20 @@ class _CommaSeparated(click.ParamType):
         if not items:
             self.fail("must contain at least one value.", param, ctx)
         return tuple(self.item_type.convert(item, param, ctx) for item in items)
+
+
+class _Estimators(_CommaSeparated):
+    """Parameter type of comma-separated names of estimators."""
+
+    name = "names"
+    item_type = click.Choice((*ESTIMATORS, *TEXT_ESTIMATORS))
+
+
+class _Integers(_CommaSeparated):
+    """Parameter type of comma-separated positive integers."""
+
+    name = "integers"
+    item_type = POSITIVE_INTEGER
 
 
 class _CandidatesOrFold(click.ParamType):
@@ -71,17 +81,17 @@ class _CandidatesOrFold(click.ParamType):
 
 @click.command(epilog=CORPUS_HELP)
 @corpus_argument
-@output_option("benchmark_output")
+@output_option(default="benchmark_output")
 @click.option(
     "--estimators",
-    type=_CommaSeparated(click.Choice((*ESTIMATORS, *TEXT_ESTIMATORS)), "names"),
+    type=_Estimators(),
     default=",".join(ESTIMATORS),
     help="Comma-separated estimators to compare; best_text_brain is also available.",
 )
-@text_field_option("title")
+@text_field_option(default="title")
 @model_name_option
 @atlas_option
-@n_components_option(512)
+@n_components_option(default=512)
 @click.option("--n-splits", type=POSITIVE_INTEGER, default=15, help="Number of splits.")
 @click.option(
     "--n-candidates",
@@ -92,7 +102,7 @@ class _CandidatesOrFold(click.ParamType):
 )
 @click.option(
     "--ks",
-    type=_CommaSeparated(POSITIVE_INTEGER, "integers"),
+    type=_Integers(),
     default="10,100",
     help="Comma-separated values of k for recall@k.",
 )
@@ -158,7 +168,7 @@ def benchmark(
 
 
 @click.command()
-@output_option("demo_output")
+@output_option(default="demo_output")
 @click.option(
     "--text",
     type=Text(),

@@ -5,6 +5,7 @@ Functions import slow libraries themselves, so that ``--help`` is fast.
 
 import warnings
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -66,35 +67,26 @@ random_state_option = click.option(
 )
 
 
-def text_field_option(default):
-    """Return the option for the text field of the studies."""
-    return click.option(
-        "--text-field",
-        type=click.Choice(TEXT_FIELDS),
-        default=default,
-        help="Text field of the studies.",
-    )
-
-
-def n_components_option(default):
-    """Return the option for the number of atlas components."""
-    return click.option(
-        "--n-components",
-        type=POSITIVE_INTEGER,
-        default=default,
-        help="Number of components of the atlas; ignored for an atlas file.",
-    )
-
-
-def output_option(default):
-    """Return the option for the output folder."""
-    return click.option(
-        "--output",
-        "-o",
-        type=OutputPath(file_okay=False),
-        default=default,
-        help="Output folder.",
-    )
+# These options have a different default in each command.
+text_field_option = partial(
+    click.option,
+    "--text-field",
+    type=click.Choice(TEXT_FIELDS),
+    help="Text field of the studies.",
+)
+n_components_option = partial(
+    click.option,
+    "--n-components",
+    type=POSITIVE_INTEGER,
+    help="Number of components of the atlas; ignored for an atlas file.",
+)
+output_option = partial(
+    click.option,
+    "--output",
+    "-o",
+    type=OutputPath(file_okay=False),
+    help="Output folder.",
+)
 
 
 def note(text) -> None:

@@ -36,11 +36,11 @@ _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
     type=OutputPath(dir_okay=False),
     help="File of a store of embeddings, on a local disk.",
 )
-@text_field_option("title+abstract")
+@text_field_option(default="title+abstract")
 @model_name_option
 @click.option(
     "--revision",
-    help="Commit, tag or branch of the language model on the Hugging Face Hub.",
+    help="Commit, tag or branch of the model on the Hub.",
 )
 @click.option(
     "--chunk-size",
@@ -52,7 +52,7 @@ _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
     "--batch-tokens",
     type=POSITIVE_INTEGER,
     show_default="fastest for MiniLM on two CPU cores",
-    help="Maximum number of tokens in a batch; GPUs are faster with larger batches.",
+    help="Maximum number of tokens in a batch; GPUs need larger batches.",
 )
 @click.option(
     "--device", default="auto", help="auto or a torch device, such as cpu or cuda:0."
@@ -144,7 +144,7 @@ def _check_table(path):
 
 
 def _embed(embedder, texts, output) -> int:
-    """Embed texts, write the array if it has a file, and return the number of tokens."""
+    """Embed texts, write the array to `output`, and return the number of tokens."""
     import numpy as np
 
     from .._utils.files import atomic_write

@@ -38,7 +38,7 @@ _WRITTEN = re.compile(
 
 @click.command(epilog=CORPUS_HELP)
 @corpus_argument
-@output_option("fit_output")
+@output_option(default="fit_output")
 @click.option(
     "--text",
     type=Text(),
@@ -53,10 +53,10 @@ _WRITTEN = re.compile(
     help="Estimator to fit. best_text_brain has the highest retrieval scores, needs a "
     "few hundred studies, and uses no language model.",
 )
-@text_field_option("title+abstract")
+@text_field_option(default="title+abstract")
 @model_name_option
 @atlas_option
-@n_components_option(256)
+@n_components_option(default=256)
 @click.option(
     "--n-permutations",
     type=click.IntRange(min=0),
@@ -204,7 +204,7 @@ def _predict_texts(model, texts, loaded, studies, output):
 
     path = output / "predictions.csv"
     _write_table(model.model.predict(texts), "text", texts, model.masker, path)
-    click.echo(f"{path.name}: predicted coefficients of the texts, without smoothing")
+    click.echo(f"{path.name}: predicted coefficients of the texts, not smoothed")
     maps_img = model.predict_img(texts)
     maps_img.to_filename(output / "predictions.nii.gz")
     click.echo("predictions.nii.gz: predicted maps in the order of the texts")

@@ -16,8 +16,9 @@ _END = r"(?>\s*+mm\b|(?!\w|\.\d))"
 _BETWEEN = r"(?>\s*+[,;/]\s*+|\s++)(?:and\s++)?+"
 _TRIPLE = _BETWEEN.join([_NUMBER + _SPREAD] * 3)
 # x = -46, y = -56 mm; z = -18, and x = -46 (y = -56, z = -18)
+_VALUE = rf"\s*+(?:[=:]\s*+)?+{_NUMBER}{_SPREAD}{_UNIT}"
 _NAMED = r"\s*+(?:[,;/(\[]\s*+)?+(?:and\s++)?+".join(
-    rf"{axis}\s*+(?:[=:]\s*+)?+{_NUMBER}{_SPREAD}{_UNIT}" for axis in "xyz"
+    ["x" + _VALUE, "y" + _VALUE, "z" + _VALUE]
 )
 # x, y, z = -46, -56, -18, and xyz = -46 -56 -18
 _LISTED = (
