@@ -218,11 +218,11 @@ def demo(output, text):
 
 
 def _make_estimators(names, settings, **options):
-    """Return estimators by name, for the text field and seed of the settings."""
+    """Return estimators by name, with the text field and random state of the settings."""
     from ..experiments import make_estimators
 
-    seed, text_field = settings["random_state"], settings["text_field"]
-    return make_estimators(names, seed, text_field=text_field, **options)
+    random_state, text_field = settings["random_state"], settings["text_field"]
+    return make_estimators(names, random_state, text_field=text_field, **options)
 
 
 def _make_splits(groups, n_splits, n_candidates, settings):
