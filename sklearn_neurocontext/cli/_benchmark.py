@@ -218,7 +218,7 @@ def demo(output, text):
 
 
 def _make_estimators(names, settings, **options):
-    """Return estimators by name, with the text field and random state of the settings."""
+    """Return estimators by name, with text field and random state of the settings."""
     from ..experiments import make_estimators
 
     random_state, text_field = settings["random_state"], settings["text_field"]
