@@ -18,56 +18,12 @@ _TALAIRACH_TO_MNI = np.linalg.inv(_MNI_TO_TALAIRACH)
 
 
 def talairach_to_mni(xyz) -> np.ndarray:
-    """Transform coordinates from Talairach to MNI space (Lancaster et al. 2007).
-
-    Parameters
-    ----------
-    xyz : array-like of shape (n_peaks, 3)
-        Talairach, in mm.
-
-    Returns
-    -------
-    xyz : ndarray of shape (n_peaks, 3), float64
-        MNI, in mm.
-
-    Raises
-    ------
-    ValueError
-        If the shape is not (n_peaks, 3).
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
-    >>> talairach_to_mni([[-40, -20, 50]]).round(1).tolist()
-    [[-41.2, -16.0, 53.5]]
-    """
+    """Transform coordinates from Talairach to MNI space (Lancaster et al. 2007)."""
     return _apply(_TALAIRACH_TO_MNI, xyz)
 
 
 def mni_to_talairach(xyz) -> np.ndarray:
-    """Transform coordinates from MNI to Talairach space (Lancaster et al. 2007).
-
-    Parameters
-    ----------
-    xyz : array-like of shape (n_peaks, 3)
-        MNI, in mm.
-
-    Returns
-    -------
-    xyz : ndarray of shape (n_peaks, 3), float64
-        Talairach, in mm.
-
-    Raises
-    ------
-    ValueError
-        If the shape is not (n_peaks, 3).
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext._utils.coordinate_spaces import mni_to_talairach
-    >>> mni_to_talairach([[0, 0, 0]]).round(2).tolist()
-    [[-1.04, -1.39, 3.65]]
-    """
+    """Transform coordinates from MNI to Talairach space (Lancaster et al. 2007)."""
     return _apply(_MNI_TO_TALAIRACH, xyz)
 
 
@@ -85,24 +41,7 @@ def _apply(affine, xyz) -> np.ndarray:
 
 
 def normalize_spaces(spaces) -> np.ndarray:
-    """Normalize names of coordinate spaces to MNI, TAL, UNKNOWN, OTHER or MIXED.
-
-    Parameters
-    ----------
-    spaces : array-like of shape (n,)
-        Names as written in data files; missing values are unknown.
-
-    Returns
-    -------
-    spaces : ndarray of shape (n,), object
-        One of the five names each.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext._utils.coordinate_spaces import normalize_spaces
-    >>> normalize_spaces(["mni152", "Talairach", "T88", None, "scanner"]).tolist()
-    ['MNI', 'TAL', 'TAL', 'UNKNOWN', 'OTHER']
-    """
+    """Normalize names of coordinate spaces to MNI, TAL, UNKNOWN, OTHER or MIXED."""
     series = pd.Series(np.asarray(spaces, dtype=object))
     names = {name: _normalize_space(name) for name in series.unique()}
     return series.map(names).to_numpy(dtype=object)

@@ -1,14 +1,14 @@
-"""Arrays kept on disk under their settings: atomic, verified, memory-mapped.
+"""Arrays cached on disk: written atomically, verified by hashes, memory-mapped.
 
-An entry is a folder with ``.npy`` files and one ``entry.json``, which holds the
-settings that name the entry, facts, and the SHA-256 of each file. It is built beside
-its place and moved there whole, so a killed build leaves nothing that looks like an
-entry, and of two processes that build the same one the later finds it there.
+An entry of the cache is a folder with ``.npy`` files and one ``entry.json``, which has
+the settings that identify the entry, facts, and the SHA-256 of each file. An entry is
+built in a temporary folder, which is renamed when complete. Therefore a killed build
+leaves no entry, and if two processes build the same entry, the second one uses the
+entry of the first.
 """
 
 import hashlib
 import json
-import os
 import secrets
 import shutil
 import time
@@ -20,18 +20,19 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import atomic_write, cache_folder
+from .files import cache_folder, write_json
 
 _RECORD = "entry.json"
-# Files up to this size are hashed whenever they are opened. Larger ones only where
-# size or times differ from those recorded: gigabytes would take seconds.
+# Larger files are hashed only if their size or times have changed, as hashing takes
+# seconds per gigabyte; smaller ones whenever they are opened.
 _ALWAYS_HASHED = 64 * 2**20
+_MAPPED_FROM = 2**16
 _STALE_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Arrays and facts of an entry; `folder` holds them."""
+    """Folder, arrays and facts (JSON values) of an entry; arrays are read-only."""
 
     folder: Path
     arrays: dict
@@ -39,96 +40,80 @@ class Entry:
 
 
 def fetch_entry(kind: str, settings: dict, build: Callable) -> Entry:
-    """Open the entry of these settings, building it if it is missing or broken.
-
-    Parameters
-    ----------
-    kind : str
-        Begins the name of the entry's folder.
-    settings : dict
-        Everything that the entry depends on, as JSON can hold it.
-    build : callable
-        Takes the folder to write ``.npy`` files to, gives the facts, a dictionary that
-        JSON can hold.
-
-    Returns
-    -------
-    entry : Entry
-        Its arrays are read-only, those above 64 kB mapped into memory.
-
-    Raises
-    ------
-    OSError
-        If the cache folder cannot be written to.
-    """
-    place = entry_place(kind, settings)
-    # Another process may replace a broken entry between our steps; then look again.
+    """Open the entry of these settings; build it if it is missing or corrupted."""
+    # `kind` begins the name of the folder. `settings` are all that the entry depends
+    # on, as JSON values. `build` takes a folder, writes .npy files and returns facts.
+    folder = entry_folder(kind, settings)
+    # Several attempts, as another process may replace a corrupted entry meanwhile.
     for _ in range(3):
-        if place.exists():
-            entry = _open(place, settings)
+        if folder.exists():
+            entry = _open(folder, settings)
             if entry is not None:
                 return entry
             warnings.warn(
-                f"{str(place)!r} in the cache was cut off or altered; building it "
-                "again.",
+                f"The cache entry {str(folder)!r} is corrupted; it is built again.",
                 UserWarning,
                 stacklevel=2,
             )
-            _discard(place)
-        _build(place, settings, build)
-    entry = _open(place, settings)
+            _discard(folder)
+        _build(folder, settings, build)
+    entry = _open(folder, settings)
     if entry is None:
         raise OSError(
-            f"{str(place)!r} does not stay as it was written. Set NEUROCONTEXT_CACHE "
-            "to a folder on a disk that works."
+            f"The cache entry {str(folder)!r} cannot be read after writing it. Set "
+            "NEUROCONTEXT_CACHE to a folder on another disk."
         )
     return entry
 
 
-def entry_place(kind: str, settings: dict) -> Path:
-    """Folder where the entry of these settings is kept."""
-    name = hashlib.sha256(_canonical(settings)).hexdigest()[:32]
+def entry_folder(kind: str, settings: dict) -> Path:
+    """Return the folder of the entry of these settings."""
+    name = hashlib.sha256(_to_json(settings)).hexdigest()[:32]
     return cache_folder() / f"{kind}-{name}"
 
 
-def _canonical(content) -> bytes:
+def _to_json(content) -> bytes:
     return json.dumps(content, sort_keys=True, allow_nan=False).encode()
 
 
-def _open(place: Path, settings: dict) -> Entry | None:
-    """Open an entry, or give None where it is not as it was written."""
+def _open(folder: Path, settings: dict) -> Entry | None:
+    """Open an entry; return None if it is corrupted or of other settings."""
     try:
-        record = json.loads((place / _RECORD).read_bytes())
+        record = json.loads((folder / _RECORD).read_bytes())
         body = record["body"]
-        if hashlib.sha256(_canonical(body)).hexdigest() != record["sha256"]:
+        if hashlib.sha256(_to_json(body)).hexdigest() != record["sha256"]:
             return None
         if body["settings"] != settings:
             return None
         arrays, signatures = {}, {}
         for name, digest in body["files"].items():
-            path = place / name
-            seen = signatures[name] = _signature(path)
-            known = seen == record["signatures"].get(name)
-            if not (known and seen[0] > _ALWAYS_HASHED) and _sha256(path) != digest:
+            path = folder / name
+            found = signatures[name] = _signature(path)
+            is_known = found == record["signatures"].get(name)
+            is_verified = is_known and found[0] > _ALWAYS_HASHED
+            if not is_verified and _sha256(path) != digest:
                 return None
-            mapped = "r" if seen[0] > 2**16 else None
-            arrays[path.stem] = np.load(path, mmap_mode=mapped, allow_pickle=False)
+            mmap_mode = "r" if found[0] > _MAPPED_FROM else None
+            arrays[path.stem] = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     if signatures != record.get("signatures"):
-        # A copy, and whole: the next process need not hash it again. Where the folder
-        # is read-only it must.
+        # The entry is a copy. Its large files need not be hashed again by the next
+        # process, unless the folder is read-only.
         with suppress(OSError):
-            _write_json(place / _RECORD, record | {"signatures": signatures})
-    return Entry(place, arrays, body["facts"])
+            write_json(folder / _RECORD, record | {"signatures": signatures})
+    return Entry(folder, arrays, body["facts"])
 
 
-def _build(place: Path, settings: dict, build: Callable) -> None:
-    """Build an entry beside its place, then move it there whole."""
-    folder = _begin(place)
+def _build(folder: Path, settings: dict, build: Callable) -> None:
+    """Build an entry in a temporary folder and rename it."""
+    with _check_writable(folder.parent):
+        _remove_leftovers(folder.parent)
+        temporary = folder.with_name(f"building-{folder.name}-{secrets.token_hex(8)}")
+        temporary.mkdir()  # Not by mkdtemp, whose folders are readable by one user.
     try:
-        facts = build(folder)
-        files = sorted(folder.glob("*.npy"))
+        facts = build(temporary)
+        files = sorted(temporary.glob("*.npy"))
         body = {
             "settings": settings,
             "facts": facts,
@@ -136,74 +121,60 @@ def _build(place: Path, settings: dict, build: Callable) -> None:
         }
         record = {
             "body": body,
-            "sha256": hashlib.sha256(_canonical(body)).hexdigest(),
+            "sha256": hashlib.sha256(_to_json(body)).hexdigest(),
             "signatures": {path.name: _signature(path) for path in files},
         }
-        (folder / _RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
+        write_json(temporary / _RECORD, record)
         try:
-            folder.rename(place)
+            temporary.rename(folder)
         except OSError:
-            if not place.exists():
+            if not folder.exists():
                 raise
-            # Another process was first; its entry is opened next.
+            # Another process was faster; its entry is opened next.
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _begin(place: Path) -> Path:
-    """Make a folder beside a place, to build in what is moved there."""
-    with _writing_to(place.parent):
-        _sweep(place.parent)
-        folder = place.with_name(f"building-{place.name}-{secrets.token_hex(8)}")
-        folder.mkdir()  # mkdtemp's is for the owner alone, whatever the umask says
-        return folder
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager
-def _writing_to(folder: Path):
-    """Make the cache folder where it is missing, and say what to do if it can't be."""
+def _check_writable(folder: Path):
+    """Create the cache folder if needed; add advice to errors of writing to it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
         raise OSError(
-            f"The cache folder {str(folder)!r} cannot be written to ({error}). "
-            "Set the environment variable NEUROCONTEXT_CACHE to a folder that can."
+            f"The cache folder {str(folder)!r} cannot be written to ({error}). Set the "
+            "environment variable NEUROCONTEXT_CACHE to a writable folder."
         ) from error
 
 
-def _discard(place: Path) -> None:
-    """Take a broken entry away, whole first, so that nobody opens half of it."""
-    gone = place.with_name(f"building-gone-{os.getpid()}-{time.monotonic_ns()}")
+def _discard(folder: Path) -> None:
+    """Remove a corrupted entry, renamed first so that no process opens half of it."""
+    gone = folder.with_name(f"building-gone-{secrets.token_hex(8)}")
     try:
-        place.rename(gone)
-    except FileNotFoundError:  # Another process took it.
+        folder.rename(gone)
+    except FileNotFoundError:  # Another process has removed it.
         return
     shutil.rmtree(gone, ignore_errors=True)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what builds and notes of more than a day ago, since killed, have left."""
-    # The hidden ones are left by `atomic_write`.
-    for left in (*folder.glob("building-*"), *folder.glob(".????????.json")):
+def _remove_leftovers(folder: Path) -> None:
+    """Remove temporary files and folders of killed processes after a day."""
+    # Hidden files are left by `write_json`.
+    for path in (*folder.glob("building-*"), *folder.glob(".????????.json")):
         with suppress(FileNotFoundError):
-            if time.time() - left.stat().st_mtime <= _STALE_SECONDS:
+            if time.time() - path.stat().st_mtime <= _STALE_SECONDS:
                 continue
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
             else:
-                left.unlink()
+                path.unlink()
 
 
 def _signature(path: Path) -> list:
-    """Size and times of a file: they change when its content does."""
+    """Return size and times of a file, which change with its content."""
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
-
-
-def _write_json(path: Path, content: dict) -> None:
-    with _writing_to(path.parent), atomic_write(path) as part:
-        part.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 def _sha256(path: Path) -> str:
@@ -212,46 +183,26 @@ def _sha256(path: Path) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file; that of a large one is remembered until the file changes.
-
-    Parameters
-    ----------
-    path : Path
-        An existing file.
-
-    Returns
-    -------
-    digest : str
-        In hexadecimal.
-    """
+    """Return the SHA-256 of a file; large files are hashed once until they change."""
     signature = _signature(path)
     if signature[0] <= _ALWAYS_HASHED:
         return _sha256(path)
     name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:32]
-    note = cache_folder() / f"hash-{name}.json"
+    record = cache_folder() / f"hash-{name}.json"
     try:
-        kept = json.loads(note.read_bytes())
-        if kept["signature"] == signature:
-            return str(kept["sha256"])
+        known = json.loads(record.read_bytes())
+        if known["signature"] == signature:
+            return str(known["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
     digest = _sha256(path)
-    _write_json(note, {"signature": signature, "sha256": digest})
+    with _check_writable(record.parent):
+        write_json(record, {"signature": signature, "sha256": digest})
     return digest
 
 
 class NpyWriter:
-    """Write a .npy file row by row, without knowing the number of rows beforehand.
-
-    Parameters
-    ----------
-    path : Path
-        File to write.
-    dtype : dtype
-        Type of the values.
-    row_shape : tuple of int, default=()
-        Shape of one row.
-    """
+    """Write a .npy file row by row, without knowing the number of rows beforehand."""
 
     def __init__(self, path: Path, dtype, row_shape=()):
         self._path = path

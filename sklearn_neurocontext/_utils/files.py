@@ -15,34 +15,14 @@ _MAX_EXTENSION = 16
 
 
 def cache_folder() -> Path:
-    """Return the folder of cached results.
-
-    Returns
-    -------
-    folder : Path
-        The folder that the environment variable ``NEUROCONTEXT_CACHE`` names;
-        otherwise ``sklearn_neurocontext`` in the user's cache folder, for example
-        ``~/.cache`` on Linux.
-    """
+    """Return ``NEUROCONTEXT_CACHE``, or the package's folder in the user's cache."""
     if named := os.environ.get("NEUROCONTEXT_CACHE"):
         return Path(named).expanduser()
     return platformdirs.user_cache_path(_APP_NAME, appauthor=False)
 
 
 def data_folder(data_home=None) -> Path:
-    """Return the folder of downloaded data.
-
-    Parameters
-    ----------
-    data_home : path-like or None, default=None
-        The folder; None is ``sklearn_neurocontext`` in the user's data folder, for
-        example ``~/.local/share`` on Linux.
-
-    Returns
-    -------
-    folder : Path
-        It need not exist yet.
-    """
+    """Return the folder of downloads: `data_home`, or one in the user's data folder."""
     if data_home is not None:
         return Path(data_home).expanduser()
     return platformdirs.user_data_path(_APP_NAME, appauthor=False)
@@ -54,33 +34,6 @@ def atomic_write(path):
 
     Permissions follow the umask, as for any new file. If the path is a symbolic link,
     its target is replaced.
-
-    Parameters
-    ----------
-    path : path-like
-        The file. Its folder must exist; an older file is replaced.
-
-    Yields
-    ------
-    temporary : Path
-        File to write, in the same folder and with the same extension. It is moved to
-        `path` at the end, or removed after an error.
-
-    Raises
-    ------
-    OSError
-        If `path` cannot be replaced, for example because it is a folder.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from sklearn_neurocontext._utils.files import atomic_write
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with atomic_write(Path(folder) / "peaks.txt") as temporary:
-    ...         _ = temporary.write_text("0 0 8")
-    ...     [path.name for path in Path(folder).iterdir()]
-    ['peaks.txt']
     """
     path = Path(path).resolve()
     extension = "".join(path.suffixes[-2:])
@@ -122,26 +75,7 @@ def check_new_folder(directory: Path) -> None:
 
 @contextmanager
 def atomic_folder(directory, *, check=check_new_folder):
-    """Write a folder that appears under its name only when complete.
-
-    Parameters
-    ----------
-    directory : path-like
-        The folder; its parents are created. One that exists is replaced if `check`
-        allows it, and stays as it is after an error.
-    check : callable, default=check_new_folder
-        ``check(directory)`` raises FileExistsError if a folder must not be replaced.
-
-    Yields
-    ------
-    folder : Path
-        Folder to write to, in the same parent; removed after an error.
-
-    Raises
-    ------
-    FileExistsError
-        If `check` raises it.
-    """
+    """Write a folder that appears under its name only when complete."""
     directory = Path(directory).expanduser().absolute()
     check(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)

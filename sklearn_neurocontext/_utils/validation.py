@@ -9,6 +9,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import _fit_context as fit_context
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Hidden, Interval, Options, StrOptions
 from sklearn.utils._set_output import _get_output_config as get_output_config
@@ -35,6 +36,7 @@ __all__ = [
     "check_texts",
     "fit_context",
     "get_output_config",
+    "innermost_model",
     "validate_data",
 ]
 
@@ -52,36 +54,7 @@ def _name_rows(rows) -> str:
 
 
 def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
-    """Check that the input is a sequence of non-empty texts.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        List, tuple, Series, or one-dimensional array of strings.
-    name : str, default="texts"
-        Name of the input in error messages.
-    first_row : int, default=0
-        Number of the first row in error messages, for texts that are part of a longer
-        sequence.
-
-    Returns
-    -------
-    texts : list of str
-        The same texts in the same order.
-
-    Raises
-    ------
-    TypeError
-        If the input is a single string, or a row is not a string.
-    ValueError
-        If the input is empty or not one-dimensional, or a row is empty.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext._utils.validation import check_texts
-    >>> check_texts(("reading words", "finger tapping"))
-    ['reading words', 'finger tapping']
-    """
+    """Return a sequence of non-empty strings as a list; raise for anything else."""
     if isinstance(texts, str | bytes):
         raise TypeError(
             f"{name} must be a sequence of strings, one per study; got a single "
@@ -147,32 +120,7 @@ def _check_peak_row(row: int, coordinates) -> np.ndarray:
 
 
 def check_peaks(peaks) -> list[np.ndarray]:
-    """Check that the input is one array of peaks per study.
-
-    Parameters
-    ----------
-    peaks : sequence of array-like of shape (n_peaks_i, 3)
-        Reported x, y, z in mm, one array per study; a study may have no peak.
-
-    Returns
-    -------
-    peaks : list of ndarray of shape (n_peaks_i, 3), float64
-        The same peaks in the same order.
-
-    Raises
-    ------
-    TypeError
-        If the input is not a sequence.
-    ValueError
-        If it is empty, or the peaks of a study are not finite numbers of shape
-        (n_peaks, 3).
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext._utils.validation import check_peaks
-    >>> [array.shape for array in check_peaks([[[0, 0, 0], [8, -4, 60]], []])]
-    [(2, 3), (0, 3)]
-    """
+    """Return one float64 array (n_peaks_i, 3) per study; raise for anything else."""
     if isinstance(peaks, str | bytes) or not isinstance(peaks, Iterable):
         raise TypeError(
             "peaks must be a sequence with one (n_peaks, 3) array per study; got "
@@ -190,31 +138,7 @@ def check_peaks(peaks) -> list[np.ndarray]:
 
 
 def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
-    """Check a matrix of similarities between texts and brain maps.
-
-    Parameters
-    ----------
-    similarity : array-like of shape (n_texts, n_maps)
-        Similarity of each text (row) with each map (column), finite.
-    square : bool, default=True
-        Whether true pairs must lie on the diagonal, hence ``n_texts == n_maps``.
-
-    Returns
-    -------
-    similarity : ndarray of shape (n_texts, n_maps), float32 or float64
-        The same values; integers become float64.
-
-    Raises
-    ------
-    ValueError
-        If it is not two-dimensional, empty, not square, or holds NaN or infinity.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext._utils.validation import check_similarity
-    >>> check_similarity([[1, 0], [0, 1]]).dtype
-    dtype('float64')
-    """
+    """Return a finite similarity (n_texts, n_maps), float32 or float64, or raise."""
     try:
         array = np.asarray(similarity)
         if array.dtype not in (np.float32, np.float64):
@@ -240,3 +164,17 @@ def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
             "similarity holds NaN or infinity. Check the inputs of the model for NaN."
         )
     return array
+
+
+def innermost_model(estimator):
+    """Return the model at the end of Pipelines and inside searches.
+
+    For a search that is not fitted, it is the model to be refitted, if there is one.
+    """
+    if isinstance(estimator, Pipeline):
+        return innermost_model(estimator.steps[-1][1])
+    if hasattr(estimator, "best_estimator_"):
+        return innermost_model(estimator.best_estimator_)
+    if getattr(estimator, "refit", False) and hasattr(estimator, "estimator"):
+        return innermost_model(estimator.estimator)
+    return estimator

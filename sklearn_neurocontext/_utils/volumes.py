@@ -19,21 +19,6 @@ def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
 
     A map fades towards the border of the mask, as the densities of peaks do: an atlas's
     outermost maps reach farther out than the peaks that they stand for.
-
-    Parameters
-    ----------
-    voxels : ndarray of shape (n_maps, n_voxels)
-        In the order of the mask's true voxels.
-    mask_img : Nifti1Image of shape (nx, ny, nz)
-        The mask; its axes are those of space.
-    fwhm : float
-        Full width at half maximum, in mm; 0 smooths nothing.
-
-    Returns
-    -------
-    smoothed : ndarray of shape (n_maps, n_voxels)
-        Weighted sums over the neighbors inside the mask; weights of all, also those
-        outside, sum to one.
     """
     if fwhm == 0:
         return voxels
@@ -48,20 +33,7 @@ def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
 
 
 def voxels_to_imgs(voxels: np.ndarray, mask_img) -> list:
-    """Return each row of voxels as a 3D image, zero outside the mask.
-
-    Parameters
-    ----------
-    voxels : ndarray of shape (n_maps, n_voxels)
-        In the order of the mask's true voxels.
-    mask_img : Nifti1Image of shape (nx, ny, nz)
-        The mask.
-
-    Returns
-    -------
-    imgs : list of Nifti1Image of shape (nx, ny, nz), float32
-        One per row.
-    """
+    """Return each row of voxels as a 3D image, zero outside the mask."""
     inside = np.asarray(mask_img.dataobj) > 0
     imgs = []
     for one in voxels:
@@ -87,20 +59,7 @@ def check_top(top) -> None:
 
 
 def select_top(maps, top: float) -> np.ndarray:
-    """Select the strongest fraction of the voxels of each map.
-
-    Parameters
-    ----------
-    maps : ndarray of shape (n_maps, n_voxels)
-        One map a row.
-    top : float
-        Fraction in (0, 1].
-
-    Returns
-    -------
-    selected : ndarray of shape (n_maps, n_voxels), bool
-        Voxels above each map's k-th largest value, and those tied with it if positive.
-    """
+    """Select the strongest fraction of the voxels of each map."""
     n_voxels = maps.shape[1]
     # 0.07 * 100 is 7.000000000000001 in floating point, and must stay 7.
     k = max(1, math.ceil(top * n_voxels - 1e-6))
@@ -114,20 +73,6 @@ def keep_strongest(img, top, name):
     The fraction refers to voxels of nilearn's MNI mask on the grid of the map. Ties are
     handled as in `metrics.dice_score`, and voxels below a hundredth of the maximum are
     never kept.
-
-    Parameters
-    ----------
-    img : Nifti1Image of shape (nx, ny, nz)
-        The map.
-    top : float
-        Fraction in (0, 1].
-    name : str
-        Name of the map in error messages.
-
-    Returns
-    -------
-    kept_img : Nifti1Image of shape (nx, ny, nz)
-        Zero outside the selection.
     """
     from nilearn.image import new_img_like
 

@@ -43,10 +43,6 @@ _DEMO_SETTINGS = {
 class _CommaSeparated(click.ParamType):
     """Values of one type, separated by commas."""
 
-    def __init__(self, item_type, name):
-        self.item_type = item_type
-        self.name = name
-
     def convert(self, value, param, ctx):
         """Return a tuple of converted values."""
         if isinstance(value, tuple):
@@ -55,6 +51,16 @@ class _CommaSeparated(click.ParamType):
         if not items:
             self.fail("must contain at least one value.", param, ctx)
         return tuple(self.item_type.convert(item, param, ctx) for item in items)
+
+
+class _Estimators(_CommaSeparated):
+    name = "names"
+    item_type = click.Choice((*ESTIMATORS, *TEXT_ESTIMATORS))
+
+
+class _Integers(_CommaSeparated):
+    name = "integers"
+    item_type = Count()
 
 
 class _CandidatesOrFold(click.ParamType):
@@ -74,7 +80,7 @@ class _CandidatesOrFold(click.ParamType):
 @output_option("benchmark_output")
 @click.option(
     "--estimators",
-    type=_CommaSeparated(click.Choice((*ESTIMATORS, *TEXT_ESTIMATORS)), "names"),
+    type=_Estimators(),
     default=",".join(ESTIMATORS),
     help="Estimators to compare, separated by commas; best_text_brain is another one.",
 )
@@ -92,7 +98,7 @@ class _CandidatesOrFold(click.ParamType):
 )
 @click.option(
     "--ks",
-    type=_CommaSeparated(Count(), "integers"),
+    type=_Integers(),
     default="10,100",
     help="k of each recall@k, separated by commas.",
 )

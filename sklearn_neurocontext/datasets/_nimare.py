@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .._utils.optional import import_optional
+from .._utils.packages import import_optional
 from ._bunch import make_bunch, warn_about_spaces
 from ._files import find_files, read_coordinates, read_json, read_parquet
 from ._ids import group_articles, join_rows, read_integers

@@ -1,6 +1,6 @@
 """Run estimators over splits: resumable records, provenance and tables."""
 
-from ._benchmark import run_benchmark
+from ._benchmark import provenance, run_benchmark
 from ._estimators import (
     ESTIMATORS,
     TEXT_ESTIMATORS,
@@ -9,7 +9,6 @@ from ._estimators import (
     make_masker,
     select_inputs,
 )
-from ._provenance import provenance
 from ._result import BenchmarkResult, format_difference, format_mean_std
 from ._studies import PreparedStudies, StudyMaps, median_study_maps, prepare_studies
 

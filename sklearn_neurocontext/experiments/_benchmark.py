@@ -2,9 +2,13 @@
 
 import hashlib
 import json
+import os
+import platform
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,13 +19,13 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from .._utils.files import write_json
+from .._utils.packages import library_versions
 from ..metrics import (
     make_retrieval_scorer,
     recall_curve,
     recall_curve_auc,
     similarity,
 )
-from ._provenance import peak_memory_mb, provenance, reset_peak_memory
 from ._result import BenchmarkResult
 
 _TRAINING_ATTRIBUTES = ("best_epoch_", "n_epochs_")
@@ -304,3 +308,46 @@ def _get_epochs(model) -> dict:
         for name in _TRAINING_ATTRIBUTES
         if getattr(model, name, None) is not None
     }
+
+
+def provenance() -> dict:
+    """Return versions, machine and start time of the current run.
+
+    Returns
+    -------
+    provenance : dict
+        ``versions`` (package to version), ``machine`` (platform, number of processors,
+        value of ``OMP_NUM_THREADS``) and ``started`` (UTC, ISO 8601). It contains no
+        path and no host name.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.experiments import provenance
+    >>> sorted(provenance())
+    ['machine', 'started', 'versions']
+    """
+    return {
+        "versions": library_versions(),
+        "machine": {
+            "platform": f"{platform.system()} {platform.machine()}",
+            "cpu_count": os.cpu_count(),
+            "threads": os.environ.get("OMP_NUM_THREADS"),
+        },
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def reset_peak_memory() -> None:
+    """Reset the value of `peak_memory_mb`, on Linux only."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory_mb() -> float | None:
+    """Return the peak resident memory of the process in MB; None if unknown."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:  # not Linux
+        return None
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) / 2**10 if found else None

@@ -4,9 +4,9 @@ from ._calibration import (
     TrainingStatistics,
     check_n_permutations,
     compute_null_std,
+    fit_model,
     training_statistics,
 )
-from ._fit import fit_model
 from ._neurocontext_model import LowConfidenceWarning, NeuroContextModel
 from ._report import Report, make_report
 from ._storage import check_overwritable

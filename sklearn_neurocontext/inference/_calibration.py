@@ -1,16 +1,17 @@
-"""Statistics of training studies that calibrate the maps of a fitted model."""
+"""Fit a model to studies, and compute the statistics that calibrate its maps."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle, islice
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
 from .._utils.validation import Integral
 from .._utils.volumes import smooth_voxels
 from ..model_selection import shuffled_folds
 from ..models import scale_like_predictions
+from ._neurocontext_model import NeuroContextModel
 from ._terms import count_terms
 
 _N_REFERENCE = 1000
@@ -62,7 +63,7 @@ def training_statistics(
     smoothing_fwhm=0.0,
     n_permutations=5,
     random_state=0,
-    on_progress: Callable | None = None,
+    on_progress=None,
 ) -> TrainingStatistics:
     r"""Compute the statistics that `NeuroContextModel` needs beside a model.
 
@@ -215,44 +216,107 @@ def check_n_permutations(groups, n_permutations) -> None:
         )
 
 
-def expected_density(mean_map, differences, quadratic_coef: float) -> np.ndarray:
-    r"""Compute expected densities from predicted differences from a mean map.
-
-    .. math:: m(v) = \bar m(v) + d(v) + c\, \frac{\max(d(v), 0)^2}{\mu}
-
-    with the mean map :math:`\bar m`, its mean :math:`\mu` over voxels, the difference d
-    and the quadratic coefficient c. A regression shrinks all differences alike, so that
-    large ones are too small; with a log link, as in coordinate-based meta-regression,
-    :math:`\mu \exp(d / \mu) \approx \mu + d + d^2 / 2 \mu`, where c is one half.
+def fit_model(
+    estimator,
+    X,
+    y,
+    masker,
+    *,
+    texts,
+    groups=None,
+    embedder=None,
+    smoothing_fwhm=14.0,
+    n_permutations=5,
+    random_state=0,
+    card=None,
+    on_progress=None,
+) -> NeuroContextModel:
+    """Fit an estimator to all studies and return a model that is ready to use.
 
     Parameters
     ----------
-    mean_map : ndarray of shape (n_voxels,)
-        Mean density of studies; its mean is positive if c is not zero.
-    differences : ndarray of shape (n_maps, n_voxels)
-        Predicted differences, in the unit of the mean map.
-    quadratic_coef : float
-        Coefficient c, not below zero.
+    estimator : estimator
+        Not fitted; takes X.
+    X : ndarray of shape (n_studies, ...)
+        Texts, or their embeddings by `embedder`.
+    y : ndarray of shape (n_studies, n_components)
+        Coefficients of the studies.
+    masker : KDEDiFuMoMasker
+        The fitted masker that computed y.
+    texts : sequence of str
+        Texts of the studies, in which terms are counted.
+    groups : array-like of shape (n_studies,) or None, default=None
+        Study of each row, if several rows belong to one study.
+    embedder : LLMChunkEmbedder or None, default=None
+        Fitted; computed X. None if X holds texts.
+    smoothing_fwhm : float, default=14.0
+        Full width at half maximum of the Gaussian that smooths predicted maps, in mm.
+    n_permutations : int, default=5
+        Number of refits on permuted text-map pairs, see `training_statistics`; 0 gives
+        a model without z maps.
+    random_state : int, default=0
+        Seed of the permutations and of the choice of reference studies.
+    card : dict or None, default=None
+        Metadata of the model; numbers of studies and permutations are added.
+    on_progress : callable or None, default=None
+        Called as ``on_progress(n_done, n_permutations)`` after each refit.
 
     Returns
     -------
-    densities : ndarray of shape (n_maps, n_voxels)
-        In the same unit.
+    model : NeuroContextModel
+        Takes texts.
 
-    References
-    ----------
-    Yu et al., Neuroimaging meta regression for coordinate based meta analysis data with
-    a spatial model, Biostatistics 2024: the log link.
+    Raises
+    ------
+    ValueError
+        If the estimator cannot be fitted, or there are too few studies.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_neurocontext.inference._calibration import expected_density
-    >>> expected_density(np.array([1.0, 3.0]), np.array([[2.0, -1.0]]), 0.5)
-    array([[4., 2.]])
+    >>> from sklearn_neurocontext import best_text_brain
+    >>> from sklearn_neurocontext.datasets import make_studies
+    >>> from sklearn_neurocontext.experiments import make_masker, prepare_studies
+    >>> from sklearn_neurocontext.inference import fit_model
+    >>> corpus = make_studies(n_studies=90, random_state=0)
+    >>> masker = make_masker("geometric", 128)
+    >>> studies = prepare_studies(corpus, "title", None, masker)
+    >>> texts = np.array(studies.texts, dtype=object)
+    >>> estimator = best_text_brain("title")
+    >>> model = fit_model(
+    ...     estimator, texts, studies.y, masker, texts=texts, n_permutations=0
+    ... )
+    >>> model.predict_img(["pain"]).shape[3]
+    1
     """
-    densities = mean_map + differences
-    if quadratic_coef > 0:
-        scale = quadratic_coef / mean_map.mean()
-        densities = densities + scale * np.maximum(differences, 0) ** 2
-    return densities
+    fitted = clone(estimator).fit(X, y)
+    statistics = training_statistics(
+        fitted,
+        X,
+        y,
+        masker,
+        texts=texts,
+        groups=groups,
+        smoothing_fwhm=smoothing_fwhm,
+        n_permutations=n_permutations,
+        random_state=random_state,
+        on_progress=on_progress,
+    )
+    if embedder is not None:
+        steps = fitted.steps if isinstance(fitted, Pipeline) else [("model", fitted)]
+        fitted = Pipeline([("llmchunkembedder", embedder), *steps])
+    return NeuroContextModel(
+        fitted,
+        masker,
+        smoothing_fwhm=smoothing_fwhm,
+        terms=statistics.terms,
+        mean=statistics.mean,
+        null_std=statistics.null_std,
+        reference=statistics.reference,
+        card={
+            **(card or {}),
+            "n_studies": len(y),
+            "n_reference": len(statistics.reference),
+            "n_permutations": n_permutations,
+        },
+    )

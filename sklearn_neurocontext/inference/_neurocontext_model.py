@@ -10,11 +10,9 @@ from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import normalize
 
-from .._utils.estimators import innermost_model
-from .._utils.validation import check_is_fitted, check_texts
+from .._utils.validation import check_is_fitted, check_texts, innermost_model
 from .._utils.volumes import smooth_voxels, voxels_to_imgs
 from ..models import TextBrainEnsemble
-from ._calibration import expected_density
 from ._decoding import IndexedStudies, cosines, rank_candidates
 from ._storage import find_folder, read_folder, write_folder
 from ._terms import mark_terms, term_shares
@@ -779,3 +777,46 @@ def _check_terms(terms) -> dict:
                 f"space, to numbers of studies; got {term!r}: {n_studies!r}."
             )
     return {term: int(n_studies) for term, n_studies in terms.items()}
+
+
+def expected_density(mean_map, differences, quadratic_coef: float) -> np.ndarray:
+    r"""Compute expected densities from predicted differences from a mean map.
+
+    .. math:: m(v) = \bar m(v) + d(v) + c\, \frac{\max(d(v), 0)^2}{\mu}
+
+    with the mean map :math:`\bar m`, its mean :math:`\mu` over voxels, the difference d
+    and the quadratic coefficient c. A regression shrinks all differences alike, so that
+    large ones are too small; with a log link, as in coordinate-based meta-regression,
+    :math:`\mu \exp(d / \mu) \approx \mu + d + d^2 / 2 \mu`, where c is one half.
+
+    Parameters
+    ----------
+    mean_map : ndarray of shape (n_voxels,)
+        Mean density of studies; its mean is positive if c is not zero.
+    differences : ndarray of shape (n_maps, n_voxels)
+        Predicted differences, in the unit of the mean map.
+    quadratic_coef : float
+        Coefficient c, not below zero.
+
+    Returns
+    -------
+    densities : ndarray of shape (n_maps, n_voxels)
+        In the same unit.
+
+    References
+    ----------
+    Yu et al., Neuroimaging meta regression for coordinate based meta analysis data with
+    a spatial model, Biostatistics 2024: the log link.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.inference._neurocontext_model import expected_density
+    >>> expected_density(np.array([1.0, 3.0]), np.array([[2.0, -1.0]]), 0.5)
+    array([[4., 2.]])
+    """
+    densities = mean_map + differences
+    if quadratic_coef > 0:
+        scale = quadratic_coef / mean_map.mean()
+        densities = densities + scale * np.maximum(differences, 0) ** 2
+    return densities

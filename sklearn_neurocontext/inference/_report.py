@@ -11,9 +11,8 @@ import pandas as pd
 from markupsafe import Markup
 from sklearn.preprocessing import normalize
 
-from .._utils.estimators import innermost_model
 from .._utils.files import atomic_write
-from .._utils.validation import check_texts
+from .._utils.validation import check_texts, innermost_model
 from .._utils.volumes import keep_strongest
 from ..metrics import mix_match_score, recall_at_k, recall_curve, similarity
 from ..models import scale_like_predictions

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from nibabel.affines import apply_affine
 
-from .._utils.versions import library_versions
+from .._utils.packages import library_versions
 
 # Pictures have twice the resolution at which they are shown; with this many pixels per
 # inch, their font is as large as that of the page.

@@ -35,27 +35,14 @@ _N_SHARING = 16
 
 @dataclass(frozen=True)
 class Atlas:
-    """An atlas on its own grid.
+    """An atlas on its own grid."""
 
-    Attributes
-    ----------
-    kind : {"hard", "soft", "maps", "labels"}
-        Parcels around centers, distinct or overlapping; 4D maps; 3D labels.
-    content : ndarray of shape (n_components, 3), or Nifti image
-        Centers of parcels in mm, or the image.
-    names : list of str or None
-        Distinct names of the maps; None for labels.
-    hash : str
-        SHA-256 of the content.
-    width : float or None
-        Standard deviation of soft parcels, in mm.
-    """
-
-    kind: str
-    content: Any
-    names: list | None
-    hash: str
-    width: float | None = None
+    # Distinct or overlapping parcels around centers, or a 4D or 3D image.
+    kind: str  # "hard", "soft", "maps" or "labels"
+    content: Any  # centers in mm, (n_components, 3); or the image
+    names: list | None  # distinct names of the maps; None for labels
+    hash: str  # SHA-256 of the content
+    width: float | None = None  # standard deviation of soft parcels, in mm
 
     @property
     def img(self):

@@ -28,28 +28,17 @@ _STACKLEVEL = 4
 
 @dataclass(frozen=True)
 class Maps:
-    """Maps at the voxels of a mask, and the inverse of their Gram matrix.
+    """Maps at the voxels of a mask, and the inverse of their Gram matrix."""
 
-    Attributes
-    ----------
-    array : csc_array of shape (n_voxels, n_components), float32
-        MA, without the voxels outside the mask.
-    labels : list of str
-        Distinct names of the maps.
-    inverse : ndarray of shape (n_components, n_components), float64
-        (AᵀMA)⁻¹, or the pseudoinverse if AᵀMA is singular.
-    condition : float
-        Condition number of AᵀMA with maps scaled to unit norm, estimated by LAPACK
-        (rarely too low by more than a factor of three); infinite if singular.
-    lowest : float
-        Lowest value of all maps, at most zero.
-    """
-
+    # MA without the voxels outside the mask: (n_voxels, n_components), float32.
     array: csc_array
-    labels: list
+    labels: list  # distinct names of the maps
+    # (AᵀMA)⁻¹ or pseudoinverse: (n_components, n_components), float64.
     inverse: np.ndarray
+    # Condition number of AᵀMA with maps at unit norm, infinite if singular. LAPACK's
+    # estimate is rarely too low by more than a factor of three.
     condition: float
-    lowest: float
+    lowest: float  # lowest value of all maps, at most zero
 
     @property
     def masses(self) -> np.ndarray:

@@ -25,7 +25,7 @@ import numpy as np
 from scipy.ndimage import maximum_filter
 from sklearn.utils import gen_batches
 
-from .._utils.disk_cache import NpyWriter, entry_place, fetch_entry
+from .._utils.disk_cache import NpyWriter, entry_folder, fetch_entry
 from .._utils.volumes import FWHM_TO_SIGMA
 from ._atlas import Atlas, find_atlas, hash_mask
 from ._kde import KERNELS, kernel_margin, smooth_map
@@ -39,18 +39,10 @@ _BLOCK = 8192
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of T at the voxels where peaks have an effect.
+    """Rows of T at the voxels where peaks have an effect: in the mask and near it."""
 
-    Attributes
-    ----------
-    rows : ndarray of shape (n_rows,), int
-        Flat indices of voxels on the grid: those in the mask and near it.
-    values : ndarray of shape (n_rows, n_components), float32
-        Coefficients of a single peak at each of these voxels.
-    """
-
-    rows: np.ndarray
-    values: np.ndarray
+    rows: np.ndarray  # (n_rows,), int: flat indices of these voxels on the grid
+    values: np.ndarray  # (n_rows, n_components), float32: coefficients of a single peak
 
     def sum_rows(self, weights) -> np.ndarray:
         """Compute Tᵀw for weights (n_studies, n_grid): (n_studies, n_components)."""
@@ -143,37 +135,19 @@ _OPENED = RecentStore(size=16)
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """Atlas, mask and kernel of a fitted masker, from which its table can be rebuilt.
+    """Atlas, mask and kernel of a fitted masker, from which its table is built."""
 
-    A pickled masker carries these settings instead of its maps and table.
-
-    Attributes
-    ----------
-    atlas : Atlas, str, path-like or Nifti image
-        The centers of a geometric atlas (another machine's k-means might differ), or
-        the parameter `atlas` of the masker.
-    n_components, resolution_mm, data_dir : object
-        Parameters of the masker.
-    atlas_hash : str
-        Hash of the atlas at the time of the fit.
-    mask_img : Nifti1Image of shape (nx, ny, nz)
-        The mask on the grid.
-    fwhm : float
-        In mm.
-    kernel : {"endless", "reflected"}
-        Key of `KERNELS`.
-    strategy : {"lstsq", "mean"}
-        Parameter of the masker.
-    """
-
+    # A pickled masker carries them instead of its maps and table.
+    # For a geometric atlas the Atlas, as another machine's k-means might differ;
+    # otherwise the masker's parameter.
     atlas: Any
     n_components: int
     resolution_mm: int
     data_dir: Any
-    atlas_hash: str
-    mask_img: nib.Nifti1Image
-    fwhm: float
-    kernel: str
+    atlas_hash: str  # at the time of the fit
+    mask_img: nib.Nifti1Image  # on the grid
+    fwhm: float  # in mm
+    kernel: str  # key of KERNELS
     strategy: str
 
     @cached_property
@@ -183,8 +157,8 @@ class Recipe:
 
     def maps(self) -> Maps:
         """Open the maps of the atlas on the grid, or build them."""
-        place = entry_place("maps", self._maps_settings)
-        return _OPENED.get(place, lambda: open_maps(self._fetch_maps()))
+        folder = entry_folder("maps", self._maps_settings)
+        return _OPENED.get(folder, lambda: open_maps(self._fetch_maps()))
 
     def table(self) -> Table:
         """Open the table, or build it."""
@@ -193,8 +167,9 @@ class Recipe:
             "kernel": self.kernel,
             "strategy": self.strategy,
         }
+        folder = entry_folder("table", settings)
         fetch = partial(fetch_entry, "table", settings, self._build_table)
-        return _OPENED.get(entry_place("table", settings), lambda: _open_table(fetch()))
+        return _OPENED.get(folder, lambda: _open_table(fetch()))
 
     def _fetch_maps(self):
         return fetch_entry("maps", self._maps_settings, self._build_maps)

@@ -110,14 +110,12 @@ class ScalarRetrievalScorer:
     k: int | None = None
     direction: str = "text_to_brain"
 
-    def __post_init__(self):
+    def __call__(self, estimator, X, y) -> float:
+        """Score a fitted estimator on texts `X` and coefficients `y`."""
         if self.direction not in _DIRECTIONS:
             raise ValueError(
                 f"direction must be one of {_DIRECTIONS}; got {self.direction!r}."
             )
-
-    def __call__(self, estimator, X, y) -> float:
-        """Score a fitted estimator on texts `X` and coefficients `y`."""
         matrix = _paired_similarity(estimator, X, y)
         if self.k is not None:
             check_k(self.k, len(matrix))
@@ -135,10 +133,6 @@ class DiceScorer:
 
     masker: Any
     top: float = 0.1
-
-    def __post_init__(self):
-        _check_masker(self.masker)
-        check_top(self.top)
 
     def __call__(self, estimator, X, y) -> float:
         """Score a fitted estimator on texts `X` and coefficients `y`."""
@@ -216,6 +210,8 @@ def make_dice_scorer(masker, top: float = 0.1) -> DiceScorer:
     >>> make_dice_scorer(masker).top
     0.1
     """
+    _check_masker(masker)
+    check_top(top)
     return DiceScorer(masker, top)
 
 
@@ -226,13 +222,6 @@ class RetrievalScorer:
     ks: tuple[int, ...] = (10, 100)
     masker: Any = None
     top: float = 0.1
-
-    def __post_init__(self):
-        for k in self.ks:
-            check_k(k, np.inf)
-        if self.masker is not None:
-            _check_masker(self.masker)
-            check_top(self.top)
 
     def __call__(self, estimator, X, y) -> dict[str, float]:
         """Score a fitted estimator on texts `X` and coefficients `y`."""
@@ -328,6 +317,11 @@ def make_retrieval_scorer(
             f"ks must be a sequence of integers; got {ks!r}. For a single one write "
             f"ks=({ks!r},)."
         ) from error
+    for k in ks:
+        check_k(k, np.inf)
+    if masker is not None:
+        _check_masker(masker)
+        check_top(top)
     return RetrievalScorer(ks, masker, top)
 
 

@@ -8,8 +8,12 @@ from sklearn.base import (
     TransformerMixin,
 )
 
-from .._utils.estimators import innermost_model
-from .._utils.validation import check_is_fitted, check_random_state, validate_data
+from .._utils.validation import (
+    check_is_fitted,
+    check_random_state,
+    innermost_model,
+    validate_data,
+)
 from .._utils.volumes import unit_rows
 from ..metrics import mix_match_score
 

@@ -5,12 +5,12 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import InputTags, get_tags, resample
 
-from .._utils.estimators import innermost_model
 from .._utils.validation import (
     BaseComposition,
     available_if,
     check_is_fitted,
     fit_context,
+    innermost_model,
 )
 from ..metrics import similarity
 from ._base import MixMatchMixin, draw_seed

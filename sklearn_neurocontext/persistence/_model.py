@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import clone
 
+from .._utils.packages import library_versions
 from .._utils.validation import check_is_fitted
-from .._utils.versions import library_versions
-from ._files import read_files, write_files
+from ._format import Module, Reader, Writer, read_files, write_files
 from ._kinds import COMMON, KINDS, LOCAL_PARAMETERS
-from ._values import Module, Reader, Writer
 
 # A peak in mm whose coefficients are kept, to recognize another masker.
 _PROBE = [[[-42.0, -22.0, 54.0]]]

@@ -7,9 +7,7 @@ the end of a cell.
 """
 
 from ._brain_maps import plot_predicted_and_observed, plot_predicted_map
-from ._dice_bars import plot_dice_bars
-from ._paired_differences import plot_paired_differences
-from ._recall_curves import plot_recall_curves
+from ._scores import plot_dice_bars, plot_paired_differences, plot_recall_curves
 from ._similarity_matrix import plot_similarity_matrix
 from ._style import DENSITY_UNIT
 from ._surface_maps import plot_surface_maps

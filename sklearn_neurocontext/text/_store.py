@@ -1,4 +1,4 @@
-"""Embeddings cached by content: on disk in one SQLite file, or in memory."""
+"""Cache embeddings by content, on disk in an SQLite file or in memory."""
 
 import hashlib
 import os
@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-# "NCtx" distinguishes a store from other SQLite files; the version is the table's.
-_APPLICATION_ID = 0x4E437478
-_VERSION = 1
+_APPLICATION_ID = 0x4E437478  # "NCtx" in ASCII, distinguishes stores from other files
+_VERSION = 1  # of the table's columns
 _TIMEOUT_SECONDS = 120
 _RETRY_SECONDS = 0.01
 _KEYS_PER_QUERY = 500
@@ -40,16 +39,16 @@ class StoreWarning(UserWarning):
 
 
 class EmbeddingStore:
-    """Store embeddings by content in one SQLite file in WAL mode.
+    """Store embeddings in an SQLite file, with hashes of texts and settings as keys.
 
-    All vectors of one call are written, or none, so that a process killed at any moment
-    loses nothing that it had stored. Several processes of one host may share a store.
+    A call of `put_many` writes all its vectors or none, so that a killed process loses
+    no vector of earlier calls. Several processes on a host can share a store.
 
     Parameters
     ----------
     path : path-like
-        File of the store, created if it does not exist. It must be on a local disk:
-        SQLite's WAL mode does not work on network file systems.
+        File of the store, which is created if it does not exist. It must be on a local
+        disk: SQLite's write-ahead log (WAL) does not work on network file systems.
 
     Raises
     ------
@@ -71,7 +70,7 @@ class EmbeddingStore:
         self.path = Path(path).expanduser()
         _check_location(self.path)
         try:
-            # Autocommit: each write below is one statement, or opens its transaction.
+            # In autocommit mode, each write is a statement or an explicit transaction.
             self._connection = sqlite3.connect(
                 self.path, timeout=_TIMEOUT_SECONDS, isolation_level=None
             )
@@ -79,12 +78,12 @@ class EmbeddingStore:
         except sqlite3.Error as error:
             raise OSError(
                 f"{self.path} cannot be opened as an embedding store ({error}). "
-                "Expected a file written by this package, or a new name. If the file "
-                "is corrupted, delete it: its texts can be embedded again."
+                "Pass a store, or a file that does not exist. If the file is a "
+                "corrupted store, delete it and embed its texts again."
             ) from error
 
     def _prepare(self):
-        """Create the table in a new file; refuse files of another kind."""
+        """Create the table in a new file, or check that the file is a store."""
         execute = self._connection.execute
         (n_tables,) = execute("SELECT count(*) FROM sqlite_master").fetchone()
         (application,) = execute("PRAGMA application_id").fetchone()
@@ -95,7 +94,7 @@ class EmbeddingStore:
                 f"{_APPLICATION_ID:#x}, version {_VERSION}"
             )
         self._enable_wal()
-        # In WAL mode this never corrupts the file; a power cut may lose the last write.
+        # In WAL mode, this cannot corrupt the file; a power cut may lose recent writes.
         execute("PRAGMA synchronous = NORMAL")
         if not n_tables:
             execute("BEGIN IMMEDIATE")
@@ -105,7 +104,7 @@ class EmbeddingStore:
             execute("COMMIT")
 
     def _enable_wal(self):
-        """Switch to WAL mode, waiting for others that open the same new file."""
+        """Switch to WAL mode; wait for other processes that open the same new file."""
         deadline = time.monotonic() + _TIMEOUT_SECONDS
         while True:
             try:
@@ -135,17 +134,19 @@ class EmbeddingStore:
         Returns
         -------
         vectors : dict of bytes to ndarray of shape (embedding_dim,), float32
-            Without the keys that are not stored.
+            Vectors of the keys that are stored.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
         """
         keys, found, corrupted = list(keys), {}, []
         for start in range(0, len(keys), _KEYS_PER_QUERY):
             part = keys[start : start + _KEYS_PER_QUERY]
             marks = ",".join("?" * len(part))
-            rows = self._read(
-                f"SELECT key, vector, checksum FROM embeddings WHERE key IN ({marks})",
-                part,
-            )
-            for key, vector, checksum in rows:
+            query = f"SELECT * FROM embeddings WHERE key IN ({marks})"
+            for key, vector, checksum in self._read(query, part):
                 if zlib.crc32(vector) == checksum:
                     found[key] = np.frombuffer(vector, dtype="<f4")
                 else:
@@ -155,12 +156,12 @@ class EmbeddingStore:
         return found
 
     def put_many(self, vectors: dict) -> None:
-        """Store vectors: all of them, or none if the process dies meanwhile.
+        """Store vectors in one transaction.
 
         Parameters
         ----------
         vectors : dict of bytes to ndarray of shape (embedding_dim,)
-            Keys that are already stored keep their vector.
+            Vectors by key, stored as float32. Keys that exist keep their vector.
 
         Raises
         ------
@@ -195,28 +196,19 @@ class EmbeddingStore:
         """
         other = Path(other).expanduser()
         if not other.is_file():
-            raise OSError(f"{other} is not a file; expected an embedding store.")
+            raise OSError(f"other must be the file of a store; got {other}.")
         n_before = len(self)
         with EmbeddingStore(other) as shard:
-            ((key,),) = shard._read("SELECT coalesce(min(key), x'') FROM embeddings")
-            while keys := shard._next_keys(key):
-                self.put_many(shard.get_many(keys))
-                key = keys[-1] + b"\0"
+            keys = [key for (key,) in shard._read("SELECT key FROM embeddings")]
+            for start in range(0, len(keys), _KEYS_PER_QUERY):
+                self.put_many(shard.get_many(keys[start : start + _KEYS_PER_QUERY]))
         return len(self) - n_before
 
-    def _next_keys(self, key):
-        """Return the next keys in ascending order, from `key` on."""
-        rows = self._read(
-            "SELECT key FROM embeddings WHERE key >= ? ORDER BY key LIMIT ?",
-            (key, _KEYS_PER_QUERY),
-        )
-        return [key for (key,) in rows]
-
     def _drop(self, keys):
-        """Delete corrupted vectors, with a warning."""
+        """Delete corrupted vectors and warn about them."""
         warnings.warn(
-            f"{len(keys)} vectors in {self.path} are corrupted; they are dropped and "
-            "embedded again. Check the disk.",
+            f"{len(keys)} vectors in {self.path} are corrupted and were deleted. Their "
+            "texts are embedded again when needed. Check the disk.",
             StoreWarning,
             stacklevel=3,
         )
@@ -235,22 +227,21 @@ class EmbeddingStore:
                 cursor.executemany(statement, rows)
                 cursor.execute("COMMIT")
             finally:
-                # A full disk ends the transaction by itself.
+                # SQLite itself ends the transaction if the disk is full.
                 if self._connection.in_transaction:
                     cursor.execute("ROLLBACK")
 
     @contextmanager
     def _helpful_errors(self):
-        """Add the file and a remedy to SQLite's errors."""
+        """Add the path and remedies to SQLite's errors."""
         try:
             yield
         except sqlite3.Error as error:
             raise OSError(
                 f"The store {self.path} could not be read or written ({error}). Its "
                 "earlier content is unchanged. If the disk is full, free some space; "
-                "if the store is locked, end the process that holds it; then run the "
-                "same command again. If the file is corrupted, delete it: its texts "
-                "can be embedded again."
+                "if the store is locked, end the process that locks it; then try "
+                "again. If the file is corrupted, delete it and embed its texts again."
             ) from error
 
     def close(self) -> None:
@@ -269,11 +260,11 @@ class EmbeddingStore:
 
 
 def _check_location(path):
-    """Refuse folders, missing folders and network file systems."""
+    """Check that a path is not a folder, and is in an existing local folder."""
     if path.is_dir():
         raise OSError(
-            f"{path} is a folder; expected the file of a store, for example "
-            f"{path / 'embeddings.sqlite'}."
+            f"path must be the file of a store, for example "
+            f"{path / 'embeddings.sqlite'}; got a folder."
         )
     if not path.parent.is_dir():
         raise OSError(
@@ -291,20 +282,11 @@ def _check_location(path):
 
 
 def network_file_system(folder, mounts=None) -> str | None:
-    r"""Return the type of the network file system of a folder; None if it is local.
-
-    `mounts` is the content of Linux's ``/proc/self/mountinfo``, which is read if it is
-    None. Systems without it (macOS) count as local.
-
-    >>> from sklearn_neurocontext.text._store import network_file_system
-    >>> mounts = "30 1 0:9 / / rw - ext4 /dev/sda rw\n31 30 0:9 / /mnt rw - nfs4 a: rw"
-    >>> network_file_system("/mnt/home/ada", mounts)
-    'nfs4'
-    """
+    """Return the type of the network file system of a folder; None if it is local."""
     folder = os.path.realpath(folder)
     if folder.startswith("\\\\"):
         return "Windows share"
-    if mounts is None:
+    if mounts is None:  # on systems without this file (macOS), folders count as local
         mounts = _MOUNTS.read_text() if _MOUNTS.is_file() else ""
     longest, kind = -1, None
     for line in mounts.splitlines():
@@ -312,7 +294,7 @@ def network_file_system(folder, mounts=None) -> str | None:
         # Spaces in a mount point are written as \040.
         point = left.split()[4].replace("\\040", " ").rstrip("/")
         is_inside = folder == point or folder.startswith(point + "/")
-        # Of several mounts on the same point the last one counts.
+        # If several file systems have the same mount point, the last one is visible.
         if is_inside and len(point) >= longest:
             longest, kind = len(point), right.split()[0]
     if kind is None:
@@ -323,7 +305,7 @@ def network_file_system(folder, mounts=None) -> str | None:
 
 
 class MemoryCache:
-    """Cache vectors in memory up to a number of bytes; the least recently used go."""
+    """Cache of vectors in memory that drops the least recently used ones."""
 
     def __init__(self, max_bytes=_MEMORY_BYTES):
         self.max_bytes = max_bytes
@@ -332,18 +314,15 @@ class MemoryCache:
         self._lock = threading.Lock()
 
     def get_many(self, keys) -> dict:
-        """Return the cached vectors of some keys."""
-        found = {}
+        """Return the vectors of the keys that are cached."""
         with self._lock:
-            for key in keys:
-                vector = self._vectors.get(key)
-                if vector is not None:
-                    self._vectors.move_to_end(key)
-                    found[key] = vector
+            found = {key: self._vectors[key] for key in keys if key in self._vectors}
+            for key in found:
+                self._vectors.move_to_end(key)
         return found
 
     def put_many(self, vectors: dict) -> None:
-        """Cache copies of vectors and drop the least recently used beyond the limit."""
+        """Cache copies of vectors; drop the least recently used above `max_bytes`."""
         with self._lock:
             for key, vector in vectors.items():
                 if key not in self._vectors:
@@ -359,7 +338,7 @@ PROCESS_CACHE = MemoryCache()
 
 @contextmanager
 def open_cache(cache):
-    """Open the cache that the embedder's parameter names: "memory", a path or None."""
+    """Open the cache given by the embedder's parameter `cache`."""
     if cache is None:
         yield MemoryCache(max_bytes=0)
     elif cache == "memory":
@@ -371,5 +350,5 @@ def open_cache(cache):
 
 def text_key(text: str, settings: str) -> bytes:
     """Hash a text with the settings that determine its embedding."""
-    # Texts may hold halves of surrogate pairs, which UTF-8 cannot encode.
+    # Texts may contain unpaired surrogates, which strict UTF-8 cannot encode.
     return hashlib.sha256(f"{settings}\0{text}".encode(errors="surrogatepass")).digest()

@@ -1,4 +1,4 @@
-"""TermCounts: counts of frequent terms, from texts or from the counts of a corpus."""
+"""Count frequent terms in texts, or select them from the counts of a corpus."""
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -17,40 +17,42 @@ from .._utils.validation import (
     validate_data,
 )
 
-# Attributes that are set only by fitting to texts, or only by fitting to counts.
+# Attributes that exist only after a fit to texts, or only after a fit to counts.
 _INPUT_ATTRIBUTES = ("vectorizer_", "columns_", "n_features_in_", "feature_names_in_")
 
 
 class TermCounts(TransformerMixin, BaseEstimator):
-    """Count the terms that occur in enough training studies.
+    """Count the terms that occur in at least `min_df` training studies.
 
-    The input is texts, or counts of terms if a corpus has those instead of texts
-    (NeuroQuery's abstracts); of counts, the columns of frequent terms are selected.
-    Terms of texts are words of at least two characters that begin with a letter, such
-    as "b7". Numbers are not terms, as they could be coordinates of peaks (remove those
-    of "x46 y56 z18" with `strip_coordinates`). Use ``TfidfTransformer`` after it.
+    The input is texts or, for a corpus that has counts of terms instead of texts (such
+    as NeuroQuery's abstracts), an array of counts, of which the columns of the frequent
+    terms are selected. The terms of texts are words of at least two characters that
+    begin with a letter, such as "b7". Numbers are not terms because they could be
+    coordinates of peaks; `strip_coordinates` also removes forms such as "x46 y56 z18".
+    :class:`~sklearn.feature_extraction.text.TfidfTransformer` weighs the counts.
 
     Parameters
     ----------
     min_df : int, default=10
         Minimum number of training studies in which a term occurs.
     ngram_range : tuple (int, int), default=(1, 1)
-        Minimum and maximum number of words in a term, at least 1. Used for texts only.
+        Minimum and maximum number of words in a term, both at least 1. Ignored for
+        counts.
     stop_words : {"english"} or None, default=None
-        Words that are left out. Used for texts only.
+        Words to exclude, namely scikit-learn's English stop words. Ignored for counts.
 
     Attributes
     ----------
     vectorizer_ : CountVectorizer
-        Vectorizer of the texts; absent if fitted to counts.
+        Fitted vectorizer. Defined only after a fit to texts.
     columns_ : ndarray of shape (n_terms_,), int64
-        Indices of the selected columns; absent if fitted to texts.
+        Indices of the selected columns. Defined only after a fit to counts.
     n_terms_ : int
         Number of terms.
     n_features_in_ : int
-        Number of columns of the counts; absent if fitted to texts.
+        Number of columns of the counts. Defined only after a fit to counts.
     feature_names_in_ : ndarray of shape (n_features_in_,), object
-        Names of the columns; only if fitted to a data frame of counts.
+        Names of the columns. Defined only after a fit to a data frame of counts.
 
     See Also
     --------
@@ -84,7 +86,7 @@ class TermCounts(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : sequence of str, or {array-like, sparse matrix} of shape (n_studies, n)
+        X : sequence of str or {array-like, sparse matrix} of shape (n_studies, n_terms)
             Texts, or counts of terms.
         y : None, default=None
             Ignored.
@@ -96,9 +98,11 @@ class TermCounts(TransformerMixin, BaseEstimator):
 
         Raises
         ------
+        TypeError
+            If a text is not a string.
         ValueError
-            If no term occurs in `min_df` studies, or `ngram_range` is not two ascending
-            integers of at least 1.
+            If no term occurs in `min_df` studies, a text is empty, or `ngram_range` is
+            not a pair of ascending integers of at least 1.
         """
         self._check_ngram_range()
         for name in _INPUT_ATTRIBUTES:
@@ -119,12 +123,12 @@ class TermCounts(TransformerMixin, BaseEstimator):
         return self
 
     def _check_ngram_range(self):
-        """Check that the n-gram range is two ascending positive integers."""
+        """Check that `ngram_range` is a pair of ascending positive integers."""
         given = self.ngram_range
         integers = [n for n in given if isinstance(n, Integral) and n >= 1]
         if not len(given) == len(integers) == 2 or integers[0] > integers[1]:
             raise ValueError(
-                "ngram_range must be the minimum and the maximum number of words in a "
+                "ngram_range must be the minimum and maximum number of words in a "
                 f"term, two integers of at least 1, such as (1, 2); got {given!r}."
             )
 
@@ -137,15 +141,15 @@ class TermCounts(TransformerMixin, BaseEstimator):
             token_pattern=TERM_PATTERN,
             dtype=np.float32,
         )
-        terms_of = vectorizer.build_analyzer()
+        find_terms = vectorizer.build_analyzer()
         try:
             return vectorizer.fit(texts)
         except ValueError as error:
             advice = (
                 "Pass more studies or longer texts, or lower min_df."
-                if any(terms_of(text) for text in texts)
-                else "The texts contain no term: words of at least two characters that "
-                "begin with a letter, without stop_words, in the ngram_range."
+                if any(find_terms(text) for text in texts)
+                else "The texts contain no term, that is, no words of at least two "
+                "characters that begin with a letter and are not in stop_words."
             )
             raise ValueError(
                 f"No term occurs in min_df={self.min_df} studies. {advice}"
@@ -156,8 +160,8 @@ class TermCounts(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : sequence of str, or {array-like, sparse matrix} of shape (n_studies, n)
-            Texts or counts, as in `fit`.
+        X : sequence of str or {array-like, sparse matrix} of shape (n_studies, n_terms)
+            Texts or counts, the same kind of input as in `fit`.
 
         Returns
         -------
@@ -167,32 +171,30 @@ class TermCounts(TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError
-            If it was fitted to texts and X holds counts, or the reverse.
+            If the transformer was fitted to texts and X holds counts, or vice versa.
         """
         check_is_fitted(self)
-        if _is_counts(X) != hasattr(self, "columns_"):
-            kinds = ("counts", "texts") if _is_counts(X) else ("texts", "counts")
-            raise TypeError(
-                f"TermCounts was fitted to {kinds[1]}; got {kinds[0]}. Fit it to the "
-                "same kind of input."
-            )
-        if _is_counts(X):
-            counts = csr_matrix(self._check_counts(X, reset=False))
-            return _canonical(counts[:, self.columns_])
-        return self.vectorizer_.transform(check_texts(X))
+        if not hasattr(self, "columns_"):
+            if _is_counts(X):
+                raise TypeError("X must be texts, as in fit; got counts.")
+            return self.vectorizer_.transform(check_texts(X))
+        if not _is_counts(X):
+            raise TypeError("X must be counts, as in fit; got texts.")
+        counts = csr_matrix(self._check_counts(X, reset=False))
+        return _canonical(counts[:, self.columns_])
 
     def get_feature_names_out(self, input_features=None):
-        """Return the terms.
+        """Return the names of the terms.
 
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Names of the columns of the counts; ignored for texts.
+            Names of the columns of the counts. Ignored for texts.
 
         Returns
         -------
         names : ndarray of shape (n_terms_,), object
-            The terms, or the names of the selected columns.
+            Terms of the texts, or names of the selected columns.
         """
         check_is_fitted(self)
         if hasattr(self, "vectorizer_"):
@@ -217,9 +219,8 @@ class TermCounts(TransformerMixin, BaseEstimator):
 
 
 def _is_counts(X) -> bool:
-    """Return whether the input is two-dimensional, as counts are, rather than texts."""
-    # Only the first row of a list is converted: an array of all texts would pad each to
-    # the longest.
+    """Return whether the input is counts, which are two-dimensional, and not texts."""
+    # The list is not converted: an array would pad each text to the longest one.
     if isinstance(X, list | tuple):
         return bool(X) and not isinstance(X[0], str) and np.ndim(X[0]) == 1
     return len(getattr(X, "shape", ())) == 2

@@ -197,8 +197,8 @@ def test_the_card_has_names_without_folders(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ("--n-components 100000", "n_components=100000 is more than the 29398 voxels"),
-        ("--atlas nowhere.nii", "atlas='nowhere.nii'"),
+        ("--n-components 100000", "n_components must be at most 29398"),
+        ("--atlas nowhere.nii", "atlas must be"),
         ("--model-name nowhere", "model_name"),
         ("--estimator ridge --n-permutations 1", "3 studies are too few"),
         ("--estimator best_text_brain", "Pass more studies or longer texts"),

@@ -9,7 +9,7 @@ import pytest
 from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext._utils.volumes import smooth_voxels
 from sklearn_neurocontext.inference import LowConfidenceWarning
-from sklearn_neurocontext.inference._calibration import expected_density
+from sklearn_neurocontext.inference._neurocontext_model import expected_density
 
 TEXTS = ["pain heat", "finger"]
 

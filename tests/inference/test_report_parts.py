@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader
 from sklearn.utils import Bunch
 
 from sklearn_neurocontext import NeuroContextModel
-from sklearn_neurocontext._utils.versions import library_versions
+from sklearn_neurocontext._utils.packages import library_versions
 from sklearn_neurocontext._utils.volumes import keep_strongest
 from sklearn_neurocontext.inference._report import _draw_map
 from sklearn_neurocontext.inference._report_parts import (

@@ -53,7 +53,7 @@ def test_a_file_that_was_cut_off_is_made_again(parts, corpus, folder, kept):
     (path,) = folder.glob("studies-*/rows.npy")
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.warns(UserWarning, match="was cut off or altered; building it again"):
+    with pytest.warns(UserWarning, match="is corrupted; it is built again"):
         again = IndexedStudies(corpus, parts["masker"]).coefficients
     np.testing.assert_array_equal(again, whole)
     assert path.read_bytes() == content
@@ -68,7 +68,7 @@ def test_an_altered_number_is_noticed(parts, corpus, folder):
     content = bytearray(path.read_bytes())
     content[-3] ^= 1
     path.write_bytes(content)
-    with pytest.warns(UserWarning, match="building it again"):
+    with pytest.warns(UserWarning, match="is built again"):
         again = IndexedStudies(corpus, parts["masker"]).coefficients
     np.testing.assert_array_equal(again, whole)
 

@@ -1,4 +1,4 @@
-"""Images that are maps already: coefficients as nilearn computes them, streamed."""
+"""Masks and grids; coefficients of images are those of nilearn."""
 
 import warnings
 
@@ -11,6 +11,108 @@ from scipy.ndimage import gaussian_filter
 
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.maskers import _images
+from sklearn_neurocontext.maskers._images import (
+    check_affine,
+    open_mask,
+    resample_mask,
+    to_volume,
+    voxel_centers,
+)
+
+
+@pytest.fixture(scope="module")
+def mask_img():
+    return resample_mask(open_mask("mni"), 6.0)
+
+
+def test_mask_is_binary_on_the_target_grid(mask_img):
+    fine = resample_mask(open_mask("mni"), 4.0)
+    assert nib.affines.voxel_sizes(fine.affine) == pytest.approx([4, 4, 4])
+    assert set(np.unique(fine.dataobj)) == {0, 1}
+    volume_ml = np.sum(fine.dataobj, dtype=int) * 4**3 / 1000
+    coarse_ml = np.sum(mask_img.dataobj, dtype=int) * 0.216
+    assert volume_ml == pytest.approx(coarse_ml, rel=0.02)
+
+
+def test_the_default_grid_is_neuroquerys():
+    theirs = pytest.importorskip("neuroquery.img_utils").get_masker(None, (4, 4, 4))
+    ours = resample_mask(open_mask("mni"), 4.0)
+    np.testing.assert_array_equal(ours.affine, theirs.mask_img_.affine)
+    np.testing.assert_array_equal(ours.dataobj, theirs.mask_img_.dataobj)
+
+
+def test_mask_on_the_target_grid_is_not_resampled(mask_img):
+    for target in (6, [6, 6, 6], np.eye(3) * 6, mask_img.affine, None):
+        again = resample_mask(mask_img, target)
+        np.testing.assert_array_equal(again.affine, mask_img.affine)
+        np.testing.assert_array_equal(again.dataobj, mask_img.dataobj)
+
+
+def test_grid_may_be_rotated_but_not_sheared(mask_img):
+    turned = np.array([[0.0, -6, 0, 60], [6, 0, 0, -90], [0, 0, 6, -60], [0, 0, 0, 1]])
+    resampled = resample_mask(mask_img, turned)
+    np.testing.assert_array_equal(resampled.affine, turned)
+    assert np.sum(resampled.dataobj, dtype=int) > 1000
+    sheared = turned.copy()
+    sheared[0, 0] = 3
+    with pytest.raises(ValueError, match="axes of the grid must be orthogonal"):
+        resample_mask(mask_img, sheared)
+
+
+def test_the_whole_box_has_the_masks_grid():
+    mask_img, whole = (
+        resample_mask(open_mask(m), 4.0, m is None) for m in ("mni", None)
+    )
+    assert np.all(whole.dataobj)
+    np.testing.assert_array_equal(whole.affine, mask_img.affine)
+    assert whole.shape == mask_img.shape
+
+
+def test_nonzero_voxels_of_a_mask_are_inside(mask_img, tmp_path):
+    values = np.where(mask_img.dataobj, 0.25, np.nan)
+    img = nib.Nifti1Image(values, mask_img.affine)
+    nib.save(img, tmp_path / "mask.nii.gz")
+    for mask in (img, tmp_path / "mask.nii.gz"):
+        np.testing.assert_array_equal(open_mask(mask).dataobj, mask_img.dataobj)
+
+
+@pytest.mark.parametrize(
+    ("mask", "error", "match"),
+    [
+        (
+            "no-such-file.nii",
+            FileNotFoundError,
+            "'mni', None, .*'no-such-file.nii' does not",
+        ),
+        (5, TypeError, "mask_img must be 'mni', None, the path .* got int"),
+        (nib.Nifti1Image(np.ones((2, 2, 2, 2)), np.eye(4)), ValueError, "a 3D image"),
+    ],
+)
+def test_invalid_mask_raises(mask, error, match):
+    with pytest.raises(error, match=match):
+        open_mask(mask)
+
+
+def test_mask_without_a_voxel_raises():
+    with pytest.raises(
+        ValueError, match=r"No voxel of the grid with target_affine=500"
+    ):
+        resample_mask(open_mask("mni"), 500.0)
+
+
+@pytest.mark.parametrize("target", [0, [4, 4], "4 mm", np.nan, np.ones((3, 3)), {}])
+def test_invalid_affine_raises(target):
+    with pytest.raises(ValueError, match="'target_affine' parameter"):
+        check_affine(target)
+
+
+def test_volume_has_the_voxels_in_the_mask(mask_img, rng):
+    inside = np.asarray(mask_img.dataobj) > 0
+    voxels = rng.random((2, inside.sum())).astype(np.float32)
+    volume = to_volume(voxels, mask_img)
+    np.testing.assert_array_equal(volume[inside].T, voxels)
+    assert not volume[~inside].any()
+    assert len(voxel_centers(mask_img)) == voxels.shape[1]
 
 
 def _smooth_maps_img(rng, mask_img, n_maps):
@@ -55,7 +157,7 @@ def test_coefficients_equal_nilearns(atlas_img, grid, imgs, masked):
     )
 
 
-def test_images_of_another_grid_are_resampled_as_nilearn_does(atlas_img, masker, rng):
+def test_images_on_another_grid_are_resampled_as_by_nilearn(atlas_img, masker, rng):
     affine = np.diag([7.0, 7, 7, 1])
     affine[:3, 3] = [-100, -130, -70]
     noise = gaussian_filter(rng.standard_normal((29, 33, 27, 2)), (3, 3, 3, 0))
@@ -82,7 +184,7 @@ def test_means_equal_those_of_nilearns_labels_masker(grid, imgs, rng):
         np.testing.assert_allclose(masker.transform_imgs(imgs), expected, atol=1e-5)
 
 
-def test_all_ways_to_give_images_give_the_same(masker, imgs, tmp_path, monkeypatch):
+def test_all_forms_of_images_are_equivalent(masker, imgs, tmp_path, monkeypatch):
     expected = masker.transform_imgs(imgs)
     singles = [imgs.slicer[..., index] for index in range(7)]
     paths = [tmp_path / f"{index}.nii.gz" for index in range(7)]
@@ -100,7 +202,7 @@ def test_all_ways_to_give_images_give_the_same(masker, imgs, tmp_path, monkeypat
     np.testing.assert_allclose(masker.transform_imgs(singles[2]), expected[[2]])
 
 
-def test_images_are_opened_when_their_turn_comes(masker, imgs, monkeypatch):
+def test_images_are_opened_one_by_one(masker, imgs, monkeypatch):
     opened, seen = [], []
     open_img = _images.open_img
     monkeypatch.setattr(
@@ -116,7 +218,7 @@ def test_images_are_opened_when_their_turn_comes(masker, imgs, monkeypatch):
     assert seen == list(range(7))
 
 
-def test_coefficients_survive_the_way_to_images_and_back(masker, rng):
+def test_coefficients_are_recovered_from_their_images(masker, rng):
     coefficients = rng.standard_normal((40, 5)).astype(np.float32)
     back = masker.transform_imgs(masker.inverse_transform(coefficients))
     np.testing.assert_allclose(back, coefficients, atol=1e-4)
@@ -156,14 +258,14 @@ def test_nan_counts_as_zero(masker, imgs):
         ),
     ],
 )
-def test_what_is_no_image_is_told(masker, imgs, make, error, match):
+def test_invalid_images_raise(masker, imgs, make, error, match):
     with pytest.raises(error, match=match):
         masker.transform_imgs(make(imgs))
 
 
 @pytest.mark.parametrize("kind", [nib.load, str])
-def test_a_packed_file_is_opened_once(masker, imgs, tmp_path, monkeypatch, kind):
-    """Opened for each volume, a .nii.gz would be unpacked from its start each time."""
+def test_compressed_file_is_opened_once(masker, imgs, tmp_path, monkeypatch, kind):
+    """Otherwise a .nii.gz is decompressed from its start for each volume."""
     nib.save(imgs, tmp_path / "all.nii.gz")
     given, opened = kind(tmp_path / "all.nii.gz"), []
     masker.transform_imgs(imgs)
@@ -179,7 +281,7 @@ def test_a_packed_file_is_opened_once(masker, imgs, tmp_path, monkeypatch, kind)
 
 
 def test_maps_of_both_signs_equal_nilearns_without_its_mask(grid, imgs, rng):
-    """With a mask nilearn leaves out the voxels where no map is above zero."""
+    """With a mask nilearn excludes voxels where no map is positive."""
     signed = _smooth_maps_img(rng, grid, 3)
     masker = KDEDiFuMoMasker(signed, target_affine=8).fit()
     coefficients = masker.transform_imgs(imgs)

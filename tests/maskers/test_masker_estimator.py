@@ -16,7 +16,7 @@ from sklearn.utils import estimator_checks, get_tags
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.maskers import _table
 from sklearn_neurocontext.maskers._table import RecentStore
-from tests.maskers.density_oracles import CENTRE, FUSIFORM, MOTOR
+from tests.maskers.helpers import CENTER, FUSIFORM, MOTOR
 
 
 def test_fit_learns_nothing_from_peaks(masker, peaks):
@@ -26,7 +26,7 @@ def test_fit_learns_nothing_from_peaks(masker, peaks):
     np.testing.assert_array_equal(other.fit_transform(peaks), expected)
 
 
-def test_pickles_are_small_and_carry_everything_but_the_table(monkeypatch, peaks):
+def test_pickles_are_small_and_complete_but_for_the_table(monkeypatch, peaks):
     masker = KDEDiFuMoMasker("geometric", 512).fit()
     expected = masker.transform(peaks)
     dumped = pickle.dumps(masker)
@@ -65,7 +65,7 @@ def test_a_pickle_is_used_where_the_cache_is_empty(own_maps_img, tmp_path, monke
     masker = KDEDiFuMoMasker(tmp_path / "atlas.nii").fit()
     expected = masker.transform([[MOTOR]])
     loaded = pickle.loads(pickle.dumps(masker))
-    loaded.set_params(atlas="geometric")  # Counts from the next fit on.
+    loaded.set_params(atlas="geometric")  # No effect until the next fit.
     monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "new"))
     np.testing.assert_array_equal(loaded.transform([[MOTOR]]), expected)
     nib.save(nib.Nifti1Image(own_maps_img.dataobj, np.eye(4)), tmp_path / "atlas.nii")
@@ -76,7 +76,7 @@ def test_a_pickle_is_used_where_the_cache_is_empty(own_maps_img, tmp_path, monke
 
 @pytest.mark.filterwarnings("ignore:Dropped")
 @pytest.mark.parametrize("name", sorted(KDEDiFuMoMasker().get_params()))
-def test_a_parameter_set_later_counts_from_the_next_fit_on(name, tmp_path):
+def test_a_parameter_has_no_effect_until_the_next_fit(name, tmp_path):
     other = {
         "atlas": "geometric-soft",
         "n_components": 32,
@@ -105,7 +105,7 @@ def test_a_parameter_set_later_counts_from_the_next_fit_on(name, tmp_path):
         assert not np.array_equal(changed.transform(peaks), before)
 
 
-def test_a_pickle_of_computed_centres_needs_no_k_means(tmp_path, monkeypatch):
+def test_a_pickle_of_computed_centers_needs_no_k_means(tmp_path, monkeypatch):
     masker = KDEDiFuMoMasker("geometric", 24, target_affine=8.0).fit()
     expected = masker.transform([[MOTOR]])
     dumped = pickle.dumps(masker)
@@ -117,7 +117,7 @@ def test_a_pickle_of_computed_centres_needs_no_k_means(tmp_path, monkeypatch):
 
 def test_set_output_gives_named_columns(masker):
     named = clone(masker).set_output(transform="pandas").fit()
-    series = pd.Series([[MOTOR], [CENTRE]], index=["one", "two"])
+    series = pd.Series([[MOTOR], [CENTER]], index=["one", "two"])
     frame = named.transform(series)
     assert list(frame.columns) == list(named.get_feature_names_out())
     assert frame.columns.is_unique
@@ -127,9 +127,9 @@ def test_set_output_gives_named_columns(masker):
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_grid_search_over_fwhm_in_a_pipeline(rng, n_jobs):
-    centres = np.array([MOTOR, FUSIFORM, CENTRE])
+    centers = np.array([MOTOR, FUSIFORM, CENTER])
     kinds = rng.integers(3, size=30)
-    peaks = [centres[kind] + rng.normal(0, 4, (6, 3)) for kind in kinds]
+    peaks = [centers[kind] + rng.normal(0, 4, (6, 3)) for kind in kinds]
     search = GridSearchCV(
         make_pipeline(KDEDiFuMoMasker("geometric", 32, target_affine=8.0), Ridge(1e-6)),
         {"kdedifumomasker__fwhm": [6.0, 12.0, 18.0]},
@@ -155,7 +155,7 @@ def test_html_shows_parameters_and_state_escaped(masker, own_maps_img):
     assert "Nifti1Image" in KDEDiFuMoMasker(own_maps_img)._repr_html_()
 
 
-def test_tags_say_what_is_taken(masker):
+def test_tags(masker):
     tags = get_tags(masker)
     assert not tags.input_tags.two_d_array
     assert tags.requires_fit

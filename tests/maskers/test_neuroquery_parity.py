@@ -1,4 +1,4 @@
-"""The same coefficients as NeuroQuery's smoothing and nilearn's least squares."""
+"""Coefficients equal those of NeuroQuery's smoothing and nilearn's least squares."""
 
 import warnings
 
@@ -11,22 +11,29 @@ from nilearn.maskers import NiftiMapsMasker
 
 from sklearn_neurocontext import KDEDiFuMoMasker
 
-_COORDINATES = "neuroquery/data-neuroquery_version-1_coordinates.tsv.gz"
-N_STUDIES = 8
+img_utils = pytest.importorskip("neuroquery.img_utils")
+
+pytestmark = pytest.mark.filterwarnings("ignore:Dropped")
+
+
+def _draw_table(n_studies):
+    """Draw peaks in even mm, many of them on the borders of voxels, some outside."""
+    rng = np.random.default_rng(0)
+    study = np.repeat(np.arange(n_studies), rng.integers(1, 30, n_studies))
+    xyz = rng.uniform([-80, -115, -70], [80, 80, 90], (len(study), 3))
+    decimals = rng.random(len(study)) < 0.2
+    xyz[~decimals] = 2 * np.rint(xyz[~decimals] / 2)
+    return pd.DataFrame(xyz.round(1), columns=list("xyz")).assign(pmid=study)
 
 
 @pytest.fixture(scope="module")
-def peaks_table(shared_data):
-    table = pd.read_csv(shared_data / _COORDINATES, sep="\t")
-    table = table.rename(columns={"id": "pmid"})
-    drawn = np.random.default_rng(0).choice(table["pmid"].unique(), N_STUDIES, False)
-    return table[table["pmid"].isin(drawn)].sort_values("pmid", kind="stable")
+def peaks_table():
+    return _draw_table(4)
 
 
 @pytest.fixture(scope="module")
 def whole_densities(peaks_table):
     """NeuroQuery's density of each study on its whole grid."""
-    img_utils = pytest.importorskip("neuroquery.img_utils")
     grid = img_utils.get_masker(None, (4, 4, 4)).mask_img_
     whole = nib.Nifti1Image(np.ones(grid.shape, np.uint8), grid.affine)
     maps, masker = img_utils.coordinates_to_maps(peaks_table, mask_img=whole)
@@ -34,12 +41,39 @@ def whole_densities(peaks_table):
     return masker.inverse_transform(maps.to_numpy())
 
 
-@pytest.fixture(scope="module")
-def resampled_difumo(shared_data, whole_densities):
-    """The file of DiFuMo, and its maps on NeuroQuery's grid by nilearn.
+def _make_soft_atlas(mask_img, n_maps):
+    """Make maps of Gaussians around voxels of the mask, which overlap and leave it."""
+    grid = np.moveaxis(np.indices(mask_img.shape), 0, -1)
+    voxels = np.argwhere(mask_img.dataobj)
+    centers = np.random.default_rng(1).choice(voxels, n_maps, replace=False)
+    maps = [np.exp(-((grid - c) ** 2).sum(axis=3) / (2 * 2.5**2)) for c in centers]
+    return nib.Nifti1Image(np.stack(maps, axis=3).astype(np.float32), mask_img.affine)
 
-    Done once, since it takes nilearn seconds.
-    """
+
+def _assert_parity(atlas, maps_img, mask_img, peaks_table, densities):
+    """Compare with nilearn; `maps_img` is the atlas on NeuroQuery's grid."""
+    ours = KDEDiFuMoMasker(atlas, mask_img=mask_img, voxelization="neuroquery").fit()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        nilearn = NiftiMapsMasker(
+            maps_img, mask_img=mask_img and ours.mask_img_, resampling_target=None
+        )
+        expected = nilearn.fit_transform(densities)
+    difference = np.abs(ours.transform(peaks_table) - expected).max()
+    assert difference <= 1e-4 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("mask_img", ["mni", None])
+def test_coefficients_equal_neuroquerys(peaks_table, whole_densities, mask_img):
+    grid = KDEDiFuMoMasker("geometric", 8, mask_img=mask_img).fit().mask_img_
+    atlas = _make_soft_atlas(grid, 64)
+    _assert_parity(atlas, atlas, mask_img, peaks_table, whole_densities)
+
+
+@pytest.mark.slow
+def test_coefficients_on_difumo_equal_neuroquerys(
+    shared_data, peaks_table, whole_densities
+):
     (path,) = (shared_data / "atlases").glob("*DiFuMo*probseg.nii.gz")
     maps_img = resample_to_img(
         path,
@@ -48,55 +82,19 @@ def resampled_difumo(shared_data, whole_densities):
         copy_header=True,
         force_resample=True,
     )
-    return path, maps_img
+    for mask_img in ("mni", None):
+        _assert_parity(path, maps_img, mask_img, peaks_table, whole_densities)
 
 
-def _soft_atlas(mask_img, n_maps):
-    """Gaussians around voxels of the mask, which overlap and leave it."""
-    grid = np.moveaxis(np.indices(mask_img.shape), 0, -1)
-    voxels = np.argwhere(mask_img.dataobj)
-    centres = np.random.default_rng(1).choice(voxels, n_maps, replace=False)
-    maps = [np.exp(-((grid - c) ** 2).sum(axis=3) / (2 * 2.5**2)) for c in centres]
-    return nib.Nifti1Image(np.stack(maps, axis=3).astype(np.float32), mask_img.affine)
-
-
-def _assert_equal(ours, expected):
-    assert np.abs(ours - expected).max() <= 1e-4 * np.abs(expected).max()
-
-
-@pytest.mark.filterwarnings("ignore:Dropped")
-@pytest.mark.parametrize("mask_img", ["mni", None])
-@pytest.mark.parametrize("kind", ["difumo", "soft"])
-def test_coefficients_equal_neuroquerys(
-    resampled_difumo, peaks_table, whole_densities, mask_img, kind
-):
-    masker = KDEDiFuMoMasker("geometric", 8, mask_img=mask_img).fit()
-    if kind == "soft":
-        # 512 of them take nilearn minutes: see `benchmarks.speed.check_masker`.
-        atlas = maps_img = _soft_atlas(masker.mask_img_, 64)
-    else:
-        atlas, maps_img = resampled_difumo
-    ours = masker.set_params(atlas=atlas, voxelization="neuroquery").fit()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        nilearn = NiftiMapsMasker(
-            maps_img, mask_img=mask_img and ours.mask_img_, resampling_target=None
-        )
-        expected = nilearn.fit_transform(whole_densities)
-    _assert_equal(ours.transform(peaks_table), expected)
-
-
-@pytest.mark.filterwarnings("ignore:Dropped")
-def test_every_real_peak_comes_to_neuroquerys_voxel(shared_data):
-    """Rounding by the pseudoinverse decides for a third of them."""
-    coords_to_voxels = pytest.importorskip("neuroquery.img_utils").coords_to_voxels
-    table = pd.read_csv(shared_data / _COORDINATES, sep="\t")
-    groups = list(table.groupby("id", sort=False)[["x", "y", "z"]])[:2000]
+def test_every_peak_is_moved_to_neuroquerys_voxel():
+    """Rounding by the pseudoinverse decides for peaks on the borders of voxels."""
+    groups = list(_draw_table(500).groupby("pmid")[["x", "y", "z"]])
+    peaks = [xyz.to_numpy() for _, xyz in groups]
     masker = KDEDiFuMoMasker("geometric", 8, voxelization="neuroquery").fit()
-    grid = masker.mask_img_
-    theirs = [coords_to_voxels(xyz.to_numpy(), grid) for _, xyz in groups]
-    centred = [nib.affines.apply_affine(grid.affine, voxels + 0.5) for voxels in theirs]
-    np.testing.assert_array_equal(
-        masker.transform([xyz.to_numpy() for _, xyz in groups]),
-        masker.transform(centred),
-    )
+    affine = masker.mask_img_.affine
+    theirs = [img_utils.coords_to_voxels(xyz, masker.mask_img_) for xyz in peaks]
+    centered = [nib.affines.apply_affine(affine, voxels + 0.5) for voxels in theirs]
+    np.testing.assert_array_equal(masker.transform(peaks), masker.transform(centered))
+    exact = [nib.affines.apply_affine(np.linalg.inv(affine), xyz) for xyz in peaks]
+    moved = np.floor(np.concatenate(exact)) != np.concatenate(theirs)
+    assert moved.any()

@@ -1,4 +1,4 @@
-"""Peaks of all forms are the same peaks; what is none of them is told."""
+"""Peaks of all accepted forms are equivalent; other forms raise errors."""
 
 from pathlib import Path
 
@@ -29,14 +29,14 @@ def masker():
 
 
 @pytest.mark.parametrize("name", STUDY_COLUMNS)
-def test_studies_of_a_table_come_as_they_appear(name):
+def test_studies_of_a_table_are_in_order_of_appearance(name):
     peaks, ids = gather_peaks(TABLE.rename(columns={"id": name}))
     assert ids.tolist() == ["b", "a"]
     np.testing.assert_array_equal(peaks[0], [[1, 4, 7], [3, 6, 9]])
     np.testing.assert_array_equal(peaks[1], [[2, 5, 8]])
 
 
-def test_of_two_ids_that_of_the_study_counts():
+def test_the_id_of_the_study_has_priority():
     """NiMARE's tables have both: an id for each analysis, and its study's."""
     _, ids = gather_peaks(TABLE.assign(study_id=["s", "s", "t"]))
     assert ids.tolist() == ["s", "t"]
@@ -82,19 +82,20 @@ def test_rows_of_counts_are_peaks_at_voxel_centers(rng):
         (csr_array(-np.eye(1, 504)), "must contain counts"),
     ],
 )
-def test_other_forms_are_told(peaks, match):
+def test_other_forms_raise(peaks, match):
     with pytest.raises(ValueError, match=match):
         gather_peaks(peaks, counts_grid=(SHAPE, AFFINE))
 
 
-def test_a_space_that_fits_is_taken():
+def test_matching_space_is_accepted():
     table = TABLE.assign(space=["TAL", "TAL", "UNKNOWN"])
     with pytest.warns(UserWarning, match="1 of 3 peaks are in an unknown"):
         peaks, _ = gather_peaks(table, space="TAL")
     assert np.abs(peaks[1] - [[2, 5, 8]]).max() > 1
 
 
-def test_rows_of_nimares_bunch_are_taken():
+@pytest.mark.slow
+def test_rows_of_nimares_bunch_are_accepted():
     """Peaks of each analysis, rounded to NiMARE's 2 mm voxels."""
     Studyset = pytest.importorskip("nimare.studyset").Studyset
     points = [[[-40, -24, 56], [44, -50, -20]], [[0, -10, 4]]]
@@ -131,15 +132,15 @@ def test_rows_of_nimares_bunch_are_taken():
     )
 
 
-def test_a_stated_space_of_converted_peaks_is_not_converted_again():
-    """A corpus keeps the reported space beside its peaks, which are in MNI space."""
+def test_space_of_converted_peaks_raises():
+    """A corpus has the reported space beside its peaks, which are in MNI space."""
     table = TABLE.assign(coordinate_space=["TAL", "MNI", "UNKNOWN"])
     with pytest.raises(ValueError, match=r"already converted, .* drop the column"):
         gather_peaks(table)
 
 
 @pytest.mark.parametrize("as_list", [False, True])
-def test_spaces_that_are_not_known_are_told(masker, as_list):
+def test_unknown_spaces_warn(masker, as_list):
     table = TABLE.assign(space=["MNI152", "scanner", None])
     with pytest.warns(UserWarning, match="2 of 3 peaks are in an unknown") as record:
         masker.transform([table] if as_list else table)
@@ -163,11 +164,11 @@ def test_tables_of_studies_are_read_by_name():
         (Path("map.nii.gz"),),
     ],
 )
-def test_images_are_sent_to_transform_imgs(imgs):
+def test_images_raise_and_mention_transform_imgs(imgs):
     with pytest.raises(TypeError, match="or paths of images, call transform_imgs"):
         gather_peaks(imgs)
 
 
-def test_a_mapping_is_told_how_to_pass_it():
+def test_mapping_raises():
     with pytest.raises(TypeError, match=r"got a dict\. Pass list\(peaks\.values\(\)\)"):
         gather_peaks({"a": [[1, 2, 3]]})

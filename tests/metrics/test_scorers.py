@@ -293,7 +293,7 @@ def test_arguments_of_scorers_are_checked():
     with pytest.raises(TypeError, match=r"ks must be a sequence .* write ks=\(10,\)"):
         make_retrieval_scorer(10)
     with pytest.raises(ValueError, match="direction must be one of"):
-        ScalarRetrievalScorer(direction="sideways")
+        ScalarRetrievalScorer(direction="sideways")(None, None, None)
 
 
 def test_one_study_is_an_error(data):

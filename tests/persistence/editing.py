@@ -3,7 +3,7 @@
 import json
 
 from sklearn_neurocontext import load_model, save_model
-from sklearn_neurocontext.persistence._files import (
+from sklearn_neurocontext.persistence._format import (
     ARRAYS,
     DESCRIPTION,
     HASHES,

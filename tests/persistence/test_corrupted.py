@@ -11,7 +11,7 @@ from sklearn_neurocontext import (
     save_model,
 )
 from sklearn_neurocontext.persistence import SAVED_FILES, load_values, save_values
-from sklearn_neurocontext.persistence._files import ARRAYS, DESCRIPTION, HASHES
+from sklearn_neurocontext.persistence._format import ARRAYS, DESCRIPTION, HASHES
 from tests.persistence.editing import edit
 
 CORRUPTIONS = {

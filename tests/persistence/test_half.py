@@ -5,7 +5,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurocontext import RidgeBaseline, load_model, save_model
-from sklearn_neurocontext.persistence._values import from_half, to_half
+from sklearn_neurocontext.persistence._format import from_half, to_half
 
 
 def _bound(array):

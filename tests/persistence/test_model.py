@@ -72,7 +72,7 @@ def test_counts_of_a_corpus_are_kept_by_column(tmp_path, rng):
     np.testing.assert_array_equal(
         similarity(loaded, counts, y), similarity(model, counts, y)
     )
-    with pytest.raises(TypeError, match="was fitted to counts; got texts"):
+    with pytest.raises(TypeError, match="must be counts, as in fit; got texts"):
         loaded.predict(["pain"])
 
 

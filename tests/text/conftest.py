@@ -1,4 +1,4 @@
-"""Fixture that loads language models anew."""
+"""Fixture that loads language models without the cache."""
 
 import pytest
 
@@ -8,11 +8,11 @@ from sklearn_neurocontext.text._language_model import ModelSource, load_language
 
 @pytest.fixture
 def load():
-    """Load without the cache: other tests may use the same names."""
+    """Load a model without the cache, because tests may use the same names."""
 
-    def load_anew(model_name, **options):
+    def load_uncached(model_name, **options):
         _language_model._load.cache_clear()
         return load_language_model(ModelSource(str(model_name), **options))
 
-    yield load_anew
+    yield load_uncached
     _language_model._load.cache_clear()

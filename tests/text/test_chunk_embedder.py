@@ -42,13 +42,13 @@ def make_texts(rng, sizes):
 
 @pytest.fixture
 def texts(rng):
-    # Beside special tokens, 14, 15 or 16 tokens fit into a chunk.
+    # Depending on the number of special tokens, 14, 15 or 16 tokens fit into a chunk.
     edges = [13, 14, 15, 16, 17]
     return make_texts(rng, [1, 2, *edges, 10 * 14 + 3, 10 * 15 + 3, 10 * 16 + 3, 40])
 
 
 class Oracle:
-    """One chunk at a time through the plain model, without padding: the definition."""
+    """Embed one chunk at a time with the plain model, without padding."""
 
     def __init__(self, folder, kind, **options):
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -86,7 +86,7 @@ class Oracle:
 @pytest.mark.parametrize("pooling", ["mean", "cls", "last"])
 @pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize("weights", ["uniform", "tokens"])
-def test_embeddings_equal_the_definition(
+def test_embeddings_equal_oracle(
     embedder, kind, folders, texts, pooling, normalize, weights
 ):
     embedder.set_params(pooling=pooling, normalize_chunks=normalize)
@@ -100,10 +100,10 @@ def test_embeddings_equal_the_definition(
     )
 
 
-def test_a_text_of_100_000_tokens_uses_each_of_them(embedder, kind, folders, rng):
+def test_text_of_100_000_tokens_equals_oracle(embedder, kind, folders, rng):
     oracle = Oracle(folders[kind], kind)
     n_special = len(oracle.before) + len(oracle.after)
-    # Ten different chunks, repeated: the oracle computes each of them once.
+    # The text repeats ten different chunks, each of which the oracle embeds once.
     (part,) = make_texts(rng, [10 * (LIMIT - n_special)])
     text = " ".join((part.split() * 1000)[:100_000])
     vector = embedder.fit_transform(["pain", text])[1]
@@ -112,7 +112,7 @@ def test_a_text_of_100_000_tokens_uses_each_of_them(embedder, kind, folders, rng
     np.testing.assert_allclose(vector, expected, rtol=0, atol=1e-5)
 
 
-def test_order_and_batches_change_nothing(embedder, texts):
+def test_order_and_batch_size_do_not_change_embeddings(embedder, texts):
     whole = embedder.fit_transform(texts)
     assert whole.dtype == np.float32
     near = {"rtol": 0, "atol": 1e-5}
@@ -123,13 +123,13 @@ def test_order_and_batches_change_nothing(embedder, texts):
         np.testing.assert_allclose(other.fit_transform(texts), whole, **near)
 
 
-def test_the_last_token_of_a_long_text_counts(embedder, texts):
+def test_last_token_of_long_text_changes_embedding(embedder, texts):
     changed = texts[-1].rsplit(" ", 1)[0] + " pain pain"
     first, second = embedder.fit_transform([texts[-1], changed])
     assert np.abs(first - second).max() > 1e-4
 
 
-def test_all_kinds_of_input_are_equal(folders, texts):
+def test_input_types_give_equal_embeddings(folders, texts):
     embedder = LLMChunkEmbedder(folders["bert"]).fit(texts)
     expected = embedder.transform(texts)
     for kind in (pd.Series, np.array, tuple, lambda t: np.array(t, dtype=object)):
@@ -138,7 +138,7 @@ def test_all_kinds_of_input_are_equal(folders, texts):
 
 @pytest.fixture
 def embedded(monkeypatch):
-    """Texts that passed through a model, with an empty cache at first."""
+    """Return a list that records embedded texts, starting with an empty cache."""
     monkeypatch.setattr(_store, "PROCESS_CACHE", MemoryCache())
     seen = []
     real = LLMChunkEmbedder._embed
@@ -171,23 +171,21 @@ def test_each_distinct_text_is_embedded_once(folders, texts, embedded):
         {"dtype": "bfloat16"},
     ],
 )
-def test_settings_are_part_of_keys(folders, embedded, other):
+def test_cache_keys_depend_on_settings(folders, embedded, other):
     embedder = LLMChunkEmbedder(folders["bert"]).fit()
     embedder.transform(["pain"])
     clone(embedder).set_params(**other).fit().transform(["pain"])
     assert len(embedded) == 2
 
 
-def test_batch_size_and_device_are_not_part_of_keys(folders, embedded):
+def test_cache_keys_ignore_batch_size_and_device(folders, embedded):
     embedder = LLMChunkEmbedder(folders["bert"]).fit()
     embedder.transform(["pain"])
     clone(embedder).set_params(batch_tokens=7, device="auto").fit().transform(["pain"])
     assert embedded == ["pain"]
 
 
-def test_without_cache_repeated_texts_are_embedded_once_a_call(
-    folders, texts, embedded
-):
+def test_without_cache_each_call_embeds_texts_once(folders, texts, embedded):
     embedder = LLMChunkEmbedder(folders["bert"], cache=None)
     embedder.fit_transform([*texts, *texts])
     assert sorted(embedded) == sorted(texts)
@@ -196,17 +194,17 @@ def test_without_cache_repeated_texts_are_embedded_once_a_call(
     assert not _store.PROCESS_CACHE._vectors
 
 
-def test_overlap_and_chunk_size_count_special_tokens(folders, texts):
+def test_chunk_size_includes_special_tokens(folders, texts):
     embedder = LLMChunkEmbedder(folders["bert"], chunk_size=10, chunk_overlap=4)
     assert embedder.fit(texts).chunk_size_ == 10
     assert LLMChunkEmbedder(folders["bert"]).fit(texts).chunk_size_ == LIMIT
     with pytest.raises(ValueError, match="chunk_size must be at most 16,"):
         LLMChunkEmbedder(folders["bert"], chunk_size=17).fit(texts)
-    with pytest.raises(ValueError, match="leaves 8 tokens beside the special ones"):
+    with pytest.raises(ValueError, match=r"chunk_overlap=8 tokens .* leaves 8"):
         LLMChunkEmbedder(folders["bert"], chunk_size=10, chunk_overlap=8).fit(texts)
 
 
-def test_errors_name_the_wrong_rows(folders):
+def test_errors_list_invalid_rows(folders):
     embedder = LLMChunkEmbedder(folders["bert"]).fit(["pain"])
     for wrong in (None, np.nan, b"pain", 3, pd.NA):
         with pytest.raises(TypeError, match=r"row 1\. Drop these rows, or fill"):
@@ -224,22 +222,22 @@ def test_errors_name_the_wrong_rows(folders):
 
 
 @pytest.mark.parametrize("wrong", [{"cache": False}, {"pooling": "max"}, {"dtype": 4}])
-def test_wrong_parameters_are_refused(folders, wrong):
+def test_invalid_parameters_raise(folders, wrong):
     (name,) = wrong
     with pytest.raises(ValueError, match=f"The '{name}' parameter of LLMChunkEmbedder"):
         LLMChunkEmbedder(folders["bert"], **wrong).fit()
 
 
-def test_the_default_model_is_the_one_in_the_wheel():
+def test_default_model_name():
     assert LLMChunkEmbedder().model_name == DEFAULT_MODEL
 
 
-def test_half_a_surrogate_pair_is_accepted(folders):
+def test_unpaired_surrogate_is_embedded(folders):
     embedder = LLMChunkEmbedder(folders["bert"], cache="memory").fit()
     assert np.isfinite(embedder.transform(["pain \ud83d brain"])).all()
 
 
-def test_pickle_is_small_and_gives_the_same(folders, texts, tmp_path):
+def test_pickle_excludes_model_weights(folders, texts, tmp_path):
     embedder = LLMChunkEmbedder(folders["bert"], cache=None).fit(texts)
     joblib.dump(embedder, tmp_path / "embedder.joblib")
     assert (tmp_path / "embedder.joblib").stat().st_size < 10_000
@@ -254,7 +252,7 @@ def test_pandas_output_has_named_columns(folders, texts):
     assert table.columns[0] == "llmchunkembedder0"
 
 
-def test_half_precision_is_close(embedder, texts):
+def test_bfloat16_is_close_to_float32(embedder, texts):
     full = embedder.fit_transform(texts)
     half = clone(embedder).set_params(dtype="bfloat16").fit(texts)
     assert half.dtype_ == "bfloat16"
@@ -263,7 +261,7 @@ def test_half_precision_is_close(embedder, texts):
 
 
 @pytest.mark.slow
-def test_a_text_of_ten_megabytes(folders):
+def test_text_of_ten_megabytes(folders):
     text = "brain memory pain " * 600_000
     assert len(text) > 10 * 2**20
     vector = LLMChunkEmbedder(folders["bert"], cache=None).fit_transform([text])

@@ -36,7 +36,7 @@ def test_windows_without_overlap_contain_each_token_once(n_tokens):
 
 @pytest.mark.parametrize("overlap", [1, 3, 7])
 @pytest.mark.parametrize("n_tokens", [1, 8, 9, 100])
-def test_neighboring_windows_share_the_overlap(n_tokens, overlap):
+def test_neighboring_windows_share_overlap(n_tokens, overlap):
     starts, sizes = split_windows(n_tokens, 8, overlap)
     ends = starts + sizes
     assert starts[0] == 0
@@ -54,7 +54,7 @@ def test_batches_contain_each_chunk_once_within_the_budget(rng):
         assert len(batch) == 1 or len(batch) * lengths[batch].max() <= 128
 
 
-def test_a_chunk_above_the_budget_is_a_batch_by_itself():
+def test_chunk_above_budget_has_its_own_batch():
     assert [batch.tolist() for batch in batches_by_tokens([5, 500], 100)] == [[0], [1]]
 
 
@@ -68,7 +68,7 @@ def test_few_chunks_of_each_length_share_batches():
     assert len(batches_by_tokens(range(1, 21), 1000)) == 1
 
 
-def test_full_chunks_come_last_in_the_order_of_their_texts():
+def test_full_chunks_are_last_and_in_text_order():
     lengths = [8, 8, 3, 8, 8, 8, 5]
     order = np.concatenate(batches_by_tokens(lengths, 16))
     assert order.tolist() == [2, 6, 0, 1, 3, 4, 5]
@@ -91,13 +91,13 @@ def test_means_of_half_precision_are_computed_in_float32():
 
 @pytest.mark.parametrize("weighting", ["uniform", "tokens"])
 def test_weights_of_a_text_sum_to_one(rng, weighting):
-    owners = np.sort(rng.integers(0, 5, size=50))
-    owners = np.unique(owners, return_inverse=True)[1]
+    text_rows = np.sort(rng.integers(0, 5, size=50))
+    text_rows = np.unique(text_rows, return_inverse=True)[1]
     sizes = rng.integers(0, 9, size=50)
-    weights = weigh_chunks(sizes, owners, weighting)
-    np.testing.assert_allclose(np.bincount(owners, weights=weights), 1)
+    weights = weigh_chunks(sizes, text_rows, weighting)
+    np.testing.assert_allclose(np.bincount(text_rows, weights=weights), 1)
     if weighting == "uniform":
-        assert len(set(weights[owners == 0])) == 1
+        assert len(set(weights[text_rows == 0])) == 1
 
 
 SETTINGS = ChunkSettings(
@@ -122,7 +122,7 @@ def load(tmp_path_factory):
 def test_special_tokens_and_padding_on_the_right(load):
     loaded = load("bert")
     chunks = make_chunks(["pain " * 5, "fear"], loaded, window=3, overlap=0)
-    assert chunks.owners.tolist() == [0, 0, 1]
+    assert chunks.text_rows.tolist() == [0, 0, 1]
     pain, fear = chunks.tokens[0], chunks.tokens[-1]
     ids, lengths = pad_chunks(chunks, np.array([2, 0, 1]), loaded)
     assert lengths.tolist() == [3, 5, 4]
@@ -134,7 +134,7 @@ def test_special_tokens_and_padding_on_the_right(load):
     ]
 
 
-def test_a_model_without_padding_token_keeps_its_vocabulary(load):
+def test_missing_padding_token_does_not_extend_vocabulary(load):
     loaded = load("mistral")
     assert loaded.tokenizer.pad_token_id is None
     assert loaded.pad_id == 0
@@ -166,7 +166,7 @@ def test_only_encoders_with_padding_get_masks(load, kind, monkeypatch):
     assert record_masks(loaded, ["pain", "fear"], monkeypatch) == [None]
 
 
-def test_texts_are_yielded_once_as_they_finish(load, monkeypatch):
+def test_finished_texts_are_yielded_once(load, monkeypatch):
     monkeypatch.setattr(_chunking, "_SECONDS_BETWEEN_YIELDS", 0)
     texts = ["pain " * 200, "fear", "brain " * 100, "words in"]
     finished = list(embed_texts(texts, load("bert"), SETTINGS))
@@ -190,16 +190,16 @@ def test_vectors_must_be_finite(load, monkeypatch, value):
         list(embed_texts(["pain fear"], loaded, SETTINGS))
 
 
-def test_a_text_without_any_token_raises():
+def test_text_without_token_raises():
     tokenless = SimpleNamespace(
         tokenizer=lambda texts, **options: {"input_ids": [[] for _ in texts]},
         n_special=0,
     )
-    with pytest.raises(ValueError, match="finds no token in the text 'pain'"):
+    with pytest.raises(ValueError, match=r"at least one token; .* none in 'pain'"):
         make_chunks(["pain"], tokenless, window=8, overlap=0)
 
 
-def test_inference_mode_does_not_leak_to_the_caller(load):
+def test_inference_mode_is_off_between_yields(load):
     stream = embed_texts(["pain"], load("bert"), SETTINGS)
     next(stream)
     assert not torch.is_inference_mode_enabled()

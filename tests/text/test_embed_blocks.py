@@ -53,7 +53,7 @@ def test_blocks_equal_transform_in_order(embedder, texts, small_blocks):
     np.testing.assert_allclose(found, embedder.transform(texts), atol=1e-5)
 
 
-def test_a_generator_is_read_one_block_at_a_time(embedder, texts, small_blocks):
+def test_generator_is_read_block_by_block(embedder, texts, small_blocks):
     n_read = 0
 
     def count():
@@ -62,15 +62,15 @@ def test_a_generator_is_read_one_block_at_a_time(embedder, texts, small_blocks):
             n_read += 1
             yield text
 
-    # The stream is infinite: only a bounded read-ahead ends.
+    # The stream is infinite, so that only a bounded read-ahead terminates.
     for number, _ in enumerate(embedder.embed_blocks(count()), 1):
         assert n_read == 7 * number
         if number == 3:
             break
 
 
-def test_memory_does_not_grow_with_the_stream(embedder, small_blocks):
-    # One long word each: large in memory, quick to embed.
+def test_memory_is_bounded_for_streams(embedder, small_blocks):
+    # Texts with one long word are large in memory but fast to embed.
     texts = (f"{'x' * 20_000}{number} pain" for number in range(500))
     next(embedder.embed_blocks(["pain"]))
     tracemalloc.start()
@@ -78,11 +78,11 @@ def test_memory_does_not_grow_with_the_stream(embedder, small_blocks):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert n_texts == 500
-    # All texts together are 10 MB, those of a block 0.14 MB.
+    # All texts have 10 MB, the texts of a block 0.14 MB.
     assert peak < 2_000_000
 
 
-def test_errors_name_the_row_in_the_stream(embedder, small_blocks):
+def test_errors_state_row_of_stream(embedder, small_blocks):
     stream = embedder.embed_blocks(["pain"] * 9 + [None, " "])
     assert next(stream).first_row == 0
     with pytest.raises(TypeError, match="got NoneType in row 9"):
@@ -97,20 +97,18 @@ def test_errors_name_the_row_in_the_stream(embedder, small_blocks):
     assert list(embedder.embed_blocks([])) == []
 
 
-def test_progress_sums_to_all_tokens_and_characters(embedder, texts, small_blocks):
+def test_progress_counts_all_tokens_and_characters(embedder, texts, small_blocks):
     done = []
     for _ in embedder.embed_blocks([*texts, *texts], lambda *step: done.append(step)):
         pass
     tokens, characters = np.sum(done, axis=0)
     assert characters == pytest.approx(2 * sum(map(len, texts)))
-    # Every word is a token, and with no cache the second half counts again.
+    # Each word is a token. Without a cache, the second half may be embedded again.
     n_words = sum(len(text.split()) for text in texts)
     assert n_words < tokens <= 2 * n_words
 
 
-def test_an_interrupted_run_resumes(
-    embedder, texts, small_blocks, tmp_path, monkeypatch
-):
+def test_interrupted_run_resumes(embedder, texts, small_blocks, tmp_path, monkeypatch):
     embedder.set_params(cache=tmp_path / "store.sqlite")
     batches = []
     real = LLMChunkEmbedder._embed
@@ -129,7 +127,7 @@ def test_an_interrupted_run_resumes(
     X = embedder.transform(texts)
     stored = [text for batch in batches[:3] for text in batch]
     assert not set(stored) & {text for batch in batches[4:] for text in batch}
-    # Nothing is embedded again, and embeddings are bit-equal in any order.
+    # No text is embedded again, and embeddings are bit-equal in any order.
     del batches[:]
     np.testing.assert_array_equal(embedder.transform(texts[::-1])[::-1], X)
     assert not batches
@@ -162,7 +160,7 @@ def test_finished_texts_are_stored_if_a_worker_fails(
         if "the last one" not in batch:
             yield from real(self, batch)
             return
-        # All others are done and stored before this one fails.
+        # Wait until all other texts are stored.
         for _ in range(200):
             with EmbeddingStore(store) as opened:
                 if len(opened) == len(six_blocks):
@@ -193,8 +191,8 @@ def test_backends_that_cannot_stream_results(embedder, texts, small_blocks):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_a_worker_with_another_model_raises(embedder):
-    with pytest.raises(ValueError, match="Copy the same files of the model"):
+def test_worker_with_another_model_raises(embedder):
+    with pytest.raises(ValueError, match=r"got .*Copy the same files of the model"):
         _chunk_embedder._embed_part(embedder, "other settings", 0, ["pain"])
 
 
@@ -245,7 +243,7 @@ if __name__ == "__main__":
     ("backend", "needs"), [("dask", "distributed"), ("ray", "ray")]
 )
 @pytest.mark.slow
-def test_a_cluster_of_two_workers_equals_one_process(folder, tmp_path, backend, needs):
+def test_cluster_workers_equal_one_process(folder, tmp_path, backend, needs):
     pytest.importorskip(needs)
     (tmp_path / "script.py").write_text(BACKENDS)
     shards = tmp_path / "shards"
@@ -263,7 +261,7 @@ def test_a_cluster_of_two_workers_equals_one_process(folder, tmp_path, backend, 
 
 
 @pytest.mark.slow
-def test_kills_in_forward_passes_and_commits_lose_nothing(tmp_path, rng):
+def test_killed_runs_resume_without_loss(tmp_path, rng):
     from benchmarks.robustness.kill_embedder import (
         COMMIT,
         FORWARD,

@@ -1,4 +1,4 @@
-"""Tests of fingerprints: weights, tokenizer and code determine them, copies do not."""
+"""Tests of fingerprints, which depend on weights, tokenizer and code only."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from sklearn_neurocontext.text._language_model import (
 from tests.text.tiny_models import save_tiny_model
 
 
-def test_a_folder_that_was_saved_anew_is_loaded_anew(tmp_path, monkeypatch):
+def test_changed_folder_is_loaded_again(tmp_path, monkeypatch):
     for folder, kind in (("a", "bert"), ("b", "llama")):
         save_tiny_model(tmp_path / folder / "model", kind)
     monkeypatch.chdir(tmp_path / "a")
@@ -58,7 +58,7 @@ def test_fingerprint_of_edited_copies(load, tmp_path, file, part, changes):
 
 
 def save_without(folder, left_out):
-    """Save the weights of a masked-LM class without some of them."""
+    """Save the weights of a masked-LM class without those whose names match."""
     model = BertForMaskedLM(AutoConfig.from_pretrained(folder))
     state = model.state_dict()
     kept = {key: state[key] for key in state if left_out not in key}
@@ -77,10 +77,10 @@ def test_fingerprint_ignores_missing_pooler_weights(load, tmp_path):
     assert load(folder).fingerprint == first.fingerprint
 
 
-def test_a_model_that_lacks_a_layer_is_refused(load, tmp_path):
+def test_missing_layer_weights_raise(load, tmp_path):
     folder = save_tiny_model(tmp_path, "bert")
     save_without(folder, left_out="layer.1.")
-    with pytest.raises(ValueError, match=r"lack 16 entries .*'encoder\.layer\.1"):
+    with pytest.raises(ValueError, match=r"16 are missing, .*'encoder\.layer\.1"):
         load(folder)
 
 
@@ -95,7 +95,7 @@ def test_fingerprint_depends_on_buffers_special_tokens_and_code(load, tmp_path):
     assert model_fingerprint(tokenizer, model, (), around) != plain
 
 
-def test_fingerprint_of_a_tokenizer_without_a_fast_one(load, tmp_path):
+def test_fingerprint_of_slow_tokenizer(load, tmp_path):
     model = load(save_tiny_model(tmp_path, "bert")).model
     first, same, other = (
         model_fingerprint(ByT5Tokenizer(extra_ids=0, do_lower_case=lower), model)
@@ -116,7 +116,7 @@ class OwnModel(BertModel):
 
 
 def save_with_code(folder, repository=""):
-    """Save a model whose configuration names code in its folder, or in a repository."""
+    """Save a model whose configuration refers to code in its folder or a repository."""
     folder = Path(save_tiny_model(folder, "bert"))
     config = json.loads((folder / "config.json").read_text())
     config |= {
@@ -131,7 +131,7 @@ def save_with_code(folder, repository=""):
     return folder
 
 
-def test_fingerprint_depends_on_code_in_the_folder(load, tmp_path, monkeypatch):
+def test_fingerprint_depends_on_code_in_folder(load, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "cache")
     )
@@ -149,7 +149,7 @@ def test_fingerprint_depends_on_code_in_the_folder(load, tmp_path, monkeypatch):
     ("revision", "code_revision"),
     [(None, "0" * 40), ("main", "0" * 40), ("0a" * 20, "0a" * 20)],
 )
-def test_code_of_another_repository_is_loaded_at_its_commit(
+def test_code_of_another_repository_needs_commit(
     load, tmp_path, monkeypatch, revision, code_revision
 ):
     asked = []

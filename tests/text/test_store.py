@@ -46,14 +46,14 @@ def test_vectors_are_bit_equal_after_reopening(path, rng):
         assert store.get_many([]) == {}
 
 
-def test_more_keys_than_a_query_takes(path):
+def test_keys_are_split_into_queries(path):
     vectors = make_vectors(3 * _store._KEYS_PER_QUERY + 1)
     with EmbeddingStore(path) as store:
         store.put_many(vectors)
         assert_same(store.get_many(iter(vectors)), vectors)
 
 
-def test_a_key_keeps_its_first_vector(path):
+def test_stored_vectors_are_not_replaced(path):
     with EmbeddingStore(path) as store:
         store.put_many({b"k": np.zeros(2)})
         store.put_many({b"k": np.ones(2)})
@@ -61,7 +61,7 @@ def test_a_key_keeps_its_first_vector(path):
         np.testing.assert_array_equal(store.get_many([b"k"])[b"k"], [0, 0])
 
 
-def test_a_full_disk_raises_and_keeps_earlier_vectors(path):
+def test_full_disk_raises_and_keeps_earlier_vectors(path):
     kept = make_vectors(10)
     with EmbeddingStore(path) as store:
         store.put_many(kept)
@@ -75,17 +75,17 @@ def test_a_full_disk_raises_and_keeps_earlier_vectors(path):
         assert len(store) == 60
 
 
-def test_a_locked_store_raises(path, monkeypatch):
+def test_locked_store_raises(path, monkeypatch):
     monkeypatch.setattr(_store, "_TIMEOUT_SECONDS", 0.1)
     with EmbeddingStore(path) as store, EmbeddingStore(path) as other:
         other._connection.execute("BEGIN IMMEDIATE")
-        with pytest.raises(OSError, match=r"locked\).*end the process that holds it"):
+        with pytest.raises(OSError, match=r"locked\).*end the process that locks it"):
             store.put_many(make_vectors(1))
         other._connection.execute("ROLLBACK")
         store.put_many(make_vectors(1))
 
 
-def test_the_file_is_sqlite_in_wal_mode(path):
+def test_file_is_in_wal_mode(path):
     with EmbeddingStore(path) as store:
         store.put_many(make_vectors(1))
         assert path.with_name("store.sqlite-wal").is_file()
@@ -95,7 +95,7 @@ def test_the_file_is_sqlite_in_wal_mode(path):
     connection.close()
 
 
-def test_a_failed_write_leaves_no_vector_and_no_lock(path):
+def test_failed_write_is_rolled_back(path):
     with EmbeddingStore(path) as store, EmbeddingStore(path) as other:
         with pytest.raises(OSError, match="could not be read or written"):
             store.put_many({b"a": np.zeros(2), 1.5j: np.zeros(2)})
@@ -103,7 +103,7 @@ def test_a_failed_write_leaves_no_vector_and_no_lock(path):
         assert len(store) == 1
 
 
-def test_corrupted_vectors_are_dropped_with_a_warning(path):
+def test_corrupted_vectors_are_deleted_with_warning(path):
     vectors = make_vectors(3)
     first, *others = vectors
     with EmbeddingStore(path) as store:
@@ -122,8 +122,8 @@ def test_corrupted_vectors_are_dropped_with_a_warning(path):
         assert_same(store.get_many(vectors), vectors)
 
 
-def test_threads_that_create_a_store_together(tmp_path):
-    """SQLite refuses at once, rather than waits, when two enter WAL mode together."""
+def test_concurrent_threads_create_store(tmp_path):
+    # SQLite does not wait when two connections switch to WAL mode together.
     errors = []
 
     def create(path, barrier):
@@ -146,14 +146,14 @@ def test_threads_that_create_a_store_together(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b"PK\3\4"])
-def test_a_file_of_another_kind_is_refused_and_unchanged(path, content):
+def test_other_files_raise_and_are_unchanged(path, content):
     path.write_bytes(content)
     with pytest.raises(OSError, match="cannot be opened as an embedding store"):
         EmbeddingStore(path)
     assert path.read_bytes() == content
 
 
-def test_another_sqlite_database_is_refused_and_unchanged(path):
+def test_other_databases_raise_and_are_unchanged(path):
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE theirs (x)")
     connection.commit()
@@ -164,8 +164,8 @@ def test_another_sqlite_database_is_refused_and_unchanged(path):
     assert path.read_bytes() == before
 
 
-def test_unsuitable_locations_are_refused(tmp_path, monkeypatch):
-    with pytest.raises(OSError, match=r"is a folder; expected the file of a store"):
+def test_invalid_locations_raise(tmp_path, monkeypatch):
+    with pytest.raises(OSError, match=r"must be the file of a store, .* got a folder"):
         EmbeddingStore(tmp_path)
     with pytest.raises(OSError, match=r"does not exist\. Create it"):
         EmbeddingStore(tmp_path / "no" / "store.sqlite")
@@ -186,7 +186,9 @@ def test_merge_copies_missing_vectors(tmp_path, path):
         assert store.merge(shards[0]) == 0
         expected = make_vectors(3 * n // 2)
         assert_same(store.get_many(expected), expected)
-        with pytest.raises(OSError, match=r"c\.sqlite is not a file"):
+        with pytest.raises(
+            OSError, match=r"must be the file of a store; got .*c\.sqlite"
+        ):
             store.merge(tmp_path / "c.sqlite")
     assert not (tmp_path / "c.sqlite").exists()
 
@@ -198,7 +200,7 @@ from sklearn_neurocontext.text import EmbeddingStore
 
 first = int(sys.argv[2])
 for number in range(first, first + 100):
-    # Opened anew each time: the file is created by whichever process comes first.
+    # The store is opened each time; the first process creates the file.
     with EmbeddingStore(sys.argv[1]) as store:
         key = number.to_bytes(32, "big")
         store.put_many({key: np.full(8, number, dtype="f4")})
@@ -206,7 +208,7 @@ for number in range(first, first + 100):
 """
 
 
-def test_two_processes_share_a_store_from_its_creation(path):
+def test_two_processes_create_and_share_store(path):
     starts = (0, 50)
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(start)])
@@ -228,7 +230,7 @@ def test_cached_vectors_are_copies():
     np.testing.assert_array_equal(found[b"a"], np.ones(3))
 
 
-def test_the_least_recently_used_vector_is_dropped():
+def test_least_recently_used_vector_is_dropped():
     cache = MemoryCache(max_bytes=2 * 4 * 4)
     cache.put_many({b"a": np.zeros(4), b"b": np.zeros(4)})
     cache.get_many([b"a"])
@@ -236,27 +238,25 @@ def test_the_least_recently_used_vector_is_dropped():
     assert set(cache.get_many([b"a", b"b", b"c"])) == {b"a", b"c"}
 
 
-def test_a_vector_above_the_limit_is_not_cached():
+def test_vector_above_limit_is_not_cached():
     cache = MemoryCache(max_bytes=8)
     cache.put_many({b"a": np.zeros(4)})
     assert not cache.get_many([b"a"])
 
 
-def test_keys_differ_by_text_and_by_settings():
+def test_keys_depend_on_text_and_settings():
     keys = {text_key("pain", "a"), text_key("pain", "b"), text_key("fear", "a")}
     assert len(keys) == 3
     assert text_key("pain", "a") == text_key("pain", "a")
 
 
-def test_open_cache_in_memory_on_disk_or_none(tmp_path):
+def test_open_cache(tmp_path):
+    key = b"test_open_cache"
     for cache, n_cached in (("memory", 1), (tmp_path / "store.sqlite", 1), (None, 0)):
         with open_cache(cache) as opened:
-            opened.put_many({b"test_open_cache_in_memory_on_disk_or_none": np.zeros(4)})
+            opened.put_many({key: np.zeros(4)})
         with open_cache(cache) as opened:
-            assert (
-                len(opened.get_many([b"test_open_cache_in_memory_on_disk_or_none"]))
-                == n_cached
-            )
+            assert len(opened.get_many([key])) == n_cached
     with open_cache(str(tmp_path / "store.sqlite")) as opened:
         assert isinstance(opened, EmbeddingStore)
 
@@ -307,5 +307,5 @@ def test_windows_shares_are_network_file_systems(monkeypatch):
     assert network_file_system(r"\\server\share\x", "") == "Windows share"
 
 
-def test_mounts_of_this_machine_are_read():
+def test_mounts_are_read_from_proc():
     assert network_file_system("/proc") is None

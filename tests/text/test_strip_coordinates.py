@@ -70,7 +70,7 @@ OTHER_NUMBERS = [
 
 @pytest.mark.parametrize("after", ["", ".", ")", " mm", "mm", " mm."])
 @pytest.mark.parametrize("coordinates", COORDINATES)
-def test_coordinates_are_removed_and_words_kept(coordinates, after):
+def test_coordinates_are_removed(coordinates, after):
     stripped = strip_coordinates(f"left insula {coordinates}{after} was active")
     assert not re.search(r"\d", stripped)
     words = re.sub(r"[^a-z]+", " ", stripped).replace(" mm ", " ")
@@ -101,18 +101,18 @@ def test_sizes_in_mm_are_kept(text):
         ("", ""),
     ],
 )
-def test_text_beside_coordinates_is_kept(text, expected):
+def test_text_around_coordinates_is_kept(text, expected):
     assert strip_coordinates(text) == expected
 
 
 @pytest.mark.parametrize("text", [*COORDINATES, *OTHER_NUMBERS, "1 2 -3 in -4 5, - 6"])
-def test_stripping_twice_changes_nothing(text):
+def test_strip_coordinates_is_idempotent(text):
     text = f"peaks {text} and -4 -5 -6 in 1999"
     assert strip_coordinates(strip_coordinates(text)) == strip_coordinates(text)
 
 
 def _with_gaps(text, length):
-    """Yield the text with each of its gaps, in turn, widened to `length` blanks."""
+    """Yield the text with one gap after another widened to `length` spaces."""
     for gap in re.finditer(r"\b|\s+", text):
         yield text[: gap.start()] + " " * length + text[gap.end() :]
 
@@ -128,8 +128,8 @@ def _with_gaps(text, length):
         "1 ± 2 , - 2 mm , and - 3 k",
     ],
 )
-def test_long_gaps_are_quick(text):
-    # With gaps that backtrack, 500 blanks took seconds and 10,000 did not end.
+def test_time_is_linear_in_length_of_gaps(text):
+    # With backtracking, 500 spaces took seconds and 10,000 did not terminate.
     for long, short in zip(_with_gaps(text, 10_000), _with_gaps(text, 9), strict=True):
         assert strip_coordinates(long).split() == strip_coordinates(short).split()
 
@@ -137,5 +137,5 @@ def test_long_gaps_are_quick(text):
 @pytest.mark.parametrize(
     "unit", ["1 ", "-1 k ", "(", "x ", "MNI ", "1, -2 and ", "xyz"]
 )
-def test_long_repetitions_are_quick(unit):
+def test_time_is_linear_in_number_of_repetitions(unit):
     strip_coordinates(unit * 20_000)

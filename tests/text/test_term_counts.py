@@ -17,7 +17,7 @@ TEXTS = ["pain and fear", "fear of pain", "pain pain", "memory 1999 7b"]
 
 
 @pytest.mark.parametrize("X", [TEXTS, np.eye(4)], ids=["texts", "counts"])
-def test_pickles_are_equal_and_unfitted_transformers_raise(X):
+def test_pickle_and_unfitted_transformer(X):
     model = TermCounts(min_df=1)
     with pytest.raises(NotFittedError):
         model.transform(X)
@@ -35,7 +35,7 @@ def test_columns_of_counts_keep_their_names():
 
 @pytest.mark.parametrize("ngram_range", [(1, 1), (1, 2)])
 @pytest.mark.parametrize("stop_words", ["english", None])
-def test_texts_are_counted_as_scikit_learn_does(ngram_range, stop_words):
+def test_counts_equal_scikit_learn(ngram_range, stop_words):
     settings = {"ngram_range": ngram_range, "stop_words": stop_words}
     ours = TermCounts(min_df=2, **settings).fit(TEXTS)
     theirs = CountVectorizer(min_df=2, **settings).fit(TEXTS)
@@ -68,7 +68,7 @@ def test_explicit_zeros_are_not_occurrences():
     assert TermCounts(min_df=1).fit_transform(counts).nnz == 4
 
 
-def test_duplicate_entries_are_one_study():
+def test_duplicate_entries_are_summed():
     parts = (np.array([1, 2, 1, 3, -3], dtype=np.float32), [0, 0, 1, 1, 1], [0, 3, 5])
     counts = csr_matrix(parts, shape=(2, 2))
     with pytest.raises(ValueError, match="lower min_df"):
@@ -96,7 +96,7 @@ def _peak_memory(call):
 
 
 @pytest.mark.parametrize("kind", [list, tuple, pd.Series])
-def test_a_long_text_does_not_pad_the_others(kind):
+def test_long_text_does_not_pad_other_texts(kind):
     texts = kind(["pain and fear"] * 300 + ["pain " * 40_000])
     model = TermCounts(min_df=2)
     peak = _peak_memory(lambda: model.fit(texts).transform(texts))
@@ -111,7 +111,7 @@ def test_transform_does_not_copy_all_counts():
     assert peak < counts.data.nbytes / 2
 
 
-def test_refit_to_the_other_kind_of_input():
+def test_refit_to_other_input_kind():
     model = TermCounts(min_df=1).fit(TEXTS)
     frame = pd.DataFrame(np.ones((3, 2)), columns=["pain", "fear"])
     model.fit(frame)
@@ -126,11 +126,11 @@ def test_refit_to_the_other_kind_of_input():
 @pytest.mark.parametrize(
     ("fitted_with", "given", "message"),
     [
-        (TEXTS, np.ones((1, 2)), "fitted to texts; got counts"),
-        (np.ones((3, 2)), TEXTS, "fitted to counts; got texts"),
+        (TEXTS, np.ones((1, 2)), "must be texts, as in fit; got counts"),
+        (np.ones((3, 2)), TEXTS, "must be counts, as in fit; got texts"),
     ],
 )
-def test_transform_of_the_other_kind_raises(fitted_with, given, message):
+def test_transform_of_other_input_kind_raises(fitted_with, given, message):
     model = TermCounts(min_df=1).fit(fitted_with)
     with pytest.raises(TypeError, match=message):
         model.transform(given)
@@ -143,9 +143,9 @@ def test_min_df_above_all_frequencies_raises(X):
 
 
 @pytest.mark.parametrize("texts", [["1999 46 7", "a 2"], ["and of", "the"]])
-def test_texts_without_any_term_raise(texts):
+def test_texts_without_terms_raise(texts):
     with pytest.raises(
-        ValueError, match="The texts contain no term: words of at least"
+        ValueError, match="The texts contain no term, that is, no words"
     ):
         TermCounts(min_df=1, stop_words="english").fit(texts)
 
@@ -154,7 +154,7 @@ def test_texts_without_any_term_raise(texts):
     "ngram_range", [(2, 1), (1,), (), (0, 1), (1, 2, 3), (1.0, 2), ("1", "2")]
 )
 @pytest.mark.parametrize("X", [TEXTS, np.eye(3)], ids=["texts", "counts"])
-def test_wrong_ngram_range_raises(ngram_range, X):
+def test_invalid_ngram_range_raises(ngram_range, X):
     with pytest.raises(ValueError, match=r"ngram_range must be .* got \("):
         TermCounts(min_df=1, ngram_range=ngram_range).fit(X)
 

@@ -22,7 +22,7 @@ _SHARED = {
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
 }
-# Wide weights: states depend on the context of a token, as in a trained model.
+# With wide weights, states depend on the context of a token, as in a trained model.
 _WIDE = {"initializer_range": 0.5}
 
 
@@ -32,7 +32,7 @@ def _config(kind, n_positions):
     if kind == "bert":
         return BertConfig(max_position_embeddings=n_positions, **encoder)
     if kind == "roberta":
-        # Positions start after the padding's number, here 3.
+        # Positions start after the padding index, here 3.
         return RobertaConfig(
             max_position_embeddings=n_positions + 4, pad_token_id=3, **encoder
         )
@@ -63,7 +63,7 @@ def _config(kind, n_positions):
     return LlamaConfig(max_position_embeddings=n_positions, **decoder)
 
 
-# Special tokens before and after a text, as the real tokenizers have them.
+# Special tokens before and after a text, as in the published tokenizers.
 TEMPLATES = {
     "bert": "[CLS] $A [SEP]",
     "roberta": "[CLS] $A [SEP]",
@@ -76,7 +76,7 @@ KINDS = tuple(TEMPLATES)
 
 
 def save_tiny_model(folder, kind, *, max_tokens=16):
-    """Save a model of a kind, with the special tokens and padding of that kind."""
+    """Save a model and a tokenizer of an architecture; return the folder."""
     torch.manual_seed(0)
     words = [*_SPECIAL, *WORDS.split()]
     vocabulary = {word: index for index, word in enumerate(words)}
@@ -89,7 +89,7 @@ def save_tiny_model(folder, kind, *, max_tokens=16):
     if kind in ("bert", "roberta"):
         named |= {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]"}
     if kind == "roberta":
-        # As some published ones: only the positions state the limit.
+        # As in some published models, only the positions state the limit.
         named["model_max_length"] = int(1e30)
     PreTrainedTokenizerFast(tokenizer_object=backend, **named).save_pretrained(folder)
     model = AutoModel.from_config(_config(kind, max_tokens))

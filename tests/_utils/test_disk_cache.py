@@ -1,4 +1,4 @@
-"""Entries on disk: whole or not there, verified, shared by processes."""
+"""Entries on disk: complete or missing, verified, shared by processes."""
 
 import json
 import os
@@ -13,8 +13,9 @@ import pytest
 
 from sklearn_neurocontext._utils import disk_cache
 from sklearn_neurocontext._utils.disk_cache import (
+    NpyWriter,
     cache_folder,
-    entry_place,
+    entry_folder,
     fetch_entry,
     hash_file,
 )
@@ -30,7 +31,7 @@ def cache(monkeypatch, tmp_path):
 
 
 class Builder:
-    """Counts how often it is asked to build."""
+    """Build an entry and count the calls."""
 
     def __init__(self):
         self.n_built = 0
@@ -42,17 +43,17 @@ class Builder:
         return {"labels": ["a", "é"], "condition": 2.5}
 
 
-def _assert_whole(entry):
+def _assert_complete(entry):
     assert entry.facts == {"labels": ["a", "é"], "condition": 2.5}
     np.testing.assert_array_equal(entry.arrays["small"], [0, 1, 2])
     np.testing.assert_array_equal(entry.arrays["large"].ravel(), np.arange(40_000.0))
 
 
-def test_an_entry_is_built_once_and_mapped_afterwards(cache):
+def test_an_entry_is_built_once_and_memory_mapped(cache):
     build = Builder()
     for _ in range(3):
         entry = fetch_entry("table", SETTINGS, build)
-        _assert_whole(entry)
+        _assert_complete(entry)
         assert isinstance(entry.arrays["large"], np.memmap)
         assert not entry.arrays["large"].flags.writeable
     assert build.n_built == 1
@@ -74,7 +75,7 @@ def _flip_a_byte(place):
 
 
 def _flip_a_byte_of_a_large_file(place):
-    """Without hashing: the times of the file give it away, even set back."""
+    """Its times reveal it without hashing, even if one of them is set back."""
     times = (place / "large.npy").stat()
     time.sleep(0.02)
     _flip_a_byte(place)
@@ -87,7 +88,7 @@ def _edit_facts(place):
 
 
 def _swap_entries(place):
-    other = entry_place("table", {"fwhm": 1.0})
+    other = entry_folder("table", {"fwhm": 1.0})
     fetch_entry("table", {"fwhm": 1.0}, Builder())
     (place / "entry.json").write_bytes((other / "entry.json").read_bytes())
 
@@ -106,14 +107,14 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_entry_is_noticed_and_built_again(cache, damage):
+def test_corrupted_entry_is_built_again(cache, damage):
     build = Builder()
     place = fetch_entry("table", SETTINGS, build).folder
     damage(place)
-    with pytest.warns(UserWarning, match="was cut off or altered; building it again"):
-        _assert_whole(fetch_entry("table", SETTINGS, build))
+    with pytest.warns(UserWarning, match="is corrupted; it is built again"):
+        _assert_complete(fetch_entry("table", SETTINGS, build))
     assert build.n_built == 2
-    _assert_whole(fetch_entry("table", SETTINGS, build))
+    _assert_complete(fetch_entry("table", SETTINGS, build))
     assert build.n_built == 2
 
 
@@ -126,15 +127,15 @@ def test_a_large_file_is_hashed_only_once_it_has_changed(monkeypatch, damage):
     monkeypatch.setattr(
         disk_cache, "_sha256", lambda path: hashed.append(1) or sha256(path)
     )
-    _assert_whole(fetch_entry("table", SETTINGS, build))
+    _assert_complete(fetch_entry("table", SETTINGS, build))
     assert not hashed
     damage(place)
-    with pytest.warns(UserWarning, match="cut off or altered"):
-        _assert_whole(fetch_entry("table", SETTINGS, build))
+    with pytest.warns(UserWarning, match="is corrupted"):
+        _assert_complete(fetch_entry("table", SETTINGS, build))
     assert hashed
 
 
-def test_a_copied_cache_is_taken_after_hashing(cache, monkeypatch, tmp_path):
+def test_copied_cache_is_hashed_once(cache, monkeypatch, tmp_path):
     monkeypatch.setattr(disk_cache, "_ALWAYS_HASHED", 0)
     build = Builder()
     fetch_entry("table", SETTINGS, build)
@@ -148,10 +149,10 @@ def test_a_copied_cache_is_taken_after_hashing(cache, monkeypatch, tmp_path):
     monkeypatch.setattr(
         disk_cache, "_sha256", lambda path: hashed.append(1) or sha256(path)
     )
-    _assert_whole(fetch_entry("table", SETTINGS, build))
+    _assert_complete(fetch_entry("table", SETTINGS, build))
     assert build.n_built == 1
     assert len(hashed) == 2
-    _assert_whole(fetch_entry("table", SETTINGS, build))
+    _assert_complete(fetch_entry("table", SETTINGS, build))
     assert len(hashed) == 2
     assert not list(cache.rglob("building-*"))
 
@@ -166,8 +167,8 @@ def test_a_pickle_in_place_of_an_array_is_not_run(cache):
         return {}
 
     with (
-        pytest.warns(UserWarning, match="cut off or altered"),
-        pytest.raises(OSError, match="does not stay as it was written"),
+        pytest.warns(UserWarning, match="is corrupted"),
+        pytest.raises(OSError, match="cannot be read after writing it"),
     ):
         fetch_entry("table", SETTINGS, build)
     assert not (cache / "run").exists()
@@ -181,27 +182,27 @@ def test_a_failed_build_leaves_nothing(cache):
     with pytest.raises(ZeroDivisionError):
         fetch_entry("table", SETTINGS, fail)
     assert not list(cache.iterdir())
-    _assert_whole(fetch_entry("table", SETTINGS, Builder()))
+    _assert_complete(fetch_entry("table", SETTINGS, Builder()))
 
 
-def test_leftovers_of_killed_builds_go_after_a_day(cache):
+def test_leftovers_of_killed_builds_are_removed_after_a_day(cache):
     old, new = cache / "building-table-1", cache / "building-table-2"
     for left in (old, new):
         left.mkdir(parents=True)
         (left / "table.npy").write_bytes(b"half")
-    old_note, new_note = cache / ".0a1b2c3d.json", cache / ".4e5f6a7b.json"
-    for left in (old_note, new_note):
+    old_file, new_file = cache / ".0a1b2c3d.json", cache / ".4e5f6a7b.json"
+    for left in (old_file, new_file):
         left.write_text("half")
-    for left in (old, old_note):
+    for left in (old, old_file):
         os.utime(left, (0, 0))
     fetch_entry("table", SETTINGS, Builder())
     assert not old.exists()
-    assert not old_note.exists()
+    assert not old_file.exists()
     assert new.exists()
-    assert new_note.exists()
+    assert new_file.exists()
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(monkeypatch, tmp_path):
+def test_folder_that_is_not_writable_raises(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "file"))
     with pytest.raises(
@@ -224,10 +225,10 @@ def test_hash_of_a_large_file_is_remembered_until_it_changes(monkeypatch, tmp_pa
     time.sleep(0.02)
     file.write_bytes(b"two")
     assert hash_file(file) == sha256(file) != first
-    (note,) = cache_folder().glob("hash-*.json")
-    note.write_text("[")
+    (record,) = cache_folder().glob("hash-*.json")
+    record.write_text("[")
     assert hash_file(file) == sha256(file)
-    assert json.loads(note.read_text())["sha256"] == sha256(file)
+    assert json.loads(record.read_text())["sha256"] == sha256(file)
 
 
 _FIT = """
@@ -265,9 +266,7 @@ def _start(mode, folder):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
-def test_a_killed_build_leaves_no_entry_and_the_next_one_succeeds(
-    cache, tmp_path, monkeypatch
-):
+def test_killed_build_leaves_no_entry(cache, tmp_path, monkeypatch):
     killed = _start("killed", tmp_path / "first")
     killed.communicate(timeout=120)
     assert killed.returncode == -9
@@ -284,7 +283,8 @@ def test_a_killed_build_leaves_no_entry_and_the_next_one_succeeds(
     assert len(list(cache.glob("table-*"))) == 1
 
 
-def test_two_processes_that_build_at_once_both_succeed(cache, tmp_path):
+@pytest.mark.slow
+def test_two_processes_build_at_the_same_time(cache, tmp_path):
     both = [_start("two", tmp_path / "start") for _ in range(2)]
     outs = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0], outs
@@ -293,3 +293,12 @@ def test_two_processes_that_build_at_once_both_succeed(cache, tmp_path):
     assert first[1] == second[1]
     assert len(list(cache.glob("table-*"))) == 1
     assert not list(cache.glob("building-*"))
+
+
+def test_rows_written_in_pieces_are_one_array(tmp_path):
+    with NpyWriter(tmp_path / "a.npy", np.float32, (3,)) as writer:
+        for start in range(0, 3000, 700):
+            writer.append(np.arange(start, min(start + 700, 3000))[:, None] * [1, 2, 3])
+    written = np.load(tmp_path / "a.npy")
+    assert written.dtype == np.float32
+    np.testing.assert_array_equal(written, np.arange(3000)[:, None] * [1, 2, 3])

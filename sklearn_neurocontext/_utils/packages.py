@@ -1,7 +1,9 @@
-"""Versions of the package and of the libraries that its results depend on."""
+"""Optional dependencies, and the versions of installed packages."""
 
+import importlib
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
 
 from .. import __version__
 
@@ -18,19 +20,7 @@ _PACKAGES = (
 
 
 def library_versions() -> dict:
-    """Return the versions of this package, Python and the numerical libraries.
-
-    Returns
-    -------
-    versions : dict of str to str or None
-        None if a library is not installed.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext._utils.versions import library_versions
-    >>> list(library_versions())[:3]
-    ['sklearn_neurocontext', 'python', 'numpy']
-    """
+    """Return the versions of this package, Python and the numerical libraries."""
     versions = {
         "sklearn_neurocontext": __version__,
         "python": platform.python_version(),
@@ -45,3 +35,14 @@ def _version_or_none(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def import_optional(name: str, extra: str) -> ModuleType:
+    """Import a module of an optional dependency."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"The package {name} could not be imported ({error}). "
+            f"Install it with: pip install 'sklearn-neurocontext[{extra}]'"
+        ) from error

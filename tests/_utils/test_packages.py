@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from sklearn_neurocontext._utils.optional import import_optional
+from sklearn_neurocontext._utils.packages import import_optional
 
 
 def test_returns_the_module():

@@ -1,16 +1,16 @@
-"""Values of estimators as JSON and named arrays, and back.
+"""The format of saved models: values as JSON and arrays, in three files with hashes."""
 
-JSON's own values stand for themselves. Other values are an object with one key, the
-tag: ``tuple``, ``dict``, ``strings``, ``dtype``, ``array``, ``sparse``, ``module`` or
-``estimator``.
-"""
-
+import hashlib
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from scipy.sparse import csr_array, csr_matrix, issparse
+
+from .._utils.files import atomic_folder
 
 _DTYPES = ("float16", "float32", "float64", "int32", "int64", "bool")
 _SPARSE_TYPES = {"csr_array": csr_array, "csr_matrix": csr_matrix}
@@ -18,6 +18,12 @@ _SPARSE_PARTS = ("data", "indices", "indptr")
 # Float16 has 11 bits, and is at its full precision from 2**-14 to 2**16.
 _ROUNDING = 2.0**-11
 _LARGEST_EXPONENT = 15
+DESCRIPTION = "model.json"
+ARRAYS = "model.safetensors"
+HASHES = "SHA256SUMS"
+SAVED_FILES = (HASHES, DESCRIPTION, ARRAYS)
+_FORMAT = "sklearn_neurocontext model"
+_FORMAT_VERSION = 1
 
 
 @dataclass
@@ -189,19 +195,6 @@ def to_half(array: np.ndarray) -> tuple[np.ndarray, int]:
     With :math:`u = 2^{-11}`, no value :math:`a_{ij}` changes by more than
     :math:`u \min(\max_j |a_{ij}|, \max_i |a_{ij}|)`: by more than the largest value of
     its row, or of its column, may.
-
-    Parameters
-    ----------
-    array : ndarray of float
-        Finite.
-
-    Returns
-    -------
-    kept : ndarray
-        Array of float16, or `array` itself if it has fewer than two axes, or if 16 bits
-        would change a value by more.
-    exponent : int
-        ``kept * 2.0**exponent`` is the array; 0 for most.
     """
     if array.ndim < 2 or array.dtype.kind != "f" or array.itemsize <= 2:
         return array, 0
@@ -240,3 +233,97 @@ def _check_finite(value, where: str):
             f"{where} is {value}, and was not saved; it must be a finite number."
         )
     return value
+
+
+def write_files(directory, description: dict, arrays: dict) -> Path:
+    """Write a description as JSON and its arrays into a new or empty folder."""
+    from safetensors.numpy import save
+
+    description = {"format": _FORMAT, "format_version": _FORMAT_VERSION, **description}
+    text = json.dumps(description, indent=1, allow_nan=False, ensure_ascii=False)
+    files = {DESCRIPTION: (text + "\n").encode("utf-8"), ARRAYS: save(arrays)}
+    hashes = [
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n"
+        for name, content in files.items()
+    ]
+    with atomic_folder(directory) as folder:
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        (folder / HASHES).write_text("".join(hashes), encoding="ascii")
+    return Path(directory).expanduser()
+
+
+def read_files(directory) -> tuple[dict, dict]:
+    """Return the description and the arrays of a folder whose hashes are right."""
+    from safetensors.numpy import load
+
+    directory = Path(directory).expanduser()
+    hashes = _read_hashes(directory)
+    for name in (DESCRIPTION, ARRAYS):
+        found = _hash_file(directory, name)
+        if found != hashes[name]:
+            raise ValueError(
+                f"{name} in {str(directory)!r} was altered or cut off: it has SHA-256 "
+                f"{found}; expected {hashes[name]}. Save or copy the model again."
+            )
+    description = json.loads((directory / DESCRIPTION).read_bytes())
+    found = description.get("format"), description.get("format_version")
+    if found != (_FORMAT, _FORMAT_VERSION):
+        raise ValueError(
+            f"{DESCRIPTION} in {str(directory)!r} has the format and version {found}, "
+            f"written by {description.get('versions')}; expected "
+            f"{(_FORMAT, _FORMAT_VERSION)}. Install the version that wrote it, or "
+            "train the model again."
+        )
+    return description, load((directory / ARRAYS).read_bytes())
+
+
+def hash_folder(directory) -> str:
+    """Return a hash of the hashes of a saved model's files.
+
+    Parameters
+    ----------
+    directory : path-like
+        A folder that `save_model` or `save_values` wrote.
+
+    Returns
+    -------
+    digest : str
+        SHA-256 in hexadecimal.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds no saved model.
+    """
+    return _hash_file(Path(directory).expanduser(), HASHES)
+
+
+def _read_hashes(directory) -> dict:
+    """Return the hash of each file named in ``SHA256SUMS``."""
+    path = _find(directory, HASHES)
+    # latin-1 reads any bytes, hence also those of an altered file.
+    lines = [line.split() for line in path.read_text(encoding="latin-1").splitlines()]
+    hashes = {line[1]: line[0] for line in lines if len(line) == 2}
+    if set(hashes) != {DESCRIPTION, ARRAYS}:
+        raise ValueError(
+            f"{HASHES} in {str(directory)!r} was altered or cut off: it does not hold "
+            f"the hashes of {DESCRIPTION} and {ARRAYS}. Save or copy the model again."
+        )
+    return hashes
+
+
+def _hash_file(directory, name) -> str:
+    """Return the SHA-256 of a file, read in blocks whatever its size."""
+    with _find(directory, name).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _find(directory, name) -> Path:
+    path = directory / name
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{str(directory)!r} holds no {name}; expected a folder that save_model "
+            "wrote."
+        )
+    return path

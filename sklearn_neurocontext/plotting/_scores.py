@@ -1,0 +1,371 @@
+"""Plots of scores: recall curves, paired differences and Dice bars."""
+
+import numpy as np
+
+from .._utils.volumes import check_top
+from ._checks import check_intervals, check_mapping
+from ._style import (
+    ABOVE,
+    BESIDE,
+    COLORS,
+    GRAY,
+    LABEL_SIZE,
+    axes_or_new,
+    draw_legend,
+    line_style,
+    set_axes_title,
+    wrap,
+)
+
+
+def plot_recall_curves(curves, *, title=None, ax=None):
+    """Plot recall@k against k, with standard deviations and the chance level.
+
+    Each line is the mean over splits. With several splits, a band shows one standard
+    deviation over splits (``ddof=1``) to each side. The chance level is
+    ``k / n_candidates``. Recall cannot be interpreted without the number of candidates,
+    which the x axis states.
+
+    Parameters
+    ----------
+    curves : dict of str to array-like of shape (n_splits, n_candidates)
+        Recall@k for k = 1 … n_candidates, in [0, 1], by name of the estimator, as
+        returned by :func:`~sklearn_neurocontext.metrics.recall_curve`. A single split
+        may have shape (n_candidates,). The legend lists the best estimator first.
+    title : str or None, default=None
+        Wrapped; mathtext is not interpreted.
+    ax : matplotlib Axes or None, default=None
+        Axes to draw on; None creates a figure.
+
+    Returns
+    -------
+    ax : matplotlib Axes
+        The first line is the chance level, the others are the estimators.
+
+    Raises
+    ------
+    TypeError
+        If `curves` is not a dictionary.
+    ValueError
+        If `curves` is empty, curves have different numbers of candidates, or a curve
+        has a wrong shape, contains NaN or values outside [0, 1], decreases, or does not
+        reach 1.
+
+    See Also
+    --------
+    sklearn_neurocontext.metrics.recall_curve : Compute the curve of one split.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.metrics import recall_curve
+    >>> from sklearn_neurocontext.plotting import plot_recall_curves
+    >>> rng = np.random.default_rng(0)
+    >>> splits = [rng.normal(size=(50, 50)) + np.eye(50) for _ in range(3)]
+    >>> ax = plot_recall_curves({"model": [recall_curve(one) for one in splits]})
+    >>> ax.get_xlabel()
+    'k (of 50 candidates)'
+    """
+    from matplotlib.patches import Patch
+
+    curves = _check_curves(curves)
+    n_candidates = next(iter(curves.values())).shape[1]
+    k = np.arange(1, n_candidates + 1)
+    # With few candidates the curves fill the axes: place the legend beside them.
+    legend_place = BESIDE if ax is None else {"loc": "best"}
+    ax = axes_or_new(ax, figsize=(10.0, 5.0))
+    chance = ax.plot(k, k / n_candidates, color=GRAY, linestyle="--", zorder=1)
+    lines = {
+        name: _draw_curve(ax, k, splits, line_style(position))
+        for position, (name, splits) in enumerate(curves.items())
+    }
+    order = sorted(curves, key=lambda name: -curves[name].mean())
+    has_band = any(len(splits) > 1 for splits in curves.values())
+    band = [Patch(color=GRAY, alpha=0.2, linewidth=0)] if has_band else []
+    draw_legend(
+        ax,
+        [*(lines[name] for name in order), *chance, *band],
+        [
+            *(wrap(str(name), 24, max_lines=2) for name in order),
+            "chance level",
+            *("± standard deviation over splits" for _ in band),
+        ],
+        **legend_place,
+    )
+    _label_axes(ax, n_candidates)
+    set_axes_title(ax, title)
+    return ax
+
+
+def _draw_curve(ax, k, splits, style):
+    mean = splits.mean(axis=0)
+    (line,) = ax.plot(k, mean, linewidth=2.5, **style)
+    if len(splits) > 1:
+        std = splits.std(axis=0, ddof=1)
+        options = {"color": style["color"], "alpha": 0.2, "linewidth": 0}
+        ax.fill_between(k, mean - std, mean + std, **options)
+    return line
+
+
+def _label_axes(ax, n_candidates):
+    from matplotlib.ticker import LogLocator, PercentFormatter, StrMethodFormatter
+
+    ax.set_xscale("log")
+    # With many candidates, labels of ticks between powers of ten would overlap.
+    multiples = (1.0, 2.0, 5.0) if n_candidates <= 1000 else (1.0,)
+    ax.xaxis.set_major_locator(LogLocator(subs=multiples, numticks=20))
+    ax.minorticks_off()
+    ax.set_xlim(1, n_candidates)
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.set_ylim(0, 1)
+    ax.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0, symbol=" %"))
+    ax.set_xlabel(f"k (of {n_candidates:,} candidates)", fontsize=LABEL_SIZE)
+    ax.set_ylabel("recall@k", fontsize=LABEL_SIZE)
+
+
+def _check_curves(curves) -> dict:
+    """Return the curves as arrays of shape (n_splits, n_candidates)."""
+    curves = check_mapping(curves, "curves", "array (n_splits, n_candidates)")
+    checked = {name: _check_curve(name, one) for name, one in curves.items()}
+    numbers = {name: one.shape[1] for name, one in checked.items()}
+    if len(set(numbers.values())) > 1:
+        raise ValueError(
+            f"All curves must have the same number of candidates; got {numbers}. Score "
+            "all estimators on the same splits."
+        )
+    return checked
+
+
+def _check_curve(name, curve) -> np.ndarray:
+    try:
+        curve = np.atleast_2d(np.asarray(curve, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The curve of {name!r} must be an array ({error}). Splits must have the "
+            "same number of candidates; use BenchmarkResult.recall_curves."
+        ) from error
+    if curve.ndim != 2 or len(curve) == 0 or curve.shape[1] < 2:
+        raise ValueError(
+            f"The curve of {name!r} must have shape (n_splits, n_candidates) with at "
+            f"least one split and two candidates; got {curve.shape}."
+        )
+    if not np.isfinite(curve).all():
+        raise ValueError(
+            f"The curve of {name!r} contains NaN or infinity. Leave out such splits."
+        )
+    if curve.min() < 0 or curve.max() > 1:
+        raise ValueError(
+            f"The curve of {name!r} must be in [0, 1]; got values from "
+            f"{curve.min():g} to {curve.max():g}. Divide percentages by 100."
+        )
+    # The chance level k / n_candidates assumes that the curve covers all candidates.
+    if (np.diff(curve, axis=1) < -1e-9).any() or curve[:, -1].min() < 1 - 1e-6:
+        raise ValueError(
+            f"The curve of {name!r} must not decrease and must end at 1; it ends at "
+            f"{curve[:, -1].min():g}. Pass all k from 1 to n_candidates, as "
+            "recall_curve returns."
+        )
+    return curve
+
+
+def plot_paired_differences(
+    differences, *, intervals=None, unit="points", reference="the reference", ax=None
+):
+    """Plot the difference of each estimator to a reference, on each split.
+
+    Each row shows one estimator: a small point per split, a large one for their mean,
+    and the confidence interval, if given. Intervals are not estimated here, because
+    splits that share studies are not independent.
+
+    Parameters
+    ----------
+    differences : dict of str to array-like of shape (n_splits,)
+        Score of an estimator minus the score of the reference on each split, by name.
+    intervals : dict of str to (float, float) or None, default=None
+        Lower and upper end of a confidence interval of the mean, for some or all
+        estimators.
+    unit : str, default="points"
+        Unit of the differences; shown on the axis.
+    reference : str, default="the reference"
+        Name of the reference; shown on the axis.
+    ax : matplotlib Axes or None, default=None
+        Axes to draw on; None creates a figure.
+
+    Returns
+    -------
+    ax : matplotlib Axes
+        The first estimator is at the top.
+
+    Raises
+    ------
+    TypeError
+        If `differences` or `intervals` is not a dictionary.
+    ValueError
+        If `differences` is empty, an entry is not one-dimensional, is empty or contains
+        NaN, or `intervals` has unknown names or an upper end below the lower end.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.plotting import plot_paired_differences
+    >>> ax = plot_paired_differences(
+    ...     {"ridge": [-4.1, -3.2, -5.0], "CCA": [0.3, -0.4, 0.9]},
+    ...     intervals={"ridge": (-6.3, -1.9)},
+    ...     reference="contrastive",
+    ... )
+    >>> ax.get_xlabel()
+    'difference to contrastive (points)'
+    """
+    differences = _check_differences(differences)
+    intervals = check_intervals(intervals, differences)
+    ax = axes_or_new(ax, figsize=(8.0, 1.9 + 0.7 * len(differences)), grid="x")
+    ax.axvline(0, color=GRAY, linestyle="--", zorder=1)
+    for row, (name, values) in enumerate(differences.items()):
+        marks = _draw_row(ax, row, values, intervals.get(name))
+    labels = ["one split", "mean and interval" if intervals else "mean"]
+    draw_legend(ax, marks, labels, **ABOVE)
+    names = [wrap(str(name), 24, max_lines=2) for name in differences]
+    ax.set_yticks(range(len(names)), names, fontsize=LABEL_SIZE, parse_math=False)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_xlabel(
+        f"difference to {reference} ({unit})", fontsize=LABEL_SIZE, parse_math=False
+    )
+    return ax
+
+
+def _draw_row(ax, row, values, interval):
+    # Points of splits lie above the row of the mean, so that neither hides the other.
+    splits = ax.plot(
+        values,
+        np.full(len(values), row - 0.2),
+        linestyle="",
+        marker="o",
+        markersize=6,
+        markeredgewidth=0,
+        color=COLORS[0],
+        alpha=0.5,
+    )
+    if interval is not None:
+        ax.plot(interval, [row, row], color=COLORS[1], linewidth=3)
+    mean = ax.plot(
+        [values.mean()],
+        [row],
+        linestyle="",
+        marker="D",
+        markersize=9,
+        color=COLORS[1],
+    )
+    return splits + mean
+
+
+def _check_differences(differences) -> dict:
+    checked = check_mapping(differences, "differences", "array (n_splits,)")
+    for name, values in checked.items():
+        checked[name] = np.asarray(values, dtype=np.float64)
+        if checked[name].ndim != 1 or checked[name].size == 0:
+            raise ValueError(
+                f"The differences of {name!r} must have shape (n_splits,); got "
+                f"{checked[name].shape}."
+            )
+        if not np.isfinite(checked[name]).all():
+            raise ValueError(
+                f"The differences of {name!r} contain NaN or infinity. Leave out "
+                "splits that were not scored for both estimators."
+            )
+    return checked
+
+
+def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
+    """Plot the mean Dice overlap of each method, and the Dice of each map.
+
+    All methods are scored on the same maps, so a line joins the points of each map.
+    Compare methods by the slopes of these lines, not by the overlap of intervals.
+
+    Parameters
+    ----------
+    scores : dict of str to array-like of shape (n_maps,)
+        Dice of each map, in [0, 1], by name of the method. All methods must have the
+        same maps in the same order.
+    intervals : dict of str to (float, float) or None, default=None
+        Lower and upper end of a confidence interval of the mean, for some or all
+        methods.
+    top : float, default=0.1
+        Fraction of voxels used for Dice, in (0, 1]; shown on the axis.
+    title : str or None, default=None
+        Wrapped; mathtext is not interpreted.
+    ax : matplotlib Axes or None, default=None
+        Axes to draw on; None creates a figure.
+
+    Returns
+    -------
+    ax : matplotlib Axes
+        Methods from left to right in the order of `scores`.
+
+    Raises
+    ------
+    TypeError
+        If `scores` or `intervals` is not a dictionary.
+    ValueError
+        If `scores` is empty, methods have different numbers of maps, a score, an end of
+        an interval or `top` is out of range, or `intervals` has unknown names.
+
+    See Also
+    --------
+    sklearn_neurocontext.metrics.dice_score : Dice of one map.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.plotting import plot_dice_bars
+    >>> ax = plot_dice_bars({"mean map": [0.21, 0.3], "model": [0.42, 0.38]})
+    >>> ax.get_ylabel()
+    'Dice, top 10 % of voxels'
+    """
+    scores = _check_scores(scores)
+    intervals = check_intervals(intervals, scores, fractions=True)
+    check_top(top)
+    legend_place = BESIDE if ax is None else {"loc": "best"}
+    ax = axes_or_new(ax, figsize=(3.5 + 1.4 * len(scores), 5.0), grid="y")
+    matrix = np.stack(list(scores.values()))
+    places = np.arange(len(scores))
+    bars = ax.bar(places, matrix.mean(axis=1), width=0.6, color=COLORS[5], zorder=1)
+    ax.plot(places, matrix, color=GRAY, linewidth=0.7, alpha=0.5, zorder=2)
+    points = ax.plot(
+        np.repeat(places, matrix.shape[1]),
+        matrix.ravel(),
+        linestyle="",
+        marker="o",
+        markersize=5,
+        color=GRAY,
+        alpha=0.7,
+        zorder=3,
+    )
+    handles, labels = [bars, *points], ["mean", "one map", "interval"]
+    for x, name in enumerate(scores):
+        if name in intervals:
+            ends = intervals[name]
+            line = ax.plot([x, x], ends, color=COLORS[1], linewidth=4, zorder=4)
+            handles = [bars, *points, *line]
+    draw_legend(ax, handles, labels[: len(handles)], **legend_place)
+    names = [wrap(str(name), 16, max_lines=3) for name in scores]
+    ax.set_xticks(range(len(names)), names, fontsize=LABEL_SIZE, parse_math=False)
+    ax.set_ylim(0, None)
+    ax.set_ylabel(f"Dice, top {100 * top:g} % of voxels", fontsize=LABEL_SIZE)
+    set_axes_title(ax, title)
+    return ax
+
+
+def _check_scores(scores) -> dict:
+    scores = check_mapping(scores, "scores", "array (n_maps,)")
+    scores = {name: np.asarray(one, np.float64) for name, one in scores.items()}
+    shapes = {name: one.shape for name, one in scores.items()}
+    if len(set(shapes.values())) > 1 or any(one.ndim != 1 for one in scores.values()):
+        raise ValueError(
+            "scores must have one number per method and map, for the same maps in the "
+            f"same order; got the shapes {shapes}."
+        )
+    for name, one in scores.items():
+        if not one.size or not ((one >= 0) & (one <= 1)).all():
+            raise ValueError(
+                f"The scores of {name!r} must be in [0, 1], one per map; some are not, "
+                "or there are none. Divide percentages by 100."
+            )
+    return scores
