@@ -73,7 +73,7 @@ def _set(path, value):
         (_set(["params", "lr"], "high"), "The 'lr' parameter"),
         (_set(["params", "max_epochs"], {"eval": "1"}), "the unknown type eval '1'"),
         (_set(["params", "max_epochs"], {"dtype": "object"}), "unknown type dtype"),
-        (_set(["params", "device"], "nowhere"), "device='nowhere' is not usable"),
+        (_set(["params", "device"], "nowhere"), "device='nowhere'"),
         (_set(["learned", "latent_dim_"], 10**12), "do not fit its dimensions"),
         (_set(["learned", "latent_dim_"], "3"), "latent_dim_ is str; expected"),
         (_set(["learned", "n_components_"], 6), r"y_mean_ .* shape \(5,\); expected"),
