@@ -1,4 +1,4 @@
-"""Altered files never load silently wrong; models of other versions are explained."""
+"""Altered files and models of other versions raise errors."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ CORRUPTIONS = {
 @pytest.mark.parametrize("name", SAVED_FILES)
 @pytest.mark.parametrize("corrupt", CORRUPTIONS.values(), ids=CORRUPTIONS)
 @pytest.mark.parametrize("model", ["saved", "saved_ensemble"])
-def test_corrupted_files_are_refused(model, corrupt, name, request):
+def test_corrupted_files_raise(model, corrupt, name, request):
     folder = request.getfixturevalue(model)
     path = folder / name
     content = path.read_bytes()
@@ -87,19 +87,19 @@ def _set(path, value):
         (_set(["learned", "y_mean_", "dtype"], "float64"), "expected float64"),
     ],
 )
-def test_descriptions_of_other_versions_are_explained(saved, change, words):
+def test_invalid_descriptions_raise(saved, change, words):
     edit(saved, change)
     with pytest.raises(ValueError, match=words) as caught:
         load_model(saved)
     assert "\n" not in str(caught.value) or "do not fit" in str(caught.value)
 
 
-def test_local_parameters_of_others_are_not_taken(saved, tmp_path):
+def test_local_parameters_in_files_are_ignored(saved, tmp_path):
     edit(saved, lambda d: d["model"]["params"].update(memory=str(tmp_path / "pickles")))
     assert load_model(saved).memory is None
 
 
-def test_arrays_that_cannot_be_read_are_refused(saved):
+def test_missing_arrays_raise(saved):
     def rename(description):
         arrays = load((saved / ARRAYS).read_bytes())
         (saved / ARRAYS).write_bytes(save({f"{n}_": v for n, v in arrays.items()}))
@@ -109,7 +109,7 @@ def test_arrays_that_cannot_be_read_are_refused(saved):
         load_model(saved)
 
 
-def test_other_encoders_and_atlases_are_refused(tmp_path):
+def test_different_embedder_or_atlas_raises(tmp_path):
     folder = save_model(KDEDiFuMoMasker("geometric", 128).fit(), tmp_path / "masker")
     edit(folder, lambda d: d["model"]["learned"].update(atlas_hash="0" * 64))
     with pytest.raises(ValueError, match=r"atlas_hash .* instead of 0000"):
@@ -128,13 +128,13 @@ def test_other_encoders_and_atlases_are_refused(tmp_path):
         load_model(folder)
 
 
-def test_parameters_that_another_version_lacked_take_their_default(saved):
+def test_missing_parameters_have_default_values(saved):
     edit(saved, lambda d: _network(d)["params"].pop("patience"))
     loaded = load_model(saved)
     assert loaded[-1].patience == type(loaded[-1])().patience
 
 
-def test_values_are_saved_and_refused_like_models(tmp_path, rng):
+def test_save_values_and_load_values(tmp_path, rng):
     values = {"a": [1, 2.5, None, "µ"], "b": rng.normal(size=(3, 4)), "c": {"d": True}}
     folder = save_values(values, tmp_path / "values")
     loaded = load_values(folder)
