@@ -28,7 +28,7 @@ test: $(VENV)/.installed
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/codespell --skip '*.json' sklearn_neurocontext tests examples benchmarks training docs README.md
+	$(BIN)/codespell $$(git ls-files '*.py' '*.md' '*.html' '*.toml' '*.cfg' '*.yml')
 	$(BIN)/lint-imports
 	$(BIN)/numpydoc lint $$(git ls-files 'sklearn_neurocontext/*.py')
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_docstrings.py

@@ -1,4 +1,4 @@
-"""The command line: parse, call, print."""
+"""Command line of the package."""
 
 from ._main import main
 

@@ -1,4 +1,4 @@
-"""``neurocontext benchmark`` and ``demo``: compare estimators on the same splits."""
+"""Commands benchmark and demo, which compare estimators on the same splits."""
 
 import textwrap
 import time
@@ -10,8 +10,8 @@ from ._common import (
     CORPUS_HELP,
     ESTIMATORS,
     MINILM,
+    POSITIVE_INTEGER,
     TEXT_ESTIMATORS,
-    Count,
     Text,
     atlas_option,
     corpus_argument,
@@ -26,8 +26,8 @@ from ._common import (
     save_figure,
     text_field_option,
 )
+from ._fit import fit_settings
 
-# Splits of the demo, and k of its recalls.
 _DEMO_N_SPLITS = 15
 _DEMO_KS = (1, 5)
 _DEMO_SETTINGS = {
@@ -41,7 +41,7 @@ _DEMO_SETTINGS = {
 
 
 class _CommaSeparated(click.ParamType):
-    """Values of one type, separated by commas."""
+    """Parameter type of comma-separated values."""
 
     def convert(self, value, param, ctx):
         """Return a tuple of converted values."""
@@ -54,17 +54,21 @@ class _CommaSeparated(click.ParamType):
 
 
 class _Estimators(_CommaSeparated):
+    """Parameter type of comma-separated names of estimators."""
+
     name = "names"
     item_type = click.Choice((*ESTIMATORS, *TEXT_ESTIMATORS))
 
 
 class _Integers(_CommaSeparated):
+    """Parameter type of comma-separated positive integers."""
+
     name = "integers"
-    item_type = Count()
+    item_type = POSITIVE_INTEGER
 
 
 class _CandidatesOrFold(click.ParamType):
-    """A number of candidates, or the word fold."""
+    """Parameter type of a number of candidates, or the word fold."""
 
     name = "integer|fold"
 
@@ -72,40 +76,40 @@ class _CandidatesOrFold(click.ParamType):
         """Return an integer or ``"fold"``."""
         if value == "fold":
             return value
-        return Count().convert(value, param, ctx)
+        return POSITIVE_INTEGER.convert(value, param, ctx)
 
 
 @click.command(epilog=CORPUS_HELP)
 @corpus_argument
-@output_option("benchmark_output")
+@output_option(default="benchmark_output")
 @click.option(
     "--estimators",
     type=_Estimators(),
     default=",".join(ESTIMATORS),
-    help="Estimators to compare, separated by commas; best_text_brain is another one.",
+    help="Comma-separated estimators to compare; best_text_brain is also available.",
 )
-@text_field_option("title")
+@text_field_option(default="title")
 @model_name_option
 @atlas_option
-@n_components_option(512)
-@click.option("--n-splits", type=Count(), default=15, help="Number of splits.")
+@n_components_option(default=512)
+@click.option("--n-splits", type=POSITIVE_INTEGER, default=15, help="Number of splits.")
 @click.option(
     "--n-candidates",
     type=_CandidatesOrFold(),
     default=1000,
-    help="Number of studies in each test part, or fold: cross-validation on shuffled "
-    "folds of the whole corpus.",
+    help="Number of test studies per split, or fold for cross-validation on shuffled "
+    "folds of the corpus.",
 )
 @click.option(
     "--ks",
     type=_Integers(),
     default="10,100",
-    help="k of each recall@k, separated by commas.",
+    help="Comma-separated values of k for recall@k.",
 )
 @click.option(
     "--full-training",
     is_flag=True,
-    help="Also train the contrastive model for all its epochs on the first split.",
+    help="Also train the contrastive model without early stopping on the first split.",
 )
 @random_state_option
 def benchmark(
@@ -113,26 +117,24 @@ def benchmark(
 ):
     """Compare estimators on the same splits of a corpus.
 
-    Tables, figures and a report are written. A run that was stopped resumes when the
-    command is repeated.
+    Tables, figures and a report are written. Repeat the command to resume an
+    interrupted run.
 
     \b
     Examples:
       neurocontext benchmark nimare --n-candidates fold --ks 1,5
       neurocontext benchmark neuroquery+neurosynth --text-field title
     """
-    from ..experiments import make_estimators
     from ..inference import make_report
 
     corpus, text_field = settings["corpus"], settings["text_field"]
-    random_state = settings["random_state"]
 
     def make_splits(groups):
         """Return the splits, or raise ValueError if there are too few studies."""
-        return _make_splits(groups, n_splits, n_candidates, random_state, text_field)
+        return _make_splits(groups, n_splits, n_candidates, settings)
 
     needed = [*estimators, "contrastive"] if full_training else estimators
-    loaded, studies, masker = _prepare(settings, needed, check=make_splits)
+    loaded, studies, masker = prepare(settings, needed, check=make_splits)
     splits = make_splits(studies.groups)
     if n_candidates != "fold":
         note(repr(splits))
@@ -140,23 +142,24 @@ def benchmark(
     run_settings["files"] = sorted(set(loaded.get("files", {}).values()))
     run_settings["n_studies"] = len(studies.texts)
     options = {"output": output, "ks": ks, "settings": run_settings}
-    made = make_estimators(estimators, random_state, text_field=text_field)
+    made = _make_estimators(estimators, settings)
     result = _run(made, studies, splits, **options)
     result.write(output)
     metrics = _select_metrics(ks, result)
     _note_missing_recalls(ks, result)
-    sizes = sorted({record["n_candidates"] for record in result.records})
-    sizes = " to ".join(f"{n:,}" for n in dict.fromkeys((sizes[0], sizes[-1])))
+    sizes = [record["n_candidates"] for record in result.records]
+    sizes = " to ".join(f"{n:,}" for n in sorted({min(sizes), max(sizes)}))
+    title = f"{corpus}, {text_field}"
     _print_scores(
         result,
         metrics,
-        f"{corpus}, {text_field}: {len(studies.texts):,} studies, {n_splits} splits, "
-        f"{sizes} candidates",
+        f"{title}: {len(studies.texts):,} studies, {n_splits} splits, {sizes} "
+        "candidates",
     )
     _print_differences(result, metrics)
     if full_training:
-        _train_fully(studies, splits, random_state, metrics, options)
-    _plot_recall_curves(result, output, f"{corpus}, {text_field}")
+        _train_fully(studies, splits, settings, metrics, options)
+    _plot_recall_curves(result, output, title)
     _plot_median_study(
         loaded, studies, masker, splits[0], estimators[0], settings, output
     )
@@ -165,42 +168,36 @@ def benchmark(
 
 
 @click.command()
-@output_option("demo_output")
+@output_option(default="demo_output")
 @click.option(
     "--text",
     type=Text(),
     default="working memory load in the n-back task",
-    help="Predict the map of this text.",
+    help="Text whose map is predicted.",
 )
 def demo(output, text):
     """Compare four estimators on 320 real studies.
 
-    The studies come with NiMARE and were found by the words n-back and flanker. Tables
-    and figures of 15 folds and the predicted map of a text are written. A run that was
-    stopped resumes when the command is repeated.
+    The studies are distributed with NiMARE and concern n-back and flanker tasks. Tables
+    and figures of 15-fold cross-validation and the predicted map of a text are written.
+    Repeat the command to resume an interrupted run.
 
     \b
     Example:
       neurocontext demo --text "reading words aloud"
     """
-    from ..experiments import make_estimators
     from ..model_selection import shuffled_folds
 
     started = time.perf_counter()
-    random_state = _DEMO_SETTINGS["random_state"]
-    loaded, studies, masker = _prepare(_DEMO_SETTINGS, ESTIMATORS)
-    folds = shuffled_folds(studies.groups, _DEMO_N_SPLITS, random_state)
-    result = _run(
-        make_estimators(ESTIMATORS, random_state),
-        studies,
-        folds,
-        output=output,
-        ks=_DEMO_KS,
-        settings=_DEMO_SETTINGS,
-    )
+    settings = _DEMO_SETTINGS
+    loaded, studies, masker = prepare(settings, ESTIMATORS)
+    folds = shuffled_folds(studies.groups, _DEMO_N_SPLITS, settings["random_state"])
+    made = _make_estimators(ESTIMATORS, settings)
+    options = {"output": output, "ks": _DEMO_KS, "settings": settings}
+    result = _run(made, studies, folds, **options)
     result.write(output)
     metrics = _select_metrics(_DEMO_KS, result)
-    # First the metric that does not depend on the number of candidates.
+    # The metric that does not depend on the number of candidates comes first.
     metrics = {"mix_match": metrics.pop("mix_match"), **metrics}
     title = f"{len(studies.texts)} studies, {len(folds)} folds"
     _print_scores(result, metrics, f"{title}; chance level of mix&match: 50 %")
@@ -208,36 +205,39 @@ def demo(output, text):
     n_candidates = min(record["n_candidates"] for record in result.records)
     click.echo(
         f"Recall among {n_candidates} candidates is not comparable with published "
-        "values, which use 1,000. mix&match is the fraction of wrong maps that score "
-        "below the right one."
+        "values, which use 1,000. mix&match is the fraction of maps of other studies "
+        "that are less similar than the map of the study."
     )
     _plot_recall_curves(result, output, f"n-back and flanker: {title}")
     _plot_median_study(
-        loaded, studies, masker, folds[0], "contrastive", _DEMO_SETTINGS, output
+        loaded, studies, masker, folds[0], "contrastive", settings, output
     )
     _predict_text(text, studies, masker, output)
     seconds = time.perf_counter() - started
     click.echo(f"Finished in {seconds:.0f} s. Results are in: {output}")
 
 
-def _prepare(settings, estimators, check=None):
-    names = ("corpus", "text_field", "model_name", "atlas", "n_components")
-    arguments = [settings[name] for name in names]
-    return prepare(*arguments, estimators=estimators, check=check)
+def _make_estimators(names, settings, **options):
+    """Return estimators by name, with text field and random state of the settings."""
+    from ..experiments import make_estimators
+
+    random_state, text_field = settings["random_state"], settings["text_field"]
+    return make_estimators(names, random_state, text_field=text_field, **options)
 
 
-def _make_splits(groups, n_splits, n_candidates, random_state, text_field):
-    """Return shuffled folds, or the splits of the paper."""
+def _make_splits(groups, n_splits, n_candidates, settings):
+    """Return shuffled folds, or splits as in the article."""
     from ..model_selection import paper_splits, shuffled_folds
 
+    random_state = settings["random_state"]
     if n_candidates == "fold":
         return shuffled_folds(groups, n_splits, random_state)
-    n_development = 300 if text_field == "body" else 600
+    n_development = 300 if settings["text_field"] == "body" else 600
     if len(groups) <= n_candidates + n_development:
         raise ValueError(
             f"{len(groups):,} studies are too few for --n-candidates "
-            f"{n_candidates:,} and {n_development} development studies. Lower it, or "
-            "pass --n-candidates fold, which needs no development studies."
+            f"{n_candidates:,} and {n_development} development studies. Lower the "
+            "number, or pass --n-candidates fold, which needs no development studies."
         )
     return paper_splits(
         len(groups), n_splits, n_candidates, random_state, n_development=n_development
@@ -248,11 +248,11 @@ def _run(estimators, studies, splits, *, output, ks, settings, reference="ridge"
     """Run a benchmark with a progress bar and return its result."""
     from ..experiments import run_benchmark, select_inputs
 
-    with progress_bar("fitting") as advance:
+    with progress_bar("fitting") as update:
 
         def show(n_done, n_total, record):
             label = f"fitting ({record['estimator']}, split {record['split'] + 1})"
-            advance(n_done, n_total, label)
+            update(n_done, n_total, label)
 
         return run_benchmark(
             estimators,
@@ -269,26 +269,24 @@ def _run(estimators, studies, splits, *, output, ks, settings, reference="ridge"
 
 
 def _select_metrics(ks, result) -> dict:
-    """Return headings of the main scores, by the names that the records have."""
+    """Return the headings of the main scores by their names in the records."""
     headings = {f"recall_at_{k}": f"recall@{k}, %" for k in ks}
     headings["mix_match"] = "mix&match, %"
     return {name: text for name, text in headings.items() if name in result.metrics()}
 
 
 def _note_missing_recalls(ks, result):
-    """Print which recalls have a k that is not below the number of candidates."""
+    """Print the recalls that have too few candidates for their k."""
     missing = [k for k in ks if f"recall_at_{k}" not in result.metrics()]
     if missing:
         n = min(record["n_candidates"] for record in result.records)
         names = ", ".join(f"recall@{k}" for k in missing)
-        note(f"Left out {names}: the smallest test part has {n} candidates.")
+        note(f"Skipped {names}: the smallest test set has {n} candidates.")
 
 
-def _train_fully(studies, splits, random_state, metrics, options):
-    """Train the contrastive model for all its epochs on the first split."""
-    from ..experiments import make_estimators
-
-    model = make_estimators(["contrastive"], random_state)["contrastive"]
+def _train_fully(studies, splits, settings, metrics, options):
+    """Train the contrastive model without early stopping on the first split."""
+    model = _make_estimators(["contrastive"], settings)["contrastive"]
     model.set_params(contrastivetextbrain__patience=None)
     made = {"contrastive, all epochs": model}
     result = _run(made, studies, [splits[0]], reference=None, **options)
@@ -312,16 +310,11 @@ def _plot_recall_curves(result, output: Path, title):
 
 
 def _plot_median_study(loaded, studies, masker, split, estimator, settings, output):
-    """Plot the predicted and the observed map of the test study of median Dice."""
-    from ..experiments import make_estimators, median_study_maps, select_inputs
+    """Plot predicted and observed map of the test study with the median Dice score."""
+    from ..experiments import median_study_maps, select_inputs
     from ..plotting import plot_predicted_and_observed
 
-    made = make_estimators(
-        [estimator],
-        settings["random_state"],
-        decoder="residual",
-        text_field=settings["text_field"],
-    )
+    made = _make_estimators([estimator], settings, decoder="residual")
     X = select_inputs(made, studies)[estimator]
     maps = median_study_maps(made[estimator], X, studies.y, split, masker)
     row = studies.rows[maps.row]
@@ -334,33 +327,20 @@ def _plot_median_study(loaded, studies, masker, split, estimator, settings, outp
     )
     path = save_figure(figure, output / "predicted_and_observed.png")
     click.echo(
-        f"{path.name}: the test study of median Dice in the first split, predicted by "
-        f"{estimator} (Dice {maps.dice:.2f} of the top 10 % of voxels; mean of "
-        f"{len(maps.dice_of_all)} test studies {maps.dice_of_all.mean():.2f})"
+        f"{path.name}: test study with the median Dice score in the first split, "
+        f"predicted by {estimator} (Dice score of the top 10 % of voxels "
+        f"{maps.dice:.2f}; mean over {len(maps.dice_of_all)} test studies "
+        f"{maps.dice_of_all.mean():.2f})"
     )
 
 
 def _predict_text(text, studies, masker, output):
-    """Fit the contrastive model to all studies and predict the map of a text."""
-    from ..experiments import make_embedder, make_estimators
-    from ..inference import fit_model
+    """Fit the contrastive model to all studies and write the map of a text."""
     from ..plotting import plot_predicted_map
 
     note("Fitting to all studies to predict the map of the text …")
-    made = make_estimators(
-        ["contrastive"], _DEMO_SETTINGS["random_state"], decoder="residual"
-    )["contrastive"]
-    embedder = make_embedder(MINILM).fit()
-    model = fit_model(
-        made,
-        studies.X,
-        studies.y,
-        masker,
-        texts=studies.texts,
-        groups=studies.groups,
-        embedder=embedder,
-        n_permutations=0,
-    )
+    settings = _DEMO_SETTINGS | {"estimator": "contrastive"}
+    model = fit_settings(settings, studies, masker, n_permutations=0)
     img = model.predict_img([text]).slicer[..., 0]
     img.to_filename(output / "text.nii.gz")
     save_figure(plot_predicted_map(img, text=text), output / "text.png")
@@ -368,14 +348,14 @@ def _predict_text(text, studies, masker, output):
 
 
 def _print_scores(result, metrics, title):
-    """Print scores in percent, mean ± std over splits, and their chance levels."""
+    """Print scores in percent (mean ± std over splits) and their chance levels."""
     from rich.table import Table
     from rich.text import Text
 
     from ..experiments import format_mean_std
 
     summary = result.summary().set_index(["estimator", "metric"])
-    # As Text: names and folders may contain rich's markup.
+    # A Text is not parsed for markup, which names and folders may contain.
     table = Table(title=Text(title), title_justify="left")
     table.add_column("estimator")
     for heading in metrics.values():
@@ -392,7 +372,7 @@ def _print_scores(result, metrics, title):
 
 
 def _print_differences(result, metrics):
-    """Print differences from the reference in points, with paired intervals."""
+    """Print differences from the reference in percentage points, with intervals."""
     from ..experiments import format_difference
 
     differences = result.differences().set_index(["estimator", "metric"])

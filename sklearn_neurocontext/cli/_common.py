@@ -1,57 +1,51 @@
-"""Options, notes and progress bars that the commands share.
+"""Options, notes and progress bars shared by the commands.
 
-Libraries that take long to import are imported inside functions, so that ``--help``
-stays quick.
+Functions import slow libraries themselves, so that ``--help`` is fast.
 """
 
 import warnings
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
 
-# Names that datasets and experiments have, too; importing these would slow --help.
+# Copies of names in datasets and experiments, whose import would slow --help.
 TEXT_FIELDS = ("title", "abstract", "body", "title+abstract")
 ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 TEXT_ESTIMATORS = ("best_text_brain",)
 MINILM = "minilm"
 CORPUS_HELP = (
-    "CORPUS is nimare, neuroquery, neurosynth, neuroquery+neurosynth, or a folder with "
-    "the files of pubget, NeuroQuery, Neurosynth or a NiMARE studyset, or with tables "
-    "named studies and peaks."
+    "CORPUS is nimare, neuroquery, neurosynth, neuroquery+neurosynth, or a folder. The "
+    "folder contains the files of pubget, NeuroQuery, Neurosynth or a NiMARE studyset, "
+    "or tables named studies and peaks."
 )
 
 
-class Count(click.IntRange):
-    """An integer of at least a minimum."""
-
-    name = "integer"
-
-    def __init__(self, min=1):
-        super().__init__(min=min)
+POSITIVE_INTEGER = click.IntRange(min=1)
 
 
 class Text(click.ParamType):
-    """A text with at least one word."""
+    """Parameter type of a text with at least one word."""
 
     name = "text"
 
     def convert(self, value, param, ctx):
-        """Return the text unchanged."""
+        """Check a text and return it unchanged."""
         if not value.strip():
             self.fail("must contain at least one word.", param, ctx)
         return value
 
 
 class OutputPath(click.Path):
-    """A file with one of the given endings, or a folder, to write to."""
+    """Parameter type of an output folder, or of an output file with given endings."""
 
     def __init__(self, *endings, **options):
         super().__init__(path_type=Path, writable=True, **options)
         self.endings = endings
 
     def convert(self, value, param, ctx):
-        """Return a Path, with a home directory ``~`` expanded."""
+        """Check the ending and return a Path in which ``~`` is expanded."""
         path = super().convert(Path(value).expanduser(), param, ctx)
         if self.endings and not path.name.endswith(self.endings):
             expected = " or ".join(self.endings)
@@ -63,84 +57,77 @@ corpus_argument = click.argument("corpus")
 model_name_option = click.option(
     "--model-name",
     default=MINILM,
-    help="Language model: minilm, or the name or the folder of another one.",
+    help="minilm, or the name or folder of another language model.",
 )
 atlas_option = click.option(
-    "--atlas", default="geometric", help="geometric, difumo, or the file of an atlas."
+    "--atlas", default="geometric", help="geometric, difumo, or an atlas file."
 )
 random_state_option = click.option(
-    "--random-state", type=int, default=0, help="Seed of all random choices."
+    "--random-state", type=int, default=0, help="Seed of all random numbers."
 )
 
 
-def text_field_option(default):
-    """Return the option for the part of a study's text."""
-    return click.option(
-        "--text-field",
-        type=click.Choice(TEXT_FIELDS),
-        default=default,
-        help="Part of the study's text.",
-    )
-
-
-def n_components_option(default):
-    """Return the option for the number of components."""
-    return click.option(
-        "--n-components",
-        type=Count(),
-        default=default,
-        help="Number of maps of the atlas; a file has its own.",
-    )
-
-
-def output_option(default):
-    """Return the option for the folder of all results."""
-    return click.option(
-        "--output",
-        "-o",
-        type=OutputPath(file_okay=False),
-        default=default,
-        help="Output folder.",
-    )
+# These options have a different default in each command.
+text_field_option = partial(
+    click.option,
+    "--text-field",
+    type=click.Choice(TEXT_FIELDS),
+    help="Text field of the studies.",
+)
+n_components_option = partial(
+    click.option,
+    "--n-components",
+    type=POSITIVE_INTEGER,
+    help="Number of components of the atlas; ignored for an atlas file.",
+)
+output_option = partial(
+    click.option,
+    "--output",
+    "-o",
+    type=OutputPath(file_okay=False),
+    help="Output folder.",
+)
 
 
 def note(text) -> None:
-    """Print a line on the error output, apart from results."""
+    """Print a line to the standard error."""
     click.echo(text, err=True)
 
 
 def make_console(**options):
-    """Return rich's console on the current standard output or error output."""
+    """Return a rich console for the current standard output or error."""
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=True, **options)
 
 
 @contextmanager
-def progress_bar(label):
-    """Show a progress bar; yield a function of steps done, all steps and label."""
+def progress_bar(label, show_counts=True):
+    """Show a progress bar; yield a function that updates counts and label."""
     from rich import progress
 
     columns = (
         progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
-        progress.MofNCompleteColumn(),
+        progress.MofNCompleteColumn() if show_counts else progress.TaskProgressColumn(),
         progress.TimeElapsedColumn(),
         progress.TimeRemainingColumn(),
+        progress.TextColumn("left", markup=False),
     )
-    with progress.Progress(*columns, console=make_console(stderr=True)) as bar:
+    options = {"console": make_console(stderr=True), "speed_estimate_period": 300}
+    with progress.Progress(*columns, **options) as bar:
         task = bar.add_task(label, total=None)
 
-        def advance(n_done, n_total, new_label=None):
+        def update(n_done, n_total, new_label=None):
             description = new_label or label
             bar.update(task, completed=n_done, total=n_total, description=description)
 
-        yield advance
+        yield update
 
 
 @contextmanager
 def notes_for_warnings():
-    """Print warnings as notes, each once, without source lines or deprecations."""
+    """Print each distinct warning as a note; ignore deprecations."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         for category in (DeprecationWarning, PendingDeprecationWarning):
@@ -150,30 +137,34 @@ def notes_for_warnings():
         note(f"Note: {message}")
 
 
-def prepare(
-    corpus, text_field, model_name, atlas, n_components, *, estimators, check=None
-):
-    """Load a corpus and compute its embeddings and coefficients, with notes.
-
-    `check` receives the groups of the usable studies before texts are embedded.
-    """
+def load_with_notes(corpus):
+    """Load a corpus and print its description and warnings as notes."""
     from ..datasets import load_corpus
-    from ..experiments import make_embedder, make_masker, prepare_studies
 
     with notes_for_warnings():
         loaded = load_corpus(corpus)
     note(loaded.description)
-    masker = make_masker(atlas, n_components)
+    return loaded
+
+
+def prepare(settings, estimators, check=None):
+    """Return corpus, studies with embeddings and coefficients, and masker."""
+    from ..experiments import make_embedder, make_masker, prepare_studies
+
+    loaded = load_with_notes(settings["corpus"])
+    text_field = settings["text_field"]
+    masker = make_masker(settings["atlas"], settings["n_components"])
     takes_texts = set(estimators) <= set(TEXT_ESTIMATORS)
-    embedder = None if takes_texts else make_embedder(model_name)
+    embedder = None if takes_texts else make_embedder(settings["model_name"])
     label = "computing coefficients" if takes_texts else "embedding texts"
-    with notes_for_warnings(), progress_bar(label) as advance:
+    with notes_for_warnings(), progress_bar(label) as update:
+        # `check` receives the groups of the studies before texts are embedded.
         studies = prepare_studies(
-            loaded, text_field, embedder, masker, check=check, on_progress=advance
+            loaded, text_field, embedder, masker, check=check, on_progress=update
         )
     note(
         f"{len(studies.texts):,} of {len(loaded.peaks):,} studies have a text "
-        f"({text_field}) and a peak in the mask; coefficients took "
+        f"({text_field}) and a peak in the mask. Coefficients took "
         f"{studies.seconds['coefficients']:.0f} s, embeddings "
         f"{studies.seconds['embeddings']:.0f} s."
     )
@@ -181,7 +172,7 @@ def prepare(
 
 
 def save_figure(figure, path) -> Path:
-    """Save a figure at 150 dpi."""
+    """Save a figure at 150 dpi and return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     return path

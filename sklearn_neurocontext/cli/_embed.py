@@ -1,24 +1,24 @@
-"""``neurocontext embed`` and ``merge-stores``: texts of a corpus to embeddings."""
+"""Commands embed and merge-stores."""
 
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
 from ._common import (
     CORPUS_HELP,
-    Count,
+    POSITIVE_INTEGER,
     OutputPath,
     corpus_argument,
-    make_console,
     model_name_option,
     note,
     notes_for_warnings,
+    progress_bar,
     text_field_option,
 )
 
-# Of the table beside the array.
+# Columns of the table of studies, which has the name of the array.
 _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
 
 
@@ -28,51 +28,52 @@ _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
     "--output",
     "-o",
     type=OutputPath(".npy", dir_okay=False),
-    help="File of the array (.npy), with one row for each study of the table of the "
-    "same name (.csv).",
+    help="File of the array (.npy). A table (.csv) of the same name describes the "
+    "study of each row.",
 )
 @click.option(
     "--cache",
     type=OutputPath(dir_okay=False),
-    help="File of the store of embeddings, on a local disk.",
+    help="File of a store of embeddings, on a local disk.",
 )
-@text_field_option("title+abstract")
+@text_field_option(default="title+abstract")
 @model_name_option
-@click.option("--revision", help="Commit of the language model on the hub.")
+@click.option(
+    "--revision",
+    help="Commit, tag or branch of the model on the Hub.",
+)
 @click.option(
     "--chunk-size",
-    type=Count(),
+    type=POSITIVE_INTEGER,
     show_default="limit of the model",
-    help="Tokens in a chunk.",
+    help="Maximum number of tokens in a chunk.",
 )
 @click.option(
     "--batch-tokens",
-    type=Count(),
-    show_default="fastest for MiniLM on two cores",
-    help="Tokens in a batch; GPUs need more than the default.",
+    type=POSITIVE_INTEGER,
+    show_default="fastest for MiniLM on two CPU cores",
+    help="Maximum number of tokens in a batch; GPUs need larger batches.",
 )
-@click.option("--device", default="auto", help="cpu, cuda:0, …, or auto.")
+@click.option(
+    "--device", default="auto", help="auto or a torch device, such as cpu or cuda:0."
+)
 @click.option(
     "--dtype",
     type=click.Choice(("auto", "float32", "bfloat16", "float16")),
     default="auto",
     help="Precision of the language model.",
 )
-@click.option(
-    "--n-jobs",
-    type=Count(),
-    help="Number of processes on this machine.",
-)
+@click.option("--n-jobs", type=POSITIVE_INTEGER, help="Number of processes.")
 @click.option(
     "--shards",
     type=OutputPath(file_okay=False),
-    help="Folder in which each process keeps a store of its own, too.",
+    help="Folder for an additional store of embeddings per host.",
 )
 def embed(corpus, output, cache, text_field, model_name, **options):
     """Embed the texts of a corpus.
 
-    Embeddings are written to an array, to a store, or to both. With a store, a run that
-    was stopped resumes when the command is repeated.
+    Embeddings are written to an array, a store, or both. With a store, repeat the
+    command to resume an interrupted run.
 
     \b
     Examples:
@@ -85,7 +86,8 @@ def embed(corpus, output, cache, text_field, model_name, **options):
     if cache is None and output is None:
         raise click.UsageError("Pass --output FILE.npy, --cache FILE, or both.")
     if output is not None:
-        _check_table(output.with_suffix(".csv"))
+        table = output.with_suffix(".csv")
+        _check_table(table)
     with notes_for_warnings():
         loaded = load_corpus(corpus)
     texts = study_texts(loaded, text_field)
@@ -95,12 +97,11 @@ def embed(corpus, output, cache, text_field, model_name, **options):
     embedder = make_embedder(model_name).set_params(cache=cache, **given)
     n_tokens = _embed(embedder.fit(), [texts[row] for row in rows], output)
     if output is not None:
-        table = output.with_suffix(".csv")
         loaded.studies.iloc[rows][_COLUMNS].to_csv(table, index=False)
-        click.echo(f"{output}: {len(rows):,} embeddings; {table}: studies of its rows")
+        click.echo(f"{output}: {len(rows):,} embeddings; {table}: their studies")
     if cache is not None:
         click.echo(f"{cache}: store of the embeddings")
-    click.echo(f"{n_tokens:,} tokens went through the model")
+    click.echo(f"The model processed {n_tokens:,} tokens")
 
 
 @click.command("merge-stores")
@@ -114,8 +115,8 @@ def embed(corpus, output, cache, text_field, model_name, **options):
 def merge_stores(store, shards):
     """Merge stores of embeddings into one.
 
-    STORE receives the embeddings of all SHARDS, stores that embed wrote with --cache or
-    --shards.
+    The embeddings in SHARDS, which are stores written by embed with --cache or
+    --shards, are copied to STORE.
 
     \b
     Example:
@@ -130,77 +131,47 @@ def merge_stores(store, shards):
 
 
 def _check_table(path):
-    """Check that a table is missing or was written by this command."""
+    """Check that a table does not exist or was written by this command."""
     if not path.exists():
         return
     with path.open(errors="replace") as file:
         header = file.readline().strip()
     if header != ",".join(_COLUMNS) or not path.with_suffix(".npy").exists():
         raise FileExistsError(
-            f"{path} exists and was not written by neurocontext embed, which would "
-            "write the studies of the array's rows there. Pass another --output."
+            f"{path} exists and was not written by neurocontext embed, which writes "
+            "the table of studies to this file. Pass another --output."
         )
 
 
 def _embed(embedder, texts, output) -> int:
-    """Embed texts with a progress bar, into an array that appears when complete."""
+    """Embed texts, write the array to `output`, and return the number of tokens."""
     import numpy as np
 
     from .._utils.files import atomic_write
+
+    n_tokens = n_characters = n_done = 0
+    n_all = sum(map(len, texts))
+    started = time.monotonic()
+
+    def show(new_tokens=0, new_characters=0):
+        nonlocal n_tokens, n_characters
+        n_tokens += new_tokens
+        n_characters += new_characters
+        rate = n_tokens / max(time.monotonic() - started, 1e-3)
+        label = f"embedding {n_done:,}/{len(texts):,} texts, {rate:,.0f} tokens/s"
+        update(n_characters, n_all, label)
 
     array = None
     with nullcontext() if output is None else atomic_write(output) as temporary:
         if temporary is not None:
             shape = (len(texts), embedder.embedding_dim_)
             array = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
-        with _token_bar(len(texts), sum(map(len, texts))) as bar:
-            for block in embedder.embed_blocks(texts, bar.advance):
-                last_row = block.first_row + len(block.vectors)
+        with progress_bar("embedding", show_counts=False) as update:
+            for block in embedder.embed_blocks(texts, show):
+                n_done = block.first_row + len(block.vectors)
                 if array is not None:
-                    array[block.first_row : last_row] = block.vectors
-                bar.finish(last_row)
+                    array[block.first_row : n_done] = block.vectors
+                show()
         if array is not None:
             array.flush()
-    return bar.n_tokens
-
-
-class _TokenBar:
-    """Progress of an embedder: texts done, tokens per second, by characters."""
-
-    def __init__(self, progress, n_texts, n_characters):
-        self.n_tokens = 0
-        self._progress, self._started = progress, time.monotonic()
-        self._task = progress.add_task(
-            "embedding", total=n_characters, n_done=0, n_texts=n_texts, rate="–"
-        )
-
-    def advance(self, n_tokens, n_characters):
-        """Add tokens that went through the model, and characters that are done."""
-        self.n_tokens += n_tokens
-        rate = self.n_tokens / max(time.monotonic() - self._started, 1e-3)
-        self._progress.update(self._task, advance=n_characters, rate=f"{rate:,.0f}")
-
-    def finish(self, n_done):
-        """Set the number of texts that are done."""
-        self._progress.update(self._task, n_done=n_done)
-
-
-@contextmanager
-def _token_bar(n_texts, n_characters):
-    """Show texts done, tokens per second and the remaining time."""
-    from rich import progress
-
-    columns = (
-        progress.TextColumn("{task.description}", markup=False),
-        progress.BarColumn(),
-        progress.TextColumn("{task.percentage:.0f} %", markup=False),
-        progress.TextColumn("{task.fields[n_done]:,}/{task.fields[n_texts]:,} texts"),
-        progress.TextColumn("{task.fields[rate]} tokens/s", markup=False),
-        progress.TimeElapsedColumn(),
-        progress.TextColumn("left", markup=False),
-        progress.TimeRemainingColumn(),
-    )
-    console = make_console(stderr=True)
-    options = {"console": console, "speed_estimate_period": 300}
-    with progress.Progress(*columns, **options) as bar:
-        yield _TokenBar(bar, n_texts, n_characters)
+    return n_tokens

@@ -1,4 +1,4 @@
-"""``neurocontext fit``: fit a model to a corpus and save it."""
+"""Command fit."""
 
 import re
 from contextlib import nullcontext
@@ -11,7 +11,6 @@ from ._common import (
     ESTIMATORS,
     MINILM,
     TEXT_ESTIMATORS,
-    Count,
     Text,
     atlas_option,
     corpus_argument,
@@ -28,9 +27,9 @@ from ._common import (
 )
 
 _N_NEAREST = 10
-# Folder of the model, where from_pretrained looks for it inside the output folder.
+# Subfolder of the output folder in which from_pretrained finds the model.
 _MODEL = "model"
-# Files beside the model, not all of which each run writes.
+# Names of all files that a fit may write beside the model.
 _WRITTEN = re.compile(
     r"studies\.csv|training\.(csv|png)|nearest_studies\.csv"
     r"|(training_)?predictions\.(csv|nii\.gz)|prediction_[1-9][0-9]*\.png"
@@ -39,45 +38,34 @@ _WRITTEN = re.compile(
 
 @click.command(epilog=CORPUS_HELP)
 @corpus_argument
-@output_option("fit_output")
+@output_option(default="fit_output")
 @click.option(
     "--text",
     type=Text(),
     multiple=True,
-    help="Predict the map of this text and find studies with similar maps; can be "
-    "repeated.",
+    help="Text whose map is predicted and compared with the maps of studies; "
+    "repeatable.",
 )
 @click.option(
     "--estimator",
     type=click.Choice((*ESTIMATORS, *TEXT_ESTIMATORS)),
     default="contrastive",
-    help="Estimator to fit. best_text_brain retrieves best, needs a few hundred "
-    "studies and uses no language model.",
+    help="Estimator to fit. best_text_brain has the highest retrieval scores, needs a "
+    "few hundred studies, and uses no language model.",
 )
-@text_field_option("title+abstract")
+@text_field_option(default="title+abstract")
 @model_name_option
 @atlas_option
-@n_components_option(256)
+@n_components_option(default=256)
 @click.option(
     "--n-permutations",
-    type=Count(min=0),
+    type=click.IntRange(min=0),
     default=5,
     help="Number of refits on permuted text-map pairs used to estimate the null "
     "distribution of z maps; with 0, the model has no z maps.",
 )
 @random_state_option
-def fit(
-    corpus,
-    output,
-    text,
-    estimator,
-    text_field,
-    model_name,
-    atlas,
-    n_components,
-    n_permutations,
-    random_state,
-):
+def fit(output, text, n_permutations, **settings):
     """Fit a model to a corpus and save it.
 
     The commands map, decode and report use the saved model with --model. Without
@@ -89,71 +77,70 @@ def fit(
       neurocontext fit nimare --text "n-back with letters"
       neurocontext map "pain" -o map.nii.gz --model my_model
     """
-    from ..experiments import make_embedder, make_estimators, provenance, select_inputs
-    from ..inference import check_n_permutations, check_overwritable, fit_model
+    from ..inference import check_n_permutations, check_overwritable
 
-    takes_texts = estimator in TEXT_ESTIMATORS
-    if takes_texts and model_name != MINILM:
-        raise click.UsageError(f"--estimator {estimator} does not use --model-name.")
+    estimator = settings["estimator"]
+    if estimator in TEXT_ESTIMATORS:
+        if settings["model_name"] != MINILM:
+            raise click.UsageError(
+                f"--estimator {estimator} does not use --model-name."
+            )
+        settings["model_name"] = None
     check_overwritable(output / _MODEL)
     loaded, studies, masker = prepare(
-        corpus,
-        text_field,
-        model_name,
-        atlas,
-        n_components,
-        estimators=[estimator],
+        settings,
+        [estimator],
         check=lambda groups: check_n_permutations(groups, n_permutations),
     )
-    settings = {
-        "corpus": corpus,
-        "text_field": text_field,
-        "estimator": estimator,
-        "atlas": atlas,
-        "n_components": n_components,
-        "random_state": random_state,
-    }
-    if not takes_texts:
-        settings["model_name"] = model_name
     note(f"Fitting {estimator} to {len(studies.texts):,} studies …")
-    bar = (
-        progress_bar("refitting on permuted pairs") if n_permutations else nullcontext()
-    )
-    with notes_for_warnings(), bar as advance:
-        model = fit_model(
-            make_estimators(
-                [estimator], random_state, decoder="residual", text_field=text_field
-            )[estimator],
-            select_inputs([estimator], studies)[estimator],
-            studies.y,
-            masker,
-            texts=studies.texts,
-            groups=studies.groups,
-            embedder=None if takes_texts else make_embedder(model_name).fit(),
-            n_permutations=n_permutations,
-            random_state=random_state,
-            card={"settings": _without_folders(settings), **provenance()},
-            on_progress=advance,
-        )
-    # Nothing is replaced before everything that takes long is done.
+    model = fit_settings(settings, studies, masker, n_permutations)
+    # An earlier model is replaced only now, when all slow steps have succeeded.
     model.save(output / _MODEL, overwrite=True)
     click.echo(
-        f"{_MODEL}: for neurocontext map, decode and report, with --model {output}; it "
-        f"knows {len(model.terms):,} terms"
+        f"{_MODEL}: model for neurocontext map, decode and report, with --model "
+        f"{output}; it knows {len(model.terms):,} terms"
     )
     _remove_written(output)
     _write_training(model, output)
     _write_studies(loaded, studies, output)
     if text:
-        _predict_texts(model, text, loaded, studies, output)
+        _predict_texts(model, list(text), loaded, studies, output)
     else:
         _predict_studies(model, loaded, studies, output)
     click.echo(f"All results are in {output}")
 
 
-def _without_folders(settings) -> dict:
-    """Return settings in which files and folders have their name alone."""
-    settings = dict(settings)
+def fit_settings(settings, studies, masker, n_permutations):
+    """Fit the estimator of the settings and return a NeuroContextModel."""
+    from ..experiments import make_embedder, make_estimators, provenance, select_inputs
+    from ..inference import fit_model
+
+    name, random_state = settings["estimator"], settings["random_state"]
+    made = make_estimators(
+        [name], random_state, decoder="residual", text_field=settings["text_field"]
+    )
+    model_name = settings["model_name"]
+    label = "refitting on permuted pairs"
+    bar = progress_bar(label) if n_permutations else nullcontext()
+    with notes_for_warnings(), bar as update:
+        return fit_model(
+            made[name],
+            select_inputs([name], studies)[name],
+            studies.y,
+            masker,
+            texts=studies.texts,
+            groups=studies.groups,
+            embedder=make_embedder(model_name).fit() if model_name else None,
+            n_permutations=n_permutations,
+            random_state=random_state,
+            card={"settings": _describe_settings(settings), **provenance()},
+            on_progress=update,
+        )
+
+
+def _describe_settings(settings) -> dict:
+    """Return the settings that are not None, with paths reduced to names."""
+    settings = {key: value for key, value in settings.items() if value is not None}
     for name in {"corpus", "atlas", "model_name"} & set(settings):
         path = Path(settings[name]).expanduser()
         if path.exists():
@@ -162,14 +149,14 @@ def _without_folders(settings) -> dict:
 
 
 def _remove_written(output):
-    """Remove the files that an earlier fit wrote, by their exact names."""
+    """Remove the files of an earlier fit, which are recognized by their names."""
     for path in output.iterdir():
         if _WRITTEN.fullmatch(path.name) and not path.is_dir():
             path.unlink()
 
 
 def _write_training(model, output):
-    """Write the training curve of a neural network."""
+    """Write the training curve if the estimator is a neural network."""
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
@@ -196,32 +183,31 @@ def _predict_studies(model, loaded, studies, output):
     """Write the coefficients predicted for the training studies."""
     if studies.X is None:
         predicted = model.model.predict(studies.texts)
-    else:  # without the first step, which would embed the texts again
+    else:  # skip the first step, which would embed the texts again
         predicted = model.model[1:].predict(studies.X)
     ids = loaded.studies["study_id"].iloc[studies.rows].tolist()
     path = output / "training_predictions.csv"
     _write_table(predicted, "study_id", ids, model.masker, path)
     click.echo(
-        f"{path.name}: coefficients of the {len(ids):,} training studies, nearer to "
-        "their maps than predictions for new texts: to score the model, use "
+        f"{path.name}: predicted coefficients of the {len(ids):,} training studies; "
+        "those of new studies are less accurate. To score the estimator, use "
         "neurocontext benchmark"
     )
 
 
 def _predict_texts(model, texts, loaded, studies, output):
-    """Write map, figure and nearest studies of each text."""
+    """Write the predicted map, a figure and the nearest studies of each text."""
     import pandas as pd
 
     from ..metrics import similarity
     from ..plotting import plot_predicted_map
 
-    texts = list(texts)
     path = output / "predictions.csv"
     _write_table(model.model.predict(texts), "text", texts, model.masker, path)
-    click.echo(f"{path.name}: coefficients of the texts, before maps are smoothed")
+    click.echo(f"{path.name}: predicted coefficients of the texts, not smoothed")
     maps_img = model.predict_img(texts)
     maps_img.to_filename(output / "predictions.nii.gz")
-    click.echo("predictions.nii.gz: maps of the texts, in their order")
+    click.echo("predictions.nii.gz: predicted maps in the order of the texts")
     nearest = []
     scores = similarity(model.model, texts, studies.y)
     for index, text in enumerate(texts):
@@ -236,11 +222,13 @@ def _predict_texts(model, texts, loaded, studies, output):
         found.insert(1, "rank", range(1, len(found) + 1))
         nearest.append(found)
     pd.concat(nearest).to_csv(output / "nearest_studies.csv", index=False)
-    click.echo(f"nearest_studies.csv: the {_N_NEAREST} studies with most similar maps")
+    click.echo(
+        f"nearest_studies.csv: the {_N_NEAREST} studies with the most similar maps"
+    )
 
 
 def _write_table(predicted, heading, names, masker, path):
-    """Write coefficients, one row for each name."""
+    """Write a table of predicted coefficients with one row per text or study."""
     import pandas as pd
 
     table = pd.DataFrame(predicted, columns=masker.get_feature_names_out())

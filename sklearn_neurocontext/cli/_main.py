@@ -1,4 +1,4 @@
-"""The group of commands and the report of errors in one line."""
+"""Group the commands and print errors in one line."""
 
 import os
 import traceback as tracebacks
@@ -11,41 +11,35 @@ from ._embed import embed, merge_stores
 from ._fit import fit
 from ._maps import decode, map_, report
 
-# Errors with a message for users; torch reports a lack of memory as RuntimeError.
-_ERRORS = (
-    OSError,
-    ValueError,
-    TypeError,
-    ImportError,
-    MemoryError,
-    OverflowError,
-    EOFError,
-    RuntimeError,
-)
-# Commands that continue where they were stopped.
+# Errors that users can resolve; torch raises RuntimeError if memory is insufficient.
+# The messages of the second group lack context, so their type is printed, too.
+_EXPLAINED_ERRORS = (OSError, ValueError, TypeError, ImportError)
+_TERSE_ERRORS = (MemoryError, OverflowError, EOFError, RuntimeError)
+# Commands that resume where they were interrupted.
 _RESUMABLE = ("embed", "benchmark", "demo")
 
 
 class _Group(click.Group):
-    """Commands in the order in which they were added, with errors in one line."""
+    """Group that lists commands in the order of their addition."""
 
     def list_commands(self, ctx):
-        """Return the names of the commands."""
+        """Return the names of the commands in order."""
         return list(self.commands)
 
     def invoke(self, ctx):
-        """Run a command and print an error in one line."""
+        """Run a command, and print an error in one line."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("\nStopped.", err=True)
             if ctx.invoked_subcommand in _RESUMABLE:
-                resume = "Finished parts are kept; repeat the command to resume."
-                click.echo(resume, err=True)
+                click.echo(
+                    "Finished parts are kept; repeat the command to resume.", err=True
+                )
             ctx.exit(130)
-        except (click.exceptions.Exit, click.Abort):  # RuntimeErrors of click
+        except (click.exceptions.Exit, click.Abort):  # subclasses of RuntimeError
             raise
-        except _ERRORS as error:
+        except (*_EXPLAINED_ERRORS, *_TERSE_ERRORS) as error:
             if ctx.params["traceback"]:
                 click.echo(tracebacks.format_exc(), err=True)
                 ctx.exit(1)
@@ -53,9 +47,9 @@ class _Group(click.Group):
 
 
 def _in_one_line(error) -> str:
-    """Return the message of an error, with its type where others raise it."""
+    """Return the message of an error, with the type of a terse error."""
     message = " ".join(str(error).split())
-    if isinstance(error, MemoryError | RuntimeError | OverflowError | EOFError):
+    if isinstance(error, _TERSE_ERRORS):
         message = f"{type(error).__name__} {message}".strip()
         message += " (details: neurocontext --traceback COMMAND …)"
     return message
@@ -68,7 +62,7 @@ def _in_one_line(error) -> str:
 @click.version_option(__version__, prog_name="neurocontext")
 @click.option("--traceback", is_flag=True, help="Print the traceback of an error.")
 def main(traceback):
-    """Predict brain maps from text of neuroscience articles, and decode brain maps.
+    """Predict brain maps from texts of neuroscience articles, and decode brain maps.
 
     \b
     Examples:
@@ -76,8 +70,8 @@ def main(traceback):
       neurocontext decode map.nii.gz
       neurocontext COMMAND --help
     """
-    # Threads that wait without sleeping slow a busy machine. OpenMP reads the variable
-    # when a command imports the libraries that compute.
+    # Threads that spin while they wait slow a busy machine. OpenMP reads this variable
+    # when a command imports numerical libraries.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 

@@ -1,13 +1,14 @@
-"""``neurocontext map``, ``decode`` and ``report``: use a trained model."""
+"""Commands map, decode and report, which use a fitted model."""
 
 from pathlib import Path
 
 import click
 
 from ._common import (
-    Count,
+    POSITIVE_INTEGER,
     OutputPath,
     Text,
+    load_with_notes,
     make_console,
     note,
     notes_for_warnings,
@@ -16,17 +17,17 @@ from ._common import (
 
 
 def _model_options(command):
-    """Add the options that choose a model."""
+    """Add the options for the model to a command."""
     command = click.option(
         "--allow-download",
         is_flag=True,
-        help="Download a language model or an atlas that the model needs.",
+        help="Allow the download of the language model and atlas of the model.",
     )(command)
     return click.option(
         "--model",
         default="minilm",
-        help="Folder written by neurocontext fit or NeuroContextModel.save, or minilm, "
-        "the model of the package.",
+        help="minilm, the model in the package, or a folder written by neurocontext "
+        "fit or NeuroContextModel.save.",
     )(command)
 
 
@@ -42,7 +43,7 @@ def _model_options(command):
 @click.option(
     "--plot",
     type=OutputPath(".png", ".pdf", ".svg", dir_okay=False),
-    help="File of a figure (.png, .pdf, .svg).",
+    help="File of a figure of the map (.png, .pdf, .svg).",
 )
 @click.option(
     "--z",
@@ -68,8 +69,8 @@ def map_(text, output, plot, z, model, allow_download):
     name = "z_map" if z else "brain_map"
     if name not in maps:
         raise ValueError(
-            f"--z needs a model with z maps; the model in {model!r} has none. Fit it "
-            "with --n-permutations above 0."
+            f"--z needs a model with z maps; {model!r} has none. Fit the model with "
+            "--n-permutations above 0."
         )
     (img,) = maps[name]
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -82,20 +83,25 @@ def map_(text, output, plot, z, model, allow_download):
         if "z_map" in maps:
             options["note"] = loaded.low_confidence_message(maps["z_map"][0])
         figure = plot_predicted_map(img, text=text, **options)
-        click.echo(f"{save_figure(figure, plot)}: its top 10 % of voxels")
+        click.echo(f"{save_figure(figure, plot)}: top 10 % of voxels of the map")
 
 
 @click.command()
 @click.argument("img", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--corpus",
-    help="Rank the titles of this corpus (a name or a folder, as for fit) instead of "
-    "the terms of the model.",
+    help="Rank the titles of a corpus (name or folder, as for fit) instead of the "
+    "terms of the model.",
 )
 @click.option(
-    "--text", type=Text(), multiple=True, help="Rank this text; can be repeated."
+    "--text",
+    type=Text(),
+    multiple=True,
+    help="Text to rank instead of terms; repeatable.",
 )
-@click.option("-k", type=Count(), default=20, help="Number of candidates to list.")
+@click.option(
+    "-k", type=POSITIVE_INTEGER, default=20, help="Number of best candidates to list."
+)
 @click.option(
     "--output", "-o", type=OutputPath(dir_okay=False), help="File of the table (.csv)."
 )
@@ -116,7 +122,7 @@ def decode(img, corpus, text, k, output, model, allow_download):
     loaded = _load(model, allow_download, text)
     candidates = list(text) or "terms"
     if corpus:
-        _index(loaded, corpus)
+        _index_corpus(loaded, corpus)
         note(f"Embedding {len(loaded.studies.titles):,} titles …")
         candidates = "studies"
     ranking = loaded.decode(img, candidates, k=k)
@@ -129,8 +135,9 @@ def decode(img, corpus, text, k, output, model, allow_download):
     n_studies = loaded.card.get("n_studies")
     number = f"{n_studies:,} " if isinstance(n_studies, int) else ""
     note(
-        "Note: p and q values compare with maps of single studies. For a smooth map "
-        "(of a group, a meta-analysis or a prediction) only the order is meaningful. "
+        "Note: the null distribution of p and q values consists of maps of single "
+        "studies. For smoother maps (of groups, meta-analyses or predictions), only "
+        "the order of candidates is meaningful. "
         f"Maps of the {number}training studies match better than new maps."
     )
 
@@ -145,14 +152,13 @@ def decode(img, corpus, text, k, output, model, allow_download):
     help="File of the page (.html).",
 )
 @click.option(
-    "--corpus", help="List the best studies of this corpus (a name or a folder)."
+    "--corpus", help="Also list the best studies of a corpus (name or folder)."
 )
 @_model_options
 def report(text, output, corpus, model, allow_download):
-    """Write an HTML page about a text: its map, terms and studies.
+    """Write an HTML page with the map, terms and studies of a text.
 
-    TEXT is a word, a sentence, a title or an abstract. The page opens without a
-    network.
+    TEXT is a word, a sentence, a title or an abstract. The page can be viewed offline.
 
     \b
     Examples:
@@ -163,43 +169,37 @@ def report(text, output, corpus, model, allow_download):
 
     loaded = _load(model, allow_download, [text])
     if corpus:
-        _index(loaded, corpus)
+        _index_corpus(loaded, corpus)
     output.parent.mkdir(parents=True, exist_ok=True)
     with notes_for_warnings():
         page = make_report(loaded, text)
-    click.echo(f"{page.save(output)}: page about “{text}”")
+    click.echo(f"{page.save(output)}: report on “{text}”")
 
 
 def _load(model, allow_download, texts):
-    """Load a model that knows a word of each text."""
+    """Load a model, and check that it knows a word of each text."""
     from ..inference import NeuroContextModel
 
     loaded = NeuroContextModel.from_pretrained(model, allow_download=allow_download)
-    if texts:
-        known = loaded.has_known_words(texts)
-        unknown = [
-            text for text, is_known in zip(texts, known, strict=True) if not is_known
-        ]
-        if unknown:
+    known = loaded.has_known_words(texts) if texts else []
+    for text, is_known in zip(texts, known, strict=True):
+        if not is_known:
             raise ValueError(
-                f"The model knows no word of {unknown[0]!r}: its map would be the mean "
-                "map. Use other words, or a model with a language model."
+                f"The model knows no word of {text!r}, so that its map would be the "
+                "mean map. Use other words, or a model with a language model."
             )
     return loaded
 
 
-def _index(model, corpus):
+def _index_corpus(model, corpus):
     """Load a corpus and index its studies in a model."""
-    from ..datasets import load_corpus
-
+    loaded = load_with_notes(corpus)
     with notes_for_warnings():
-        loaded = load_corpus(corpus)
-        note(loaded.description)
         model.index_corpus(loaded)
 
 
 def _print_frame(frame, title):
-    """Print a DataFrame, whose texts are not read as rich's markup."""
+    """Print a DataFrame as a table, without interpreting rich's markup."""
     from rich.markup import escape
     from rich.table import Table
 

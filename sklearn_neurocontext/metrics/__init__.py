@@ -26,7 +26,6 @@ from ._scorers import (
     similarity,
 )
 
-# In the order of sorted(), which puts 100 before 10_.
 __all__ = [
     "ScalarRetrievalScorer",
     "bootstrap_interval",

@@ -26,7 +26,7 @@ def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
         The maps, of any number of dimensions, finite. Pass voxels inside the mask: with
         `top`, every value counts as a voxel.
     threshold : float or None, default=None
-        Select the voxels above this value (strictly), in the unit of the maps.
+        Select the voxels strictly above this value, in the unit of the maps.
     top : float or None, default=None
         Select the strongest fraction of the voxels, in (0, 1]. The cut is the k-th
         largest value, where k is `top` times the number of voxels, rounded up. Voxels
@@ -117,10 +117,10 @@ def score_maps(
     Parameters
     ----------
     predicted, observed : ndarray of shape (n_maps, n_voxels)
-        Row i of both is the same topic.
+        Voxel values; row i of both belongs to the same topic.
     mean_map : ndarray of shape (n_voxels,)
-        Mean of the training studies' maps. Since all maps resemble it, it is projected
-        out of all maps before ranking.
+        Mean of the training studies' maps. All maps resemble the mean map, so it is
+        projected out of them before ranking.
     top : float, default=0.1
         Fraction of voxels that ``dice`` compares.
     tops : sequence of float, default=(0.02, 0.05, 0.1, 0.2, 0.3)
@@ -130,8 +130,9 @@ def score_maps(
     -------
     scores : dict of str to ndarray of shape (n_maps,)
         ``dice`` at `top`, ``dice_mean`` over `tops`, ``correlation`` over voxels, and
-        ``rank`` of the true observed map among all by correlation without the mean map:
-        1 at best, ties counted half.
+        ``rank``: the rank of the true map among all observed maps, by correlation with
+        the predicted map after the mean map is projected out. 1 is best, and ties count
+        half.
 
     Examples
     --------
@@ -167,7 +168,7 @@ def _project_out(maps, mean_map):
     direction = unit_rows(_center(np.asarray(mean_map, np.float64)[None]))[0]
     maps = _center(maps)
     rest = maps - np.outer(maps @ direction, direction)
-    # The rest of the mean map itself is rounding.
+    # If a map is a multiple of the mean map, only rounding errors are left.
     rounding = np.linalg.norm(rest, axis=1) <= 1e-9 * np.linalg.norm(maps, axis=1)
     rest[rounding] = 0
     return rest
@@ -181,9 +182,9 @@ def bootstrap_interval(
     Parameters
     ----------
     values : array-like of shape (n_values,)
-        For example a score of each topic, or the difference of two methods.
+        For example, the score of each topic, or the difference between two methods.
     level : float, default=0.95
-        Share of the bootstrap means inside the interval, in (0, 1).
+        Fraction of the bootstrap means inside the interval, in (0, 1).
     n_draws : int, default=10000
         Number of bootstrap samples.
     random_state : int, RandomState instance or None, default=0

@@ -1,8 +1,8 @@
 """Retrieval scores of a similarity matrix whose true pairs lie on the diagonal.
 
-All of them are computed from two numbers per row: how many candidates are more similar
-to the query than the true one, and how many are equally similar, including the true
-one.
+All scores are computed from two numbers per row: the number of candidates that are more
+similar to the query than the true one, and the number of equally similar candidates,
+including the true one.
 """
 
 from numbers import Integral
@@ -15,7 +15,7 @@ _BLOCK_ELEMENTS = 4_000_000
 
 
 def count_greater_and_tied(similarity) -> tuple[np.ndarray, np.ndarray]:
-    """Count the candidates of each row above and tied with the true one, int64."""
+    """Count, for each row, the candidates above the true one and those tied with it."""
     n = len(similarity)
     n_greater = np.empty(n, dtype=np.int64)
     n_tied = np.empty(n, dtype=np.int64)
@@ -32,7 +32,7 @@ def count_greater_and_tied(similarity) -> tuple[np.ndarray, np.ndarray]:
 
 def recall_from_counts(n_greater, n_tied, k: int) -> float:
     """Compute recall at k from `count_greater_and_tied`."""
-    # Places won are whole numbers: summed per number of ties, they stay exact.
+    # Whole numbers are summed first, for each number of ties, to keep the sum exact.
     won = np.bincount(n_tied, weights=np.clip(k - n_greater, 0, n_tied))
     return float((won[1:] / np.arange(1, len(won))).sum() / len(n_tied))
 
@@ -56,7 +56,7 @@ def check_k(k, n_candidates: int) -> None:
 
 
 def check_enough_candidates(n_candidates: int) -> None:
-    """Check that there is a wrong candidate to compare with."""
+    """Check that there are at least two candidates."""
     if n_candidates < 2:
         raise ValueError(
             "Retrieval needs at least 2 candidates; got 1. Score more studies at once."
@@ -72,9 +72,9 @@ def recall_at_k(similarity, k: int = 10) -> float:
     .. math:: R@k = \frac{1}{n} \sum_i \mathrm{clip}\!\left(
         \frac{k - g_i}{t_i}, 0, 1\right),
 
-    the expectation if ties are broken at random. Chance level is ``k / n``, so report
-    the number of candidates ``n`` with every recall. To compare results with different
-    numbers of candidates, prefer :func:`mix_match_score`.
+    which is the expectation if ties are broken at random. Chance level is ``k / n``, so
+    report the number of candidates ``n`` with every recall. To compare results with
+    different numbers of candidates, prefer :func:`mix_match_score`.
 
     Parameters
     ----------
@@ -120,8 +120,8 @@ def recall_at_k(similarity, k: int = 10) -> float:
 def mix_match_score(similarity) -> float:
     r"""Compute the share of wrong candidates that are less similar than the true one.
 
-    The mean over queries :math:`i` of :math:`P_{j \ne i}(s_{ii} > s_{ij})`, ties
-    counted half. Chance level is 0.5, whatever the number of candidates. The score
+    It is the mean over queries :math:`i` of :math:`P_{j \ne i}(s_{ii} > s_{ij})`,
+    where ties count half. Chance level is 0.5 for any number of candidates. The score
     equals the mean of :func:`recall_at_k` over ``k = 1 … n - 1``.
 
     Parameters
@@ -143,7 +143,7 @@ def mix_match_score(similarity) -> float:
     References
     ----------
     Meudec, Ghayem et al., NeuroConText, MICCAI 2024; after Mitchell et al., Science
-    320, 2008. The paper counts ties as lost.
+    320, 2008. The paper counts ties as losses.
 
     Examples
     --------
@@ -171,8 +171,8 @@ def recall_curve(similarity) -> np.ndarray:
     Returns
     -------
     recall : ndarray of shape (n,), float64
-        ``recall[k - 1]`` is :func:`recall_at_k`. It never falls, and ends at 1. Chance
-        level is ``k / n``.
+        ``recall[k - 1]`` is :func:`recall_at_k`. The curve never decreases and ends at
+        1. Chance level is ``k / n``.
 
     Raises
     ------
@@ -188,12 +188,12 @@ def recall_curve(similarity) -> np.ndarray:
     n_greater, n_tied = count_greater_and_tied(check_similarity(similarity))
     n = len(n_greater)
     curve = np.zeros(n)
-    # The curve of a row is a ramp from n_greater to n_greater + n_tied.
+    # The curve of a row rises linearly from n_greater to n_greater + n_tied.
     for n_ties in np.unique(n_tied):
         starts = n_greater[n_tied == n_ties]
         slopes = np.bincount(starts, minlength=n + 1)
         slopes -= np.bincount(starts + n_ties, minlength=n + 1)
-        # Integers until here, so that the curve never falls and ends at 1.
+        # The sums are integers, so the curve never decreases and ends at exactly 1.
         curve += np.cumsum(np.cumsum(slopes[:n])) / n_ties
     return curve / n
 
@@ -201,10 +201,10 @@ def recall_curve(similarity) -> np.ndarray:
 def recall_curve_auc(recall) -> float:
     """Compute the area under a recall curve as a function of ``k / n``.
 
-    The trapezoidal area from (0, 0) through all ``(k / n, recall at k)`` to (1, 1).
-    Chance level is 0.5; a perfect model has ``1 - 1 / (2 n)``. It is a linear function
-    of mix&match, ``((n - 1) mix_match + 1 / 2) / n``, provided because other work
-    reports it.
+    The trapezoidal rule is applied from (0, 0) through all ``(k / n, recall at k)`` to
+    (1, 1). Chance level is 0.5, and a perfect model reaches ``1 - 1 / (2 n)``. The area
+    is a linear function of mix&match, ``((n - 1) mix_match + 1 / 2) / n``. It is
+    provided because other work reports it.
 
     Parameters
     ----------
@@ -243,7 +243,8 @@ def csls(similarity, k: int = 10) -> np.ndarray:
     .. math:: 2 s_{ij} - r_i - r_j
 
     where :math:`r_i` is the mean of the k largest entries of row i, and :math:`r_j`
-    that of column j. It lowers candidates that are similar to all queries (hubs).
+    that of column j. It lowers the scores of candidates
+    that are similar to all queries (hubs).
 
     This is *transductive*: each entry depends on all other texts and maps scored with
     it. State this with every result that uses it. No estimator and no scorer of this
@@ -254,7 +255,7 @@ def csls(similarity, k: int = 10) -> np.ndarray:
     similarity : array-like of shape (n_texts, n_maps)
         Similarity of texts and maps.
     k : int, default=10
-        Number of neighbors, at most the smaller side.
+        Number of neighbors, at most the smaller of n_texts and n_maps.
 
     Returns
     -------

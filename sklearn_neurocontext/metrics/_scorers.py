@@ -26,13 +26,13 @@ _BLOCK_ELEMENTS = 8_000_000
 
 
 def similarity(estimator, X, y) -> np.ndarray:
-    """Compute the similarity of texts and maps by a model inside any estimator.
+    """Compute the similarity of texts and maps with the model inside an estimator.
 
     Parameters
     ----------
     estimator : estimator
         A fitted model of this package, a Pipeline that ends in one, a fitted search
-        over one, or these nested.
+        over one, or any nesting of these.
     X : array-like of shape (n_texts, n_features), or sequence of str
         Input of the estimator: embeddings, or texts for a Pipeline with an embedder.
     y : array-like of shape (n_maps, n_components)
@@ -96,7 +96,7 @@ class ScalarRetrievalScorer:
     Parameters
     ----------
     k : int or None, default=None
-        Compute recall among the `k` most similar candidates; None is mix&match.
+        Number of most similar candidates for recall; None computes mix&match.
     direction : {"text_to_brain", "brain_to_text"}, default="text_to_brain"
         Whether texts or maps are the queries.
 
@@ -167,7 +167,7 @@ def _mean_dice(masker, top: float, predicted, observed) -> float:
         )
         total += float(dice_of_rows(true, found).sum())
         start += step
-        # The number of voxels, hence of rows per block, is known after the first row.
+        # The number of voxels is known after the first row; it limits the block size.
         step = max(1, _BLOCK_ELEMENTS // true.shape[1])
     return total / len(observed)
 
@@ -183,7 +183,8 @@ def make_dice_scorer(masker, top: float = 0.1) -> DiceScorer:
     masker : KDEDiFuMoMasker
         The fitted masker that computed y.
     top : float, default=0.1
-        Fraction of the voxels in the mask, in (0, 1]; see `dice_score`.
+        Fraction of the voxels in the mask that is compared, in (0, 1]; see
+        `dice_score`.
 
     Returns
     -------
@@ -282,18 +283,19 @@ def make_retrieval_scorer(
         choose each k below the size of the smallest fold.
     masker : KDEDiFuMoMasker or None, default=None
         The fitted masker that computed y. If given, the key ``dice`` is added, and the
-        estimator must predict, so a ``ContrastiveTextBrain`` needs its decoder.
+        estimator must have a method ``predict``, so a ``ContrastiveTextBrain`` needs a
+        decoder.
     top : float, default=0.1
         Fraction of voxels that Dice selects in each map, in (0, 1].
 
     Returns
     -------
     scorer : callable
-        Picklable callable ``(estimator, X, y) -> dict`` with the keys
-        ``recall_at_<k>``, ``mix_match``, both with ``_brain_to_text``,
-        ``n_candidates``, and ``dice``. Pass it as ``scoring=`` to ``cross_validate``,
-        or to ``GridSearchCV`` with ``refit="mix_match"``. Its method
-        ``from_similarity`` scores a similarity matrix.
+        Picklable callable ``(estimator, X, y) -> dict`` with the keys ``recall_at_<k>``
+        and ``mix_match`` for text→brain, the same with ``_brain_to_text``,
+        ``n_candidates``, and ``dice`` if `masker` is given. Pass it as ``scoring=`` to
+        ``cross_validate``, or to ``GridSearchCV`` with ``refit="mix_match"``. Its
+        method ``from_similarity`` scores a similarity matrix.
 
     Raises
     ------
@@ -314,7 +316,7 @@ def make_retrieval_scorer(
         ks = tuple(ks)
     except TypeError as error:
         raise TypeError(
-            f"ks must be a sequence of integers; got {ks!r}. For a single one write "
+            f"ks must be a sequence of integers; got {ks!r}. For a single k, write "
             f"ks=({ks!r},)."
         ) from error
     for k in ks:

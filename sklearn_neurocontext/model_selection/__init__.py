@@ -1,4 +1,4 @@
-"""Splits of studies, and tools against leakage between their parts."""
+"""Splits into training and test studies, and removal of leakage between them."""
 
 from ._leakage import (
     duplicate_groups,

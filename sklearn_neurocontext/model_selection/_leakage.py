@@ -1,4 +1,4 @@
-"""Tools against leakage: duplicate studies, and peaks shared with training studies."""
+"""Removal of leakage: duplicate studies, and studies that share peaks."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from .._utils.coordinate_spaces import mni_to_talairach, talairach_to_mni
 
-# Different studies may share fewer peaks than this by coincidence.
+# Fewer shared peaks than this can be a coincidence between different studies.
 _MIN_COMMON_PEAKS = 5
 
 
@@ -23,12 +23,12 @@ def normalize_title(title: str) -> str:
     Parameters
     ----------
     title : str
-        As published.
+        Title as published.
 
     Returns
     -------
     normalized : str
-        Words joined by single spaces.
+        Words separated by single spaces.
 
     Examples
     --------
@@ -53,25 +53,25 @@ def duplicate_groups(titles, peaks, groups=None) -> np.ndarray:
     Parameters
     ----------
     titles : sequence of str
-        Title of each row. A missing title equals no other.
+        Title of each row. A missing title never equals another one.
     peaks : sequence of ndarray of shape (n_peaks_i, 3)
         Peaks of each row, in mm; rounded to 0.1 mm and compared in any order.
     groups : array-like of shape (n_rows,) or None, default=None
-        The study of each row, if rows are analyses. A missing entry equals no other.
+        Study of each row, if rows are analyses. A missing entry never equals another.
 
     Returns
     -------
     numbers : ndarray of shape (n_rows,), int64
-        Number of each row's group, from 0.
+        Group number of each row, from 0.
 
     Raises
     ------
     ValueError
-        If lengths differ.
+        If `titles`, `peaks` and `groups` differ in length.
 
     See Also
     --------
-    remove_leakage : Uses the groups to clean training parts.
+    remove_leakage : Removes duplicates of test studies from training parts.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def _link_equal_keys(keys):
 
 
 def _link_common_peaks(peaks):
-    """Link rows that share enough peaks."""
+    """Link rows that share at least `_MIN_COMMON_PEAKS` distinct peaks."""
     # Adding zero turns -0.0 into 0.0.
     distinct = [
         np.unique(np.round(np.reshape(xyz, (-1, 3)).astype(float), 1) + 0.0, axis=0)
@@ -142,8 +142,8 @@ def remove_leakage(splits, groups, *, exclude=None) -> list:
     Raises
     ------
     ValueError
-        If a test part has fewer than two rows left, an index exceeds the groups, or
-        `exclude` is neither rows nor a mask of the length of `groups`.
+        If a test part has fewer than two rows left, an index is not a row of `groups`,
+        or `exclude` is neither indices nor a mask of the length of `groups`.
 
     Examples
     --------
@@ -199,10 +199,11 @@ def find_studies_sharing_peaks(
 ) -> np.ndarray:
     """Find training studies that report the peaks of a meta-analysis.
 
-    A meta-analysis collects peaks of published studies, some of which may belong to
-    the training corpus, possibly reported in another coordinate space. A study shares
-    an experiment if it reports enough of its distinct peaks, either unchanged or
-    converted between Talairach and MNI space in either direction.
+    A meta-analysis collects peaks of published studies. Some of these studies may
+    belong to the training corpus, possibly with peaks in another coordinate space. A
+    training study is found if it reports at least `min_peaks` and at least the fraction
+    `min_share` of the distinct peaks of one experiment, either unchanged or converted
+    between Talairach and MNI space in either direction.
 
     Parameters
     ----------
@@ -215,12 +216,12 @@ def find_studies_sharing_peaks(
     min_peaks : int, default=3
         Minimal number of shared peaks, 1 or more.
     min_share : float, default=0.5
-        Minimal share of the experiment's peaks, in [0, 1].
+        Minimal fraction of the experiment's peaks, in [0, 1].
 
     Returns
     -------
     rows : ndarray of int64
-        Rows of `peaks`, sorted.
+        Rows of the training studies found, sorted.
 
     Raises
     ------
@@ -251,7 +252,7 @@ def find_studies_sharing_peaks(
             continue
         for moved in (wanted, talairach_to_mni(wanted), mni_to_talairach(wanted)):
             near = tree.query_ball_point(moved, tolerance_mm + 1e-6, p=np.inf)
-            # A peak counts once for a study, however many of the study's are near.
+            # A peak counts once per study, even if several peaks of the study are near.
             hits = [set(study[rows].tolist()) for rows in near]
             counts = Counter(chain.from_iterable(hits))
             sharing.update(one for one, n in counts.items() if n >= needed)

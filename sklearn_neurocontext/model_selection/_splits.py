@@ -1,4 +1,4 @@
-"""Splits of studies into training and test parts; every published number uses them."""
+"""Splits into training and test studies; all published scores use them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class PaperSplits(Sequence):
     tests : tuple of ndarray of shape (n_candidates,), int64
         Test part of each split, sorted.
     development : ndarray of shape (n_development,), int64
-        Studies that are in no test part; use them to choose settings. They belong to
+        Studies that are in no test part, for the choice of settings. They belong to
         the training part of every split.
     overlapping : bool
         Whether test parts share studies because the corpus is too small.
@@ -75,7 +75,7 @@ def paper_splits(
     If ``n >= n_splits * n_candidates + n_development``, the test parts are disjoint
     blocks of one permutation, and all remaining studies are development studies. In a
     smaller corpus, `n_development` studies are set aside first, and each test part is
-    drawn independently from the others. Test parts then overlap, so confidence
+    drawn independently of the others. Test parts then overlap, so confidence
     intervals over splits are too narrow. The training part is always the complement of
     the test part, development studies included.
 
@@ -142,12 +142,12 @@ def paper_splits(
 
 
 def shuffled_folds(groups, n_splits: int = 15, random_state: int = 0) -> list:
-    """Split a small corpus into shuffled folds that keep each study on one side.
+    """Split a small corpus into shuffled folds that keep the rows of a study together.
 
     Parameters
     ----------
     groups : array-like of shape (n_rows,)
-        The study of each row, as loaders return it.
+        Study of each row, as returned by loaders.
     n_splits : int, default=15
         Number of folds.
     random_state : int, default=0
@@ -156,8 +156,8 @@ def shuffled_folds(groups, n_splits: int = 15, random_state: int = 0) -> list:
     Returns
     -------
     folds : list of (train, test) index arrays
-        The folds of ``KFold(n_splits, shuffle=True)`` if each study has one row, else
-        those of ``GroupKFold(n_splits, shuffle=True)``.
+        Folds of ``KFold(n_splits, shuffle=True)`` if each study has one row, else of
+        ``GroupKFold(n_splits, shuffle=True)``.
 
     Raises
     ------
@@ -175,8 +175,7 @@ def shuffled_folds(groups, n_splits: int = 15, random_state: int = 0) -> list:
     n_studies = len(np.unique(groups))
     if n_studies < n_splits:
         raise ValueError(
-            f"{n_studies} studies are too few for {n_splits} folds; lower the number "
-            "of folds."
+            f"{n_studies} studies are too few for {n_splits} folds. Lower n_splits."
         )
     options = {"n_splits": n_splits, "shuffle": True, "random_state": random_state}
     if n_studies == len(groups):
@@ -185,7 +184,7 @@ def shuffled_folds(groups, n_splits: int = 15, random_state: int = 0) -> list:
 
 
 def _check_counts(n, n_splits, n_candidates, n_development) -> None:
-    """Check that counts are integers in range and leave studies to train on."""
+    """Check that counts are integers in range and leave at least one training study."""
     counts = {
         "n": (n, 1),
         "n_splits": (n_splits, 1),

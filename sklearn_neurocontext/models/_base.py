@@ -35,12 +35,12 @@ def to_densities(normalized: np.ndarray, y_scaling: str | None) -> np.ndarray:
 
 
 def compute_mean_and_scale(normalized: np.ndarray, y_scaling: str | None):
-    """Compute the mean and the standard deviation of each component over studies."""
+    """Compute mean and standard deviation (ones for None) of each component."""
     mean = normalized.mean(axis=0)
     if y_scaling is None:
         return mean, np.ones_like(mean)
     scale = normalized.std(axis=0)
-    # The standard deviation of a constant component is rounding, not zero.
+    # Rounding makes the standard deviation of a constant component nonzero.
     constant = scale <= 10 * np.finfo(normalized.dtype).eps * np.abs(mean)
     return mean, np.where(constant, 1, scale).astype(normalized.dtype)
 
@@ -57,14 +57,14 @@ def scale_like_predictions(estimator, y, *, average=False) -> np.ndarray:
         Coefficients of the studies.
     average : bool, default=False
         Whether to return the average study, which is the prediction for a text without
-        information. Studies are averaged in the units that the model is fitted to, so
-        for ``y_scaling="sqrt"`` before the square roots are undone.
+        information. For ``y_scaling="sqrt"``, square roots are averaged and then
+        squared, because the model is fitted to square roots.
 
     Returns
     -------
     densities : ndarray of shape (n_studies, n_components) or (n_components,)
-        Rows of L2 norm one for ``y_scaling="unit"``, of L1 norm one for ``"sqrt"``, `y`
-        itself for None.
+        Studies with L2 norm one for ``y_scaling="unit"``, studies with L1 norm one for
+        ``"sqrt"``, `y` itself for None; or their average.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def scale_like_predictions(estimator, y, *, average=False) -> np.ndarray:
 
 
 def draw_seed(random_state) -> int:
-    """Draw a seed for a generator that is not NumPy's legacy one."""
+    """Draw an integer seed from a random state."""
     return check_random_state(random_state).randint(np.iinfo(np.int32).max)
 
 
@@ -107,15 +107,15 @@ class MixMatchMixin:
 
         Parameters
         ----------
-        X : array-like, sparse matrix or sequence of str of n_studies rows
-            Embeddings, or other features or texts as in `fit`.
+        X : array-like, sparse matrix or sequence of str, with n_studies rows
+            Embeddings, other features or texts, as in `fit`.
         y : array-like of shape (n_studies, n_components)
             Coefficients of the same studies in the same order.
 
         Returns
         -------
         mix_match : float
-            In [0, 1]; chance level is 0.5, whatever the number of candidates.
+            Fraction in [0, 1]; chance level is 0.5 for any number of candidates.
         """
         return mix_match_score(self.similarity(X, y))
 
@@ -130,13 +130,13 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
     """Base class of estimators that relate embeddings X to coefficients y.
 
     A subclass defines `fit`, and either `_predict_standardized(X)` or `_similarity(X,
-    standardized)`. Set `_takes_sparse` if it accepts sparse X.
+    standardized)`. It sets `_takes_sparse` to True if it accepts sparse X.
     """
 
     _takes_sparse = False
 
     def _check_fit_input(self, X, y, *, dtype):
-        """Validate X and y, learn the scale of y, return X and standardized y."""
+        """Validate X and y, compute the scale of y, return X and standardized y."""
         self._check_pipeline_stage(X, y)
         X, y = validate_data(
             self,
@@ -169,7 +169,7 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         )
 
     def _check_pipeline_stage(self, X, y=None):
-        """Raise an error that names the missing step if X or y skipped one."""
+        """Raise TypeError if X or y has not passed through an earlier pipeline step."""
         name = type(self).__name__
         if isinstance(_first_row(X), str):
             raise TypeError(
@@ -209,7 +209,7 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         return (normalize_studies(y, self.y_scaling) - self.y_mean_) / self.y_scale_
 
     def _to_coefficients(self, standardized):
-        """Undo the standardization and square roots of coefficients."""
+        """Undo the standardization and the square roots of coefficients."""
         normalized = standardized * self.y_scale_ + self.y_mean_
         coefficients = to_densities(normalized, self.y_scaling)
         return coefficients[:, 0] if self._single_component else coefficients
@@ -225,12 +225,12 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         Returns
         -------
         coefficients : ndarray of shape (n_texts, n_components)
-            Coefficients of densities, ready for ``masker.inverse_transform``: of
-            studies scaled to L2 norm one for ``y_scaling="unit"``, of studies scaled to
-            L1 norm one for ``"sqrt"`` (the predicted square roots are squared, with
-            their signs), and unscaled for None. The dtype is that of ``y_mean_``:
-            float32 from neural networks, the dtype of the training X from KernelCCA,
-            float64 from other closed forms.
+            Coefficients of densities, ready for ``masker.inverse_transform``. They have
+            the scale of studies with L2 norm one for ``y_scaling="unit"``, of studies
+            with L1 norm one for ``"sqrt"`` (predicted square roots are squared and keep
+            their signs), and of `y` for None. The dtype is that of ``y_mean_``: float32
+            from neural networks, the dtype of the training X from KernelCCA, float64
+            from the other estimators.
         """
         return self._to_coefficients(self._predict_standardized(self._check_X(X)))
 
@@ -248,9 +248,9 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         -------
         similarity : ndarray of shape (n_texts, n_maps)
             Cosines in [-1, 1]. KernelCCA with a ``hubness_weight`` of w subtracts up to
-            w for each side, so its values are in [-1 - 2w, 1 + 2w]. If rows of X and y
-            are the same studies, true pairs lie on the diagonal. The dtype is that of
-            `predict`.
+            w for the text and up to w for the map, so its values are in [-1 - 2w,
+            1 + 2w]. If rows of X and y are the same studies, true pairs lie on the
+            diagonal. The dtype is that of `predict`.
         """
         return self._similarity(self._check_X(X), self._standardize(y))
 

@@ -1,4 +1,4 @@
-"""The settings that retrieve best, chosen on development studies."""
+"""Models with the best retrieval, chosen on development studies."""
 
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.pipeline import make_pipeline
@@ -11,34 +11,34 @@ from ._nystroem_kernel import NystroemKernel
 
 
 def best_text_brain(text_field: str = "abstract", random_state=None):
-    """Build the model that retrieves best from the texts of a field.
+    """Build the model with the best retrieval for a field of the studies.
 
     For abstracts and bodies, it is `KernelCCA` on the TF-IDF weights of words. For
-    titles, which have few words, it is an ensemble of four: `KernelCCA` on words, on a
-    kernel between embeddings of a language model, and on the maps of studies with
-    similar titles, by words and by embeddings. All steps are fitted in ``fit``, so the
-    model can be cross-validated.
+    titles, which have few words, it is an ensemble of four `KernelCCA` with different
+    features: words, a kernel between embeddings of a language model, the average map of
+    studies with similar words, and the average map of studies with similar embeddings.
+    All steps are fitted in ``fit``, so the model can be cross-validated.
 
     Parameters
     ----------
     text_field : {"title", "abstract", "body"}, default="abstract"
-        Field of the studies that provides the texts. Use ``"abstract"`` also for title,
-        keywords and abstract together. Abstracts and bodies may be counts of terms
-        instead of texts.
+        Field of the studies that contains the texts. Use ``"abstract"`` also for title,
+        keywords and abstract together. Counts of terms can replace the texts of
+        abstracts and bodies.
     random_state : int, RandomState instance or None, default=None
-        Choice of the studies that kernels are computed with. Pass an int for
-        reproducible results.
+        Controls the choice of the studies that kernels are computed with. Pass an int
+        for reproducible results.
 
     Returns
     -------
     estimator : Pipeline or TextBrainEnsemble
-        Not fitted. Use ``fit(texts, y)`` and ``predict(texts)``, and
-        ``similarity(estimator, texts, y)`` for its similarity.
+        Estimator that is not fitted. Use ``fit(texts, y)``, ``predict(texts)``, and
+        ``similarity(estimator, texts, y)``.
 
     Raises
     ------
     ValueError
-        If `text_field` has another value.
+        If `text_field` is not one of the fields.
 
     See Also
     --------
@@ -59,7 +59,7 @@ def best_text_brain(text_field: str = "abstract", random_state=None):
 
 
 def _words(terms, *steps):
-    """Build a pipeline of sublinear TF-IDF of words and further steps."""
+    """Build a pipeline of sublinear TF-IDF weights of words and further steps."""
     return make_pipeline(
         TermCounts(**terms), TfidfTransformer(sublinear_tf=True), *steps
     )
@@ -91,7 +91,7 @@ def _title(random_state):
 
 
 def _abstract(random_state):
-    # Twice the default n_nystroem: a better approximation, at twice the time.
+    # Twice the default n_nystroem improves the approximation and doubles the time.
     return _words({"min_df": 10}, KernelCCA(n_nystroem=3000, random_state=random_state))
 
 

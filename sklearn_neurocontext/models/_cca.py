@@ -12,19 +12,15 @@ from ._ridge import explain_singular
 def solve_cca(X, Z, *, alpha_text: float, alpha_brain: float):
     """Solve regularized CCA of centered X and Z through Cholesky factors and one SVD.
 
-    With ``Cxx = XᵀX/n + alpha_text·mean(diag)·I``, ``Czz`` likewise, and
-    ``Cxz = XᵀZ/n``, the canonical correlations are the singular values of
-    ``Lx⁻¹ Cxz Lz⁻ᵀ``, where ``Lx Lxᵀ = Cxx`` and ``Lz Lzᵀ = Czz``.
-
-    Return the weights of X and Z (n_columns, rank), whose variates have unit
-    regularized variance, the correlations (rank,) in descending order, and loadings
-    (rank, n_components): ``(X @ text_weights * correlations) @ loadings`` is the ridge
-    prediction of Z (Vinod, 1976).
+    Return the weights of X and Z (n_columns, rank), the correlations (rank,) in
+    descending order, and loadings (rank, n_components). The ridge prediction of Z is
+    ``(X @ text_weights * correlations) @ loadings`` (Vinod, 1976).
     """
     with explain_singular("alpha_text", alpha_text, X.dtype):
         text_factor = _ridge_factor(X, alpha_text)
     with explain_singular("alpha_brain", alpha_brain, Z.dtype):
         brain_factor = _ridge_factor(Z, alpha_brain)
+    # Correlations are the singular values of Lx⁻¹ Cxz Lz⁻ᵀ, with Cholesky factors L.
     cross = X.T @ Z / len(X)
     whitened = solve_triangular(text_factor, cross, lower=True)
     whitened = solve_triangular(brain_factor, whitened.T, lower=True).T
@@ -41,7 +37,7 @@ def _ridge_factor(centered, alpha):
     """Compute the lower Cholesky factor of a regularized covariance."""
     covariance = centered.T @ centered / len(centered)
     mean_variance = np.trace(covariance) / len(covariance)
-    # Without any variance the matrix must still be positive definite.
+    # With zero variance, the matrix must still be positive definite.
     covariance.flat[:: len(covariance) + 1] += alpha * (mean_variance or 1.0)
     return cholesky(covariance, lower=True)
 
@@ -49,7 +45,7 @@ def _ridge_factor(centered, alpha):
 class CCABaseline(SharedSpaceEstimator):
     r"""Regularized canonical correlation analysis between texts and maps.
 
-    Finds the pairs of directions whose projections of text and brain correlate most,
+    It finds the pairs of directions whose projections of texts and maps correlate most,
 
     .. math:: \max_{a, b} a^T C_{xz} b \quad
         \text{s.t. } a^T (C_{xx} + \alpha_x I) a = b^T (C_{zz} + \alpha_z I) b = 1,
@@ -60,14 +56,14 @@ class CCABaseline(SharedSpaceEstimator):
     Parameters
     ----------
     latent_dim : int or None, default=None
-        Number of pairs to keep. None keeps all, ``min(n_features, n_components)``.
+        Number of pairs of directions. None uses ``min(n_features, n_components)``.
     alpha_text : float, default=0.1
         Ridge on the covariance of X, in units of its mean variance; positive.
     alpha_brain : float, default=1.0
         Ridge on the covariance of the standardized coefficients, in units of its mean
         variance; positive.
     correlation_power : float, default=1.0
-        Power of the canonical correlations that latents are multiplied by. 0 gives all
+        Latents are multiplied by the canonical correlations to this power. 0 gives all
         directions the same weight.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
         ``"unit"`` divides each study's coefficients by their L2 norm and standardizes
@@ -141,7 +137,7 @@ class CCABaseline(SharedSpaceEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
-        """Fit the directions that texts and maps share.
+        """Fit the pairs of directions.
 
         Parameters
         ----------
@@ -158,8 +154,9 @@ class CCABaseline(SharedSpaceEstimator):
         Raises
         ------
         ValueError
-            If `latent_dim` exceeds the dimensions of the data, or a ridge is so small
-            that a covariance is not positive definite in floating point.
+            If `latent_dim` exceeds ``min(n_features, n_components)``, or `alpha_text`
+            or `alpha_brain` is so small that a covariance is not positive definite in
+            floating point.
         """
         X, standardized = self._check_fit_input(X, y, dtype=np.float64)
         largest = min(X.shape[1], self.n_components_)

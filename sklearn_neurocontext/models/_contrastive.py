@@ -26,7 +26,7 @@ PAPER_SETTINGS = MappingProxyType(
         "dropout": 0.5,
     }
 )
-"""Settings of the NeuroConText paper (MICCAI 2024), the defaults of the estimator."""
+"""Settings of the NeuroConText paper (MICCAI 2024); the estimator's defaults."""
 
 
 def _has_decoder(estimator):
@@ -42,17 +42,17 @@ def _has_decoder(estimator):
 class ContrastiveTextBrain(SharedSpaceEstimator):
     r"""Two encoders that map texts and brain maps to one latent space.
 
-    Minimizes the symmetric InfoNCE loss over batches of N pairs,
+    It minimizes the symmetric InfoNCE loss over batches of N pairs,
 
-    .. math:: -\frac{1}{2N} \sum_i \log \frac{e^{s_{ii}/\tau}}{\sum_j
-        e^{s_{ij}/\tau}} + \log \frac{e^{s_{ii}/\tau}}{\sum_j e^{s_{ji}/\tau}},
+    .. math:: -\frac{1}{2N} \sum_i \left( \log \frac{e^{s_{ii}/\tau}}{\sum_j
+        e^{s_{ij}/\tau}} + \log \frac{e^{s_{ii}/\tau}}{\sum_j e^{s_{ji}/\tau}} \right),
 
     where :math:`s_{ij}` is the cosine of the latents of text i and map j, and the
-    temperature τ is learned. The text encoder is a projection head and two residual
-    heads, the brain encoder three residual heads. The best epoch is the one with the
-    smallest mean log rank of the true maps on validation studies, which are taken from
-    the training studies. A decoder from text latents to coefficients is trained
-    afterwards.
+    temperature τ is learned. The text encoder consists of a projection head and two
+    residual heads, the brain encoder of three residual heads. The best epoch is the one
+    with the smallest mean log rank of the true maps on validation studies, which are
+    held out from the training studies. A decoder from text latents to coefficients is
+    trained afterwards.
 
     Parameters
     ----------
@@ -65,23 +65,24 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     lr : float, default=0.0005
         Learning rate of AdamW.
     temperature : float, default=0.1
-        Initial τ; positive.
+        Initial value of τ; positive.
     random_state : int, RandomState instance or None, default=None
-        Seeds weights, batches, dropout and the choice of validation studies. Pass an
-        int for reproducible results.
+        Controls initial weights, batches, dropout and the choice of validation studies.
+        Pass an int for reproducible results.
     weight_decay : float, default=0.1
         Weight decay of AdamW; the temperature is not decayed.
     dropout : float, default=0.5
         Dropout rate in each head, in [0, 1).
     n_validation : int, default=1000
         Number of training studies held out to choose the epoch, at most a tenth of
-        them. With fewer than 20 studies none are held out, and the training loss
-        chooses the epoch.
+        them. With fewer than 20 studies, none is held out, and the epoch with the
+        smallest training loss is chosen.
     patience : int or None, default=5
-        Number of epochs without improvement before training stops; None never stops.
+        Number of epochs without improvement before training stops. None trains for
+        `max_epochs`.
     decoder : {"residual", "ridge"} or None, default="residual"
         Two residual heads, or a ridge regression, from text latents to coefficients.
-        With None there is no `predict`.
+        With None, the estimator has no method ``predict``.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
         ``"unit"`` divides each study's coefficients by their L2 norm and standardizes
         them; ``"sqrt"`` takes signed square roots first; None only removes the mean.
@@ -114,12 +115,12 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
 
     See Also
     --------
-    CCABaseline : Closed form, many times faster.
+    CCABaseline : Model in closed form, many times faster.
 
     References
     ----------
     Meudec, Ghayem et al., NeuroConText: Contrastive Text-to-Brain Mapping for
-    Neuroscientific Literature, MICCAI 2024. Defaults are the settings of the paper.
+    Neuroscientific Literature, MICCAI 2024. The defaults are the paper settings.
 
     Examples
     --------
@@ -207,7 +208,7 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         self.latent_dim_ = self.latent_dim or self.n_components_
         seed = draw_seed(self.random_state)
         rows = split_validation(len(X), self.n_validation, seed)
-        vars(self).pop("decoder_", None)  # of an earlier fit, for other latents
+        vars(self).pop("decoder_", None)  # left by an earlier fit
         with seeded(seed, self.device):
             self._fit_encoders(X, standardized, rows)
             if self.decoder is not None:
@@ -250,7 +251,7 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         self._learn(self.decoder_, MSELoss, inputs, standardized, rows, squared_error)
 
     def _learn(self, module, criterion, inputs, target, rows, monitor):
-        """Train one of the modules with the parameters of the estimator."""
+        """Train a module with the parameters of the estimator."""
         from torch.optim import AdamW
 
         from ._net import train_net

@@ -1,4 +1,4 @@
-"""Ensembles: the sum of the similarities of several models."""
+"""Ensemble that sums the similarities of several models."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -15,21 +15,18 @@ from .._utils.validation import (
 from ..metrics import similarity
 from ._base import MixMatchMixin, draw_seed
 
-# Training studies that the scale of each estimator's similarities is learned from.
+# Number of training studies used to estimate the scale of each model's similarities.
 _N_SCALE = 1000
 
 
 def wrong_pair_statistics(matrix: np.ndarray) -> tuple[float, float]:
-    """Compute mean and standard deviation of the entries off the diagonal.
-
-    The standard deviation is one if all entries are equal.
-    """
+    """Compute mean and standard deviation (1 if constant) of off-diagonal entries."""
     wrong = matrix[~np.eye(len(matrix), dtype=bool)]
     return float(wrong.mean()), float(wrong.std()) or 1.0
 
 
 def _check_names(estimators: list) -> list[str]:
-    """Check that all entries are named models, and return the names."""
+    """Check that all entries are named models and return the names."""
     if not estimators:
         raise ValueError("estimators must hold at least one estimator; got [].")
     for place, entry in enumerate(estimators):
@@ -44,7 +41,7 @@ def _check_names(estimators: list) -> list[str]:
 
 
 def _check_model(name, estimator):
-    """Check that an estimator has a similarity, possibly inside pipelines."""
+    """Check that an estimator is, or ends in, a model with a method similarity."""
     if isinstance(estimator, type) or not hasattr(estimator, "fit"):
         raise TypeError(
             f"{name!r} must be an estimator; got {_describe(estimator)}. To leave it "
@@ -82,31 +79,30 @@ def _check_weights(weights, n_estimators: int) -> np.ndarray:
 
 
 def _first_step(estimator):
-    """Return the first estimator that sees X in Pipelines and searches."""
+    """Return the first estimator inside Pipelines and searches that receives X."""
     if isinstance(estimator, Pipeline):
-        steps = [step for _, step in estimator.steps]
-        seeing = [step for step in steps if step not in (None, "passthrough")]
-        return _first_step(seeing[0])
+        steps = [s for _, s in estimator.steps if s not in (None, "passthrough")]
+        return _first_step(steps[0])
     if hasattr(estimator, "refit") and hasattr(estimator, "estimator"):
         return _first_step(estimator.estimator)
     return estimator
 
 
 def _input_tags(estimators: list) -> InputTags:
-    """Return the input tags of the first estimator, which all have to share."""
+    """Return the input tags of the first estimator; all must take the same X."""
     try:
         _, estimator = estimators[0]
         tags, first = get_tags(estimator).input_tags, get_tags(_first_step(estimator))
     except (TypeError, ValueError, IndexError, AttributeError):
-        return InputTags()  # fit raises an error about the list
-    # Pipelines and searches do not pass these two tags on.
+        return InputTags()  # fit reports the invalid list
+    # Pipelines and searches do not forward these two tags.
     tags.string = first.input_tags.string
     tags.two_d_array = first.input_tags.two_d_array
     return tags
 
 
 def _all_predict(ensemble):
-    """Raise AttributeError if an estimator of the ensemble has no predict."""
+    """Raise AttributeError if an estimator of the ensemble has no method predict."""
     estimators = getattr(ensemble, "estimators_", None)
     if estimators is None:
         estimators = [estimator for _, estimator in ensemble.estimators]
@@ -114,8 +110,8 @@ def _all_predict(ensemble):
     if lacking:
         name = type(innermost_model(lacking[0])).__name__
         raise AttributeError(
-            f"{name} in this TextBrainEnsemble has no predict. Set its decoder, or "
-            "remove it."
+            f"{name} in this TextBrainEnsemble has no method predict. Set its decoder, "
+            "or remove it."
         )
     return True
 
@@ -125,9 +121,9 @@ def _shared_y_scaling(estimators):
     scalings = {getattr(innermost_model(one), "y_scaling", None) for one in estimators}
     if len(scalings) > 1:
         raise ValueError(
-            "Estimators of a TextBrainEnsemble that predicts must have one y_scaling, "
-            "as their densities have different norms otherwise; got "
-            f"{sorted(map(str, scalings))}. Set the same for all of them."
+            "To predict, estimators of a TextBrainEnsemble must have one y_scaling, "
+            "because it determines the norm of their densities; got "
+            f"{sorted(map(str, scalings))}. Set the same y_scaling for all."
         )
     return scalings.pop()
 
@@ -138,21 +134,22 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
     .. math:: s_{ij} = \sum_m w_m \frac{s^{(m)}_{ij} - \mu_m}{\sigma_m}
 
     where μ and σ are the mean and standard deviation of model m's similarities between
-    training texts and the maps of *other* training studies. They are fitted constants,
-    so an entry depends on its own text and map but not on the other candidates. The
-    models were fitted to these studies, so the more a model overfits them, the larger
-    its σ and the smaller its share in the sum.
+    training texts and the maps of *other* training studies. They are computed in `fit`,
+    so an entry depends on its own text and map but not on the other candidates. Since
+    the models are fitted to the same studies, a model that overfits them more has a
+    larger σ and a smaller share in the sum.
 
     Parameters
     ----------
     estimators : list of (str, estimator)
         Models of this package, including ensembles, or Pipelines and searches that end
-        in one. All must take the same X: texts, counts or embeddings.
+        in one. All of them must take the same X: texts, counts or embeddings.
     weights : array-like of shape (n_estimators,) or None, default=None
-        w: finite, none negative, not all 0. None gives all models the same weight.
+        Weights w; finite, not negative, not all 0. None gives all models the same
+        weight.
     random_state : int, RandomState instance or None, default=None
-        Choice of the 1,000 training studies that μ and σ are computed on, if there are
-        more. It does not affect the estimators.
+        Controls the choice of the training studies that μ and σ are computed on, if
+        there are more than 1,000. It does not affect the estimators.
 
     Attributes
     ----------
@@ -169,8 +166,8 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
 
     See Also
     --------
-    KernelCCA : Model of the best settings.
-    best_text_brain : Returns the best settings for a field of the text.
+    KernelCCA : Model that `best_text_brain` uses.
+    best_text_brain : Builds the model with the best retrieval for a field.
 
     Examples
     --------
@@ -228,7 +225,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
-        """Fit all estimators, then compute mean and scale of their similarities.
+        """Fit all estimators, then compute μ and σ of their similarities.
 
         Parameters
         ----------
@@ -245,16 +242,15 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         Raises
         ------
         ValueError
-            If there is no estimator, names repeat, or weights are not one number per
-            estimator, none negative, not all 0.
+            If there is no estimator, two names are equal, or `weights` is invalid.
         TypeError
-            If an estimator has no name or no similarity.
+            If an estimator has no name or no method ``similarity``.
         """
         self._validate_names(_check_names(self.estimators))
         _check_weights(self.weights, len(self.estimators))
         fitted = [clone(estimator).fit(X, y) for _, estimator in self.estimators]
-        # A seed different from that of the estimators: with the same seed, these
-        # studies would be their Nyström components, which they fit more closely.
+        # A new seed is drawn: the seed of the estimators would select their Nyström
+        # components, which the estimators fit more closely than other studies.
         some_X, some_y = resample(
             X,
             y,
@@ -269,14 +265,14 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         self.estimators_ = fitted
         self.means_, self.stds_ = np.array(statistics).T
         for name in ("n_features_in_", "feature_names_in_"):
-            vars(self).pop(name, None)  # of an earlier fit
+            vars(self).pop(name, None)  # left by an earlier fit
             if hasattr(fitted[0], name):
                 setattr(self, name, getattr(fitted[0], name))
         return self
 
     @property
     def y_scaling(self):
-        """The ``y_scaling`` of all estimators, which is the scale of predictions."""
+        """The ``y_scaling`` of all estimators, which sets the scale of predictions."""
         return _shared_y_scaling(self.estimators_)
 
     def _fitted_weights(self):
@@ -323,15 +319,15 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         Returns
         -------
         coefficients : ndarray of shape (n_texts, n_components)
-            Weighted average of the estimators' predictions: coefficients of densities,
-            ready for ``masker.inverse_transform``, of studies scaled to L2 norm one if
-            their ``y_scaling`` is ``"unit"``, to L1 norm one for ``"sqrt"``, unscaled
-            for None.
+            Weighted average of the estimators' predictions, ready for
+            ``masker.inverse_transform``. They have the scale of studies with L2 norm
+            one for ``y_scaling="unit"``, of studies with L1 norm one for ``"sqrt"``,
+            and of the training `y` for None.
 
         Raises
         ------
         ValueError
-            If estimators differ in ``y_scaling``: their densities have different norms.
+            If the estimators differ in ``y_scaling``.
         """
         check_is_fitted(self)
         _shared_y_scaling(self.estimators_)

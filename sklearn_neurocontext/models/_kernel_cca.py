@@ -11,10 +11,9 @@ from ._ridge import explain_singular, mean_squared_norm, solve_ridge
 
 
 def whitening(features: np.ndarray, alpha: float, name: str = "alpha") -> np.ndarray:
-    """Compute the matrix that gives centered features unit regularized covariance.
+    """Compute ``A`` such that ``Aᵀ (FᵀF + λI) A = nI`` for centered features F.
 
-    It is ``A`` such that ``Aᵀ (FᵀF + λI) A = nI`` with ``λ = alpha·mean‖f‖²``, the λ of
-    `solve_ridge`; `name` is the name of alpha in error messages.
+    λ is that of `solve_ridge`, and `name` is the name of alpha in error messages.
     """
     n = len(features)
     covariance = (features.T @ features / n).astype(np.float64)
@@ -27,11 +26,10 @@ def whitening(features: np.ndarray, alpha: float, name: str = "alpha") -> np.nda
 
 
 def canonical_rotation(white: np.ndarray, predicted: np.ndarray, latent_dim: int):
-    """Compute the rotation after which each white feature is predicted by itself alone.
+    """Compute the canonical directions of white features and their correlations.
 
-    `predicted` is the ridge prediction of `white` from the texts, both of shape
-    (n_studies, n_features). Return the `latent_dim` directions with the largest
-    regularized canonical correlations, (n_features, latent_dim), and the correlations.
+    `predicted` is the ridge prediction of `white` from texts, (n_studies, n_features).
+    Directions have shape (n_features, latent_dim), the largest correlation first.
     """
     shared = (white.T @ predicted / len(white)).astype(np.float64)
     n = len(shared)
@@ -46,7 +44,7 @@ def canonical_rotation(white: np.ndarray, predicted: np.ndarray, latent_dim: int
 
 
 def soft_maximum(similarity: np.ndarray, temperature: float) -> np.ndarray:
-    """Compute ``τ log mean_j exp(s_j / τ)`` of each row; a maximum for small τ."""
+    """Compute ``τ log mean_j exp(s_j / τ)`` of each row, the maximum as τ goes to 0."""
     largest = similarity.max(axis=1)
     shifted = np.exp((similarity - largest[:, None]) / temperature)
     return largest + temperature * np.log(shifted.mean(axis=1))
@@ -61,18 +59,16 @@ def correct_hubness(
     temperature: float,
     weight: float,
 ) -> np.ndarray:
-    r"""Subtract from cosines the similarity of each side with the training studies.
+    r"""Subtract from cosines the similarity of each text and map with training studies.
 
     .. math:: s_{ij} = t_i \cdot b_j - w\, m(t_i B^T) - w\, m(b_j T^T)
 
-    where m is `soft_maximum`, and T and B are latents of training texts and maps, so
-    that a map that is similar to all texts (a hub) ranks lower. After CSLS (Conneau et
-    al., 2018), with training studies instead of candidates, which keeps each entry
-    independent of the other candidates, and a soft maximum instead of neighbors.
+    where m is `soft_maximum`, and T and B are latents of training texts and maps. A
+    hub, a map that is similar to all texts, is thereby ranked lower. This differs from
+    CSLS (Conneau et al., 2018) by the soft maximum and by the use of training studies,
+    which makes each entry independent of the other candidates.
     """
     similarity = text @ brain.T
-    if weight == 0:
-        return similarity
     of_text = soft_maximum(text @ brain_references.T, temperature)
     of_map = soft_maximum(brain @ text_references.T, temperature)
     return similarity - weight * (of_text[:, None] + of_map)
@@ -86,14 +82,14 @@ class KernelCCA(SharedSpaceEstimator):
     .. math:: \max_{a, b} a^T X^T F b \quad \text{s.t. }
         a^T (X^T X + \lambda_x I) a = b^T (F^T F + \lambda_z I) b = 1
 
-    with one Cholesky factor of the text side, so word counts need no reduction to a few
+    with one Cholesky factor for the texts, so word counts need no reduction to a few
     hundred dimensions. F are Nyström features of a Gaussian kernel between normalized
-    coefficients, so texts are matched with *similar* maps, which a linear function of
-    the coefficients cannot express. Latents are the projections, multiplied by their
-    canonical correlations and scaled to norm one.
+    coefficients. The kernel measures the similarity of whole maps, which a linear
+    function of the coefficients cannot express. Latents are the projections, multiplied
+    by their canonical correlations and scaled to norm one.
 
-    The similarity is the cosine of latents minus a hubness correction, which lowers
-    texts and maps that are similar to many training studies (see `hubness_weight`).
+    The similarity is the cosine of latents minus a hubness correction, which lowers the
+    similarities of texts and maps that are similar to many training studies.
 
     Parameters
     ----------
@@ -106,32 +102,33 @@ class KernelCCA(SharedSpaceEstimator):
         :math:`\lambda_z` in units of the mean squared norm of the centered rows of F;
         positive.
     kernel_width : float or None, default=0.4
-        h of the kernel :math:`\exp(-\|u - v\|^2 / 2h)` between coefficients of norm
-        one; with ``y_scaling=None``, in units of their mean squared norm. With None, F
-        are the standardized coefficients themselves.
+        h of the kernel :math:`\exp(-\|u - v\|^2 / (2h))` between normalized
+        coefficients, in units of their mean squared norm, which is one unless
+        ``y_scaling=None``. With None, F are the standardized coefficients.
     n_nystroem : int, default=1500
         Maximal number of training studies that the kernel is computed with.
     correlation_power : float, default=1.0
-        Power of the canonical correlations that latents are multiplied by. 0 gives all
+        Latents are multiplied by the canonical correlations to this power. 0 gives all
         directions the same weight; below 1, correlations at rounding level count as 0.
     hubness_weight : float, default=0.5
         Weight of the hubness correction, the soft maximum of the cosines with the
-        training studies. 0 gives cosines. The correction involves training studies
-        alone, so an entry does not depend on the other candidates.
+        training studies. 0 gives cosines. The correction uses only training studies, so
+        an entry does not depend on the other candidates.
     hubness_temperature : float, default=0.05
         Temperature of the soft maximum; positive.
     y_scaling : {"unit", "sqrt"} or None, default="sqrt"
         ``"unit"`` divides each study's coefficients by their L2 norm and standardizes
         them; ``"sqrt"`` takes signed square roots first; None only removes the mean.
     random_state : int, RandomState instance or None, default=None
-        Choice of the studies for the kernel, if there are more than `n_nystroem`.
+        Controls the choice of the studies for the kernel, if there are more than
+        `n_nystroem`.
 
     Attributes
     ----------
     canonical_correlations_ : ndarray of shape (latent_dim_,)
         Regularized canonical correlations, in descending order.
     text_weights_ : ndarray of shape (n_features_in_, latent_dim_)
-        Weights from X to text projections times their correlation.
+        Weights from X to text projections, multiplied by the correlations.
     text_intercept_ : ndarray of shape (latent_dim_,)
         Intercept of these projections.
     brain_weights_ : ndarray of shape (n_brain_features, latent_dim_)
@@ -164,13 +161,13 @@ class KernelCCA(SharedSpaceEstimator):
 
     See Also
     --------
-    CCABaseline : Linear on both sides, for dense embeddings.
+    CCABaseline : CCA that is linear in coefficients, for dense embeddings.
     TextBrainEnsemble : Adds the similarities of several models.
 
     Notes
     -----
-    Computations and fitted arrays have the dtype of X, float32 or float64. The former
-    halves time and memory; ``TfidfVectorizer(dtype="float32")`` produces it.
+    Computations and fitted arrays have the dtype of X, float32 or float64. Using
+    float32, as from ``TfidfVectorizer(dtype="float32")``, halves time and memory.
     n_brain_features is the rank of the kernel between the Nyström components, or
     n_components_ with ``kernel_width=None``.
 
@@ -233,7 +230,7 @@ class KernelCCA(SharedSpaceEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
-        """Fit the directions that texts and maps share.
+        """Fit the pairs of directions.
 
         Parameters
         ----------
@@ -271,7 +268,7 @@ class KernelCCA(SharedSpaceEstimator):
         self.text_intercept_ = intercept[:n_white] @ rotation
         self.brain_weights_ = whitener @ rotation
         for name in ("text_references_", "brain_references_"):
-            vars(self).pop(name, None)  # of an earlier fit
+            vars(self).pop(name, None)  # left by an earlier fit
         if self.hubness_weight:
             self.text_references_ = self._scale_text(predicted @ rotation)
             self.brain_references_ = self._scale_brain(white @ rotation)
@@ -280,7 +277,7 @@ class KernelCCA(SharedSpaceEstimator):
     def _fit_brain_features(self, standardized):
         """Fit the kernel and return the centered brain features of training studies."""
         for name in ("nystroem_components_", "nystroem_projection_", "kernel_width_"):
-            vars(self).pop(name, None)  # of an earlier fit
+            vars(self).pop(name, None)  # left by an earlier fit
         if self.kernel_width is not None:
             rows = self._normalized(standardized)
             mean_square = float((rows**2).sum(axis=1).mean())
@@ -306,9 +303,9 @@ class KernelCCA(SharedSpaceEstimator):
         return kernel @ self.nystroem_projection_
 
     def _latent_scales(self):
-        """Return the factors of text predictions and of brain projections."""
-        # A prediction is the projection times its correlation already. A power below
-        # one divides by it, so correlations at rounding level must be set to zero.
+        """Return the factors of text predictions and those of brain projections."""
+        # Text predictions already include the factor of their correlation. A power
+        # below one divides by it, so correlations at rounding level are set to zero.
         correlations, power = self.canonical_correlations_, self.correlation_power
         rounding = 0.0
         if power < 1:

@@ -9,10 +9,11 @@ from ._base import TextBrainEstimator, draw_seed
 class MLPBaseline(TextBrainEstimator):
     """Multilayer perceptron trained on the squared error of standardized coefficients.
 
-    Three linear layers, with layer norm after the first two and dropout after the
-    first. The best epoch is the one with the smallest mean log rank of the true maps on
-    validation studies, which are taken from the training studies; maps are ranked by
-    the cosine of predicted and observed standardized coefficients.
+    The perceptron has three linear layers, with layer norm and GELU after the first two
+    and dropout after the first. The best epoch is the one with the smallest mean log
+    rank of the true maps on validation studies, which are held out from the training
+    studies. Maps are ranked by the cosine of predicted and observed standardized
+    coefficients.
 
     Parameters
     ----------
@@ -25,16 +26,17 @@ class MLPBaseline(TextBrainEstimator):
     lr : float, default=0.0005
         Learning rate of Adam.
     random_state : int, RandomState instance or None, default=None
-        Seeds weights, batches, dropout and the choice of validation studies. Pass an
-        int for reproducible results.
+        Controls initial weights, batches, dropout and the choice of validation studies.
+        Pass an int for reproducible results.
     dropout : float, default=0.5
         Dropout rate after the first layer, in [0, 1).
     n_validation : int, default=1000
         Number of training studies held out to choose the epoch, at most a tenth of
-        them. With fewer than 20 studies none are held out, and the training loss
-        chooses the epoch.
+        them. With fewer than 20 studies, none is held out, and the epoch with the
+        smallest training loss is chosen.
     patience : int or None, default=5
-        Number of epochs without improvement before training stops; None never stops.
+        Number of epochs without improvement before training stops. None trains for
+        `max_epochs`.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
         ``"unit"`` divides each study's coefficients by their L2 norm and standardizes
         them; ``"sqrt"`` takes signed square roots first; None only removes the mean.

@@ -18,9 +18,9 @@ def clamp_log_logit_scale(log_logit_scale):
 def info_nce(text_latents, brain_latents, log_logit_scale):
     """Compute the mean cross-entropy of matching texts and maps in a batch.
 
-    Latents are unit rows (n_pairs, latent_dim), row i of both being the same study; the
-    logit scale is 1/τ. The loss is in nats: log(n_pairs) at chance level, 0 at best
-    (van den Oord et al. 2018, eq. 4; symmetric as in CLIP, Radford et al. 2021).
+    Latents are unit rows (n_pairs, latent_dim), and the logit scale is 1/τ. The loss is
+    in nats, log(n_pairs) at chance level and 0 at best (van den Oord et al. 2018, eq.
+    4, symmetrized as in CLIP, Radford et al. 2021).
     """
     logits = text_latents @ brain_latents.T * log_logit_scale.exp()
     pairs = torch.arange(len(logits), device=logits.device)
@@ -40,8 +40,8 @@ class InfoNCE(nn.Module):
 class Dropout(nn.Module):
     """Dropout that compares uniform numbers with the rate.
 
-    It has the distribution of `torch.nn.Dropout`, whose Bernoulli numbers take four
-    times as long on a CPU: they were a quarter of an epoch.
+    It has the distribution of `torch.nn.Dropout`, which takes four times as long on a
+    CPU because it draws Bernoulli numbers.
     """
 
     def __init__(self, rate):
@@ -49,7 +49,7 @@ class Dropout(nn.Module):
         self.rate = rate
 
     def forward(self, x):
-        """Zero each value with probability `rate` and scale up the others."""
+        """Zero values with probability `rate` and divide the others by 1 - rate."""
         if not self.training or self.rate == 0:
             return x
         kept = 1 - self.rate
@@ -89,7 +89,7 @@ class ResidualHead(nn.Module):
 
 
 class TwoTowers(nn.Module):
-    """A text and a brain encoder into one space, and the learned logarithm of 1/τ.
+    """Text and brain encoders into one latent space, with a learned log(1/τ).
 
     The text encoder has a projection head and two residual heads. The brain encoder has
     three residual heads, the first replaced by a projection head if `latent_dim`
@@ -123,7 +123,7 @@ class TwoTowers(nn.Module):
         return functional.normalize(self.brain(brain), dim=1)
 
     def forward(self, text, brain):
-        """Compute the latents of both sides and the clamped logarithm of 1/τ."""
+        """Compute text latents, brain latents and the clamped log(1/τ)."""
         return (
             self.encode_text(text),
             self.encode_brain(brain),
@@ -147,7 +147,7 @@ class Decoder(nn.Module):
 
 
 class Perceptron(nn.Module):
-    """Three linear layers; layer norm after the first two, dropout after the first."""
+    """Perceptron of `MLPBaseline`."""
 
     def __init__(self, n_features, n_components, hidden_dim, dropout):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Maps of the studies with the most similar texts, as features of a text."""
+"""Average maps of studies with similar texts, as features of a text."""
 
 import numpy as np
 from scipy.sparse import issparse
@@ -19,16 +19,16 @@ from .._utils.validation import (
 )
 from ._base import normalize_studies
 
-# Texts compared with all training texts at a time; bounds memory.
+# Number of texts compared with all training texts at a time; bounds memory.
 _ROWS = 1000
-# Texts with a cosine above one minus this are the same, and not neighbors.
+# Texts whose cosine exceeds 1 - _SAME are the same text, and not neighbors.
 _SAME = 1e-5
 
 
 class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    r"""Average map of the training studies with the most similar texts.
+    r"""Transformer of texts to the average map of training studies with similar texts.
 
-    A text x is transformed to its Nadaraya-Watson kernel regression,
+    A text x is transformed to the Nadaraya-Watson kernel regression
 
     .. math:: \sum_n \frac{e^{\cos(x, x_n)/\tau}}{\sum_m e^{\cos(x, x_m)/\tau}} \, y_n
 
@@ -40,7 +40,7 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     Parameters
     ----------
     temperature : float, default=0.05
-        τ; positive. The smaller it is, the fewer neighbors have weight.
+        τ; positive. Smaller values concentrate the weights on fewer neighbors.
     y_scaling : {"unit", "sqrt"} or None, default="sqrt"
         ``"unit"`` divides each study's coefficients by their L2 norm; ``"sqrt"`` takes
         signed square roots first; None leaves them unchanged.
@@ -56,7 +56,7 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     See Also
     --------
-    KernelCCA : Can be fitted on these features.
+    KernelCCA : Model that can be fitted to these features.
 
     References
     ----------
@@ -86,7 +86,7 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
-        """Fit by storing the training studies.
+        """Store the training studies.
 
         Parameters
         ----------
@@ -116,7 +116,7 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return self
 
     def transform(self, X):
-        """Average the maps of the neighbors of each text.
+        """Compute the average map of the neighbors of each text.
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Returns
         -------
         features : ndarray of shape (n_texts, n_components)
-            In the dtype of X.
+            Average maps, in the dtype of X.
         """
         check_is_fitted(self)
         X = validate_data(
@@ -143,7 +143,7 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         )
 
     def _average(self, rows):
-        """Average the maps of the neighbors of normalized texts."""
+        """Compute the average maps of the neighbors of normalized texts."""
         cosines = rows @ self.texts_.T
         if issparse(cosines):
             cosines = cosines.toarray()

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 from torch.nn.functional import normalize
 
-# Rows of a forward pass outside training; bounds memory.
+# Number of rows of a forward pass outside training; bounds memory.
 _FORWARD_ROWS = 8192
 
 
@@ -23,7 +23,7 @@ def split_validation(n_studies, n_validation, seed):
     """Split rows into training and validation rows, both sorted.
 
     At most `n_validation` studies and at most a tenth are validation studies; with
-    fewer than 20 studies none are.
+    fewer than 20 studies, there are none.
     """
     order = np.random.default_rng(seed).permutation(n_studies)
     size = min(n_validation, n_studies // 10) if n_studies >= 20 else 0
@@ -32,10 +32,10 @@ def split_validation(n_studies, n_validation, seed):
 
 
 def mean_log_rank(similarity):
-    """Compute the mean logarithm of the rank of the true candidate, ties counted half.
+    """Compute the mean logarithm of the rank of the true candidate; ties count half.
 
-    It is 0 at best and log(n) at worst. Unlike the loss it does not depend on the
-    temperature; unlike recall it needs no k, so it suits 30 and 1,000 studies alike.
+    0 is best, log(n) worst. It depends neither on the temperature, as the loss does,
+    nor on a choice of k, as recall does.
     """
     true = similarity.diagonal()[:, None]
     greater = (similarity > true).sum(1)
@@ -60,7 +60,7 @@ def squared_error(predicted, target):
 
 
 class _KeepBestEpoch(Callback):
-    """Keep the weights of the best epoch, stop without progress, restore them."""
+    """Callback that stops training early and restores the weights of the best epoch."""
 
     def __init__(self, monitor, patience, lr):
         self.monitor = monitor
@@ -76,7 +76,7 @@ class _KeepBestEpoch(Callback):
         self.stopped_ = False
 
     def on_epoch_begin(self, net, **kwargs):
-        """Forget the value of the last epoch."""
+        """Reset the value of the monitor."""
         self.value_ = None
 
     def on_batch_end(self, net, batch, training, y_pred, **kwargs):
@@ -85,7 +85,7 @@ class _KeepBestEpoch(Callback):
             self.value_ = float(self.monitor(y_pred, batch[1]))
 
     def on_epoch_end(self, net, **kwargs):
-        """Keep the weights if they are the best, or stop."""
+        """Keep the weights if they are the best; stop if patience is exhausted."""
         epoch = len(net.history)
         train_loss = net.history[-1, "train_loss"]
         self._check_finite(net, train_loss, epoch)
@@ -94,11 +94,11 @@ class _KeepBestEpoch(Callback):
         self.n_finished_ = epoch
         if value < self.best_value_:
             self.best_value_, self.best_epoch_ = value, epoch
-            # A copy: state_dict() alone is a view of weights that keep changing.
+            # state_dict() alone is a view of weights that change in later epochs.
             self.best_weights_ = copy.deepcopy(net.module_.state_dict())
         elif self.patience is not None and epoch - self.best_epoch_ >= self.patience:
             self.stopped_ = True
-            raise KeyboardInterrupt  # the way a skorch callback ends the training
+            raise KeyboardInterrupt  # makes skorch end the training
 
     def on_train_end(self, net, **kwargs):
         """Restore the best weights."""
@@ -106,11 +106,9 @@ class _KeepBestEpoch(Callback):
             net.module_.load_state_dict(self.best_weights_)
 
     def _check_finite(self, net, train_loss, epoch):
-        # The last step of an epoch can break weights after the last training loss.
-        if all(bool(weight.isfinite().all()) for weight in net.module_.parameters()):
-            loss = train_loss
-        else:
-            loss = math.nan
+        # The last step of an epoch can make weights NaN after the last training loss.
+        finite = all(bool(w.isfinite().all()) for w in net.module_.parameters())
+        loss = train_loss if finite else math.nan
         if not math.isfinite(loss):
             raise ValueError(
                 f"The training loss became {loss} in epoch {epoch}. Lower lr "
@@ -139,10 +137,10 @@ class PairedTensors(torch.utils.data.Dataset):
 
 
 class WholeBatches:
-    """Iterator that slices whole batches, which is faster than study by study.
+    """Iterator that indexes a batch at once, which is faster than study by study.
 
-    A last batch of a single study joins the one before it, because InfoNCE learns
-    nothing from one pair.
+    A last batch of a single study is merged into the previous one, because InfoNCE
+    learns nothing from one pair.
     """
 
     def __init__(self, dataset, batch_size, shuffle=False):
@@ -162,7 +160,7 @@ class WholeBatches:
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """The best epoch, the number of epochs, and losses and monitor of each epoch."""
+    """Best epoch, number of epochs, and losses and monitor of each epoch."""
 
     best_epoch: int
     n_epochs: int
@@ -185,13 +183,13 @@ def train_net(
     weight_decay,
     device,
 ):
-    """Train a module in place, leave it with the weights of its best epoch.
+    """Train a module in place and restore the weights of its best epoch.
 
-    `inputs` (arrays of shape (n_studies, n) by the names of the module's arguments) and
-    `target` (n_studies, m) are float32. The best epoch has the smallest
-    ``monitor(output, target)`` on the validation rows, the second of `rows`; without
-    any, the smallest training loss. The logit scale is not decayed. A loss that is not
-    finite raises ValueError.
+    `inputs` maps argument names of the module to arrays (n_studies, n); they and
+    `target` (n_studies, m) are float32. `rows` are training and validation rows. The
+    best epoch has the smallest ``monitor(output, target)`` on the validation rows, or
+    the smallest training loss if there are none. A loss that is not finite raises
+    ValueError.
     """
     train, validation = (_take_rows(inputs, target, part, device) for part in rows)
     validation = validation if len(validation) else None
@@ -217,7 +215,7 @@ def train_net(
     net.fit(train, y=None)
     keep_best = dict(net.callbacks_)["keep_best"]
     if not keep_best.stopped_ and keep_best.n_finished_ < max_epochs:
-        raise KeyboardInterrupt  # skorch swallows Ctrl-C, but the fit is incomplete
+        raise KeyboardInterrupt  # skorch ignores Ctrl-C, but the fit is incomplete
     module.eval()
     names = ("epoch", "train_loss", "valid_loss", "monitor", "dur")
     return TrainingRecord(
@@ -253,7 +251,7 @@ def forward_rows(function, array, device):
 
 @contextmanager
 def seeded(seed, device):
-    """Seed torch inside the context and leave the caller's generators untouched."""
+    """Seed torch inside the context and restore the caller's generators after it."""
     kind = torch.device(device)
     with torch.random.fork_rng(devices=[kind] if kind.type == "cuda" else []):
         torch.manual_seed(seed)

@@ -18,31 +18,25 @@ from .._utils.validation import (
     validate_data,
 )
 
-# Eigenvalues below this share of the largest are rounding.
+# Eigenvalues below this fraction of the largest are rounding errors.
 _SMALLEST_EIGENVALUE = 1e-6
 
 
 def choose_components(rows, n_components: int, random_state) -> np.ndarray:
-    """Choose rows at random that a kernel is computed with, at most n_components."""
+    """Choose at most n_components rows at random, without replacement."""
     rng = check_random_state(random_state)
     return rows[rng.choice(len(rows), min(n_components, len(rows)), replace=False)]
 
 
 def gaussian_kernel(rows, components, width: float) -> np.ndarray:
-    """Compute ``exp(-‖u - v‖² / 2 width)`` for all rows u and components v."""
+    """Compute ``exp(-‖u - v‖² / (2 width))`` for all rows u and components v."""
     squares = (rows**2).sum(axis=1)[:, None] + (components**2).sum(axis=1)
     distance = squares - 2 * rows @ components.T
     return np.exp(np.maximum(distance, 0) / (-2 * width))
 
 
 def nystroem_projection(components, width: float) -> np.ndarray:
-    """Compute the matrix that turns kernel values with components into features.
-
-    Inner products of ``gaussian_kernel(rows, components, width) @ projection`` are the
-    Nyström approximation of the kernel between rows (Williams and Seeger, 2001). The
-    columns are the eigenvectors of the kernel between components whose eigenvalues are
-    at least a millionth of the largest.
-    """
+    """Compute the matrix from kernel values with components to Nyström features."""
     kernel = gaussian_kernel(components, components, width).astype(np.float64)
     values, vectors = eigh(kernel)
     kept = values > _SMALLEST_EIGENVALUE * values[-1]
@@ -50,21 +44,21 @@ def nystroem_projection(components, width: float) -> np.ndarray:
 
 
 class NystroemKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    r"""Nyström features of a Gaussian kernel between embeddings.
+    r"""Transformer of embeddings to Nyström features of a Gaussian kernel.
 
-    Inner products of features approximate :math:`\exp(-\|u - v\|^2 / 2h)` through
-    `n_components` studies drawn at random. With fewer studies all are used, and the
-    kernel between them is exact.
+    Inner products of features approximate :math:`\exp(-\|u - v\|^2 / (2h))` through
+    `n_components` studies drawn at random. With fewer studies, all of them are used,
+    and the kernel between them is exact.
 
     Parameters
     ----------
     kernel_width : float, default=0.3
-        h; positive. For embeddings of norm one the kernel is
+        h; positive. For embeddings of norm one, the kernel is
         ``exp((cosine - 1) / h)``.
     n_components : int, default=2500
         Maximal number of training studies that the kernel is computed with.
     random_state : int, RandomState instance or None, default=None
-        Choice of these studies, if there are more than `n_components`.
+        Controls the choice of these studies, if there are more than `n_components`.
 
     Attributes
     ----------
@@ -142,7 +136,7 @@ class NystroemKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Returns
         -------
         features : ndarray of shape (n_texts, n_features_out)
-            In the dtype of X.
+            Features, in the dtype of X.
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)

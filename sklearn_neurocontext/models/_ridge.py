@@ -19,27 +19,27 @@ def solve_ridge(X, targets: np.ndarray, alpha: float, name: str = "alpha"):
 
     .. math:: \min_{W, b} \|Y - X W - 1 b^T\|^2 + \lambda \|W\|^2
 
-    with :math:`\lambda = \alpha` times the mean squared norm of the centered rows of X,
-    so that the meaning of α depends neither on the scale of X nor on its number of
-    columns. The factor is of size n_features or n_studies, whichever is smaller.
+    where λ is α times the mean squared norm of the centered rows of X, so that the
+    effect of α depends neither on the scale of X nor on its number of columns. The
+    factor is of size n_features or n_studies, whichever is smaller.
 
     Parameters
     ----------
     X : ndarray or sparse array of shape (n_studies, n_features)
-        Features; need not be centered.
+        Features X, centered or not.
     targets : ndarray of shape (n_studies, n_targets)
-        Y.
+        Targets Y.
     alpha : float
-        α, positive.
+        Penalty α; positive.
     name : str, default="alpha"
         Name of α in error messages.
 
     Returns
     -------
     weights : ndarray of shape (n_features, n_targets)
-        W, in the dtype of X.
+        Weights W, in the dtype of X.
     intercept : ndarray of shape (n_targets,)
-        b.
+        Intercept b.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def solve_ridge(X, targets: np.ndarray, alpha: float, name: str = "alpha"):
     >>> weights.round(6).item(), intercept.round(6).item()
     (3.0, 1.0)
     """
-    # Without any variance the matrix must still be positive definite.
+    # With zero variance, the matrix must still be positive definite.
     ridge = alpha * (mean_squared_norm(X) or 1.0)
     mean = column_means(X)
     target_mean = targets.mean(axis=0)
@@ -85,7 +85,7 @@ def column_means(X) -> np.ndarray:
 
 @contextmanager
 def explain_singular(name: str, alpha: float, dtype):
-    """Turn the error of a Cholesky factorization into one that names the penalty."""
+    """Raise ValueError that names the penalty if a Cholesky factorization fails."""
     try:
         yield
     except LinAlgError as error:
@@ -112,8 +112,8 @@ def _centered_gram(X, mean):
 def _centered_kernel(X, mean):
     """Compute ``(X - m)(X - m)ᵀ``."""
     if issparse(X):
-        thin, full, _ = _split_columns(X)
-        kernel = (thin @ thin.T).toarray() + full @ full.T
+        sparse, dense, _ = _split_columns(X)
+        kernel = (sparse @ sparse.T).toarray() + dense @ dense.T
     else:
         kernel = X @ X.T
     with_mean = X @ mean
@@ -124,30 +124,30 @@ def column_products(X) -> np.ndarray:
     """Compute ``XᵀX`` as a dense array."""
     if not issparse(X):
         return X.T @ X
-    thin, full, is_full = _split_columns(X)
-    order = np.concatenate([np.flatnonzero(~is_full), np.flatnonzero(is_full)])
-    mixed = thin.T @ full
+    sparse, dense, is_dense = _split_columns(X)
+    order = np.concatenate([np.flatnonzero(~is_dense), np.flatnonzero(is_dense)])
+    mixed = sparse.T @ dense
     products = np.empty((X.shape[1], X.shape[1]), dtype=X.dtype)
     products[np.ix_(order, order)] = np.block(
-        [[(thin.T @ thin).toarray(), mixed], [mixed.T, full.T @ full]]
+        [[(sparse.T @ sparse).toarray(), mixed], [mixed.T, dense.T @ dense]]
     )
     return products
 
 
 def _split_columns(X):
-    """Split sparse X into thin columns and dense full ones; return which are full."""
+    """Split sparse X into sparse and dense columns; return both and the dense mask."""
     columns = X.tocsc()
-    is_full = np.diff(columns.indptr) > _DENSE_SHARE * X.shape[0]
-    thin = columns[:, np.flatnonzero(~is_full)].tocsr()
-    return thin, columns[:, np.flatnonzero(is_full)].toarray(), is_full
+    is_dense = np.diff(columns.indptr) > _DENSE_SHARE * X.shape[0]
+    sparse = columns[:, np.flatnonzero(~is_dense)].tocsr()
+    return sparse, columns[:, np.flatnonzero(is_dense)].toarray(), is_dense
 
 
 class RidgeBaseline(TextBrainEstimator):
     r"""Ridge regression with a penalty chosen by leave-one-out cross-validation.
 
-    Minimizes :math:`\|Z - XW\|^2 + \alpha \|W\|^2` for standardized coefficients
-    Z, with one α for all components. Similarity is the cosine of predicted and observed
-    standardized coefficients.
+    It minimizes :math:`\|Z - XW\|^2 + \alpha \|W\|^2` for centered embeddings X and
+    standardized coefficients Z, with one α for all components. Similarity is the cosine
+    of predicted and observed standardized coefficients.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ class RidgeBaseline(TextBrainEstimator):
     alpha_ : float
         The chosen penalty.
     coef_ : ndarray of shape (n_components_, n_features_in_), float64
-        Weights, in standardized units of y.
+        Transpose of W, in standardized units of y.
     intercept_ : ndarray of shape (n_components_,), float64
         Intercepts, in standardized units of y.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float64
@@ -174,7 +174,7 @@ class RidgeBaseline(TextBrainEstimator):
 
     See Also
     --------
-    CCABaseline : Closed form designed for retrieval.
+    CCABaseline : Model in closed form, designed for retrieval.
 
     References
     ----------

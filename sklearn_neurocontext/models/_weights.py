@@ -1,4 +1,4 @@
-"""Weights of fitted neural networks as arrays, so that no network is ever pickled."""
+"""Weights of fitted neural networks as arrays, so that networks are not pickled."""
 
 
 def read_weights(module) -> dict:
@@ -7,12 +7,12 @@ def read_weights(module) -> dict:
     Parameters
     ----------
     module : torch.nn.Module
-        Module on any device.
+        The module, on any device.
 
     Returns
     -------
     weights : dict of str to ndarray
-        Copies of the weights by their torch names.
+        Copies of the weights by their names in torch.
 
     See Also
     --------
@@ -37,7 +37,7 @@ def build_module(estimator, attribute: str, weights: dict):
     Parameters
     ----------
     estimator : ContrastiveTextBrain or MLPBaseline
-        Estimator with its parameters and all fitted attributes but its networks.
+        Estimator with its parameters and all fitted attributes except networks.
     attribute : {"module_", "decoder_"}
         Attribute of the estimator that holds the network.
     weights : dict of str to ndarray
@@ -51,7 +51,7 @@ def build_module(estimator, attribute: str, weights: dict):
     Raises
     ------
     ValueError
-        If weights are missing, superfluous or of wrong shapes, or the device is not
+        If weights are missing, unexpected or of wrong shapes, or the device is not
         available.
 
     See Also
@@ -86,13 +86,13 @@ def build_module(estimator, attribute: str, weights: dict):
         return module.to(estimator.device).eval()
     except (RuntimeError, AssertionError) as error:
         raise ValueError(
-            f"device={estimator.device!r} is not usable here ({error}). Name another: "
+            f"device={estimator.device!r} is not available ({error}). Try "
             "load_model(directory, device='cpu')."
         ) from error
 
 
 def _empty_module(estimator, attribute, weights):
-    """Build the module with the dimensions of the estimator."""
+    """Build the module that has the dimensions of the estimator."""
     from ._modules import Decoder, Perceptron, TwoTowers
 
     if attribute == "decoder_":
@@ -107,7 +107,7 @@ def _empty_module(estimator, attribute, weights):
             estimator.dropout,
             estimator.temperature,
         )
-    # The parameter hidden_dim may have been set again after fitting.
+    # The parameter hidden_dim may have changed after fitting.
     hidden_dim = len(weights.get("layers.0.bias", ()))
     return Perceptron(
         estimator.n_features_in_,

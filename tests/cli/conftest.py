@@ -1,4 +1,4 @@
-"""Fixtures that tests of several commands share."""
+"""Fixtures shared by the tests of several commands."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from sklearn_neurocontext.datasets import make_studies
 
 @pytest.fixture(scope="session")
 def synthetic_corpus():
-    """Ninety synthetic studies."""
+    """Return ninety synthetic studies."""
     return make_studies(n_studies=90, random_state=0)
 
 

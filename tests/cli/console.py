@@ -6,7 +6,7 @@ from sklearn_neurocontext.cli import main
 
 
 def run(*arguments):
-    """Run a command; the result has exit_code, stdout and stderr."""
+    """Run a command and return click's result."""
     return CliRunner().invoke(
         main, [*map(str, arguments)], prog_name="neurocontext", catch_exceptions=False
     )

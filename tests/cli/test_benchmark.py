@@ -1,4 +1,4 @@
-"""benchmark and demo: tables, figures and records of a corpus."""
+"""Tests of the commands benchmark and demo."""
 
 import json
 
@@ -30,7 +30,7 @@ def quick_networks(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("any_corpus", "quick_networks")
-def test_demo_writes_the_files_that_it_names(tmp_path, monkeypatch):
+def test_demo_writes_files(tmp_path, monkeypatch):
     settings = _benchmark._DEMO_SETTINGS | {"n_components": 128}
     monkeypatch.setattr(_benchmark, "_DEMO_SETTINGS", settings)
     monkeypatch.setattr(_benchmark, "_DEMO_N_SPLITS", 3)
@@ -53,7 +53,7 @@ def test_demo_writes_the_files_that_it_names(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("any_corpus")
-def test_benchmark_writes_tables_and_figures_once(tmp_path, request):
+def test_benchmark_writes_tables_and_figures(tmp_path, request):
     output = tmp_path / "results"
     arguments = [*FOLDS, "--n-splits", 3, "--ks", "1,5", "--estimators", "ridge,cca"]
     result = run(*arguments, "--output", output)
@@ -83,7 +83,7 @@ def test_benchmark_writes_tables_and_figures_once(tmp_path, request):
         (["--n-candidates", "fold", "--n-splits", 91], ["too few for 91 folds"]),
     ],
 )
-def test_too_few_studies_are_refused_before_embedding(
+def test_too_few_studies_raise_before_embedding(
     options, words, any_corpus, tmp_path, monkeypatch
 ):
     embedded = []
@@ -99,13 +99,13 @@ def test_too_few_studies_are_refused_before_embedding(
 
 
 @pytest.mark.usefixtures("any_corpus", "quick_pictures")
-def test_estimators_of_texts_need_no_embeddings(tmp_path, monkeypatch):
+def test_best_text_brain_needs_no_embeddings(tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "make_embedder", None)
     arguments = [*FOLDS, "--text-field", "abstract", "--n-splits", 2, "--ks", "1,50"]
     result = run(*arguments, "--estimators", "best_text_brain", "--output", tmp_path)
     assert result.exit_code == 0
     assert "predicted by best_text_brain" in result.stdout
-    assert "Left out recall@50: the smallest test part has 45" in result.stderr
+    assert "Skipped recall@50: the smallest test set has 45" in result.stderr
     (record, _) = json.loads((tmp_path / "results.json").read_text())["records"]
     assert record["mix_match"] > 0.6
 
@@ -119,7 +119,7 @@ def test_full_training_is_reported(tmp_path):
     assert (tmp_path / "full_training" / "results.json").is_file()
 
 
-def test_one_split_has_no_deviation_and_names_hold_anything(capsys):
+def test_printed_scores_of_one_split_and_names_with_markup(capsys):
     scores = {"n_candidates": 30, "mix_match": 0.7, "fit_seconds": 1.0}
     names = ("ridge", "[/x] mine")
     records = [{"split": 0, "estimator": name, **scores} for name in names]

@@ -1,4 +1,4 @@
-"""embed and merge-stores: embeddings in a store and an array."""
+"""Tests of the commands embed and merge-stores."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ def corpus(any_corpus):
 
 @pytest.fixture
 def embed(tmp_path):
-    """Embed titles into a store."""
+    """Return a function that embeds titles with a store."""
     options = ["--text-field", "title", "--device", "cpu"]
     options += ["--cache", tmp_path / "store.sqlite"]
 
@@ -29,7 +29,7 @@ def embed(tmp_path):
     return embed
 
 
-def test_store_and_array_hold_the_embeddings(corpus, embed, tmp_path):
+def test_store_and_array_contain_embeddings(corpus, embed, tmp_path):
     corpus.studies.loc[3, "title"] = ""
     result = embed("--output", tmp_path / "X.npy")
     assert result.exit_code == 0
@@ -47,13 +47,11 @@ def test_store_and_array_hold_the_embeddings(corpus, embed, tmp_path):
     # The command replaces its own files, and reads all embeddings from the store.
     assert embed("--output", tmp_path / "X.npy").exit_code == 0
     result = embed("--output", tmp_path / "Y.npy")
-    assert "0 tokens went through the model" in result.stdout
+    assert "The model processed 0 tokens" in result.stdout
     np.testing.assert_array_equal(np.load(tmp_path / "Y.npy"), X)
 
 
-def test_ctrl_c_leaves_a_store_that_can_be_resumed(
-    corpus, embed, tmp_path, monkeypatch
-):
+def test_interrupted_run_resumes_from_store(corpus, embed, tmp_path, monkeypatch):
     monkeypatch.setattr(_chunk_embedder, "_MAX_TEXTS", 10)
     real = LLMChunkEmbedder._embed
     batches = []
@@ -78,7 +76,7 @@ def test_ctrl_c_leaves_a_store_that_can_be_resumed(
 @pytest.mark.parametrize(
     "content", ["study_id,pmid,pmcid,title\n1,2,3,x\n", "x,y\n1,2\n", "\0\xff"]
 )
-def test_other_tables_are_not_replaced(corpus, embed, tmp_path, content):
+def test_tables_of_other_programs_are_not_replaced(corpus, embed, tmp_path, content):
     table = tmp_path / "studies.csv"
     table.write_text(content)
     result = embed("--output", tmp_path / "studies.npy")
@@ -89,7 +87,7 @@ def test_other_tables_are_not_replaced(corpus, embed, tmp_path, content):
     assert list(tmp_path.iterdir()) == [table]
 
 
-def test_options_reach_the_embedder(corpus, embed, monkeypatch):
+def test_options_are_passed_to_embedder(corpus, embed, monkeypatch):
     seen = []
     real = LLMChunkEmbedder._embed
 
@@ -103,7 +101,7 @@ def test_options_reach_the_embedder(corpus, embed, monkeypatch):
     assert set(seen) == {(333, 64, "float32")}
 
 
-def test_a_corpus_without_the_text_field_is_an_error(corpus, tmp_path):
+def test_corpus_without_text_field_raises(corpus, tmp_path):
     corpus.studies["body"] = ""
     store = tmp_path / "store.sqlite"
     result = run("embed", "nimare", "--cache", store, "--text-field", "body")

@@ -1,4 +1,4 @@
-"""fit: a model that map, decode and report use, beside its tables and figures."""
+"""Tests of the command fit."""
 
 from pathlib import Path
 
@@ -24,14 +24,14 @@ TEXTS = ["pain heat", "finger tapping"]
 
 @pytest.fixture(scope="module", params=["ridge", "best_text_brain"])
 def fitted(request, synthetic_corpus, tmp_path_factory):
-    """Output folder of a fit."""
+    """Fit a model and return the output folder."""
     output = tmp_path_factory.mktemp(request.param)
     arguments = ["--estimator", request.param, "--n-components", 128]
     for text in TEXTS:
         arguments += ["--text", text]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(datasets, "load_corpus", lambda name: synthetic_corpus)
-        # nilearn takes seconds for each figure.
+        # Each figure of nilearn takes seconds.
         patch.setattr(plotting, "plot_predicted_map", lambda *_, **__: Figure())
         options = ["--n-permutations", 1, "--output", output]
         result = run("fit", "nimare", *arguments, *options)
@@ -42,7 +42,7 @@ def fitted(request, synthetic_corpus, tmp_path_factory):
     return output
 
 
-def test_map_writes_the_map_that_fit_predicted(fitted, tmp_path):
+def test_map_equals_prediction_of_fit(fitted, tmp_path):
     predicted = nib.load(fitted / "predictions.nii.gz").get_fdata()
     assert predicted.shape[3] == 2
     for index, text in enumerate(TEXTS):
@@ -53,7 +53,7 @@ def test_map_writes_the_map_that_fit_predicted(fitted, tmp_path):
         assert found.any()
 
 
-def test_the_model_has_z_maps_terms_and_reference(fitted, tmp_path):
+def test_model_has_z_maps_terms_and_card(fitted, tmp_path):
     folder = fitted / "model"  # equivalent to the folder above it
     z_map, table = tmp_path / "z.nii.gz", tmp_path / "table.csv"
     options = ["--model", folder]
@@ -69,7 +69,7 @@ def test_the_model_has_z_maps_terms_and_reference(fitted, tmp_path):
     assert model.card["n_studies"] == 90
 
 
-def test_tables_have_predictions_and_nearest_studies(fitted):
+def test_tables_contain_predictions_and_nearest_studies(fitted):
     predictions = pd.read_csv(fitted / "predictions.csv")
     assert predictions["text"].tolist() == TEXTS
     assert predictions.shape == (2, 129)
@@ -83,7 +83,7 @@ def test_tables_have_predictions_and_nearest_studies(fitted):
 
 @pytest.fixture
 def fit(any_corpus, tmp_path):
-    """Fit an estimator into the folder out, without z maps."""
+    """Return a function that fits an estimator without z maps."""
     options = ["--n-components", 128, "--n-permutations", 0]
     options += ["--output", tmp_path / "out"]
 
@@ -101,9 +101,7 @@ def _content(folder):
     return {p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def test_without_text_the_training_studies_are_predicted(
-    fit, synthetic_corpus, tmp_path
-):
+def test_training_studies_are_predicted_without_text(fit, synthetic_corpus, tmp_path):
     result = fit("contrastive")
     assert result.exit_code == 0
     output = tmp_path / "out"
@@ -118,13 +116,13 @@ def test_without_text_the_training_studies_are_predicted(
 
 
 @pytest.mark.usefixtures("quick_pictures")
-def test_a_second_fit_replaces_model_and_tables(fit, tmp_path):
+def test_second_fit_replaces_model_and_tables(fit, tmp_path):
     output = tmp_path / "out"
     assert fit("cca", "--text", "pain", "--text", "heat").exit_code == 0
     own = [output / name for name in ("prediction_mine.png", "prediction_1.png.txt")]
     for path in own:
         path.write_text("keep")
-    # Files as a contrastive model and a third text would leave them.
+    # These files would be left by a contrastive model and a third text.
     for name in ("training.csv", "training.png", "prediction_3.png"):
         (output / name).write_text("old")
     assert fit("ridge").exit_code == 0
@@ -150,7 +148,7 @@ def _stop(*args, **options):
     ("owner", "name", "fail", "code"),
     [(NeuroContextModel, "save", _save_half, 1), (inference, "fit_model", _stop, 130)],
 )
-def test_a_fit_that_fails_keeps_the_older_one(
+def test_failed_fit_keeps_earlier_model(
     owner, name, fail, code, fit, tmp_path, monkeypatch
 ):
     assert fit("cca", "--text", "pain").exit_code == 0
@@ -161,7 +159,7 @@ def test_a_fit_that_fails_keeps_the_older_one(
 
 
 @pytest.mark.parametrize("name", ["mine.txt", "index/mine.txt", "index/model.json"])
-def test_other_files_are_refused_before_any_work(name, fit, tmp_path, monkeypatch):
+def test_other_files_raise_before_fitting(name, fit, tmp_path, monkeypatch):
     monkeypatch.setattr(_fit, "prepare", _stop)
     own = tmp_path / "out" / "model" / name
     own.parent.mkdir(parents=True)
@@ -172,13 +170,13 @@ def test_other_files_are_refused_before_any_work(name, fit, tmp_path, monkeypatc
     assert own.read_text() == "keep"
 
 
-def test_the_model_of_words_needs_no_language_model(fit, tmp_path, monkeypatch):
+def test_best_text_brain_needs_no_language_model(fit, tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "make_embedder", None)
     assert fit("best_text_brain", "--text-field", "title").exit_code == 0
     assert _estimator_of(tmp_path / "out" / "model") == "best_text_brain"
 
 
-def test_the_card_has_names_without_folders(tmp_path):
+def test_card_has_names_without_folders(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "atlas.nii.gz").write_text("")
     settings = {
@@ -187,7 +185,7 @@ def test_the_card_has_names_without_folders(tmp_path):
         "model_name": "some/model",
         "n_components": 128,
     }
-    found = _fit._without_folders(settings)
+    found = _fit._describe_settings(settings)
     assert found["corpus"] == "mine"
     assert found["atlas"] == "atlas.nii.gz"
     assert found["model_name"] == "some/model"
@@ -204,7 +202,7 @@ def test_the_card_has_names_without_folders(tmp_path):
         ("--estimator best_text_brain", "Pass more studies or longer texts"),
     ],
 )
-def test_errors_name_the_parameter_of_the_option(options, words, fit, any_corpus):
+def test_errors_contain_parameter(options, words, fit, any_corpus):
     any_corpus(make_studies(n_studies=3, random_state=0))
     result = fit("contrastive", "--text-field", "title", *options.split())
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""The group of commands: help, usage errors, errors in one line, exit codes."""
+"""Tests of the command group: help, usage errors, other errors, exit codes."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def test_help_lists_the_commands():
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_has_examples_and_explains_each_option(command):
+def test_help_has_examples_and_describes_options(command):
     result = run(command, "-h")
     assert result.exit_code == 0
     assert f"  neurocontext {command} " in result.stdout.partition("Example")[2]
@@ -35,7 +35,7 @@ def test_help_has_examples_and_explains_each_option(command):
     assert ("[default: 20; x>=1]" in result.stdout) is (command == "decode")
 
 
-def test_help_imports_no_library_that_computes():
+def test_help_does_not_import_slow_libraries():
     program = (
         "import sys; from sklearn_neurocontext.cli import main\n"
         "main(['fit', '--help'], standalone_mode=False)\n"
@@ -47,7 +47,7 @@ def test_help_imports_no_library_that_computes():
     assert done.stdout.endswith("set()\n")
 
 
-def test_choices_are_those_of_the_package():
+def test_choices_equal_names_in_package():
     assert _common.ESTIMATORS == experiments.ESTIMATORS
     assert _common.TEXT_ESTIMATORS == experiments.TEXT_ESTIMATORS
     assert _common.TEXT_FIELDS == _bunch._TEXT_FIELDS
@@ -92,7 +92,7 @@ def test_choices_are_those_of_the_package():
         ),
     ],
 )
-def test_usage_errors_have_code_2(arguments, words, tmp_path, monkeypatch):
+def test_usage_errors_have_exit_code_2(arguments, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run(*arguments.format(file=__file__).split(" ") if arguments else ())
     assert result.exit_code == 2
@@ -101,7 +101,7 @@ def test_usage_errors_have_code_2(arguments, words, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_errors_of_data_are_one_line_with_code_1(tmp_path):
+def test_other_errors_have_exit_code_1_and_one_line(tmp_path):
     missing = tmp_path / "nowhere"
     result = run("fit", missing, "--output", tmp_path)
     assert result.exit_code == 1
@@ -125,7 +125,7 @@ def test_errors_of_data_are_one_line_with_code_1(tmp_path):
         (EOFError("cut off"), "Error: EOFError cut off (details"),
     ],
 )
-def test_errors_of_other_libraries_name_their_type(error, words, monkeypatch):
+def test_terse_errors_include_their_type(error, words, monkeypatch):
     def fail(*_, **__):
         raise error
 
@@ -142,7 +142,7 @@ def test_errors_of_other_libraries_name_their_type(error, words, monkeypatch):
     ("command", "resumes"),
     [("fit c", False), ("benchmark c", True), ("demo", True), ("embed c", True)],
 )
-def test_ctrl_c_has_code_130(command, resumes, monkeypatch, tmp_path):
+def test_keyboard_interrupt_has_exit_code_130(command, resumes, monkeypatch, tmp_path):
     def stop(name):
         raise KeyboardInterrupt
 
@@ -153,7 +153,7 @@ def test_ctrl_c_has_code_130(command, resumes, monkeypatch, tmp_path):
     assert ("repeat the command to resume" in result.stderr) is resumes
 
 
-def test_threads_wait_without_spinning(monkeypatch):
+def test_waiting_threads_are_passive(monkeypatch):
     for before, after in ((None, "passive"), ("active", "active")):
         if before is None:
             monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)

@@ -1,4 +1,4 @@
-"""map, decode and report: files, tables and errors."""
+"""Tests of the commands map, decode and report."""
 
 import warnings
 
@@ -15,14 +15,14 @@ from tests.text_model import make_corpus, make_parts
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Folder of a small saved model."""
+    """Save a small model and return its folder."""
     model = NeuroContextModel(**make_parts())
     return model.save(tmp_path_factory.mktemp("models") / "small")
 
 
 @pytest.fixture
 def image(tmp_path):
-    """File of the map of pain."""
+    """Save the map of a text and return its file."""
     path = tmp_path / "pain.nii.gz"
     NeuroContextModel(**make_parts()).predict_img(["pain heat"]).to_filename(path)
     return path
@@ -57,7 +57,7 @@ def test_map_writes_z_maps(folder, tmp_path):
     )
 
 
-def test_a_low_confidence_map_is_marked_in_its_figure(tmp_path, monkeypatch):
+def test_figure_has_low_confidence_message(tmp_path, monkeypatch):
     model = NeuroContextModel(**make_parts(), z_threshold=1e6)
     folder = model.save(tmp_path / "model")
     figures = []
@@ -86,7 +86,7 @@ def test_deprecations_are_not_printed(capsys):
     assert capsys.readouterr().err.splitlines() == ["Note: look here"]
 
 
-def test_decode_prints_or_writes_a_table(folder, image, tmp_path):
+def test_decode_prints_or_writes_table(folder, image, tmp_path):
     result = run("decode", image, "-k", 2, "--model", folder)
     assert result.exit_code == 0
     assert "Maps of the 150 training studies match better" in result.stderr
@@ -102,7 +102,7 @@ def test_decode_prints_or_writes_a_table(folder, image, tmp_path):
     assert {"similarity", "p_value", "q_value"} <= set(found)
 
 
-def test_decode_ranks_a_corpus(folder, image, any_corpus, tmp_path):
+def test_decode_ranks_titles_of_corpus(folder, image, any_corpus, tmp_path):
     any_corpus(make_corpus())
     table = tmp_path / "new" / "table.csv"
     arguments = ["--corpus", "nimare", "-k", 3, "--model", folder, "-o", table]
@@ -112,9 +112,9 @@ def test_decode_ranks_a_corpus(folder, image, any_corpus, tmp_path):
     assert set(found) <= set(make_corpus().studies["title"])
 
 
-def test_report_writes_a_page(folder, any_corpus, tmp_path, monkeypatch):
+def test_report_writes_page(folder, any_corpus, tmp_path, monkeypatch):
     any_corpus(make_corpus())
-    # Figures take most of the time; tests/inference looks at them.
+    # Figures are slow, and tested in tests/inference.
     monkeypatch.setattr(
         "sklearn_neurocontext.inference._report._draw_map", lambda *_, **__: None
     )
@@ -138,7 +138,7 @@ def test_report_writes_a_page(folder, any_corpus, tmp_path, monkeypatch):
         (["decode", __file__], f"'{__file__}' cannot be read as"),
     ],
 )
-def test_errors_are_one_line(arguments, words, folder):
+def test_errors_are_printed_in_one_line(arguments, words, folder):
     if "--model" not in arguments:
         arguments = [*arguments, "--model", folder]
     result = run(*arguments)
@@ -148,7 +148,7 @@ def test_errors_are_one_line(arguments, words, folder):
 
 
 @pytest.mark.parametrize("command", ["map", "report", "decode"])
-def test_texts_without_known_words_are_refused(command, folder, image, tmp_path):
+def test_texts_without_known_words_raise(command, folder, image, tmp_path):
     output = tmp_path / ("it.html" if command == "report" else "it.nii.gz")
     arguments = ["xyzzy"]
     if command == "decode":
@@ -160,7 +160,7 @@ def test_texts_without_known_words_are_refused(command, folder, image, tmp_path)
 
 
 @pytest.mark.parametrize("options", [[], ["--allow-download"]])
-def test_models_are_local_unless_allowed(options, monkeypatch):
+def test_downloads_need_option(options, monkeypatch):
     given = {}
 
     def load(directory, **named):
