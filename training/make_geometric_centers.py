@@ -1,4 +1,4 @@
-"""Make the centers of the geometric atlas that the package ships."""
+"""Compute the centers of the geometric atlas that comes with the package."""
 
 import sys
 

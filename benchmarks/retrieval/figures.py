@@ -1,27 +1,27 @@
-"""Pictures of retrieval tables that the package's own plots do not make."""
+"""Figures of retrieval tables that the package does not plot."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
 _SCORES = {"recall_at_10": "recall@10", "recall_at_100": "recall@100"}
 _SCORES["mix_match"] = "mix&match"
-_COLOURS = ("#0072B2", "#D55E00", "#009E73")
+_COLORS = ("#0072B2", "#D55E00", "#009E73")
 
 
 def plot_sizes(result, title) -> Figure:
-    """Draw scores over the number of training studies, with their deviation."""
+    """Plot means and standard deviations of scores against training studies."""
     table = result.table()
     by_size = table.groupby("estimator", sort=False)
     n_train = by_size["n_train"].mean()
     figure = Figure(figsize=(8.0, 5.5), layout="constrained")
     ax = figure.add_subplot()
-    for (metric, name), colour in zip(_SCORES.items(), _COLOURS, strict=True):
-        mean, deviation = 100 * by_size[metric].mean(), 100 * by_size[metric].std()
+    for (metric, name), color in zip(_SCORES.items(), _COLORS, strict=True):
+        mean, std = 100 * by_size[metric].mean(), 100 * by_size[metric].std()
         ax.errorbar(
             n_train,
             mean,
-            deviation,
-            color=colour,
+            std,
+            color=color,
             marker="o",
             markersize=8,
             linewidth=2.5,
@@ -32,7 +32,7 @@ def plot_sizes(result, title) -> Figure:
             (n_train.iloc[-1], mean.iloc[-1]),
             xytext=(12, 0),
             textcoords="offset points",
-            color=colour,
+            color=color,
             fontsize=14,
             va="center",
         )

@@ -90,11 +90,11 @@ def settings(task, encoder) -> list:
     """
     if task.texts is None:
         tried = {
-            "LSA-300, standardised: paper's network": on_features(
+            "LSA-300, standardized: paper's network": on_features(
                 task, net(), scaled=True
             ),
             "LSA-300: paper's network": on_features(task, net()),
-            "LSA-300, standardised: cca": on_features(task, CCABaseline(), scaled=True),
+            "LSA-300, standardized: cca": on_features(task, CCABaseline(), scaled=True),
             "LSA-300: cca": on_features(task, CCABaseline()),
             "LSA-1000: cca": on_features(task, CCABaseline(), dim=1000),
         }

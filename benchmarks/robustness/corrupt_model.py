@@ -5,7 +5,7 @@
 Each of n copies of two saved models (a network and an ensemble) gets one corrupted
 file: a bit is flipped, or bytes are cut off, removed, inserted or overwritten. Loading
 must raise ValueError; a copy that loads, or fails otherwise, is printed with its seed
-and makes the exit code 1. Takes half a minute.
+and makes the exit code 1.
 """
 
 import argparse

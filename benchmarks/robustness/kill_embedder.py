@@ -34,11 +34,11 @@ _TOLERANCE = 1e-6
 
 
 def run_child(settings, texts, path, moment, handed, kill):
-    """Embed the texts into the store, saying at each moment what is being done.
+    """Embed texts into a store; share the current step with the parent process.
 
-    With ``kill``, a tuple of a kind of moment, its number and a delay in seconds, a
-    thread kills the process that long after this moment has begun. Torch and SQLite
-    run beside it, so it strikes anywhere in them.
+    With ``kill``, a tuple of a step, its number and a delay in seconds, a thread kills
+    the process with this delay after the step has begun, at any point of the code of
+    torch or SQLite.
     """
     from sklearn_neurocontext.text import _chunking
 
@@ -80,13 +80,13 @@ def run_child(settings, texts, path, moment, handed, kill):
 
 
 def read_store(path) -> dict:
-    """Give all vectors of a store as bytes, after SQLite has checked the file."""
+    """Check the file of a store with SQLite; return all vectors as bytes."""
     if not path.exists():
         return {}
     connection = sqlite3.connect(path)
     answer = connection.execute("PRAGMA integrity_check").fetchone()
     if answer != ("ok",):
-        raise SystemExit(f"FAILED: the store is corrupt: {answer}")
+        raise SystemExit(f"The store is corrupt: {answer}")
     vectors = dict(connection.execute("SELECT key, vector FROM embeddings"))
     connection.close()
     return vectors
@@ -94,7 +94,7 @@ def read_store(path) -> dict:
 
 @dataclass
 class Report:
-    """What was seen, over all calls on one store."""
+    """Results of all calls on one store."""
 
     n_kills: dict = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
     n_stored: list = field(default_factory=list)
@@ -106,17 +106,17 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether anything was wrong."""
+        """Whether anything was lost, changed or embedded again."""
         return bool(self.n_again or self.n_changed or self.difference > _TOLERANCE)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How often the run is to be killed, and when.
+    """Numbers and moments of kills.
 
-    ``n_kills``, ``n_forward`` and ``n_commit`` are kills in all, in a forward pass and
-    in a commit, at least. A run is killed in one of its first ``most_steps`` forward
-    passes or commits; one call makes ``most_runs`` at most.
+    ``n_kills``, ``n_forward`` and ``n_commit`` are the minimum numbers of kills in
+    total, in a forward pass and in a commit. A run is killed in one of its first
+    ``most_steps`` forward passes or commits; one call makes at most ``most_runs`` runs.
     """
 
     n_kills: int
@@ -126,9 +126,9 @@ class Plan:
     most_runs: int = 1000
 
     def next_kill(self, report, rng):
-        """Choose kind, number and delay of the next kill; None where there were enough.
+        """Choose step, number and delay of the next kill; None if there were enough.
 
-        The delays are about what a forward pass and a commit take.
+        The maximum delays are about the durations of a forward pass and of a commit.
         """
         needs = {FORWARD: self.n_forward, COMMIT: self.n_commit}
         short = [name for name in needs if report.n_kills[name] < needs[name]]
@@ -142,25 +142,25 @@ class Plan:
 
 
 def kill_again_and_again(settings, texts, path, plan, report=None):
-    """Kill runs until enough of them died where they should; then let one finish.
+    """Kill runs as often as planned; then let one finish.
 
     Parameters
     ----------
     settings : dict
         Parameters of the embedder.
     texts : list of str
-        All different.
+        Distinct texts.
     path : Path
-        The store.
+        File of the store.
     plan : Plan
-        When to kill.
+        Numbers and moments of kills.
     report : Report or None
-        Of earlier calls on the same store.
+        Results of earlier calls on the same store.
 
     Returns
     -------
     report : Report
-        What was seen.
+        Results, including those of earlier calls.
     """
     context = multiprocessing.get_context("forkserver")
     modules = ("_forward", "_language_model")
@@ -187,26 +187,26 @@ def kill_again_and_again(settings, texts, path, plan, report=None):
 
 @dataclass(frozen=True)
 class _Run:
-    """Where a run was killed, None where it finished, and what it was handed."""
+    """Step in which a run was killed, None if it finished, and the texts embedded."""
 
     moment: int | None
     handed: list
 
 
 def _run_once(context, job, kill):
-    """Start a run, and let it be killed if a kill is wanted."""
+    """Start a run that is killed if `kill` is given."""
     moment = context.RawValue("b", IDLE)
     handed = context.RawArray("b", len(job[1]))
     process = context.Process(target=run_child, args=(*job, moment, handed, kill))
     process.start()
     process.join()
     if process.exitcode not in (0, -signal.SIGKILL):
-        raise SystemExit(f"FAILED: a run left with {process.exitcode}")
+        raise SystemExit(f"A run ended with exit code {process.exitcode}.")
     return _Run(moment.value if process.exitcode else None, list(handed))
 
 
 def _compare(before, after, keys, run, report):
-    """Count what a run did to texts that were stored before it."""
+    """Count stored texts that a run embedded again or changed."""
     for key, was_handed in zip(keys, run.handed, strict=True):
         report.n_again += bool(key in before and was_handed)
     report.n_changed += sum(after.get(key) != vector for key, vector in before.items())
@@ -223,7 +223,7 @@ def _compare(before, after, keys, run, report):
 
 
 def load_texts(data, kind, n_texts):
-    """Take the first of the real titles or abstracts, each once."""
+    """Load the first distinct titles or abstracts."""
     import pandas as pd
 
     file = {
@@ -235,17 +235,17 @@ def load_texts(data, kind, n_texts):
 
 
 def main():
-    """Run the full size and say what was seen."""
+    """Run the benchmark and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="the shared corpora")
+    parser.add_argument("--data", type=Path, required=True, help="folder of corpora")
     parser.add_argument("--store", type=Path, required=True, help="file of the store")
-    parser.add_argument("--text", choices=("title", "abstract"), default="title")
+    parser.add_argument("--text-field", choices=("title", "abstract"), default="title")
     parser.add_argument("--texts", type=int, default=2000)
     parser.add_argument("--batch-tokens", type=int, default=256)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--runs", type=int, default=1000, help="of this call, at most")
+    parser.add_argument("--runs", type=int, default=1000, help="maximum of this call")
     arguments = parser.parse_args()
-    texts = load_texts(arguments.data, arguments.text, arguments.texts)
+    texts = load_texts(arguments.data, arguments.text_field, arguments.texts)
     notes = arguments.store.with_suffix(".json")
     report = Report()
     if notes.is_file():
@@ -265,11 +265,11 @@ def main():
     print(f"texts embedded again after they were stored: {report.n_again}")
     print(f"stored vectors that changed a bit: {report.n_changed}")
     if not report.finished:
-        print("not finished: call again with the same --store")
+        print("not finished; repeat the command with the same --store")
         return
-    print(f"largest difference to an undisturbed run: {report.difference:.1e}")
+    print(f"largest difference from an undisturbed run: {report.difference:.1e}")
     if plan.next_kill(report, random.Random(0)) is not None:
-        print("the run was over before there were enough kills: take more texts")
+        print("the run finished before there were enough kills; use more texts")
     sys.exit(report.failed)
 
 

@@ -52,8 +52,8 @@ def main():
             seconds[name].append(time.perf_counter() - started)
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     bound = 2 * medians["imports"] + EXTRA_SECONDS
-    facts = {"seconds": seconds, "medians": medians, "bound": bound, **provenance()}
-    (arguments.output / "startup.json").write_text(json.dumps(facts, indent=1))
+    results = {"seconds": seconds, "medians": medians, "bound": bound, **provenance()}
+    (arguments.output / "startup.json").write_text(json.dumps(results, indent=1))
     print(
         f"imports {medians['imports']:.1f} s, first map {medians['first map']:.1f} s, "
         f"next map {medians['next map']:.1f} s; bound {bound:.1f} s"

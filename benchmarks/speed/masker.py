@@ -153,10 +153,10 @@ def nimare(atlas, n_studies):
     from nimare.ml import MAKernel, MaskerTransformer
     from nimare.studyset import Studyset
 
-    from sklearn_neurocontext.maskers._images import open_mask, resample_mask
+    from sklearn_neurocontext import KDEDiFuMoMasker
 
     warnings.simplefilter("ignore")
-    mask_img = resample_mask(open_mask("mni"), 4.0)
+    mask_img = KDEDiFuMoMasker("geometric", 128).fit().mask_img_
     studies = []
     for row, xyz in enumerate(load_peaks(n_studies)):
         points = [

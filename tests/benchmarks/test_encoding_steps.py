@@ -1,4 +1,4 @@
-"""Runs of the encoding benchmark: names, steps, and what is kept."""
+"""Encoding benchmark: names of methods, steps after prediction, kept maps."""
 
 from argparse import ArgumentTypeError
 from types import SimpleNamespace
@@ -6,16 +6,16 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.preprocessing import normalize
 
+from benchmarks.encoding import steps
+from benchmarks.encoding.steps import METHODS, _code_hash, read_name, read_names, run
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext._utils.volumes import smooth_voxels
-from sklearn_neurocontext.maskers import density_map
 
 
 @pytest.fixture
 def task(rng, tmp_path):
-    """Two topics, and what the mean map and the nearest title need."""
+    """Two topics and the input of the baselines."""
     masker = KDEDiFuMoMasker("geometric", 128).fit()
     n_voxels = np.count_nonzero(masker.mask_img_.dataobj)
     return SimpleNamespace(
@@ -34,9 +34,7 @@ def task(rng, tmp_path):
 
 @pytest.fixture
 def predictions(rng, task, monkeypatch):
-    """Maps that a made-up method predicts, and how often it was asked."""
-    from benchmarks.encoding import steps
-
+    """Maps of a stub method, and the list of its calls."""
     n_voxels = len(task.mean_map)
     made = {
         "maps": rng.uniform(size=(2, n_voxels)).astype(np.float32),
@@ -55,8 +53,6 @@ def predictions(rng, task, monkeypatch):
 
 
 def test_names_may_end_in_steps():
-    from benchmarks.encoding.steps import METHODS, read_name, read_names
-
     names = ("ridge", "cca, words, 8 mm", "cca, words, 8 mm, 0.5 on the mean map")
     assert read_names(";".join(names)) == names
     read = [read_name(name) for name in names]
@@ -68,9 +64,7 @@ def test_names_may_end_in_steps():
     assert len(set(METHODS)) == len(METHODS)
 
 
-def test_names_that_are_refused(monkeypatch):
-    from benchmarks.encoding import steps
-
+def test_invalid_names_raise(monkeypatch):
     with pytest.raises(ArgumentTypeError, match=r"'lasso'.*known are mean map;"):
         steps.read_names("ridge;lasso")
     with pytest.raises(ArgumentTypeError, match="no method; known are mean map;"):
@@ -84,13 +78,11 @@ def test_names_that_are_refused(monkeypatch):
     assert steps.read_names("cca") == ("cca",)
 
 
-def test_maps_are_put_on_the_mean_of_densities(task, predictions):
-    from benchmarks.encoding.steps import run
-
+def test_steps_add_scaled_differences_to_the_mean_density(task, predictions):
     made, _ = predictions
     base = "NeuroQuery, density"
     np.testing.assert_array_equal(run(base, task)["maps"], made["maps"])
-    # No deviation leaves the fine mean, all of it leaves the difference of the means.
+    # A gain of 0 leaves the fine mean; a gain of 1 replaces one mean by the other.
     none = run(f"{base}, 8 mm, 0 on the mean map", task)["maps"]
     np.testing.assert_allclose(none, np.stack([task.mean_map] * 2))
     whole = run(f"{base}, 1 on the mean map", task)["maps"]
@@ -102,14 +94,12 @@ def test_maps_are_put_on_the_mean_of_densities(task, predictions):
     assert smooth.std() < flat.std()
     # The method's mean is smoothed as its maps are, the fine mean is not.
     both = run(f"{base}, 8 mm, 1 on the mean map", task)["maps"]
-    deviation = made["maps"].astype(np.float64) - made["mean"].astype(np.float64)
-    smoothed = smooth_voxels(deviation, task.masker.mask_img_, 8.0)
+    difference = made["maps"].astype(np.float64) - made["mean"].astype(np.float64)
+    smoothed = smooth_voxels(difference, task.masker.mask_img_, 8.0)
     np.testing.assert_allclose(both, task.mean_map + smoothed, atol=1e-6)
 
 
-def test_maps_are_kept_while_nothing_changes(task, predictions, monkeypatch):
-    from benchmarks.encoding import steps
-
+def test_maps_are_computed_again_only_after_changes(task, predictions, monkeypatch):
     made, calls = predictions
     for name in ("mean map", "mean map, 8 mm", "mean map"):
         result = steps.run(name, task)
@@ -128,25 +118,8 @@ def test_maps_are_kept_while_nothing_changes(task, predictions, monkeypatch):
     assert calls[3:] == ["mean map"] * 2
 
 
-def test_only_our_method_depends_on_how_ours_is_trained():
-    from benchmarks.encoding.steps import _code_hash
-
+def test_hash_of_code_depends_on_the_method():
     hashes = {_code_hash(base) for base in ("ridge", "cca, words", "mean map")}
     assert len(hashes) == 1
     assert _code_hash("pretrained recipe") not in hashes
     assert _code_hash("NeuroQuery, z map") not in hashes
-
-
-def test_the_mean_of_densities_is_in_the_unit_of_components(rng, task):
-    from training.measures import mean_density
-
-    masker = task.masker
-    peaks = [rng.uniform(-10, 30, size=(n, 3)) for n in (3, 20, 40)]
-    y = masker.transform(peaks)
-    fine = mean_density(peaks, y, masker.mask_img_)
-    densities = np.stack([density_map(one, masker.mask_img_) for one in peaks])
-    expected = (densities / np.linalg.norm(y, axis=1)[:, None]).mean(axis=0)
-    np.testing.assert_allclose(fine, expected, atol=1e-6 * expected.max())
-    # Components say the same mean, more coarsely: their mass is equal, no factor.
-    coarse = masker.coefficients_to_voxels(normalize(y).mean(axis=0, keepdims=True))
-    assert coarse.sum() == pytest.approx(fine.sum(), rel=1e-3)

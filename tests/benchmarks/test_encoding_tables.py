@@ -1,14 +1,15 @@
-"""Tables of the encoding benchmark: laws of ranks, and numbers by hand."""
+"""Tables of the encoding benchmark: laws of ranks, and values by hand."""
 
 import numpy as np
 import pytest
 
+from benchmarks.encoding.tables import TOPS, compare, rank_of_own, score, write
 from sklearn_neurocontext import dice_score
 
 
 @pytest.fixture
 def results(rng):
-    """Observed maps, a perfect method, one that knows the mean, one by similarity."""
+    """Results of three methods, observed maps and their mean."""
     observed = rng.uniform(size=(5, 400))
     mean = observed.mean(axis=0)
     swapped = 2 * np.eye(5)[[1, 0, 2, 3, 4]] + np.eye(5)
@@ -21,8 +22,6 @@ def results(rng):
 
 
 def test_ranks_of_own_words(rng):
-    from benchmarks.encoding.tables import rank_of_own
-
     assert rank_of_own(np.eye(4)).tolist() == [1, 1, 1, 1]
     assert rank_of_own(np.ones((4, 4))).tolist() == [2.5] * 4
     matrix = rng.normal(size=(30, 30))
@@ -33,9 +32,7 @@ def test_ranks_of_own_words(rng):
     assert again.tolist() == np.array(ranks)[order].tolist()
 
 
-def test_scores_of_methods_that_know_all_and_nothing(results):
-    from benchmarks.encoding.tables import compare, score
-
+def test_scores_of_a_perfect_method_and_of_the_mean_map(results):
     table = score(*results).set_index("method")
     assert (table.loc["perfect", "dice"] == 1).all()
     assert (table.loc["perfect", "decoded_rank"] == 1).all()
@@ -54,8 +51,6 @@ def test_scores_of_methods_that_know_all_and_nothing(results):
 
 
 def test_dice_at_each_threshold(results):
-    from benchmarks.encoding.tables import TOPS, score
-
     _, observed, mean = results
     table = score(*results).set_index("method").loc["mean map"]
     columns = [f"dice_{100 * top:g}" for top in TOPS]
@@ -78,9 +73,7 @@ METADATA = {
 }
 
 
-def test_tables_for_people(results, tmp_path, capsys):
-    from benchmarks.encoding.tables import score, write
-
+def test_written_tables(results, tmp_path, capsys):
     names = ["a", "b", "c", "d|e", "f"]
     maps, observed, mean = results
     maps["pretrained recipe"] = maps["perfect"]
@@ -101,9 +94,7 @@ def test_tables_for_people(results, tmp_path, capsys):
     assert len((tmp_path / "scores.csv").read_text().splitlines()) == 21
 
 
-def test_two_topics_have_no_third_place(rng, tmp_path):
-    from benchmarks.encoding.tables import score, write
-
+def test_chance_level_with_two_topics(rng, tmp_path):
     observed = rng.uniform(size=(2, 400))
     table = score({"perfect": {"maps": observed}}, observed, observed.mean(axis=0))
     write(table, ["a", "b"], METADATA, tmp_path)

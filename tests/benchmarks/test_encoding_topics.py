@@ -1,15 +1,17 @@
-"""Meta-analyses that the encoding benchmark reads: folders as people write them."""
+"""Folders of meta-analyses that the encoding benchmark reads."""
 
 import re
 
 import numpy as np
 import pytest
 
+from benchmarks.encoding import run
+from benchmarks.encoding.topics import load_meta_analyses
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext._utils.coordinate_spaces import mni_to_talairach
 from sklearn_neurocontext.maskers import density_map
 
-FOCI = np.array([[-42.0, -22.0, 54.0], [4.0, 0.0, 60.0], [36.0, 22.0, -2.0]])
+PEAKS = np.array([[-42.0, -22.0, 54.0], [4.0, 0.0, 60.0], [36.0, 22.0, -2.0]])
 HEADER = "name\tfile\tdescription\n"
 
 
@@ -18,39 +20,35 @@ def masker():
     return KDEDiFuMoMasker("geometric", 64).fit()
 
 
-def write_foci(path, foci, first="//Reference=MNI", end="\n"):
+def write_peaks(path, peaks, first="//Reference=MNI", end="\n"):
     lines = [first, "//Ito, 2003: tap > rest"]
-    lines += [" ".join(f"{one:.4f}" for one in focus) for focus in foci]
+    lines += [" ".join(f"{one:.4f}" for one in peak) for peak in peaks]
     path.write_bytes((end.join(lines) + end).encode())
 
 
 def test_files_of_one_description_are_one_topic(tmp_path, masker, capsys):
-    from benchmarks.encoding.topics import load_meta_analyses
-
-    # References as they come, ends of lines of old systems, no subjects.
-    write_foci(tmp_path / "a.txt", FOCI[:1], "// Reference = MNI", "\r\n")
-    tal = mni_to_talairach(FOCI[1:])
-    write_foci(tmp_path / "b.txt", tal, "//Reference: Talairach", "\r")
-    write_foci(tmp_path / "c.txt", FOCI, "// nothing said")
+    # Other notations of the reference, line ends of old systems, no subjects.
+    write_peaks(tmp_path / "a.txt", PEAKS[:1], "// Reference = MNI", "\r\n")
+    tal = mni_to_talairach(PEAKS[1:])
+    write_peaks(tmp_path / "b.txt", tal, "//Reference: Talairach", "\r")
+    write_peaks(tmp_path / "c.txt", PEAKS, "// nothing said")
     table = HEADER + "one\ta.txt\ttapping\nother\tc.txt\trest\none\tb.txt\t tapping \n"
     (tmp_path / "descriptions.tsv").write_text("\ufeff" + table, encoding="utf-8")
     topics = load_meta_analyses(tmp_path, masker)
     assert topics.names == ["one", "other"]
     assert topics.descriptions == ["tapping", "rest"]
     assert [len(one) for one in topics.experiments] == [1, 2, 3]
-    density = density_map(FOCI, masker.mask_img_)
+    density = density_map(PEAKS, masker.mask_img_)
     for observed in topics.observed:
         np.testing.assert_allclose(observed, density, atol=1e-3 * density.max())
     np.testing.assert_allclose(topics.y[0], topics.y[1], atol=1e-3)
-    said = capsys.readouterr().out
-    assert "Of 6 peaks, 2 were reported in Talairach space" in said
-    assert "3 are of unknown space" in said
+    printed = capsys.readouterr().out
+    assert "Of 6 peaks, 2 were reported in Talairach space" in printed
+    assert "3 are of unknown space" in printed
 
 
-def test_what_is_made_of_others_is_left_out(tmp_path, masker, capsys):
-    from benchmarks.encoding.topics import load_meta_analyses
-
-    write_foci(tmp_path / "a.txt", FOCI)
+def test_a_union_of_other_topics_is_excluded(tmp_path, masker, capsys):
+    write_peaks(tmp_path / "a.txt", PEAKS)
     rows = "one\ta.txt\ttapping\nreward_cue_reactivity\ta.txt\tcues\n"
     (tmp_path / "descriptions.tsv").write_text(HEADER + rows)
     assert load_meta_analyses(tmp_path, masker).names == ["one"]
@@ -69,20 +67,16 @@ def test_what_is_made_of_others_is_left_out(tmp_path, masker, capsys):
     ],
 )
 @pytest.mark.filterwarnings("ignore:far.txt")
-def test_tables_that_are_refused(tmp_path, masker, table, words):
-    from benchmarks.encoding.topics import load_meta_analyses
-
-    write_foci(tmp_path / "a.txt", FOCI)
-    write_foci(tmp_path / "far.txt", 100 * FOCI)
+def test_invalid_tables_raise(tmp_path, masker, table, words):
+    write_peaks(tmp_path / "a.txt", PEAKS)
+    write_peaks(tmp_path / "far.txt", 100 * PEAKS)
     (tmp_path / "bad.txt").write_text("//Reference=MNI\n//Ito\n1 2\n")
     (tmp_path / "descriptions.tsv").write_text(table)
     with pytest.raises(ValueError, match=re.escape(words)):
         load_meta_analyses(tmp_path, masker)
 
 
-def test_files_that_are_missing(tmp_path, masker):
-    from benchmarks.encoding.topics import load_meta_analyses
-
+def test_missing_files_raise(tmp_path, masker):
     with pytest.raises(FileNotFoundError, match="expected a folder of meta-analyses"):
         load_meta_analyses(tmp_path, masker)
     (tmp_path / "descriptions.tsv").write_text(HEADER + "one\tno.txt\ttapping\n")
@@ -90,9 +84,7 @@ def test_files_that_are_missing(tmp_path, masker):
         load_meta_analyses(tmp_path, masker)
 
 
-def test_the_command_says_what_is_wrong(tmp_path, monkeypatch):
-    from benchmarks.encoding import run
-
+def test_command_exits_with_the_error(tmp_path, monkeypatch):
     store, output = str(tmp_path / "store"), str(tmp_path / "output")
     options = ["--cache", store, "--output", output, "--atlas", "geometric"]
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""NeuroQuery, as benchmarks train it, against NeuroQuery as it is published."""
+"""NeuroQuery as trained by the benchmarks, compared with the published package."""
 
 import re
 import warnings
@@ -10,12 +10,15 @@ from neuroquery import ridge
 from neuroquery.img_utils import coordinates_to_maps
 from scipy.sparse import csr_matrix
 
+from benchmarks.encoding import neuroquery_maps
+from benchmarks.encoding.neuroquery_maps import leave_one_out_errors, term_counts, train
+from benchmarks.retrieval.neuroquery_rows import smooth
 from sklearn_neurocontext.experiments import make_masker
 
 
 @pytest.fixture(scope="module")
 def studies():
-    """Counts of 40 terms, of which five make the maps."""
+    """Counts of 40 terms, five of which determine the maps."""
     rng = np.random.default_rng(0)
     counts = csr_matrix(rng.poisson(1.0, size=(240, 40)).astype(float))
     maps = counts[:, :5] @ rng.random((5, 60)) + rng.random((240, 60))
@@ -23,9 +26,7 @@ def studies():
     return counts, vocabulary, maps.astype(np.float32)
 
 
-def test_thin_products_give_the_same_errors(rng):
-    from benchmarks.encoding.neuroquery_maps import leave_one_out_errors
-
+def test_thin_products_equal_leave_one_out_errors_of_neuroquery(rng):
     X = np.column_stack([rng.normal(size=(80, 7)), np.ones(80)])
     X[:, :-1] -= X[:, :-1].mean(axis=0)
     Y = rng.normal(size=(80, 33))
@@ -37,18 +38,14 @@ def test_thin_products_give_the_same_errors(rng):
 
 @pytest.fixture(scope="module")
 def trained(studies, tmp_path_factory):
-    """NeuroQuery trained on them, and its folder."""
+    """Trained model and its folder."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Maximum number of iterations 200 reached")
-        from benchmarks.encoding.neuroquery_maps import train
-
         folder = tmp_path_factory.mktemp("neuroquery")
         return train(*studies, folder), folder
 
 
-def test_kept_steps_are_not_trained_again(studies, trained, monkeypatch):
-    from benchmarks.encoding import neuroquery_maps
-
+def test_finished_steps_are_loaded(studies, trained, monkeypatch):
     counts, vocabulary, maps = studies
     trained, folder = trained
     assert trained.model.smoothing_.V_.any()
@@ -65,7 +62,7 @@ def test_kept_steps_are_not_trained_again(studies, trained, monkeypatch):
     )
 
 
-def test_without_smoothing_terms_stay_as_they_are(studies, trained):
+def test_without_smoothing_equals_the_regression(studies, trained):
     trained, _ = trained
     plain, tfidf = trained.without_smoothing(), trained.tfidf(studies[0][:9]).toarray()
     regression = trained.model.regression_
@@ -73,15 +70,13 @@ def test_without_smoothing_terms_stay_as_they_are(studies, trained):
     np.testing.assert_allclose(z_maps, regression.transform_to_z_maps(tfidf))
     np.testing.assert_allclose(plain.model.predict(tfidf), regression.predict(tfidf))
     assert np.abs(trained.z_maps(tfidf) - z_maps).max() > 0.01
-    # The mean of the maps, which a text without terms has.
+    # A text without terms has the mean of the maps.
     nothing = plain.model.predict(np.zeros_like(tfidf[:1]))
     np.testing.assert_allclose(nothing[0], regression.intercept)
     assert np.abs(regression.intercept).max() > 0
 
 
-def test_densities_are_those_of_neuroquery(rng):
-    from benchmarks.retrieval.neuroquery_rows import smooth
-
+def test_densities_equal_those_of_neuroquery(rng):
     mask_img = make_masker().fit().mask_img_
     peaks = [rng.normal(size=(9, 3)) * 30 for _ in range(3)]
     table = pd.DataFrame(np.concatenate(peaks), columns=["x", "y", "z"])
@@ -92,8 +87,6 @@ def test_densities_are_those_of_neuroquery(rng):
     )
 
 
-def test_a_corpus_without_counts():
-    from benchmarks.encoding.neuroquery_maps import term_counts
-
+def test_corpus_without_counts_raises():
     with pytest.raises(ValueError, match=re.escape("must have word counts")):
         term_counts({})

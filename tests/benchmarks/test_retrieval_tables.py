@@ -1,20 +1,22 @@
-"""What the retrieval tables are made of."""
+"""Retrieval tables: windows of texts, subsets of studies, CSLS, shared records."""
 
 import numpy as np
 import pytest
 
+from benchmarks.retrieval.corpora import Task
+from benchmarks.retrieval.rows import CorrectedByCandidates, Row, some_of
+from benchmarks.retrieval.run import run
+from benchmarks.retrieval.windows import (
+    WINDOW_WORDS,
+    richest_in_coordinates,
+    spread_windows,
+    tile,
+)
 from sklearn_neurocontext import CCABaseline, similarity
 from sklearn_neurocontext.metrics import csls
 
 
-def test_windows_lie_evenly_and_the_richest_holds_coordinates():
-    from benchmarks.retrieval.windows import (
-        WINDOW_WORDS,
-        richest_in_coordinates,
-        spread_windows,
-        tile,
-    )
-
+def test_windows_are_evenly_spaced_and_the_richest_has_coordinates():
     words = [f"word{place}" for place in range(7 * WINDOW_WORDS)]
     text = " ".join(words)
     tiles = tile(text)
@@ -26,9 +28,7 @@ def test_windows_lie_evenly_and_the_richest_holds_coordinates():
     assert "-46" in richest_in_coordinates(" ".join(words))[0]
 
 
-def test_larger_parts_of_the_training_studies_hold_the_smaller_ones(rng):
-    from benchmarks.retrieval.rows import some_of
-
+def test_subsets_of_training_studies_are_nested(rng):
     train = np.sort(rng.choice(500, 300, replace=False))
     small, large = some_of(train, 50), some_of(train, 200)
     assert len(small) == 50
@@ -39,8 +39,6 @@ def test_larger_parts_of_the_training_studies_hold_the_smaller_ones(rng):
 
 
 def test_correction_by_candidates_is_csls(rng):
-    from benchmarks.retrieval.rows import CorrectedByCandidates
-
     X, y = rng.normal(size=(60, 4)), rng.normal(size=(60, 6))
     corrected = CorrectedByCandidates(CCABaseline(), k=3).fit(X[:40], y[:40])
     plain = similarity(CCABaseline().fit(X[:40], y[:40]), X[40:], y[40:])
@@ -48,10 +46,6 @@ def test_correction_by_candidates_is_csls(rng):
 
 
 def test_rows_of_two_tables_share_their_records(rng, tmp_path):
-    from benchmarks.retrieval.corpora import Task
-    from benchmarks.retrieval.rows import Row
-    from benchmarks.retrieval.run import run
-
     y = rng.normal(size=(60, 6))
     splits = [(np.arange(40), np.arange(40, 60)), (np.arange(20, 60), np.arange(20))]
     task = Task("titles", None, np.arange(60), None, None, y, splits, splits)

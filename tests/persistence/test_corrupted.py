@@ -71,9 +71,9 @@ def _set(path, value):
         (_set(["type"], "os.system"), "of type 'os.system', which is not on the list"),
         (_set(["type"], "CCABaseline"), "unexpected keyword argument"),
         (_set(["params", "lr"], "high"), "The 'lr' parameter"),
-        (_set(["params", "max_epochs"], {"eval": "1"}), "eval '1', which is not known"),
-        (_set(["params", "max_epochs"], {"dtype": "object"}), "dtype 'object', which"),
-        (_set(["params", "device"], "nowhere"), "device='nowhere' is not usable"),
+        (_set(["params", "max_epochs"], {"eval": "1"}), "the unknown type eval '1'"),
+        (_set(["params", "max_epochs"], {"dtype": "object"}), "unknown type dtype"),
+        (_set(["params", "device"], "nowhere"), "device='nowhere'"),
         (_set(["learned", "latent_dim_"], 10**12), "do not fit its dimensions"),
         (_set(["learned", "latent_dim_"], "3"), "latent_dim_ is str; expected"),
         (_set(["learned", "n_components_"], 6), r"y_mean_ .* shape \(5,\); expected"),
@@ -81,7 +81,7 @@ def _set(path, value):
         (lambda d: _network(d)["learned"].pop("module_"), "module_ is missing"),
         (_set(["learned", "y_mean_"], 0.5), "cannot be loaded: "),
         (_set(["learned", "module_"], {"module": {}}), "do not fit its dimensions"),
-        (_set(["learned", "note_"], 0.5), "has learned note_, not known here"),
+        (_set(["learned", "note_"], 0.5), "has the unknown attributes note_"),
         (_set(["learned", "y_mean_", "array"], "none"), "'none' is missing"),
         (_set(["learned", "y_mean_", "shape"], [7]), r"expected float32 and \[7\]"),
         (_set(["learned", "y_mean_", "dtype"], "float64"), "expected float64"),
@@ -121,7 +121,7 @@ def test_other_encoders_and_atlases_are_refused(tmp_path):
     assert not (tmp_path / "no").exists()
     folder = save_model(LLMChunkEmbedder().fit(["a"]), tmp_path / "embedder")
     edit(folder, lambda d: d["model"]["learned"].update(settings_key="f" * 64))
-    with pytest.raises(ValueError, match="not the one that the model was trained with"):
+    with pytest.raises(ValueError, match="differs from the one that the model was tr"):
         load_model(folder)
     edit(folder, lambda d: d["model"]["params"].update(trust_remote_code=True))
     with pytest.raises(ValueError, match="runs code that comes with"):

@@ -188,7 +188,7 @@ def test_other_types_are_named(tmp_path, studies, rng):
         pass
 
     RidgeBaselineLike.__name__ = "RidgeBaseline"
-    with pytest.raises(TypeError, match="cannot be saved; the list is CCABaseline"):
+    with pytest.raises(TypeError, match="types that can be saved are CCABaseline"):
         save_model(RidgeBaselineLike().fit(X, y), tmp_path / "model")
 
 

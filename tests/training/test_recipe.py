@@ -1,4 +1,4 @@
-"""What the shipped model is trained on: its terms, and the mean map of voxels."""
+"""Recipe of the shipped model: its terms and its mean map."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,8 @@ from sklearn.utils import Bunch
 
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.maskers import density_map
+from training.measures import mean_density
+from training.recipe import choose_terms
 
 
 def _corpus():
@@ -20,9 +22,7 @@ def _corpus():
     return Bunch(vocabulary=vocabulary, term_counts=parts)
 
 
-def test_terms_are_no_numbers_and_no_function_words():
-    from training.recipe import choose_terms
-
+def test_terms_exclude_numbers_and_stop_words():
     terms, counts = choose_terms(_corpus(), np.arange(4), 2)
     assert terms == ["memory", "visual system", "working memory"]
     np.testing.assert_array_equal(counts.toarray(), np.tile([3, 1, 2], (4, 1)))
@@ -31,9 +31,7 @@ def test_terms_are_no_numbers_and_no_function_words():
     assert terms == known
 
 
-def test_words_inside_phrases_are_counted():
-    from training.recipe import choose_terms
-
+def test_words_inside_terms_are_counted():
     terms, counts = choose_terms(_corpus(), np.arange(4), 0)
     column = dict(zip(terms, counts.toarray().T, strict=True))
     np.testing.assert_array_equal(column["memory"], [3, 3, 3, 3])
@@ -41,9 +39,7 @@ def test_words_inside_phrases_are_counted():
     np.testing.assert_array_equal(column["rare"], [1, 0, 0, 0])
 
 
-def test_the_mean_map_is_the_mean_of_densities_of_norm_one(rng):
-    from training.measures import mean_density
-
+def test_mean_density_divides_by_norms(rng):
     masker = KDEDiFuMoMasker("geometric", 128).fit()
     peaks = [rng.uniform(-30, 30, size=(n, 3)) for n in (1, 4, 9)]
     coefficients = masker.transform(peaks)
@@ -54,7 +50,7 @@ def test_the_mean_map_is_the_mean_of_densities_of_norm_one(rng):
         for one, norm in zip(peaks, norms, strict=True)
     )
     np.testing.assert_allclose(found, by_hand / 3, rtol=1e-4, atol=1e-9)
-    # Coefficients stand for it: the same mass, up to what parts of an atlas lose.
+    # The map of the mean coefficients has the same mass up to approximation.
     mean = (coefficients / norms[:, None]).mean(axis=0, keepdims=True)
     rough = masker.coefficients_to_voxels(mean)[0]
     assert rough.sum() == pytest.approx(found.sum(), rel=0.1)
