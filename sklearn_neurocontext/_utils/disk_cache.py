@@ -162,7 +162,7 @@ def _discard(folder: Path) -> None:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove temporary files and folders of killed processes that are a day old."""
+    """Remove temporary files and folders that killed processes left a day ago."""
     # The hidden files are those of `write_json`.
     for path in (*folder.glob("building-*"), *folder.glob(".????????.json")):
         with suppress(FileNotFoundError):

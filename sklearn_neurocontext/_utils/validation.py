@@ -167,7 +167,7 @@ def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
 
 
 def innermost_model(estimator):
-    """Return the last step of Pipelines, and the best or refitted model of searches."""
+    """Return the innermost model of nested Pipelines and hyperparameter searches."""
     if isinstance(estimator, Pipeline):
         return innermost_model(estimator.steps[-1][1])
     if hasattr(estimator, "best_estimator_"):

@@ -9,7 +9,8 @@ Every loader returns a corpus: a Bunch with the fields
 - ``peaks``: list of float64 arrays of shape (n_peaks_i, 3), one per row, in mm and MNI
   space. Talairach peaks have been converted (Lancaster); peaks in an unknown or other
   space are left as reported;
-- ``peak_spaces``: list of arrays of shape (n_peaks_i,), the reported space of peaks;
+- ``peak_spaces``: list of str arrays of shape (n_peaks_i,), the space in which each
+  peak is reported;
 - ``groups``: array of shape (n_rows,), the article of each row. Pass it to
   `sklearn.model_selection.GroupKFold` if rows are analyses, or studies may be repeated;
 - ``space_counts``: dict of space to its number of peaks;

@@ -50,7 +50,7 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
     bounds = np.searchsorted(rows[order], np.arange(1, len(studies)))
     peaks = [part.copy() for part in np.split(xyz[order], bounds)]
     peak_spaces = [part.copy() for part in np.split(spaces[order].astype(str), bounds)]
-    # The table of studies states the space only of studies without peaks.
+    # The space stated in the table of studies is used only for studies without peaks.
     study_spaces = normalize_spaces(studies["coordinate_space"].to_numpy())
     for row, part in enumerate(peak_spaces):
         if len(part):
@@ -163,7 +163,7 @@ def study_texts(corpus, text_field: str = "title+abstract") -> list[str]:
         A corpus returned by a loader of this package.
     text_field : str, default="title+abstract"
         One of "title", "abstract", "body" and "title+abstract". "title+abstract" joins
-        title and abstract with a line break; if one is missing, it is the other one.
+        title and abstract with a line break; if one is missing, it uses the other.
 
     Returns
     -------

@@ -38,7 +38,8 @@ def write_ids(ids, kind: str) -> pd.Series:
     """Format ids as strings; unknown ids are NA."""
     # pandas reads integers as floats if a cell of the column is empty, so whole floats
     # are formatted as integers. Strings are kept ("1" and "1.0" are different ids),
-    # except that "12.0" becomes "12" in PMIDs and PMCIDs, and "PMC12" in PMCIDs.
+    # except in two cases: in PMIDs and PMCIDs, "12.0" becomes "12"; in PMCIDs, "PMC12"
+    # becomes "12".
     ids = pd.Series(ids).reset_index(drop=True)
     if ids.dtype == object or pd.api.types.is_float_dtype(ids):
         ids = pd.Series([_plain_integer(value) for value in ids], dtype=object)
@@ -63,10 +64,10 @@ def write_study_ids(ids, kind: str) -> pd.Series:
 
 
 def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
-    """Return the row of the study with each id, or -1, of shape (n_ids,).
+    """Return the row of the study with each id (-1 if missing), of shape (n_ids,).
 
-    The column `kind` of `studies` contains their ids. `source` is the name of the table
-    with `ids` in error messages.
+    The column `kind` of `studies` contains the ids of studies. `source` is the name of
+    the table that contains `ids`, for error messages.
     """
     if not len(studies):
         raise ValueError(
@@ -82,7 +83,7 @@ def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
         _check_other_columns(studies, kind, values, n_found, source)
     if not n_found:
         raise ValueError(
-            f"None of the {len(values):,} ids of {source} matches the {kind} of one of "
+            f"None of the {len(values):,} ids of {source} matches the {kind} of any of "
             f"the {len(studies):,} studies. The first id is {_plain(values[0])!r}, the "
             f"first {kind} {_plain(studies[kind].iloc[0])!r}. Check that both tables "
             "are of the same corpus and use the same kind of id."

@@ -18,8 +18,8 @@ def merge_corpora(first, *others):
     """Merge corpora into one row per PMID; earlier corpora take precedence.
 
     The peaks and each cell of a study come from the first corpus that has them. If that
-    corpus does not state the space of the peaks, as NeuroQuery, the space comes from
-    another corpus, and Talairach peaks are converted (once).
+    corpus does not state the space of the peaks (NeuroQuery never does), the space
+    comes from another corpus, and Talairach peaks are converted (once).
 
     Parameters
     ----------

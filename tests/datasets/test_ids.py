@@ -109,7 +109,7 @@ def test_pmids_instead_of_pmcids_raise():
         join_rows(STUDIES, "pmcid", [102, 104], "peaks")
 
 
-def test_an_accidental_match_does_not_hide_the_wrong_kind():
+def test_wrong_kind_with_an_accidental_match_raises():
     # The PMID 101 is also the PMCID of another study.
     with pytest.raises(ValueError, match=r"look like PMIDs: 3 of 3 .*, 1 in pmcid"):
         join_rows(STUDIES, "pmcid", [101, 102, 104], "peaks")
@@ -174,7 +174,7 @@ def test_same_pmid_with_different_texts():
         ((None, "ab", "c"), (None, "a", "bc")),
     ],
 )
-def test_rows_that_may_differ_are_different_articles(one, other):
+def test_similar_rows_are_different_articles(one, other):
     assert group_articles(_studies(one, other)).tolist() == ["s0", "s1"]
 
 
