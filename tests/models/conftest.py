@@ -19,7 +19,7 @@ def test():
 
 @pytest.fixture(scope="session")
 def fits(train):
-    """The four quick estimators, fitted, by name; tests must not change them."""
+    """The quick estimators, fitted, by name; tests must not change them."""
     return {name_of(one): one.fit(*train) for one in quick_estimators()}
 
 

@@ -11,16 +11,14 @@ from sklearn_neurocontext.models import PAPER_SETTINGS
 from sklearn_neurocontext.models._modules import Decoder, TwoTowers
 from tests.models.synthetic_pairs import (
     N_COMPONENTS,
+    QUICK_NET,
     in_fitted_units,
     make_pairs,
-    quick_estimators,
 )
-
-QUICK = quick_estimators()[3].get_params()
 
 
 def _quick(**params):
-    return ContrastiveTextBrain(**QUICK | params)
+    return ContrastiveTextBrain(**QUICK_NET | params)
 
 
 def test_the_articles_settings_are_the_defaults():

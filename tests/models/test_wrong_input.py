@@ -1,4 +1,4 @@
-"""Errors of four of the estimators: what came, what was wanted, what to try."""
+"""Errors of the estimators of dense X: what came, what was wanted, what to try."""
 
 import numpy as np
 import pandas as pd
