@@ -1,21 +1,23 @@
 """Corpora: ``load_*`` reads files, ``fetch_*`` downloads, ``make_*`` generates.
 
-Every loader returns a corpus, a Bunch with the fields
+Every loader returns a corpus: a Bunch with the fields
 
 - ``studies``: DataFrame with the columns study_id, pmid, pmcid, title, keywords,
-  abstract, body, year, journal and coordinate_space. Unknown texts are empty, unknown
-  numbers missing. ``coordinate_space`` is the space that the source states: MNI, TAL,
-  UNKNOWN, OTHER, or MIXED;
+  abstract, body, year, journal and coordinate_space. Unknown texts are empty strings,
+  and unknown numbers are NA. ``coordinate_space`` is the space in which the source
+  reports the peaks: MNI, TAL, UNKNOWN, OTHER, or MIXED;
 - ``peaks``: list of float64 arrays of shape (n_peaks_i, 3), one per row, in mm and MNI
-  space. Talairach peaks have been converted (Lancaster); peaks of unknown or other
+  space. Talairach peaks have been converted (Lancaster); peaks in an unknown or other
   space are left as reported;
-- ``peak_spaces``: list of arrays of shape (n_peaks_i,), the stated space of each peak;
+- ``peak_spaces``: list of str arrays of shape (n_peaks_i,), the space in which each
+  peak is reported;
 - ``groups``: array of shape (n_rows,), the article of each row. Pass it to
   `sklearn.model_selection.GroupKFold` if rows are analyses, or studies may be repeated;
 - ``space_counts``: dict of space to its number of peaks;
-- ``description``: the source in words, with coordinate spaces and empty studies.
+- ``description``: str, the source, the coordinate spaces and the number of studies
+  without a peak.
 
-Loaders raise a `CoordinateSpaceWarning` if peaks are not all reported in MNI space.
+Loaders issue a `CoordinateSpaceWarning` if not all peaks are reported in MNI space.
 """
 
 from ._bunch import CoordinateSpaceWarning, SkippedPeaksWarning, study_texts

@@ -1,4 +1,4 @@
-"""Finding, downloading and reading files of a corpus; errors name the file."""
+"""Find, download and read the files of a corpus; errors name the file."""
 
 import json
 import lzma
@@ -47,11 +47,11 @@ def find_files(directory, names, source: str) -> list[Path]:
 def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> dict:
     """Find the files of a corpus on this machine, or download them.
 
-    `registry` is a dict of file name to its number of bytes and SHA-256. Returns a dict
-    of path to "verified" or "local, unverified", in the order of the registry. Files
-    below the folder that ``NEUROCONTEXT_DATA`` names come first and are not verified.
-    A file that exists is never removed or replaced: it may be the user's own.
+    `registry` maps file names to size in bytes and SHA-256. The returned dict maps
+    paths to "verified" or "local, unverified", in the same order.
     """
+    # Files in the folder NEUROCONTEXT_DATA take precedence and are not verified. An
+    # existing file is never removed or replaced, as the user may have made it.
     local = os.environ.get(LOCAL_FOLDER_VARIABLE)
     folder = data_folder(data_home) / corpus
     files = {}
@@ -70,19 +70,19 @@ def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> d
 
 
 def _check_hash(path, sha256):
-    """Raise if an existing file is not the published one."""
+    """Raise if an existing file differs from the published one."""
     found = pooch.file_hash(str(path))
     if found != sha256:
         raise OSError(
             f"{str(path)!r} has SHA-256 {found}; expected {sha256} of the published "
-            "file. It was left unchanged. To download the published file, move this "
-            f"one away; to use it unverified, set {LOCAL_FOLDER_VARIABLE} to "
-            f"{str(path.parents[1])!r}."
+            "file. The file was left unchanged. Move it away to download the published "
+            f"file, or set {LOCAL_FOLDER_VARIABLE} to {str(path.parents[1])!r} to use "
+            "it unverified."
         )
 
 
 def _download(base_url, path, n_bytes, sha256):
-    """Download a file; it appears under its name only if complete and verified."""
+    """Download a file, which appears under its name only when verified."""
     name = path.name
     store = pooch.create(
         path.parent, base_url, registry={name: sha256}, retry_if_failed=_N_RETRIES
@@ -92,15 +92,15 @@ def _download(base_url, path, n_bytes, sha256):
     except (OSError, ValueError) as error:
         raise OSError(
             f"{name} could not be downloaded from {base_url}{name} ({error}). Try "
-            "again later; without network, save the file as "
-            f"{path.parent.name}/{name} below a folder and set "
-            f"{LOCAL_FOLDER_VARIABLE} to that folder."
+            "again later. Without network, save the file as "
+            f"{path.parent.name}/{name} in a folder and set {LOCAL_FOLDER_VARIABLE} to "
+            "that folder."
         ) from error
 
 
 def _download_bounded(url, output_file, store, *, n_bytes):
     """Download at most `n_bytes` into a file (a downloader for pooch)."""
-    # pooch's temporary file is readable by its owner only; a new one follows the umask.
+    # Only the owner can read the temporary file of pooch; a new file follows the umask.
     Path(output_file).unlink()
     download = pooch.HTTPDownloader(headers={"Accept-Encoding": "identity"})
     with Path(output_file).open("xb") as stream:
@@ -108,46 +108,46 @@ def _download_bounded(url, output_file, store, *, n_bytes):
 
 
 class _BoundedFile:
-    """A binary file that refuses to grow beyond a number of bytes."""
+    """Binary file that raises an error beyond a number of bytes."""
 
     def __init__(self, stream, n_bytes):
         self._stream, self._n_bytes = stream, n_bytes
         self.flush = stream.flush
 
     def write(self, chunk):
-        """Write a chunk, or raise if the file would be too large."""
+        """Write a chunk; raise if the file would become too large."""
         if self._stream.tell() + len(chunk) > self._n_bytes:
             raise OSError(
-                f"the server sent more than the published {self._n_bytes:,} bytes; the "
-                "address may lead to the page of a proxy"
+                f"the server sent more than the published {self._n_bytes:,} bytes; it "
+                "may have sent the page of a proxy"
             )
         return self._stream.write(chunk)
 
 
 def read_columns(path: Path, required=(), **options) -> pd.DataFrame:
-    """Read a CSV or TSV file, by its extension, with all of the required columns."""
+    """Read a CSV or TSV file, depending on the extension; check required columns."""
     separator = "\t" if ".tsv" in path.suffixes else ","
-    with _errors_naming(path, "a table in UTF-8"):
+    with _name_file_in_errors(path, "a table in UTF-8"):
         table = pd.read_csv(path, sep=separator, **options)
     if len(table.columns) == 1:
         for other in {";", "\t", ","} & set(str(table.columns[0])):
             raise ValueError(
-                f"Columns of {str(path)!r} must be separated by {separator!r}, by its "
-                f"extension; got {other!r}. Save it with the other separator, or "
-                "rename it."
+                f"Columns of {str(path)!r} must be separated by {separator!r}, given "
+                f"its extension; got {other!r}. Save it with the other separator, or "
+                "change its extension."
             )
     return _check_columns(table, required, path)
 
 
 def read_parquet(path: Path, required=()) -> pd.DataFrame:
-    """Read a table in Parquet with all of the required columns."""
-    with _errors_naming(path, "a table in Parquet"):
+    """Read a Parquet file; check required columns."""
+    with _name_file_in_errors(path, "a table in Parquet"):
         table = pd.read_parquet(path)
     return _check_columns(table, required, path)
 
 
 def _check_columns(table, required, path) -> pd.DataFrame:
-    """Return the table if it has the required columns."""
+    """Return a table after checking that it has the required columns."""
     missing = [column for column in required if column not in table]
     if missing:
         raise ValueError(
@@ -158,10 +158,7 @@ def _check_columns(table, required, path) -> pd.DataFrame:
 
 
 def read_coordinates(table, source: str) -> np.ndarray:
-    """Return x, y, z of a table of peaks, as float64 of shape (n_peaks, 3).
-
-    `source` names the table in error messages.
-    """
+    """Return x, y, z of a table of peaks as a float64 array of shape (n_peaks, 3)."""
     missing = [axis for axis in "xyz" if axis not in table]
     if missing:
         raise ValueError(
@@ -182,9 +179,9 @@ def read_coordinates(table, source: str) -> np.ndarray:
 
 def read_matrix(path: Path) -> sparse.csr_array:
     """Read a sparse matrix saved by `scipy.sparse.save_npz`."""
-    # A damaged file would stay open if SciPy opened it.
+    # The file is opened here, as SciPy does not close damaged files.
     with (
-        _errors_naming(path, "a sparse matrix of scipy.sparse.save_npz"),
+        _name_file_in_errors(path, "a sparse matrix of scipy.sparse.save_npz"),
         path.open("rb") as stream,
     ):
         return sparse.csr_array(sparse.load_npz(stream))
@@ -192,13 +189,13 @@ def read_matrix(path: Path) -> sparse.csr_array:
 
 def read_json(path: Path):
     """Read a JSON file."""
-    with _errors_naming(path, "JSON in UTF-8"):
+    with _name_file_in_errors(path, "JSON in UTF-8"):
         return json.loads(path.read_text(encoding="utf-8"))
 
 
 @contextmanager
-def _errors_naming(path, expected):
-    """Raise the errors of a reader with the file's name and what to do."""
+def _name_file_in_errors(path, expected):
+    """Raise the errors of a reader again with the path and advice."""
     try:
         yield
     except _DAMAGED as error:

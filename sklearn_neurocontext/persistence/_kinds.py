@@ -1,12 +1,12 @@
-"""The closed list of types that can be saved, and the attributes that each learns.
+"""The closed list of types that can be saved, with their learned attributes.
 
-A further estimator is one more entry of `KINDS`; its parameters need no entry. A
-learned array is described by its dimensions, words separated by spaces: the name of an
-integer attribute stands for its value, the same other word twice in one estimator for
-the same number. ``int`` before the dimensions stands for integers, ``sparse`` for an
-array that may be sparse. Other learned values are described by their type, a network
-by ``"net"``. A ``?`` at the end, or ``None`` among the types, marks a value that may be
-missing.
+To save another type, add it to `KINDS` with its learned attributes; parameters are not
+listed. An array is described by the names of its dimensions, separated by spaces. A
+name that is an integer attribute has the value of this attribute; any other name has
+the same value wherever it occurs in an estimator. ``int`` before the dimensions marks
+an array of integers, and ``sparse`` an array that may be sparse. Other attributes are
+described by their type, and networks by ``"net"``. A ``?`` at the end, or ``None``
+among the types, marks an attribute that may be missing.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# Parameters that belong to the machine and are left out; one is a folder of pickles.
+# Parameters that depend on the machine and are not saved; `memory` may hold pickles.
 LOCAL_PARAMETERS = ("cache", "memory", "shards", "token_env_variable")
 # Attributes that scikit-learn may set on any estimator.
 COMMON = {
@@ -35,7 +35,7 @@ class Kind:
     learned : dict of str to str or type
         Attributes that the class learns.
     transient : tuple of str
-        Attributes that only serve while fitting.
+        Attributes that are only needed during fitting, and not saved.
     """
 
     home: str
