@@ -1,4 +1,4 @@
-"""Finding, downloading and reading files of a corpus; errors name the file."""
+"""Find, download and read the files of a corpus."""
 
 import json
 import lzma
@@ -27,8 +27,8 @@ def find_files(directory, names, source: str) -> list[Path]:
     folder = Path(directory).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"The folder {str(directory)!r} does not exist. Pass the folder with "
-            f"{source}."
+            f"The folder {str(directory)!r} does not exist. Pass the folder that "
+            f"contains {source}."
         )
     inner = folder / "data"
     folder = inner if (inner / names[0]).is_file() else folder
@@ -38,8 +38,8 @@ def find_files(directory, names, source: str) -> list[Path]:
             shown = ", ".join(present[:8]) + (" …" if len(present) > 8 else "")
             raise FileNotFoundError(
                 f"{name} is missing in {str(folder)!r}, which contains "
-                f"{shown or 'no file'}. Pass the folder with {source}, under their "
-                "original names."
+                f"{shown or 'no file'}. Pass the folder that contains "
+                f"{source}, and keep the original file names."
             )
     return [folder / name for name in names]
 
@@ -47,10 +47,11 @@ def find_files(directory, names, source: str) -> list[Path]:
 def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> dict:
     """Find the files of a corpus on this machine, or download them.
 
-    `registry` is a dict of file name to its number of bytes and SHA-256. Returns a dict
-    of path to "verified" or "local, unverified", in the order of the registry. Files
-    below the folder that ``NEUROCONTEXT_DATA`` names come first and are not verified.
-    A file that exists is never removed or replaced: it may be the user's own.
+    `registry` maps each file name to its size in bytes and its SHA-256. The returned
+    dict maps each path to "verified" or "local, unverified", in the order of
+    `registry`. A file in the subfolder `corpus` of the folder named by the environment
+    variable ``NEUROCONTEXT_DATA`` takes precedence and is not verified. An existing
+    file is never removed or replaced, because the user may have put it there.
     """
     local = os.environ.get(LOCAL_FOLDER_VARIABLE)
     folder = data_folder(data_home) / corpus
@@ -70,19 +71,19 @@ def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> d
 
 
 def _check_hash(path, sha256):
-    """Raise if an existing file is not the published one."""
+    """Raise OSError if the SHA-256 of a file differs from the published one."""
     found = pooch.file_hash(str(path))
     if found != sha256:
         raise OSError(
-            f"{str(path)!r} has SHA-256 {found}; expected {sha256} of the published "
-            "file. It was left unchanged. To download the published file, move this "
-            f"one away; to use it unverified, set {LOCAL_FOLDER_VARIABLE} to "
-            f"{str(path.parents[1])!r}."
+            f"{str(path)!r} has SHA-256 {found}; expected {sha256}, the hash of the "
+            "published file. The file was left unchanged. To download the published "
+            "file, move or rename the existing one. To use the existing file without "
+            f"verification, set {LOCAL_FOLDER_VARIABLE} to {str(path.parents[1])!r}."
         )
 
 
 def _download(base_url, path, n_bytes, sha256):
-    """Download a file; it appears under its name only if complete and verified."""
+    """Download a file to a temporary name; rename it after verifying its hash."""
     name = path.name
     store = pooch.create(
         path.parent, base_url, registry={name: sha256}, retry_if_failed=_N_RETRIES
@@ -92,15 +93,16 @@ def _download(base_url, path, n_bytes, sha256):
     except (OSError, ValueError) as error:
         raise OSError(
             f"{name} could not be downloaded from {base_url}{name} ({error}). Try "
-            "again later; without network, save the file as "
-            f"{path.parent.name}/{name} below a folder and set "
-            f"{LOCAL_FOLDER_VARIABLE} to that folder."
+            "again later. If this machine has no network access, copy the file to "
+            f"<folder>/{path.parent.name}/{name} and set {LOCAL_FOLDER_VARIABLE} to "
+            "<folder>."
         ) from error
 
 
 def _download_bounded(url, output_file, store, *, n_bytes):
     """Download at most `n_bytes` into a file (a downloader for pooch)."""
-    # pooch's temporary file is readable by its owner only; a new one follows the umask.
+    # Only the owner can read pooch's temporary file. It is replaced by a new file,
+    # whose permissions follow the umask.
     Path(output_file).unlink()
     download = pooch.HTTPDownloader(headers={"Accept-Encoding": "identity"})
     with Path(output_file).open("xb") as stream:
@@ -118,29 +120,29 @@ class _BoundedFile:
         """Write a chunk, or raise if the file would be too large."""
         if self._stream.tell() + len(chunk) > self._n_bytes:
             raise OSError(
-                f"the server sent more than the published {self._n_bytes:,} bytes; the "
-                "address may lead to the page of a proxy"
+                f"the server sent more than the published {self._n_bytes:,} bytes; a "
+                "proxy may have returned a web page instead of the file"
             )
         return self._stream.write(chunk)
 
 
 def read_columns(path: Path, required=(), **options) -> pd.DataFrame:
-    """Read a CSV or TSV file, by its extension, with all of the required columns."""
+    """Read a CSV or TSV file and check that it has the required columns."""
     separator = "\t" if ".tsv" in path.suffixes else ","
     with _errors_naming(path, "a table in UTF-8"):
         table = pd.read_csv(path, sep=separator, **options)
     if len(table.columns) == 1:
         for other in {";", "\t", ","} & set(str(table.columns[0])):
             raise ValueError(
-                f"Columns of {str(path)!r} must be separated by {separator!r}, by its "
-                f"extension; got {other!r}. Save it with the other separator, or "
-                "rename it."
+                f"Because of its extension, the columns of {str(path)!r} must be "
+                f"separated by {separator!r}; got {other!r}. Save the table with "
+                f"{separator!r}, or change the extension."
             )
     return _check_columns(table, required, path)
 
 
 def read_parquet(path: Path, required=()) -> pd.DataFrame:
-    """Read a table in Parquet with all of the required columns."""
+    """Read a Parquet table and check that it has the required columns."""
     with _errors_naming(path, "a table in Parquet"):
         table = pd.read_parquet(path)
     return _check_columns(table, required, path)
@@ -182,9 +184,9 @@ def read_coordinates(table, source: str) -> np.ndarray:
 
 def read_matrix(path: Path) -> sparse.csr_array:
     """Read a sparse matrix saved by `scipy.sparse.save_npz`."""
-    # A damaged file would stay open if SciPy opened it.
+    # SciPy would not close a damaged file if it opened the file itself.
     with (
-        _errors_naming(path, "a sparse matrix of scipy.sparse.save_npz"),
+        _errors_naming(path, "a sparse matrix saved by save_npz"),
         path.open("rb") as stream,
     ):
         return sparse.csr_array(sparse.load_npz(stream))
@@ -198,7 +200,7 @@ def read_json(path: Path):
 
 @contextmanager
 def _errors_naming(path, expected):
-    """Raise the errors of a reader with the file's name and what to do."""
+    """Add the file name and a suggested remedy to the errors of a reader."""
     try:
         yield
     except _DAMAGED as error:

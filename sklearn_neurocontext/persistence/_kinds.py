@@ -1,12 +1,18 @@
-"""The closed list of types that can be saved, and the attributes that each learns.
+"""Closed list of the types that can be saved, with the fitted attributes of each type.
 
-A further estimator is one more entry of `KINDS`; its parameters need no entry. A
-learned array is described by its dimensions, words separated by spaces: the name of an
-integer attribute stands for its value, the same other word twice in one estimator for
-the same number. ``int`` before the dimensions stands for integers, ``sparse`` for an
-array that may be sparse. Other learned values are described by their type, a network
-by ``"net"``. A ``?`` at the end, or ``None`` among the types, marks a value that may be
-missing.
+To support another estimator, add an entry to `KINDS`. An entry lists only the fitted
+attributes, because constructor parameters are saved without being listed. Each fitted
+attribute is described by a type or by a string:
+
+- A type, or a union of types, describes a value that is not an array. The attribute may
+  be missing if the union contains ``None``.
+- ``"net"`` describes a neural network.
+- Any other string describes the shape of an array by one word per dimension, separated
+  by spaces. A word that is the name of an integer attribute of the estimator has the
+  value of that attribute. Any other word is a size that must be the same wherever the
+  word occurs in the entry. ``int`` before the first dimension means that the array
+  contains integers; ``sparse`` means that it may be sparse.
+- ``?`` at the end of a string means that the attribute may be missing.
 """
 
 from collections.abc import Mapping
@@ -14,7 +20,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# Parameters that belong to the machine and are left out; one is a folder of pickles.
+# Parameters that are not saved because they are specific to a machine, such as paths.
+# Moreover, `memory` of a Pipeline is a folder of pickles.
 LOCAL_PARAMETERS = ("cache", "memory", "shards", "token_env_variable")
 # Attributes that scikit-learn may set on any estimator.
 COMMON = {
@@ -33,9 +40,9 @@ class Kind:
     home : str
         Module that the class is imported from.
     learned : dict of str to str or type
-        Attributes that the class learns.
+        Fitted attributes, described as above.
     transient : tuple of str
-        Attributes that only serve while fitting.
+        Attributes that are used only during fitting and are not saved.
     """
 
     home: str
@@ -126,7 +133,8 @@ KINDS = {
             "maps_": "n_studies _n_features_out",
         },
     ),
-    # The masker and the embedder learn nothing from studies: they are fitted again.
+    # The masker and the embedder learn nothing from studies. They are fitted again when
+    # a model is loaded.
     "KDEDiFuMoMasker": Kind("sklearn_neurocontext.maskers"),
     "LLMChunkEmbedder": Kind("sklearn_neurocontext.text"),
     "TermCounts": Kind(
@@ -176,7 +184,7 @@ KINDS = {
             "scale_": "n_features_in_?",
         },
     ),
-    # Inside ContrastiveTextBrain(decoder="ridge").
+    # RidgeCV is the decoder_ of ContrastiveTextBrain(decoder="ridge").
     "RidgeCV": Kind(
         "sklearn.linear_model",
         {
