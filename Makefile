@@ -39,4 +39,5 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.retrieval.run methods counts
 
 clean:
-	rm -rf $(VENV) demo_output fit_output retrieval_output build dist *.egg-info
+	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .tox build dist *.egg-info
+	rm -rf demo_output fit_output benchmark_output retrieval_output bench_masker htmlcov .coverage coverage.xml

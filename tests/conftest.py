@@ -15,7 +15,7 @@ _SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_configure(config):
-    """Give this run, and the processes that it starts, a cache folder of its own."""
+    """Use a new cache folder in this run and in the processes that it starts."""
     folder = tempfile.mkdtemp(prefix="neurocontext-cache-")
     os.environ["NEUROCONTEXT_CACHE"] = folder
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))

@@ -1,7 +1,7 @@
 """Each example runs to its end in a folder of its own.
 
-The first one, which imports the most, runs in a process of its own as users start it:
-there, what importing warns of counts too. The others share this process.
+The first one, which imports the most, runs in a process of its own, so that warnings
+raised by imports count too. The others share this process.
 """
 
 import os
@@ -33,7 +33,7 @@ def test_first_example_runs_in_a_process_of_its_own(tmp_path):
 def test_example_runs(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():
-        # As users have it, but for what will be gone.
+        # The filters of users, except that deprecated names are errors.
         warnings.simplefilter("default")
         warnings.simplefilter("error", FutureWarning)
         runpy.run_path(str(path), run_name="__main__")

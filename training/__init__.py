@@ -1,1 +1,1 @@
-"""How the model that comes with the package is trained and measured."""
+"""Train and measure the model that comes with the package."""

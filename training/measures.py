@@ -1,4 +1,4 @@
-"""Measures of a trained model: studies, topics, query positions, null of z maps."""
+"""Measure a trained model, and estimate the null distribution of its z maps."""
 
 import numpy as np
 
@@ -9,14 +9,15 @@ from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.metrics import make_retrieval_scorer
 from sklearn_neurocontext.models import solve_ridge
 from training.positions import MAX_MM, distances_to_regions
+from training.recipe import targets
 
 # Minimum number of development studies with a topic in their titles.
 MIN_TOPIC_STUDIES = 8
 # Minimum and maximum number of development studies that use a phrase.
 PHRASE_STUDIES = (10, 60)
 N_PHRASES = 120
-# Permutations that estimate the null standard deviation, further ones that check it,
-# and titles whose maps are predicted after each.
+# Numbers of permutations that estimate the null standard deviation and that check it,
+# and number of titles whose maps are predicted in each permutation.
 N_PERMUTATIONS = 5
 N_CHECK_PERMUTATIONS = 3
 N_NULL_TITLES = 200
@@ -44,8 +45,6 @@ def measure_topics(model, data, terms) -> dict:
     """Compare maps of terms with peak densities of development studies that use them.
 
     A topic is a term in the titles of at least `MIN_TOPIC_STUDIES` development studies.
-    Its observed map is the sum of the densities of their peaks, each divided by the
-    root of the number of peaks.
     """
     titles = [data.titles[row] for row in data.development]
     vectorizer = model.model[0].transformer_list[0][1]
@@ -53,7 +52,7 @@ def measure_topics(model, data, terms) -> dict:
     kept = np.flatnonzero(has.sum(axis=0) >= MIN_TOPIC_STUDIES)
     sizes = [len(data.corpus.peaks[row]) for row in data.development]
     densities = data.development_densities / np.sqrt(sizes)[:, None]
-    observed = has[:, kept].T @ densities
+    observed = has[:, kept].T @ densities  # One map per topic.
     names = [terms[column] for column in kept]
     maps = voxels_of(model, names)
     dice = [dice_score(*pair, top=0.1) for pair in zip(observed, maps, strict=True)]
@@ -69,10 +68,9 @@ def measure_topics(model, data, terms) -> dict:
 
 
 def measure_phrases(model, data) -> dict:
-    """Compare maps of phrases with pooled peaks of development studies that use them.
+    """Compare maps of frequent phrases with peaks of development studies that use them.
 
-    Phrases are the `N_PHRASES` most frequent terms of several words that NeuroQuery
-    counted in a number of development studies within `PHRASE_STUDIES`.
+    Phrases are terms of several words in NeuroQuery's vocabulary.
     """
     counts = sum(data.corpus.term_counts.values())[data.development].tocsc()
     n_studies = np.diff(counts.indptr)
@@ -109,7 +107,7 @@ def _rows(counts, column):
 
 
 def measure_queries(model, queries) -> dict:
-    """Compute the share of queries with strongest voxels near their coordinates."""
+    """Compute how near the strongest voxels of queries are to their coordinates."""
     imgs = model.transform(list(queries))["brain_map"]
     distances = list(distances_to_regions(imgs, queries).values())
     near = np.mean([distance <= MAX_MM for distance in distances])
@@ -123,42 +121,18 @@ def measure_queries(model, queries) -> dict:
 def estimate_null_std(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
     """Estimate the null standard deviation of each voxel by permuting studies.
 
-    Parameters
-    ----------
-    model : Pipeline
-        Pipeline that was fitted to `rows`.
-    features : csr_array of shape (n_texts, n_features)
-        Features of the rows.
-    rows : Rows
-        Training rows.
-    data : Data
-        Corpus and development studies.
-    fwhm : float
-        Full width at half maximum of the Gaussian that smooths maps, in mm.
-
-    Returns
-    -------
-    null_std : ndarray of shape (n_voxels,), float32
-        Over `N_PERMUTATIONS` permutations and `N_NULL_TITLES` titles.
-    null : dict of str to float
-        Mean square and quantiles of z maps of `N_CHECK_PERMUTATIONS` further
-        permutations, and quantiles of the largest value of each of these maps.
+    Further permutations yield the mean square and quantiles of null z maps.
     """
     titles = [data.titles[row] for row in data.development[:N_NULL_TITLES]]
     of_titles = model[:-1].transform(titles)
     maps = data.maps[data.rest]
-    rest = 1 - np.asarray(rows.shares.sum(axis=1))
     copied = np.repeat(np.arange(len(rows.texts)), rows.copies)
     trained_on = features[copied]
     rng = np.random.default_rng(0)
     differences = []
     for _ in range(N_PERMUTATIONS + N_CHECK_PERMUTATIONS):
-        targets = (
-            rows.shares @ maps[rng.permutation(len(maps))] + rest[:, None] * data.mean
-        )
-        weights, intercept = solve_ridge(
-            trained_on, targets.astype(np.float32)[copied], model[-1].alpha_text
-        )
+        y = targets(rows, maps[rng.permutation(len(maps))]).astype(np.float32)
+        weights, intercept = solve_ridge(trained_on, y[copied], model[-1].alpha_text)
         predicted = (of_titles @ weights + intercept - data.mean).astype(np.float32)
         voxels = data.masker.coefficients_to_voxels(predicted)
         smoothed = smooth_voxels(voxels, data.masker.mask_img_, fwhm)
@@ -176,21 +150,9 @@ def estimate_null_std(model, features, rows, data, fwhm) -> tuple[np.ndarray, di
 
 
 def mean_density(peaks, coefficients, mask_img) -> np.ndarray:
-    """Compute the mean density of studies, divided by the norms of their coefficients.
+    """Compute the mean of peak densities divided by the norms of coefficients.
 
-    Parameters
-    ----------
-    peaks : list of ndarray of shape (n_peaks, 3)
-        Peaks of each study, in mm.
-    coefficients : ndarray of shape (n_studies, n_components)
-        Coefficients of the same studies as the masker computes them; none is zero.
-    mask_img : Nifti1Image of shape (nx, ny, nz)
-        Mask of the masker.
-
-    Returns
-    -------
-    mean_map : ndarray of shape (n_voxels,), float32
-        At the resolution of voxels, the map of the mean of unit coefficients.
+    It is the map of the mean of unit coefficients, at the resolution of voxels.
     """
     sizes = [len(one) for one in peaks]
     weights = 1 / np.linalg.norm(coefficients, axis=1) / len(peaks)

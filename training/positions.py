@@ -1,26 +1,28 @@
-"""Queries with the coordinates of the regions where their maps should be strong.
+"""Read queries and the coordinates of regions where their maps should be strong.
 
 The table has one row for each region and side of a query. Its columns:
 
 set
     "test" or "development". Development queries guided the choice of settings.
 group
-    Of the test, "textbook topics" (functions, tasks and stimuli for which handbooks,
-    localizers or meta-analyses agree on one to three places; one to three for each
-    behavioral domain of BrainMap) and "named in advance" (two that the package should
-    map well). Of the development queries, "large regions" (of AAL) and two former
-    tests, which became development queries once their maps had been seen: "first
-    former test" and "rarer topics" (also lesions, clinical groups, illusions).
+    Test queries are "textbook topics" (functions, tasks and stimuli for which
+    handbooks, localizers or meta-analyses agree on one to three regions; one to three
+    queries for each behavioral domain of BrainMap) or "named in advance" (two queries
+    that the package should map well). Development queries are "large regions" (of AAL),
+    or belong to two former tests that became development queries once their maps had
+    been seen: "first former test" and "rarer topics" (which include lesions, clinical
+    groups and illusions).
 maps_seen
-    When maps of the query were first seen. Regions of the tests were chosen from the
-    reference before.
+    When maps of the query were first seen. Regions of test queries were chosen earlier,
+    from the reference.
 topic_in_development
-    Of the test, whether a development query asks for the same function in other words.
+    For test queries, whether a development query names the same function in other
+    words.
 query, reference
-    Its text, and the publication that the choice of regions follows.
+    Text of the query, and the publication that supports the choice of regions.
 region, side, x, y, z, atlas, label
-    A name of the region, its centroid in whole mm of MNI space, and the label of the
-    atlas that it was computed from, see ``check_query_positions.py``.
+    Name of the region, its centroid in whole mm of MNI space, and the label of the
+    atlas that the centroid was computed from, see ``check_query_positions.py``.
 """
 
 from pathlib import Path
@@ -35,19 +37,9 @@ MAX_MM = 16.0
 
 
 def read_queries(set_name, **columns) -> dict:
-    """Read the coordinates of queries.
+    """Read the coordinates (n_coordinates, 3), in MNI mm, of each query of a set.
 
-    Parameters
-    ----------
-    set_name : {"test", "development"}
-        Which queries to read.
-    **columns : str
-        Only queries with these values, for instance ``group="textbook topics"``.
-
-    Returns
-    -------
-    queries : dict of str to ndarray of shape (n_coordinates, 3)
-        Coordinates in MNI mm by query, in the order of the file.
+    Keywords select queries, for instance ``group="textbook topics"``.
     """
     table = pd.read_csv(QUERIES_TSV, sep="\t", keep_default_na=False)
     for column, value in {"set": set_name, **columns}.items():
@@ -57,20 +49,9 @@ def read_queries(set_name, **columns) -> dict:
 
 
 def distances_to_regions(imgs, queries) -> dict:
-    """Compute the median distance of each map's strongest voxels to its coordinates.
+    """Compute the median distance, in mm, of each map's strongest voxels to its query.
 
-    Parameters
-    ----------
-    imgs : list of Nifti1Image
-        The map of each query, in order, on a grid of 4 mm.
-    queries : dict of str to ndarray of shape (n_coordinates, 3)
-        From `read_queries`, in MNI mm.
-
-    Returns
-    -------
-    distances : dict of str to float
-        Median over the `N_STRONGEST` voxels of the distance to the nearest coordinate
-        of the query, in mm.
+    The distance of a voxel is that to the nearest coordinate of the query.
     """
     medians = {}
     for (query, targets), img in zip(queries.items(), imgs, strict=True):

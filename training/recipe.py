@@ -1,11 +1,11 @@
-"""Features, training rows and estimator of the model that comes with the package.
+"""Make the training rows and features of the shipped model, and fit it.
 
 The map of a single study is noisy, so pairs of one title and one map teach little about
 short queries. Most training rows are therefore terms that NeuroQuery counted in titles,
-keywords and abstracts, and pairs of terms that occur in the same studies; the target of
-each is the weighted mean of the maps of the studies that use it. Titles are added.
-Targets are linear in the maps of the studies, so that permuting the studies yields the
-null distribution.
+keywords and abstracts, and pairs of terms that occur in the same studies. The target of
+a term or a pair is the weighted mean of the maps of the studies that use it. The other
+rows are titles, whose target is the map of the study. As targets are linear in maps,
+permuting the studies yields the null distribution.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _MAX_WORDS = 3
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings that were chosen on development studies and queries.
+    """Settings of training, chosen on development studies and queries.
 
     Attributes
     ----------
@@ -36,9 +36,9 @@ class Settings:
     n_titles, n_pairs : int
         Maximum number of titles and of pairs, drawn at random.
     term_copies, pair_copies : int
-        Number of times that each term and each pair is repeated, which is its weight.
+        Number of repetitions, and so the weight, of each term and of each pair.
     prior_studies : float
-        Number of studies with the mean map that are added to each mean.
+        Number of studies with the mean map that are added to the mean of each text.
     n_nystroem, kernel_width, alpha_text, alpha_brain, latent_dim
         Parameters of `NystroemKernel` and `KernelCCA`.
     """
@@ -69,8 +69,8 @@ class Rows:
     copies : ndarray of shape (n_texts,), int
         Number of repetitions of each text.
     shares : csr_array of shape (n_texts, n_studies)
-        Weight of each study's map in the target of a text; the remainder to one is the
-        weight of the mean map.
+        Weight of each study's map in the target of a text. The weight of the mean map
+        is one minus their sum.
     """
 
     texts: list
@@ -81,9 +81,9 @@ class Rows:
 def choose_terms(
     corpus, rows, min_studies, *, all_words=False
 ) -> tuple[list, sparse.csr_array]:
-    """Select terms and return them with their counts, also inside of longer terms.
+    """Return terms and their counts, including occurrences inside longer terms.
 
-    Numbers and stop words are left out unless `all_words` is true.
+    Numbers and stop words are excluded unless `all_words` is true.
     """
     counts = sparse.csr_array(sum(corpus.term_counts[part] for part in _COUNTED))
     n_studies = np.asarray((counts[rows] > 0).sum(axis=0)).ravel()
@@ -118,25 +118,9 @@ def _parts(term):
 
 
 def make_rows(titles, studies, terms, counts, settings) -> Rows:
-    """Make the training rows of some studies.
+    """Make the training rows of the given studies: titles, then terms, then pairs.
 
-    Parameters
-    ----------
-    titles : list of str
-        Titles of all studies of the corpus.
-    studies : ndarray of shape (n_studies,)
-        Rows of the corpus.
-    terms : list of str
-        Terms of the columns of the counts.
-    counts : csr_array
-        Counts of all studies of the corpus.
-    settings : Settings
-        Numbers and weights of rows.
-
-    Returns
-    -------
-    rows : Rows
-        Titles first, then terms, then pairs; the columns of the shares are `studies`.
+    `titles` and `counts` are those of all studies of the corpus.
     """
     rng = np.random.default_rng(0)
     n_titles = min(settings.n_titles, len(studies))
@@ -164,13 +148,13 @@ def make_rows(titles, studies, terms, counts, settings) -> Rows:
 
 
 def _mean_over(weights, settings):
-    """Return the shares of studies in the mean of each text, the prior included."""
+    """Return the weight of each study in the mean map of each text."""
     total = np.asarray(weights.sum(axis=0)).ravel() + settings.prior_studies
     return sparse.csr_array((weights / total).T)
 
 
 def choose_pairs(weights, terms, settings, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Draw pairs of terms that occur together more often than if independent."""
+    """Draw pairs of terms that occur together more often than expected by chance."""
     used = sparse.csr_array((weights > 0).astype(np.float32))
     together = (used.T @ used).toarray()
     alone = together.diagonal()
@@ -189,13 +173,13 @@ def choose_pairs(weights, terms, settings, rng) -> tuple[np.ndarray, np.ndarray]
 
 
 def targets(rows, maps) -> np.ndarray:
-    """Compute the target of each row: a weighted mean of maps of studies."""
+    """Compute the target of each row, a weighted mean of maps of studies."""
     rest = 1 - np.asarray(rows.shares.sum(axis=1))
     return rows.shares @ maps + rest[:, None] * maps.mean(axis=0)
 
 
 def sublinear(counts):
-    """Return one plus the logarithm of the nonzero counts."""
+    """Replace nonzero counts by one plus their logarithm."""
     counts = sparse.csr_array(counts, dtype=np.float64)
     counts.eliminate_zeros()
     counts.data = 1 + np.log(counts.data)
@@ -203,7 +187,7 @@ def sublinear(counts):
 
 
 def make_words(terms, counts):
-    """Return a fitted TF-IDF vectorizer with document frequencies of the counts."""
+    """Return a TF-IDF vectorizer with the document frequencies of the counts."""
     vectorizer = TfidfVectorizer(
         vocabulary=terms,
         ngram_range=(1, _MAX_WORDS),
@@ -217,29 +201,9 @@ def make_words(terms, counts):
 
 
 def fit_features(rows, terms, counts, embedder, embeddings, settings):
-    """Fit the features of texts.
+    """Fit the features of texts: TF-IDF, and a Gaussian kernel of embeddings.
 
-    Parameters
-    ----------
-    rows : Rows
-        Training rows.
-    terms : list of str
-        Terms of the columns of the counts.
-    counts : csr_array
-        Counts of the training studies.
-    embedder : LLMChunkEmbedder
-        Fitted embedder.
-    embeddings : ndarray of shape (n_texts, embedding_dim)
-        Embeddings of the texts of the rows.
-    settings : Settings
-        Parameters of the kernel.
-
-    Returns
-    -------
-    union : FeatureUnion
-        Fitted transformer of texts: TF-IDF, and a Gaussian kernel of embeddings.
-    features : csr_array of shape (n_texts, n_features), float32
-        Features of the texts of the rows.
+    Return the fitted transformer of texts and the features of the rows, (n_texts, ...).
     """
     words = make_words(terms, counts)
     kernel = NystroemKernel(
@@ -256,23 +220,7 @@ def fit_features(rows, terms, counts, embedder, embeddings, settings):
 def fit_model(union, features, rows, maps, settings):
     """Fit canonical correlations and ridge regression; return a pipeline of texts.
 
-    Parameters
-    ----------
-    union : FeatureUnion
-        From `fit_features`.
-    features : csr_array of shape (n_texts, n_features)
-        Features of the texts of the rows.
-    rows : Rows
-        Training rows.
-    maps : ndarray of shape (n_studies, n_components)
-        Coefficients of the studies, of norm one.
-    settings : Settings
-        Parameters of `KernelCCA`.
-
-    Returns
-    -------
-    model : Pipeline
-        Fitted pipeline.
+    `features` are those of the rows; `maps` are the unit coefficients of the studies.
     """
     cca = KernelCCA(
         settings.latent_dim,

@@ -4,12 +4,12 @@
     python -m training.train train --cache STORE --output FOLDER
     python -m training.train check --output FOLDER [--queries test]
 
-``select`` compares settings on development studies, which are in no test part of
-`paper_splits`, and on development queries. ``train`` trains on all other studies with
-the chosen settings, measures the model, and saves it with its card. ``check`` prints
-the distances of the strongest voxels of queries to their coordinates, and those of the
-mean map; the test queries should be used once only. The corpora are downloaded, or read
-from the folder that NEUROCONTEXT_DATA names.
+``select`` compares settings on development queries and on development studies, which
+are in no test set of `paper_splits`. ``train`` fits the chosen settings to all other
+studies, measures the model, and saves it with its card. ``check`` prints, for each
+query, the distance of the strongest voxels to its coordinates, and that of the
+strongest voxels of the mean map; use the test queries only once. The corpora are
+downloaded, or read from the folder named by NEUROCONTEXT_DATA.
 """
 
 import argparse
@@ -43,7 +43,7 @@ from training.positions import MAX_MM, distances_to_regions, read_queries
 CHOSEN = recipe.Settings()
 # Parameters of `NeuroContextModel`.
 MAPS = {"smoothing_fwhm": 14.0, "quadratic_coef": 2.0}
-# Alternatives; each changes one of the chosen settings.
+# Alternatives, each of which changes one of the chosen settings.
 VARIANTS = {
     "min_studies": (20,),
     "n_pairs": (10_000,),
@@ -58,7 +58,7 @@ N_TERMS = 3000
 
 
 class Data:
-    """Corpus, unit maps of its studies, and development studies set aside."""
+    """Corpus, unit coefficients of its studies, and its development studies."""
 
     def __init__(self, arguments):
         self.corpus = load_corpus("neuroquery+neurosynth")
@@ -79,18 +79,18 @@ class Data:
             self.masker.mask_img_,
         )
         self.embedder = make_embedder().fit(["text"])
-        # Keeps embeddings on disk, so that a run that was stopped continues.
+        # Stores embeddings on disk, so that an interrupted run can be continued.
         store = str(arguments.cache)
         self.stored_embedder = make_embedder().set_params(cache=store).fit(["text"])
 
     @cached_property
     def development_densities(self):
-        """Densities of the development studies, (n_studies, n_voxels), float32."""
+        """Peak densities of the development studies, (n_studies, n_voxels)."""
         peaks = [self.corpus.peaks[row] for row in self.development]
         return densities_of(peaks, self.masker.mask_img_)
 
     def model(self, pipeline, **options):
-        """Return a `NeuroContextModel` of a fitted pipeline."""
+        """Return a `NeuroContextModel` with a fitted pipeline."""
         means = {"mean": self.mean, "mean_map": self.mean_map, "unit_maps": True}
         return NeuroContextModel(pipeline, self.masker, **means, **(MAPS | options))
 
@@ -100,7 +100,7 @@ class Data:
         return normalize(self.masker.transform_imgs(imgs))
 
     def prepare(self, studies, settings):
-        """Return terms, counts, rows, the fitted features and those of the rows."""
+        """Return terms, counts, rows, the fitted transformer and features of rows."""
         terms, counts = recipe.choose_terms(self.corpus, studies, settings.min_studies)
         rows = recipe.make_rows(self.titles, studies, terms, counts, settings)
         embeddings = self.stored_embedder.transform(rows.texts)
@@ -110,7 +110,7 @@ class Data:
         return terms, counts[studies], rows, union, features
 
     def fit(self, prepared, studies, settings):
-        """Fit the pipeline of texts."""
+        """Return the fitted pipeline of texts."""
         _, _, rows, union, features = prepared
         return recipe.fit_model(union, features, rows, self.maps[studies], settings)
 
@@ -131,7 +131,7 @@ def main():
 def _parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("step", choices=("select", "train", "check"))
-    parser.add_argument("--cache", type=Path, help="file of embeddings")
+    parser.add_argument("--cache", type=Path, help="file of stored embeddings")
     parser.add_argument("--output", type=Path, help="folder of the model")
     parser.add_argument(
         "--queries", choices=("development", "test"), default="development"
@@ -140,7 +140,7 @@ def _parse():
 
 
 def select(data):
-    """Print the scores of settings on development studies, topics and queries."""
+    """Print the scores of the chosen settings and of the alternatives."""
     prepared = data.prepare(data.rest, CHOSEN)
     pipeline = data.fit(prepared, data.rest, CHOSEN)
     _print_scores("chosen", data.model(pipeline), data, prepared[0])
@@ -148,7 +148,7 @@ def select(data):
         for value in values:
             model = data.model(pipeline, **{name: value})
             _print_scores(f"{name}={value}", model, data, prepared[0])
-    del prepared, pipeline, model  # several gigabytes, as for each alternative
+    del prepared, pipeline, model  # Several gigabytes.
     for name, values in VARIANTS.items():
         for value in values:
             _try_settings(f"{name}={value}", data, {name: value})
@@ -177,7 +177,7 @@ def score(model, data, terms) -> dict:
 
 
 def train(data, output):
-    """Train on all but the development studies, measure, and save."""
+    """Train on all but the development studies, measure the model, and save it."""
     prepared = data.prepare(data.rest, CHOSEN)
     terms, counts, rows, _, features = prepared
     pipeline = data.fit(prepared, data.rest, CHOSEN)
@@ -219,7 +219,7 @@ def train(data, output):
 
 
 def cost_of_half(model, output) -> float:
-    """Return the smallest correlation of maps in full and in half precision."""
+    """Return the lowest correlation between maps of the full and the half model."""
     texts = list(read_queries("development"))
     half = NeuroContextModel.from_pretrained(output)
     pairs = [one.transform(texts)["brain_map"] for one in (model, half)]
@@ -230,7 +230,7 @@ def cost_of_half(model, output) -> float:
 
 
 def check(folder, queries):
-    """Print the distances of the strongest voxels of queries to their coordinates."""
+    """Print how far the strongest voxels of queries are from their coordinates."""
     model = NeuroContextModel.from_pretrained(folder)
     mean_img = voxels_to_imgs(model.mean_map[None], model.masker.mask_img_)[0]
     for name, table in _tables(queries).items():
@@ -244,13 +244,13 @@ def check(folder, queries):
             for by_query in (distances, of_mean)
         )
         print(
-            f"{near:.0%} of {len(table)} queries ({name}) within {MAX_MM:g} mm, "
-            f"of the mean map {near_mean:.0%}"
+            f"{name}: {near:.0%} of {len(table)} queries within {MAX_MM:g} mm "
+            f"(mean map: {near_mean:.0%})"
         )
 
 
 def _tables(queries):
-    """Return the groups of queries that shares are printed of, by name."""
+    """Return groups of queries by name."""
     if queries == "test":
         textbook = {"group": "textbook topics"}
         return {

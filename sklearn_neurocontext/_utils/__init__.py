@@ -1,1 +1,1 @@
-"""What every layer may use; imports nothing of the package."""
+"""Utilities shared by all subpackages; they import no other subpackage."""

@@ -1,11 +1,11 @@
-"""Coordinate spaces: Talairach to MNI and back, and their names in data files."""
+"""Conversion between Talairach and MNI coordinates; names of coordinate spaces."""
 
 import numpy as np
 import pandas as pd
 
-# MNI (mm) to Talairach (mm): the pooled transform of Lancaster et al., Bias between MNI
-# and Talairach coordinates analyzed using the ICBM-152 brain template, Human Brain
-# Mapping 2007 (icbm2tal for templates of unspecified software).
+# Affine from MNI to Talairach coordinates (mm): the pooled transform of Lancaster et
+# al., Bias between MNI and Talairach coordinates analyzed using the ICBM-152 brain
+# template, Human Brain Mapping 2007 (icbm2tal for unspecified software).
 _MNI_TO_TALAIRACH = np.array(
     [
         [0.9357, 0.0029, -0.0072, -1.0423],
@@ -41,14 +41,13 @@ def _apply(affine, xyz) -> np.ndarray:
 
 
 def normalize_spaces(spaces) -> np.ndarray:
-    """Normalize names of coordinate spaces to MNI, TAL, UNKNOWN, OTHER or MIXED."""
+    """Map names of coordinate spaces to MNI, TAL, UNKNOWN, OTHER or MIXED."""
     series = pd.Series(np.asarray(spaces, dtype=object))
     names = {name: _normalize_space(name) for name in series.unique()}
     return series.map(names).to_numpy(dtype=object)
 
 
 def _normalize_space(name) -> str:
-    """Normalize one name of a coordinate space."""
     if pd.isna(name) or not str(name).strip():
         return "UNKNOWN"
     word = str(name).strip().upper()

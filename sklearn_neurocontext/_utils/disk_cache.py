@@ -1,10 +1,10 @@
 """Arrays cached on disk: written atomically, verified by hashes, memory-mapped.
 
-An entry of the cache is a folder with ``.npy`` files and one ``entry.json``, which has
-the settings that identify the entry, facts, and the SHA-256 of each file. An entry is
-built in a temporary folder, which is renamed when complete. Therefore a killed build
-leaves no entry, and if two processes build the same entry, the second one uses the
-entry of the first.
+A cache entry is a folder with ``.npy`` files and a file ``entry.json``, which contains
+the settings that identify the entry, its metadata (``facts``), and the SHA-256 of each
+file. An entry is built in a temporary folder, which is renamed when complete.
+Therefore a killed build leaves no entry. If two processes build the same entry, the
+slower one uses the entry of the faster one.
 """
 
 import hashlib
@@ -23,16 +23,17 @@ import numpy as np
 from .files import cache_folder, write_json
 
 _RECORD = "entry.json"
-# Larger files are hashed only if their size or times have changed, as hashing takes
-# seconds per gigabyte; smaller ones whenever they are opened.
+# Files up to this size, in bytes, are hashed whenever they are opened. Larger files are
+# hashed only if their size or times have changed: hashing takes seconds per gigabyte.
 _ALWAYS_HASHED = 64 * 2**20
+# Larger files, in bytes, are memory-mapped.
 _MAPPED_FROM = 2**16
 _STALE_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Folder, arrays and facts (JSON values) of an entry; arrays are read-only."""
+    """Folder, read-only arrays, and metadata (``facts``, JSON values) of an entry."""
 
     folder: Path
     arrays: dict
@@ -40,11 +41,12 @@ class Entry:
 
 
 def fetch_entry(kind: str, settings: dict, build: Callable) -> Entry:
-    """Open the entry of these settings; build it if it is missing or corrupted."""
-    # `kind` begins the name of the folder. `settings` are all that the entry depends
-    # on, as JSON values. `build` takes a folder, writes .npy files and returns facts.
+    """Open the entry for these settings; build it if it is missing or corrupted."""
+    # The folder name starts with `kind`. `settings` must contain all settings that the
+    # entry depends on, as JSON values. `build` takes a folder, writes .npy files into
+    # it and returns the metadata.
     folder = entry_folder(kind, settings)
-    # Several attempts, as another process may replace a corrupted entry meanwhile.
+    # Try several times, as another process may replace a corrupted entry meanwhile.
     for _ in range(3):
         if folder.exists():
             entry = _open(folder, settings)
@@ -67,21 +69,22 @@ def fetch_entry(kind: str, settings: dict, build: Callable) -> Entry:
 
 
 def entry_folder(kind: str, settings: dict) -> Path:
-    """Return the folder of the entry of these settings."""
-    name = hashlib.sha256(_to_json(settings)).hexdigest()[:32]
-    return cache_folder() / f"{kind}-{name}"
+    """Return the folder of the entry for these settings."""
+    return cache_folder() / f"{kind}-{_hash_json(settings)[:32]}"
 
 
-def _to_json(content) -> bytes:
-    return json.dumps(content, sort_keys=True, allow_nan=False).encode()
+def _hash_json(content) -> str:
+    """Return the SHA-256 of JSON values."""
+    text = json.dumps(content, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _open(folder: Path, settings: dict) -> Entry | None:
-    """Open an entry; return None if it is corrupted or of other settings."""
+    """Open an entry; return None if it is corrupted or belongs to other settings."""
     try:
         record = json.loads((folder / _RECORD).read_bytes())
         body = record["body"]
-        if hashlib.sha256(_to_json(body)).hexdigest() != record["sha256"]:
+        if _hash_json(body) != record["sha256"]:
             return None
         if body["settings"] != settings:
             return None
@@ -98,8 +101,8 @@ def _open(folder: Path, settings: dict) -> Entry | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     if signatures != record.get("signatures"):
-        # The entry is a copy. Its large files need not be hashed again by the next
-        # process, unless the folder is read-only.
+        # The entry was copied. Record the new times, so that the next process need not
+        # hash its large files; this is impossible in a read-only folder.
         with suppress(OSError):
             write_json(folder / _RECORD, record | {"signatures": signatures})
     return Entry(folder, arrays, body["facts"])
@@ -110,7 +113,7 @@ def _build(folder: Path, settings: dict, build: Callable) -> None:
     with _check_writable(folder.parent):
         _remove_leftovers(folder.parent)
         temporary = folder.with_name(f"building-{folder.name}-{secrets.token_hex(8)}")
-        temporary.mkdir()  # Not by mkdtemp, whose folders are readable by one user.
+        temporary.mkdir()  # Folders of mkdtemp are readable by their owner only.
     try:
         facts = build(temporary)
         files = sorted(temporary.glob("*.npy"))
@@ -121,7 +124,7 @@ def _build(folder: Path, settings: dict, build: Callable) -> None:
         }
         record = {
             "body": body,
-            "sha256": hashlib.sha256(_to_json(body)).hexdigest(),
+            "sha256": _hash_json(body),
             "signatures": {path.name: _signature(path) for path in files},
         }
         write_json(temporary / _RECORD, record)
@@ -130,14 +133,14 @@ def _build(folder: Path, settings: dict, build: Callable) -> None:
         except OSError:
             if not folder.exists():
                 raise
-            # Another process was faster; its entry is opened next.
+            # Another process was faster: `fetch_entry` opens its entry.
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager
 def _check_writable(folder: Path):
-    """Create the cache folder if needed; add advice to errors of writing to it."""
+    """Create the cache folder if needed; raise write errors with advice."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
@@ -149,7 +152,7 @@ def _check_writable(folder: Path):
 
 
 def _discard(folder: Path) -> None:
-    """Remove a corrupted entry, renamed first so that no process opens half of it."""
+    """Remove a corrupted entry; rename it first, so that no process opens it."""
     gone = folder.with_name(f"building-gone-{secrets.token_hex(8)}")
     try:
         folder.rename(gone)
@@ -159,8 +162,8 @@ def _discard(folder: Path) -> None:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove temporary files and folders of killed processes after a day."""
-    # Hidden files are left by `write_json`.
+    """Remove temporary files and folders that killed processes left a day ago."""
+    # The hidden files are those of `write_json`.
     for path in (*folder.glob("building-*"), *folder.glob(".????????.json")):
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime <= _STALE_SECONDS:
@@ -172,7 +175,7 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 def _signature(path: Path) -> list:
-    """Return size and times of a file, which change with its content."""
+    """Return size and times of a file, to detect changes without hashing it."""
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
@@ -183,7 +186,7 @@ def _sha256(path: Path) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file; large files are hashed once until they change."""
+    """Return the SHA-256 of a file; large files are hashed again only if changed."""
     signature = _signature(path)
     if signature[0] <= _ALWAYS_HASHED:
         return _sha256(path)
@@ -202,7 +205,7 @@ def hash_file(path: Path) -> str:
 
 
 class NpyWriter:
-    """Write a .npy file row by row, without knowing the number of rows beforehand."""
+    """Write a .npy file row by row; the number of rows need not be known in advance."""
 
     def __init__(self, path: Path, dtype, row_shape=()):
         self._path = path
@@ -220,7 +223,7 @@ class NpyWriter:
         self.n_rows += len(rows)
 
     def __exit__(self, kind, error, trace):
-        # NumPy pads the header, so the final number of rows fits into it.
+        # NumPy pads the header, so that the final number of rows fits.
         if kind is None:
             self._stream.seek(0)
             self._write_header()

@@ -10,19 +10,20 @@ from pathlib import Path
 import platformdirs
 
 _APP_NAME = "sklearn_neurocontext"
-# Characters of an extension such as .nii.gz; two longer ones are a dotted name.
+# Longest double extension, such as .nii.gz; in longer ones, the first part belongs to
+# the name.
 _MAX_EXTENSION = 16
 
 
 def cache_folder() -> Path:
-    """Return ``NEUROCONTEXT_CACHE``, or the package's folder in the user's cache."""
+    """Return the folder ``NEUROCONTEXT_CACHE``, or one in the user's cache."""
     if named := os.environ.get("NEUROCONTEXT_CACHE"):
         return Path(named).expanduser()
     return platformdirs.user_cache_path(_APP_NAME, appauthor=False)
 
 
 def data_folder(data_home=None) -> Path:
-    """Return the folder of downloads: `data_home`, or one in the user's data folder."""
+    """Return the download folder: `data_home`, or one in the user's data folder."""
     if data_home is not None:
         return Path(data_home).expanduser()
     return platformdirs.user_data_path(_APP_NAME, appauthor=False)
@@ -39,8 +40,8 @@ def atomic_write(path):
     extension = "".join(path.suffixes[-2:])
     if len(extension) > _MAX_EXTENSION:
         extension = path.suffix
-    # Not longer than the name itself, which may have the largest possible length. Not
-    # by tempfile, whose files are readable by their owner only.
+    # The temporary name is short, as `path` may have the longest possible name. Files
+    # of tempfile are readable by their owner only.
     temporary = path.with_name(f".{secrets.token_hex(4)}{extension}")
     try:
         yield temporary
@@ -69,7 +70,7 @@ def check_new_folder(directory: Path) -> None:
     if directory.is_symlink() or not is_free:
         raise FileExistsError(
             f"{str(directory)!r} exists and is not an empty folder; nothing was saved. "
-            "Name a new folder, or remove this one first."
+            "Choose a new folder, or remove this one first."
         )
 
 
@@ -83,10 +84,10 @@ def atomic_folder(directory, *, check=check_new_folder):
         directory.with_name(f".{directory.name}-{secrets.token_hex(8)}")
         for _ in range(2)
     )
-    new.mkdir()  # Not by mkdtemp, whose folders are readable by their owner only.
+    new.mkdir()  # Folders of mkdtemp are readable by their owner only.
     try:
         yield new
-        check(directory)  # Again, as writing takes time.
+        check(directory)  # Another process may have created it meanwhile.
         try:
             if directory.exists():
                 directory.rename(old)

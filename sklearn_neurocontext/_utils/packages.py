@@ -1,4 +1,4 @@
-"""Optional dependencies, and the versions of installed packages."""
+"""Import of optional dependencies; versions of installed packages."""
 
 import importlib
 import platform
@@ -38,7 +38,7 @@ def _version_or_none(package: str) -> str | None:
 
 
 def import_optional(name: str, extra: str) -> ModuleType:
-    """Import a module of an optional dependency."""
+    """Import an optional dependency; if it is missing, name the extra to install."""
     try:
         return importlib.import_module(name)
     except ImportError as error:

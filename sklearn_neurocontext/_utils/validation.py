@@ -1,7 +1,7 @@
 """Checks of texts, peaks and similarities, and scikit-learn's validation helpers.
 
-Private names of scikit-learn are imported here and nowhere else, so that a release that
-moves one of them breaks one line.
+Private names of scikit-learn are imported only here: if a release moves one of them,
+a single line changes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -40,21 +40,21 @@ __all__ = [
     "validate_data",
 ]
 
-# Terms of texts have at least two characters, the first a letter. Numbers are excluded,
-# as they could be coordinates.
+# A term starts with a letter and has at least two characters. Numbers are excluded, as
+# they could be coordinates.
 TERM_PATTERN = r"(?u)\b[^\W\d_]\w+\b"
 _MAX_ROWS_NAMED = 5
 
 
 def _name_rows(rows) -> str:
-    """Format row numbers for an error message, at most `_MAX_ROWS_NAMED` of them."""
+    """Format at most `_MAX_ROWS_NAMED` row numbers for an error message."""
     shown = ", ".join(str(row) for row in rows[:_MAX_ROWS_NAMED])
     hidden = len(rows) - _MAX_ROWS_NAMED
     return shown + (f" and {hidden} more" if hidden > 0 else "")
 
 
 def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
-    """Return a sequence of non-empty strings as a list; raise for anything else."""
+    """Check a sequence of non-empty strings and return it as a list."""
     if isinstance(texts, str | bytes):
         raise TypeError(
             f"{name} must be a sequence of strings, one per study; got a single "
@@ -120,7 +120,7 @@ def _check_peak_row(row: int, coordinates) -> np.ndarray:
 
 
 def check_peaks(peaks) -> list[np.ndarray]:
-    """Return one float64 array (n_peaks_i, 3) per study; raise for anything else."""
+    """Check peaks and return a float64 array of shape (n_peaks_i, 3) per study."""
     if isinstance(peaks, str | bytes) or not isinstance(peaks, Iterable):
         raise TypeError(
             "peaks must be a sequence with one (n_peaks, 3) array per study; got "
@@ -138,7 +138,7 @@ def check_peaks(peaks) -> list[np.ndarray]:
 
 
 def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
-    """Return a finite similarity (n_texts, n_maps), float32 or float64, or raise."""
+    """Check a similarity (n_texts, n_maps) and return it as float32 or float64."""
     try:
         array = np.asarray(similarity)
         if array.dtype not in (np.float32, np.float64):
@@ -167,10 +167,7 @@ def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
 
 
 def innermost_model(estimator):
-    """Return the model at the end of Pipelines and inside searches.
-
-    For a search that is not fitted, it is the model to be refitted, if there is one.
-    """
+    """Return the innermost model of nested Pipelines and hyperparameter searches."""
     if isinstance(estimator, Pipeline):
         return innermost_model(estimator.steps[-1][1])
     if hasattr(estimator, "best_estimator_"):

@@ -1,4 +1,4 @@
-"""Maps of voxels made smoother."""
+"""Maps of voxels: smoothing, conversion to images, and selection of top voxels."""
 
 import math
 from numbers import Real
@@ -7,19 +7,16 @@ import nibabel as nib
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-# With few peaks, the top 10 % of voxels include some of almost no density: voxels below
-# this share of the maximum are not kept.
-_LEAST_SHARE = 0.01
-# Standard deviation of a Gaussian over its full width at half maximum.
+# Voxels below this fraction of the maximum are never kept: in a map of few peaks, the
+# top 10 % of voxels include some with almost no density.
+_MIN_FRACTION = 0.01
+# Ratio of the standard deviation of a Gaussian to its full width at half maximum.
 FWHM_TO_SIGMA = 1 / math.sqrt(8 * math.log(2))
 
 
 def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
-    """Smooth each row of voxels with a Gaussian; outside the mask is nothing.
-
-    A map fades towards the border of the mask, as the densities of peaks do: an atlas's
-    outermost maps reach farther out than the peaks that they stand for.
-    """
+    """Smooth each row of voxels with a Gaussian of `fwhm` mm, zero outside the mask."""
+    # Maps therefore fade toward the border of the mask, as the densities of peaks do.
     if fwhm == 0:
         return voxels
     inside = np.asarray(mask_img.dataobj) > 0
@@ -54,26 +51,22 @@ def check_top(top) -> None:
     if not isinstance(top, Real) or not 0.0 < top <= 1.0:
         raise ValueError(
             f"top must be a fraction of the voxels in (0, 1]; got {top!r}. For the "
-            "strongest 10 % write top=0.1."
+            "strongest 10 %, pass top=0.1."
         )
 
 
 def select_top(maps, top: float) -> np.ndarray:
-    """Select the strongest fraction of the voxels of each map."""
+    """Return a boolean mask of the fraction `top` of strongest voxels of each map."""
     n_voxels = maps.shape[1]
-    # 0.07 * 100 is 7.000000000000001 in floating point, and must stay 7.
+    # Subtract rounding errors: 0.07 * 100 is 7.000000000000001, but k must be 7.
     k = max(1, math.ceil(top * n_voxels - 1e-6))
     cut = np.partition(maps, n_voxels - k, axis=1)[:, [n_voxels - k]]
     return (maps > cut) | ((maps == cut) & (cut > 0))
 
 
 def keep_strongest(img, top, name):
-    """Return a map in which all but the strongest voxels are zero.
-
-    The fraction refers to voxels of nilearn's MNI mask on the grid of the map. Ties are
-    handled as in `metrics.dice_score`, and voxels below a hundredth of the maximum are
-    never kept.
-    """
+    """Set all voxels of a map to zero except its fraction `top` of strongest voxels."""
+    # The fraction refers to the voxels of nilearn's MNI mask, resampled to the map.
     from nilearn.image import new_img_like
 
     check_top(top)
@@ -86,7 +79,7 @@ def keep_strongest(img, top, name):
     volume = img.get_fdata()
     voxels = volume[inside]
     selected = select_top(voxels[np.newaxis], top)[0]
-    selected &= voxels > _LEAST_SHARE * max(voxels.max(), 0)
+    selected &= voxels > _MIN_FRACTION * max(voxels.max(), 0)
     if not selected.any():
         raise ValueError(
             f"{name} has no positive voxel inside the brain. Check that the study "
@@ -98,7 +91,7 @@ def keep_strongest(img, top, name):
 
 
 def _inside_brain(img):
-    """Voxels of nilearn's MNI mask on the grid of an image."""
+    """Return nilearn's MNI mask, resampled to an image, as a boolean array."""
     from nilearn.datasets import load_mni152_brain_mask
     from nilearn.image import resample_to_img
     from nilearn.image.resampling import BoundingBoxError

@@ -1,10 +1,10 @@
 """Corpora: ``load_*`` reads files, ``fetch_*`` downloads, ``make_*`` generates.
 
-Every loader returns a corpus, a Bunch with the fields
+Every loader returns a corpus: a Bunch with the fields
 
 - ``studies``: DataFrame with the columns study_id, pmid, pmcid, title, keywords,
   abstract, body, year, journal and coordinate_space. Unknown text fields are empty
-  strings, and unknown numbers are missing values. ``coordinate_space`` is the space
+  strings, and unknown numbers are NA. ``coordinate_space`` is the space
   reported by the source: MNI, TAL (Talairach), UNKNOWN, OTHER, or MIXED if the peaks of
   a study are in different spaces;
 - ``peaks``: list of float64 arrays of shape (n_peaks_i, 3), one per row of ``studies``,
@@ -18,7 +18,7 @@ Every loader returns a corpus, a Bunch with the fields
 - ``description``: summary of the source, the coordinate spaces and the number of
   studies without peaks.
 
-Loaders raise a `CoordinateSpaceWarning` if peaks are not all reported in MNI space.
+Loaders issue a `CoordinateSpaceWarning` if not all peaks are reported in MNI space.
 """
 
 from ._bunch import CoordinateSpaceWarning, SkippedPeaksWarning, study_texts

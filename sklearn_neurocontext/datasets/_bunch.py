@@ -26,21 +26,20 @@ _TEXT_FIELDS = ("title", "abstract", "body", "title+abstract")
 
 
 class CoordinateSpaceWarning(UserWarning):
-    """Some peaks were converted from Talairach space, or their space is unknown."""
+    """Warning that peaks were converted from Talairach, or are in an unknown space."""
 
 
 class SkippedPeaksWarning(UserWarning):
-    """Some peaks were skipped because their study is not in the table of studies."""
+    """Warning that peaks were skipped, as the table of studies lacks their study."""
 
 
 def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra):
-    """Build a corpus from a table of studies and their peaks, converted to MNI space.
+    """Return the corpus of a table of studies and their peaks, converted to MNI space.
 
-    `studies` has one row per study, with ``study_id`` and any other of `STUDY_COLUMNS`;
-    its ``coordinate_space`` is used for rows without a peak. `rows` (n_peaks,) holds
-    the row of each peak's study, `xyz` (n_peaks, 3) peaks as reported, in mm, and
-    `spaces` (n_peaks,) the space of each peak, as written in the source. `groups` is
-    the study of each row, if rows are analyses; `extra` are further fields.
+    `studies` has the column ``study_id`` and any of `STUDY_COLUMNS`. `rows` (n_peaks,)
+    contains the row of each peak's study, `xyz` (n_peaks, 3) the reported peaks in mm,
+    `spaces` (n_peaks,) their spaces as written in the source. If rows are analyses,
+    `groups` contains the study of each row.
     """
     studies = _complete_columns(studies)
     xyz = np.asarray(xyz, dtype=np.float64).reshape(-1, 3)
@@ -51,11 +50,12 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
     bounds = np.searchsorted(rows[order], np.arange(1, len(studies)))
     peaks = [part.copy() for part in np.split(xyz[order], bounds)]
     peak_spaces = [part.copy() for part in np.split(spaces[order].astype(str), bounds)]
-    of_studies = normalize_spaces(studies["coordinate_space"].to_numpy())
+    # The space stated in the table of studies is used only for studies without peaks.
+    study_spaces = normalize_spaces(studies["coordinate_space"].to_numpy())
     for row, part in enumerate(peak_spaces):
         if len(part):
-            of_studies[row] = part[0] if (part == part[0]).all() else "MIXED"
-    studies["coordinate_space"] = of_studies.astype(str)
+            study_spaces[row] = part[0] if (part == part[0]).all() else "MIXED"
+    studies["coordinate_space"] = study_spaces.astype(str)
     return finish_bunch(
         studies,
         peaks,
@@ -67,7 +67,7 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
 
 
 def finish_bunch(studies, peaks, peak_spaces, groups, description, **extra):
-    """Return the Bunch of complete studies and peaks; count spaces, describe both."""
+    """Return a corpus; count its spaces and add them to the description."""
     counts = _count_spaces(peak_spaces)
     n_empty = sum(not len(of_study) for of_study in peaks)
     description = f"{description} {describe_spaces(counts)}"
@@ -86,10 +86,8 @@ def finish_bunch(studies, peaks, peak_spaces, groups, description, **extra):
 
 
 def warn_about_spaces(corpus, stacklevel=3):
-    """Warn if peaks are not all reported in MNI space; return the corpus unchanged.
-
-    The default `stacklevel` names the line that called the loader.
-    """
+    """Warn if not all peaks are reported in MNI space; return the corpus unchanged."""
+    # The default `stacklevel` names the line that called the loader.
     if set(corpus.space_counts) - {"MNI"}:
         text = describe_spaces(corpus.space_counts)
         warnings.warn(text, CoordinateSpaceWarning, stacklevel=stacklevel)
@@ -97,12 +95,7 @@ def warn_about_spaces(corpus, stacklevel=3):
 
 
 def describe_spaces(counts: dict) -> str:
-    """Describe in a sentence how many peaks were reported in which space.
-
-    >>> describe_spaces({"MNI": 7, "TAL": 2, "UNKNOWN": 1})
-    'Of 10 peaks, 2 were reported in Talairach space and converted to MNI (Lancaster); \
-1 is of unknown space and left as reported.'
-    """
+    """Return a sentence with the number of peaks reported in each space."""
     parts = []
     if n := counts.get("TAL", 0):
         parts.append(
@@ -115,8 +108,8 @@ def describe_spaces(counts: dict) -> str:
         ("MIXED", "of studies with mixed spaces"),
     ):
         if n := counts.get(space, 0):
-            parts.append(f"{n:,} {'is' if n == 1 else 'are'} {words}")
-            parts[-1] += " and left as reported"
+            verb = "is" if n == 1 else "are"
+            parts.append(f"{n:,} {verb} {words} and left as reported")
     total = sum(counts.values())
     if not parts:
         return f"All {total:,} peaks were reported in MNI space."
@@ -130,7 +123,7 @@ def _count_spaces(peak_spaces) -> dict:
 
 
 def _complete_columns(studies) -> pd.DataFrame:
-    """Return all of `STUDY_COLUMNS`, in order and with their dtypes."""
+    """Return a table with all `STUDY_COLUMNS`, in order and with their dtypes."""
     studies = studies.reset_index(drop=True)
     complete = pd.DataFrame({"study_id": studies["study_id"].astype(str)})
     for column in STUDY_COLUMNS[1:]:
@@ -144,7 +137,7 @@ def _complete_columns(studies) -> pd.DataFrame:
 
 
 def _check_rows(studies, rows, xyz):
-    """Check that study ids are unique and peaks finite."""
+    """Check that study ids are unique and that peaks are finite."""
     repeated = studies["study_id"][studies["study_id"].duplicated()]
     if len(repeated):
         raise ValueError(
@@ -167,21 +160,20 @@ def study_texts(corpus, text_field: str = "title+abstract") -> list[str]:
     Parameters
     ----------
     corpus : Bunch
-        A corpus of a loader of this package.
+        A corpus returned by a loader of this package.
     text_field : str, default="title+abstract"
-        One of "title", "abstract", "body" and "title+abstract". The last joins title
-        and abstract with a line break, and is the title alone if the abstract is
-        missing.
+        One of "title", "abstract", "body" and "title+abstract". "title+abstract" joins
+        title and abstract with a line break; if one is missing, it uses the other.
 
     Returns
     -------
     texts : list of str
-        One per row of ``corpus.studies``; empty if the field is missing.
+        One text per row of ``corpus.studies``; empty if the study has none.
 
     Raises
     ------
     ValueError
-        If `text_field` is unknown, or empty for every study.
+        If `text_field` is unknown, or no study has a text in it.
 
     Examples
     --------

@@ -47,12 +47,11 @@ def find_files(directory, names, source: str) -> list[Path]:
 def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> dict:
     """Find the files of a corpus on this machine, or download them.
 
-    `registry` maps each file name to its size in bytes and its SHA-256. The returned
-    dict maps each path to "verified" or "local, unverified", in the order of
-    `registry`. A file in the subfolder `corpus` of the folder named by the environment
-    variable ``NEUROCONTEXT_DATA`` takes precedence and is not verified. An existing
-    file is never removed or replaced, because the user may have put it there.
+    `registry` maps file names to size in bytes and SHA-256. The returned dict maps
+    paths to "verified" or "local, unverified", in the same order.
     """
+    # Files in the subfolder `corpus` of NEUROCONTEXT_DATA take precedence and
+    # are not verified. An existing file is never replaced, as it may be the user's own.
     local = os.environ.get(LOCAL_FOLDER_VARIABLE)
     folder = data_folder(data_home) / corpus
     files = {}
@@ -101,8 +100,7 @@ def _download(base_url, path, n_bytes, sha256):
 
 def _download_bounded(url, output_file, store, *, n_bytes):
     """Download at most `n_bytes` into a file (a downloader for pooch)."""
-    # Only the owner can read pooch's temporary file. It is replaced by a new file,
-    # whose permissions follow the umask.
+    # Only the owner can read the temporary file of pooch; a new file follows the umask.
     Path(output_file).unlink()
     download = pooch.HTTPDownloader(headers={"Accept-Encoding": "identity"})
     with Path(output_file).open("xb") as stream:
@@ -110,14 +108,14 @@ def _download_bounded(url, output_file, store, *, n_bytes):
 
 
 class _BoundedFile:
-    """A binary file that refuses to grow beyond a number of bytes."""
+    """Binary file that raises an error beyond a number of bytes."""
 
     def __init__(self, stream, n_bytes):
         self._stream, self._n_bytes = stream, n_bytes
         self.flush = stream.flush
 
     def write(self, chunk):
-        """Write a chunk, or raise if the file would be too large."""
+        """Write a chunk; raise if the file would become too large."""
         if self._stream.tell() + len(chunk) > self._n_bytes:
             raise OSError(
                 f"the server sent more than the published {self._n_bytes:,} bytes; a "
@@ -129,7 +127,7 @@ class _BoundedFile:
 def read_columns(path: Path, required=(), **options) -> pd.DataFrame:
     """Read a CSV or TSV file and check that it has the required columns."""
     separator = "\t" if ".tsv" in path.suffixes else ","
-    with _errors_naming(path, "a table in UTF-8"):
+    with _name_file_in_errors(path, "a table in UTF-8"):
         table = pd.read_csv(path, sep=separator, **options)
     if len(table.columns) == 1:
         for other in {";", "\t", ","} & set(str(table.columns[0])):
@@ -143,13 +141,13 @@ def read_columns(path: Path, required=(), **options) -> pd.DataFrame:
 
 def read_parquet(path: Path, required=()) -> pd.DataFrame:
     """Read a Parquet table and check that it has the required columns."""
-    with _errors_naming(path, "a table in Parquet"):
+    with _name_file_in_errors(path, "a table in Parquet"):
         table = pd.read_parquet(path)
     return _check_columns(table, required, path)
 
 
 def _check_columns(table, required, path) -> pd.DataFrame:
-    """Return the table if it has the required columns."""
+    """Return a table after checking that it has the required columns."""
     missing = [column for column in required if column not in table]
     if missing:
         raise ValueError(
@@ -160,10 +158,7 @@ def _check_columns(table, required, path) -> pd.DataFrame:
 
 
 def read_coordinates(table, source: str) -> np.ndarray:
-    """Return x, y, z of a table of peaks, as float64 of shape (n_peaks, 3).
-
-    `source` names the table in error messages.
-    """
+    """Return x, y, z of a table of peaks as a float64 array of shape (n_peaks, 3)."""
     missing = [axis for axis in "xyz" if axis not in table]
     if missing:
         raise ValueError(
@@ -184,9 +179,9 @@ def read_coordinates(table, source: str) -> np.ndarray:
 
 def read_matrix(path: Path) -> sparse.csr_array:
     """Read a sparse matrix saved by `scipy.sparse.save_npz`."""
-    # SciPy would not close a damaged file if it opened the file itself.
+    # The file is opened here, as SciPy does not close damaged files.
     with (
-        _errors_naming(path, "a sparse matrix saved by save_npz"),
+        _name_file_in_errors(path, "a sparse matrix saved by save_npz"),
         path.open("rb") as stream,
     ):
         return sparse.csr_array(sparse.load_npz(stream))
@@ -194,12 +189,12 @@ def read_matrix(path: Path) -> sparse.csr_array:
 
 def read_json(path: Path):
     """Read a JSON file."""
-    with _errors_naming(path, "JSON in UTF-8"):
+    with _name_file_in_errors(path, "JSON in UTF-8"):
         return json.loads(path.read_text(encoding="utf-8"))
 
 
 @contextmanager
-def _errors_naming(path, expected):
+def _name_file_in_errors(path, expected):
     """Add the file name and a suggested remedy to the errors of a reader."""
     try:
         yield

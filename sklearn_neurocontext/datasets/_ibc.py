@@ -1,8 +1,8 @@
-"""Group maps of Individual Brain Charting, from NeuroVault by nilearn's fetcher.
+"""Group maps of Individual Brain Charting, downloaded from NeuroVault with nilearn.
 
-The folder ``ibc`` contains, for each collection, nilearn's own files (``neurovault/…``)
-and ``images.json`` (the images of the collection, and the SHA-256 of each downloaded
-one), and the averages of all collections in ``maps``.
+The folder ``ibc`` contains the averages (``maps``) and a folder for each collection,
+which contains nilearn's files (``neurovault/…``) and ``images.json``: the list of all
+images and the SHA-256 of the downloaded ones.
 """
 
 import hashlib
@@ -34,40 +34,40 @@ _KEPT_FIELDS = (
 def fetch_ibc_maps(
     data_home=None, *, contrasts=None, n_per_contrast=12, collection=6618
 ) -> Bunch:
-    """Download maps of Individual Brain Charting once, and average them by contrast.
+    """Download maps of Individual Brain Charting and average them by contrast.
 
     NeuroVault has one z map per subject and acquisition. The group map of a contrast is
     the average of the maps with the same contrast definition, as in NeuroConText's
-    evaluation. NeuroVault publishes no hashes: each image is compared with the SHA-256
-    that it had when downloaded.
+    evaluation. Images are downloaded once. As NeuroVault publishes no hashes, each
+    image is compared with the SHA-256 computed after its download.
 
     Parameters
     ----------
     data_home : path-like or None, default=None
-        Folder of downloads, which are kept in ``ibc``; None is ``sklearn_neurocontext``
+        Download folder; the subfolder ``ibc`` is used. None is ``sklearn_neurocontext``
         in the user's data folder, for example ``~/.local/share`` on Linux.
     contrasts : sequence of str or None, default=None
         Contrast definitions to select; None selects all.
     n_per_contrast : int or None, default=12
-        Maximum number of images to average, those with the lowest ids. None averages
-        all: about 9,500 images, 29 GB, in August 2026.
+        Maximum number of images to average; those with the lowest ids are used. None
+        averages all images: in August 2026, about 9,500 images (29 GB).
     collection : int, default=6618
-        NeuroVault's collection: 6618 is the third release, 2138 the first.
+        NeuroVault collection: 6618 is the third release, 2138 the first.
 
     Returns
     -------
     maps : Bunch
-        ``maps`` (list of str: a NIfTI file per contrast, MNI space), ``contrasts``
-        (DataFrame with the columns ``contrast_definition``, ``n_images`` and
-        ``image_ids``, in the order of ``maps``), and ``description``.
+        ``maps`` (list of str, the path of a NIfTI file in MNI space per contrast),
+        ``contrasts`` (DataFrame with the columns ``contrast_definition``, ``n_images``
+        and ``image_ids``, in the order of ``maps``), and ``description`` (str).
 
     Raises
     ------
     ValueError
         If a contrast is not in the collection, or `n_per_contrast` is not positive.
     OSError
-        If NeuroVault cannot be reached, an image is missing, or an image differs from
-        the downloaded one. Downloaded files are kept.
+        If NeuroVault cannot be reached, an image is missing, or an image was changed
+        after its download. Downloaded files are kept.
 
     References
     ----------
@@ -92,13 +92,13 @@ def fetch_ibc_maps(
         ids = list(chain(*chosen.values()))
         images = _fetch_images(home / str(collection), collection, listing, ids)
         maps = [
-            _average([images[one] for one in of_contrast], home / "maps")
-            for of_contrast in chosen.values()
+            _average([images[image_id] for image_id in image_ids], home / "maps")
+            for image_ids in chosen.values()
         ]
     table = pd.DataFrame(
         {
             "contrast_definition": list(chosen),
-            "n_images": [len(of_contrast) for of_contrast in chosen.values()],
+            "n_images": [len(image_ids) for image_ids in chosen.values()],
             "image_ids": list(chosen.values()),
         }
     )
@@ -106,22 +106,22 @@ def fetch_ibc_maps(
         maps=maps,
         contrasts=table,
         description=(
-            f"{len(maps)} contrasts of Individual Brain Charting (NeuroVault's "
+            f"{len(maps)} contrasts of Individual Brain Charting (NeuroVault "
             f"collection {collection}), averages of {len(ids):,} images. Files: "
-            "verified by the hashes of their first download."
+            "verified against the hashes of their first download."
         ),
     )
 
 
 def _list_images(folder: Path, collection: int) -> dict:
-    """Read the images of the collection; list them on NeuroVault if not yet known."""
+    """Read the list of images of the collection; download it if it is missing."""
     path = folder / "images.json"
     if path.is_file():
         try:
             return read_json(path)
         except ValueError as error:
             raise OSError(
-                f"{str(path)!r} was changed or truncated. Remove it and call again: "
+                f"{str(path)!r} was changed or truncated. Remove it and call again; "
                 "existing images are not downloaded again."
             ) from error
     from nilearn.datasets import fetch_neurovault
@@ -130,7 +130,7 @@ def _list_images(folder: Path, collection: int) -> dict:
 
     def record(image):
         found[image["id"]] = {name: image.get(name) for name in _KEPT_FIELDS}
-        return False  # Nothing is downloaded yet.
+        return False  # Do not download the image yet.
 
     folder.mkdir(parents=True, exist_ok=True)
     _run_quietly(
@@ -145,10 +145,10 @@ def _list_images(folder: Path, collection: int) -> dict:
     images = [one for one in found.values() if one["contrast_definition"]]
     if not images:
         raise OSError(
-            f"NeuroVault's collection {collection} could not be listed: "
-            f"neurovault.org could not be reached, or returned {len(found)} images and "
-            "no contrast definition. Check the network and call again, or copy the "
-            f"folder {str(folder.parent)!r} from a machine with network."
+            f"NeuroVault collection {collection} could not be listed: "
+            f"neurovault.org could not be reached, or returned {len(found)} images "
+            "without contrast definitions. Check the network and call again, or copy "
+            f"the folder {str(folder.parent)!r} from a machine with network."
         )
     listing = {"images": sorted(images, key=lambda one: one["id"]), "sha256": {}}
     write_json(path, listing)
@@ -156,7 +156,7 @@ def _list_images(folder: Path, collection: int) -> dict:
 
 
 def _run_quietly(fetch, **arguments):
-    """Call a fetcher of nilearn, which prints a traceback for each failed attempt."""
+    """Call a fetcher of nilearn; hide its output, such as a traceback per attempt."""
     output = io.StringIO()
     with redirect_stdout(output), redirect_stderr(output), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -164,7 +164,7 @@ def _run_quietly(fetch, **arguments):
 
 
 def _choose_images(images, contrasts, n_per_contrast) -> dict:
-    """Return the ids of the images of each contrast, by contrast definition."""
+    """Return a dict of contrast definition to the ids of its images."""
     ids = {}
     for image in images:
         ids.setdefault(image["contrast_definition"], []).append(image["id"])
@@ -180,13 +180,13 @@ def _choose_images(images, contrasts, n_per_contrast) -> dict:
 
 
 def _fetch_images(folder, collection, listing, ids) -> dict:
-    """Download missing images; return path and SHA-256 of each, by id."""
+    """Download missing images; return a dict of image id to path and SHA-256."""
     found, missing = _find_images(folder, collection, listing, ids)
     if missing:
         from nilearn.datasets import fetch_neurovault_ids
 
         try:
-            # nilearn completes a partial collection only by single images.
+            # nilearn completes a partial collection only if the ids are passed.
             _run_quietly(fetch_neurovault_ids, image_ids=missing, data_dir=folder)
         finally:
             more, missing = _find_images(folder, collection, listing, missing)
@@ -203,30 +203,30 @@ def _fetch_images(folder, collection, listing, ids) -> dict:
 
 
 def _find_images(folder, collection, listing, ids):
-    """Return path and SHA-256 of existing images, and the ids of missing ones.
+    """Return path and SHA-256 of existing images, and the ids of missing images.
 
-    The hashes of new images are added to the listing.
+    The hashes of new images are added to `listing`.
     """
     found, missing = {}, []
-    for one in ids:
-        path = folder / f"neurovault/collection_{collection}/image_{one}.nii.gz"
-        if not _is_complete(path, known=str(one) in listing["sha256"]):
-            missing.append(one)
+    for image_id in ids:
+        path = folder / f"neurovault/collection_{collection}/image_{image_id}.nii.gz"
+        if not _is_complete(path, known=str(image_id) in listing["sha256"]):
+            missing.append(image_id)
             continue
         digest = pooch.file_hash(str(path))
-        known = listing["sha256"].setdefault(str(one), digest)
+        known = listing["sha256"].setdefault(str(image_id), digest)
         if known != digest:
             raise OSError(
                 f"{str(path)!r} has SHA-256 {digest}; it had {known} when it was "
-                "downloaded, so it was changed or truncated since. It was left "
-                "unchanged: move it away and call again."
+                "downloaded. It was changed or truncated since then. Move it away and "
+                "call again to download it."
             )
-        found[one] = path, digest
+        found[image_id] = path, digest
     return found, missing
 
 
 def _is_complete(path: Path, *, known: bool) -> bool:
-    """Return whether an image exists; remove a new one that is truncated."""
+    """Return whether an image exists; remove a new image that is truncated."""
     if not path.is_file() or known:
         return path.is_file()
     try:
@@ -238,7 +238,7 @@ def _is_complete(path: Path, *, known: bool) -> bool:
 
 
 def _average(images, folder: Path) -> str:
-    """Average images on the grid of the first; cache the average by their hashes."""
+    """Average images on the grid of the first one; cache the average."""
     hashes = "".join(digest for _, digest in images)
     key = hashlib.sha256(hashes.encode()).hexdigest()[:32]
     path = folder / f"mean_{key}.nii.gz"

@@ -1,4 +1,4 @@
-"""Ids of studies: reading them, joining tables by them, and grouping duplicates."""
+"""Read and format ids of studies, join tables by ids, and group duplicate studies."""
 
 import numpy as np
 import pandas as pd
@@ -9,11 +9,7 @@ _KINDS = {"pmid": "PMIDs", "pmcid": "PMCIDs", "study_id": "study ids", "doi": "D
 
 
 def read_integers(values, column: str) -> pd.Series:
-    """Read PMIDs, PMCIDs (with or without the prefix PMC) or years as Int64.
-
-    >>> read_integers(pd.Series(["PMC123", "45"]), "pmcid").tolist()
-    [123, 45]
-    """
+    """Read PMIDs, PMCIDs (with or without the prefix PMC) or years as Int64."""
     values = pd.Series(values).reset_index(drop=True)
     words = values
     if not pd.api.types.is_numeric_dtype(values):
@@ -39,17 +35,11 @@ def read_integers(values, column: str) -> pd.Series:
 
 
 def write_ids(ids, kind: str) -> pd.Series:
-    """Format ids as strings, missing where not known.
-
-    A whole float, which pandas makes of integers if a cell of the column is empty, is
-    written as an integer. Strings stay as they are, so "1" and "1.0" differ, except
-    that "12.0" is 12 for PMIDs and PMCIDs, and "PMC12" is 12 for PMCIDs.
-
-    >>> write_ids([12.0, None], "study_id").tolist()
-    ['12', <NA>]
-    >>> write_ids(["1", "1.0", "PMC12"], "id").tolist()
-    ['1', '1.0', 'PMC12']
-    """
+    """Format ids as strings; unknown ids are NA."""
+    # pandas reads integers as floats if a cell of the column is empty, so whole floats
+    # are formatted as integers. Strings are kept ("1" and "1.0" are different ids),
+    # except in two cases: in PMIDs and PMCIDs, "12.0" becomes "12"; in PMCIDs, "PMC12"
+    # becomes "12".
     ids = pd.Series(ids).reset_index(drop=True)
     if ids.dtype == object or pd.api.types.is_float_dtype(ids):
         ids = pd.Series([_plain_integer(value) for value in ids], dtype=object)
@@ -62,7 +52,7 @@ def write_ids(ids, kind: str) -> pd.Series:
 
 
 def write_study_ids(ids, kind: str) -> pd.Series:
-    """Format the ids of studies as strings; raise if one is missing or blank."""
+    """Format ids of studies as strings; raise if an id is missing or blank."""
     words = write_ids(ids, kind)
     missing = words.index[words.isna() | (words == "")]
     if len(missing):
@@ -74,15 +64,15 @@ def write_study_ids(ids, kind: str) -> pd.Series:
 
 
 def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
-    """Return the row of each peak's study, -1 if missing, of shape (n_peaks,).
+    """Return the row of the study with each id (-1 if missing), of shape (n_ids,).
 
-    `ids` are matched with the column `kind` of the studies; `source` names the table of
-    peaks in error messages.
+    The column `kind` of `studies` contains the ids of studies. `source` is the name of
+    the table that contains `ids`, for error messages.
     """
     if not len(studies):
         raise ValueError(
-            f"The table of studies has no row to join {source} with. Check that the "
-            "table is complete."
+            f"The table of studies has no row; {source} cannot be joined. Check "
+            "that the table is complete."
         )
     if not len(ids):
         raise ValueError(f"{source} has no row; expected at least one.")
@@ -93,16 +83,17 @@ def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
         _check_other_columns(studies, kind, values, n_found, source)
     if not n_found:
         raise ValueError(
-            f"None of the {len(values):,} ids of {source} is among the "
-            f"{len(studies):,} studies: they begin with {_plain(values[0])!r}, the "
-            f"studies' {kind} with {_plain(studies[kind].iloc[0])!r}. Check that both "
-            "tables are of the same corpus and use the same kind of id."
+            f"None of the {len(values):,} ids of {source} matches the {kind} of any of "
+            f"the {len(studies):,} studies. The first id is {_plain(values[0])!r}, the "
+            f"first {kind} {_plain(studies[kind].iloc[0])!r}. Check that both tables "
+            "are of the same corpus and use the same kind of id."
         )
     return rows[codes]
 
 
 def _check_other_columns(studies, kind, values, n_found, source):
-    """Raise if the ids match another column better: a few may match by accident."""
+    """Raise if another column than `kind` matches more ids."""
+    # Some ids of the wrong kind may match by chance.
     for other, name in _KINDS.items():
         if other == kind or other not in studies:
             continue
@@ -110,14 +101,14 @@ def _check_other_columns(studies, kind, values, n_found, source):
         if n_other > n_found:
             raise ValueError(
                 f"The ids of {source} look like {name}: {n_other:,} of "
-                f"{len(values):,} are in the column {other} of the studies and "
-                f"{n_found or 'none'} in {kind}, where {_KINDS.get(kind, kind)} were "
-                f"expected. Name the column {other} in both tables."
+                f"{len(values):,} are in the column {other} of the studies, "
+                f"{n_found or 'none'} in {kind}. Expected {_KINDS.get(kind, kind)}. "
+                f"Name the column {other} in both tables."
             )
 
 
 def _match(column, ids, kind) -> np.ndarray:
-    """Return the position of each id in a column, -1 if missing."""
+    """Return the position of each id in a column, or -1."""
     known = pd.Index(write_ids(column, kind).to_numpy(object, na_value=None))
     first = ~known.duplicated() & ~known.isna()
     positions = np.flatnonzero(first)
@@ -129,7 +120,7 @@ def _match(column, ids, kind) -> np.ndarray:
 
 
 def _plain(value):
-    """Return a NumPy scalar as a Python object, for error messages."""
+    """Convert NumPy scalars to Python objects, for error messages."""
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -140,17 +131,15 @@ def _plain_integer(value):
 
 
 def group_articles(studies) -> pd.Series:
-    """Return the article of each row, named by the study id of its first row.
-
-    Two rows are of the same article if they have the same PMID, or the same title and
-    abstract up to case, punctuation and a leading "Reprint of".
-    """
+    """Return the article of each row, as the study id of the article's first row."""
+    # Rows belong to the same article if they have the same PMID, or the same title and
+    # abstract, ignoring case, punctuation and a leading "Reprint of".
     studies = studies.reset_index(drop=True)
     titles, abstracts = _letters(studies["title"]), _letters(studies["abstract"])
     texts = (titles + "\n" + abstracts).where((titles != "") & (abstracts != ""))
     rows = pd.Series(np.arange(len(studies)))
     links = [rows.groupby(key).transform("first") for key in (studies["pmid"], texts)]
-    # A row without the key is linked to itself.
+    # Rows without the key are linked to themselves.
     first = pd.concat([link.fillna(rows) for link in links]).to_numpy(dtype=int)
     edges = (np.ones(len(first)), (np.tile(rows, 2), first))
     graph = sparse.coo_array(edges, shape=(len(rows), len(rows)))
@@ -159,7 +148,7 @@ def group_articles(studies) -> pd.Series:
 
 
 def _letters(texts) -> pd.Series:
-    """Return the letters and digits of texts in lower case, "Reprint of" removed."""
+    """Return letters and digits of texts in lower case, without "Reprint of"."""
     texts = texts.astype("string").fillna("").str.lower()
     texts = texts.str.replace(r"^\W*reprint of\b", "", regex=True)
     return texts.str.replace(r"[\W_]+", "", regex=True)

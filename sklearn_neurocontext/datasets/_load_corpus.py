@@ -1,4 +1,4 @@
-"""Loading a corpus by its name, or from a folder of any supported kind."""
+"""Load a corpus by its name, or from a folder of any supported kind."""
 
 import warnings
 from pathlib import Path
@@ -18,7 +18,7 @@ from ._pubget import load_pubget
 from ._table import load_table
 
 CORPORA = ("neuroquery", "neurosynth", "neuroquery+neurosynth", "nimare")
-# Files by which the loader of a folder is chosen; the first match decides.
+# Files that identify the loader of a folder; the first match is used.
 _PATTERNS = {
     load_neuroquery: [
         "data-neuroquery_version-*_coordinates.tsv.gz",
@@ -50,24 +50,24 @@ def load_corpus(name_or_folder):
     Parameters
     ----------
     name_or_folder : str or path-like
-        One of ``"neuroquery"``, ``"neurosynth"``, ``"neuroquery+neurosynth"`` (see
-        `fetch_neuroquery` and `fetch_neurosynth`) and ``"nimare"`` (the studies that
-        come with NiMARE); or a folder of NeuroQuery, Neurosynth or pubget, a NiMARE
-        studyset (a JSON file, a folder with one, or a folder in Parquet), or a folder
-        with the tables ``studies.csv`` and ``peaks.csv`` (or ``.tsv``) for
-        `load_table`. The kind of a folder is recognized by its files.
+        A name: ``"neuroquery"``, ``"neurosynth"``, ``"neuroquery+neurosynth"`` (see
+        `fetch_neuroquery` and `fetch_neurosynth`) or ``"nimare"`` (the studies
+        distributed with NiMARE). Or a path: a folder of NeuroQuery, Neurosynth or
+        pubget, a NiMARE studyset (a JSON file, a folder with one JSON file, or a folder
+        of Parquet files), or a folder with the tables ``studies.csv`` and ``peaks.csv``
+        (or ``.tsv``) for `load_table`. The files of a folder determine its kind.
 
     Returns
     -------
     corpus : Bunch
-        The fields that `sklearn_neurocontext.datasets` documents. Coordinate spaces and
-        skipped peaks are stated in ``description``, without a warning.
+        The fields documented in `sklearn_neurocontext.datasets`. Instead of a warning,
+        ``description`` reports coordinate spaces and skipped peaks.
 
     Raises
     ------
     ValueError
-        If it is neither a known name nor the folder or file of a corpus, or the files
-        of the folder are ambiguous.
+        If `name_or_folder` is neither a known name nor the folder or file of a corpus,
+        or if the files of the folder are ambiguous.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def _load_named(name: str):
 
 
 def _load_folder(name_or_folder):
-    """Load a folder, or a studyset in JSON, with the first loader that fits."""
+    """Load a folder or a studyset in JSON with the first matching loader."""
     folder = Path(name_or_folder).expanduser()
     if folder.is_file() and folder.suffix == ".json":
         return load_nimare_studyset(folder)
@@ -113,9 +113,9 @@ def _load_folder(name_or_folder):
         if loader is load_table:
             names = ("studies", "peaks")
             return load_table(*[_find_one(folder, f"{name}.[ct]sv") for name in names])
-        in_json = not (folder / "studies.parquet").is_file()
-        if loader is load_nimare_studyset and in_json:
-            folder = _find_one(folder, "*.json")
+        is_parquet = (folder / "studies.parquet").is_file()
+        if loader is load_nimare_studyset and not is_parquet:
+            return loader(_find_one(folder, "*.json"))
         return loader(folder)
     raise ValueError(
         f"No corpus was recognized in {str(folder)!r}. Expected {_SUPPORTED}. Load "
@@ -124,7 +124,7 @@ def _load_folder(name_or_folder):
 
 
 def _find_one(folder, pattern: str) -> Path:
-    """Find the only file of a pattern."""
+    """Find the only file that matches a pattern."""
     found = sorted(folder.glob(pattern))
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
@@ -136,14 +136,14 @@ def _find_one(folder, pattern: str) -> Path:
 
 
 def usable_rows(texts, y) -> np.ndarray:
-    """Find the studies that have a text and at least one peak in the mask.
+    """Return the rows of studies with a text and at least one peak in the mask.
 
     Parameters
     ----------
     texts : sequence of str
-        One per study; empty if unknown.
+        One text per study; empty if unknown.
     y : ndarray of shape (n_studies, n_components)
-        Coefficients; all zero if no peak is in the mask.
+        Coefficients; all are zero if no peak of the study is in the mask.
 
     Returns
     -------
@@ -164,7 +164,7 @@ def usable_rows(texts, y) -> np.ndarray:
     """
     if len(texts) != len(y):
         raise ValueError(
-            "texts and y must have one row per study each; got "
+            "texts and y must both have one row per study; got "
             f"{len(texts)} texts and {len(y)} rows of y."
         )
     has_text = np.array([bool(text and text.strip()) for text in texts], dtype=bool)
@@ -173,7 +173,7 @@ def usable_rows(texts, y) -> np.ndarray:
     if not rows.size:
         raise ValueError(
             f"No study is usable: of {len(texts)}, {has_text.sum()} have a text and "
-            f"{has_peak.sum()} a peak in the mask. Choose another text field, and "
+            f"{has_peak.sum()} a peak in the mask. Choose another text field, or "
             "check that peaks are in mm."
         )
     return rows

@@ -10,37 +10,36 @@ from .._utils.coordinate_spaces import talairach_to_mni
 from ._bunch import TEXT_COLUMNS, finish_bunch, warn_about_spaces
 
 _FILLED_COLUMNS = (*TEXT_COLUMNS, "pmcid", "year")
-# Not MIXED, which leaves the space of each peak open.
+# MIXED is not among them, as it does not determine the space of each peak.
 _FILLING_SPACES = ("MNI", "TAL", "OTHER")
 
 
 def merge_corpora(first, *others):
     """Merge corpora into one row per PMID; earlier corpora take precedence.
 
-    Peaks and known cells come from the first corpus that has them; empty cells are
-    filled from later ones. If the first corpus does not know the space of a study's
-    peaks and another one states it, that space is filled in and Talairach peaks are
-    converted, once. This concerns the peaks of NeuroQuery.
+    The peaks and each cell of a study come from the first corpus that has them. If that
+    corpus does not state the space of the peaks (NeuroQuery never does), the space
+    comes from another corpus, and Talairach peaks are converted (once).
 
     Parameters
     ----------
     first : Bunch
-        A corpus of a loader of this package.
+        A corpus returned by a loader of this package.
     *others : Bunch
         Further corpora.
 
     Returns
     -------
     corpus : Bunch
-        The fields that `sklearn_neurocontext.datasets` documents, and ``term_counts``
-        and ``vocabulary`` if exactly one corpus has them; studies of other corpora have
-        rows of zeros.
+        The fields documented in `sklearn_neurocontext.datasets`, and ``term_counts``
+        and ``vocabulary`` if exactly one corpus has them; the rows of studies of other
+        corpora are zero.
 
     Raises
     ------
     ValueError
-        If a corpus repeats a PMID, if PMIDs of one are PMCIDs of another, or if
-        studies without PMID share a study id.
+        If a corpus repeats a PMID, if PMIDs of one corpus are PMCIDs of another, or if
+        studies without a common PMID share a study id.
 
     Examples
     --------
@@ -81,7 +80,7 @@ def merge_corpora(first, *others):
 
 
 def _rows_by_study(corpora) -> dict:
-    """Group (corpus, row) pairs by PMID; rows without PMID are studies of their own."""
+    """Group pairs (corpus, row) by PMID; a row without PMID is a separate study."""
     sources = defaultdict(list)
     for index, corpus in enumerate(corpora):
         for row, pmid in enumerate(corpus.studies["pmid"]):
@@ -91,7 +90,7 @@ def _rows_by_study(corpora) -> dict:
 
 
 def _fill_row(tables, of_study) -> dict:
-    """Return the first row of a study, its empty cells filled from the others."""
+    """Return the first row of a study, with empty cells filled from other rows."""
     index, row = of_study[0]
     filled = dict(tables[index][row])
     for other, other_row in of_study[1:]:
@@ -102,11 +101,9 @@ def _fill_row(tables, of_study) -> dict:
 
 
 def _choose_peaks(corpora, tables, of_study):
-    """Return peaks of a study, the space of each, and the space of the study.
-
-    They come from its first row that has peaks. Peaks of unknown space are converted
-    if another row states that they are in Talairach space.
-    """
+    """Return the peaks of a study, the space of each peak, and that of the study."""
+    # They come from the first row with peaks. If it does not state a space, the first
+    # row that states one determines whether peaks are converted.
     found = [pair for pair in of_study if len(corpora[pair[0]].peaks[pair[1]])]
     index, row = found[0] if found else of_study[0]
     xyz, spaces = corpora[index].peaks[row], corpora[index].peak_spaces[row]
@@ -141,7 +138,7 @@ def _merge_term_counts(corpora, sources) -> dict:
 
 
 def _merge_files(corpora) -> dict:
-    """Return which files were verified, for corpora that record it."""
+    """Return the files of all corpora and whether they were verified."""
     files = {}
     for corpus in corpora:
         files.update(corpus.get("files", {}))
@@ -149,7 +146,7 @@ def _merge_files(corpora) -> dict:
 
 
 def _check_pmids(corpora):
-    """Check that PMIDs are unique and are not PMCIDs."""
+    """Check that PMIDs are unique within each corpus and are not PMCIDs."""
     for corpus in corpora:
         pmids = corpus.studies["pmid"].dropna()
         if pmids.duplicated().any():
@@ -170,7 +167,7 @@ def _check_kinds(one, other):
     if len(wrong) > max(1, len(pmids) // 2) and not pmids & set(other["pmid"].dropna()):
         raise ValueError(
             f"{len(wrong):,} of the {len(pmids):,} PMIDs of one corpus are PMCIDs of "
-            "another; expected PMIDs in the column pmid. Name this column pmcid."
+            "another; expected PMIDs in the column pmid. Rename the column to pmcid."
         )
 
 

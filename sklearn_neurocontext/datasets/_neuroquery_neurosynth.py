@@ -1,4 +1,4 @@
-"""The public corpora of NeuroQuery and Neurosynth: reading and downloading."""
+"""Load and download the public corpora of NeuroQuery and Neurosynth."""
 
 import pandas as pd
 
@@ -63,20 +63,20 @@ NEUROSYNTH_FILES = {
 
 
 def load_neuroquery(directory):
-    """Load NeuroQuery's corpus from a folder.
+    """Load the corpus of NeuroQuery from a folder.
 
     Parameters
     ----------
     directory : path-like
-        Folder with the public files, or their checkout, which has them in ``data``.
+        Folder with the public files, or a checkout with the files in ``data``.
 
     Returns
     -------
     corpus : Bunch
-        The fields that `sklearn_neurocontext.datasets` documents, and ``term_counts``
+        The fields documented in `sklearn_neurocontext.datasets`, and ``term_counts``
         (dict of "title", "keywords" and "abstract" to csr_array of shape
         (n_studies, n_terms), float64) with ``vocabulary`` (list of n_terms str).
-        NeuroQuery states no coordinate space and has not converted its peaks, so
+        NeuroQuery neither states coordinate spaces nor converts peaks. Therefore
         ``coordinate_space`` is UNKNOWN; `merge_corpora` fills it in from Neurosynth.
 
     Raises
@@ -86,7 +86,7 @@ def load_neuroquery(directory):
     OSError
         If a file is truncated or damaged.
     ValueError
-        If a column is missing, or no peak belongs to a study.
+        If a column is missing, or no peak belongs to a study of the table.
 
     References
     ----------
@@ -103,15 +103,15 @@ def load_neuroquery(directory):
 
 
 def fetch_neuroquery(data_home=None):
-    """Download NeuroQuery's corpus once, and load it.
+    """Download the corpus of NeuroQuery once and load it.
 
     Parameters
     ----------
     data_home : path-like or None, default=None
-        Folder of downloads; None is ``sklearn_neurocontext`` in the user's data folder,
-        for example ``~/.local/share`` on Linux. Files
-        ``neuroquery/<public file name>`` below the folder that the environment variable
-        ``NEUROCONTEXT_DATA`` names come first; they are not verified.
+        Download folder; None is ``sklearn_neurocontext`` in the user's data folder, for
+        example ``~/.local/share`` on Linux. Files ``neuroquery/<public file name>`` in
+        the folder given by the environment variable ``NEUROCONTEXT_DATA`` take
+        precedence; they are not verified.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def fetch_neuroquery(data_home=None):
     Raises
     ------
     OSError
-        If a file cannot be downloaded, or is not the published one.
+        If a file cannot be downloaded, or differs from the published one.
 
     References
     ----------
@@ -138,7 +138,7 @@ def fetch_neuroquery(data_home=None):
 
 
 def load_neurosynth(directory):
-    """Load Neurosynth's corpus, version 7, from a folder.
+    """Load the corpus of Neurosynth, version 7, from a folder.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def load_neurosynth(directory):
     Returns
     -------
     corpus : Bunch
-        The fields that `sklearn_neurocontext.datasets` documents.
+        The fields documented in `sklearn_neurocontext.datasets`.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def load_neurosynth(directory):
     OSError
         If a file is truncated or damaged.
     ValueError
-        If a column is missing, or no peak belongs to a study.
+        If a column is missing, or no peak belongs to a study of the table.
 
     References
     ----------
@@ -174,15 +174,15 @@ def load_neurosynth(directory):
 
 
 def fetch_neurosynth(data_home=None):
-    """Download Neurosynth's corpus, version 7, once, and load it.
+    """Download the corpus of Neurosynth, version 7, once and load it.
 
     Parameters
     ----------
     data_home : path-like or None, default=None
-        Folder of downloads; None is ``sklearn_neurocontext`` in the user's data folder,
-        for example ``~/.local/share`` on Linux. Files
-        ``neurosynth/<public file name>`` below the folder that the environment variable
-        ``NEUROCONTEXT_DATA`` names come first; they are not verified.
+        Download folder; None is ``sklearn_neurocontext`` in the user's data folder, for
+        example ``~/.local/share`` on Linux. Files ``neurosynth/<public file name>`` in
+        the folder given by the environment variable ``NEUROCONTEXT_DATA`` take
+        precedence; they are not verified.
 
     Returns
     -------
@@ -193,7 +193,7 @@ def fetch_neurosynth(data_home=None):
     Raises
     ------
     OSError
-        If a file cannot be downloaded, or is not the published one.
+        If a file cannot be downloaded, or differs from the published one.
 
     References
     ----------
@@ -209,7 +209,7 @@ def fetch_neurosynth(data_home=None):
 
 
 def _read_neuroquery(paths):
-    """Read the files of `NEUROQUERY_FILES`, in their order."""
+    """Read the corpus from the paths of `NEUROQUERY_FILES`, in this order."""
     counts = dict(zip(COUNTED_FIELDS, map(read_matrix, paths[2:5]), strict=True))
     vocabulary = paths[5].read_text(encoding="utf-8").splitlines()
     corpus = _read_tables(
@@ -220,20 +220,20 @@ def _read_neuroquery(paths):
         if matrix.shape != expected:
             raise ValueError(
                 f"The term counts of {field} have shape {matrix.shape}; expected "
-                f"{expected}, studies of the metadata by terms of the vocabulary. Use "
-                "files of one release."
+                f"{expected}, the numbers of studies and terms. Use files of the same "
+                "release."
             )
     return corpus
 
 
 def _read_neurosynth(paths):
-    """Read the files of `NEUROSYNTH_FILES`, in their order."""
+    """Read the corpus from the paths of `NEUROSYNTH_FILES`, in this order."""
     columns = ("space", "title", "year", "journal")
     return _read_tables(paths, columns, "Neurosynth, version 7")
 
 
 def _read_tables(paths, columns, name, **extra):
-    """Read the peaks and the metadata, the first two of the files."""
+    """Read the corpus of the first two files, peaks and metadata."""
     coordinates = read_columns(paths[0], ("id", "x", "y", "z"))
     metadata = read_columns(paths[1], ("id", *columns))
     studies = metadata[["id", *columns]].rename(
@@ -255,7 +255,7 @@ def _read_tables(paths, columns, name, **extra):
 
 
 def _add_files(corpus, files):
-    """Add to a corpus which of its files were verified."""
+    """Add the state of each file to a corpus and its description."""
     corpus.files = {path.name: state for path, state in files.items()}
     corpus.description += f" Files: {' and '.join(sorted(set(files.values())))}."
     return corpus

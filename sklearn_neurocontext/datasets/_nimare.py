@@ -1,4 +1,4 @@
-"""NiMARE's studysets, in JSON or Parquet, read without importing NiMARE."""
+"""Load NiMARE studysets in JSON or Parquet, without importing NiMARE."""
 
 import importlib.util
 import json
@@ -20,7 +20,7 @@ _PARQUET_COLUMNS = {
     "metadata": ("study_id",),
 }
 _IDS = {"id", "study_id"}
-# Slugs of Neurostore: <pmid>-<doi>-<pmcid>
+# Slugs of Neurostore have the form <pmid>-<doi>-<pmcid>.
 _SLUGS = {"pmid": r"^(\d{5,8})(?:-10-\d|$)", "pmcid": r"-pmc(\d+)$"}
 
 
@@ -30,18 +30,19 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     Parameters
     ----------
     path : path-like or None, default=None
-        A studyset in JSON, or a folder in Parquet. None loads the 320 studies of n-back
-        and flanker tasks that come with the ``nimare`` package (extra ``[demo]``).
+        A studyset: a JSON file or a folder of Parquet files. None loads the 320 studies
+        of n-back and flanker tasks in the ``nimare`` package (extra ``[demo]``).
     rows : {"study", "analysis"}, default="study"
-        Whether a row is a study with the peaks of all its analyses, or an analysis,
-        whose name is appended to the study's title.
+        Whether each row is a study, with the peaks of all its analyses, or an analysis,
+        with its name appended to the title of the study.
 
     Returns
     -------
     corpus : Bunch
-        The fields that `sklearn_neurocontext.datasets` documents. Two studies are of
-        the same group if they have the same PMID, or the same title and abstract (up to
-        "Reprint of"), as the bundled studies ``3iFzKZYtJ8fr`` and ``4CAE7uGTB2gw``.
+        The fields documented in `sklearn_neurocontext.datasets`. Two studies are in
+        the same group if they have the same PMID, or the same title and abstract
+        (ignoring "Reprint of"), as the bundled studies ``3iFzKZYtJ8fr`` and
+        ``4CAE7uGTB2gw``.
 
     Raises
     ------
@@ -51,7 +52,7 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
         If a package needed for the bundled studies or Parquet is not installed.
     ValueError
         If the file is not a studyset, an id is of the wrong kind, a point does not have
-        three coordinates, or `rows` has another value.
+        three coordinates, or `rows` is unknown.
 
     References
     ----------
@@ -73,8 +74,8 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     path = _find_bundled() if path is None else Path(path).expanduser()
     if not path.exists():
         raise FileNotFoundError(
-            f"{str(path)!r} does not exist. Expected a studyset in JSON, or a folder "
-            "in Parquet."
+            f"{str(path)!r} does not exist. Expected a studyset: a JSON file or a "
+            "folder of Parquet files."
         )
     read = _read_parquet_studyset if path.is_dir() else _read_json_studyset
     studies, analyses, points = read(path)
@@ -95,20 +96,20 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
 
 
 def _find_bundled() -> Path:
-    """Find the studyset in the installed package of NiMARE."""
+    """Find the bundled studyset in the installed NiMARE package."""
     spec = importlib.util.find_spec("nimare")
     folder = spec and spec.origin and Path(spec.origin).parent / _BUNDLED
     if not folder or not folder.is_dir():
         raise ImportError(
-            "The bundled studies come with nimare 0.22 or newer, which is not "
-            "installed. Install it with: pip install 'sklearn-neurocontext[demo]'; or "
-            "pass the path of a studyset."
+            "The bundled studies are in nimare 0.22 or newer, which is not installed. "
+            "Install it with: pip install 'sklearn-neurocontext[demo]', or pass the "
+            "path of a studyset."
         )
     return folder
 
 
 def _read_parquet_studyset(folder: Path):
-    """Return the tables of studies, analyses and points of a folder."""
+    """Read the tables of studies, analyses and points from a folder."""
     import_optional("pyarrow", extra="demo")
     names = [f"{name}.parquet" for name in _PARQUET_COLUMNS]
     tables = []
@@ -120,18 +121,18 @@ def _read_parquet_studyset(folder: Path):
         table = read_parquet(path, required)
         tables.append(table.astype(dict.fromkeys(_IDS.intersection(table), str)))
     studies, analyses, points, metadata = tables
-    # The first known value among the analyses of a study.
+    # Metadata are stored per analysis; use the first known value of each study.
     metadata = metadata.groupby("study_id").first().reindex(studies["study_id"])
     return _study_table(studies, metadata.reset_index(drop=True)), analyses, points
 
 
 def _read_json_studyset(path: Path):
-    """Return the tables of studies, analyses and points of a file."""
+    """Read the tables of studies, analyses and points from a JSON file."""
     content = read_json(path)
     if not isinstance(content, dict) or "studies" not in content:
         raise ValueError(
             f"{path.name} is not a NiMARE studyset: it has no list of studies. Convert "
-            "a legacy Dataset first: nimare.io.convert_dataset_to_studyset(dataset, "
+            "a legacy Dataset with nimare.io.convert_dataset_to_studyset(dataset, "
             "out_file='studyset.json')."
         )
     studies, analyses, points = [], [], []
@@ -149,7 +150,7 @@ def _read_json_studyset(path: Path):
     if not points:
         raise ValueError(
             f"{path.name} has no point; expected a studyset with reported peaks. "
-            "Studysets of images alone are not supported."
+            "Studysets with only images are not supported."
         )
     metadata = [study.get("metadata") or {} for study in content["studies"]]
     table = _study_table(pd.DataFrame(studies), pd.DataFrame(metadata))
@@ -179,7 +180,7 @@ def _read_point(point, name) -> dict:
 
 
 def _study_table(studies, metadata) -> pd.DataFrame:
-    """Return the table of studies, with ids and texts of the metadata."""
+    """Return the table of studies, with ids and texts from the metadata."""
     table = pd.DataFrame({"study_id": studies["study_id"].astype(str)})
     for column, source in _TEXTS.items():
         table[column] = studies.get(source)
@@ -189,7 +190,7 @@ def _study_table(studies, metadata) -> pd.DataFrame:
         words = words.fillna(slugs.str.extract(pattern)[0])
         table[column] = read_integers(words, column)
     years = _first_known(studies, metadata, "year").astype("string")
-    years = pd.to_numeric(years, errors="coerce")  # "in press" is unknown
+    years = pd.to_numeric(years, errors="coerce")  # "in press" becomes NaN.
     table["year"] = years.where(years % 1 == 0)
     keywords = _first_known(studies, metadata, "keywords")
     table["keywords"] = [_read_keywords(cell) for cell in keywords]
@@ -197,14 +198,14 @@ def _study_table(studies, metadata) -> pd.DataFrame:
 
 
 def _first_known(studies, metadata, column) -> pd.Series:
-    """Return a column of the studies, filled in from their metadata."""
-    nothing = pd.Series(None, index=studies.index, dtype=object)
-    own, other = studies.get(column, nothing), metadata.get(column, nothing)
+    """Return a column of the studies; missing values are filled from metadata."""
+    empty = pd.Series(None, index=studies.index, dtype=object)
+    own, other = studies.get(column, empty), metadata.get(column, empty)
     return own.astype(object).where(own.notna(), other.to_numpy())
 
 
 def _read_keywords(cell) -> str:
-    """Join a list of keywords, which may be in JSON, with semicolons."""
+    """Return a list of keywords, or its JSON, joined with semicolons."""
     if isinstance(cell, str):
         try:
             cell = json.loads(cell)

@@ -1,4 +1,4 @@
-"""Articles of PubMed Central, through pubget."""
+"""Load and download articles of PubMed Central with pubget."""
 
 import warnings
 from pathlib import Path
@@ -25,12 +25,12 @@ def load_pubget(directory):
     Parameters
     ----------
     directory : path-like
-        The folder ``subset_…_extractedData``, its parent, or the folder of the query.
+        The folder ``subset_…_extractedData``, its parent, or the parent of that folder.
 
     Returns
     -------
     corpus : Bunch
-        The fields that `sklearn_neurocontext.datasets` documents. The ``study_id`` is
+        The fields documented in `sklearn_neurocontext.datasets`. The ``study_id`` is
         "PMC" followed by the PMCID.
 
     Raises
@@ -38,8 +38,8 @@ def load_pubget(directory):
     FileNotFoundError
         If there is no extracted data, or one of its files is missing.
     ValueError
-        If there are several extractions, no article or a missing column, or no peak
-        belongs to a study.
+        If there are several extractions, there is no article, a column is missing, or
+        no peak belongs to a study.
 
     Warns
     -----
@@ -61,7 +61,7 @@ def load_pubget(directory):
     if info.is_file() and not read_json(info).get("is_complete", True):
         warnings.warn(
             f"According to pubget, the extraction in {folder.name} is incomplete: some "
-            "studies are missing. Run pubget again to complete it.",
+            "studies are missing. Run pubget again to complete the extraction.",
             UserWarning,
             stacklevel=2,
         )
@@ -71,8 +71,9 @@ def load_pubget(directory):
 def fetch_pubget(query: str, data_home=None, *, n_docs=None, api_key=None, n_jobs=1):
     """Download the articles of a PubMed Central query; extract texts and peaks.
 
-    Runs pubget's download, extraction of articles and extraction of data. Each step
-    continues with the files that exist, so repeat an interrupted call to resume it.
+    The function runs the download, the extraction of articles and the extraction of
+    data of pubget. Each step uses existing files, so repeating an interrupted call
+    resumes it.
 
     Parameters
     ----------
@@ -80,13 +81,13 @@ def fetch_pubget(query: str, data_home=None, *, n_docs=None, api_key=None, n_job
         A query in the syntax of PubMed Central's advanced search, for example
         ``"fMRI[abstract] AND (2020[PubDate])"``.
     data_home : path-like or None, default=None
-        Folder of downloads, which are kept in ``pubget``; None is
+        Download folder; the subfolder ``pubget`` is used. None is
         ``sklearn_neurocontext`` in the user's data folder, for example
         ``~/.local/share`` on Linux.
     n_docs : int or None, default=None
         Approximate maximum number of articles; None downloads all.
     api_key : str or None, default=None
-        Key of the Entrez utilities, which allows more requests per second.
+        Key for the Entrez utilities, which allows more requests per second.
     n_jobs : int, default=1
         Number of processes for the extraction.
 
@@ -98,7 +99,7 @@ def fetch_pubget(query: str, data_home=None, *, n_docs=None, api_key=None, n_job
     Raises
     ------
     ValueError
-        If the query is empty, or no article that it finds reports peaks.
+        If the query is empty, or no article found reports peaks.
     OSError
         If a step of pubget fails.
 
@@ -142,10 +143,10 @@ def fetch_pubget(query: str, data_home=None, *, n_docs=None, api_key=None, n_job
 
 
 def _check_step(pubget, codes: dict, step: str):
-    """Raise if a step failed; warn if it is the first incomplete one."""
+    """Raise if a step failed; warn if it is the first incomplete step."""
     if codes[step] == pubget.ExitCode.ERROR:
         raise OSError(
-            f"pubget's {step} failed; see its log. Downloaded files are kept: check "
+            f"pubget's {step} failed; see its log. Downloaded files are kept. Check "
             "the network and the query, then call again."
         )
     incomplete = [s for s, code in codes.items() if code == pubget.ExitCode.INCOMPLETE]
@@ -159,7 +160,7 @@ def _check_step(pubget, codes: dict, step: str):
 
 
 def _find_extraction(directory: Path) -> Path:
-    """Find the folder with coordinates.csv, at most two levels down."""
+    """Find the folder with coordinates.csv, at most two levels below a folder."""
     if not directory.is_dir():
         raise FileNotFoundError(
             f"The folder {str(directory)!r} does not exist. Pass pubget's query "
@@ -174,7 +175,8 @@ def _find_extraction(directory: Path) -> Path:
         if found:
             names = ", ".join(str(path.relative_to(directory)) for path in found)
             raise ValueError(
-                f"{str(directory)!r} contains several extractions: {names}. Pass one."
+                f"{str(directory)!r} contains several extractions: {names}. Pass one "
+                "of them."
             )
     raise FileNotFoundError(
         f"{str(directory)!r} contains no extracted data: neither coordinates.csv nor a "
@@ -205,7 +207,7 @@ def _read_extraction(folder: Path):
 
 
 def _study_table(metadata, texts) -> pd.DataFrame:
-    """Join metadata and texts; a missing title is that of the metadata."""
+    """Join metadata and texts; missing titles are filled from the metadata."""
     studies = pd.DataFrame({"pmcid": read_integers(metadata["pmcid"], "pmcid")})
     studies["study_id"] = "PMC" + write_study_ids(studies["pmcid"], "pmcid")
     if "pmid" in metadata:
@@ -224,7 +226,7 @@ def _study_table(metadata, texts) -> pd.DataFrame:
 
 
 def _read_spaces(folder: Path, studies) -> np.ndarray:
-    """Read the coordinate space of each study, None if unknown."""
+    """Read the coordinate space of each study; None if unknown."""
     path = folder / "coordinate_space.csv"
     spaces = np.full(len(studies), None, dtype=object)
     if path.is_file():

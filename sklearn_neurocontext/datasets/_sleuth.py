@@ -1,4 +1,4 @@
-"""Text files of BrainMap's Sleuth and of GingerALE: reading and writing."""
+"""Read and write text files of BrainMap's Sleuth and of GingerALE."""
 
 import codecs
 import math
@@ -19,11 +19,12 @@ _REFERENCE = re.compile(r"reference\s*[=:]\s*(.*)", re.IGNORECASE)
 _SUBJECTS = re.compile(r"subjects?\s*[=:]\s*(.*)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 _MINUS_SIGNS = str.maketrans("−–", "--")
-# The study of an experiment: "Chochon F, 1999: Multiplication", "Liu et al., 2018;
-# Self vs other", "24814646-1"
+# The study in the name of an experiment, for example "Chochon F, 1999" in "Chochon F,
+# 1999: Multiplication", "Liu et al., 2018" in "Liu et al., 2018; Self vs other", or
+# "24814646" in "24814646-1".
 _GROUP = re.compile(r"(.+?)\s*(?:[:;].*|-\d+)?")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-# No head reaches further from the origin of MNI or Talairach space.
+# Larger than the distance of any brain voxel from the origin of MNI or Talairach space.
 _MAX_DISTANCE_MM = 200
 _EXAMPLE = "Expected a line like '// Author, year: contrast'"
 
@@ -31,35 +32,35 @@ _EXAMPLE = "Expected a line like '// Author, year: contrast'"
 def load_sleuth(path):
     r"""Load the peaks of a meta-analysis from a text file of Sleuth or GingerALE.
 
-    The file lists experiments. Lines that begin with ``//`` name an experiment (up to a
-    blank line) and give its number of subjects; each line below holds one peak.
-    ``// Reference=…`` states the coordinate space of all peaks below it, up to the next
-    such line. Numbers may be separated by blanks, tabs, commas or semicolons, and lines
-    by the line ends of any system.
+    The file is a list of experiments. Lines that begin with ``//`` contain the name of
+    an experiment (which ends at a blank line) and its number of subjects. Each line
+    below them contains one peak. ``// Reference=…`` states the coordinate space of all
+    peaks below it, up to the next such line. Numbers may be separated by blanks, tabs,
+    commas or semicolons, and line ends may be those of any system.
 
     Parameters
     ----------
     path : path-like
-        The file, in UTF-8, in UTF-16 with a byte order mark, or else in Windows-1252.
+        Path of the file, in UTF-8, UTF-16 with a byte order mark, or Windows-1252.
 
     Returns
     -------
     corpus : Bunch
-        The fields that `sklearn_neurocontext.datasets` documents, with one row per
-        experiment: its name is the title; ``groups`` names its study, the part of the
-        name before a colon or semicolon. ``n_subjects`` is an Int64 array of shape
-        (n_experiments,), missing where not stated. Without a reference, the space of
-        peaks is unknown.
+        The fields documented in `sklearn_neurocontext.datasets`, with one row per
+        experiment. The title is the name of the experiment, and the group is the study:
+        the part of the name before a colon or semicolon. The additional field
+        ``n_subjects`` is an Int64 array of shape (n_experiments,), NA if unknown.
+        Without a reference, the space of peaks is unknown.
 
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If a line is neither a comment nor three numbers, states an unknown space or
-        number of subjects, or is in the wrong place: the reference must not change
-        among the peaks of an experiment, and the number of subjects must stand above
-        them. The message names the line.
+        If a line is neither a comment nor three numbers, if it states an invalid space
+        or number of subjects, if the reference changes between the peaks of an
+        experiment, or if the number of subjects is below its peaks. The message
+        contains the line number.
 
     Warns
     -----
@@ -70,7 +71,7 @@ def load_sleuth(path):
 
     See Also
     --------
-    write_sleuth : Writes such a file.
+    write_sleuth : Write such a file.
 
     References
     ----------
@@ -122,34 +123,39 @@ def load_sleuth(path):
 
 
 def write_sleuth(corpus, path, *, space="MNI") -> Path:
-    """Write the peaks of a corpus as a text file for Sleuth and GingerALE.
+    """Write the peaks of a corpus to a text file for Sleuth and GingerALE.
 
     Parameters
     ----------
     corpus : Bunch
-        A corpus of a loader of this package. Each row becomes an experiment, named by
-        its title, or by its id if it has none. ``n_subjects`` is written where known;
-        GingerALE needs it.
+        A corpus returned by a loader of this package. Each row is an experiment; its
+        name is the title, or the study id if the title is empty. Known ``n_subjects``
+        are written, as GingerALE needs them.
     path : path-like
-        The file; an older one is replaced.
+        Path of the file; an existing file is replaced.
     space : {"MNI", "TAL"}, default="MNI"
-        Space to write the peaks in; they are converted for ``"TAL"`` (Lancaster).
+        Coordinate space of the file; for ``"TAL"``, peaks are converted (Lancaster).
 
     Returns
     -------
     path : Path
-        The file. Coordinates are rounded to four decimals; rows without a peak are
-        omitted, with a warning.
+        Path of the file. Coordinates are rounded to four decimals; rows without a peak
+        are omitted.
 
     Raises
     ------
     ValueError
-        If the space is unknown, no row has a peak, or a title would not be read as a
-        name.
+        If the space is unknown, no row has a peak, or a title cannot be the name of an
+        experiment.
+
+    Warns
+    -----
+    UserWarning
+        If rows without a peak are omitted.
 
     See Also
     --------
-    load_sleuth : Reads the file.
+    load_sleuth : Read such a file.
 
     Examples
     --------
@@ -186,7 +192,7 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
 
 
 def _experiment_names(studies) -> list[str]:
-    """Return a name of one line for each experiment."""
+    """Return the name of each experiment, without line breaks."""
     titles = studies["title"].fillna("")
     names = titles.where(titles != "", studies["study_id"])
     names = [" ".join(name.split()).lstrip("/ ") for name in names]
@@ -194,25 +200,25 @@ def _experiment_names(studies) -> list[str]:
         if not name or _is_statement(name):
             raise ValueError(
                 f"The title {name!r} cannot be the name of an experiment: it would be "
-                "read as a statement. Change this title."
+                "read as a statement. Change the title."
             )
     return names
 
 
 def _format_experiment(name, n_subjects, peaks, space) -> str:
-    """Format one experiment as lines of the file."""
+    """Format an experiment as lines of the file."""
     peaks = mni_to_talairach(peaks) if space == "TAL" else peaks
     lines = [f"// {name}"]
     if n_subjects is not None and not pd.isna(n_subjects):
         lines.append(f"// Subjects={int(n_subjects)}")
-    # Adding zero turns -0.0 into 0.0.
+    # Adding zero replaces -0.0 by 0.0.
     for row in np.round(peaks, 4) + 0.0:
         lines.append("\t".join(f"{x:.4f}".rstrip("0").rstrip(".") for x in row))
     return "\n".join(lines) + "\n"
 
 
 def _read_text(path: Path) -> str:
-    """Read UTF-8, UTF-16 with a byte order mark, or else Windows-1252."""
+    """Read a file in UTF-8, in UTF-16 with a byte order mark, or in Windows-1252."""
     content = path.read_bytes()
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16", errors="replace")
@@ -228,7 +234,7 @@ def _read_text(path: Path) -> str:
 
 
 def _parse(text: str, source: str) -> list:
-    """Return the experiments of a file, at least one; errors name file and line."""
+    """Parse the experiments of a file; errors name the file and the line."""
     parser = _Parser()
     for number, line in enumerate(_LINE_END.split(text), start=1):
         try:
@@ -237,8 +243,7 @@ def _parse(text: str, source: str) -> list:
             raise ValueError(f"{source}, line {number}: {error}") from None
     if not parser.experiments:
         raise ValueError(
-            f"{source} names no experiment. {_EXAMPLE} above the peaks, as in text "
-            "files of Sleuth or GingerALE."
+            f"{source} contains no name of an experiment. {_EXAMPLE} above the peaks."
         )
     if parser.distant_lines:
         first, n = parser.distant_lines[0], len(parser.distant_lines)
@@ -254,7 +259,7 @@ def _parse(text: str, source: str) -> list:
 
 @dataclass
 class _Experiment:
-    """An experiment: lines of its name, space, number of subjects and peaks in mm."""
+    """An experiment: lines of the name, space, number of subjects, and peaks in mm."""
 
     names: list
     space: str | None
@@ -263,7 +268,7 @@ class _Experiment:
 
 
 class _Parser:
-    """Collect experiments from one line after another."""
+    """Parser that collects experiments line by line."""
 
     def __init__(self):
         self.experiments = []
@@ -272,7 +277,7 @@ class _Parser:
         self._in_name = False
 
     def read_line(self, line: str, number: int) -> None:
-        """Read a stripped line; its errors do not name it yet."""
+        """Read a stripped line; `_parse` adds the line number to errors."""
         comment = line.lstrip("/").strip()
         if not line:
             self._in_name = False
@@ -297,14 +302,13 @@ class _Parser:
         last = self.experiments[-1] if self.experiments else None
         if last is None or last.n_subjects is not None:
             raise ValueError(
-                f"a number of subjects without the name of an experiment. {_EXAMPLE} "
-                "above it."
+                "a number of subjects must follow the name of an experiment. "
+                f"{_EXAMPLE} above it."
             )
         if last.peaks:
             raise ValueError(
-                f"a number of subjects below the peaks of {last.names[0]!r} is "
-                "ambiguous. Expected it between the name of an experiment and its "
-                "first peak."
+                "a number of subjects must be between the name of an experiment and "
+                f"its first peak; got it below the peaks of {last.names[0]!r}."
             )
         last.n_subjects = int(word)
 
@@ -319,11 +323,11 @@ class _Parser:
             )
         peak, last = _parse_peak(line), self.experiments[-1]
         if not last.peaks:
-            # A reference may stand between the name and the first peak.
+            # A reference between the name and the first peak also applies.
             last.space = self._space
         elif last.space != self._space:
             raise ValueError(
-                "the reference above this line changes the space among the peaks of "
+                "the reference above this line changes the space between the peaks of "
                 f"{last.names[0]!r}. Repeat the experiment's name below the reference."
             )
         last.peaks.append(peak)
@@ -337,7 +341,7 @@ def _is_statement(comment: str) -> bool:
 
 
 def _parse_space(word: str) -> str:
-    """Return MNI or TAL."""
+    """Return MNI or TAL; raise for other spaces."""
     space = normalize_spaces([word])[0]
     if space not in _SPACE_NAMES:
         raise ValueError(f"the reference must be MNI or Talairach; got {word!r}.")
@@ -345,7 +349,7 @@ def _parse_space(word: str) -> str:
 
 
 def _parse_peak(line: str) -> list[float]:
-    """Return x, y, z of a line."""
+    """Return x, y, z of a line with a peak."""
     words = re.split(r"[\s,;]+", line.translate(_MINUS_SIGNS).rstrip(" \t,;"))
     if len(words) == 3 and all(map(_NUMBER.fullmatch, words)):
         peak = [float(word) for word in words]

@@ -1,4 +1,4 @@
-"""Synthetic studies with known topics."""
+"""Generate synthetic studies with known topics."""
 
 from numbers import Integral, Real
 
@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state
 
 from ._bunch import make_bunch
 
-# Words of each topic, and words that occur in all texts.
+# Words of each topic; the common words occur in all texts.
 _TOPICS = {
     "motor": "finger tapping movement hand motor grip",
     "vision": "visual checkerboard faces objects retinotopy scenes",
@@ -29,35 +29,35 @@ _CENTERS_PER_TOPIC = 3
 def make_studies(
     n_studies: int = 200, *, n_peaks: int = 8, noise: float = 0.2, random_state=None
 ):
-    """Make studies with texts and peaks drawn from the same known mixture of topics.
+    """Make synthetic studies whose texts and peaks share a known mixture of topics.
 
-    Each study mixes eight topics. Its words are drawn from the words of its topics and
-    from common words, its peaks around the centers of its topics (Gaussian with a
-    standard deviation of 5 mm) or anywhere in the brain.
+    Each study is a mixture of eight topics. Its words are drawn from the words of its
+    topics and from common words. Its peaks are drawn around the centers of its topics
+    (Gaussian with a standard deviation of 5 mm) or anywhere in the brain.
 
     Parameters
     ----------
     n_studies : int, default=200
         Number of studies.
     n_peaks : int, default=8
-        Average number of peaks per study (Poisson, at least one).
+        Mean number of peaks per study (Poisson distribution, at least one peak).
     noise : float, default=0.2
-        Fraction of peaks anywhere in the brain and of common words, in [0, 1].
+        Fraction, in [0, 1], of common words and of peaks anywhere in the brain.
     random_state : int, RandomState instance or None, default=None
-        Seed of all draws except the centers, which are always the same.
+        Seed of all random numbers, except for the centers, which are constant.
 
     Returns
     -------
     corpus : Bunch
-        The fields that `sklearn_neurocontext.datasets` documents (texts are title and
-        abstract), and ``latent`` (ndarray of shape (n_studies, 8), the mixtures, rows
-        sum to one), ``topic_names`` and ``topic_centers`` (ndarray of shape (8, 3, 3):
-        three centers per topic, MNI, mm).
+        The fields documented in `sklearn_neurocontext.datasets` (texts are title and
+        abstract), ``latent`` (ndarray of shape (n_studies, 8), the mixtures; rows sum
+        to one), ``topic_names`` (list of str) and ``topic_centers`` (ndarray of shape
+        (8, 3, 3), three centers per topic in MNI space, in mm).
 
     Raises
     ------
     ValueError
-        If a number is out of range.
+        If a parameter is out of range.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def _draw_in_brain(rng, size):
 
 
 def _draw_words(rng, mixture, size, noise):
-    """Draw words of topics and, for a fraction of `noise`, common words."""
+    """Draw words of topics; a fraction `noise` are common words."""
     vocabularies = [words.split() for words in _TOPICS.values()]
     common = _COMMON.split()
     topics = rng.choice(len(mixture), size=size, p=mixture)
@@ -128,7 +128,7 @@ def _draw_words(rng, mixture, size, noise):
 
 
 def _draw_peaks(rng, mixture, centers, size, noise):
-    """Draw peaks of shape (size, 3), a fraction of `noise` anywhere in the brain."""
+    """Draw peaks of shape (size, 3); a fraction `noise` are anywhere in the brain."""
     topics = rng.choice(len(mixture), size=size, p=mixture)
     near = centers[topics, rng.randint(_CENTERS_PER_TOPIC, size=size)]
     near = near + rng.normal(scale=5.0, size=(size, 3))

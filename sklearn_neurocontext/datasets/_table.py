@@ -1,4 +1,4 @@
-"""Corpora of two tables: studies and peaks."""
+"""Load a corpus from a table of studies and a table of peaks."""
 
 import warnings
 from os import PathLike
@@ -21,23 +21,23 @@ def load_table(studies, peaks, *, space=None):
     Parameters
     ----------
     studies : DataFrame, dict, or path-like
-        One row per study, as a table, or a CSV or TSV file, which may be compressed.
-        One of the columns ``study_id``, ``pmid``, ``pmcid`` or ``id`` identifies the
-        study; ``title``, ``keywords``, ``abstract``, ``body``, ``year``, ``journal``
-        and ``coordinate_space`` (or ``space``) are optional.
+        Table, or path of a CSV or TSV file, which may be compressed, with one row per
+        study. One of the columns ``study_id``, ``pmid``, ``pmcid`` or ``id`` identifies
+        the study; ``title``, ``keywords``, ``abstract``, ``body``, ``year``,
+        ``journal`` and ``coordinate_space`` (or ``space``) are optional.
     peaks : DataFrame, dict, or path-like
-        One row per peak, with the same id column, and ``x``, ``y``, ``z`` in mm. An
-        optional column ``coordinate_space`` (or ``space``) holds the space of the peak.
+        Table or path of a file with one row per peak: the same id column, and ``x``,
+        ``y``, ``z`` in mm. The column ``coordinate_space`` (or ``space``) is optional.
     space : {"MNI", "TAL"} or None, default=None
-        Space of the peaks whose own row states none, even if the table of studies
-        states another: use ``"MNI"`` for peaks of a corpus of this package, so that
-        they are not converted again. None uses the table of studies.
+        Space of the peaks for which the table of peaks states none. It takes precedence
+        over the table of studies, which is used if `space` is None. Pass ``"MNI"`` for
+        peaks of a corpus of this package, so that they are not converted again.
 
     Returns
     -------
     corpus : Bunch
-        The fields that `sklearn_neurocontext.datasets` documents. Peaks of studies that
-        are not in the table are skipped, and counted in ``description``.
+        The fields documented in `sklearn_neurocontext.datasets`. Peaks of studies that
+        are not in the table are skipped; ``description`` contains their number.
 
     Raises
     ------
@@ -46,15 +46,15 @@ def load_table(studies, peaks, *, space=None):
     OSError
         If a file is truncated or damaged.
     ValueError
-        If a column is missing, a study has no id or two rows, ids are of the wrong
-        kind or never match, or a coordinate is not a number.
+        If a column is missing, a study has no id or several rows, ids are of the wrong
+        kind or none matches, or a coordinate is not a number.
 
     Warns
     -----
     SkippedPeaksWarning
         If peaks belong to studies that are not in the table.
     CoordinateSpaceWarning
-        If peaks are not all in MNI space.
+        If not all peaks are reported in MNI space.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def load_table(studies, peaks, *, space=None):
 
 
 def _read(table, name) -> pd.DataFrame:
-    """Return a table, or read it from a file, with column names in lower case."""
+    """Read a table if it is a path; return it with column names in lower case."""
     if isinstance(table, str | PathLike):
         path = Path(table).expanduser()
         if not path.is_file():
@@ -102,7 +102,7 @@ def _read(table, name) -> pd.DataFrame:
                 f"The table of {name}, {str(path)!r}, does not exist."
             )
         header = read_columns(path, nrows=0)
-        # Ids are read as strings: 007 stays 007.
+        # Ids are read as strings, so that 007 is not read as 7.
         ids = {c: str for c in header if c.strip().lower() in _ID_COLUMNS}
         table = read_columns(path, dtype=ids)
     table = pd.DataFrame(table).rename(columns=lambda name: str(name).strip().lower())
@@ -130,7 +130,7 @@ def _find_id_column(studies, peaks) -> str:
 
 
 def _study_table(studies, kind) -> pd.DataFrame:
-    """Return the columns of the studies that are used, under their standard names."""
+    """Return the known columns of the studies, renamed to their standard names."""
     for column, synonym in (
         ("year", "publication_year"),
         ("coordinate_space", "space"),
@@ -146,7 +146,7 @@ def _study_table(studies, kind) -> pd.DataFrame:
 
 
 def _choose_spaces(studies, peaks, rows, space) -> np.ndarray:
-    """Return the space of each peak: of its own row, the argument, or its study."""
+    """Return the space of each peak: from its row, the argument, or its study."""
     stated = [peaks[column] for column in _SPACE_COLUMNS if column in peaks]
     if space is not None:
         stated.append(pd.Series(space, index=peaks.index))
@@ -161,7 +161,7 @@ def _choose_spaces(studies, peaks, rows, space) -> np.ndarray:
 
 
 def _describe_skipped(ids, kind) -> str:
-    """Describe how many peaks have no study in the table, with the first study's id."""
+    """Describe the skipped peaks: their number and the id of the first study."""
     words = write_ids(ids, kind).replace("", pd.NA)
     studies, n_without_id = words.dropna().drop_duplicates(), int(words.isna().sum())
     shown = "no id" if studies.empty else studies.iloc[0]

@@ -1,4 +1,4 @@
-"""A trained model in use: maps, decoding, calibration and reports."""
+"""Use trained models: predict maps, decode maps, calibrate and report."""
 
 from ._calibration import (
     TrainingStatistics,

@@ -18,7 +18,7 @@ _N_REFERENCE = 1000
 _N_FOLDS = 5
 # Maximum number of held-out studies of each refit.
 _N_HELD_OUT = 200
-# No voxel's null standard deviation is below this quantile over voxels.
+# Quantile over voxels that is the minimum of the null standard deviation.
 _FLOOR = 0.05
 
 
@@ -31,7 +31,7 @@ class TrainingStatistics:
     terms : dict of str to int
         Terms of the training texts, and the number of studies of each.
     mean : ndarray of shape (n_components,), float32
-        Mean of the coefficients, scaled as the model predicts them.
+        Mean coefficients, on the scale of the model's predictions.
     null_std : ndarray of shape (n_voxels,), float32, or None
         Null standard deviation of the maps predicted for held-out texts.
     reference : ndarray of shape (n_reference, n_components), float32
@@ -65,22 +65,22 @@ def training_statistics(
     random_state=0,
     on_progress=None,
 ) -> TrainingStatistics:
-    r"""Compute the statistics that `NeuroContextModel` needs beside a model.
+    r"""Compute the statistics that calibrate the maps of a `NeuroContextModel`.
 
-    The null standard deviation is estimated by permutations: copies of the model are
-    fitted to texts paired with the maps of other studies, `n_permutations` times, each
-    time on four fifths of the studies, and predict maps for up to 200 of the other
-    texts. With the mean map :math:`\bar m` and the map :math:`m_{pi}` of text i after
-    permutation p, it is at each voxel v
+    The null standard deviation is estimated by permutations. In each of them, a copy of
+    the model is fitted to four fifths of the studies, whose texts are paired with maps
+    of other studies, and predicts the maps of up to 200 held-out texts. With the mean
+    map :math:`\bar m` and the map :math:`m_{pi}` of text i in permutation p, the null
+    standard deviation at voxel v is
 
     .. math:: s(v) = \sqrt{\operatorname{mean}_{p,i} (m_{pi}(v) - \bar m(v))^2}
 
-    and at least its 5 % quantile over voxels.
+    Values below the 5 % quantile over voxels are replaced by this quantile.
 
     Parameters
     ----------
     model : estimator
-        Fitted to X and y.
+        Estimator fitted to X and y.
     X : ndarray of shape (n_studies, ...)
         Embeddings or texts.
     y : ndarray of shape (n_studies, n_components)
@@ -88,7 +88,7 @@ def training_statistics(
     masker : KDEDiFuMoMasker
         The fitted masker that computed y.
     texts : sequence of str or None, default=None
-        Texts of the studies, in which terms are counted; None counts none.
+        Texts of the studies, in which terms are counted. With None, there are no terms.
     groups : array-like of shape (n_studies,) or None, default=None
         Study of each row, if several rows belong to one study.
     smoothing_fwhm : float, default=0.0
@@ -96,24 +96,25 @@ def training_statistics(
     n_permutations : int, default=5
         Number of refits on permuted text-map pairs; with 0, `null_std` is None.
     random_state : int, default=0
-        Seed of the permutations, folds and choices.
+        Seed of the permutations, the folds and the choice of reference studies.
     on_progress : callable or None, default=None
         Called as ``on_progress(n_done, n_permutations)`` after each refit.
 
     Returns
     -------
     statistics : TrainingStatistics
-        Terms are the 1,000 most frequent words, and pairs of adjacent words, in the
-        texts of at least five studies; none holds a stop word, a number or a single
-        letter. Reference studies are 1,000 chosen at random, or all if there are fewer.
+        Its terms are the 1,000 most frequent words and pairs of adjacent words that
+        occur in at least five studies and contain no stop word, number or single
+        letter. Its reference studies are 1,000 studies chosen at random, or all studies
+        if there are fewer.
 
     Raises
     ------
     TypeError
         If `n_permutations` is not an integer.
     ValueError
-        If `n_permutations` is negative, if there are fewer than five studies and it is
-        not 0, or if the model cannot be fitted to four fifths of the studies.
+        If `n_permutations` is negative, if it is positive and there are fewer than five
+        studies, or if the model cannot be fitted to four fifths of the studies.
 
     Examples
     --------
@@ -159,17 +160,18 @@ def training_statistics(
 
 
 def compute_null_std(squares) -> np.ndarray:
-    """Compute the null standard deviation of each voxel, at least its 5 % quantile.
+    """Compute the null standard deviation of each voxel.
 
     Parameters
     ----------
     squares : array-like of shape (n_permutations, n_voxels)
-        Mean square, after each permutation, of the differences from the mean map.
+        Mean square of the differences from the mean map in each permutation.
 
     Returns
     -------
     null_std : ndarray of shape (n_voxels,)
-        Root of the mean over permutations; the quantile is over voxels.
+        Square root of the mean over permutations, at least its 5 % quantile over
+        voxels.
 
     Examples
     --------
@@ -182,21 +184,21 @@ def compute_null_std(squares) -> np.ndarray:
 
 
 def check_n_permutations(groups, n_permutations) -> None:
-    """Check a number of permutations, and that there are enough studies for it.
+    """Check the number of permutations, and that there are enough studies for them.
 
     Parameters
     ----------
     groups : array-like of shape (n_rows,)
-        The study of each row.
+        Study of each row.
     n_permutations : int
         Number of refits on permuted text-map pairs.
 
     Raises
     ------
     TypeError
-        If it is not an integer.
+        If `n_permutations` is not an integer.
     ValueError
-        If it is negative, or there are fewer than five studies and it is not 0.
+        If `n_permutations` is negative, or positive with fewer than five studies.
 
     Examples
     --------
@@ -211,7 +213,7 @@ def check_n_permutations(groups, n_permutations) -> None:
     if n_permutations and n_studies < _N_FOLDS:
         raise ValueError(
             f"{n_studies} studies are too few to estimate the null distribution; "
-            f"expected at least {_N_FOLDS}. Use n_permutations=0, which gives no z "
+            f"expected at least {_N_FOLDS}. Set n_permutations=0 for a model without z "
             "maps."
         )
 
@@ -231,12 +233,12 @@ def fit_model(
     card=None,
     on_progress=None,
 ) -> NeuroContextModel:
-    """Fit an estimator to all studies and return a model that is ready to use.
+    """Fit an estimator to all studies and return a `NeuroContextModel`.
 
     Parameters
     ----------
     estimator : estimator
-        Not fitted; takes X.
+        Estimator to fit to X and y; it is cloned first.
     X : ndarray of shape (n_studies, ...)
         Texts, or their embeddings by `embedder`.
     y : ndarray of shape (n_studies, n_components)
@@ -248,23 +250,24 @@ def fit_model(
     groups : array-like of shape (n_studies,) or None, default=None
         Study of each row, if several rows belong to one study.
     embedder : LLMChunkEmbedder or None, default=None
-        Fitted; computed X. None if X holds texts.
+        Fitted embedder that computed X; None if X holds texts.
     smoothing_fwhm : float, default=14.0
         Full width at half maximum of the Gaussian that smooths predicted maps, in mm.
     n_permutations : int, default=5
-        Number of refits on permuted text-map pairs, see `training_statistics`; 0 gives
-        a model without z maps.
+        Number of refits on permuted text-map pairs, see `training_statistics`. With 0,
+        the model has no z maps.
     random_state : int, default=0
         Seed of the permutations and of the choice of reference studies.
     card : dict or None, default=None
-        Metadata of the model; numbers of studies and permutations are added.
+        Metadata of the model, to which the numbers of studies, reference studies and
+        permutations are added.
     on_progress : callable or None, default=None
         Called as ``on_progress(n_done, n_permutations)`` after each refit.
 
     Returns
     -------
     model : NeuroContextModel
-        Takes texts.
+        Model that takes texts.
 
     Raises
     ------

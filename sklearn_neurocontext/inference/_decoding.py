@@ -1,4 +1,4 @@
-"""Candidates for a map: studies of a corpus, and the ranking of candidates."""
+"""Index the studies of a corpus and rank candidates for a brain map."""
 
 import hashlib
 
@@ -12,10 +12,10 @@ from sklearn.utils import gen_batches
 from .._utils.disk_cache import fetch_entry
 from ..persistence import fingerprint
 
-# Candidates whose null is computed at a time: bounds memory.
+# Number of candidates whose null similarities are computed at a time, to save memory.
 _BATCH = 2048
 _COLUMNS = ["study_id", "pmid", "title", "year", "journal"]
-# Raised when the content of the cache changes, so that versions do not mix.
+# Increase this when the content of the cache changes, so that old files are not read.
 _FORMAT = 1
 
 
@@ -26,18 +26,17 @@ def cosines(rows, one) -> np.ndarray:
 
 
 def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:
-    r"""Rank candidates by their similarity with a map; the best first.
+    r"""Rank candidates by their similarity with a map in descending order.
 
-    The similarities of a candidate with the maps of n reference studies have the mean
-    :math:`\mu` and the standard deviation :math:`\sigma`;
-    :math:`z = (s - \mu) / \sigma` is compared with the same numbers of all candidates
-    and reference studies. The p value is
-    :math:`(1 + \#\{z_{cj} \ge z\}) / (1 + n_{candidates} n)`. As this null is pooled
-    over candidates, p values can be small enough to survive a correction for the number
-    of candidates (Benjamini-Hochberg, ``q_value``).
+    The similarity s of a candidate is standardized, :math:`z = (s - \mu) / \sigma`, by
+    the mean and the standard deviation of this candidate's similarities with the maps
+    of n reference studies. Those similarities, standardized in the same way and pooled
+    over candidates, are the null distribution. The p value is
+    :math:`(1 + \#\{z_{cj} \ge z\}) / (1 + n_{candidates} n)`. Thanks to the pooling, p
+    values can be small enough to survive Benjamini-Hochberg correction (``q_value``).
 
-    `similarity` has shape (n_candidates,); ``null_similarity(rows)`` returns that of a
-    slice of candidates with the reference studies, of shape (n_rows, n_studies).
+    `similarity` has shape (n_candidates,). ``null_similarity(rows)`` returns the
+    similarity of a slice of candidates with the reference studies, (n_rows, n_studies).
     """
     scores, null = np.empty(len(names)), []
     for rows in gen_batches(len(names), _BATCH):
@@ -65,8 +64,8 @@ def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:
 class IndexedStudies:
     """Studies with a title and a peak inside the mask, and their coefficients.
 
-    Coefficients, and features of the titles once they were needed, are kept in the
-    package's cache folder under the hashes of the data that they were computed from.
+    Coefficients and features of titles are stored in the package's cache folder. Their
+    names hold the hashes of the data that they were computed from.
 
     Attributes
     ----------
@@ -104,11 +103,10 @@ class IndexedStudies:
         self._features = None
 
     def features(self, compute, steps=None):
-        """Return ``compute(titles)``, of shape (n_studies, n_features), computed once.
+        """Return ``compute(titles)``, (n_studies, n_features), computed only once.
 
-        `steps` is the estimator that `compute` uses; its fingerprint names the features
-        on disk. Without it, or if it cannot be saved, or if features are sparse, they
-        are kept in memory only.
+        The fingerprint of `steps`, the estimator that `compute` uses, names the file of
+        features. Sparse features, and those without a fingerprint, stay in memory.
         """
         if self._features is None:
             name = None if steps is None else _fingerprint_or_none(steps)
@@ -122,7 +120,7 @@ class IndexedStudies:
         return self._features
 
     def best(self, scores, k: int) -> pd.DataFrame:
-        """Return a table of the k studies with the highest scores, the best first."""
+        """Return the k studies with the highest scores, in descending order."""
         order = np.argsort(-scores, kind="stable")[:k]
         found = self.table.iloc[order].assign(similarity=scores[order])
         return found.reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""A fitted model ready to use: maps of texts, and decoding of maps."""
+"""`NeuroContextModel` predicts brain maps of texts and decodes brain maps."""
 
 import warnings
 from numbers import Integral, Real
@@ -25,10 +25,10 @@ class LowConfidenceWarning(UserWarning):
 class NeuroContextModel:
     """Predict brain maps of texts, and decode brain maps into terms, studies or texts.
 
-    It holds any fitted model of this package. The model that comes with the package,
-    which `from_pretrained` loads by default, is ridge regression (for maps) and kernel
-    CCA (for comparisons) on word features and MiniLM embeddings; it is not the
-    contrastive network.
+    Any fitted model of this package can be used. `from_pretrained` loads, by default,
+    the model that comes with the package: ridge regression (to predict maps) and kernel
+    CCA (to compare texts with maps) on word features and MiniLM embeddings. It is not
+    the contrastive network.
 
     The interface is that of ``neuroquery.NeuroQueryModel``: ``model(text)`` and
     ``model.transform(texts)`` return dictionaries with the same keys.
@@ -36,58 +36,61 @@ class NeuroContextModel:
     Parameters
     ----------
     model : Pipeline or TextBrainEnsemble
-        Fitted; takes texts and ends in an estimator of this package that predicts.
+        Fitted model that takes texts. The last step of a pipeline must be an estimator
+        of this package with a ``predict`` method.
     masker : KDEDiFuMoMasker
-        Fitted; the one that computed the model's coefficients.
+        Fitted masker that computed the coefficients that the model was fitted to.
     smoothing_fwhm : float, default=0.0
-        Full width at half maximum of the Gaussian that smooths predicted maps, in mm;
-        with a `mean_map`, it smooths only the difference from it.
+        Full width at half maximum of the Gaussian that smooths predicted maps, in mm.
+        With a `mean_map`, only the difference from the mean map is smoothed.
     terms : dict of str to int or None, default=None
-        Terms, in lower case, and the number of training studies of each; for
+        Terms in lower case and the number of training studies of each. They are used by
         `similar_words`, `highlighted_text` and `decode`.
     mean : array-like of shape (n_components,) or None, default=None
-        Mean of the training studies' coefficients, scaled as the model predicts them.
+        Mean coefficients of the training studies, on the scale of the predictions.
     mean_map : array-like of shape (n_voxels,) or None, default=None
-        Mean density of the same studies at each voxel of the mask, in the same unit.
-        Needs `mean`.
+        Mean density of the training studies at each voxel of the mask, in the unit of
+        the predictions. Needs `mean`.
     quadratic_coef : float, default=0.0
-        Coefficient of the quadratic term that corrects the shrinkage of large
-        differences from the mean map, see `transform`; not below zero. Needs `mean`.
+        Coefficient (at least 0) of the quadratic term that corrects the shrinkage of
+        large differences from the mean map, see `transform`. Needs `mean`.
     null_std : array-like of shape (n_voxels,) or None, default=None
-        Null standard deviation of predicted maps, by which z maps are divided, see
+        Null standard deviation of predicted maps, the denominator of z maps, see
         `training_statistics`.
     z_threshold : float, default=0.0
-        A text whose largest z is below this threshold raises a warning; 0 never warns.
+        A text whose largest z is below this threshold raises a `LowConfidenceWarning`.
+        The default, 0, disables the warning.
     reference : array-like of shape (n_studies, n_components) or None, default=None
-        Coefficients of training studies, for the p values of `decode`.
+        Coefficients of training studies, which define the null distribution of the p
+        values of `decode`.
     term_features : array-like of shape (n_terms, n_features) or None, default=None
-        Features of the terms, computed by the steps before the last; None computes them
-        when first needed.
+        Features of the terms, the output of the pipeline without its last step. If
+        None, they are computed when they are first needed.
     unit_maps : bool, default=False
         Whether the model was fitted with ``y_scaling=None`` to coefficients of norm
-        one; if so, maps are scaled to norm one before they are compared with texts.
+        one. If so, maps are scaled to norm one before they are compared with texts.
     card : dict or None, default=None
         Metadata of the model and its training.
 
     Attributes
     ----------
     model, masker, smoothing_fwhm, terms, quadratic_coef, z_threshold, unit_maps, card
-        The parameters.
+        Values of the parameters.
     mean_map : ndarray of shape (n_voxels,) or None
-        The parameter; without it, the smoothed map of `mean`.
+        Value of the parameter or, if it is None, the smoothed map of `mean`.
     studies : IndexedStudies or None
         Studies of the corpus that was passed to `index_corpus`.
 
     Raises
     ------
     TypeError
-        If `model` is not such a model.
+        If `model` is not a pipeline or an ensemble that predicts coefficients.
     NotFittedError
         If the model or the masker is not fitted.
     ValueError
-        If the masker has another number of maps than the model predicts, an array has
-        another shape or holds NaN, a number is below zero, or `mean` is missing where
-        it is needed.
+        If the model and the masker have different numbers of components, an array has a
+        wrong shape or holds NaN, a number is negative, or `mean` is missing although
+        another parameter needs it.
 
     See Also
     --------
@@ -147,19 +150,20 @@ class NeuroContextModel:
     def from_pretrained(
         cls, name_or_directory="minilm", *, device=None, allow_download=False
     ):
-        """Load the model that comes with the package, or a saved one.
+        """Load the model that comes with the package, or a saved model.
 
         The model of the package, ``"minilm"``, is ridge regression and kernel CCA on
         word features and MiniLM embeddings, not the contrastive network. It needs the
-        extra ``minilm`` of the package and no network connection. Its training data,
-        scores and limits are in its card (``README.md`` in its folder) and in `card`.
+        extra ``minilm`` of the package and no network connection. Its card,
+        ``README.md`` in its folder, describes its training data, scores and limits; the
+        attribute `card` holds the same figures.
 
         Parameters
         ----------
         name_or_directory : str or path-like, default="minilm"
-            ``"minilm"``, or the folder that `save` or ``neurocontext fit`` wrote.
+            ``"minilm"``, or a folder that `save` or ``neurocontext fit`` wrote.
         device : str or None, default=None
-            Torch device; None takes the saved one.
+            Torch device; None selects the device that the model was saved with.
         allow_download : bool, default=False
             Whether a language model or DiFuMo that is not on this machine may be
             downloaded; by default, nothing connects to the network.
@@ -167,17 +171,17 @@ class NeuroContextModel:
         Returns
         -------
         model : NeuroContextModel
-            Ready to use.
+            The loaded model.
 
         Raises
         ------
         FileNotFoundError
-            If there is no such folder.
+            If the folder does not exist or holds no saved model.
         OSError
             If a language model or an atlas is not on this machine.
         ValueError
-            If its files were altered, or the language model or atlas is not the one
-            that it was trained with.
+            If files of the model were altered, or if the language model or the atlas
+            differs from the one used in training.
         """
         folder = find_folder(name_or_directory)
         return cls(**read_folder(folder, device, allow_download=allow_download))
@@ -188,12 +192,13 @@ class NeuroContextModel:
         Parameters
         ----------
         directory : path-like
-            Must not exist, or be empty; with `overwrite`, it may hold a saved model.
+            A new or empty folder; with `overwrite`, also the folder of a saved model.
         half : bool, default=False
-            Whether matrices of floats are kept with 16 bits, see `save_model`.
+            Whether to save matrices of floats with 16 bits, see `save_model`.
         overwrite : bool, default=False
-            Whether to replace a model saved there earlier, which stays until the new
-            one is complete. A folder that holds anything else is refused.
+            Whether to replace a model that was saved in this folder earlier. The
+            earlier model is kept until the new one is complete. A folder with any other
+            file is not replaced.
 
         Returns
         -------
@@ -203,9 +208,9 @@ class NeuroContextModel:
         Raises
         ------
         FileExistsError
-            If `directory` holds anything that must not be replaced.
+            If `directory` holds files that must not be replaced.
         TypeError, ValueError
-            If model, masker or card cannot be saved; the message names the part.
+            If the model, the masker or the card cannot be saved.
         """
         statistics = {
             "smoothing_fwhm": self.smoothing_fwhm,
@@ -235,7 +240,7 @@ class NeuroContextModel:
         Parameters
         ----------
         text : str
-            Of any length.
+            A text of any length.
 
         Returns
         -------
@@ -252,7 +257,7 @@ class NeuroContextModel:
         Warns
         -----
         LowConfidenceWarning
-            As `transform`.
+            If the largest z of a map is below `z_threshold`.
         """
         if not isinstance(text, str):
             raise TypeError(
@@ -273,13 +278,13 @@ class NeuroContextModel:
         Parameters
         ----------
         texts : sequence of str
-            Of any length.
+            Texts of any length.
 
         Returns
         -------
         maps_img : Nifti1Image of shape (nx, ny, nz, n_texts)
-            The ``brain_map`` of `transform` of each text: expected density of peaks in
-            a study with this text, in the unit that the model was fitted to.
+            For each text, the ``brain_map`` of `transform`: the expected density of
+            peaks in a study with this text, in the unit that the model was fitted to.
 
         Raises
         ------
@@ -289,36 +294,35 @@ class NeuroContextModel:
         Warns
         -----
         LowConfidenceWarning
-            As `transform`.
+            If the largest z of a map is below `z_threshold`.
         """
         return nib.concat_images(self._to_imgs(self._predict_voxels(texts)[0]))
 
     def transform(self, texts):
         r"""Predict brain maps, and z maps of their differences from the mean map.
 
-        With d, the smoothed difference of the predicted map from the mean of the
-        training studies, brain map m and z map are
+        Let d be the smoothed difference of the predicted map from the mean map of the
+        training studies. At each voxel v, the brain map m and the z map are
 
         .. math::
 
             m(v) = \bar m(v) + d(v) + c\, \frac{\max(d(v), 0)^2}{\mu}, \qquad
             z(v) = \frac{d(v)}{s(v)}
 
-        at each voxel v. The mean map :math:`\bar m`, whose mean is :math:`\mu`, is
-        `mean_map`; without it, the smoothed map of the mean coefficients, so that m is
-        the smoothed prediction if the coefficient c, `quadratic_coef`, is zero. A
-        regression shrinks all differences alike; the quadratic term corrects the
-        largest.
+        The mean map :math:`\bar m` is `mean_map`, and :math:`\mu` is its mean over
+        voxels. The coefficient c is `quadratic_coef`; if it is zero and the model was
+        made without `mean_map`, m is the smoothed prediction. Regression shrinks small
+        and large differences alike; the quadratic term corrects the large ones.
 
-        s is `null_std`, the null standard deviation of d, estimated by refitting the
-        model to permuted text-map pairs, see `training_statistics`. z is not corrected
-        for the number of voxels. The maps of single words vary more than those of
-        titles, on which s is estimated.
+        The null standard deviation s of d is `null_std`, estimated by refitting the
+        model to permuted text-map pairs, see `training_statistics`. The z values are
+        not corrected for the number of voxels. As s is estimated from maps of titles,
+        it is too small for maps of single words, which vary more.
 
         Parameters
         ----------
         texts : sequence of str
-            Of any length.
+            Texts of any length.
 
         Returns
         -------
@@ -371,12 +375,12 @@ class NeuroContextModel:
     def has_known_words(self, texts) -> np.ndarray:
         """Check whether the model knows any word of each text.
 
-        Texts without a known word all have the mean map.
+        All texts without a known word have the same map, the mean map.
 
         Parameters
         ----------
         texts : sequence of str
-            Of any length.
+            Texts of any length.
 
         Returns
         -------
@@ -399,16 +403,17 @@ class NeuroContextModel:
         Parameters
         ----------
         text : str
-            Of any length.
+            A text of any length.
 
         Returns
         -------
         words : DataFrame
-            Indexed by term, sorted by ``weight_in_brain_map`` in descending order: the
-            cosine between the predicted maps of term and text after subtraction of the
-            mean map. ``similarity`` is the cosine of the texts' features (absent if the
-            model is an ensemble), ``weight_in_query`` the share of the term among the
-            known terms in the text, ``n_documents`` the number of training studies with
+            Indexed by term and sorted by ``weight_in_brain_map`` in descending order.
+            ``weight_in_brain_map`` is the cosine between the predicted maps of the term
+            and the text after subtraction of the mean map. ``similarity`` is the cosine
+            between the features of the term and the text (absent if the model is an
+            ensemble). ``weight_in_query`` is the share of the term among the known
+            terms in the text. ``n_documents`` is the number of training studies with
             the term.
 
         Raises
@@ -437,7 +442,7 @@ class NeuroContextModel:
         Parameters
         ----------
         text : str
-            Of any length.
+            A text of any length.
 
         Returns
         -------
@@ -454,10 +459,11 @@ class NeuroContextModel:
     def index_corpus(self, corpus):
         """Index the studies of a corpus, for `similar_documents` and `decode`.
 
-        The coefficients of the studies, and the features of their titles once
-        ``decode(img, "studies")`` needs them, are kept in the package's cache folder
-        (named by the environment variable ``NEUROCONTEXT_CACHE`` if it is set), under
-        hashes of corpus and model. Altered files are detected and computed again.
+        Studies without a title or without a peak inside the mask are left out. The
+        coefficients of the studies are stored in the package's cache folder, and so are
+        the features of their titles when ``decode(img, "studies")`` computes them. The
+        environment variable ``NEUROCONTEXT_CACHE`` sets this folder. Altered files in
+        it are detected and computed again.
 
         Parameters
         ----------
@@ -467,12 +473,12 @@ class NeuroContextModel:
         Returns
         -------
         self : NeuroContextModel
-            Studies without a title or a peak inside the mask are left out.
+            The same model.
 
         Raises
         ------
         ValueError
-            If no study is left.
+            If no study has both a title and a peak inside the mask.
         OSError
             If the cache folder cannot be written to.
 
@@ -498,15 +504,15 @@ class NeuroContextModel:
         Parameters
         ----------
         text : str
-            Of any length.
+            A text of any length.
         k : int, default=100
             Number of studies.
 
         Returns
         -------
         documents : DataFrame
-            Columns ``study_id``, ``pmid``, ``title``, ``year``, ``journal``,
-            ``similarity``; the best first.
+            Columns ``study_id``, ``pmid``, ``title``, ``year``, ``journal`` and
+            ``similarity``, in descending order of similarity.
 
         Raises
         ------
@@ -527,25 +533,28 @@ class NeuroContextModel:
         img : Nifti image or path-like
             One map in MNI space, on any grid.
         candidates : {"terms", "studies"} or sequence of str, default="terms"
-            The terms that the model knows, the titles of the corpus that was passed to
-            `index_corpus`, or any texts.
+            ``"terms"``: the terms that the model knows; ``"studies"``: the titles of
+            the corpus that was passed to `index_corpus`; or a list of any texts.
         k : int, default=20
             Number of candidates to return.
 
         Returns
         -------
         ranking : DataFrame
-            Columns ``candidate``, ``similarity``, ``p_value`` and ``q_value``, the best
-            first. q values are corrected for all candidates, not only the k best. The
-            null distribution of the p value is the similarity of candidates with maps
-            of training studies: a small p value means that this map matches better than
-            the map of a study usually does.
+            Columns ``candidate``, ``similarity``, ``p_value`` and ``q_value``, in
+            descending order of similarity. The null distribution of the p values is
+            that of the similarities of candidates with maps of training studies: a
+            small p value means that this map is more similar to the candidate than the
+            map of a study usually is. The q values control the false discovery rate
+            among all candidates, not only among the k returned.
 
         Raises
         ------
         ValueError
-            If `img` holds several maps or only zeros, or the model has no reference
-            studies, terms or corpus where they are needed.
+            If `img` holds several maps or only zeros, or if the model lacks reference
+            studies, terms or an indexed corpus that the ranking needs.
+        TypeError
+            If `candidates` is another string.
         """
         if self._reference is None:
             raise ValueError(
@@ -556,8 +565,8 @@ class NeuroContextModel:
         coefficients = self.masker.transform_imgs(img)
         if len(coefficients) != 1:
             raise ValueError(
-                f"img must hold one map; got {len(coefficients)}. Decode several one "
-                "by one: nilearn.image.index_img(img, i)."
+                f"img must hold one map; got {len(coefficients)}. Pass the maps one by "
+                "one: nilearn.image.index_img(img, i)."
             )
         if not coefficients.any():
             raise ValueError(
@@ -581,16 +590,16 @@ class NeuroContextModel:
 
     @property
     def _last(self):
-        """The estimator that predicts from features, or from the texts themselves."""
+        """Last step of the pipeline, or the ensemble."""
         return self.model[-1] if isinstance(self.model, Pipeline) else self.model
 
     @property
     def _has_features(self) -> bool:
-        """Whether texts have features; each estimator of an ensemble has its own."""
+        """Whether the model computes features of texts; an ensemble does not."""
         return isinstance(self.model, Pipeline) and len(self.model) > 1
 
     def _features(self, texts):
-        """Return the features of texts, or the texts, as (n_texts, ...)."""
+        """Return the input of `_last`: features of texts, or the texts themselves."""
         if not self._has_features:
             return np.array(texts, dtype=object)
         features = self.model[:-1].transform(texts)
@@ -666,7 +675,7 @@ class NeuroContextModel:
         if self._term_features is None:
             features = self._features(list(self.terms))
             if features.dtype.kind == "f":
-                features = features.astype(np.float32)  # as after saving and loading
+                features = features.astype(np.float32)  # The type of saved features.
             self._term_features = features
         return self._term_features
 
@@ -686,7 +695,7 @@ class NeuroContextModel:
         return self.studies
 
     def _check_components(self) -> tuple[int, int]:
-        """Return the numbers of components and voxels; check that the masker fits."""
+        """Check the number of components; return it and the number of voxels."""
         n_components = _innermost(self._last).n_components_
         if n_components != self.masker.n_elements_:
             raise ValueError(
@@ -697,7 +706,7 @@ class NeuroContextModel:
         return n_components, int(np.count_nonzero(self.masker.mask_img_.dataobj))
 
     def _check_mean(self):
-        """Check that the mean is there if it is needed, and its map positive."""
+        """Check that `mean` is set if needed, and that the mean map is positive."""
         needs_mean = self._mean_map is not None or self.quadratic_coef > 0
         if needs_mean and self._mean is None:
             raise ValueError(
@@ -727,7 +736,7 @@ def _check_model(model) -> None:
 
 
 def _innermost(estimator):
-    """Return the model inside an estimator, or inside the first one of an ensemble."""
+    """Return the innermost model of an estimator; of an ensemble, that of its first."""
     model = innermost_model(estimator)
     if isinstance(model, TextBrainEnsemble):
         return _innermost(model.estimators_[0])
@@ -735,7 +744,7 @@ def _innermost(estimator):
 
 
 def _check_array(name: str, array, shape: tuple):
-    """Return an array as float32, or None; None in its shape stands for any number."""
+    """Return an array as float32, or None; None in `shape` matches any size."""
     if array is None:
         return None
     array = np.asarray(array, dtype=np.float32)
@@ -766,7 +775,7 @@ def _check_count(name: str, value) -> int:
 
 
 def _check_terms(terms) -> dict:
-    """Return terms and their numbers of studies, checked; None stands for no terms."""
+    """Check terms and their numbers of studies; return them as a dictionary."""
     terms = dict(terms or {})
     for term, n_studies in terms.items():
         words = " ".join(str(term).lower().split())
@@ -780,38 +789,11 @@ def _check_terms(terms) -> dict:
 
 
 def expected_density(mean_map, differences, quadratic_coef: float) -> np.ndarray:
-    r"""Compute expected densities from predicted differences from a mean map.
+    """Compute the brain maps of `NeuroContextModel.transform`, (n_maps, n_voxels).
 
-    .. math:: m(v) = \bar m(v) + d(v) + c\, \frac{\max(d(v), 0)^2}{\mu}
+    The quadratic term follows a log link, as in coordinate-based meta-regression (Yu et
+    al., Biostatistics 2024): µ exp(d / µ) ≈ µ + d + d² / 2µ, where c is one half.
 
-    with the mean map :math:`\bar m`, its mean :math:`\mu` over voxels, the difference d
-    and the quadratic coefficient c. A regression shrinks all differences alike, so that
-    large ones are too small; with a log link, as in coordinate-based meta-regression,
-    :math:`\mu \exp(d / \mu) \approx \mu + d + d^2 / 2 \mu`, where c is one half.
-
-    Parameters
-    ----------
-    mean_map : ndarray of shape (n_voxels,)
-        Mean density of studies; its mean is positive if c is not zero.
-    differences : ndarray of shape (n_maps, n_voxels)
-        Predicted differences, in the unit of the mean map.
-    quadratic_coef : float
-        Coefficient c, not below zero.
-
-    Returns
-    -------
-    densities : ndarray of shape (n_maps, n_voxels)
-        In the same unit.
-
-    References
-    ----------
-    Yu et al., Neuroimaging meta regression for coordinate based meta analysis data with
-    a spatial model, Biostatistics 2024: the log link.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_neurocontext.inference._neurocontext_model import expected_density
     >>> expected_density(np.array([1.0, 3.0]), np.array([[2.0, -1.0]]), 0.5)
     array([[4., 2.]])
     """

@@ -26,7 +26,7 @@ from ..plotting import (
 from ._report_parts import picture, render, table, viewer
 
 _MAX_TITLE = 90
-# Studies compared with each other: memory grows with the square.
+# Maximum number of studies compared with each other: memory grows with its square.
 _MAX_STUDIES = 1000
 _PLAIN_UNIT = "density of peaks"
 _TWO_DIGITS = "{:.2f}".format
@@ -39,7 +39,7 @@ class Report:
     Parameters
     ----------
     html : str
-        The whole document.
+        Content of the page.
 
     Examples
     --------
@@ -56,12 +56,12 @@ class Report:
         Parameters
         ----------
         path : path-like
-            The file; its folder must exist.
+            File to write; its folder must exist.
 
         Returns
         -------
         path : Path
-            The file.
+            The written file.
         """
         path = Path(path).expanduser()
         with atomic_write(path) as part:
@@ -69,7 +69,7 @@ class Report:
         return path
 
     def _repr_html_(self):
-        """Show the page inside a notebook, in a frame of its own."""
+        """Return a frame with the page, which notebooks display."""
         return (
             '<iframe sandbox="allow-scripts" width="100%" height="800" '
             f'srcdoc="{html.escape(self.html)}"></iframe>'
@@ -79,36 +79,38 @@ class Report:
 def make_report(model, results, *, k=20, top=0.1) -> Report:
     """Make a self-contained HTML page about a text, a corpus or a benchmark.
 
-    The page of a text holds the text with the known terms marked, nilearn's interactive
-    viewer, pictures on glass brain and cortical surface, the terms and, if the model
-    has a corpus, the studies that match. The page of a corpus shows how well the model
-    retrieves its maps by their titles, the studies with the best and worst ranks, and
-    their mean map. The page of a benchmark shows scores beside chance level, recall
-    curves and paired differences. All end with versions and metadata of the training.
-    Pages connect to nothing, and all text of corpora and users is escaped.
+    The page of a text shows the text with the known terms marked, its map in nilearn's
+    interactive viewer, on a glass brain and on the cortical surface, the terms with
+    similar maps and, if the model has a corpus, the studies with matching maps. The
+    page of a corpus shows how well the model retrieves its maps by titles, the studies
+    with the best and worst ranks, and the mean map. The page of a benchmark shows
+    scores with their chance levels, recall curves and paired differences. All pages end
+    with versions and metadata of the training. They never connect to the network, and
+    all text of corpora and users is escaped.
 
     Parameters
     ----------
     model : NeuroContextModel or None
-        Ready to use; call its ``index_corpus`` first to list the nearest studies. None
-        is allowed for a benchmark.
+        Model of the maps; call its ``index_corpus`` first to list matching studies. For
+        a benchmark, it may be None.
     results : str, Bunch or BenchmarkResult
         A text of any length; a corpus, as returned by a loader of
         `sklearn_neurocontext.datasets`; or the result of `run_benchmark`.
     k : int, default=20
-        Rows of the tables of terms and studies.
+        Number of rows in the tables of terms and studies.
     top : float, default=0.1
-        Fraction of the brain's voxels that pictures show, in (0, 1].
+        Fraction of voxels, in (0, 1], that the viewer and the pictures show.
 
     Returns
     -------
     report : Report
-        Save it with ``report.save("report.html")``; a notebook shows it.
+        The page. ``report.save("report.html")`` writes it to a file, and notebooks
+        display it.
 
     Raises
     ------
     TypeError, ValueError
-        If `results` is none of these, a text is blank, a corpus has fewer than two
+        If `results` has another type, a text is blank, a corpus has fewer than two
         usable studies, or `top` is out of range.
 
     Examples
@@ -152,7 +154,7 @@ def density_unit(model) -> str:
 def _draw_map(model, img, top, *, text=None, message="") -> dict:
     """Return the viewer and the pictures of a map, for a template.
 
-    Without a text, it is the mean map of studies and not drawn on a glass brain.
+    Without a text, the map is the mean map of studies, and there is no glass brain.
     """
     unit = density_unit(model)
     kept_img = keep_strongest(img, top, "The map")
@@ -247,7 +249,7 @@ def _describe_corpus(model, corpus, k, top) -> dict:
 
 
 def _retrieval_table(matrix) -> dict:
-    """Return recall and mix&match beside chance level, in both directions."""
+    """Return recall, mix&match and chance levels in both directions."""
     n, rows = len(matrix), []
     for direction, one in (("text → brain", matrix), ("brain → text", matrix.T)):
         for k in (k for k in (1, 10, 100) if k < n):
@@ -296,12 +298,12 @@ def _describe_benchmark(result) -> dict:
 
 
 def _numbers(frame, n_names) -> dict:
-    """Return a table whose cells, after the first columns, are aligned as numbers."""
+    """Return a table; all columns after the first `n_names` are aligned as numbers."""
     return table(frame, dict.fromkeys(frame.columns[n_names:], str))
 
 
 def _score_frame(summary, result):
-    """Return one row per score and direction, a column per estimator, and chance."""
+    """Return a table with a row per score and a column per estimator, and chance."""
     wide = _wide_frame(summary, result, 100)
     chance = summary.groupby("metric", sort=False)["chance"].mean()
     wide["chance"] = (100 * chance).map("{:.1f}".format).to_numpy()
@@ -310,12 +312,12 @@ def _score_frame(summary, result):
 
 
 def _sort_directions(frame):
-    """Sort the direction text → brain before brain → text."""
+    """Sort rows so that text → brain comes before brain → text."""
     return frame.sort_values("direction", ascending=False, kind="stable")
 
 
 def _wide_frame(summary, result, scale):
-    """Return one row per score or cost, a column per estimator."""
+    """Return a table with a row per score or cost and a column per estimator."""
     cells = (scale * summary["mean"]).map("{:,.1f}".format)
     std = (scale * summary["std"]).map(" ± {:,.1f}".format)
     cells += std.where(summary["std"].notna(), "")
@@ -328,7 +330,7 @@ def _wide_frame(summary, result, scale):
 
 
 def _describe_differences(result, differences) -> dict:
-    """Return differences from the reference, the first score drawn split by split."""
+    """Return differences from the reference, and a plot of those in the first score."""
     reference = differences["reference"].iloc[0]
     metric = differences["metric"].iloc[0]
     wide = result.table().pivot(index="split", columns="estimator", values=metric)

@@ -1,4 +1,4 @@
-"""Parts of an HTML report: pictures, tables, metadata and the page around them."""
+"""Make the parts of an HTML report: pictures, viewers, tables and metadata."""
 
 import base64
 import io
@@ -12,16 +12,16 @@ from nibabel.affines import apply_affine
 
 from .._utils.packages import library_versions
 
-# Pictures have twice the resolution at which they are shown; with this many pixels per
-# inch, their font is as large as that of the page.
+# At this resolution, the font of pictures is as large as that of the page. Pictures are
+# saved at twice this resolution, for sharp display.
 _PIXELS_PER_INCH = 80
 _DOTS_PER_INCH = 2 * _PIXELS_PER_INCH
-# Above and below the viewer inside its frame, in pixels.
+# Sum of the margins above and below the viewer in its frame, in pixels.
 _VIEW_MARGINS = 16
 
 
 def render(template: str, title: str, content: dict, metadata: dict) -> str:
-    """Return a page; all text that is not `Markup` is escaped."""
+    """Return a page, in which all text that is not `Markup` is escaped."""
     made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     versions = library_versions()
     metadata = {"made": made, "versions": versions, **_shorten(metadata, versions)}
@@ -83,8 +83,8 @@ def viewer(kept_img) -> dict:
             black_bg=False,
             width_view=900,
         )
-    # brainsprite, the viewer's script, cuts "0.000" to "0."; with this change of its
-    # text it shows "0". If a later nilearn has other text, only the test notices.
+    # The viewer's script, brainsprite, displays 0 as "0."; this is corrected here.
+    # If the script of a later nilearn differs, only a test detects it.
     document = view.html.replace('replace(/0+$/,"")', 'replace(/\\.?0+$/,"")')
     return {"height": view.height + _VIEW_MARGINS, "document": document}
 
@@ -92,8 +92,8 @@ def viewer(kept_img) -> dict:
 def table(frame, formats) -> dict:
     """Return the columns and cells of a DataFrame, as strings, for a template.
 
-    `formats` maps the columns of numbers to functions that format them. Columns without
-    any value are left out.
+    `formats` maps columns of numbers to the functions that format their values. Columns
+    without any value are omitted.
     """
     cells = frame.astype(object)
     for name, write in ((n, w) for n, w in formats.items() if n in frame):
@@ -107,7 +107,7 @@ def table(frame, formats) -> dict:
 
 
 def _shorten(value, versions):
-    """Return metadata in which versions that are listed already are not repeated."""
+    """Replace library versions equal to `versions` in metadata by "as above"."""
     if isinstance(value, Mapping):
         return {
             name: "as above" if inside == versions else _shorten(inside, versions)
@@ -119,7 +119,7 @@ def _shorten(value, versions):
 
 
 def _flatten(value, path):
-    """Yield the path and the text of each value inside dictionaries and lists."""
+    """Yield the path and the text of each value in nested dictionaries and lists."""
     if value is None or (isinstance(value, Sized) and not len(value)):
         yield path, "–"
     elif isinstance(value, Mapping):

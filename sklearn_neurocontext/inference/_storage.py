@@ -1,4 +1,4 @@
-"""The folder of a `NeuroContextModel`: model, masker, and training statistics."""
+"""Write and read the folder of a saved `NeuroContextModel`."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -29,7 +29,7 @@ _ARRAYS = {"mean", "mean_map", "null_std", "reference", "term_features"}
 
 
 def write_folder(directory, model, masker, *, half, overwrite, statistics) -> Path:
-    """Write model, masker and the other arguments of the constructor into a folder."""
+    """Write the arguments of a `NeuroContextModel` into a folder."""
     check = check_overwritable if overwrite else check_new_folder
     known = {name: value for name, value in statistics.items() if value is not None}
     with atomic_folder(directory, check=check) as folder:
@@ -51,7 +51,7 @@ def check_overwritable(directory) -> None:
     Raises
     ------
     FileExistsError
-        If it holds anything else, or is a file or a symbolic link.
+        If the folder holds other files, or if it is a file or a symbolic link.
 
     Examples
     --------
@@ -68,25 +68,24 @@ def check_overwritable(directory) -> None:
         check_new_folder(directory)
     except FileExistsError as error:
         raise FileExistsError(
-            f"{str(directory)!r} is not a saved model, or holds other files too, and "
-            "is not replaced. Name another folder."
+            f"{str(directory)!r} is not a saved model, or holds other files too. It "
+            "was not replaced. Choose another folder."
         ) from error
 
 
 def _holds_only(folder, names) -> bool:
-    """Return whether a folder, not a link, holds these names and no others."""
+    """Return whether a path is a folder (not a link) with exactly these names in it."""
     if folder.is_symlink() or not folder.is_dir():
         return False
     return {path.name for path in folder.iterdir()} == names
 
 
 def find_folder(name_or_directory) -> Path:
-    """Return the folder of a model of the package, or of a saved one.
+    """Return the folder of a model of the package, or of a saved model.
 
-    The output folder of ``neurocontext fit`` holds the model in its folder ``model``. A
-    folder with the name of a model of the package is reached as ``./name``.
+    ``neurocontext fit`` writes a model into the folder ``model`` of its output.
     """
-    if name_or_directory in _SHIPPED:
+    if name_or_directory in _SHIPPED:  # A local folder of this name: "./minilm".
         return Path(files(__package__) / "data" / name_or_directory)
     folder = Path(name_or_directory).expanduser()
     inside = folder / "model"
@@ -95,27 +94,27 @@ def find_folder(name_or_directory) -> Path:
 
 
 def read_folder(directory, device, *, allow_download=False) -> dict:
-    """Return the content of a model's folder as arguments of the constructor."""
+    """Read the arguments of a `NeuroContextModel` from a folder."""
     directory = Path(directory).expanduser()
     if not (directory / _INDEX).is_dir():
         raise FileNotFoundError(
-            f"{str(directory)!r} is not the folder of a saved model. Expected one that "
-            "NeuroContextModel.save or neurocontext fit CORPUS --output FOLDER wrote, "
-            "or the name of a model that comes with the package: "
+            f"{str(directory)!r} is not the folder of a saved model. Pass a folder "
+            "written by NeuroContextModel.save or by neurocontext fit CORPUS --output "
+            "FOLDER, or the name of a model that comes with the package: "
             f"{', '.join(_SHIPPED)}."
         )
     index = load_values(directory / _INDEX)
     if set(index) - _ARRAYS != {"hashes", *_SETTINGS}:
         raise ValueError(
-            f"The index in {directory.name!r} holds {', '.join(sorted(index))}; "
-            "another version wrote it. Save the model again."
+            f"The index in {directory.name!r} holds {', '.join(sorted(index))}; it "
+            "was written by another version. Save the model again."
         )
     hashes = index.pop("hashes")
     for name in _PARTS:
         if hash_folder(directory / name) != hashes.get(name):
             raise ValueError(
-                f"The {name} in {directory.name!r} is not the one that its index was "
-                "saved with. Copy the whole folder again, or save the model again."
+                f"The {name} in {directory.name!r} does not match the index that was "
+                "saved with it. Copy the whole folder again, or save the model again."
             )
     options = {"allow_download": allow_download}
     return {

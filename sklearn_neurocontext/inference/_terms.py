@@ -1,4 +1,4 @@
-"""Known terms of texts: counted, found and marked."""
+"""Count, find and mark terms in texts."""
 
 import re
 from collections import Counter
@@ -21,11 +21,11 @@ def count_terms(texts) -> dict:
     words = Counter()
     for text in texts:
         words.update({word for word in analyze(text) if _is_term(word)})
-    # A pair is not more frequent than its words: rarer words need not be paired.
+    # No pair is more frequent than its words, so that rare words need not be paired.
     words = _most_frequent(words)
     pairs = Counter()
     for text in texts:
-        # Stop words stay in, so that only adjacent words are paired.
+        # Stop words are kept here, so that words around them are not adjacent.
         adjacent = pairwise(analyze(text))
         pairs.update({f"{a} {b}" for a, b in adjacent if a in words and b in words})
     terms = words | _most_frequent(pairs)
@@ -40,14 +40,14 @@ def _is_term(word) -> bool:
 
 
 def _most_frequent(counts) -> dict:
-    """Return the counts of terms as frequent as the last of the first 1,000."""
+    """Return the 1,000 highest counts, and all counts equal to the last of them."""
     ranked = sorted(counts.values(), reverse=True)
     least = max(_MIN_STUDIES, ranked[_N_TERMS - 1] if len(ranked) >= _N_TERMS else 0)
     return {term: n for term, n in counts.items() if n >= least}
 
 
 def find_terms(text: str, terms) -> list:
-    """Return start, end and term of each known term; the longest at each place.
+    """Return (start, end, term) of each known term, the longest at each position.
 
     >>> find_terms("Working  memory load", {"memory", "working memory"})
     [(0, 15, 'working memory')]
@@ -75,7 +75,7 @@ def term_shares(text: str, terms) -> dict:
 
 
 def mark_terms(text: str, n_studies: dict) -> str:
-    """Mark known terms of a text in HTML, with their numbers of studies as tooltips.
+    """Return a text as HTML; tooltips of marked terms show their numbers of studies.
 
     >>> mark_terms("pain < heat", {"pain": 12})
     '<mark title="12 studies">pain</mark> &lt; heat'

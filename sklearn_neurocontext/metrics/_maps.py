@@ -18,7 +18,7 @@ def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
     .. math:: D = \frac{2 |A \cap B|}{|A| + |B|},
 
     and 0 if both selections are empty. `top` selects the strongest voxels of each map,
-    whatever its unit; `threshold` is for maps with the same unit.
+    in any unit; `threshold` is for maps with the same unit.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The format of saved models: values as JSON and arrays, in three files with hashes."""
+"""Write and read the files of saved models: JSON, arrays, and their hashes."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from .._utils.files import atomic_folder
 _DTYPES = ("float16", "float32", "float64", "int32", "int64", "bool")
 _SPARSE_TYPES = {"csr_array": csr_array, "csr_matrix": csr_matrix}
 _SPARSE_PARTS = ("data", "indices", "indptr")
-# Float16 has 11 bits, and is at its full precision from 2**-14 to 2**16.
+# Float16 has 11 significant bits and full precision from 2**-14 to 2**16.
 _ROUNDING = 2.0**-11
 _LARGEST_EXPONENT = 15
 DESCRIPTION = "model.json"
@@ -33,7 +33,7 @@ class Writer:
     Attributes
     ----------
     half : bool
-        Whether matrices of floats are kept with 16 bits, see `to_half`.
+        Whether matrices of floats are saved with 16 bits, see `to_half`.
     write_estimator : callable or None
         ``write_estimator(writer, estimator, where)`` returns JSON.
     arrays : dict of str to ndarray
@@ -45,7 +45,7 @@ class Writer:
     arrays: dict = field(default_factory=dict)
 
     def write(self, value, where: str):
-        """Return a value as JSON; `where` names it in errors and names its array."""
+        """Return a value as JSON; `where` is its name in errors and among arrays."""
         if isinstance(value, np.generic):
             value = value.item()
         if value is None or isinstance(value, bool | int | float | str):
@@ -79,8 +79,8 @@ class Writer:
             return {"tuple": items} if isinstance(value, tuple) else items
         if not all(isinstance(key, str) for key in value):
             raise TypeError(
-                f"{where} is a dictionary whose keys are not all strings, which cannot "
-                "be saved."
+                f"{where} is a dictionary whose keys are not all strings. It cannot be "
+                "saved."
             )
         return {"dict": {k: self.write(v, f"{where}.{k}") for k, v in value.items()}}
 
@@ -92,12 +92,12 @@ class Writer:
                 f"{where} is an array of {array.dtype}, which cannot be saved; "
                 f"expected one of {', '.join(_DTYPES)}."
             )
-        # A product of matrices rounds differently if one of them lies the other way.
+        # The memory order is kept, as it affects the rounding of matrix products.
         by_columns = array.flags.f_contiguous and not array.flags.c_contiguous
         stored = np.asarray(array.T if by_columns else array, order="C")
         if not np.isfinite(stored).all():
             raise ValueError(
-                f"{where} holds NaN or infinity, and was not saved. Check the data "
+                f"{where} holds NaN or infinity and was not saved. Check the data "
                 "that it was fitted to."
             )
         stored, exponent = to_half(stored) if self.half else (stored, 0)
@@ -129,14 +129,14 @@ class Writer:
 
 @dataclass
 class Module:
-    """Weights of a network that is not built yet."""
+    """Weights of a network, before the network is built."""
 
     weights: dict
 
 
 @dataclass
 class Reader:
-    """Turn JSON and arrays into values; build nothing but the types listed here.
+    """Turn JSON and arrays into values of the types listed in `read`.
 
     Attributes
     ----------
@@ -150,7 +150,7 @@ class Reader:
     read_estimator: Callable | None = None
 
     def read(self, value, where: str):
-        """Return a value from JSON; `where` names it in errors."""
+        """Return a value from JSON; `where` is its name in errors."""
         if isinstance(value, list):
             return [self.read(item, f"{where}.{i}") for i, item in enumerate(value)]
         if not isinstance(value, dict):
@@ -172,7 +172,7 @@ class Reader:
             return _SPARSE_TYPES[content["type"]](tuple(parts), shape=content["shape"])
         if tag == "estimator" and self.read_estimator is not None:
             return self.read_estimator(self, content, where)
-        raise ValueError(f"{where} is {tag} {content!r:.50}, which is not known")
+        raise ValueError(f"{where} has the unknown type {tag} {content!r:.50}")
 
     def _read_array(self, value, where):
         array = self.arrays[value["array"]]
@@ -190,11 +190,11 @@ class Reader:
 
 
 def to_half(array: np.ndarray) -> tuple[np.ndarray, int]:
-    r"""Round a matrix to 16 bits, scaled by a power of two if its range needs it.
+    r"""Return a matrix rounded to 16 bits, and the exponent of two that scales it.
 
-    With :math:`u = 2^{-11}`, no value :math:`a_{ij}` changes by more than
-    :math:`u \min(\max_j |a_{ij}|, \max_i |a_{ij}|)`: by more than the largest value of
-    its row, or of its column, may.
+    No value :math:`a_{ij}` changes by more than
+    :math:`2^{-11} \min(\max_j |a_{ij}|, \max_i |a_{ij}|)`. Matrices for which this is
+    impossible, and other arrays, are returned unchanged.
     """
     if array.ndim < 2 or array.dtype.kind != "f" or array.itemsize <= 2:
         return array, 0
@@ -214,7 +214,7 @@ def to_half(array: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def from_half(array: np.ndarray, exponent: int, dtype) -> np.ndarray:
-    """Return the array that `to_half` rounded."""
+    """Return the array that `to_half` rounded, in its original type."""
     with np.errstate(over="ignore", under="ignore"):
         return np.ldexp(array.astype(dtype), exponent).astype(dtype)
 
@@ -222,21 +222,21 @@ def from_half(array: np.ndarray, exponent: int, dtype) -> np.ndarray:
 def _unknown(value, where: str) -> TypeError:
     return TypeError(
         f"{where} is a {type(value).__name__}, which cannot be saved. Expected "
-        "numbers, strings, arrays or estimators that save_model knows; a random_state "
-        "is saved as an integer."
+        "numbers, strings, arrays or estimators that save_model supports. Set a "
+        "random_state to an integer."
     )
 
 
 def _check_finite(value, where: str):
     if isinstance(value, float) and not np.isfinite(value):
         raise ValueError(
-            f"{where} is {value}, and was not saved; it must be a finite number."
+            f"{where} is {value} and was not saved; it must be a finite number."
         )
     return value
 
 
 def write_files(directory, description: dict, arrays: dict) -> Path:
-    """Write a description as JSON and its arrays into a new or empty folder."""
+    """Write a description and its arrays into a new or empty folder."""
     from safetensors.numpy import save
 
     description = {"format": _FORMAT, "format_version": _FORMAT_VERSION, **description}
@@ -254,7 +254,7 @@ def write_files(directory, description: dict, arrays: dict) -> Path:
 
 
 def read_files(directory) -> tuple[dict, dict]:
-    """Return the description and the arrays of a folder whose hashes are right."""
+    """Check the hashes of a folder; return its description and arrays."""
     from safetensors.numpy import load
 
     directory = Path(directory).expanduser()
@@ -279,12 +279,12 @@ def read_files(directory) -> tuple[dict, dict]:
 
 
 def hash_folder(directory) -> str:
-    """Return a hash of the hashes of a saved model's files.
+    """Return the hash of a saved model, computed from the hashes of its files.
 
     Parameters
     ----------
     directory : path-like
-        A folder that `save_model` or `save_values` wrote.
+        Folder written by `save_model` or `save_values`.
 
     Returns
     -------
@@ -300,9 +300,9 @@ def hash_folder(directory) -> str:
 
 
 def _read_hashes(directory) -> dict:
-    """Return the hash of each file named in ``SHA256SUMS``."""
+    """Read the hash of each file from ``SHA256SUMS``."""
     path = _find(directory, HASHES)
-    # latin-1 reads any bytes, hence also those of an altered file.
+    # latin-1 decodes any bytes, also those of an altered file.
     lines = [line.split() for line in path.read_text(encoding="latin-1").splitlines()]
     hashes = {line[1]: line[0] for line in lines if len(line) == 2}
     if set(hashes) != {DESCRIPTION, ARRAYS}:
@@ -314,7 +314,7 @@ def _read_hashes(directory) -> dict:
 
 
 def _hash_file(directory, name) -> str:
-    """Return the SHA-256 of a file, read in blocks whatever its size."""
+    """Return the SHA-256 of a file, which is read in blocks."""
     with _find(directory, name).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -323,7 +323,7 @@ def _find(directory, name) -> Path:
     path = directory / name
     if not path.is_file():
         raise FileNotFoundError(
-            f"{str(directory)!r} holds no {name}; expected a folder that save_model "
-            "wrote."
+            f"{str(directory)!r} holds no {name}; expected a folder written by "
+            "save_model."
         )
     return path

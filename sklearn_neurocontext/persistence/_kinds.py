@@ -20,8 +20,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# Parameters that are not saved because they are specific to a machine, such as paths.
-# Moreover, `memory` of a Pipeline is a folder of pickles.
+# Parameters that depend on the machine and are not saved; `memory` may hold pickles.
 LOCAL_PARAMETERS = ("cache", "memory", "shards", "token_env_variable")
 # Attributes that scikit-learn may set on any estimator.
 COMMON = {

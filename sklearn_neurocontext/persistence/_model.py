@@ -16,15 +16,15 @@ from .._utils.validation import check_is_fitted
 from ._format import Module, Reader, Writer, read_files, write_files
 from ._kinds import COMMON, KINDS, LOCAL_PARAMETERS
 
-# A peak in mm whose coefficients are kept, to recognize another masker.
+# A peak in mm, whose coefficients are saved to detect a different masker.
 _PROBE = [[[-42.0, -22.0, 54.0]]]
 # Coefficients of the same masker on another machine differ in their last digits.
 _TOLERANCE = 1e-4
 _SWITCHING = threading.RLock()
 _ADVICE = (
-    "Loading a model takes language models and atlases from this machine only. Pass "
-    "allow_download=True (on the command line: --allow-download) to fetch them, if you "
-    "trust the model's source."
+    "By default, a model is loaded with language models and atlases of this machine. "
+    "If you trust the source of the model, pass allow_download=True (on the command "
+    "line: --allow-download) to download them."
 )
 
 
@@ -32,23 +32,24 @@ def save_model(model, directory, *, half=False) -> Path:
     """Save a fitted model: its settings as JSON, its arrays as safetensors.
 
     The types that can be saved are a closed list: the estimators of this package, its
-    embedder and masker (by their settings and hashes: loading fits them again and
-    compares), and Pipeline, FeatureUnion, CountVectorizer, TfidfVectorizer,
-    TfidfTransformer, TruncatedSVD, Nystroem, Normalizer, StandardScaler and RidgeCV,
-    nested in any way.
+    embedder and masker, and scikit-learn's Pipeline, FeatureUnion, CountVectorizer,
+    TfidfVectorizer, TfidfTransformer, TruncatedSVD, Nystroem, Normalizer,
+    StandardScaler and RidgeCV, nested in any way. Of the embedder and the masker, only
+    parameters and hashes are saved; `load_model` fits them again and compares the
+    hashes.
 
     Parameters
     ----------
     model : estimator
-        Fitted.
+        Fitted estimator.
     directory : path-like
-        A new or empty folder, in which ``model.json``, ``model.safetensors`` and
-        ``SHA256SUMS`` appear together.
+        New or empty folder, into which ``model.json``, ``model.safetensors`` and
+        ``SHA256SUMS`` are written.
     half : bool, default=False
-        Whether matrices of floats are kept with 16 bits, a half or a quarter of their
-        size. Loaded, they have their type again and about three decimal digits.
-        Vectors, and matrices whose values span more than 16 bits can distinguish, keep
-        their precision.
+        Whether to save matrices of floats with 16 bits, which reduces their size to a
+        half or a quarter. Loaded matrices have their original type and about three
+        correct decimal digits. Vectors, and matrices whose range of values is too large
+        for 16 bits, are saved with full precision.
 
     Returns
     -------
@@ -62,13 +63,13 @@ def save_model(model, directory, *, half=False) -> Path:
     TypeError
         If the model, a part of it or a parameter has a type that is not on the list.
     ValueError
-        If a number is NaN or infinite, or parameters were changed after fitting.
+        If a value is NaN or infinite, or a parameter was changed after fitting.
     NotFittedError
         If the model is not fitted.
 
     See Also
     --------
-    load_model : Load the model.
+    load_model : Load a saved model.
 
     Examples
     --------
@@ -90,21 +91,20 @@ def save_model(model, directory, *, half=False) -> Path:
 
 
 def load_model(directory, *, device=None, allow_download=False):
-    """Load a model that `save_model` saved.
+    """Load a model saved by `save_model`.
 
-    Nothing in the files is executed: types come from a closed list, parameters are
+    No code in the files is executed: types come from a closed list, parameters are
     validated, and shapes of arrays are compared with the dimensions of the model.
-    Hashes detect files that were altered or cut off by accident; they do not protect
-    from a person who writes new ones, so load models only from sources that you trust:
-    an embedder or masker opens the language model, atlas and mask that its parameters
-    name.
+    Hashes detect files that were altered or cut off by accident. They do not protect
+    against forged files, whose embedder or masker may name any language model, atlas or
+    mask to open. Load models only from sources that you trust.
 
     Parameters
     ----------
     directory : path-like
         The folder.
     device : str or None, default=None
-        Torch device of the networks and the embedder; None takes the saved one.
+        Torch device of the networks and the embedder; None selects the saved device.
     allow_download : bool, default=False
         Whether a language model or DiFuMo that is not on this machine may be
         downloaded. By default, language models come from a wheel, a folder or the
@@ -113,8 +113,8 @@ def load_model(directory, *, device=None, allow_download=False):
     Returns
     -------
     model : estimator
-        Fitted; its predictions are bit for bit those of the saved one, unless it was
-        saved with ``half=True``.
+        Fitted estimator. Its predictions are exactly those of the saved model, unless
+        it was saved with ``half=True``.
 
     Raises
     ------
@@ -123,9 +123,9 @@ def load_model(directory, *, device=None, allow_download=False):
     OSError
         If a language model or an atlas is not on this machine.
     ValueError
-        If a file was altered or cut off, an array has another shape than stated, a type
-        is not on the list, the format version is another, or the language model or
-        atlas is not the one that the model was trained with.
+        If a file was altered or cut off, an array does not have the stated shape, a
+        type is not on the list, the format version is not supported, or the language
+        model or the atlas differs from the one used in training.
 
     See Also
     --------
@@ -137,8 +137,8 @@ def load_model(directory, *, device=None, allow_download=False):
     >>> load_model("no_such_folder")
     Traceback (most recent call last):
     ...
-    FileNotFoundError: 'no_such_folder' holds no SHA256SUMS; expected a folder that \
-save_model wrote.
+    FileNotFoundError: 'no_such_folder' holds no SHA256SUMS; expected a folder \
+written by save_model.
     """
     description, arrays = read_files(directory)
     read_estimator = partial(
@@ -157,9 +157,9 @@ def save_values(values: dict, directory, *, half=False) -> Path:
     values : dict
         Numbers, strings, arrays, and lists and dictionaries of them.
     directory : path-like
-        A new or empty folder, in which the same files as those of `save_model` appear.
+        New or empty folder, into which the same files as by `save_model` are written.
     half : bool, default=False
-        Whether matrices of floats are kept with 16 bits, see `save_model`.
+        Whether to save matrices of floats with 16 bits, see `save_model`.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def save_values(values: dict, directory, *, half=False) -> Path:
     FileExistsError
         If the folder exists and is not empty.
     TypeError, ValueError
-        If a value cannot be saved; the message names it.
+        If a value cannot be saved.
     """
     writer = Writer(half)
     content = writer.write(values, "values")
@@ -180,7 +180,7 @@ def save_values(values: dict, directory, *, half=False) -> Path:
 
 
 def load_values(directory) -> dict:
-    """Load a dictionary that `save_values` saved.
+    """Load a dictionary saved by `save_values`.
 
     Parameters
     ----------
@@ -190,14 +190,14 @@ def load_values(directory) -> dict:
     Returns
     -------
     values : dict
-        The same values; arrays have the same type.
+        The saved values; arrays have their original types.
 
     Raises
     ------
     FileNotFoundError
         If the folder or one of its files is missing.
     ValueError
-        If a file was altered or cut off, or another version wrote it.
+        If a file was altered, cut off, or written by another version.
     """
     description, arrays = read_files(directory)
     with _explained_errors(directory):
@@ -205,18 +205,18 @@ def load_values(directory) -> dict:
 
 
 def fingerprint(model) -> str:
-    """Return a hash of the content that `save_model` would write for a fitted model.
+    """Return a hash of a fitted model, computed from its content as saved.
 
     Parameters
     ----------
     model : estimator
-        Fitted, of a type that `save_model` saves.
+        Fitted estimator of a type that `save_model` can save.
 
     Returns
     -------
     digest : str
-        SHA-256 in hexadecimal. Different models have different hashes; the same model
-        may have another hash on another machine, where its last digits differ.
+        SHA-256 in hexadecimal. Different models have different hashes. The same model
+        fitted on another machine may have another hash, as its last digits differ.
 
     Raises
     ------
@@ -233,7 +233,7 @@ def fingerprint(model) -> str:
 
 @contextmanager
 def _explained_errors(directory):
-    """Turn errors while values are read into one line with advice."""
+    """Replace errors in reading by one ValueError with advice."""
     try:
         yield
     except (
@@ -262,12 +262,12 @@ def _write_model(model, half) -> tuple[dict, dict]:
 
 
 def _check_kind(estimator, where):
-    """Return the entry of an estimator's class in the list of types."""
+    """Check that an estimator can be saved; return its entry in the list of types."""
     kind = KINDS.get(type(estimator).__name__)
     if kind is None or type(estimator) is not _load_class(type(estimator).__name__):
         raise TypeError(
             f"{where} is a {type(estimator).__module__}.{type(estimator).__name__}, "
-            f"which cannot be saved; the list is {', '.join(KINDS)}."
+            f"which cannot be saved; types that can be saved are {', '.join(KINDS)}."
         )
     return kind
 
@@ -301,9 +301,9 @@ def _write_estimator(writer, estimator, where) -> dict:
     unknown = sorted(set(learned) - set(kind.learned) - set(COMMON))
     if unknown:
         raise TypeError(
-            f"{where} has learned {', '.join(unknown)}, which this package does not "
-            "know how to save. Expected the attributes of scikit-learn 1.6 to 1.9 and "
-            "of this package."
+            f"{where} has learned {', '.join(unknown)}, which this package cannot "
+            "save. Expected the attributes of scikit-learn 1.6 to 1.9 and of this "
+            "package."
         )
     content["learned"] = {
         name: writer.write(value, f"{where}.{name}") for name, value in learned.items()
@@ -343,7 +343,7 @@ def _read_estimator(reader, content, where, device, allow_download):
 
 
 def _set_learned(estimator, learned) -> None:
-    """Set learned attributes; networks come last, as they depend on the others."""
+    """Set learned attributes; networks are last, as they depend on the others."""
     networks = {name for name, one in learned.items() if isinstance(one, Module)}
     vars(estimator).update({n: v for n, v in learned.items() if n not in networks})
     for name in networks:
@@ -356,7 +356,7 @@ def _check_learned(learned, expected, where) -> None:
     """Check the types and shapes of learned attributes, see `KINDS`."""
     unknown = sorted(set(learned) - set(expected) - set(COMMON))
     if unknown:
-        raise ValueError(f"{where} has learned {', '.join(unknown)}, not known here")
+        raise ValueError(f"{where} has the unknown attributes {', '.join(unknown)}")
     sizes = {name: value for name, value in learned.items() if type(value) is int}
     for name, described in {**COMMON, **expected}.items():
         value = learned.get(name)
@@ -372,7 +372,7 @@ def _check_learned(learned, expected, where) -> None:
 
 
 def _check_array(name, array, described, sizes) -> None:
-    """Check the type and the shape of a learned array; add its dimensions to sizes."""
+    """Check the type and shape of a learned array; add its dimensions to `sizes`."""
     words = described.split()
     kind = "i" if words[0] == "int" else "f"
     if words[0] in ("int", "sparse"):
@@ -389,21 +389,21 @@ def _check_array(name, array, described, sizes) -> None:
 
 
 def _identify_masker(masker) -> dict:
-    """Return the hash of an atlas, and the coefficients of one peak."""
+    """Return the hash of the atlas, and the coefficients of one peak."""
     probe = masker.transform(_PROBE)[0].astype(float).tolist()
     return {"atlas_hash": masker.atlas_hash_, "probe": probe}
 
 
 def _identify_embedder(embedder) -> dict:
-    """Return the hash of weights and tokenizer with the settings of chunks."""
+    """Return the hash of weights, tokenizer and chunk settings, and the dimension."""
     return {
         "settings_key": embedder.settings_key(),
         "embedding_dim": embedder.embedding_dim_,
     }
 
 
-# Classes that learn nothing from studies: they are fitted again when loaded, and
-# compared with the saved one.
+# Classes that learn nothing from studies. They are fitted again when loaded, and these
+# values are compared with the saved ones.
 _IDENTIFIERS = {
     "KDEDiFuMoMasker": _identify_masker,
     "LLMChunkEmbedder": _identify_embedder,
@@ -411,7 +411,7 @@ _IDENTIFIERS = {
 
 
 def _identify(estimator, where) -> dict:
-    """Return the identity of a masker or an embedder, as its parameters make it."""
+    """Return the identity of a masker or an embedder after fitting it again."""
     identify = _IDENTIFIERS[type(estimator).__name__]
     fresh = clone(estimator)
     _refuse_remote_code(fresh)
@@ -434,7 +434,7 @@ def _fit_again(estimator, identity, where) -> None:
     ]
     if differing:
         raise ValueError(
-            f"{where} is not the one that the model was trained with: "
+            f"{where} differs from the one that the model was trained with: "
             f"{', '.join(differing)}. Install the same atlas and language model"
         )
 
@@ -442,13 +442,13 @@ def _fit_again(estimator, identity, where) -> None:
 def _refuse_remote_code(estimator) -> None:
     if getattr(estimator, "trust_remote_code", False):
         raise ValueError(
-            "trust_remote_code=True runs code that comes with a language model, which "
-            "a saved model must not; save the model that follows the embedder instead"
+            "trust_remote_code=True runs code that comes with a language model. Saved "
+            "models must not run code; save the model that follows the embedder instead"
         )
 
 
 def _is_same(one, other) -> bool:
-    """Return whether two values are equal, lists of numbers up to rounding."""
+    """Return whether two values are equal; lists of numbers, up to rounding."""
     if not (isinstance(one, list) and isinstance(other, list)):
         return one == other
     one, other = np.array(one), np.array(other)
@@ -459,7 +459,7 @@ def _is_same(one, other) -> bool:
 
 @contextmanager
 def _offline(estimator):
-    """Keep the fit of an embedder or a masker from connecting to the network."""
+    """Prevent the fit of an embedder or a masker from connecting to the network."""
     if hasattr(estimator, "atlas"):
         _check_difumo(estimator)
         yield
@@ -478,7 +478,7 @@ def _offline(estimator):
 
 
 def _check_difumo(masker) -> None:
-    """Check that the files of DiFuMo are here, which nilearn would download."""
+    """Check that the files of DiFuMo, which nilearn would download, are present."""
     from nilearn.datasets import get_data_dirs
 
     if not (isinstance(masker.atlas, str) and masker.atlas == "difumo"):

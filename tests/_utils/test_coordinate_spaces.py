@@ -1,4 +1,4 @@
-"""Talairach to MNI: Lancaster's transform, there and back."""
+"""Conversion between Talairach and MNI space (Lancaster et al. 2007)."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def peaks(rng):
     return rng.uniform(-80, 80, size=(500, 3))
 
 
-def test_there_and_back_is_where_one_was(peaks):
+def test_round_trips_return_the_input(peaks):
     np.testing.assert_allclose(
         mni_to_talairach(talairach_to_mni(peaks)), peaks, atol=1e-9
     )
@@ -33,8 +33,8 @@ def test_equals_nimare(peaks):
     )
 
 
-def test_mni_brain_is_the_larger_one():
-    """MNI's template is larger than Talairach's brain on every side."""
+def test_mni_brain_is_larger():
+    """The MNI template is larger than Talairach's brain in every direction."""
     ends = np.array([[-60, 0, 0], [60, 0, 0], [0, -100, 0], [0, 65, 0], [0, 0, 70.0]])
     moved = talairach_to_mni(ends)
     lengths = np.linalg.norm(moved - talairach_to_mni(np.zeros((1, 3))), axis=1)
@@ -54,19 +54,19 @@ def test_is_affine(peaks):
     )
 
 
-def test_input_stays_as_it_is_and_floats_come_out():
+def test_input_is_unchanged_and_output_is_float64():
     xyz = np.array([[1, 2, 3]], dtype=np.int16)
     moved = talairach_to_mni(xyz)
     assert xyz.tolist() == [[1, 2, 3]]
     assert moved.dtype == np.float64
 
 
-def test_no_peak_is_no_peak():
+def test_empty_input():
     assert talairach_to_mni([]).shape == (0, 3)
     assert talairach_to_mni(np.empty((0, 3))).shape == (0, 3)
 
 
 @pytest.mark.parametrize("xyz", [[1.0, 2.0, 3.0], np.zeros((3, 2)), np.zeros((2, 6))])
-def test_wrong_shapes_are_refused(xyz):
+def test_wrong_shapes_raise(xyz):
     with pytest.raises(ValueError, match=r"expected \(n_peaks, 3\)"):
         talairach_to_mni(xyz)

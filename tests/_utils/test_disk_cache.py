@@ -1,5 +1,6 @@
-"""Entries on disk: complete or missing, verified, shared by processes."""
+"""Cache entries: atomic builds, verification, and simultaneous processes."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -14,7 +15,6 @@ import pytest
 from sklearn_neurocontext._utils import disk_cache
 from sklearn_neurocontext._utils.disk_cache import (
     NpyWriter,
-    cache_folder,
     entry_folder,
     fetch_entry,
     hash_file,
@@ -30,14 +30,25 @@ def cache(monkeypatch, tmp_path):
     return tmp_path / "cache"
 
 
+@pytest.fixture
+def hashed(monkeypatch):
+    """Treat all files as large, and list those that are hashed."""
+    paths, sha256 = [], disk_cache._sha256
+    monkeypatch.setattr(disk_cache, "_ALWAYS_HASHED", 0)
+    monkeypatch.setattr(
+        disk_cache, "_sha256", lambda path: paths.append(path) or sha256(path)
+    )
+    return paths
+
+
 class Builder:
     """Build an entry and count the calls."""
 
     def __init__(self):
-        self.n_built = 0
+        self.n_calls = 0
 
     def __call__(self, folder):
-        self.n_built += 1
+        self.n_calls += 1
         np.save(folder / "large.npy", np.arange(40_000.0).reshape(200, 200))
         np.save(folder / "small.npy", np.arange(3))
         return {"labels": ["a", "é"], "condition": 2.5}
@@ -49,17 +60,17 @@ def _assert_complete(entry):
     np.testing.assert_array_equal(entry.arrays["large"].ravel(), np.arange(40_000.0))
 
 
-def test_an_entry_is_built_once_and_memory_mapped(cache):
+def test_entry_is_built_once_and_memory_mapped(cache):
     build = Builder()
     for _ in range(3):
         entry = fetch_entry("table", SETTINGS, build)
         _assert_complete(entry)
         assert isinstance(entry.arrays["large"], np.memmap)
         assert not entry.arrays["large"].flags.writeable
-    assert build.n_built == 1
+    assert build.n_calls == 1
     fetch_entry("table", SETTINGS | {"fwhm": 8.0}, build)
     fetch_entry("maps", SETTINGS, build)
-    assert build.n_built == 3
+    assert build.n_calls == 3
     assert {path.name.split("-")[0] for path in cache.iterdir()} == {"table", "maps"}
 
 
@@ -75,7 +86,7 @@ def _flip_a_byte(place):
 
 
 def _flip_a_byte_of_a_large_file(place):
-    """Its times reveal it without hashing, even if one of them is set back."""
+    """Change a file and restore its mtime; its ctime still shows the change."""
     times = (place / "large.npy").stat()
     time.sleep(0.02)
     _flip_a_byte(place)
@@ -113,20 +124,16 @@ def test_corrupted_entry_is_built_again(cache, damage):
     damage(place)
     with pytest.warns(UserWarning, match="is corrupted; it is built again"):
         _assert_complete(fetch_entry("table", SETTINGS, build))
-    assert build.n_built == 2
+    assert build.n_calls == 2
     _assert_complete(fetch_entry("table", SETTINGS, build))
-    assert build.n_built == 2
+    assert build.n_calls == 2
 
 
 @pytest.mark.parametrize("damage", [_flip_a_byte_of_a_large_file, _truncate])
-def test_a_large_file_is_hashed_only_once_it_has_changed(monkeypatch, damage):
-    monkeypatch.setattr(disk_cache, "_ALWAYS_HASHED", 0)
-    build, hashed = Builder(), []
+def test_large_file_is_hashed_only_if_changed(hashed, damage):
+    build = Builder()
     place = fetch_entry("table", SETTINGS, build).folder
-    sha256 = disk_cache._sha256
-    monkeypatch.setattr(
-        disk_cache, "_sha256", lambda path: hashed.append(1) or sha256(path)
-    )
+    hashed.clear()
     _assert_complete(fetch_entry("table", SETTINGS, build))
     assert not hashed
     damage(place)
@@ -135,8 +142,7 @@ def test_a_large_file_is_hashed_only_once_it_has_changed(monkeypatch, damage):
     assert hashed
 
 
-def test_copied_cache_is_hashed_once(cache, monkeypatch, tmp_path):
-    monkeypatch.setattr(disk_cache, "_ALWAYS_HASHED", 0)
+def test_copied_cache_is_hashed_once(cache, hashed, tmp_path):
     build = Builder()
     fetch_entry("table", SETTINGS, build)
     cache.rename(tmp_path / "before")
@@ -144,20 +150,16 @@ def test_copied_cache_is_hashed_once(cache, monkeypatch, tmp_path):
         target = cache / path.relative_to(tmp_path / "before")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
-    hashed = []
-    sha256 = disk_cache._sha256
-    monkeypatch.setattr(
-        disk_cache, "_sha256", lambda path: hashed.append(1) or sha256(path)
-    )
+    hashed.clear()
     _assert_complete(fetch_entry("table", SETTINGS, build))
-    assert build.n_built == 1
+    assert build.n_calls == 1
     assert len(hashed) == 2
     _assert_complete(fetch_entry("table", SETTINGS, build))
     assert len(hashed) == 2
     assert not list(cache.rglob("building-*"))
 
 
-def test_a_pickle_in_place_of_an_array_is_not_run(cache):
+def test_pickles_are_not_loaded(cache):
     class Harmful:
         def __reduce__(self):
             return (Path.touch, (cache / "run",))
@@ -174,7 +176,7 @@ def test_a_pickle_in_place_of_an_array_is_not_run(cache):
     assert not (cache / "run").exists()
 
 
-def test_a_failed_build_leaves_nothing(cache):
+def test_failed_build_leaves_no_file(cache):
     def fail(folder):
         np.save(folder / "large.npy", np.zeros(5))
         raise ZeroDivisionError
@@ -202,7 +204,7 @@ def test_leftovers_of_killed_builds_are_removed_after_a_day(cache):
     assert new_file.exists()
 
 
-def test_folder_that_is_not_writable_raises(monkeypatch, tmp_path):
+def test_unwritable_folder_raises(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "file"))
     with pytest.raises(
@@ -211,24 +213,19 @@ def test_folder_that_is_not_writable_raises(monkeypatch, tmp_path):
         fetch_entry("table", SETTINGS, Builder())
 
 
-def test_hash_of_a_large_file_is_remembered_until_it_changes(monkeypatch, tmp_path):
-    monkeypatch.setattr(disk_cache, "_ALWAYS_HASHED", 0)
-    file, hashed = tmp_path / "atlas.nii", []
+def test_hash_of_a_large_file_is_cached_until_it_changes(cache, hashed, tmp_path):
+    file = tmp_path / "atlas.nii"
+    before, after = (hashlib.sha256(body).hexdigest() for body in (b"one", b"two"))
     file.write_bytes(b"one")
-    sha256 = disk_cache._sha256
-    monkeypatch.setattr(
-        disk_cache, "_sha256", lambda path: hashed.append(1) or sha256(path)
-    )
-    first = hash_file(file)
-    assert hash_file(file) == first == sha256(file)
-    assert len(hashed) == 1
+    assert hash_file(file) == hash_file(file) == before
+    assert hashed == [file]
     time.sleep(0.02)
     file.write_bytes(b"two")
-    assert hash_file(file) == sha256(file) != first
-    (record,) = cache_folder().glob("hash-*.json")
+    assert hash_file(file) == after
+    (record,) = cache.glob("hash-*.json")
     record.write_text("[")
-    assert hash_file(file) == sha256(file)
-    assert json.loads(record.read_text())["sha256"] == sha256(file)
+    assert hash_file(file) == after
+    assert json.loads(record.read_text())["sha256"] == after
 
 
 _FIT = """
@@ -238,7 +235,7 @@ from sklearn_neurocontext.maskers import KDEDiFuMoMasker, _table
 
 smooth_map, n_maps = _table.smooth_map, []
 
-def deadly_or_with_another(*args):
+def smooth_or_stop(*args):
     n_maps.append(1)
     if sys.argv[1] == "killed" and len(n_maps) == 4:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -248,7 +245,7 @@ def deadly_or_with_another(*args):
         time.sleep(0.01)
     return smooth_map(*args)
 
-_table.smooth_map = deadly_or_with_another
+_table.smooth_map = smooth_or_stop
 masker = KDEDiFuMoMasker("geometric", 8, target_affine=8).fit()
 print(len(n_maps), float(masker.transform([[[-40, -24, 56]]]).sum()))
 """
@@ -265,7 +262,7 @@ def _start(mode, folder):
     )
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_killed_build_leaves_no_entry(cache, tmp_path, monkeypatch):
     killed = _start("killed", tmp_path / "first")
     killed.communicate(timeout=120)
@@ -295,7 +292,7 @@ def test_two_processes_build_at_the_same_time(cache, tmp_path):
     assert not list(cache.glob("building-*"))
 
 
-def test_rows_written_in_pieces_are_one_array(tmp_path):
+def test_npy_writer_appends_rows(tmp_path):
     with NpyWriter(tmp_path / "a.npy", np.float32, (3,)) as writer:
         for start in range(0, 3000, 700):
             writer.append(np.arange(start, min(start + 700, 3000))[:, None] * [1, 2, 3])

@@ -1,4 +1,4 @@
-"""Folders of cached and downloaded files, and files that are written atomically."""
+"""Cache and download folders, and atomic writes."""
 
 import os
 import stat
@@ -27,13 +27,13 @@ def home(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_folders_are_the_users(home):
+def test_default_folders(home):
     assert cache_folder() == platformdirs.user_cache_path("sklearn_neurocontext", False)
     assert data_folder() == platformdirs.user_data_path("sklearn_neurocontext", False)
     assert cache_folder() != data_folder()
 
 
-def test_named_folders_come_first(home, monkeypatch):
+def test_chosen_folders_replace_the_defaults(home, monkeypatch):
     monkeypatch.setenv("NEUROCONTEXT_CACHE", "~/own")
     assert cache_folder() == home / "own"
     assert data_folder("~/data") == home / "data"
@@ -42,7 +42,7 @@ def test_named_folders_come_first(home, monkeypatch):
 
 @pytest.fixture
 def shared_umask():
-    """The umask of a group that works together."""
+    """Let new files be writable by the group."""
     before = os.umask(0o002)
     yield
     os.umask(before)
@@ -52,7 +52,7 @@ def _mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no POSIX permissions")
 def test_permissions_follow_the_umask(shared_umask, tmp_path, monkeypatch):
     monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "cache"))
     write_json(tmp_path / "record.json", {})
@@ -65,7 +65,7 @@ def test_permissions_follow_the_umask(shared_umask, tmp_path, monkeypatch):
     assert {_mode(path) for path in entry.folder.iterdir()} == {0o664}
 
 
-def test_after_an_error_the_older_file_remains(tmp_path):
+def test_old_file_remains_after_an_error(tmp_path):
     path = tmp_path / "map.nii.gz"
     path.write_text("older")
     with pytest.raises(RuntimeError, match="half"), atomic_write(path) as temporary:
@@ -80,7 +80,7 @@ def test_after_an_error_the_older_file_remains(tmp_path):
     assert path.read_text() == "new"
 
 
-def test_names_of_the_largest_length(tmp_path):
+def test_longest_file_names(tmp_path):
     path = tmp_path / f"{'x. ' * 82}y.nii.gz"
     assert len(path.name) > 250
     with atomic_write(path) as temporary:
@@ -89,8 +89,8 @@ def test_names_of_the_largest_length(tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="symbolic links need a privilege there")
-def test_the_target_of_a_link_is_replaced(tmp_path):
+@pytest.mark.skipif(os.name == "nt", reason="Windows restricts symbolic links")
+def test_target_of_a_symbolic_link_is_replaced(tmp_path):
     (tmp_path / "data").mkdir()
     link, target = tmp_path / "it.csv", tmp_path / "data" / "it.csv"
     target.write_text("older")
@@ -102,18 +102,18 @@ def test_the_target_of_a_link_is_replaced(tmp_path):
     assert target.read_text() == "new"
 
 
-def test_folders_are_not_replaced(tmp_path):
+def test_path_must_be_a_file_in_an_existing_folder(tmp_path):
     path = tmp_path / "it.csv"
     path.mkdir()
     with pytest.raises(OSError, match=r"it\.csv"), atomic_write(path) as temporary:
         temporary.write_text("new")
     assert list(tmp_path.iterdir()) == [path]
-    missing = tmp_path / "no" / "it"
+    missing = tmp_path / "missing" / "it.csv"
     with pytest.raises(FileNotFoundError), atomic_write(missing) as temporary:
         temporary.write_text("new")
 
 
-def test_atomic_folders_appear_complete_or_not_at_all(tmp_path):
+def test_atomic_folders_appear_only_when_complete(tmp_path):
     folder = tmp_path / "new" / "folder"
     with atomic_folder(folder) as part:
         (part / "file").write_text("content")

@@ -1,4 +1,4 @@
-"""Each check returns what it promises and each of its errors is met once."""
+"""Return values and errors of the checks of texts, peaks and similarities."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from sklearn_neurocontext._utils.validation import (
 
 
 @pytest.mark.parametrize("kind", [list, tuple, np.array, pd.Series])
-def test_check_texts_keeps_texts_and_order(kind):
+def test_check_texts_returns_a_list(kind):
     assert check_texts(kind(["b", "a"])) == ["b", "a"]
 
 
@@ -23,6 +23,7 @@ def test_check_texts_keeps_texts_and_order(kind):
         (b"one text", TypeError, r"got a single bytes"),
         (np.array([["a"], ["b"]]), ValueError, r"one-dimensional.*got shape \(2, 1\)"),
         (3, TypeError, r"sequence of strings.*got int"),
+        ({"a": 1, "b": 2}, TypeError, r"got a dict with the keys a, b\."),
         ([], ValueError, r"is empty; expected at least one"),
         (["a", None, b"x"], TypeError, r"got NoneType, bytes in row 1, 2"),
         (["a", float("nan")], TypeError, r"got float in row 1"),
@@ -85,8 +86,3 @@ def test_check_similarity_keeps_float32_and_converts_integers():
 def test_check_similarity_errors(similarity, message):
     with pytest.raises(ValueError, match=message):
         check_similarity(similarity)
-
-
-def test_a_dictionary_is_no_sequence_of_texts():
-    with pytest.raises(TypeError, match=r"got a dict with the keys studies, peaks\."):
-        check_texts({"studies": 1, "peaks": 2})

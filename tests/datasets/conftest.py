@@ -1,4 +1,4 @@
-"""A local server, and a network that must not be used."""
+"""Fixtures: a local HTTP server, and tests without network or local files."""
 
 import contextlib
 import threading
@@ -8,18 +8,18 @@ import pytest
 
 
 class FileServer:
-    """Serve bytes over HTTP, or fail as a test asks.
+    """HTTP server of a test, which can also fail on request.
 
     Attributes
     ----------
     files : dict of str to bytes
         The files, by path.
     cuts : list of int
-        For each of the next requests, the number of bytes to send before hanging up.
+        Numbers of bytes after which the next responses are cut off.
     statuses : list of int
-        For each of the next requests, the error to answer with.
+        HTTP errors of the next responses.
     requests : list of str
-        The paths that were requested.
+        The requested paths.
     """
 
     def __init__(self):
@@ -48,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         size = owner.cuts.pop(0) if owner.cuts else len(body)
-        with contextlib.suppress(ConnectionError):  # The client may have gone.
+        with contextlib.suppress(ConnectionError):  # The client may have disconnected.
             self.wfile.write(body[:size])
 
     def log_message(self, *args):
@@ -66,7 +66,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def no_network(monkeypatch):
-    """Make any request an error."""
+    """Make each request raise an error."""
 
     def refuse(*args, **kwargs):
         raise AssertionError("the network was used")

@@ -1,4 +1,4 @@
-"""Checks of any corpus, and writers of small corpora in the files of their sources."""
+"""Checks of corpora, and functions that write the files of small corpora."""
 
 import json
 
@@ -34,7 +34,7 @@ def assert_same_corpus(found, expected):
 
 
 def check_corpus(corpus):
-    """Check the fields that `datasets` documents."""
+    """Check the fields of a corpus that are documented in `datasets`."""
     studies = corpus.studies
     assert list(studies.columns) == [*STUDY_COLUMNS]
     assert studies.index.equals(pd.RangeIndex(len(studies)))
@@ -63,7 +63,7 @@ def check_corpus(corpus):
 
 
 def assert_one_warning(record, category, filename):
-    """Check that one warning of a category names a line of the caller's file."""
+    """Check that there is one warning of a category, attributed to a file."""
     own = [warning for warning in record if warning.category is category]
     assert [warning.filename for warning in own] == [filename]
 
@@ -73,7 +73,7 @@ def write_tsv(path, columns):
 
 
 def write_neuroquery(folder):
-    """Write two studies, the first without peaks, and a peak of another study."""
+    """Write two studies, the first without peaks, and a peak of an unknown study."""
     coordinates, metadata, *counts, vocabulary = (folder / n for n in NEUROQUERY_FILES)
     folder.mkdir(parents=True, exist_ok=True)
     write_tsv(coordinates, {"id": [7, 9], "x": [1, 0], "y": [2, 0], "z": [3, 0]})
@@ -85,7 +85,7 @@ def write_neuroquery(folder):
 
 
 def write_neurosynth(folder):
-    """Write two studies, in Talairach space and without peaks."""
+    """Write a study in Talairach space and a study without peaks."""
     coordinates, metadata = (folder / name for name in NEUROSYNTH_FILES)
     folder.mkdir(parents=True, exist_ok=True)
     write_tsv(coordinates, {"id": [5, 5], "x": [0, 4], "y": [0, 4], "z": [0, 4]})
@@ -101,7 +101,7 @@ def write_neurosynth(folder):
 
 
 def write_pubget(folder, metadata, texts, coordinates, spaces, complete=True):
-    """Write the files of pubget's extraction, with its columns."""
+    """Write the files of an extraction of pubget, with the columns of pubget."""
     tables = {
         "metadata": (
             metadata,

@@ -1,4 +1,4 @@
-"""The Bunch of every loader, and its texts."""
+"""The Bunch that loaders return, and the texts of its studies."""
 
 import warnings
 from importlib.util import find_spec
@@ -19,19 +19,19 @@ from sklearn_neurocontext.datasets._bunch import describe_spaces, make_bunch
 from tests.datasets.corpora import assert_one_warning, check_corpus, quiet
 
 
-def test_contract_of_synthetic_studies():
+def test_fields_of_synthetic_studies():
     check_corpus(make_studies(20, random_state=0))
 
 
 @pytest.mark.parametrize("rows", ["study", "analysis"])
 @quiet
-def test_contract_of_nimare_studysets(rows):
+def test_fields_of_nimare_studysets(rows):
     if find_spec("nimare") is None:
-        pytest.skip("nimare, which carries the studies, is not installed")
+        pytest.skip("nimare, which contains the studies, is not installed")
     check_corpus(load_nimare_studyset(rows=rows))
 
 
-def test_contract_of_tables():
+def test_fields_of_tables():
     corpus = load_table(
         {"pmid": [1, 2], "year": [2001.0, None], "title": [None, " faces "]},
         {"pmid": [2], "x": [1], "y": [2], "z": [3]},
@@ -46,16 +46,16 @@ def _bunch(spaces, rows=None, n_studies=2, xyz=None):
     xyz = np.arange(3.0 * len(spaces)).reshape(-1, 3) if xyz is None else xyz
     rows = np.zeros(len(spaces), dtype=int) if rows is None else np.array(rows)
     studies = pd.DataFrame({"study_id": [f"s{row}" for row in range(n_studies)]})
-    return make_bunch(studies, rows, xyz, spaces, description="Made here.")
+    return make_bunch(studies, rows, xyz, spaces, description="Test.")
 
 
-def test_peaks_are_grouped_in_their_order():
+def test_peaks_keep_their_order_within_studies():
     corpus = _bunch(["MNI"] * 4, rows=[1, 0, 1, 0])
     np.testing.assert_array_equal(corpus.peaks[0], [[3, 4, 5], [9, 10, 11]])
     np.testing.assert_array_equal(corpus.peaks[1], [[0, 1, 2], [6, 7, 8]])
 
 
-def test_each_peak_is_converted_by_its_own_space():
+def test_peaks_are_converted_depending_on_their_space():
     corpus = _bunch(["MNI", "TAL", "UNKNOWN"])
     xyz = np.arange(9.0).reshape(3, 3)
     np.testing.assert_array_equal(corpus.peaks[0][[0, 2]], xyz[[0, 2]])
@@ -65,7 +65,6 @@ def test_each_peak_is_converted_by_its_own_space():
 
 
 def test_mixed_spaces_are_left_as_reported():
-    """No peak of it is converted: which ones are in Talairach space is not known."""
     corpus = _bunch(["MIXED", "MIXED", "TAL"], rows=[0, 0, 1])
     np.testing.assert_array_equal(corpus.peaks[0], [[0, 1, 2], [3, 4, 5]])
     assert corpus.space_counts == {"MIXED": 2, "TAL": 1}
@@ -75,7 +74,7 @@ def test_mixed_spaces_are_left_as_reported():
     )
 
 
-def test_a_study_without_peaks_in_the_middle_and_at_the_end():
+def test_studies_without_peaks():
     corpus = _bunch(["MNI", "MNI"], rows=[0, 2], n_studies=4)
     assert [len(of_study) for of_study in corpus.peaks] == [1, 0, 1, 0]
 
@@ -86,13 +85,13 @@ def test_arrays_are_independent_copies():
     np.testing.assert_array_equal(corpus.peaks[1], [[3, 4, 5]])
 
 
-def test_repeated_id_is_named():
+def test_repeated_study_id_raises():
     studies = pd.DataFrame({"study_id": ["a", "b", "a"]})
     with pytest.raises(ValueError, match=r"1 rows repeat a study id, for example 'a'"):
         make_bunch(studies, np.array([0]), [[0, 0, 0]], ["MNI"], description="")
 
 
-def test_infinite_peak_is_named_with_its_study():
+def test_infinite_peak_raises():
     xyz = np.array([[0, 0, 0], [0, np.inf, 0]])
     with pytest.raises(ValueError, match=r"1 of 2 peaks hold NaN .* study s1"):
         _bunch(["MNI", "MNI"], rows=[0, 1], xyz=xyz)
@@ -112,7 +111,7 @@ def test_description_of_spaces():
 PEAKS = {"pmid": [1, 1, 2], "x": [0, 4, 8], "y": [0, 0, 0], "z": [1, 2, 3]}
 
 
-def test_one_warning_names_the_callers_line():
+def test_one_warning_is_attributed_to_the_caller():
     peaks = {**PEAKS, "space": ["TAL", "MNI", None]}
     with pytest.warns(CoordinateSpaceWarning) as record:
         corpus = load_table({"pmid": [1, 2]}, peaks)
@@ -148,19 +147,19 @@ def test_texts_by_field(two_studies):
     assert study_texts(two_studies) == study_texts(two_studies, "title+abstract")
 
 
-def test_unknown_field_is_named(two_studies):
+def test_unknown_text_field_raises(two_studies):
     with pytest.raises(
         ValueError, match=r"text_field must be .*abstract; got 'methods'"
     ):
         study_texts(two_studies, "methods")
 
 
-def test_a_field_without_texts(two_studies):
+def test_text_field_without_texts_raises(two_studies):
     with pytest.raises(ValueError, match=r"'body'; fields with texts: title, abstract"):
         study_texts(two_studies, "body")
 
 
-def test_no_text_at_all():
+def test_corpus_without_texts_raises():
     corpus = load_table({"pmid": [1, 2]}, PEAKS, space="MNI")
     with pytest.raises(ValueError, match="fields with texts: none"):
         study_texts(corpus, "title")

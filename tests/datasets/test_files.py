@@ -1,4 +1,4 @@
-"""Files: found, downloaded, read; truncated, damaged, or without a column."""
+"""Find, download and read files; errors of damaged and incomplete files."""
 
 import hashlib
 import lzma
@@ -26,10 +26,10 @@ def table(rng):
     return pd.DataFrame(rng.normal(size=(2000, 3)), columns=["x", "y", "z"])
 
 
-@pytest.mark.parametrize("ending", [".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.xz"])
-def test_tables_by_their_ending(table, tmp_path, ending):
-    path = tmp_path / f"peaks{ending}"
-    table.to_csv(path, sep="\t" if ".tsv" in ending else ",", index=False)
+@pytest.mark.parametrize("extension", [".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.xz"])
+def test_tables_are_read_by_extension(table, tmp_path, extension):
+    path = tmp_path / f"peaks{extension}"
+    table.to_csv(path, sep="\t" if ".tsv" in extension else ",", index=False)
     pd.testing.assert_frame_equal(read_columns(path, ["x", "z"]), table)
 
 
@@ -38,20 +38,20 @@ def _truncate(path, share=0.5):
     path.write_bytes(body[: int(share * len(body))])
 
 
-@pytest.mark.parametrize("ending", [".tsv.gz", ".csv.xz", ".csv.zip"])
+@pytest.mark.parametrize("extension", [".tsv.gz", ".csv.xz", ".csv.zip"])
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_a_truncated_table(table, tmp_path, ending, share):
-    path = tmp_path / f"peaks{ending}"
+def test_truncated_table_raises(table, tmp_path, extension, share):
+    path = tmp_path / f"peaks{extension}"
     table.to_csv(path, index=False)
     _truncate(path, share)
-    # An empty gzip file is an empty table, which is no damage.
+    # An empty gzip file raises ValueError, as it is read as an empty table.
     with pytest.raises(
         (OSError, ValueError), match=r"(?s)peaks\..* truncated.*\. Download or copy it"
     ):
         read_columns(path)
 
 
-def test_a_table_of_another_kind(tmp_path):
+def test_table_in_another_format_raises(tmp_path):
     path = tmp_path / "peaks.tsv.gz"
     path.write_bytes(lzma.compress(b"x\n1\n"))
     with pytest.raises(OSError, match=r"peaks\.tsv\.gz' cannot be read \(Not a gzip"):
@@ -62,7 +62,7 @@ def test_a_table_of_another_kind(tmp_path):
         read_columns(path)
 
 
-def test_missing_columns_are_named_beside_those_that_are_there(table, tmp_path):
+def test_missing_columns_raise_with_those_present(table, tmp_path):
     path = tmp_path / "peaks.csv"
     table.to_csv(path, index=False)
     message = r"peaks\.csv' has no column pmcid, id; it has x, y, z\. Check"
@@ -70,8 +70,7 @@ def test_missing_columns_are_named_beside_those_that_are_there(table, tmp_path):
         read_columns(path, ["pmcid", "x", "id"])
 
 
-def test_a_file_that_may_not_be_read_keeps_its_error(tmp_path):
-    """Damage is not guessed where the system refused."""
+def test_system_errors_are_not_changed(tmp_path):
     with pytest.raises(IsADirectoryError):
         read_columns(tmp_path)
 
@@ -128,7 +127,7 @@ def test_coordinates(table):
         read_coordinates(wrong, "peaks")
 
 
-def test_a_missing_file_is_named_with_its_source(tmp_path):
+def test_missing_file_raises_with_its_source(tmp_path):
     (tmp_path / "text.csv").touch()
     message = r"a\.csv is missing in .*, which contains text\.csv\. .* pubget's files,"
     with pytest.raises(FileNotFoundError, match=message):
@@ -137,7 +136,7 @@ def test_a_missing_file_is_named_with_its_source(tmp_path):
         find_files(tmp_path / "nowhere", ["a.csv"], "pubget's files")
 
 
-def test_other_separators_and_encodings_are_named(tmp_path):
+def test_other_separators_and_encodings_raise(tmp_path):
     path = tmp_path / "studies.csv"
     path.write_text("pmid;title\n1;pain\n")
     with pytest.raises(ValueError, match=r"must be separated by ','.* got ';'"):
@@ -170,7 +169,7 @@ def _fetch(address, home, registry=REGISTRY):
     return fetch_files("corpus", address, registry, home)
 
 
-def test_a_file_is_downloaded_once_and_verified(address, tmp_path, path, server):
+def test_file_is_downloaded_once_and_verified(address, tmp_path, path, server):
     for _ in range(2):
         assert _fetch(address, tmp_path) == {path: "verified"}
     assert path.read_bytes() == BODY
@@ -187,7 +186,7 @@ def _umask(folder):
 @pytest.mark.parametrize(
     "failures", [{"cuts": [100_000, 50_000]}, {"statuses": [503, 404]}]
 )
-def test_a_failed_download_is_repeated(address, tmp_path, path, server, failures):
+def test_failed_download_is_repeated(address, tmp_path, path, server, failures):
     for name, values in failures.items():
         getattr(server, name).extend(values)
     _fetch(address, tmp_path)
@@ -195,7 +194,7 @@ def test_a_failed_download_is_repeated(address, tmp_path, path, server, failures
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_file_that_is_not_served(address, tmp_path, path, server):
+def test_missing_download_raises(address, tmp_path, path, server):
     server.files.clear()
     message = r"peaks\.tsv\.gz could not .* from http.*404 .*NEUROCONTEXT_DATA to <"
     with pytest.raises(OSError, match=message):
@@ -203,7 +202,7 @@ def test_a_file_that_is_not_served(address, tmp_path, path, server):
     assert list(path.parent.iterdir()) == []
 
 
-def test_a_server_that_cannot_be_reached(tmp_path, path, address, server):
+def test_unreachable_server_raises(tmp_path, path, address, server):
     server.close()
     with pytest.raises(OSError, match=r"could not be downloaded from http.*corpus/pea"):
         _fetch(address, tmp_path)
@@ -211,7 +210,7 @@ def test_a_server_that_cannot_be_reached(tmp_path, path, address, server):
 
 
 @pytest.mark.parametrize("body", [BODY[::-1], BODY[:-1]])
-def test_other_bytes_are_refused(address, tmp_path, path, server, body):
+def test_download_with_another_hash_raises(address, tmp_path, path, server, body):
     server.files[NAME] = body
     with pytest.raises(OSError, match=f"(?s){SHA256}.*{_sha256(body)}"):
         _fetch(address, tmp_path)
@@ -222,7 +221,7 @@ def _sha256(body):
     return hashlib.sha256(body).hexdigest()
 
 
-def test_too_many_bytes_are_refused(address, tmp_path, path, server):
+def test_too_large_download_raises(address, tmp_path, path, server):
     server.files[NAME] = BODY * 10
     with pytest.raises(OSError, match="sent more than the published 256,000 bytes"):
         _fetch(address, tmp_path)
@@ -230,7 +229,7 @@ def test_too_many_bytes_are_refused(address, tmp_path, path, server):
     assert server.requests == [NAME]
 
 
-def test_a_file_appears_only_when_verified(address, tmp_path, path, monkeypatch):
+def test_file_appears_only_when_verified(address, tmp_path, path, monkeypatch):
     seen = []
     check = "pooch.core.hash_matches"
     monkeypatch.setattr(check, lambda *args, **kwargs: seen.append(path.exists()))
@@ -247,7 +246,7 @@ def test_simultaneous_downloads(address, tmp_path, path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_an_existing_file_is_verified_without_network(
+def test_existing_file_is_verified_without_network(
     path, tmp_path, no_local_files, no_network
 ):
     path.parent.mkdir()
@@ -255,10 +254,9 @@ def test_an_existing_file_is_verified_without_network(
     assert _fetch("http://127.0.0.1/", tmp_path) == {path: "verified"}
 
 
-def test_an_existing_file_with_another_hash_is_left_unchanged(
+def test_existing_file_with_another_hash_is_not_replaced(
     path, tmp_path, no_local_files, no_network, monkeypatch
 ):
-    """It may be the user's own: the error names a way to use it."""
     path.parent.mkdir()
     path.write_bytes(b"a subset")
     with pytest.raises(OSError, match="The file was left unchanged") as raised:
@@ -270,8 +268,7 @@ def test_an_existing_file_with_another_hash_is_left_unchanged(
     assert path.read_bytes() == b"a subset"
 
 
-def test_local_files_come_first(address, tmp_path, monkeypatch, server):
-    """Files that are not local are downloaded."""
+def test_local_files_take_precedence(address, tmp_path, monkeypatch, server):
     local = tmp_path / "local" / "corpus" / "studies.tsv"
     local.parent.mkdir(parents=True)
     local.write_text("own")

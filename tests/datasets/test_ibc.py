@@ -1,4 +1,4 @@
-"""Maps of Individual Brain Charting from a server on this machine, and without one."""
+"""Maps of Individual Brain Charting, from a local copy of the NeuroVault API."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.datasets import fetch_ibc_maps
 
 SHAPE, AFFINE = (4, 5, 3), np.diag([4.0, 4.0, 4.0, 1.0])
-# Image to contrast definition; the last states none.
+# Contrast definitions by image id; the last image has none.
 CONTRASTS = {
     3: "Move tongue",
     1: "Move tongue",
@@ -28,13 +28,20 @@ def _volume(number, shape=SHAPE):
 
 
 @pytest.fixture
-def neurovault(server, monkeypatch):
-    """Serve a collection of five images as NeuroVault does."""
-    for name, path in (("COLLECTIONS", "collections"), ("IMAGES", "images")):
+def local_neurovault(server, monkeypatch):
+    """Replace the addresses of NeuroVault in nilearn by a local server."""
+    for name in ("collections", "images"):
         monkeypatch.setattr(
-            f"nilearn.datasets.neurovault._NEUROVAULT_{name}_URL",
-            f"{server.url}api/{path}/",
+            f"nilearn.datasets.neurovault._NEUROVAULT_{name.upper()}_URL",
+            f"{server.url}api/{name}/",
         )
+    return server
+
+
+@pytest.fixture
+def neurovault(local_neurovault):
+    """Serve a collection of five images like NeuroVault."""
+    server = local_neurovault
     collection = {"id": 7, "name": "IBC", "number_of_images": len(CONTRASTS)}
     images = [_publish(server, number) for number in CONTRASTS]
     listing = {"count": len(images), "results": images}
@@ -71,11 +78,11 @@ def _serve(server, path, content):
     server.files[path] = json.dumps(content).encode()
 
 
-def _asked(server):
+def _requested_images(server):
     return sorted(path for path in server.requests if path.startswith("media"))
 
 
-def test_maps_are_means_by_contrast(neurovault, tmp_path):
+def test_maps_are_averages_by_contrast(neurovault, tmp_path):
     ibc = fetch_ibc_maps(tmp_path, collection=7)
     assert ibc.contrasts["contrast_definition"].tolist() == [
         "Move tongue",
@@ -91,26 +98,26 @@ def test_maps_are_means_by_contrast(neurovault, tmp_path):
         np.testing.assert_array_equal(img.affine, AFFINE)
 
 
-def test_a_second_call_downloads_only_missing_images(neurovault, tmp_path):
-    one = fetch_ibc_maps(tmp_path, collection=7, n_per_contrast=2)
-    assert one.contrasts["image_ids"].tolist() == [[1, 3], [4]]
-    assert _asked(neurovault) == [f"media/{n}.nii.gz" for n in (1, 3, 4)]
+def test_second_call_downloads_only_missing_images(neurovault, tmp_path):
+    first = fetch_ibc_maps(tmp_path, collection=7, n_per_contrast=2)
+    assert first.contrasts["image_ids"].tolist() == [[1, 3], [4]]
+    assert _requested_images(neurovault) == [f"media/{n}.nii.gz" for n in (1, 3, 4)]
     neurovault.requests.clear()
     again = fetch_ibc_maps(tmp_path, collection=7, n_per_contrast=2)
-    assert again.maps == one.maps
+    assert again.maps == first.maps
     assert neurovault.requests == []
     all_of_one = fetch_ibc_maps(tmp_path, collection=7, contrasts=["Move tongue"])
     assert all_of_one.contrasts["image_ids"].tolist() == [[1, 3, 8]]
-    assert _asked(neurovault) == ["media/8.nii.gz"]
+    assert _requested_images(neurovault) == ["media/8.nii.gz"]
 
 
-def test_images_on_another_grid_and_holes_are_averaged(neurovault, tmp_path):
+def test_images_on_other_grids_or_with_nan_are_averaged(neurovault, tmp_path):
     finer = np.diag([2.0, 2.0, 2.0, 1.0])
     flat = nib.Nifti1Image(np.full((8, 10, 6), 2.0, np.float32), finer)
-    holed = _volume(1)
-    holed[0, 0, 0] = np.nan
+    with_nan = _volume(1)
+    with_nan[0, 0, 0] = np.nan
     neurovault.files["media/3.nii.gz"] = _compress(flat)
-    neurovault.files["media/1.nii.gz"] = _compress(nib.Nifti1Image(holed, AFFINE))
+    neurovault.files["media/1.nii.gz"] = _compress(nib.Nifti1Image(with_nan, AFFINE))
     ibc = fetch_ibc_maps(
         tmp_path, collection=7, contrasts=["Move tongue"], n_per_contrast=2
     )
@@ -119,7 +126,7 @@ def test_images_on_another_grid_and_holes_are_averaged(neurovault, tmp_path):
     assert np.isfinite(mean).all()
 
 
-def test_a_truncated_image_is_downloaded_again(neurovault, tmp_path):
+def test_truncated_image_is_downloaded_again(neurovault, tmp_path):
     whole = neurovault.files["media/3.nii.gz"]
     neurovault.files["media/3.nii.gz"] = whole[: len(whole) // 2]
     with pytest.raises(
@@ -129,13 +136,13 @@ def test_a_truncated_image_is_downloaded_again(neurovault, tmp_path):
     neurovault.files["media/3.nii.gz"] = whole
     neurovault.requests.clear()
     assert len(fetch_ibc_maps(tmp_path, collection=7).maps) == 2
-    assert _asked(neurovault) == ["media/3.nii.gz"]
+    assert _requested_images(neurovault) == ["media/3.nii.gz"]
 
 
 def test_changed_files_are_detected(neurovault, tmp_path):
     ibc = fetch_ibc_maps(tmp_path, collection=7)
     before = nib.load(ibc.maps[0]).get_fdata()
-    with Path(ibc.maps[0]).open("r+b") as stream:  # An average: computed again.
+    with Path(ibc.maps[0]).open("r+b") as stream:  # Averages are computed again.
         stream.truncate(20)
     assert fetch_ibc_maps(tmp_path, collection=7).maps == ibc.maps
     np.testing.assert_array_equal(nib.load(ibc.maps[0]).get_fdata(), before)
@@ -150,20 +157,14 @@ def test_changed_files_are_detected(neurovault, tmp_path):
         fetch_ibc_maps(tmp_path, collection=7)
 
 
-def test_without_network_the_error_says_what_to_do(
-    server, monkeypatch, tmp_path, capfd
-):
-    for name in ("COLLECTIONS", "IMAGES"):
-        monkeypatch.setattr(
-            f"nilearn.datasets.neurovault._NEUROVAULT_{name}_URL", server.url
-        )
-    server.close()
+def test_unreachable_neurovault_raises(local_neurovault, tmp_path, capfd):
+    local_neurovault.close()
     with pytest.raises(OSError, match=r"collection 7 could not be listed: neurovault"):
         fetch_ibc_maps(tmp_path, collection=7)
     assert capfd.readouterr() == ("", "")
 
 
-def test_wrong_arguments_are_named(neurovault, tmp_path):
+def test_wrong_arguments_raise(neurovault, tmp_path):
     with pytest.raises(
         ValueError, match=r"must be in the collection; got 'Move'. It has 2, for"
     ):
@@ -172,9 +173,7 @@ def test_wrong_arguments_are_named(neurovault, tmp_path):
         fetch_ibc_maps(tmp_path, n_per_contrast=0)
 
 
-def test_the_benchmark_of_the_articles_figure_reads_them(
-    neurovault, tmp_path, monkeypatch
-):
+def test_maps_are_read_by_the_encoding_benchmark(neurovault, tmp_path, monkeypatch):
     from benchmarks.encoding import topics as benchmark
 
     fetch = partial(fetch_ibc_maps, collection=7)
@@ -186,7 +185,7 @@ def test_the_benchmark_of_the_articles_figure_reads_them(
     assert topics.observed.shape == (2, inside.sum())
     assert topics.y.shape == (2, 128)
     assert topics.experiments == []
-    # The affine places the small images beside the anterior commissure.
+    # The affine places the small images next to the origin.
     found = np.abs(topics.observed[1]) > 0
     places = nib.affines.apply_affine(masker.mask_img_.affine, np.argwhere(inside))
     assert found.any()

@@ -1,4 +1,4 @@
-"""Ids: reading, joins, ids of the wrong kind, and rows of the same article."""
+"""Read and join ids; errors of wrong ids; groups of rows of the same article."""
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ STUDIES = pd.DataFrame(
         pd.Series([12, 7, None], dtype=object),
     ],
 )
-def test_numbers_are_read_however_they_are_written(ids):
+def test_integers_are_read_from_any_type(ids):
     numbers = read_integers(pd.Series(ids), "pmid")
     assert numbers.dtype == "Int64"
     assert numbers.tolist() == [12, 7, pd.NA]
@@ -41,7 +41,7 @@ def test_prefix_of_pmcids():
     assert read_integers(pd.Series(["PMC12", "pmc7"]), "pmcid").tolist() == [12, 7]
 
 
-def test_pmcids_among_pmids_are_named():
+def test_pmcids_among_pmids_raise():
     with pytest.raises(
         ValueError, match=r"holds 1 PMCIDs, for example 'PMC12'; expected PMIDs"
     ):
@@ -49,18 +49,18 @@ def test_pmcids_among_pmids_are_named():
 
 
 @pytest.mark.parametrize("wrong", ["12a", 12.5, np.inf, "10.1016/j.x"])
-def test_other_values_are_named(wrong):
+def test_values_other_than_integers_raise(wrong):
     with pytest.raises(ValueError, match=r"1 cells of the column pmid .* expected PMI"):
         read_integers(pd.Series([11, wrong]), "pmid")
 
 
-def test_years_are_read_too():
+def test_wrong_years_raise():
     with pytest.raises(ValueError, match=r"column year .*'n\.d\.'.* expected years"):
         read_integers(pd.Series(["2001", "n.d."]), "year")
 
 
 @pytest.mark.parametrize("as_kind", [int, float, str, object])
-def test_join_equals_a_loop(as_kind, rng):
+def test_join_rows_equals_a_loop(as_kind, rng):
     known = rng.permutation(1000)[:200]
     studies = pd.DataFrame({"pmid": pd.array(known, dtype="Int64")})
     ids = pd.Series(rng.integers(1000, size=500)).astype(as_kind)
@@ -69,18 +69,18 @@ def test_join_equals_a_loop(as_kind, rng):
     assert rows.tolist() == [where.get(int(one), -1) for one in ids]
 
 
-def test_missing_ids_join_nothing():
+def test_missing_ids_match_no_study():
     rows = join_rows(STUDIES, "pmid", [101, None, 104], "peaks")
     assert rows.tolist() == [0, -1, 3]
 
 
-def test_prefix_joins_where_pmcids_are_meant():
+def test_pmcids_match_with_or_without_prefix():
     rows = join_rows(STUDIES, "pmcid", ["PMC9002", "9003"], "peaks")
     assert rows.tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("kind", ["study_id", "id"])
-def test_study_ids_are_words(kind):
+def test_study_ids_are_strings(kind):
     studies = pd.DataFrame({kind: ["007", "7", "7.0"]})
     rows = join_rows(studies, kind, ["7.0", "007", "7"], "peaks")
     assert rows.tolist() == [2, 0, 1]
@@ -88,8 +88,8 @@ def test_study_ids_are_words(kind):
 
 @pytest.mark.parametrize("kind", ["study_id", "id", "pmid", "pmcid"])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "Float64", object])
-def test_whole_floats_are_whole_numbers(kind, dtype):
-    """Also from 1e16 on, where Python writes floats with an exponent."""
+def test_whole_floats_are_formatted_as_integers(kind, dtype):
+    # Python formats floats from 1e16 on with an exponent.
     ids = [2.0**55, 12.0, np.nan]
     column = pd.Series(ids).astype(dtype)
     assert write_ids(column, kind).tolist() == [str(2**55), "12", pd.NA]
@@ -97,43 +97,43 @@ def test_whole_floats_are_whole_numbers(kind, dtype):
     assert join_rows(studies, kind, column, "peaks").tolist() == [1, 0, -1]
 
 
-def test_a_wrong_number_is_written_as_python_does():
+def test_wrong_numbers_are_shown_as_python_numbers():
     with pytest.raises(ValueError, match=r"not integers, for example 12\.5"):
         read_integers(pd.Series([11.0, 12.5]), "pmid")
 
 
-def test_pmids_in_the_place_of_pmcids_are_named():
+def test_pmids_instead_of_pmcids_raise():
     with pytest.raises(
-        ValueError, match=r"peaks look like PMIDs: 2 of 2 .* and none in pmcid"
+        ValueError, match=r"peaks look like PMIDs: 2 of 2 .*, none in pmcid"
     ):
         join_rows(STUDIES, "pmcid", [102, 104], "peaks")
 
 
-def test_an_accidental_match_does_not_hide_the_wrong_kind():
-    """The PMID 101 is some other study's PMCID."""
-    with pytest.raises(ValueError, match=r"look like PMIDs: 3 of 3 .* and 1 in pmcid"):
+def test_wrong_kind_with_an_accidental_match_raises():
+    # The PMID 101 is also the PMCID of another study.
+    with pytest.raises(ValueError, match=r"look like PMIDs: 3 of 3 .*, 1 in pmcid"):
         join_rows(STUDIES, "pmcid", [101, 102, 104], "peaks")
 
 
-def test_pmcids_in_the_place_of_pmids_are_named():
-    with pytest.raises(ValueError, match=r"look like PMCIDs.*PMIDs were expected"):
+def test_pmcids_instead_of_pmids_raise():
+    with pytest.raises(ValueError, match=r"look like PMCIDs.*Expected PMIDs"):
         join_rows(STUDIES, "pmid", [9001, 9003, 9003], "peaks")
 
 
-def test_ids_that_never_match():
-    with pytest.raises(ValueError, match=r"None of the 2 ids .* with 55, .* with 101"):
+def test_ids_without_any_match_raise():
+    with pytest.raises(ValueError, match=r"None of the 2 ids .* is 55, .* pmid 101"):
         join_rows(STUDIES, "pmid", [55, 56], "peaks")
 
 
-def test_few_matches_of_the_right_kind_are_enough():
+def test_one_matching_id_is_enough():
     rows = join_rows(STUDIES, "pmid", [55, 56, 57, 102], "peaks")
     assert rows.tolist() == [-1, -1, -1, 1]
 
 
-def test_nothing_to_join():
+def test_empty_tables_raise():
     with pytest.raises(ValueError, match="peaks has no row"):
         join_rows(STUDIES, "pmid", [], "peaks")
-    with pytest.raises(ValueError, match="no row to join peaks with"):
+    with pytest.raises(ValueError, match="no row; peaks cannot be joined"):
         join_rows(STUDIES.iloc[:0], "pmid", [1], "peaks")
 
 
@@ -152,12 +152,12 @@ def _studies(*rows):
         ("Reprint of: Pain and heat", "We heated."),
     ],
 )
-def test_same_title_and_abstract(title, abstract):
+def test_same_title_and_abstract_are_one_article(title, abstract):
     first = (None, "Pain and heat", "We heated.")
     assert group_articles(_studies(first, (7, title, abstract))).tolist() == ["s0"] * 2
 
 
-def test_same_pmid_whatever_the_texts():
+def test_same_pmid_with_different_texts():
     groups = group_articles(_studies((7, "a", "A"), (8, "b", "B"), (7, None, None)))
     assert groups.tolist() == ["s0", "s1", "s0"]
 
@@ -174,12 +174,12 @@ def test_same_pmid_whatever_the_texts():
         ((None, "ab", "c"), (None, "a", "bc")),
     ],
 )
-def test_uncertain_rows_are_different_articles(one, other):
+def test_similar_rows_are_different_articles(one, other):
     assert group_articles(_studies(one, other)).tolist() == ["s0", "s1"]
 
 
-def test_links_are_followed():
-    """By text with the first, by PMID with the second."""
+def test_rows_linked_by_a_third_row_are_one_article():
+    # The last row has the text of the first row and the PMID of the second row.
     groups = group_articles(
         _studies((1, "a", "A"), (2, "c", "C"), (3, "d", "D"), (2, "a", "A"))
     )

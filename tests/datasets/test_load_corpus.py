@@ -1,4 +1,4 @@
-"""Corpora by name and folder, and rows with a text and a peak."""
+"""Load corpora by name or folder; find rows with a text and a peak."""
 
 import json
 
@@ -14,7 +14,7 @@ from tests.datasets.corpora import (
 )
 
 
-def test_nimare_by_name():
+def test_load_nimare_by_name():
     corpus = load_corpus("nimare")
     assert len(corpus.studies) == len(corpus.peaks) == len(corpus.groups) >= 300
 
@@ -69,7 +69,7 @@ WRITERS = [_write_tables, _write_json, _write_parquet, _write_pubget]
 
 
 @pytest.mark.parametrize("in_data", [False, True])
-def test_folders_and_names_of_public_corpora(tmp_path, monkeypatch, in_data):
+def test_load_public_corpora_by_name_and_folder(tmp_path, monkeypatch, in_data):
     monkeypatch.setenv("NEUROCONTEXT_DATA", str(tmp_path))
     write_neuroquery(tmp_path / "neuroquery")
     write_neurosynth(tmp_path / "neurosynth")
@@ -88,7 +88,7 @@ def test_folders_and_names_of_public_corpora(tmp_path, monkeypatch, in_data):
 
 @pytest.mark.parametrize("write", WRITERS)
 @pytest.mark.parametrize("level", ["folder", "home"])
-def test_any_corpus_folder(tmp_path, monkeypatch, write, level):
+def test_load_other_folders(tmp_path, monkeypatch, write, level):
     monkeypatch.setenv("HOME", str(tmp_path))
     folder = tmp_path / "corpus"
     folder.mkdir()
@@ -98,13 +98,13 @@ def test_any_corpus_folder(tmp_path, monkeypatch, write, level):
     assert [len(of_study) for of_study in corpus.peaks] == [1, 2]
 
 
-def test_studyset_by_its_file(tmp_path):
+def test_load_studyset_file(tmp_path):
     _write_json(tmp_path)
     corpus = load_corpus(tmp_path / "studyset.json")
     assert corpus.studies["title"].tolist() == ["pain", "faces"]
 
 
-def test_ambiguous_folders_are_an_error(tmp_path):
+def test_ambiguous_folders_raise(tmp_path):
     _write_json(tmp_path)
     (tmp_path / "other.json").write_text("{}")
     with pytest.raises(ValueError, match=r"got other\.json, studyset\.json\. Pass"):
@@ -119,7 +119,7 @@ def test_ambiguous_folders_are_an_error(tmp_path):
         load_corpus(tmp_path)
 
 
-def test_unknown_names_are_an_error(tmp_path):
+def test_unknown_names_and_folders_raise(tmp_path):
     with pytest.raises(ValueError, match="neither a folder nor one of neuroquery"):
         load_corpus("neuroquerry")
     with pytest.raises(ValueError, match="No corpus was recognized in") as raised:
@@ -134,7 +134,7 @@ def test_usable_rows_have_a_text_and_a_peak():
     np.testing.assert_array_equal(usable_rows(texts, y), [0, 4])
 
 
-def test_no_usable_row_is_an_error():
+def test_usable_rows_errors():
     with pytest.raises(ValueError, match="of 2, 1 have a text and 1 a peak"):
         usable_rows(["pain", ""], np.array([[0.0], [1.0]]))
     with pytest.raises(ValueError, match="got 1 texts and 2 rows of y"):

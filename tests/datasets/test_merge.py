@@ -16,7 +16,7 @@ from tests.datasets.corpora import assert_one_warning, assert_same_corpus, quiet
 
 
 def _corpus(pmids, *, peaks_of=None, space="MNI", shift=0, **columns):
-    """Studies with one peak each, (pmid + shift) on every axis."""
+    """Return studies with one peak each, whose coordinates are pmid + shift."""
     peaks_of = pmids if peaks_of is None else peaks_of
     xyz = [pmid + shift for pmid in peaks_of]
     peaks = {"pmid": peaks_of, "x": xyz, "y": xyz, "z": xyz}
@@ -27,7 +27,7 @@ def _at(*numbers):
     return np.repeat(np.array(numbers, dtype=float)[:, None], 3, axis=1)
 
 
-def test_first_corpus_wins_and_blanks_are_filled():
+def test_first_corpus_has_precedence_and_blanks_are_filled():
     first = _corpus([1, 2], title=["one", ""], year=[None, 2002])
     second = _corpus([2, 1], title=["two", "uno"], year=[1900, 2001], shift=50)
     merged = merge_corpora(first, second)
@@ -37,7 +37,7 @@ def test_first_corpus_wins_and_blanks_are_filled():
     np.testing.assert_array_equal(np.concatenate(merged.peaks), _at(1, 2))
 
 
-def test_order_is_the_first_corpus_then_what_others_add():
+def test_order_of_studies():
     merged = merge_corpora(_corpus([5, 1]), _corpus([9, 1, 3]), _corpus([3, 7]))
     assert merged.studies["pmid"].tolist() == [5, 1, 9, 3, 7]
     np.testing.assert_array_equal(np.concatenate(merged.peaks), _at(5, 1, 9, 3, 7))
@@ -45,19 +45,19 @@ def test_order_is_the_first_corpus_then_what_others_add():
     assert "corpora of 2 and 3 and 2 studies: 5." in merged.description
 
 
-def test_columns_and_types_stay():
+def test_columns_keep_their_dtypes():
     first, second = _corpus([1], year=[2001]), _corpus([2])
     merged = merge_corpora(first, second)
     pd.testing.assert_series_equal(merged.studies.dtypes, first.studies.dtypes)
 
 
-def test_peaks_come_from_where_there_are_some():
+def test_peaks_come_from_the_first_corpus_with_peaks():
     first = _corpus([1, 2], peaks_of=[2])
     merged = merge_corpora(first, _corpus([1, 2], shift=50))
     np.testing.assert_array_equal(np.concatenate(merged.peaks), _at(51, 2))
 
 
-def test_group_is_that_of_the_study_id():
+def test_groups_come_from_the_first_corpus():
     first = load_table(
         {"study_id": ["a", "b"], "pmid": [1, 2]},
         {"study_id": ["b"], "x": [0], "y": [0], "z": [0]},
@@ -84,14 +84,14 @@ def test_unknown_space_is_filled_before_converting(stated, expected):
 
 
 @quiet
-def test_a_stated_space_stays():
+def test_stated_space_has_precedence():
     merged = merge_corpora(_corpus([30], space="MNI"), _corpus([30], space="TAL"))
     np.testing.assert_array_equal(merged.peaks[0], _at(30))
     assert merged.studies["coordinate_space"].tolist() == ["MNI"]
 
 
 @quiet
-def test_what_was_converted_is_not_converted_again():
+def test_converted_peaks_are_not_converted_again():
     first, second = _corpus([30, 31], space=None), _corpus([30], space="TAL")
     merged = merge_corpora(first, second)
     assert_same_corpus(merge_corpora(merged), merged)
@@ -100,8 +100,7 @@ def test_what_was_converted_is_not_converted_again():
 
 
 @quiet
-def test_peaks_are_counted_by_what_happened_to_them():
-    """Of a study in two spaces, each peak was converted or not by its own."""
+def test_peaks_are_counted_by_their_own_space():
     peaks = {"pmid": [30, 30, 30, 31], "x": [1, 2, 3, 4], "y": [0] * 4, "z": [0] * 4}
     spaces = ["TAL", "MNI", "TAL", "mixed"]
     first = load_table({"pmid": [30, 31]}, {**peaks, "space": spaces})
@@ -118,7 +117,7 @@ def test_peaks_are_counted_by_what_happened_to_them():
 
 
 @quiet
-def test_inputs_stay_as_they_are():
+def test_inputs_are_unchanged():
     first, second = _corpus([30], space=None), _corpus([30, 31], space="TAL")
     before = first.peaks[0].copy(), first.studies.copy()
     merge_corpora(first, second).peaks[0][:] = 0
@@ -126,7 +125,7 @@ def test_inputs_stay_as_they_are():
     pd.testing.assert_frame_equal(first.studies, before[1])
 
 
-def test_one_warning_names_the_callers_line():
+def test_one_warning_is_attributed_to_the_caller():
     with pytest.warns(CoordinateSpaceWarning):
         first, second = _corpus([30, 31], space=None), _corpus([30], space="TAL")
     with pytest.warns(CoordinateSpaceWarning) as record:
@@ -145,14 +144,14 @@ def test_studies_without_pmid_are_all_kept():
     assert merged.studies["pmid"].isna().tolist() == [True] * 3 + [False] * 2
 
 
-def test_study_ids_that_collide_are_named():
+def test_repeated_study_ids_raise():
     with pytest.raises(
         ValueError, match=r"2 studies .* share a study id, for example 'synthetic-"
     ):
         merge_corpora(make_studies(2, random_state=0), make_studies(2, random_state=1))
 
 
-def test_repeated_pmid_is_named():
+def test_repeated_pmid_raises():
     twice = load_table(
         {"study_id": ["a", "b"], "pmid": [7, 7]},
         {"study_id": ["a"], "x": [0], "y": [0], "z": [0]},
@@ -162,7 +161,7 @@ def test_repeated_pmid_is_named():
         merge_corpora(_corpus([1]), twice)
 
 
-def test_pmcids_in_the_place_of_pmids_are_recognized():
+def test_pmcids_instead_of_pmids_raise():
     pmcids = list(range(100, 110))
     right = _corpus(list(range(1, 11)), pmcid=pmcids)
     wrong = _corpus(pmcids)
@@ -172,7 +171,7 @@ def test_pmcids_in_the_place_of_pmids_are_recognized():
         merge_corpora(wrong, right)
 
 
-def test_term_counts_follow_their_rows():
+def test_term_counts_are_aligned_with_studies():
     first, second = _corpus([5, 6]), _corpus([6, 7])
     second.term_counts = {"title": sparse.csr_array([[1.0, 0.0], [0.0, 2.0]])}
     second.vocabulary = ["six", "seven"]
@@ -185,7 +184,7 @@ def test_term_counts_follow_their_rows():
     assert "term_counts" not in merge_corpora(first, second)
 
 
-def test_files_are_gathered():
+def test_files_are_merged():
     first, second = _corpus([1]), _corpus([2])
     assert "files" not in merge_corpora(first, second)
     first.files, second.files = {"a": "verified"}, {"b": "local, unverified"}

@@ -1,4 +1,4 @@
-"""The corpora of NeuroQuery and Neurosynth, loaded and downloaded."""
+"""Load and download the corpora of NeuroQuery and Neurosynth."""
 
 import hashlib
 import re
@@ -47,7 +47,7 @@ def neurosynth(tmp_path):
     return write_neurosynth(tmp_path / "neurosynth")
 
 
-def test_neuroquery(neuroquery):
+def test_load_neuroquery(neuroquery):
     with pytest.warns(
         CoordinateSpaceWarning, match="Of 1 peaks, 1 is of unknown space"
     ) as record:
@@ -65,7 +65,7 @@ def test_neuroquery(neuroquery):
         np.testing.assert_array_equal(counts.toarray(), np.eye(2, 3))
 
 
-def test_neurosynth(neurosynth):
+def test_load_neurosynth(neurosynth):
     with pytest.warns(
         CoordinateSpaceWarning, match="Of 2 peaks, 2 were reported in Tal"
     ) as record:
@@ -84,13 +84,13 @@ def test_neurosynth(neurosynth):
 
 
 @quiet
-def test_a_checkout_has_the_files_in_data(neuroquery, tmp_path):
+def test_load_from_a_checkout(neuroquery, tmp_path):
     shutil.copytree(neuroquery, tmp_path / "checkout" / "data")
     found = load_neuroquery(str(tmp_path / "checkout"))
     assert_same_corpus(found, load_neuroquery(neuroquery))
 
 
-def test_missing_folders_and_files_are_named(neuroquery, neurosynth, tmp_path):
+def test_missing_folders_and_files_raise(neuroquery, neurosynth, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"exist\. Pass .*NeuroQuery's public"):
         load_neuroquery(tmp_path / "nowhere")
     (neuroquery / FILES[1]).unlink()
@@ -103,14 +103,14 @@ def test_missing_folders_and_files_are_named(neuroquery, neurosynth, tmp_path):
 
 
 @pytest.mark.parametrize("name", FILES[:5])
-def test_truncated_files_are_named(neuroquery, name):
+def test_truncated_files_raise(neuroquery, name):
     body = (neuroquery / name).read_bytes()
     (neuroquery / name).write_bytes(body[: len(body) // 2])
     with pytest.raises(OSError, match=f"{re.escape(name)}' cannot be read .* truncate"):
         load_neuroquery(neuroquery)
 
 
-def test_missing_columns_are_named(neuroquery, neurosynth):
+def test_missing_columns_raise(neuroquery, neurosynth):
     write_tsv(neurosynth / STUDIES, {"id": [5], "title": ["Faces"]})
     message = r"no column space, year, journal; it has id, t"
     with pytest.raises(ValueError, match=message):
@@ -124,19 +124,19 @@ def test_missing_columns_are_named(neuroquery, neurosynth):
         load_neuroquery(neuroquery)
 
 
-def test_a_study_without_id(neuroquery):
+def test_study_without_id_raises(neuroquery):
     write_tsv(neuroquery / FILES[1], {"id": [7, None], "title": ["Faces", "Pain"]})
     with pytest.raises(ValueError, match="1 studies have no pmid, the first in row 1"):
         load_neuroquery(neuroquery)
 
 
-def test_counts_of_another_release(neuroquery):
+def test_counts_of_another_release_raise(neuroquery):
     sparse.save_npz(neuroquery / FILES[3], sparse.csr_matrix(np.ones((3, 3))))
     with pytest.raises(ValueError, match=r"keywords have shape \(3, 3\); .*\(2, 3\)"):
         load_neuroquery(neuroquery)
 
 
-def test_peaks_of_other_studies(neuroquery):
+def test_peaks_of_other_studies_raise(neuroquery):
     write_tsv(neuroquery / FILES[0], {"id": [1], "x": [0], "y": [0], "z": [0]})
     with pytest.raises(ValueError, match="None of the 1 ids of data-neuroquery"):
         load_neuroquery(neuroquery)
@@ -144,7 +144,7 @@ def test_peaks_of_other_studies(neuroquery):
 
 @pytest.fixture
 def published(monkeypatch, server, neurosynth, no_local_files):
-    """Serve the small files of Neurosynth with their own hashes."""
+    """Serve small files of Neurosynth and register their hashes."""
     registry = {}
     for name in NEUROSYNTH_FILES:
         body = server.files[name] = (neurosynth / name).read_bytes()
@@ -165,7 +165,7 @@ def test_downloaded_and_loaded_corpora_are_equal(published, neurosynth, tmp_path
 
 
 @quiet
-def test_one_missing_file_leaves_the_other(published, tmp_path):
+def test_only_missing_files_are_downloaded(published, tmp_path):
     body = published.files.pop(STUDIES)
     with pytest.raises(OSError, match=f"{re.escape(STUDIES)} could not be downloaded"):
         fetch_neurosynth(tmp_path / "home")
@@ -203,9 +203,7 @@ def test_local_files_are_used_without_network(tmp_path, monkeypatch, name):
     assert not (tmp_path / "home").exists()
 
 
-def test_without_network_the_error_names_file_and_variable(
-    monkeypatch, tmp_path, server, no_local_files
-):
+def test_unreachable_server_raises(monkeypatch, tmp_path, server, no_local_files):
     server.close()
     monkeypatch.setattr(_neuroquery_neurosynth, "_NEUROQUERY_URL", server.url)
     message = r"coordinates\.tsv\.gz could.*NEUROCONTEXT_DATA"

@@ -1,4 +1,4 @@
-"""NiMARE's studysets: the bundled one, JSON and Parquet, and small ones."""
+"""Load NiMARE studysets: the bundled one, and small ones in JSON and Parquet."""
 
 import importlib.util
 import json
@@ -19,22 +19,22 @@ from sklearn_neurocontext.datasets import (
 from sklearn_neurocontext.model_selection import shuffled_folds
 from tests.datasets.corpora import assert_one_warning, assert_same_corpus, quiet
 
-# Two rows of the bundled studies are the same article.
+# Ids of two bundled studies that are the same article.
 REPRINTED, REPRINT = "3iFzKZYtJ8fr", "4CAE7uGTB2gw"
 
 
 @pytest.fixture(scope="module")
 def resources():
-    """Folder of the studysets in NiMARE's wheel."""
+    """Return the folder with the studysets of the NiMARE package."""
     spec = importlib.util.find_spec("nimare")
     if spec is None:
-        pytest.skip("nimare, which carries the studies, is not installed")
+        pytest.skip("nimare, which contains the studies, is not installed")
     return Path(spec.origin).parent / "resources"
 
 
 @pytest.fixture(scope="module")
 def tables(resources):
-    """The bundled studyset's tables, by pandas alone."""
+    """Read the tables of the bundled studyset with pandas."""
     folder = resources / "nback_vs_flanker_studyset_2026-07"
     names = ("studies", "analyses", "coordinates", "metadata")
     return {name: pd.read_parquet(folder / f"{name}.parquet") for name in names}
@@ -47,7 +47,7 @@ def _to_mni(points):
 
 
 @quiet
-def test_default_is_320_real_studies(tables):
+def test_bundled_studyset_has_320_studies(tables):
     corpus = load_nimare_studyset()
     assert corpus.studies["study_id"].tolist() == tables["studies"]["study_id"].tolist()
     assert len(corpus.studies) == 320
@@ -60,7 +60,7 @@ def test_default_is_320_real_studies(tables):
 
 @quiet
 @pytest.mark.parametrize("rows", ["study", "analysis"])
-def test_a_repeated_article_is_in_one_group(rows):
+def test_repeated_article_is_one_group(rows):
     corpus = load_nimare_studyset(rows=rows)
     ids = corpus.studies["study_id"].str.split("-").str[0]
     assert (corpus.groups == ids.replace(REPRINT, REPRINTED)).all()
@@ -99,7 +99,7 @@ def test_analyses_have_the_texts_of_their_study(resources):
 
 
 @quiet
-def test_peaks_of_mixed_studies_are_converted_one_by_one(tables):
+def test_peaks_of_mixed_studies_are_converted_individually(tables):
     corpus = load_nimare_studyset()
     mixed = corpus.studies.query("coordinate_space == 'MIXED'")
     assert len(mixed) > 0
@@ -111,7 +111,7 @@ def test_peaks_of_mixed_studies_are_converted_one_by_one(tables):
 
 
 @quiet
-def test_pmids_and_pmcids_are_those_of_the_slugs(tables):
+def test_pmids_and_pmcids_are_read_from_slugs(tables):
     studies = load_nimare_studyset().studies.set_index("study_id")
     slugs = tables["metadata"].dropna(subset="slug")
     for study, slug in zip(slugs["study_id"], slugs["slug"], strict=True):
@@ -123,7 +123,7 @@ def test_pmids_and_pmcids_are_those_of_the_slugs(tables):
     assert studies["pmid"].notna().sum() > 100
 
 
-def test_one_warning_names_the_callers_line(resources):
+def test_one_warning_is_attributed_to_the_caller(resources):
     with pytest.warns(
         CoordinateSpaceWarning, match="1,159 were reported in Talairach"
     ) as record:
@@ -133,12 +133,12 @@ def test_one_warning_names_the_callers_line(resources):
 
 def _write_json(tables, path):
     """Write the tables as a studyset in JSON."""
-    facts = tables["metadata"].groupby("study_id").first()
+    metadata = tables["metadata"].groupby("study_id").first()
     points = dict(list(tables["coordinates"].groupby("id")))
     analyses = dict(list(tables["analyses"].groupby("study_id")))
     content = {"id": "s", "name": "", "studies": []}
     for study in tables["studies"].itertuples():
-        known = facts.loc[study.study_id, ["slug", "keywords"]].dropna().to_dict()
+        known = metadata.loc[study.study_id, ["slug", "keywords"]].dropna().to_dict()
         content["studies"].append(
             {
                 "id": study.study_id,
@@ -179,7 +179,7 @@ def test_json_equals_parquet(tables, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["neurosynth_laird_studyset", "nidm_pain_studyset"])
-def test_nimares_own_json(resources, name):
+def test_json_files_of_nimare(resources, name):
     path = resources / f"{name}.json"
     corpus = load_nimare_studyset(path)
     studies = json.loads(path.read_text())["studies"]
@@ -190,19 +190,18 @@ def test_nimares_own_json(resources, name):
 
 
 @quiet
-def test_analyses_of_a_study_with_pmid_do_not_merge(resources):
+def test_merging_analyses_raises(resources):
     with pytest.raises(ValueError, match="has several rows in one corpus"):
         merge_corpora(load_nimare_studyset(rows="analysis"))
 
 
-def test_legacy_dataset_is_named(resources):
+def test_legacy_dataset_raises(resources):
     with pytest.raises(ValueError, match=r"nidm_pain_dset\.json is not a NiMARE"):
         load_nimare_studyset(resources / "nidm_pain_dset.json")
 
 
 @quiet
-def test_parquet_with_numbers_for_ids(tmp_path, tables):
-    """Study ids are words in all tables, however one of them was written."""
+def test_parquet_with_integer_ids(tmp_path, tables):
     pytest.importorskip("pyarrow")
     codes = {name: row for row, name in enumerate(tables["studies"]["study_id"])}
     for name, table in tables.items():
@@ -217,32 +216,27 @@ def test_parquet_with_numbers_for_ids(tmp_path, tables):
         load_nimare_studyset(tmp_path)
 
 
-def test_other_rows_are_refused():
+def test_unknown_rows_raises():
     with pytest.raises(ValueError, match=r"rows must be .* got 'contrast'"):
         load_nimare_studyset(rows="contrast")
 
 
-def test_missing_path_is_named(tmp_path):
+def test_missing_path_raises(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere' does not exist\. Expected"):
         load_nimare_studyset(tmp_path / "nowhere")
 
 
-def test_folder_without_tables(tmp_path):
+def test_folder_without_tables_raises(tmp_path):
     pytest.importorskip("pyarrow")
     with pytest.raises(FileNotFoundError, match=r"studies\.parquet is missing"):
         load_nimare_studyset(tmp_path)
 
 
-def test_hidden_nimare_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "nimare", None)
+@pytest.mark.parametrize("package", ["nimare", "pyarrow"])
+def test_missing_package_raises(monkeypatch, tmp_path, package):
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=r"pip install 'sklearn-neurocontext\[demo\]"):
-        load_nimare_studyset()
-
-
-def test_hidden_pyarrow_is_named(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ImportError, match=r"pip install 'sklearn-neurocontext\[demo\]"):
-        load_nimare_studyset(tmp_path)
+        load_nimare_studyset(None if package == "nimare" else tmp_path)
 
 
 def test_nimare_is_not_imported(resources):
@@ -297,14 +291,14 @@ def test_metadata_of_studies_in_json(tmp_path):
         ({"pmcid": "10.1/x"}, r"column pmcid .* '10\.1/x'; expected PMCIDs"),
     ],
 )
-def test_ids_of_the_wrong_kind_are_named(tmp_path, place, ids, message):
+def test_ids_of_the_wrong_kind_raise(tmp_path, place, ids, message):
     metadata = ids if place == "study" else {"metadata": ids}
     path = _studyset(tmp_path, _study("a", [[0, 0, 0]], **metadata))
     with pytest.raises(ValueError, match=message):
         load_nimare_studyset(path)
 
 
-def test_other_years_are_unknown(tmp_path):
+def test_invalid_years_are_unknown(tmp_path):
     cells = ["in press", 2001.5, "2002", None, 2003]
     studies = [_study(str(row), year=year) for row, year in enumerate(cells)]
     path = _studyset(tmp_path, _study("a", [[0, 0, 0]], pmcid="pmc7"), *studies)
@@ -321,26 +315,26 @@ def test_analyses_without_a_name_keep_the_title(tmp_path):
     assert corpus.groups.tolist() == ["a"]
 
 
-def test_studyset_without_points(tmp_path):
+def test_studyset_without_points_raises(tmp_path):
     with pytest.raises(ValueError, match="has no point; expected a studyset with"):
         load_nimare_studyset(_studyset(tmp_path, _study("a")))
 
 
 @pytest.mark.parametrize("xyz", [[1, 2], None, [1, 2, 3, 4]])
-def test_point_without_three_coordinates(tmp_path, xyz):
+def test_point_without_three_coordinates_raises(tmp_path, xyz):
     path = _studyset(tmp_path, _study("a", [xyz]))
     with pytest.raises(ValueError, match=r"a point must be \[x, y, z\] .* analysis a"):
         load_nimare_studyset(path)
 
 
 @pytest.mark.parametrize("value", [None, "left"])
-def test_coordinate_that_is_not_a_number(tmp_path, value):
+def test_coordinate_other_than_a_number_raises(tmp_path, value):
     path = _studyset(tmp_path, _study("a", [[1, 2, value]]))
     with pytest.raises(ValueError, match=r"studyset's points, .* 1 of 1 peaks are not"):
         load_nimare_studyset(path)
 
 
-def test_studies_and_analyses_without_id(tmp_path):
+def test_studies_and_analyses_without_id_raise(tmp_path):
     path = _studyset(tmp_path, {"name": "Pain", "analyses": []})
     with pytest.raises(ValueError, match="A study has no id; it has na"):
         load_nimare_studyset(path)
@@ -349,7 +343,7 @@ def test_studies_and_analyses_without_id(tmp_path):
         load_nimare_studyset(path)
 
 
-def test_truncated_studyset(tmp_path):
+def test_truncated_studyset_raises(tmp_path):
     path = _studyset(tmp_path, _study("a", [[0, 0, 0]]))
     path.write_text(path.read_text()[:-5])
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""What pubget extracts, and pubget's own steps on articles from a local Entrez."""
+"""Load extractions of pubget, and run pubget on articles of a fake Entrez client."""
 
 import shutil
 import warnings
@@ -35,7 +35,7 @@ def small(tmp_path):
 
 
 @quiet
-def test_the_folder_of_the_extraction_its_parent_or_the_data_folder(small):
+def test_folder_of_the_extraction_or_its_parents(small):
     corpus = load_pubget(small)
     assert_same_corpus(load_pubget(str(small.parent)), corpus)
     assert_same_corpus(load_pubget(small.parent.parent), corpus)
@@ -52,7 +52,7 @@ def test_ids_years_and_peaks(small):
     )
 
 
-def test_one_warning_names_the_callers_line(small):
+def test_one_warning_is_attributed_to_the_caller(small):
     with pytest.warns(
         CoordinateSpaceWarning, match="Of 2 peaks, 2 were reported in T"
     ) as record:
@@ -79,7 +79,7 @@ def test_spaces_are_unknown_without_their_file(small):
 
 
 @quiet
-def test_title_of_the_metadata_where_the_text_has_none(tmp_path):
+def test_missing_titles_are_filled_from_metadata(tmp_path):
     metadata = {**METADATA, "title": ["first", "second"]}
     texts = {"pmcid": [92], "body": ["B"]}
     write_pubget(tmp_path / "x", metadata, texts, PEAKS, SPACES)
@@ -89,7 +89,7 @@ def test_title_of_the_metadata_where_the_text_has_none(tmp_path):
 
 
 @quiet
-def test_incomplete_extraction(tmp_path):
+def test_incomplete_extraction_warns(tmp_path):
     folder = tmp_path / SUBSET
     write_pubget(folder, METADATA, TEXTS, PEAKS, SPACES, complete=False)
     with pytest.warns(
@@ -99,7 +99,7 @@ def test_incomplete_extraction(tmp_path):
     assert_one_warning(record, UserWarning, __file__)
 
 
-def test_several_extractions_are_named(small):
+def test_several_extractions_raise(small):
     shutil.copytree(small, small.parent / "subset_allArticles_extractedData")
     with pytest.raises(
         ValueError, match=r"contains several extractions: subset_allArt.*,"
@@ -107,26 +107,26 @@ def test_several_extractions_are_named(small):
         load_pubget(small.parent)
 
 
-def test_several_queries_are_named(small, tmp_path):
+def test_several_queries_raise(small, tmp_path):
     shutil.copytree(small.parent, tmp_path / "query_b")
     with pytest.raises(ValueError, match=r"several extractions: query_a/.*, query_b/"):
         load_pubget(tmp_path)
 
 
-def test_missing_folder_is_named(tmp_path):
+def test_missing_folder_raises(tmp_path):
     with pytest.raises(
         FileNotFoundError, match=r"nowhere' does not exist\. Pass pubget's"
     ):
         load_pubget(tmp_path / "nowhere")
 
 
-def test_folder_without_extraction(tmp_path):
+def test_folder_without_extraction_raises(tmp_path):
     with pytest.raises(FileNotFoundError, match="contains no extracted data"):
         load_pubget(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["metadata", "text", "coordinates"])
-def test_missing_file_is_named(small, name):
+def test_missing_file_raises(small, name):
     (small / f"{name}.csv").unlink()
     with pytest.raises(
         FileNotFoundError, match=rf"{name}\.csv is missing in .*that pubget extracted"
@@ -145,7 +145,7 @@ def test_missing_file_is_named(small, name):
         ("coordinate_space", "coordinate_space"),
     ],
 )
-def test_missing_column_is_named(small, name, column):
+def test_missing_column_raises(small, name, column):
     path = small / f"{name}.csv"
     pd.read_csv(path).drop(columns=column).to_csv(path, index=False)
     with pytest.raises(
@@ -154,7 +154,7 @@ def test_missing_column_is_named(small, name, column):
         load_pubget(small)
 
 
-def test_article_without_pmcid(small):
+def test_article_without_pmcid_raises(small):
     path = small / "metadata.csv"
     pd.DataFrame({"pmcid": [91, None]}).to_csv(path, index=False)
     with pytest.raises(
@@ -163,7 +163,7 @@ def test_article_without_pmcid(small):
         load_pubget(small)
 
 
-def test_a_coordinate_that_is_not_a_number(small):
+def test_coordinate_other_than_a_number_raises(small):
     path = small / "coordinates.csv"
     pd.read_csv(path).assign(y=["2", "left"]).to_csv(path, index=False)
     with pytest.raises(
@@ -172,46 +172,46 @@ def test_a_coordinate_that_is_not_a_number(small):
         load_pubget(small)
 
 
-def test_truncated_info(small):
+def test_truncated_info_raises(small):
     (small / "info.json").write_text('{"name": ')
     with pytest.raises(ValueError, match=r"info\.json' is not JSON"):
         load_pubget(small)
 
 
-def test_no_article(tmp_path):
-    nothing = {"pmcid": []}
-    write_pubget(tmp_path / "x", nothing, nothing, nothing, nothing)
+def test_extraction_without_articles_raises(tmp_path):
+    empty = {"pmcid": []}
+    write_pubget(tmp_path / "x", empty, empty, empty, empty)
     with pytest.raises(
         ValueError, match=r"no article into x: metadata\.csv has no row"
     ):
         load_pubget(tmp_path / "x")
 
 
-def test_no_peak(tmp_path):
+def test_extraction_without_peaks_raises(tmp_path):
     write_pubget(tmp_path / "x", METADATA, TEXTS, {"pmcid": []}, SPACES)
     with pytest.raises(ValueError, match=r"coordinates\.csv has no row"):
         load_pubget(tmp_path / "x")
 
 
-def test_pmids_in_the_place_of_pmcids_are_named(tmp_path):
+def test_pmids_instead_of_pmcids_raise(tmp_path):
     peaks = {**PEAKS, "pmcid": [11, 12]}
     write_pubget(tmp_path / "x", METADATA, TEXTS, peaks, SPACES)
     with pytest.raises(ValueError, match=r"ids of coordinates\.csv look like PMIDs"):
         load_pubget(tmp_path / "x")
 
 
-def test_texts_of_other_articles(tmp_path):
+def test_texts_of_other_articles_raise(tmp_path):
     texts = {**TEXTS, "pmcid": [1, 2]}
     write_pubget(tmp_path / "x", METADATA, texts, PEAKS, SPACES)
     with pytest.raises(ValueError, match=r"None of the 2 ids of text\.csv"):
         load_pubget(tmp_path / "x")
 
 
-# pubget's own steps
+# Steps of pubget
 
 QUERY = "fMRI[title] AND pain[title]"
-# pubget calls pandas in ways that pandas 3 calls deprecated.
-of_pubget = pytest.mark.filterwarnings("ignore::DeprecationWarning:pubget")
+# pubget uses features of pandas that are deprecated in pandas 3.
+ignore_deprecations = pytest.mark.filterwarnings("ignore::DeprecationWarning:pubget")
 ARTICLE = """
 <article><front><article-meta>
 <article-id pub-id-type="pmc">{pmcid}</article-id>
@@ -228,7 +228,7 @@ ARTICLE = """
 
 
 def _write_batch(path, *articles):
-    # pubget ignores tables whose coordinates are close to the origin.
+    # The coordinates must not be near the origin: pubget ignores such tables.
     texts = []
     for pmcid, pmid, title, year, space, peaks in articles:
         cells = ["".join(f"<td>{x}</td>" for x in ("Insula", *xyz)) for xyz in peaks]
@@ -241,7 +241,7 @@ def _write_batch(path, *articles):
 
 @pytest.fixture
 def entrez(monkeypatch, tmp_path):
-    """Entrez on this machine; `asked` lists its requests."""
+    """Replace the Entrez client of pubget; `requests` lists the requests."""
     pytest.importorskip("pubget")
     pains = [[-42, -22, 54], [4, 0, 60]]
     first = _write_batch(
@@ -254,17 +254,17 @@ def entrez(monkeypatch, tmp_path):
         (9003, 103, "touch", 2003, "MNI", [[44, -52, 16]]),
         (9004, 104, "a review", 2004, "MNI", []),
     )
-    asked = []
+    requests = []
 
     class FakeEntrez:
         broken, batches = False, [first, second]
 
         def __init__(self, api_key=None, **kwargs):
             self.n_failures = 0
-            asked.append(("key", api_key))
+            requests.append(("key", api_key))
 
         def esearch(self, query):
-            asked.append(("search", query))
+            requests.append(("search", query))
             return {"count": "1000", "webenv": "w", "querykey": "1"}
 
         def efetch(self, output_dir, search_result, n_docs=None, retmax=500):
@@ -272,19 +272,19 @@ def entrez(monkeypatch, tmp_path):
                 if self.broken and batch == second:
                     self.n_failures += 1
                 elif not (output_dir / batch.name).is_file():
-                    asked.append(("batch", batch.name))
+                    requests.append(("batch", batch.name))
                     shutil.copyfile(batch, output_dir / batch.name)
 
-    FakeEntrez.asked = asked
+    FakeEntrez.requests = requests
     monkeypatch.setattr("pubget._download.EntrezClient", FakeEntrez)
     return FakeEntrez
 
 
 @quiet
-@of_pubget
-def test_articles_of_a_query(entrez, tmp_path):
+@ignore_deprecations
+def test_fetch_articles_of_a_query(entrez, tmp_path):
     corpus = fetch_pubget(QUERY, tmp_path, api_key="k")
-    assert entrez.asked[:2] == [("key", "k"), ("search", QUERY)]
+    assert entrez.requests[:2] == [("key", "k"), ("search", QUERY)]
     check_corpus(corpus)
     studies = corpus.studies.sort_values("pmcid")
     assert studies["study_id"].tolist() == ["PMC9001", "PMC9002", "PMC9003"]
@@ -299,26 +299,26 @@ def test_articles_of_a_query(entrez, tmp_path):
     np.testing.assert_array_equal(third, [[44, -52, 16]])
     (folder,) = (tmp_path / "pubget").glob("query_*")
     assert_same_corpus(load_pubget(folder), corpus)
-    entrez.asked.clear()
+    entrez.requests.clear()
     assert_same_corpus(fetch_pubget(QUERY, tmp_path), corpus)
-    assert entrez.asked == []
+    assert entrez.requests == []
 
 
 @quiet
-@of_pubget
-def test_a_broken_download_is_resumed(entrez, tmp_path):
+@ignore_deprecations
+def test_interrupted_download_is_resumed(entrez, tmp_path):
     entrez.broken = True
     with pytest.raises(OSError, match=r"pubget's download failed; .* call again"):
         fetch_pubget(QUERY, tmp_path)
     entrez.broken = False
-    entrez.asked.clear()
+    entrez.requests.clear()
     fetch_pubget(QUERY, tmp_path)
-    assert entrez.asked == [("key", None), ("batch", "articleset_00001.xml")]
+    assert entrez.requests == [("key", None), ("batch", "articleset_00001.xml")]
 
 
 @quiet
-@of_pubget
-def test_warnings_name_the_callers_line(entrez, tmp_path):
+@ignore_deprecations
+def test_warnings_are_attributed_to_the_caller(entrez, tmp_path):
     with pytest.warns(UserWarning, match="pubget's download is incomplete") as record:
         warnings.simplefilter("ignore", DeprecationWarning)
         fetch_pubget(QUERY, tmp_path, n_docs=500)
@@ -326,15 +326,15 @@ def test_warnings_name_the_callers_line(entrez, tmp_path):
     assert_one_warning(record, CoordinateSpaceWarning, __file__)
 
 
-@of_pubget
-def test_query_without_result(entrez, tmp_path):
+@ignore_deprecations
+def test_query_without_results_raises(entrez, tmp_path):
     entrez.efetch = lambda *args, **kwargs: None
     with pytest.raises(ValueError, match="pubget extracted no article into subset_"):
         fetch_pubget(QUERY, tmp_path)
 
 
 @pytest.mark.parametrize("query", ["", "  ", None, 7])
-def test_empty_query(query, tmp_path):
+def test_empty_query_raises(query, tmp_path):
     pytest.importorskip("pubget")
     with pytest.raises(ValueError, match="query must be a PubMed Central query; got"):
         fetch_pubget(query, tmp_path)

@@ -1,4 +1,4 @@
-"""Whole corpora against their raw files; skipped where they are not available."""
+"""Compare whole corpora with their raw files; skipped if these are missing."""
 
 import itertools
 import json
@@ -42,7 +42,7 @@ def merged(neuroquery, neurosynth):
 
 
 def _read_raw(stem):
-    """Read metadata, and the peaks of each study, by pandas alone."""
+    """Read the metadata and the peaks of each study with pandas."""
     metadata = pd.read_csv(f"{stem}metadata.tsv.gz", sep="\t")
     coordinates = pd.read_csv(f"{stem}coordinates.tsv.gz", sep="\t")
     return metadata, dict(list(coordinates.groupby("id")[["x", "y", "z"]]))
@@ -66,8 +66,8 @@ def test_fields(name, request):
 
 
 @pytest.mark.parametrize("name", ["neuroquery", "neurosynth"])
-def test_addresses_sizes_and_hashes_are_the_published_ones(shared_data, name):
-    """The description of the data states those of the whole public files."""
+def test_addresses_sizes_and_hashes_are_as_published(shared_data, name):
+    # The README of the data lists the sizes and hashes of the public files.
     text = (shared_data / "README.md").read_text("utf-8")
     row = r"\| `(?:data/)?([^`|]+)` \| (\d+) \| `([0-9a-f]{64})` \|"
     stated = {file: (int(n), sha256) for file, n, sha256 in re.findall(row, text)}
@@ -79,7 +79,7 @@ def test_addresses_sizes_and_hashes_are_the_published_ones(shared_data, name):
 
 
 @pytest.mark.parametrize("name", ["neuroquery", "neurosynth"])
-def test_studies_and_peaks_are_the_raw_ones(name, request):
+def test_studies_and_peaks_equal_the_raw_files(name, request):
     corpus = request.getfixturevalue(name)
     studies, peaks = corpus.studies, corpus.peaks
     metadata, of_study = request.getfixturevalue(f"raw_{name}")
@@ -98,21 +98,21 @@ def test_studies_and_peaks_are_the_raw_ones(name, request):
         np.testing.assert_allclose(peaks[row], raw, atol=1e-9)
 
 
-def test_counts_of_a_row_are_of_its_title(neuroquery, rng):
-    """Words of a title are among the terms counted in its row, alone or in a phrase."""
+def test_term_counts_are_aligned_with_titles(neuroquery, rng):
+    """The terms counted in a row contain most words of its title."""
     terms = np.array(neuroquery.vocabulary, dtype=object)
     assert len(terms) == 156_521
     known = set(neuroquery.vocabulary)
     counts = neuroquery.term_counts["title"]
-    own, next_ones = [], []
+    own, following = [], []
     for row in rng.choice(len(neuroquery.studies) - 1, size=300, replace=False):
         words = re.findall(r"[a-z]{4,}", neuroquery.studies["title"][row].lower())
-        for found, line in ((own, row), (next_ones, row + 1)):
+        for found, line in ((own, row), (following, row + 1)):
             counted = set(" ".join(terms[counts[[line]].indices]).split())
             found.extend(word in counted for word in words if word in known)
     assert len(own) > 1000
     assert np.mean(own) > 0.95
-    assert np.mean(next_ones) < 0.1
+    assert np.mean(following) < 0.1
 
 
 def _rows(corpus):
@@ -173,12 +173,12 @@ def test_converted_peaks_agree_with_neurosynth(merged, neurosynth, neuroquery):
     of_merged = _rows(merged)
     found = {"merged": [], "as reported": []}
     for pmid in both:
-        there = {tuple(peak) for peak in neurosynth.peaks[second[pmid]].round(3)}
+        published = {tuple(peak) for peak in neurosynth.peaks[second[pmid]].round(3)}
         for name, peaks in (
             ("merged", merged.peaks[of_merged[pmid]]),
             ("as reported", neuroquery.peaks[first[pmid]]),
         ):
-            found[name].extend(tuple(peak) in there for peak in peaks.round(3))
+            found[name].extend(tuple(peak) in published for peak in peaks.round(3))
     assert len(both) > 500
     assert np.mean(found["merged"]) > 0.9
     assert np.mean(found["as reported"]) < 0.01
@@ -198,8 +198,8 @@ def test_nearly_all_studies_have_a_peak_in_the_mask(merged):
 
 @quiet
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:pubget")
-def test_pubgets_peaks_of_real_articles(shared_data, tmp_path):
-    """pubget finds the peaks that it found in the articles' published samples."""
+def test_pubget_peaks_of_real_articles(shared_data, tmp_path):
+    """The extracted peaks equal those published with the samples of articles."""
     pubget = pytest.importorskip("pubget")
     with tarfile.open(shared_data / "pubget" / "neuroimaging_samples.tar.gz") as tar:
         tar.extractall(tmp_path / "samples", filter="data")
@@ -239,7 +239,7 @@ def test_pubgets_peaks_of_real_articles(shared_data, tmp_path):
 
 
 def _count_plainly(path):
-    """Count experiments and peaks another way: peaks are lines without a slash."""
+    """Count experiments and peaks, where a peak is a line that begins without /."""
     text = path.read_bytes().decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     is_peak = [not line.startswith("/") for line in lines]

@@ -1,4 +1,4 @@
-"""Sleuth's text files: all variants are read, wrong lines are named."""
+"""Read and write Sleuth files: format variants, and errors of wrong lines."""
 
 import re
 import warnings
@@ -22,7 +22,7 @@ PLAIN = """// Reference=MNI
 4\t0\t60.5
 
 //Ito, 2003: imagine > rest
-// of a name that goes on
+// continued on a second line
 //Subjects = 9
  -40.5, -20 ,50
 """
@@ -37,7 +37,7 @@ def _write(tmp_path, text, encoding="utf-8"):
 def _check_plain(corpus):
     assert corpus.studies["title"].tolist() == [
         "Ito, 2003: tap > rest",
-        "Ito, 2003: imagine > rest of a name that goes on",
+        "Ito, 2003: imagine > rest continued on a second line",
     ]
     assert corpus.studies["study_id"].tolist() == ["peaks-0001", "peaks-0002"]
     assert corpus.studies["year"].tolist() == [2003, 2003]
@@ -55,7 +55,7 @@ def test_line_ends_and_encodings(tmp_path, end, encoding):
     _check_plain(load_sleuth(path))
 
 
-def test_signs_and_accents(tmp_path):
+def test_minus_signs_and_accents(tmp_path):
     text = PLAIN.replace("-42", "−42").replace("-22", "–22")
     _check_plain(load_sleuth(_write(tmp_path, text)))
     text = PLAIN.replace("Ito", "Krämer")
@@ -64,7 +64,7 @@ def test_signs_and_accents(tmp_path):
         assert corpus.groups[0] == "Krämer, 2003"
 
 
-def test_a_reference_that_changes_counts_from_there_on(tmp_path):
+def test_second_reference_applies_to_later_experiments(tmp_path):
     text = PLAIN + "// Reference=TAL\n// Abe, 2001; see\n// Subjects=7\n10 20 30\n"
     with pytest.warns(CoordinateSpaceWarning, match="1 was reported in Talairach"):
         corpus = load_sleuth(_write(tmp_path, text))
@@ -74,7 +74,7 @@ def test_a_reference_that_changes_counts_from_there_on(tmp_path):
     assert corpus.groups[2] == "Abe, 2001"
 
 
-def test_a_reference_below_a_name_counts_for_its_peaks(tmp_path):
+def test_reference_below_a_name_applies_to_its_peaks(tmp_path):
     text = (
         "//Reference=MNI\n//A, 2000: x\n1 2 3\n//B, 2001: y\n//Reference=Talairach\n"
         "//Subjects=6\n10 20 30\n//Reference=TAL\n11 20 30\n"
@@ -88,7 +88,7 @@ def test_a_reference_below_a_name_counts_for_its_peaks(tmp_path):
 
 
 @pytest.mark.parametrize("between", ["\n", "//Reference=MNI\n"])
-def test_a_name_goes_on_up_to_a_blank_line_or_statement(tmp_path, between):
+def test_name_ends_at_a_blank_line_or_statement(tmp_path, between):
     text = f"//Reference=MNI\n//A\n{between}//B\n//Subjects=6\n\n10 20 30\n"
     corpus = load_sleuth(_write(tmp_path, text))
     assert corpus.studies["title"].tolist() == ["A", "B"]
@@ -96,12 +96,12 @@ def test_a_name_goes_on_up_to_a_blank_line_or_statement(tmp_path, between):
     assert corpus.n_subjects.isna().tolist() == [True, False]
 
 
-def test_trailing_separators_are_no_column(tmp_path):
+def test_trailing_separators_are_ignored(tmp_path):
     corpus = load_sleuth(_write(tmp_path, "//Reference=MNI\n//A\n1,2,3,\n4;5;6;\n"))
     np.testing.assert_array_equal(corpus.peaks[0], [[1, 2, 3], [4, 5, 6]])
 
 
-def test_peaks_outside_any_head_are_kept_with_a_warning(tmp_path):
+def test_distant_peaks_are_kept_with_a_warning(tmp_path):
     text = "//Reference=MNI\n//A\n1 2 3\n4000 2 3\n1 -201 3\n"
     with pytest.warns(
         UserWarning, match=r"peaks.txt: 2 peaks are more than 200 mm .*ne 4"
@@ -126,7 +126,7 @@ def test_experiments_without_peaks_or_subjects(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
         ("//Reference=MNI\n1 2 3\n", "peaks.txt, line 2: '1 2 3' is above the name"),
         ("//a\n1 2\n", "peaks.txt, line 2: a peak must be three numbers"),
@@ -142,9 +142,12 @@ def test_experiments_without_peaks_or_subjects(tmp_path):
             "//a\n//Subjects=some\n",
             "line 2: the number of subjects must be an integer; got 'some'",
         ),
-        ("//Subjects=3\n", "line 1: a number of subjects without the name"),
-        ("//a\n//Subjects=3\n//Subjects=4\n", "line 3: a number of subjects without"),
-        ("\n \n", "peaks.txt names no experiment"),
+        ("//Subjects=3\n", "line 1: a number of subjects must follow the name"),
+        (
+            "//a\n//Subjects=3\n//Subjects=4\n",
+            "line 3: a number of subjects must follow",
+        ),
+        ("\n \n", "peaks.txt contains no name of an experiment"),
         ("//a\n1_0 2 3\n", "line 2: a peak must be three"),
         ("//a\n١ 2 3\n", "line 2: a peak must be three"),
         ("//a\n1e999 2 3\n", "line 2: a peak must be three"),
@@ -158,15 +161,15 @@ def test_experiments_without_peaks_or_subjects(tmp_path):
         ("//a\nSubjects=9\n", "line 2: 'Subjects=9' must begin with //"),
         (
             "//a\n1 2 3\n//Subjects=9\n//b\n",
-            "line 3: a number of subjects below the peaks",
+            "line 3: a number of subjects must be between",
         ),
         (
             "//a\n1 2 3\n//Subjects=9\n4 5 6",
-            "line 3: a number of subjects below the peaks",
+            "line 3: a number of subjects must be between",
         ),
         (
             "//Reference=MNI\n//a\n1 2 3\n//Reference=TAL\n4 5 6",
-            "line 5: the reference above this line changes the space among the peaks",
+            "line 5: the reference above this line changes the space between the peaks",
         ),
         (
             "//Reference=MNI\n//a\n1 2\0 3\n",
@@ -174,18 +177,18 @@ def test_experiments_without_peaks_or_subjects(tmp_path):
         ),
     ],
 )
-def test_wrong_lines_are_named(tmp_path, text, words):
-    with pytest.raises(ValueError, match=re.escape(words)):
+def test_wrong_lines_raise(tmp_path, text, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         load_sleuth(_write(tmp_path, text))
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_missing_file_raises(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere.txt' does not exist"):
         load_sleuth(tmp_path / "nowhere.txt")
 
 
 @pytest.mark.parametrize("space", ["MNI", "TAL"])
-def test_written_and_read_it_is_the_same(tmp_path, space):
+def test_write_and_load_round_trip(tmp_path, space):
     corpus = make_studies(20, random_state=0)
     corpus.n_subjects = pd.array([None, *range(1, 20)], dtype="Int64")
     with warnings.catch_warnings():
@@ -198,7 +201,7 @@ def test_written_and_read_it_is_the_same(tmp_path, space):
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
-def test_names_that_are_written_stay_names(tmp_path):
+def test_written_names(tmp_path):
     corpus = make_studies(3, random_state=0)
     corpus.studies["title"] = [None, "two\nlines", "// a comment"]
     corpus.peaks[1] = np.zeros((0, 3))
@@ -211,7 +214,7 @@ def test_names_that_are_written_stay_names(tmp_path):
         write_sleuth(corpus, path)
 
 
-def test_nothing_to_write_is_an_error(tmp_path):
+def test_write_errors(tmp_path):
     corpus = make_studies(1, random_state=0)
     with pytest.raises(ValueError, match="space must be 'MNI' or 'TAL'; got 'tal'"):
         write_sleuth(corpus, tmp_path / "peaks.txt", space="tal")

@@ -1,4 +1,4 @@
-"""Any two tables of studies and peaks."""
+"""Load corpora from two tables, of studies and of peaks."""
 
 import warnings
 
@@ -22,7 +22,7 @@ STUDIES = {
 PEAKS = {"pmid": [13, 11, 13], "x": [1, 2, 3], "y": [4, 5, 6], "z": [7, 8, 9]}
 
 
-def test_peaks_go_to_their_studies():
+def test_peaks_are_joined_with_their_studies():
     corpus = load_table(STUDIES, PEAKS, space="MNI")
     assert corpus.studies["title"].tolist() == STUDIES["title"]
     assert corpus.studies["study_id"].tolist() == ["11", "12", "13"]
@@ -31,20 +31,20 @@ def test_peaks_go_to_their_studies():
     np.testing.assert_array_equal(corpus.peaks[2], [[1, 4, 7], [3, 6, 9]])
 
 
-@pytest.mark.parametrize("ending", [".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.xz"])
+@pytest.mark.parametrize("extension", [".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.xz"])
 @pytest.mark.parametrize("as_path", [str, lambda path: path])
-def test_files_equal_tables(tmp_path, ending, as_path):
+def test_files_equal_tables(tmp_path, extension, as_path):
     paths = []
     for name, columns in (("studies", STUDIES), ("peaks", PEAKS)):
-        path = tmp_path / f"{name}{ending}"
-        separator = "\t" if ".tsv" in ending else ","
+        path = tmp_path / f"{name}{extension}"
+        separator = "\t" if ".tsv" in extension else ","
         pd.DataFrame(columns).to_csv(path, sep=separator, index=False)
         paths.append(as_path(path))
     expected = load_table(STUDIES, PEAKS, space="MNI")
     assert_same_corpus(load_table(*paths, space="MNI"), expected)
 
 
-def test_frames_equal_dicts_and_stay_unchanged():
+def test_frames_equal_dicts_and_are_unchanged():
     studies = pd.DataFrame(STUDIES, index=["u", "v", "w"])
     peaks = pd.DataFrame(PEAKS, index=[7, 7, 7]).rename(columns=str.upper)
     copies = studies.copy(), peaks.copy()
@@ -55,7 +55,7 @@ def test_frames_equal_dicts_and_stay_unchanged():
 
 
 @pytest.mark.parametrize("kind", ["study_id", "pmid", "pmcid", "id"])
-def test_each_kind_of_id(kind):
+def test_id_columns(kind):
     studies = {kind: [11, 12, 13], "title": ["a", "b", "c"]}
     peaks = {kind: ["13", "11", "13"], "x": [1, 2, 3], "y": [0] * 3, "z": [0] * 3}
     corpus = load_table(studies, peaks, space="MNI")
@@ -65,7 +65,7 @@ def test_each_kind_of_id(kind):
         assert corpus.studies[kind].tolist() == [11, 12, 13]
 
 
-def test_prefix_of_pmcids_on_either_side():
+def test_pmcids_match_with_or_without_prefix():
     studies = {"pmcid": ["PMC11", "PMC12"]}
     peaks = {"pmcid": [12], "x": [0], "y": [0], "z": [0]}
     corpus = load_table(studies, peaks, space="MNI")
@@ -73,7 +73,7 @@ def test_prefix_of_pmcids_on_either_side():
     assert [len(of_study) for of_study in corpus.peaks] == [0, 1]
 
 
-def test_ids_in_files_are_words(tmp_path):
+def test_ids_in_files_are_strings(tmp_path):
     (tmp_path / "s.csv").write_text("Study_ID,title\n007,pain\n7,words\nb,faces\n")
     (tmp_path / "p.csv").write_text("study_id,x,y,z\n007,1,2,3\n")
     corpus = load_table(tmp_path / "s.csv", tmp_path / "p.csv", space="MNI")
@@ -81,7 +81,7 @@ def test_ids_in_files_are_words(tmp_path):
     assert [len(of_study) for of_study in corpus.peaks] == [1, 0, 0]
 
 
-def test_ids_are_whole_where_pandas_made_them_floats():
+def test_float_pmids_are_read_as_integers():
     studies = {"study_id": ["a", "b"], "pmid": [11.0, None]}
     peaks = {"study_id": ["a"], "x": [0], "y": [0], "z": [0]}
     corpus = load_table(studies, peaks, space="MNI")
@@ -95,7 +95,7 @@ def test_ids_are_whole_where_pandas_made_them_floats():
 
 
 @pytest.mark.parametrize("kind", ["study_id", "id"])
-def test_one_and_one_point_nought_are_two_studies(kind):
+def test_string_ids_are_not_parsed(kind):
     studies = {kind: ["1", "1.0"]}
     peaks = {kind: ["1.0", "1", "1.0"], "x": [1, 2, 3], "y": [0] * 3, "z": [0] * 3}
     corpus = load_table(studies, peaks, space="MNI")
@@ -103,7 +103,7 @@ def test_one_and_one_point_nought_are_two_studies(kind):
 
 
 @pytest.mark.parametrize("kind", ["study_id", "id"])
-def test_float_ids_are_whole_numbers(kind):
+def test_float_ids_are_formatted_as_integers(kind):
     peaks = {kind: [13.0, None], "x": [1, 2], "y": [0] * 2, "z": [0] * 2}
     with pytest.warns(
         SkippedPeaksWarning, match=r"1 peak whose study \(no id\) is not"
@@ -116,10 +116,10 @@ def test_float_ids_are_whole_numbers(kind):
 def test_skipped_peaks_are_counted():
     with pytest.warns(SkippedPeaksWarning) as record:
         corpus = load_table({"pmid": [11, 14]}, PEAKS, space="MNI")
-    words = "Skipped 2 peaks whose study (13) is not in the table of studies."
-    assert [str(one.message) for one in record] == [words]
+    message = "Skipped 2 peaks whose study (13) is not in the table of studies."
+    assert [str(one.message) for one in record] == [message]
     assert_one_warning(record, SkippedPeaksWarning, __file__)
-    assert words in corpus.description
+    assert message in corpus.description
     assert "1 of 2 studies has no peak." in corpus.description
     assert [len(of_study) for of_study in corpus.peaks] == [1, 0]
     with pytest.warns(
@@ -139,13 +139,13 @@ def test_skipped_peaks_are_counted():
         (["12", "14", "15", "16"], "14 and 2 others"),
     ],
 )
-def test_studies_of_skipped_peaks_are_named(ids, shown):
+def test_message_of_skipped_peaks(ids, shown):
     n = len(ids)
     peaks = {"study_id": ids, "x": [1] * n, "y": [0] * n, "z": [0] * n}
     with pytest.warns(SkippedPeaksWarning) as record:
         load_table({"study_id": ["12", "13"]}, peaks, space="MNI")
-    of = f"Skipped {n - 1} peaks whose study ({shown}) is not in"
-    assert str(record[0].message).startswith(of)
+    start = f"Skipped {n - 1} peaks whose study ({shown}) is not in"
+    assert str(record[0].message).startswith(start)
 
 
 def test_synonyms_of_columns():
@@ -177,7 +177,7 @@ def test_space_of_each_study():
     assert corpus.studies["coordinate_space"].tolist() == ["TAL", "TAL", "MNI"]
 
 
-def test_peaks_before_the_argument_before_studies():
+def test_precedence_of_spaces():
     studies = {**STUDIES, "space": ["MNI", None, "TAL"]}
     peaks = {**PEAKS, "space": ["scanner", None, "MNI"]}
     with pytest.warns(CoordinateSpaceWarning) as record:
@@ -187,8 +187,7 @@ def test_peaks_before_the_argument_before_studies():
 
 
 @pytest.mark.parametrize("blank", ["", "  ", None, np.nan])
-def test_blank_spaces_state_nothing(blank):
-    """Of a peak: the argument or its study; of a study: unknown."""
+def test_blank_spaces_are_ignored(blank):
     studies = {**STUDIES, "space": ["TAL", blank, blank]}
     peaks = {**PEAKS, "space": [blank, blank, "MNI"]}
     with pytest.warns(CoordinateSpaceWarning):
@@ -205,7 +204,7 @@ def _peak_table(corpus):
 
 
 @pytest.mark.parametrize("as_files", [False, True])
-def test_a_round_trip_does_not_convert_again(tmp_path, as_files):
+def test_round_trip_does_not_convert_again(tmp_path, as_files):
     with pytest.warns(CoordinateSpaceWarning):
         first = load_table(STUDIES, {**PEAKS, "space": ["TAL", "TAL", "MNI"]})
     tables = first.studies, _peak_table(first)
@@ -220,7 +219,7 @@ def test_a_round_trip_does_not_convert_again(tmp_path, as_files):
         np.testing.assert_allclose(one, other, atol=1e-9)
 
 
-def test_argument_for_all():
+def test_space_argument():
     with pytest.warns(CoordinateSpaceWarning, match="3 were reported in Talairach"):
         load_table(STUDIES, PEAKS, space="TAL")
     with pytest.warns(CoordinateSpaceWarning, match="3 are of unknown space"):
@@ -250,8 +249,8 @@ ERRORS = {
         PEAKS,
         "The column pmid holds 2 PMCIDs",
     ),
-    "id is a word": (STUDIES, {**PEAKS, "pmid": ["a", "b", "c"]}, "are not integers"),
-    "year is a word": ({**STUDIES, "year": ["x", 1, 2]}, PEAKS, "expected years"),
+    "id is a string": (STUDIES, {**PEAKS, "pmid": ["a", "b", "c"]}, "are not integers"),
+    "year is a string": ({**STUDIES, "year": ["x", 1, 2]}, PEAKS, "expected years"),
     "string for a number": (
         STUDIES,
         {**PEAKS, "y": [4, "left", 6]},
@@ -281,29 +280,29 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_wrong_tables_are_explained(case):
+def test_wrong_tables_raise(case):
     studies, peaks, message = ERRORS[case]
     with pytest.raises(ValueError, match=message):
         load_table(studies, peaks, space="MNI")
 
 
-def test_unknown_space_is_named():
+def test_unknown_space_raises():
     with pytest.raises(ValueError, match=r"space must be 'MNI', .* got 'mni152'"):
         load_table(STUDIES, PEAKS, space="mni152")
 
 
-def test_missing_file_is_named(tmp_path):
+def test_missing_file_raises(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"The table of peaks, .*p\.csv', does"):
         load_table(STUDIES, tmp_path / "p.csv")
 
 
-def test_year_is_preferred_to_its_synonym():
+def test_year_has_precedence_over_its_synonym():
     studies = {**STUDIES, "publication_year": [1999] * 3}
     corpus = load_table(studies, PEAKS, space="MNI")
     assert corpus.studies["year"].tolist() == STUDIES["year"]
 
 
-def test_a_truncated_file_is_named(tmp_path):
+def test_truncated_file_raises(tmp_path):
     path = tmp_path / "studies.csv.gz"
     pd.DataFrame(STUDIES).to_csv(path, index=False)
     path.write_bytes(path.read_bytes()[:-12])

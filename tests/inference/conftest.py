@@ -1,4 +1,4 @@
-"""The small model of `text_model`, new for each test, and reports made once."""
+"""Fixtures: a small model for each test, and reports made once."""
 
 import numpy as np
 import pytest
@@ -24,19 +24,19 @@ def corpus():
 
 @pytest.fixture
 def parts():
-    """Model, masker and statistics, as the constructor takes them."""
+    """Arguments of `NeuroContextModel`."""
     return make_parts()
 
 
 @pytest.fixture
 def model(parts):
-    """A new model on the same parts."""
+    """A model made from `parts`."""
     return NeuroContextModel(**parts)
 
 
 @pytest.fixture(scope="session")
 def report():
-    """A report on a hostile text, with a hostile title among the studies."""
+    """A report on a hostile text; the titles of all studies are hostile, too."""
     corpus = make_corpus()
     hostile = corpus.studies.assign(title=HOSTILE)
     corpus = Bunch(**{**corpus, "studies": hostile})
@@ -47,7 +47,7 @@ def report():
 
 @pytest.fixture(scope="session")
 def corpus_report():
-    """A report on a corpus all of whose titles are hostile, each its own way."""
+    """A report on a corpus whose titles are all hostile and different."""
     corpus = make_corpus()
     titles = [f"{HOSTILE} {n}" for n in range(len(corpus.peaks))]
     corpus = {**corpus, "studies": corpus.studies.assign(title=titles)}
@@ -56,12 +56,12 @@ def corpus_report():
 
 
 @pytest.fixture(scope="session")
-def benchmark_report():
-    """A report on two estimators, one of them with a hostile name."""
+def benchmark_result():
+    """The scores of two estimators, one of which has a hostile name."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(160, 4))
     y = X @ rng.normal(size=(4, 6)) + rng.normal(size=(160, 6))
-    result = run_benchmark(
+    return run_benchmark(
         {"ridge": RidgeBaseline(), HOSTILE: CCABaseline()},
         X,
         y,
@@ -69,4 +69,21 @@ def benchmark_report():
         ks=(10,),
         settings={"corpus": HOSTILE},
     )
-    return result, make_report(None, result)
+
+
+@pytest.fixture(scope="session")
+def benchmark_report(benchmark_result):
+    """A report on a benchmark."""
+    return make_report(None, benchmark_result)
+
+
+@pytest.fixture
+def texts(corpus):
+    """Titles and abstracts of the corpus."""
+    return (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
+
+
+@pytest.fixture
+def y(parts, corpus):
+    """Coefficients of the corpus."""
+    return parts["masker"].transform(corpus.peaks)

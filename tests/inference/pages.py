@@ -1,4 +1,4 @@
-"""A hostile text, and a parser of pages."""
+"""Parse HTML pages, and a hostile text."""
 
 from html.parser import HTMLParser
 
@@ -29,7 +29,7 @@ def parse(text):
 
 
 def metadata(page) -> dict:
-    """Return the last table of a page, path to value."""
+    """Return the metadata at the end of a page, by path."""
     words = [word.strip() for word in page.words if word.strip()]
     place = words.index("Provenance")
     assert words[place + 1].startswith("Made on 2")

@@ -1,4 +1,4 @@
-"""Pages in a browser: no errors, nothing from outside."""
+"""Reports open in a browser without errors and without external resources."""
 
 import html
 import re
@@ -17,7 +17,7 @@ pytestmark = [
 
 
 def _open(path, profile):
-    """Open a page in Chromium; return messages of its console, and the document."""
+    """Open a page in Chromium; return its console messages and its document."""
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--log-level=0"]
     command += [f"--user-data-dir={profile}", "--enable-logging=stderr"]
     command += ["--virtual-time-budget=8000", "--dump-dom", path.as_uri()]
@@ -25,7 +25,7 @@ def _open(path, profile):
     return [ln for ln in done.stderr.splitlines() if "CONSOLE" in ln], done.stdout
 
 
-def test_it_opens_in_a_browser_without_errors(report, tmp_path):
+def test_text_report_opens_without_errors(report, tmp_path):
     changed = tmp_path / "changed.html"
     changed.write_text(report.html.replace("</body>", "<script>none()</script></body>"))
     console, _ = _open(changed, tmp_path / "profile")
@@ -38,7 +38,7 @@ def test_it_opens_in_a_browser_without_errors(report, tmp_path):
     assert "script" not in [tag for tag, _ in parse(document).tags]
 
 
-def test_the_browser_refuses_whatever_is_outside(report, tmp_path):
+def test_browser_blocks_external_resources(report, tmp_path):
     path = tmp_path / "changed.html"
     outside = '<img src="http://localhost:9/a.png"></body>'
     path.write_text(report.html.replace("</body>", outside))
@@ -49,7 +49,6 @@ def test_the_browser_refuses_whatever_is_outside(report, tmp_path):
 @pytest.mark.parametrize("which", ["corpus_report", "benchmark_report"])
 def test_other_reports_open_without_errors(which, request, tmp_path):
     report = request.getfixturevalue(which)
-    report = report[1] if isinstance(report, tuple) else report
     path = report.save(tmp_path / "report.html")
     console, document = _open(path, tmp_path / "profile")
     assert console == []

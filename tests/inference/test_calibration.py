@@ -1,4 +1,4 @@
-"""Training statistics against direct formulas and a simulated null distribution."""
+"""Training statistics match direct formulas and a simulated null distribution."""
 
 import re
 
@@ -20,7 +20,7 @@ def problem():
     return corpus.latent[studies.rows], studies, masker
 
 
-def test_mean_terms_and_reference_are_of_the_studies(problem):
+def test_mean_terms_and_reference_match_studies(problem):
     X, studies, masker = problem
     model = RidgeBaseline().fit(X, studies.y)
     found = training_statistics(
@@ -43,7 +43,7 @@ def _words(text):
     return re.findall(r"\w+", text.lower())
 
 
-def test_numbers_of_permutations_and_studies_are_checked(problem):
+def test_invalid_n_permutations_raises(problem):
     X, studies, masker = problem
     model = RidgeBaseline().fit(X, studies.y)
     for wrong, error, words in [
@@ -60,7 +60,7 @@ def test_numbers_of_permutations_and_studies_are_checked(problem):
         )
 
 
-def test_mean_of_square_roots_becomes_a_density(problem):
+def test_mean_is_squared_for_square_root_scaling(problem):
     X, studies, masker = problem
     model = KernelCCA(8, y_scaling="sqrt", kernel_width=None).fit(X, studies.y)
     found = training_statistics(model, X, studies.y, masker, n_permutations=0)
@@ -69,11 +69,11 @@ def test_mean_of_square_roots_becomes_a_density(problem):
     np.testing.assert_allclose(found.mean, mean * np.abs(mean), rtol=1e-4, atol=1e-9)
 
 
-def test_null_maps_have_z_of_mean_square_one(problem, monkeypatch):
+def test_null_maps_have_mean_squared_z_of_one(problem, monkeypatch):
     X, studies, masker = problem
-    # Without the floor, which makes z smaller.
+    # Without the minimum of the null standard deviation, which reduces z.
     monkeypatch.setattr(_calibration, "_FLOOR", 0.0)
-    # One penalty: a search over several sometimes takes a small one for null data.
+    # One penalty, as a search over several sometimes selects a small one for null data.
     model = RidgeBaseline(alphas=[100.0]).fit(X, studies.y)
     done = []
     found = training_statistics(
@@ -101,7 +101,7 @@ def test_null_maps_have_z_of_mean_square_one(problem, monkeypatch):
     assert strongest > 1.3 * np.sqrt(squares).max(axis=2).mean()
 
 
-def test_null_std_is_that_of_smoothed_maps(problem):
+def test_smoothing_reduces_null_std(problem):
     X, studies, masker = problem
     model = RidgeBaseline().fit(X, studies.y)
     rough, smooth = (
@@ -110,11 +110,11 @@ def test_null_std_is_that_of_smoothed_maps(problem):
         ).null_std
         for fwhm in (0.0, 14.0)
     )
-    # Averages over neighbors vary less, all in all.
+    # Averages over neighbors vary less on average.
     assert (smooth**2).mean() < 0.9 * (rough**2).mean()
 
 
-def test_the_floor_is_a_quantile_over_voxels(problem, monkeypatch):
+def test_null_std_has_minimum_quantile(problem, monkeypatch):
     X, studies, masker = problem
     model = RidgeBaseline().fit(X, studies.y)
     null_std = training_statistics(

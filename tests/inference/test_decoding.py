@@ -1,4 +1,4 @@
-"""Candidates for a map: in order, with p values."""
+"""Candidates are ranked by similarity; p values match their definition."""
 
 import re
 
@@ -9,7 +9,7 @@ import pytest
 from sklearn_neurocontext.inference._decoding import rank_candidates
 
 
-def test_decoding_finds_the_terms_of_a_map(model, parts, corpus):
+def test_decode_ranks_terms_texts_and_studies(model, parts, corpus):
     centers = corpus.topic_centers[corpus.topic_names.index("pain")]
     img = parts["masker"].inverse_transform(parts["masker"].transform([centers]))
     ranking = model.decode(img, k=3)
@@ -58,32 +58,27 @@ def test_p_values_are_ranks_in_the_pooled_null():
     assert ranking["p_value"].min() == 1 / 201
 
 
-def test_decode_refuses_what_is_not_one_map(model):
+def test_decode_requires_one_nonempty_map(model):
     two = model.predict_img(["pain", "finger"])
     with pytest.raises(ValueError, match="img must hold one map; got 2"):
         model.decode(two)
-    nothing = nib.Nifti1Image(np.zeros(two.shape[:3]), two.affine)
-    with pytest.raises(ValueError, match="holds only zeros or NaN"):
-        model.decode(nothing)
+    for value in (0.0, np.nan):
+        empty = nib.Nifti1Image(np.full(two.shape[:3], value), two.affine)
+        with pytest.raises(ValueError, match="zeros or NaN inside the brain"):
+            model.decode(empty)
 
 
 @pytest.mark.parametrize("k", [0, -1, 2.5, True])
 def test_k_must_be_a_positive_integer(model, corpus, k):
     img = model.predict_img(["pain"])
-    with pytest.raises(
-        ValueError, match=re.escape(f"k must be a positive integer; got {k!r}")
-    ):
+    message = re.escape(f"k must be a positive integer; got {k!r}")
+    with pytest.raises(ValueError, match=message):
         model.decode(img, k=k)
-    with pytest.raises(
-        ValueError, match=re.escape(f"k must be a positive integer; got {k!r}")
-    ):
+    with pytest.raises(ValueError, match=message):
         model.index_corpus(corpus).similar_documents("pain", k=k)
 
 
-def test_one_candidate_is_no_list(model):
+def test_decode_requires_a_list_of_candidates(model):
     img = model.predict_img(["pain"])
     with pytest.raises(TypeError, match=r"pass a list: \['pain'\]"):
         model.decode(img, "pain")
-    nothing = nib.Nifti1Image(np.full(img.shape[:3], np.nan), img.affine)
-    with pytest.raises(ValueError, match="zeros or NaN inside the brain"):
-        model.decode(nothing)

@@ -1,4 +1,4 @@
-"""fit_model: the estimator, its embedder and its training statistics in one model."""
+"""`fit_model` returns a model with its embedder and training statistics."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def studies():
 
 
 @pytest.mark.parametrize("is_embedded", [False, True])
-def test_model_has_the_statistics_of_its_estimator(studies, is_embedded):
+def test_fit_model_includes_training_statistics(studies, is_embedded):
     masker, texts = make_parts()["masker"], np.array(studies.texts, dtype=object)
     svd = TruncatedSVD(8, random_state=0)
     embedder = make_pipeline(TfidfVectorizer(), svd).fit(texts)

@@ -1,4 +1,4 @@
-"""Predicted maps: mean map, quadratic term, z maps, and low-confidence warnings."""
+"""Predicted maps and z maps match their formulas; low confidence raises warnings."""
 
 import re
 import warnings
@@ -21,7 +21,7 @@ def _inside(imgs, parts):
 
 @pytest.fixture
 def fine(parts, rng):
-    """A mean map as fine as voxels, and what else a model of it has."""
+    """Arguments of a model with a mean map at the resolution of voxels."""
     mean = parts["masker"].coefficients_to_voxels(parts["mean"][None])[0]
     rough = mean + mean.mean() * rng.uniform(size=mean.shape)
     return parts | {"mean_map": rough, "smoothing_fwhm": 8.0}
@@ -35,7 +35,7 @@ def _differences(parts):
 
 
 @pytest.mark.parametrize("quadratic_coef", [0.0, 1.5])
-def test_maps_are_the_mean_map_and_the_difference_from_it(fine, quadratic_coef):
+def test_brain_map_and_z_map_match_formula(fine, quadratic_coef):
     model = NeuroContextModel(**fine, quadratic_coef=quadratic_coef)
     maps = model.transform(TEXTS)
     d, mean = _differences(fine), fine["mean_map"]
@@ -51,7 +51,7 @@ def test_maps_are_the_mean_map_and_the_difference_from_it(fine, quadratic_coef):
     )
 
 
-def test_without_a_mean_map_it_is_the_map_of_the_mean(parts):
+def test_mean_map_defaults_to_map_of_mean_coefficients(parts):
     fine = parts | {"smoothing_fwhm": 8.0}
     plain = NeuroContextModel(**fine)
     mean = parts["masker"].coefficients_to_voxels(parts["mean"][None])
@@ -67,7 +67,7 @@ def test_without_a_mean_map_it_is_the_map_of_the_mean(parts):
     np.testing.assert_allclose(third, expected, atol=1e-4 * mean.mean())
 
 
-def test_the_quadratic_term_keeps_order_and_zero_differences(rng):
+def test_quadratic_term_is_monotonic_and_zero_at_zero(rng):
     mean = rng.uniform(1, 3, size=50)
     d = np.sort(rng.normal(size=(1, 50)), axis=1)
     same = expected_density(mean, 0 * d, 3.0)
@@ -76,7 +76,7 @@ def test_the_quadratic_term_keeps_order_and_zero_differences(rng):
     assert (np.diff(bent) > 0).all()
     np.testing.assert_array_equal(bent[d <= 0], flat[d <= 0])
     assert (bent[d > 0] > flat[d > 0]).all()
-    # One half is the log link's second order.
+    # With c = 1/2, the density equals that of a log link up to the second order.
     small = np.full((1, 50), 1e-3)
     exact = 2 * np.exp(small / 2)
     np.testing.assert_allclose(
@@ -84,7 +84,7 @@ def test_the_quadratic_term_keeps_order_and_zero_differences(rng):
     )
 
 
-def test_the_mean_map_survives_saving(fine, tmp_path):
+def test_mean_map_is_saved_and_loaded(fine, tmp_path):
     model = NeuroContextModel(**fine, quadratic_coef=1.5, z_threshold=0.5)
     loaded = NeuroContextModel.from_pretrained(model.save(tmp_path / "mine"))
     assert (loaded.quadratic_coef, loaded.z_threshold) == (1.5, 0.5)
@@ -131,12 +131,12 @@ def test_the_mean_map_survives_saving(fine, tmp_path):
         ),
     ],
 )
-def test_misfits_of_maps_are_refused(parts, change, words):
+def test_invalid_map_parameters_raise(parts, change, words):
     with pytest.raises(ValueError, match=re.escape(words)):
         NeuroContextModel(**(parts | change))
 
 
-def test_the_message_is_empty_if_a_voxel_reaches_the_threshold(parts):
+def test_low_confidence_message_depends_on_threshold(parts):
     model = NeuroContextModel(**parts)
     (z_img,) = model.transform(["pain"])["z_map"]
     largest = _inside([z_img], parts).max()
@@ -150,7 +150,7 @@ def test_the_message_is_empty_if_a_voxel_reaches_the_threshold(parts):
     )
 
 
-def test_a_map_like_the_mean_map_raises_a_warning(parts):
+def test_map_close_to_mean_map_raises_warning(parts):
     plain = NeuroContextModel(**parts)
     known, unknown = "pain heat", "asdf qwerty"
     largest = [

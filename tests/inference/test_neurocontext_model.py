@@ -1,4 +1,4 @@
-"""The pretrained model's interface: NeuroQuery's keys, z maps, lookups, files."""
+"""The interface of `NeuroContextModel`: maps, similar words and studies, errors."""
 
 import re
 
@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import Bunch
 
 from sklearn_neurocontext import (
     CCABaseline,
@@ -23,7 +24,7 @@ from sklearn_neurocontext.inference._decoding import cosines
 from tests.text_model import TERMS, make_corpus
 
 
-def test_transform_gives_lists_of_maps(model, parts):
+def test_transform_returns_lists_of_maps(model, parts):
     maps = model.transform(["pain heat", "finger"])
     assert set(maps) == {"brain_map", "z_map"}
     predicted = parts["model"].predict(["pain heat", "finger"])
@@ -38,14 +39,14 @@ def test_transform_gives_lists_of_maps(model, parts):
     assert not z[~inside].any()
 
 
-def test_predict_img_is_the_short_path(model):
+def test_predict_img_concatenates_brain_maps(model):
     img = model.predict_img(["pain heat", "finger"])
     maps = model.transform(["pain heat", "finger"])["brain_map"]
     assert img.shape[3] == 2
     np.testing.assert_array_equal(img.get_fdata()[..., 1], maps[1].get_fdata())
 
 
-def test_a_call_has_the_keys_of_neuroquery(model, corpus):
+def test_call_returns_keys_of_neuroquery(model, corpus):
     result = model("pain & heat")
     assert set(result) == {
         "brain_map",
@@ -67,7 +68,7 @@ def test_a_call_has_the_keys_of_neuroquery(model, corpus):
     assert topic[rows].mean() > 2 * topic.mean()
 
 
-def test_a_bare_model_gives_what_it_can(parts):
+def test_model_without_statistics(parts):
     model = NeuroContextModel(parts["model"], parts["masker"])
     assert set(model("pain")) == {"brain_map", "similar_documents", "highlighted_text"}
     with pytest.raises(ValueError, match="knows no terms"):
@@ -78,7 +79,7 @@ def test_a_bare_model_gives_what_it_can(parts):
         model.decode(model.predict_img(["pain"]))
 
 
-def test_similar_words_by_hand(model, parts):
+def test_similar_words_match_formulas(model, parts):
     words = model.similar_words("pain heat heat")
     assert sorted(words.index) == sorted(TERMS)
     assert words["n_documents"].to_dict() == TERMS
@@ -107,19 +108,19 @@ def test_similar_words_by_hand(model, parts):
         ),
     ],
 )
-def test_arrays_of_other_shapes_are_refused(parts, change, words):
+def test_arrays_of_wrong_shape_raise(parts, change, words):
     with pytest.raises(ValueError, match=re.escape(words)):
         NeuroContextModel(**(parts | change))
 
 
-def test_other_models_are_refused(parts):
+def test_estimator_without_text_steps_raises(parts):
     with pytest.raises(
         TypeError, match=r"model must be a fitted Pipeline .* got a CCABaseline"
     ):
         NeuroContextModel(CCABaseline(), parts["masker"])
 
 
-def test_several_texts_are_for_transform(model):
+def test_call_requires_one_text_and_transform_a_list(model):
     with pytest.raises(
         TypeError, match=r"text must be one string; got list. For several"
     ):
@@ -130,15 +131,13 @@ def test_several_texts_are_for_transform(model):
         model(" ")
 
 
-def test_a_corpus_without_peaks_is_refused(model, corpus):
-    from sklearn.utils import Bunch
-
+def test_corpus_without_peaks_raises(model, corpus):
     none = [np.zeros((0, 3))] * len(corpus.peaks)
     with pytest.raises(ValueError, match="No study of the corpus has both a title"):
         model.index_corpus(Bunch(studies=corpus.studies, peaks=none))
 
 
-def test_smoothing_sees_nothing_outside_the_mask(parts):
+def test_smoothing_is_restricted_to_the_mask(parts):
     rough = NeuroContextModel(**parts)
     smooth = NeuroContextModel(**parts, smoothing_fwhm=14.0)
     inside = parts["masker"].mask_img_.get_fdata() > 0
@@ -162,20 +161,18 @@ def test_smoothing_sees_nothing_outside_the_mask(parts):
         NeuroContextModel(**parts, smoothing_fwhm=-1)
 
 
-def test_cosines_with_zeros_are_zero():
+def test_cosine_with_zero_row_is_zero():
     np.testing.assert_allclose(
         cosines(np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([[1.0, 0.0]])), [0.6, 0.0]
     )
 
 
-def test_cosines_take_sparse_rows():
+def test_cosines_of_sparse_rows():
     rows, one = sparse.csr_array([[3.0, 4.0], [0.0, 0.0]]), np.array([[1.0, 0.0]])
     np.testing.assert_allclose(cosines(rows, sparse.csr_array(one)), [0.6, 0.0])
 
 
-def test_maps_are_those_of_the_predictions(parts, corpus):
-    texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
-    y = parts["masker"].transform(corpus.peaks)
+def test_maps_of_model_with_square_root_scaling(parts, texts, y):
     words = make_pipeline(
         TfidfVectorizer(), KernelCCA(n_nystroem=40, random_state=0)
     ).fit(texts, y)
@@ -188,9 +185,7 @@ def test_maps_are_those_of_the_predictions(parts, corpus):
     assert set(model("pain heat")["similar_words"].index[:2]) == {"pain", "heat"}
 
 
-def test_searches_and_lone_ensembles_predict(parts, corpus):
-    y = parts["masker"].transform(corpus.peaks)
-    texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
+def test_grid_search_and_ensemble_as_last_step(parts, texts, y):
     search = GridSearchCV(CCABaseline(), {"alpha_text": [0.1, 1.0]}, cv=2)
     words = make_pipeline(TfidfVectorizer(), TruncatedSVD(8, random_state=0), search)
     lone = make_pipeline(TextBrainEnsemble([("words", words)], random_state=0))
@@ -205,10 +200,8 @@ def test_searches_and_lone_ensembles_predict(parts, corpus):
         assert len(model("pain heat")["similar_words"])
 
 
-def test_maps_of_norm_one_are_compared_as_such(parts, corpus):
-    y = parts["masker"].transform(corpus.peaks)
+def test_unit_maps_makes_decoding_scale_invariant(parts, texts, y):
     unit = y / np.linalg.norm(y, axis=1, keepdims=True)
-    texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
     fitted = make_pipeline(
         TfidfVectorizer(), TruncatedSVD(8, random_state=0), CCABaseline(y_scaling=None)
     ).fit(texts, unit)
@@ -223,7 +216,7 @@ def test_maps_of_norm_one_are_compared_as_such(parts, corpus):
     )
 
 
-def test_misfits_are_refused(parts):
+def test_inconsistent_model_masker_and_terms_raise(parts):
     unfitted = make_pipeline(TfidfVectorizer(), CCABaseline())
     with pytest.raises(NotFittedError):
         NeuroContextModel(unfitted, parts["masker"])
@@ -237,7 +230,7 @@ def test_misfits_are_refused(parts):
             NeuroContextModel(parts["model"], parts["masker"], terms=terms)
 
 
-def test_texts_without_known_words_are_found(model, parts):
+def test_has_known_words(model, parts):
     assert model.has_known_words(["pain", "xyzzy"]).tolist() == [True, False]
     ensemble = TextBrainEnsemble([("one", parts["model"])])
     corpus = make_corpus()

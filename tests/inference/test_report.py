@@ -1,4 +1,4 @@
-"""Pages about a text, a corpus and a benchmark: complete, escaped, self-contained."""
+"""Reports on texts, corpora and benchmarks are complete, escaped and self-contained."""
 
 import html
 import re
@@ -23,7 +23,7 @@ from tests.text_model import make_corpus, make_parts
 
 @pytest.fixture
 def without_map(monkeypatch):
-    """Leave viewer and pictures out, which take most of the time."""
+    """Omit the viewer and the pictures, which take most of the time."""
     imgs = []
     monkeypatch.setattr(_report, "_draw_map", lambda _, img, *a, **k: imgs.append(img))
     return imgs
@@ -32,8 +32,7 @@ def without_map(monkeypatch):
 @pytest.fixture
 def page(request):
     """One of the three pages, parsed."""
-    report = request.getfixturevalue(request.param)
-    return parse((report[1] if isinstance(report, tuple) else report).html)
+    return parse(request.getfixturevalue(request.param).html)
 
 
 every_page = pytest.mark.parametrize(
@@ -51,7 +50,7 @@ def test_all_text_is_escaped(page):
 
 
 @every_page
-def test_nothing_outside_of_the_page_is_requested(page):
+def test_page_requests_no_external_resources(page):
     inside = [tag for frame in page.frames for tag in parse(frame).tags]
     for tag, attrs in [*page.tags, *inside]:
         for name in ("src", "href", "action", "data"):
@@ -60,7 +59,7 @@ def test_nothing_outside_of_the_page_is_requested(page):
     assert policy["content"].startswith("default-src 'none'")
 
 
-def test_the_page_of_a_text_is_complete(report):
+def test_text_report_is_complete(report):
     page = parse(report.html)
     words = " ".join(page.words)
     for heading in (
@@ -79,7 +78,7 @@ def test_the_page_of_a_text_is_complete(report):
     assert known["model › note"] == "</td><script>document.title='owned'</script>"
 
 
-def test_matching_studies_are_compared_with_all_others(report):
+def test_text_report_shows_quantiles_of_similarity(report):
     words = " ".join(parse(report.html).words)
     model = NeuroContextModel(**make_parts()).index_corpus(make_corpus())
     scores = model.similar_documents(HOSTILE, k=150)["similarity"]
@@ -90,7 +89,7 @@ def test_matching_studies_are_compared_with_all_others(report):
     assert f"95th percentile {high:.2f}" in words
 
 
-def test_low_confidence_is_shown_on_page_and_glass_brain(monkeypatch):
+def test_low_confidence_message_is_on_page_and_glass_brain(monkeypatch):
     figures = []
 
     def keep(figure, description):
@@ -112,14 +111,14 @@ def test_low_confidence_is_shown_on_page_and_glass_brain(monkeypatch):
     assert len(noted) == len(plain) + 1
 
 
-def test_reports_are_saved_and_shown(report, tmp_path):
+def test_report_is_saved_and_displayed(report, tmp_path):
     path = report.save(tmp_path / "report.html")
     assert path.read_text(encoding="utf-8") == report.html
     frame = parse(Report("<p>&amp;</p>")._repr_html_())
     assert frame.frames == ["<p>&amp;</p>"]
 
 
-def test_sections_without_content_are_left_out(without_map):
+def test_empty_sections_are_omitted(without_map):
     parts = make_parts()
     model = NeuroContextModel(parts["model"], parts["masker"])
     words = " ".join(parse(make_report(model, "pain").html).words)
@@ -135,7 +134,7 @@ def test_top_must_be_a_fraction(top):
         make_report(model, "pain", top=top)
 
 
-def test_ensembles_have_pages_and_units(without_map):
+def test_report_and_unit_of_ensemble(without_map):
     parts = make_parts()
     assert density_unit(NeuroContextModel(**parts)) == "peak density (a.u.)"
     corpus = make_corpus()
@@ -149,7 +148,7 @@ def test_ensembles_have_pages_and_units(without_map):
     assert "heat" in make_report(model, "pain heat").html
 
 
-def test_other_results_are_refused():
+def test_invalid_results_raise():
     with pytest.raises(TypeError, match=r"results must be a text, .* got a list"):
         make_report(None, ["pain", "faces"])
     corpus = make_corpus()
@@ -158,7 +157,7 @@ def test_other_results_are_refused():
         make_report(NeuroContextModel(**make_parts()), one)
 
 
-def test_the_page_of_a_corpus_is_complete(corpus_report):
+def test_corpus_report_is_complete(corpus_report):
     words = " ".join(parse(corpus_report.html).words)
     assert "150 candidates" in words
     assert "recall@10" in words
@@ -168,7 +167,7 @@ def test_the_page_of_a_corpus_is_complete(corpus_report):
         assert heading in words
 
 
-def test_ranks_of_a_corpus_are_those_of_the_similarity(without_map):
+def test_ranks_in_corpus_report_match_similarity(without_map):
     corpus, parts = make_corpus(), make_parts()
     content = _report._describe_corpus(NeuroContextModel(**parts), corpus, 150, 0.1)
     y = parts["masker"].transform(corpus.peaks)
@@ -183,7 +182,9 @@ def test_ranks_of_a_corpus_are_those_of_the_similarity(without_map):
 
 
 @pytest.mark.parametrize(("y_scaling", "norm"), [("unit", 2), ("sqrt", 1)])
-def test_the_mean_map_is_scaled_as_predictions(y_scaling, norm, without_map):
+def test_mean_map_in_corpus_report_is_scaled_like_predictions(
+    y_scaling, norm, without_map
+):
     corpus, parts = make_corpus(), make_parts()
     y = parts["masker"].transform(corpus.peaks)
     model = clone(parts["model"]).set_params(ccabaseline__y_scaling=y_scaling)
@@ -196,9 +197,9 @@ def test_the_mean_map_is_scaled_as_predictions(y_scaling, norm, without_map):
     )
 
 
-def test_the_page_of_a_benchmark_has_its_scores(benchmark_report):
-    result, report = benchmark_report
-    words = " ".join(parse(report.html).words)
+def test_benchmark_report_shows_scores(benchmark_result, benchmark_report):
+    result, page = benchmark_result, parse(benchmark_report.html)
+    words = " ".join(page.words)
     summary = result.summary().set_index(["estimator", "metric"])
     one = summary.loc[("ridge", "recall_at_10")]
     assert f"{100 * one['mean']:.1f} ± {100 * one['std']:.1f}" in words
@@ -209,4 +210,4 @@ def test_the_page_of_a_benchmark_has_its_scores(benchmark_report):
     assert "recall@10" in words
     assert "recall_at_10" not in words
     assert f"Benchmark: {HOSTILE}"[:90] in words
-    assert metadata(parse(report.html))["runs › 1 › settings › corpus"] == HOSTILE
+    assert metadata(page)["runs › 1 › settings › corpus"] == HOSTILE

@@ -1,4 +1,4 @@
-"""Parts of pages: tables, metadata, the viewer."""
+"""Tables, metadata and viewers of reports."""
 
 import re
 
@@ -28,7 +28,7 @@ def _render_table(content):
     return environment.get_template("parts.html").module.table(content)
 
 
-def test_the_viewer_shows_the_voxels_of_the_pictures(monkeypatch):
+def test_viewer_and_pictures_show_the_same_voxels(monkeypatch):
     seen = {}
 
     def view_img(img, threshold, cut_coords, **_):
@@ -48,14 +48,14 @@ def test_the_viewer_shows_the_voxels_of_the_pictures(monkeypatch):
     assert volume[tuple(voxel.round().astype(int))] == volume[kept].max()
 
 
-def test_the_viewer_shows_zero_without_a_point():
+def test_viewer_displays_zero_without_decimal_point():
     img = NeuroContextModel(**make_parts())("pain")["brain_map"]
     document = viewer(keep_strongest(img, 0.1, ""))["document"]
     (function,) = re.findall(r"function displayFloat\(.*?\}", document)
     assert r'replace(/\.?0+$/,"")' in function
 
 
-def test_missing_values_and_empty_columns_are_left_out():
+def test_table_omits_missing_values_and_empty_columns():
     frame = pd.DataFrame({"a": [1.0, np.nan], "b": ["<", None], "c": [None, None]})
     assert table(frame, {"a": "{:.2f}".format, "d": str}) == {
         "columns": [("a", True), ("b", False)],
@@ -63,7 +63,7 @@ def test_missing_values_and_empty_columns_are_left_out():
     }
 
 
-def test_tables_are_escaped_numbers_aligned_and_headings_broken():
+def test_table_escapes_text_and_aligns_numbers():
     frame = pd.DataFrame({"long_<n>": ["a <b>"], "n": [0.123]})
     written = _render_table(table(frame, {"n": "{:.2f}".format}))
     assert '<td class="number">0.12</td>' in written
@@ -71,7 +71,7 @@ def test_tables_are_escaped_numbers_aligned_and_headings_broken():
     assert "<th>long_<wbr>&lt;n&gt;</th>" in written
 
 
-def test_metadata_are_named_by_their_paths():
+def test_metadata_is_flattened_to_paths():
     card = {"scores": {"dice": 0.123456789}, HOSTILE: [1, "b"], "runs": [{"n": 3}]}
     card["versions"] = library_versions()
     card |= {"step": 100000.5, "none": None, "empty": {"list": [], "text": ""}}

@@ -1,4 +1,4 @@
-"""The model that comes with the package: its maps are strong where they must be."""
+"""Maps, terms, size and card of the model that comes with the package."""
 
 import warnings
 from importlib.resources import files
@@ -23,52 +23,48 @@ def shipped():
     return NeuroContextModel.from_pretrained()
 
 
-def _near(imgs, queries):
+def _share_near(imgs, queries):
+    """Return the share of maps with strongest voxels near their coordinates."""
     distances = distances_to_regions(imgs, queries).values()
     return np.mean([distance <= MAX_MM for distance in distances])
 
 
-@pytest.fixture(scope="module")
-def share_near(shipped):
+def _predict(model, queries):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LowConfidenceWarning)
+        return model.transform(list(queries))["brain_map"]
+
+
+@pytest.mark.slow
+def test_strongest_voxels_of_test_queries_are_near_their_regions(shipped):
+    # 39 of 48 queries, see docs/results.md.
     queries = read_queries("test", group="textbook topics")
     assert len(queries) >= 40
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LowConfidenceWarning)
-        imgs = shipped.transform(list(queries))["brain_map"]
-    return _near(imgs, queries)
+    assert _share_near(_predict(shipped, queries), queries) >= 0.8
 
 
 @pytest.mark.slow
-def test_strongest_voxels_lie_where_they_must(share_near):
-    # 39 of 48 queries, see docs/results.md.
-    assert share_near >= 0.8
-
-
-@pytest.mark.slow
-def test_most_development_queries_lie_where_they_must(shipped):
-    # 84 of 116, those of rarer topics among them.
+def test_strongest_voxels_of_development_queries_are_near_their_regions(shipped):
+    # 84 of 116 queries, which include rarer topics.
     queries = read_queries("development")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LowConfidenceWarning)
-        imgs = shipped.transform(list(queries))["brain_map"]
-    assert _near(imgs, queries) >= 0.7
+    assert _share_near(_predict(shipped, queries), queries) >= 0.7
 
 
-def test_tapping_and_faces_are_where_they_must(shipped):
+def test_strongest_voxels_of_tapping_and_faces_are_near_their_regions(shipped):
     queries = read_queries("test", group="named in advance")
     assert list(queries) == ["finger tapping", "viewing faces"]
     imgs = shipped.transform(list(queries))["brain_map"]
-    assert _near(imgs, queries) == 1
+    assert _share_near(imgs, queries) == 1
 
 
-def test_the_mean_map_does_not_do(shipped):
+def test_strongest_voxels_of_mean_map_are_far_from_regions(shipped):
     queries = read_queries("test")
     voxels = np.tile(shipped.mean_map, (len(queries), 1))
     imgs = voxels_to_imgs(voxels, shipped.masker.mask_img_)
-    assert _near(imgs, queries) < 0.15
+    assert _share_near(imgs, queries) < 0.15
 
 
-def test_it_warns_of_unknown_words(shipped):
+def test_unknown_words_raise_warning(shipped):
     with pytest.warns(LowConfidenceWarning, match="the map of 'asdf qwerty' exceeds"):
         shipped.transform(["asdf qwerty"])
     with warnings.catch_warnings():
@@ -76,13 +72,13 @@ def test_it_warns_of_unknown_words(shipped):
         shipped.transform(["painful heat", "reading words aloud", "Alzheimer"])
 
 
-def test_its_terms_say_something(shipped):
+def test_terms_are_words_without_stop_words(shipped):
     assert all(term[0].isalpha() for term in shipped.terms)
     assert not ENGLISH_STOP_WORDS.intersection(shipped.terms)
     assert {"pain", "working memory", "amygdala"} <= set(shipped.terms)
 
 
-def test_it_is_small_and_has_its_card(shipped):
+def test_size_and_card(shipped):
     folder = Path(files("sklearn_neurocontext.inference") / "data" / "minilm")
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     assert sum(sizes) < MAX_BYTES
@@ -93,7 +89,7 @@ def test_it_is_small_and_has_its_card(shipped):
     assert shipped.card["null"]["z_mean_square"] == pytest.approx(1, abs=0.25)
 
 
-def test_words_and_the_way_back(shipped):
+def test_similar_words_and_decoding(shipped):
     result = shipped("finger tapping")
     assert "finger" in result["similar_words"].index[:20]
     assert "<mark" in result["highlighted_text"]

@@ -1,4 +1,4 @@
-"""Folders of models: complete, of one model, and replaced only as a whole."""
+"""Models are saved, loaded and replaced as complete folders."""
 
 import shutil
 from pathlib import Path
@@ -20,7 +20,7 @@ from sklearn_neurocontext.persistence import load_values, save_values
 from tests.text_model import make_corpus
 
 
-def test_saved_and_loaded_it_gives_the_same(model, tmp_path):
+def test_loaded_model_gives_the_same_results(model, tmp_path):
     loaded = NeuroContextModel.from_pretrained(model.save(tmp_path / "mine"))
     one, other = model("pain heat"), loaded("pain heat")
     for name in ("brain_map", "z_map"):
@@ -34,7 +34,7 @@ def test_saved_and_loaded_it_gives_the_same(model, tmp_path):
     assert np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1] > 0.999
 
 
-def test_half_the_bits_lose_no_voxel_of_z_maps(parts, tmp_path, rng):
+def test_half_precision_keeps_small_null_std(parts, tmp_path, rng):
     parts = parts | {"null_std": parts["null_std"] * 1e-3, "terms": None}
     parts["reference"] = 1e7 * rng.uniform(size=(60, 128))
     model = NeuroContextModel(**parts)
@@ -49,9 +49,9 @@ def test_half_the_bits_lose_no_voxel_of_z_maps(parts, tmp_path, rng):
     assert not np.array_equal(other, one)
 
 
-def test_what_cannot_be_saved_leaves_nothing_behind(parts, tmp_path):
+def test_failed_save_leaves_no_files(parts, tmp_path):
     model = NeuroContextModel(**(parts | {"card": {"a": float("nan")}}))
-    with pytest.raises(ValueError, match=r"card.a is nan, and was not saved"):
+    with pytest.raises(ValueError, match=r"card.a is nan and was not saved"):
         model.save(tmp_path / "mine")
     changed = NeuroContextModel(parts["model"], parts["masker"])
     changed.masker = np.ones(3)
@@ -66,7 +66,7 @@ def test_what_cannot_be_saved_leaves_nothing_behind(parts, tmp_path):
 
 
 @pytest.mark.parametrize("part", ["model", "masker", "index"])
-def test_parts_of_another_model_are_refused(parts, tmp_path, part):
+def test_parts_of_another_model_raise(parts, tmp_path, part):
     other = {"model": clone(parts["model"][:2]), "mean": parts["mean"] * 0 + 1}
     corpus = make_corpus()
     y = parts["masker"].transform(corpus.peaks)
@@ -78,23 +78,21 @@ def test_parts_of_another_model_are_refused(parts, tmp_path, part):
     shutil.rmtree(folder / part)
     shutil.copytree(there / part, folder / part)
     named = "model" if part == "index" else part
-    with pytest.raises(ValueError, match=f"The {named} in 'one' is not the one that"):
+    with pytest.raises(ValueError, match=f"The {named} in 'one' does not match the"):
         NeuroContextModel.from_pretrained(folder)
 
 
-def test_an_index_of_another_version_is_refused(parts, tmp_path):
+def test_index_of_another_version_raises(parts, tmp_path):
     folder = NeuroContextModel(**parts).save(tmp_path / "one")
     index = load_values(folder / "index")
     for content in ({}, {"card": {}}, {**index, "z_scale": index["mean"]}):
         shutil.rmtree(folder / "index")
         save_values(content, folder / "index")
-        with pytest.raises(
-            ValueError, match=r"The index in 'one' holds .*another vers"
-        ):
+        with pytest.raises(ValueError, match=r"The index in 'one' holds .*by another"):
             NeuroContextModel.from_pretrained(folder)
 
 
-def test_unknown_and_altered_models_are_refused(model, tmp_path):
+def test_unknown_and_altered_models_raise(model, tmp_path):
     with pytest.raises(FileNotFoundError, match="'nowhere' is not the folder of a"):
         NeuroContextModel.from_pretrained("nowhere")
     index = model.save(tmp_path / "mine") / "index"
@@ -104,9 +102,7 @@ def test_unknown_and_altered_models_are_refused(model, tmp_path):
         NeuroContextModel.from_pretrained(tmp_path / "mine")
 
 
-def test_ensembles_and_sparse_features_survive_saving(parts, corpus, tmp_path):
-    y = parts["masker"].transform(corpus.peaks)
-    texts = (corpus.studies["title"] + " " + corpus.studies["abstract"]).tolist()
+def test_ensemble_and_sparse_features_are_saved_and_loaded(parts, texts, y, tmp_path):
     words = make_pipeline(TfidfVectorizer(), KernelCCA(n_nystroem=40, random_state=0))
     ensemble = TextBrainEnsemble([("words", words)], random_state=0)
     img = parts["masker"].inverse_transform(y[:1])
@@ -126,7 +122,9 @@ def test_folders_of_shipped_and_saved_models_are_found(tmp_path, monkeypatch):
     assert find_folder("minilm").is_absolute()
     assert find_folder("./minilm") == Path("minilm")
     (tmp_path / "minilm" / "model" / "index").mkdir(parents=True)
-    assert find_folder("./minilm") == Path("minilm", "model")  # as fit writes it
+    assert find_folder("./minilm") == Path(
+        "minilm", "model"
+    )  # As `neurocontext fit` writes it.
     assert find_folder("minilm").is_absolute()
     (tmp_path / "minilm" / "index").mkdir()
     assert find_folder("./minilm") == Path("minilm")
@@ -154,7 +152,7 @@ def test_overwrite_replaces_a_saved_model(parts, saved, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["mine.txt", "index/mine.txt"])
-def test_overwrite_refuses_other_files(parts, saved, name):
+def test_overwrite_keeps_other_files(parts, saved, name):
     (saved / name).write_text("keep")
     before = _content(saved)
     with pytest.raises(FileExistsError, match="or holds other files too"):
@@ -162,7 +160,7 @@ def test_overwrite_refuses_other_files(parts, saved, name):
     assert _content(saved) == before
 
 
-def test_overwrite_refuses_files_and_links(parts, saved, tmp_path):
+def test_overwrite_does_not_replace_files_and_links(parts, saved, tmp_path):
     (tmp_path / "link").symlink_to(saved)
     (tmp_path / "nowhere").symlink_to(tmp_path / "missing")
     (tmp_path / "file").write_text("keep")
@@ -173,7 +171,7 @@ def test_overwrite_refuses_files_and_links(parts, saved, tmp_path):
 
 
 @pytest.mark.parametrize("failing", ["save_values", "rename"])
-def test_overwrite_that_fails_leaves_the_older_model(
+def test_failed_overwrite_keeps_earlier_model(
     failing, parts, saved, tmp_path, monkeypatch
 ):
     before = _content(saved)

@@ -1,4 +1,4 @@
-"""Documents are indexed once, found again by content, and computed again if altered."""
+"""Indexed studies are cached by their content and computed again if altered."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from sklearn_neurocontext.persistence import fingerprint
 
 @pytest.fixture(autouse=True)
 def folder():
-    """The session's cache folder, where the masker's table is, without an index."""
+    """The cache folder without any indexed study."""
     folder = Path(os.environ["NEUROCONTEXT_CACHE"])
     for kind in ("studies", "titles"):
         for kept in folder.glob(f"{kind}-*"):
@@ -37,7 +37,7 @@ def test_coefficients_are_computed_once(monkeypatch, parts, corpus, folder):
     monkeypatch.setattr(KDEDiFuMoMasker, "transform", transform)
     first = IndexedStudies(corpus, masker)
     again = IndexedStudies(corpus, masker)
-    assert calls.count(150) == 1  # others ask for one peak, to name the masker
+    assert calls.count(150) == 1  # Other calls have one peak, for the fingerprint.
     np.testing.assert_array_equal(first.coefficients, again.coefficients)
     np.testing.assert_array_equal(first.coefficients, plain(masker, corpus.peaks))
     assert len(list(folder.glob("studies-*/rows.npy"))) == 1
@@ -48,7 +48,7 @@ def test_coefficients_are_computed_once(monkeypatch, parts, corpus, folder):
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.5])
-def test_a_file_that_was_cut_off_is_made_again(parts, corpus, folder, kept):
+def test_truncated_cache_file_is_computed_again(parts, corpus, folder, kept):
     whole = IndexedStudies(corpus, parts["masker"]).coefficients
     (path,) = folder.glob("studies-*/rows.npy")
     content = path.read_bytes()
@@ -62,7 +62,7 @@ def test_a_file_that_was_cut_off_is_made_again(parts, corpus, folder, kept):
         IndexedStudies(corpus, parts["masker"])
 
 
-def test_an_altered_number_is_noticed(parts, corpus, folder):
+def test_altered_cache_file_is_computed_again(parts, corpus, folder):
     whole = IndexedStudies(corpus, parts["masker"]).coefficients
     (path,) = folder.glob("studies-*/rows.npy")
     content = bytearray(path.read_bytes())
@@ -73,7 +73,7 @@ def test_an_altered_number_is_noticed(parts, corpus, folder):
     np.testing.assert_array_equal(again, whole)
 
 
-def test_titles_are_embedded_once_for_each_model(parts, corpus, folder):
+def test_features_of_titles_are_computed_once(parts, corpus, folder):
     def features(steps):
         return IndexedStudies(corpus, parts["masker"]).features(steps.transform, steps)
 
@@ -93,7 +93,7 @@ def test_titles_are_embedded_once_for_each_model(parts, corpus, folder):
 
 
 @pytest.mark.parametrize("words", [TfidfVectorizer, HashingVectorizer])
-def test_sparse_and_unknown_features_stay_in_memory(parts, corpus, folder, words):
+def test_sparse_features_are_not_cached_on_disk(parts, corpus, folder, words):
     titles = corpus.studies["title"].tolist()
     steps = make_pipeline(words()).fit(titles)
     found = IndexedStudies(corpus, parts["masker"]).features(steps.transform, steps)
@@ -101,7 +101,7 @@ def test_sparse_and_unknown_features_stay_in_memory(parts, corpus, folder, words
     assert not list(folder.glob("titles-*"))
 
 
-def test_an_atlas_in_memory_keeps_nothing_on_disk(parts, corpus, folder):
+def test_coefficients_of_in_memory_atlas_are_not_cached(parts, corpus, folder):
     masker = parts["masker"]
     other = KDEDiFuMoMasker(masker.maps_img_, mask_img=masker.mask_img_).fit()
     studies = IndexedStudies(corpus, other)
@@ -110,7 +110,7 @@ def test_an_atlas_in_memory_keeps_nothing_on_disk(parts, corpus, folder):
     np.testing.assert_allclose(studies.coefficients, kept.coefficients, atol=1e-5)
 
 
-def test_a_second_model_finds_the_same_documents(parts, corpus):
+def test_second_model_finds_the_same_documents(parts, corpus):
     one, other = (NeuroContextModel(**parts).index_corpus(corpus) for _ in range(2))
     found = [model.similar_documents("pain heat", k=9) for model in (one, other)]
     assert found[0].equals(found[1])
@@ -119,7 +119,7 @@ def test_a_second_model_finds_the_same_documents(parts, corpus):
     assert rankings[0].equals(rankings[1])
 
 
-def test_fingerprints_tell_models_apart(rng):
+def test_different_models_have_different_fingerprints(rng):
     X, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 4))
     names = [
         fingerprint(CCABaseline(alpha_text=alpha).fit(X[:n], y[:n]))

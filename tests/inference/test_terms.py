@@ -1,8 +1,7 @@
-"""Known terms in a text: counted, found, and marked without other HTML."""
+"""Terms are counted, found and marked in texts."""
 
 import re
 from collections import Counter
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +15,7 @@ from sklearn_neurocontext.inference._terms import (
     mark_terms,
     term_shares,
 )
+from tests.inference.pages import parse
 
 KNOWN = {"memory": 5, "working memory": 1200, "n back": 3, "a<b": 1}
 
@@ -25,7 +25,7 @@ def _words(text):
 
 
 def _count_all(texts, n_terms):
-    """Count all pairs of all words, then choose the most frequent."""
+    """Count all words and pairs; return the most frequent."""
     counts = Counter()
     for text in texts:
         words = _words(text)
@@ -45,7 +45,7 @@ def _count_all(texts, n_terms):
 
 
 @pytest.mark.parametrize("n_terms", [3, 10, 40, 1000])
-def test_terms_are_those_of_a_count_of_all_pairs(n_terms, monkeypatch):
+def test_count_terms_matches_count_of_all_pairs(n_terms, monkeypatch):
     monkeypatch.setattr(_terms, "_N_TERMS", n_terms)
     rng = np.random.default_rng(0)
     known = [
@@ -68,7 +68,7 @@ def test_terms_are_those_of_a_count_of_all_pairs(n_terms, monkeypatch):
     assert list(found) == sorted(found)
 
 
-def test_pairs_stand_side_by_side_in_a_text():
+def test_count_terms_pairs_only_adjacent_words():
     texts = ["The role of the amygdala, 3 tasks in pain memory"] * 5 + ["pain"]
     assert count_terms(texts) == {
         "amygdala": 5,
@@ -81,7 +81,7 @@ def test_pairs_stand_side_by_side_in_a_text():
     assert count_terms(["", "of 3"] * 9) == {}
 
 
-def test_the_longest_term_is_found_at_each_place():
+def test_find_terms_returns_longest_terms():
     text = "Memory, WORKING\nmemory and n-back; workingmemory memory"
     found = [(text[start:stop], term) for start, stop, term in find_terms(text, KNOWN)]
     assert found == [
@@ -103,18 +103,6 @@ def test_shares_sum_to_one():
     assert term_shares("nothing", KNOWN) == {}
 
 
-class _Tags(HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.tags, self.words = [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -125,17 +113,15 @@ class _Tags(HTMLParser):
         "<memory>",
     ],
 )
-def test_marked_text_is_the_text_and_nothing_but_marks(text):
-    parser = _Tags()
-    parser.feed(mark_terms(text, KNOWN))
-    parser.close()
-    assert "".join(parser.words) == text
-    assert {tag for tag, _ in parser.tags} == {"mark"}
-    titles = [attributes["title"] for _, attributes in parser.tags]
+def test_mark_terms_escapes_text(text):
+    page = parse(mark_terms(text, KNOWN))
+    assert "".join(page.words) == text
+    assert {tag for tag, _ in page.tags} == {"mark"}
+    titles = [attributes["title"] for _, attributes in page.tags]
     assert all(re.fullmatch(r"[\d,]+ studies", title) for title in titles)
 
 
-def test_marks_say_how_many_studies():
+def test_marks_show_numbers_of_studies():
     assert mark_terms("Working memory.", KNOWN) == (
         '<mark title="1,200 studies">Working memory</mark>.'
     )

@@ -27,38 +27,38 @@ def slow_dice(first, second):
 
 @pytest.mark.parametrize("top", [0.01, 0.1, 0.25, 0.333, 1.0])
 @pytest.mark.parametrize("digits", [0, 8])
-def test_top_equals_sets_of_voxels(rng, top, digits):
+def test_top_equals_loops_over_voxels(rng, top, digits):
     first, second = rng.normal(size=(2, 100)).round(digits)
     expected = slow_dice(slow_selection(first, top), slow_selection(second, top))
     assert dice_score(first, second, top=top) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("threshold", [-0.5, 0.0, 1.0, 99.0])
-def test_threshold_equals_sets_of_voxels(rng, threshold):
+def test_threshold_equals_loops_over_voxels(rng, threshold):
     first, second = rng.normal(size=(2, 4, 5, 6)).round(1)
     sets = [set(np.flatnonzero(one > threshold)) for one in (first, second)]
     score = dice_score(first, second, threshold=threshold)
     assert score == pytest.approx(slow_dice(*sets))
 
 
-def test_a_map_overlaps_itself(rng):
+def test_dice_of_equal_maps_is_one(rng):
     values = rng.normal(size=(5, 6, 7))
     assert dice_score(values, values, top=0.1) == 1.0
     assert dice_score(values, values, threshold=0.2) == 1.0
 
 
-def test_both_maps_count_alike(rng):
+def test_dice_is_symmetric(rng):
     first, second = rng.normal(size=(2, 200))
     assert dice_score(first, second, top=0.2) == dice_score(second, first, top=0.2)
 
 
-def test_positive_factors_change_nothing_at_the_top(rng):
+def test_top_ignores_positive_factors(rng):
     first, second = rng.normal(size=(2, 200))
     expected = dice_score(first, second, top=0.2)
     assert dice_score(7 * first, 0.01 * second, top=0.2) == expected
 
 
-def test_zero_background_is_never_selected():
+def test_top_never_selects_the_zero_background():
     sparse = np.zeros(100)
     sparse[:3] = 1.0
     other = np.zeros(100)
@@ -66,18 +66,18 @@ def test_zero_background_is_never_selected():
     assert dice_score(sparse, other, top=0.5) == pytest.approx(2 * 1 / (3 + 6))
 
 
-def test_two_empty_maps_give_zero():
+def test_dice_of_empty_selections_is_zero():
     assert dice_score(np.zeros(10), np.zeros(10), top=0.5) == 0.0
     assert dice_score(np.zeros(10), np.zeros(10), threshold=0.0) == 0.0
 
 
-def test_fractions_that_are_not_exact_still_count_right():
+def test_top_is_robust_to_rounding():
     values = np.arange(1.0, 101.0)
     weights = np.where(values > 93, values, 0.0)  # the seven largest
     assert dice_score(values, weights, top=0.07) == 1.0
 
 
-def test_images_are_read(rng):
+def test_images_and_arrays_have_equal_dice(rng):
     first, second = rng.normal(size=(2, 4, 5, 6))
     images = [nibabel.Nifti1Image(one, np.eye(4)) for one in (first, second)]
     expected = dice_score(first, second, top=0.3)
@@ -85,7 +85,7 @@ def test_images_are_read(rng):
     assert dice_score(images[0], second, top=0.3) == expected
 
 
-def test_images_on_other_grids_are_an_error(rng):
+def test_different_affines_raise(rng):
     values = rng.normal(size=(4, 5, 6))
     images = [nibabel.Nifti1Image(values, np.eye(4) * scale) for scale in (1, 2)]
     with pytest.raises(ValueError, match="the same affine"):
@@ -93,41 +93,41 @@ def test_images_on_other_grids_are_an_error(rng):
 
 
 @pytest.mark.parametrize("cut", [{}, {"threshold": 0.5, "top": 0.1}])
-def test_exactly_one_cut_is_needed(cut):
+def test_threshold_and_top_are_exclusive(cut):
     with pytest.raises(ValueError, match="exactly one of threshold and top"):
         dice_score([1.0], [1.0], **cut)
 
 
 @pytest.mark.parametrize("top", [0, -0.1, 1.1, 10, np.nan, "0.1"])
-def test_top_is_a_fraction(top):
+def test_invalid_top_raises(top):
     with pytest.raises(ValueError, match=r"top must be a fraction .* write top=0\.1"):
         dice_score([1.0], [1.0], top=top)
 
 
 @pytest.mark.parametrize("threshold", [np.nan, "a"])
-def test_threshold_is_a_finite_number(threshold):
+def test_invalid_threshold_raises(threshold):
     with pytest.raises(ValueError, match="threshold must be a finite number"):
         dice_score([1.0], [1.0], threshold=threshold)
 
 
 @pytest.mark.parametrize("one", [["a", "b"], [[1.0], [1.0, 2.0]]])
-def test_maps_are_numbers(one):
+def test_maps_without_numbers_raise(one):
     with pytest.raises(ValueError, match=r"A map cannot be read as numbers .* voxels"):
         dice_score(one, [1.0, 2.0], top=0.5)
 
 
 @pytest.mark.parametrize("second", [np.ones(4), np.ones((3, 1))])
-def test_maps_have_equal_shapes(second):
+def test_different_shapes_raise(second):
     with pytest.raises(ValueError, match="must have the same shape"):
         dice_score(np.ones(3), second, top=0.5)
 
 
-def test_empty_maps_are_an_error():
+def test_empty_maps_raise():
     with pytest.raises(ValueError, match="not be empty"):
         dice_score([], [], top=0.5)
 
 
-def test_nan_in_a_map_is_an_error():
+def test_nan_in_a_map_raises():
     with pytest.raises(ValueError, match="A map contains NaN or infinity"):
         dice_score([1.0, np.nan], [1.0, 2.0], top=0.5)
 
@@ -135,27 +135,7 @@ def test_nan_in_a_map_is_an_error():
 # Scores of several maps
 
 
-@pytest.mark.parametrize(
-    ("values", "options", "words"),
-    [
-        ([], {}, r"values must be .*got shape \(0,\) with 0 not finite"),
-        ([1, np.nan], {}, r"values must be .*got shape \(2,\) with 1 not finite"),
-        ([[1.0]], {}, r"values must be .*got shape \(1, 1\)"),
-        (
-            [1.0],
-            {"level": 95},
-            r"level must be in \(0, 1\).*got level=95, n_draws=10000",
-        ),
-        ([1.0], {"level": np.nan}, "level=nan"),
-        ([1.0], {"n_draws": 0}, "n_draws at least 1; got .*n_draws=0"),
-    ],
-)
-def test_intervals_of_nothing_are_refused(values, options, words):
-    with pytest.raises(ValueError, match=words):
-        bootstrap_interval(values, **options)
-
-
-def test_scores_follow_their_definitions(rng):
+def test_map_scores_follow_their_definitions(rng):
     observed = rng.uniform(size=(4, 300))
     predicted = observed[[0, 1, 3, 2]] + 0.01 * rng.normal(size=(4, 300))
     scores = score_maps(predicted, observed, observed.mean(axis=0), tops=(0.1, 0.2))
@@ -172,14 +152,14 @@ def test_scores_follow_their_definitions(rng):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_mean_map_has_the_mean_rank(rng, dtype):
+def test_mean_map_has_the_middle_rank(rng, dtype):
     observed = rng.uniform(size=(9, 300))
     mean_map = rng.uniform(size=300).astype(dtype)
     scores = score_maps(np.tile(2 * mean_map, (9, 1)), observed, mean_map)
     np.testing.assert_array_equal(scores["rank"], 5.0)
 
 
-def test_units_do_not_matter(rng):
+def test_map_scores_ignore_positive_factors(rng):
     observed, predicted = rng.uniform(size=(2, 5, 200))
     one = score_maps(predicted, observed, observed.mean(axis=0))
     scale = rng.uniform(1, 9, size=(5, 1))
@@ -188,7 +168,30 @@ def test_units_do_not_matter(rng):
         np.testing.assert_allclose(values, other[name], err_msg=name)
 
 
-def test_bootstrap_covers_the_standard_error(rng):
+# Bootstrap intervals
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "message"),
+    [
+        ([], {}, r"values must be .*got shape \(0,\) with 0 not finite"),
+        ([1, np.nan], {}, r"values must be .*got shape \(2,\) with 1 not finite"),
+        ([[1.0]], {}, r"values must be .*got shape \(1, 1\)"),
+        (
+            [1.0],
+            {"level": 95},
+            r"level must be in \(0, 1\).*got level=95, n_draws=10000",
+        ),
+        ([1.0], {"level": np.nan}, "level=nan"),
+        ([1.0], {"n_draws": 0}, "n_draws at least 1; got .*n_draws=0"),
+    ],
+)
+def test_invalid_bootstrap_arguments_raise(values, options, message):
+    with pytest.raises(ValueError, match=message):
+        bootstrap_interval(values, **options)
+
+
+def test_bootstrap_interval_matches_the_standard_error(rng):
     values = rng.normal(3.0, 2.0, size=400)
     low, high = bootstrap_interval(values)
     half = 1.96 * values.std() / 20

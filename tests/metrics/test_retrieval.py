@@ -1,4 +1,4 @@
-"""Tests of retrieval scores and of CSLS: slow double loops and laws."""
+"""Tests of retrieval scores and of CSLS against slow loops."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from sklearn_neurocontext.metrics import (
 
 
 def slow_recall(similarity, k):
-    """Average over all places that the true candidate can take among its ties."""
+    """Compute recall at k as the average over all orders of tied candidates."""
     total = 0.0
     for i, row in enumerate(similarity):
         n_greater = sum(1 for value in row if value > row[i])
@@ -64,7 +64,7 @@ def test_mix_match_equals_slow_loops(rng, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_curve_holds_the_recall_at_every_k(rng, kind):
+def test_recall_curve_equals_recall_at_every_k(rng, kind):
     similarity = make_similarity(rng, kind)
     curve = recall_curve(similarity)
     expected = [recall_at_k(similarity, k) for k in range(1, len(similarity))]
@@ -74,7 +74,7 @@ def test_curve_holds_the_recall_at_every_k(rng, kind):
 
 
 @pytest.mark.parametrize("n", [2, 3, 49, 1000])
-def test_constant_similarity_gives_exactly_chance(n):
+def test_constant_similarity_scores_exactly_chance(n):
     similarity = np.full((n, n), 0.3, dtype=np.float32)
     assert mix_match_score(similarity) == 0.5
     for k in {1, n // 2, n - 1}:
@@ -82,19 +82,19 @@ def test_constant_similarity_gives_exactly_chance(n):
     np.testing.assert_array_equal(recall_curve(similarity), np.arange(1, n + 1) / n)
 
 
-def test_identity_is_perfect():
+def test_identity_scores_one():
     assert recall_at_k(np.eye(30), 1) == 1.0
     assert mix_match_score(np.eye(30)) == 1.0
     assert (recall_curve(np.eye(30)) == 1.0).all()
 
 
-def test_reversed_identity_finds_nothing():
+def test_negative_identity_scores_zero():
     assert recall_at_k(-np.eye(30), 29) == 0.0
     assert mix_match_score(-np.eye(30)) == 0.0
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_order_of_pairs_does_not_matter(rng, kind):
+def test_scores_ignore_the_order_of_pairs(rng, kind):
     similarity = make_similarity(rng, kind)
     order = rng.permutation(len(similarity))
     shuffled = similarity[np.ix_(order, order)]
@@ -102,7 +102,7 @@ def test_order_of_pairs_does_not_matter(rng, kind):
     assert mix_match_score(shuffled) == pytest.approx(mix_match_score(similarity))
 
 
-def test_rising_functions_of_a_row_change_nothing(rng):
+def test_scores_ignore_increasing_functions_of_rows(rng):
     similarity = make_similarity(rng, "tied")
     changed = np.exp(similarity) * rng.uniform(1, 2, size=(len(similarity), 1))
     assert recall_at_k(changed, 5) == pytest.approx(recall_at_k(similarity, 5))
@@ -119,7 +119,7 @@ def test_mix_match_is_the_mean_of_recall_over_k(rng):
     assert area == pytest.approx(np.trapezoid(np.r_[0.0, curve], dx=1 / n))
 
 
-def test_blocks_of_rows_change_nothing(rng, monkeypatch):
+def test_scores_do_not_depend_on_the_block_size(rng, monkeypatch):
     similarity = make_similarity(rng, "tied")
     expected = recall_curve(similarity)
     monkeypatch.setattr(_retrieval, "_BLOCK_ELEMENTS", 5 * len(similarity))
@@ -128,7 +128,7 @@ def test_blocks_of_rows_change_nothing(rng, monkeypatch):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("score", [recall_at_k, mix_match_score, recall_curve])
-def test_numbers_that_are_none_are_errors(value, score):
+def test_nan_and_infinity_raise(value, score):
     similarity = np.eye(20)
     similarity[3, 4] = value
     with pytest.raises(ValueError, match="similarity holds NaN or infinity"):
@@ -136,29 +136,29 @@ def test_numbers_that_are_none_are_errors(value, score):
 
 
 @pytest.mark.parametrize("k", [20, 21])
-def test_k_of_all_candidates_is_an_error(k):
+def test_k_not_below_the_number_of_candidates_raises(k):
     with pytest.raises(ValueError, match=f"k must be less than .*, 20; got {k}"):
         recall_at_k(np.eye(20), k)
 
 
 @pytest.mark.parametrize("k", [0, -1, 2.5, True, "10"])
-def test_k_must_be_a_positive_integer(k):
+def test_invalid_k_raises(k):
     with pytest.raises(ValueError, match="k must be a positive integer"):
         recall_at_k(np.eye(20), k)
 
 
-def test_a_matrix_without_true_pairs_is_an_error():
+def test_non_square_similarity_raises():
     with pytest.raises(ValueError, match="expected a square matrix"):
         mix_match_score(np.ones((3, 4)))
 
 
-def test_one_candidate_is_an_error():
+def test_one_candidate_raises():
     with pytest.raises(ValueError, match="at least 2 candidates; got 1"):
         mix_match_score([[1.0]])
 
 
 @pytest.mark.parametrize("recall", [[], np.ones((2, 2))])
-def test_area_wants_a_curve(recall):
+def test_invalid_recall_curve_raises(recall):
     with pytest.raises(ValueError, match=r"recall must have shape \(n_candidates,\)"):
         recall_curve_auc(recall)
 
@@ -166,7 +166,7 @@ def test_area_wants_a_curve(recall):
 # CSLS
 
 
-def test_equals_the_formula_entry_by_entry(rng):
+def test_csls_equals_the_formula(rng):
     matrix = rng.normal(size=(5, 7))
     corrected = csls(matrix, k=3)
     for i in range(5):
@@ -176,25 +176,25 @@ def test_equals_the_formula_entry_by_entry(rng):
             np.testing.assert_allclose(corrected[i, j], 2 * matrix[i, j] - row - column)
 
 
-def test_transposing_commutes(rng):
+def test_csls_commutes_with_transposition(rng):
     matrix = rng.normal(size=(6, 6))
     np.testing.assert_allclose(csls(matrix.T, k=2), csls(matrix, k=2).T)
 
 
-def test_removes_a_hub(rng):
+def test_csls_removes_a_hub(rng):
     matrix = np.eye(30) + 0.1 * rng.normal(size=(30, 30))
     matrix[:, 4] += 2
     assert mix_match_score(matrix) < 0.97
     assert mix_match_score(csls(matrix)) > 0.98
 
 
-def test_identity_stays_perfect_and_a_constant_constant():
+def test_csls_of_identity_and_of_constant_similarity():
     assert mix_match_score(csls(np.eye(20))) == 1
     assert np.ptp(csls(np.full((20, 20), 0.3))) == 0
 
 
 @pytest.mark.parametrize("k", [0, 5, 1.5, True])
-def test_wrong_k(k):
+def test_csls_with_invalid_k_raises(k):
     with pytest.raises(ValueError, match=r"k must be an integer from 1 to 4; got"):
         csls(np.ones((4, 6)), k=k)
 
@@ -209,12 +209,12 @@ def test_wrong_k(k):
         ([[1.0, np.nan]], "similarity holds NaN or infinity"),
     ],
 )
-def test_wrong_similarity(matrix, message):
+def test_csls_of_invalid_similarity_raises(matrix, message):
     with pytest.raises(ValueError, match=message):
         csls(matrix, k=1)
 
 
-def test_single_precision_is_corrected_in_double(rng):
+def test_csls_is_computed_in_float64(rng):
     matrix = rng.normal(size=(5, 7)).astype(np.float32)
     corrected = csls(matrix, k=3)
     assert corrected.dtype == np.float64

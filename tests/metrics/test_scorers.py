@@ -1,4 +1,4 @@
-"""Scorers reach through wrappers, work in cross-validation, and can be pickled."""
+"""Tests of scorers, alone and in pipelines, searches and cross-validation."""
 
 import pickle
 import warnings
@@ -34,12 +34,15 @@ from sklearn_neurocontext.metrics import (
     similarity,
 )
 
-SCALAR_SCORERS = [name for name in metrics.__all__ if name.endswith("_scorer")]
-SCALAR_SCORERS = [name for name in SCALAR_SCORERS if not name.startswith("make")]
+SCALAR_SCORERS = [
+    name
+    for name in metrics.__all__
+    if isinstance(getattr(metrics, name), ScalarRetrievalScorer)
+]
 
 
 class Regressor(BaseEstimator):
-    """Similarity is the product of predicted and observed coefficients."""
+    """Model whose similarity is the product of predicted and observed coefficients."""
 
     def __init__(self, shrink=1.0):
         self.shrink = shrink
@@ -56,7 +59,7 @@ class Regressor(BaseEstimator):
 
 
 class Masker(BaseEstimator):
-    """Twice as many voxels as components."""
+    """Masker with twice as many voxels as components."""
 
     def fit(self):
         self.n_elements_ = 6
@@ -102,24 +105,24 @@ def wrap(kind):
     "kind",
     ["bare", "pipeline", "nested", "search", "random search", "search in pipeline"],
 )
-def test_similarity_reaches_the_model(data, kind):
+def test_similarity_finds_the_nested_model(data, kind):
     X, y = data
     found = similarity(wrap(kind).fit(X, y), X[:7], y[:9])
     assert found.shape == (7, 9)
     expected = Regressor().fit(X, y).similarity(X[:7], y[:9])
-    ratio = found / expected  # scaling X changes nothing, shrink is a factor
+    ratio = found / expected  # scaling X has no effect, and shrink is a factor
     np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
     "estimator", [LinearRegression(), make_pipeline(StandardScaler())]
 )
-def test_no_model_inside_is_an_error(data, estimator):
+def test_similarity_without_a_model_raises(data, estimator):
     with pytest.raises(TypeError, match=r"has no method similarity\. Expected a model"):
         similarity(estimator.fit(*data), *data)
 
 
-def test_search_without_best_estimator_is_an_error(data):
+def test_search_without_best_estimator_raises(data):
     search = GridSearchCV(
         Regressor(), {"shrink": [1.0]}, scoring=mix_match_scorer, refit=False
     )
@@ -127,7 +130,7 @@ def test_search_without_best_estimator_is_an_error(data):
         similarity(search.fit(*data), *data)
 
 
-def test_dictionary_equals_the_metrics(data):
+def test_retrieval_scores_equal_the_metrics(data):
     X, y = data
     model = Regressor().fit(X, y)
     matrix = model.similarity(X, y)
@@ -149,7 +152,7 @@ def test_dictionary_equals_the_metrics(data):
 
 
 @pytest.mark.parametrize("name", SCALAR_SCORERS)
-def test_scalar_scorers_equal_the_dictionary(data, name):
+def test_scalar_scorers_equal_retrieval_scores(data, name):
     X, y = data
     model = Regressor().fit(X, y)
     expected = retrieval_scores(model, X, y)[name.removesuffix("_scorer")]
@@ -157,7 +160,7 @@ def test_scalar_scorers_equal_the_dictionary(data, name):
     assert scorer(model, X, y) == expected
 
 
-def test_k_of_all_candidates_is_left_out_with_one_warning(data):
+def test_too_large_k_is_omitted_with_one_warning(data):
     X, y = data
     model = Regressor().fit(X, y)
     with pytest.warns(UserWarning, match="recall_at_100 left out, since .* only 50"):
@@ -171,14 +174,14 @@ def test_k_of_all_candidates_is_left_out_with_one_warning(data):
     assert caught[0].filename == __file__
 
 
-def test_scalar_scorer_with_too_few_candidates_is_an_error(data):
+def test_scalar_scorer_with_too_few_candidates_raises(data):
     X, y = data
     with pytest.raises(ValueError, match=r"k must be less than .*, 10; got 10"):
         recall_at_10_scorer(Regressor().fit(X, y), X[:10], y[:10])
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_multimetric_in_cross_validate(data, n_jobs):
+def test_retrieval_scorer_in_cross_validate(data, n_jobs):
     scores = cross_validate(
         wrap("pipeline"),
         *data,
@@ -191,7 +194,7 @@ def test_multimetric_in_cross_validate(data, n_jobs):
     assert (scores["test_recall_at_10"] > scores["test_recall_at_1"]).all()
 
 
-def test_multimetric_in_a_search(data):
+def test_retrieval_scorer_in_grid_search(data):
     search = GridSearchCV(
         wrap("pipeline"),
         {"regressor__shrink": [1.0, -1.0]},
@@ -210,7 +213,7 @@ def test_scalar_scorer_in_cross_val_score(data):
     assert (scores > 10 / 40).all()
 
 
-def test_dice_scorer_is_the_mean_over_studies(data):
+def test_dice_scorer_is_the_mean_dice_of_studies(data):
     X, y = data
     model, masker = Regressor().fit(X, y), Masker().fit()
     maps = [masker.coefficients_to_voxels(one) for one in (y, model.predict(X))]
@@ -223,13 +226,13 @@ def test_dice_scorer_is_the_mean_over_studies(data):
     assert both(model, X, y)["mix_match"] == mix_match_scorer(model, X, y)
 
 
-def test_retrieval_and_dice_together_in_cross_validate(data):
+def test_retrieval_scorer_with_masker_in_cross_validate(data):
     scorer = make_retrieval_scorer(ks=(10,), masker=Masker().fit(), top=0.25)
     scores = cross_validate(wrap("pipeline"), *data, scoring=scorer, cv=3, n_jobs=2)
     assert ((scores["test_dice"] > 0) & (scores["test_dice"] <= 1)).all()
 
 
-def test_dice_of_the_truth_is_one(data):
+def test_dice_of_perfect_predictions_is_one(data):
     class Oracle(Regressor):
         def predict(self, X):
             return 3.0 * self.truth
@@ -243,7 +246,7 @@ def test_dice_of_the_truth_is_one(data):
 
 @pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
 @pytest.mark.parametrize("wrap_model", [lambda model: model, make_pipeline])
-def test_dice_is_that_of_the_images_of_predictions(overlapping, wrap_model, y_scaling):
+def test_dice_scorer_equals_dice_of_images(overlapping, wrap_model, y_scaling):
     masker, X, y = overlapping
     model = wrap_model(RidgeBaseline(y_scaling=y_scaling)).fit(X[:40], y[:40])
     imgs = [masker.inverse_transform(one) for one in (y[40:], model.predict(X[40:]))]
@@ -255,7 +258,7 @@ def test_dice_is_that_of_the_images_of_predictions(overlapping, wrap_model, y_sc
     assert 0.05 < score < 1
 
 
-def test_folds_on_both_sides_of_k_are_warned_of(data):
+def test_k_between_fold_sizes_warns(data):
     with (
         pytest.warns(UserWarning, match="choose ks below the smallest fold"),
         pytest.raises(KeyError, match="recall_at_53"),
@@ -265,27 +268,26 @@ def test_folds_on_both_sides_of_k_are_warned_of(data):
         )
 
 
-def test_too_many_predictions_are_an_error(data):
+def test_different_numbers_of_maps_raise(data):
     X, y = data
     scorer = make_dice_scorer(Masker().fit())
     with pytest.raises(ValueError, match="one map for each of 5 rows of y; got 160"):
         scorer(Regressor().fit(X, y), X, y[:5])
 
 
-@pytest.mark.parametrize("make", [make_dice_scorer, "retrieval"])
-def test_masker_is_checked_when_the_scorer_is_made(make):
-    if make == "retrieval":
-
-        def make(masker):
-            return make_retrieval_scorer(masker=masker)
-
+@pytest.mark.parametrize(
+    "make",
+    [make_dice_scorer, lambda masker: make_retrieval_scorer(masker=masker)],
+    ids=["dice", "retrieval"],
+)
+def test_invalid_masker_raises(make):
     with pytest.raises(TypeError, match="Pass the fitted KDEDiFuMoMasker"):
         make(StandardScaler())
     with pytest.raises(NotFittedError):
         make(Masker())
 
 
-def test_arguments_of_scorers_are_checked():
+def test_invalid_scorer_arguments_raise():
     with pytest.raises(ValueError, match="top must be a fraction"):
         make_dice_scorer(Masker().fit(), top=10)
     with pytest.raises(ValueError, match="k must be a positive integer"):
@@ -296,7 +298,7 @@ def test_arguments_of_scorers_are_checked():
         ScalarRetrievalScorer(direction="sideways")(None, None, None)
 
 
-def test_one_study_is_an_error(data):
+def test_one_study_raises(data):
     X, y = data
     with pytest.raises(ValueError, match="at least 2 candidates"):
         mix_match_scorer(Regressor().fit(X, y), X[:1], y[:1])

@@ -1,4 +1,4 @@
-"""Splits keep their promises: disjoint where possible, development studies apart."""
+"""Tests of splits into training and test studies."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ EXACT = {"n": 130, "n_splits": 3, "n_candidates": 40, "n_development": 10}
 
 
 @pytest.mark.parametrize("arguments", [LARGE, SMALL, EXACT])
-def test_parts_make_up_the_corpus(arguments):
+def test_training_and_test_parts_partition_the_corpus(arguments):
     splits = paper_splits(**arguments)
     assert len(splits) == arguments.get("n_splits", 15)
     for train, test in splits:
@@ -24,7 +24,7 @@ def test_parts_make_up_the_corpus(arguments):
 
 
 @pytest.mark.parametrize("arguments", [LARGE, EXACT])
-def test_large_corpora_give_disjoint_blocks(arguments):
+def test_large_corpora_have_disjoint_test_parts(arguments):
     splits = paper_splits(**arguments)
     assert not splits.overlapping
     everything = np.concatenate([*splits.tests, splits.development])
@@ -32,7 +32,7 @@ def test_large_corpora_give_disjoint_blocks(arguments):
 
 
 @pytest.mark.parametrize("arguments", [SMALL, {**EXACT, "n": 129}])
-def test_small_corpora_overlap_beside_the_development_studies(arguments):
+def test_small_corpora_have_overlapping_test_parts(arguments):
     splits = paper_splits(**arguments)
     assert splits.overlapping
     assert len(splits.development) == arguments.get("n_development", 600)
@@ -42,19 +42,19 @@ def test_small_corpora_overlap_beside_the_development_studies(arguments):
     assert all(len(np.unique(test)) == len(test) for test in splits.tests)
 
 
-def test_seed_decides():
+def test_random_state_determines_the_splits():
     first, same, other = (paper_splits(5000, random_state=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.tests, same.tests)
     assert not np.array_equal(first.tests[0], other.tests[0])
 
 
-def test_order_is_shuffled():
+def test_test_parts_are_shuffled():
     train, test = paper_splits(**EXACT)[0]
     assert test.max() - test.min() > 40
     assert (np.diff(train) > 0).all()
 
 
-def test_it_is_a_sequence_for_cross_validation():
+def test_paper_splits_are_a_sequence():
     splits = paper_splits(**EXACT)
     np.testing.assert_array_equal(splits[-1][1], splits[2][1])
     assert len(splits[:2]) == 2
@@ -65,7 +65,7 @@ def test_it_is_a_sequence_for_cross_validation():
 
 
 @pytest.mark.parametrize("n", [1600, 10])
-def test_too_few_studies_are_an_error(n):
+def test_too_few_studies_raise(n):
     with pytest.raises(
         ValueError, match=f"{n} studies are too few .* Lower n_candidates"
     ):
@@ -76,12 +76,12 @@ def test_too_few_studies_are_an_error(n):
     "arguments",
     [{"n": 0}, {"n": 5e3}, {"n_splits": 0}, {"n_candidates": 1}, {"n_development": -1}],
 )
-def test_counts_are_integers_in_range(arguments):
+def test_invalid_counts_raise(arguments):
     with pytest.raises(ValueError, match="must be an integer of at least"):
         paper_splits(**{"n": 5000, **arguments})
 
 
-def test_shuffled_folds_are_kfolds_where_rows_are_studies():
+def test_shuffled_folds_equal_kfold_if_rows_are_studies():
     groups = [f"study {row}" for row in range(40)]
     expected = KFold(15, shuffle=True, random_state=3).split(groups)
     for found, wanted in zip(shuffled_folds(groups, 15, 3), expected, strict=True):
@@ -89,7 +89,7 @@ def test_shuffled_folds_are_kfolds_where_rows_are_studies():
         np.testing.assert_array_equal(found[1], wanted[1])
 
 
-def test_shuffled_folds_keep_analyses_of_a_study_together(rng):
+def test_shuffled_folds_keep_rows_of_a_study_together(rng):
     groups = rng.integers(30, size=200).astype(str)
     folds = shuffled_folds(groups, 5)
     tested = np.concatenate([test for _, test in folds])
@@ -98,6 +98,6 @@ def test_shuffled_folds_keep_analyses_of_a_study_together(rng):
         assert not np.intersect1d(groups[train], groups[test]).size
 
 
-def test_more_folds_than_studies_is_an_error():
+def test_more_folds_than_studies_raise():
     with pytest.raises(ValueError, match="2 studies are too few for 3 folds"):
         shuffled_folds(["a", "a", "b"], 3)

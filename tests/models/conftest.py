@@ -1,4 +1,4 @@
-"""Estimators fitted once for all tests of the models that only read them."""
+"""Synthetic studies, and estimators that are fitted once for all tests of models."""
 
 import pytest
 
@@ -19,11 +19,11 @@ def test():
 
 @pytest.fixture(scope="session")
 def fits(train):
-    """The four quick estimators, fitted, by name; tests must not change them."""
+    """Fitted quick estimators by name; tests must not change them."""
     return {name_of(one): one.fit(*train) for one in quick_estimators()}
 
 
 @pytest.fixture(scope="session", params=map(name_of, quick_estimators()))
 def fitted(request, fits):
-    """Each estimator, fitted; tests must not change it."""
+    """Each fitted quick estimator; tests must not change it."""
     return fits[request.param]

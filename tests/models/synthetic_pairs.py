@@ -1,6 +1,7 @@
-"""Embeddings and coefficients that share a known latent."""
+"""Synthetic pairs of embeddings and coefficients, and helpers of tests of models."""
 
 import numpy as np
+import pytest
 
 from sklearn_neurocontext import (
     CCABaseline,
@@ -10,10 +11,11 @@ from sklearn_neurocontext import (
 )
 
 N_FEATURES, N_COMPONENTS, N_LATENT = 6, 10, 4
+SCALINGS = pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
 
 
 def make_pairs(n_studies, seed=0, noise=0.5):
-    """Draw X and y as two noisy linear views of one latent; the views never change."""
+    """Draw X and y as fixed linear functions of one latent, plus noise."""
     views = np.random.default_rng(12345)
     to_text = views.normal(size=(N_LATENT, N_FEATURES))
     to_brain = views.normal(size=(N_LATENT, N_COMPONENTS))
@@ -25,7 +27,7 @@ def make_pairs(n_studies, seed=0, noise=0.5):
 
 
 def quick_estimators(**params):
-    """Make the four estimators, small enough to train in a moment."""
+    """Make four estimators that are trained within a second."""
     small_net = {"max_epochs": 10, "batch_size": 32, "lr": 3e-3, "random_state": 0}
     return [
         CCABaseline(**params),
@@ -36,12 +38,12 @@ def quick_estimators(**params):
 
 
 def name_of(estimator):
-    """Name the class, for test ids."""
+    """Return the name of the class, for test ids."""
     return type(estimator).__name__
 
 
 def standardize_by_hand(y_train, y_any, y_scaling):
-    """Follow the words of `y_scaling` with plain loops over studies."""
+    """Standardize with loops over studies; return also mean and scale."""
 
     def normalize(y):
         if y_scaling is None:
@@ -60,17 +62,29 @@ def standardize_by_hand(y_train, y_any, y_scaling):
 
 
 def in_fitted_units(densities, y_scaling):
-    """Take the signed square roots of predictions where `y_scaling` is "sqrt"."""
+    """Return the signed square roots of predictions if `y_scaling` is "sqrt"."""
     if y_scaling == "sqrt":
         return np.copysign(np.sqrt(np.abs(densities)), densities)
     return densities
 
 
 def cosines_by_hand(left, right):
-    """Cosine of each row of `left` with each row of `right`, one pair at a time."""
+    """Compute the cosine of each row of `left` with each row of `right` in loops."""
     return np.array(
         [
             [a @ b / np.sqrt((a @ a) * (b @ b)) for b in np.asarray(right, float)]
             for a in np.asarray(left, float)
         ]
     )
+
+
+def check_latents(model, test, latent_dim, *, rtol=1e-7, atol=0.0):
+    """Check that latents are unit rows whose products are the similarity."""
+    text, brain = model.transform(test[0]), model.transform_brain(test[1])
+    assert model.latent_dim_ == latent_dim
+    assert text.shape == brain.shape == (100, latent_dim)
+    np.testing.assert_allclose(np.linalg.norm(text, axis=1), 1, rtol=rtol)
+    np.testing.assert_allclose(np.linalg.norm(brain, axis=1), 1, rtol=rtol)
+    np.testing.assert_allclose(text @ brain.T, model.similarity(*test), rtol, atol)
+    names = model.get_feature_names_out()
+    assert list(names) == [f"{name_of(model).lower()}{i}" for i in range(latent_dim)]

@@ -1,4 +1,4 @@
-"""Tests of what four of the estimators share."""
+"""Tests of the properties that four of the estimators share."""
 
 import io
 import pickle
@@ -17,6 +17,7 @@ from sklearn_neurocontext import ContrastiveTextBrain, MLPBaseline
 from tests.models.synthetic_pairs import (
     N_COMPONENTS,
     N_FEATURES,
+    SCALINGS,
     cosines_by_hand,
     in_fitted_units,
     make_pairs,
@@ -29,7 +30,6 @@ ALL = pytest.mark.parametrize("estimator", quick_estimators(), ids=name_of)
 REGRESSORS = pytest.mark.parametrize(
     "estimator", quick_estimators()[1:3], ids=["RidgeBaseline", "MLPBaseline"]
 )
-SCALINGS = pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
 
 
 def _chance_error(n_candidates):
@@ -37,21 +37,21 @@ def _chance_error(n_candidates):
     return 1 / np.sqrt(12 * n_candidates)
 
 
-# What is learned
+# Learning
 
 
-def test_beats_chance_on_studies_not_seen(fitted, test):
+def test_score_of_test_studies_exceeds_chance(fitted, test):
     assert fitted.score(*test) > 0.85
 
 
 @SCALINGS
 @ALL
-def test_beats_chance_under_each_scaling(estimator, y_scaling, train, test):
+def test_score_exceeds_chance_for_each_scaling(estimator, y_scaling, train, test):
     estimator = clone(estimator).set_params(y_scaling=y_scaling)
     assert estimator.fit(*train).score(*test) > 0.8
 
 
-def test_permuted_pairs_score_chance(fitted, test):
+def test_score_of_permuted_pairs_is_chance(fitted, test):
     X, y = test
     order = np.random.default_rng(3).permutation(len(y))
     assert fitted.score(X, y[order]) == pytest.approx(
@@ -60,8 +60,8 @@ def test_permuted_pairs_score_chance(fitted, test):
 
 
 @ALL
-def test_nothing_is_learned_from_pairs_without_a_link(estimator):
-    """Mean over fits to unrelated X and y, within three of its standard errors."""
+def test_score_after_fit_to_unrelated_pairs_is_chance(estimator):
+    """The mean over fits to unrelated X and y is within 3 standard errors of 0.5."""
     estimator = clone(estimator)
     if "max_epochs" in estimator.get_params():
         estimator.set_params(max_epochs=4)
@@ -77,11 +77,11 @@ def test_nothing_is_learned_from_pairs_without_a_link(estimator):
 
 
 @ALL
-def test_maps_that_are_all_the_same_give_chance(estimator, train, test):
+def test_score_of_constant_maps_is_chance(estimator, train, test):
     model = clone(estimator).fit(train[0], np.ones((240, N_COMPONENTS)))
     same = np.ones((100, N_COMPONENTS))
     matrix = model.similarity(test[0], same)
-    # A product of matrices may round equal columns apart, so not exactly one half.
+    # Rounding of the matrix product may make equal columns differ.
     np.testing.assert_allclose(matrix, matrix[:, :1].repeat(100, axis=1), atol=1e-6)
     chance = pytest.approx(0.5, abs=3 * _chance_error(100))
     assert model.score(test[0], same) == chance
@@ -90,7 +90,7 @@ def test_maps_that_are_all_the_same_give_chance(estimator, train, test):
 # Similarity and predictions
 
 
-def test_similarity_holds_cosines_of_texts_with_maps(fitted, test):
+def test_similarity_entries_depend_only_on_their_pair(fitted, test):
     X, y = test
     matrix = fitted.similarity(X[:7], y)
     assert matrix.shape == (7, 100)
@@ -102,8 +102,10 @@ def test_similarity_holds_cosines_of_texts_with_maps(fitted, test):
 
 @SCALINGS
 @REGRESSORS
-def test_regressors_compare_in_standardized_units(estimator, y_scaling, train, test):
-    """Cosine of predicted and observed, the training mean removed from both."""
+def test_regressor_similarity_is_cosine_of_standardized_maps(
+    estimator, y_scaling, train, test
+):
+    """Predicted and observed coefficients are both standardized before the cosine."""
     X, y = test[0][:9], test[1][:9]
     model = clone(estimator).set_params(y_scaling=y_scaling).fit(*train)
     observed, mean, scale = standardize_by_hand(train[1], y, y_scaling)
@@ -115,8 +117,8 @@ def test_regressors_compare_in_standardized_units(estimator, y_scaling, train, t
 
 @SCALINGS
 @ALL
-def test_predictions_average_to_the_mean_of_studies(estimator, y_scaling, train):
-    """Over the training studies, in the units that the estimator is fitted in."""
+def test_predictions_have_the_mean_of_training_studies(estimator, y_scaling, train):
+    """The means are equal in the units that the estimator is fitted to."""
     X, y = train
     model = clone(estimator).set_params(y_scaling=y_scaling).fit(X, y)
     _, mean, scale = standardize_by_hand(y, y, y_scaling)
@@ -125,7 +127,7 @@ def test_predictions_average_to_the_mean_of_studies(estimator, y_scaling, train)
     np.testing.assert_allclose((predicted.mean(axis=0) - mean) / scale, 0, atol=0.2)
 
 
-def test_score_is_mix_and_match(fitted, test):
+def test_score_is_mix_match(fitted, test):
     matrix = fitted.similarity(*test)
     wins = [
         (row[i] > value) + 0.5 * (row[i] == value)
@@ -137,7 +139,7 @@ def test_score_is_mix_and_match(fitted, test):
 
 
 @ALL
-def test_one_component_may_come_as_a_column_or_flat(estimator, train, test):
+def test_single_component_as_column_or_vector(estimator, train, test):
     X, y = train[0], train[1][:, 0]
     estimator = clone(estimator).set_params(y_scaling=None)
     flat, column = clone(estimator).fit(X, y), clone(estimator).fit(X, y[:, None])
@@ -155,7 +157,7 @@ def test_one_component_may_come_as_a_column_or_flat(estimator, train, test):
 
 @pytest.mark.parametrize("dtype", [np.float32, int])
 @ALL
-def test_dtypes_are_the_documented_ones(estimator, dtype, train, test):
+def test_dtypes_are_as_documented(estimator, dtype, train, test):
     X, y = ((10 * side).astype(dtype) for side in train)
     model = clone(estimator).fit(X, y)
     net = isinstance(estimator, MLPBaseline | ContrastiveTextBrain)
@@ -166,7 +168,7 @@ def test_dtypes_are_the_documented_ones(estimator, dtype, train, test):
 
 
 @ALL
-def test_frames_and_lists_give_what_arrays_give(estimator, train, test):
+def test_frames_and_lists_equal_arrays(estimator, train, test):
     X, y = (side[:60] for side in train)
     expected = clone(estimator).fit(X, y).similarity(*test)
     frame = pd.DataFrame(X, columns=[f"e{i}" for i in range(N_FEATURES)])
@@ -182,7 +184,7 @@ def test_frames_and_lists_give_what_arrays_give(estimator, train, test):
 
 
 @ALL
-def test_the_input_is_left_alone(estimator):
+def test_input_is_not_modified(estimator):
     X, y = (side.astype(np.float32) for side in make_pairs(40))
     copies = X.copy(), y.copy()
     model = clone(estimator).fit(X, y)
@@ -205,7 +207,7 @@ def test_pickle_and_joblib_give_equal_predictions(fitted, test):
         )
 
 
-def test_clone_forgets_what_was_learned(fitted, train, test):
+def test_clone_is_not_fitted(fitted, train, test):
     copied = clone(fitted)
     with pytest.raises(NotFittedError):
         copied.predict(test[0])
@@ -231,11 +233,11 @@ def test_grid_search_in_a_pipeline_with_two_workers(train, test):
     assert parallel.score(*test) > 0.8
 
 
-# Errors: what came, what was wanted, what to try
+# Errors
 
 
 @ALL
-def test_not_fitted(estimator, test):
+def test_unfitted_estimator_raises(estimator, test):
     for call in (lambda e: e.predict(test[0]), lambda e: e.similarity(*test)):
         with pytest.raises(NotFittedError, match="is not fitted yet"):
             call(clone(estimator))

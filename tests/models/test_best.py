@@ -1,4 +1,4 @@
-"""Tests of the best settings: they take raw texts, and learn."""
+"""Tests of best_text_brain."""
 
 import numpy as np
 import pytest
@@ -15,22 +15,22 @@ from sklearn_neurocontext import (
 )
 from sklearn_neurocontext.datasets import make_studies, study_texts
 
-PARTS = pytest.mark.parametrize("part", ["title", "abstract", "body"])
+FIELDS = pytest.mark.parametrize("text_field", ["title", "abstract", "body"])
 
 
 @pytest.fixture(scope="module")
 def studies():
     corpus = make_studies(n_studies=160, random_state=0)
     y = KDEDiFuMoMasker(atlas="geometric", n_components=64).fit_transform(corpus.peaks)
-    texts = {part: study_texts(corpus, part) for part in ("title", "abstract")}
+    texts = {field: study_texts(corpus, field) for field in ("title", "abstract")}
     return {**texts, "body": texts["abstract"]}, y
 
 
 @pytest.mark.filterwarnings("error")
-@PARTS
-def test_learns_from_raw_texts(part, studies):
-    texts, y = studies[0][part], studies[1]
-    model = best_text_brain(part, random_state=0).fit(texts[:120], y[:120])
+@FIELDS
+def test_score_from_raw_texts_exceeds_chance(text_field, studies):
+    texts, y = studies[0][text_field], studies[1]
+    model = best_text_brain(text_field, random_state=0).fit(texts[:120], y[:120])
     matrix = similarity(model, texts[120:], y[120:])
     assert mix_match_score(matrix) > 0.7
     assert model.predict(texts[120:]).shape == (40, 64)
@@ -38,10 +38,10 @@ def test_learns_from_raw_texts(part, studies):
     np.testing.assert_allclose(some, matrix[:5, 10:30], atol=1e-4)
 
 
-@pytest.mark.parametrize("part", ["abstract", "body"])
-def test_counts_do_as_well_as_texts(part, studies):
-    texts, y = studies[0][part], studies[1]
-    model = best_text_brain(part, random_state=0)
+@pytest.mark.parametrize("text_field", ["abstract", "body"])
+def test_counts_equal_texts(text_field, studies):
+    texts, y = studies[0][text_field], studies[1]
+    model = best_text_brain(text_field, random_state=0)
     terms = clone(model.named_steps["termcounts"]).set_params(min_df=1)
     counts = terms.fit_transform(texts)
     from_texts = clone(model).fit(texts[:120], y[:120])
@@ -53,7 +53,7 @@ def test_counts_do_as_well_as_texts(part, studies):
     )
 
 
-def test_cross_validates_as_it_is(studies):
+def test_in_cross_validate(studies):
     texts, y = studies[0]["abstract"], studies[1]
     scores = cross_validate(
         best_text_brain("abstract", random_state=0),
@@ -65,16 +65,16 @@ def test_cross_validates_as_it_is(studies):
     assert (scores["test_recall_at_10"] > 2 * 10 / 80).all()
 
 
-@PARTS
-def test_is_unfitted_clones_and_passes_on_the_seed(part):
-    model = best_text_brain(part, random_state=7)
+@FIELDS
+def test_random_state_is_set_in_all_steps(text_field):
+    model = best_text_brain(text_field, random_state=7)
     params = clone(model).get_params()
     seeds = {v for name, v in params.items() if name.endswith("random_state")}
     assert seeds == {7}
     assert any(isinstance(value, TermCounts) for value in params.values())
 
 
-def test_unknown_text_field():
+def test_unknown_text_field_raises():
     with pytest.raises(
         ValueError, match=r"text_field must be one of .*; got 'keywords'"
     ):

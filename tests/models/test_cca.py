@@ -9,13 +9,13 @@ from sklearn_neurocontext.models._cca import solve_cca
 from tests.models.synthetic_pairs import (
     N_COMPONENTS,
     N_FEATURES,
+    SCALINGS,
+    check_latents,
     cosines_by_hand,
     in_fitted_units,
     make_pairs,
     standardize_by_hand,
 )
-
-SCALINGS = pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
 
 
 def _ridged(centered, alpha):
@@ -34,7 +34,7 @@ def _cca_dense(X, Z, alpha_text, alpha_brain):
     right = block_diag(_ridged(X, alpha_text), _ridged(Z, alpha_brain))
     values, vectors = eigh(left, right)
     top = np.argsort(values)[::-1][: min(p, q)]
-    # eigh scales aᵀCa + bᵀDb to one; the problem asks for one each.
+    # eigh scales the sum aᵀCa + bᵀDb to one; the problem scales each term to one.
     return values[top], vectors[:p, top] * np.sqrt(2), vectors[p:, top] * np.sqrt(2)
 
 
@@ -55,7 +55,7 @@ def test_solution_equals_the_dense_eigenvalue_problem(centered, alphas):
     np.testing.assert_allclose(b, brain * signs, atol=1e-6)
 
 
-def test_variates_meet_the_constraints(centered):
+def test_variates_satisfy_the_constraints(centered):
     X, Z = centered
     a, b, rho, _ = solve_cca(X, Z, alpha_text=0.1, alpha_brain=1.0)
     identity = np.eye(N_FEATURES)
@@ -64,14 +64,14 @@ def test_variates_meet_the_constraints(centered):
     np.testing.assert_allclose(a.T @ X.T @ Z @ b / len(X), np.diag(rho), atol=1e-9)
 
 
-def test_loadings_give_the_ridge_prediction(centered):
+def test_loadings_compute_the_ridge_prediction(centered):
     X, Z = centered
     a, _, rho, loadings = solve_cca(X, Z, alpha_text=0.3, alpha_brain=1.0)
     ridge = np.linalg.solve(_ridged(X, 0.3), X.T @ Z / len(X))
     np.testing.assert_allclose((a * rho) @ loadings, ridge, atol=1e-9)
 
 
-def test_two_columns_give_their_correlation():
+def test_correlation_of_two_columns_is_pearson():
     X, y = (side[:, :1] for side in make_pairs(50))
     model = CCABaseline(alpha_text=1e-12, alpha_brain=1e-12, y_scaling=None).fit(X, y)
     pearson = np.corrcoef(X[:, 0], y[:, 0])[0, 1]
@@ -80,7 +80,7 @@ def test_two_columns_give_their_correlation():
 
 @SCALINGS
 @pytest.mark.parametrize("power", [0, 1, 2.5])
-def test_similarity_equals_that_of_the_dense_solution(y_scaling, power, train, test):
+def test_similarity_equals_the_dense_solution(y_scaling, power, train, test):
     X, y = train
     model = CCABaseline(4, y_scaling=y_scaling, correlation_power=power).fit(X, y)
     Z, _, _ = standardize_by_hand(y, y, y_scaling)
@@ -94,7 +94,7 @@ def test_similarity_equals_that_of_the_dense_solution(y_scaling, power, train, t
 
 
 @SCALINGS
-def test_all_pairs_predict_like_a_ridge(y_scaling, train, test):
+def test_predictions_with_all_pairs_equal_ridge(y_scaling, train, test):
     X, y = train
     model = CCABaseline(y_scaling=y_scaling, alpha_text=0.3).fit(X, y)
     Z, mean, scale = standardize_by_hand(y, y, y_scaling)
@@ -105,7 +105,7 @@ def test_all_pairs_predict_like_a_ridge(y_scaling, train, test):
     np.testing.assert_allclose(predicted, expected, atol=1e-9)
 
 
-def test_more_ridge_lowers_the_correlations(train):
+def test_larger_ridge_lowers_the_correlations(train):
     correlations = [
         CCABaseline(alpha_text=alpha).fit(*train).canonical_correlations_
         for alpha in (0.01, 0.1, 1, 10)
@@ -113,7 +113,7 @@ def test_more_ridge_lowers_the_correlations(train):
     assert (np.diff(correlations, axis=0) < 0).all()
 
 
-def test_the_scale_of_the_embeddings_does_not_matter(train, test):
+def test_similarity_ignores_the_scale_of_embeddings(train, test):
     X, y = train
     model, larger = CCABaseline().fit(X, y), CCABaseline().fit(1000 * X + 7, y)
     np.testing.assert_allclose(
@@ -123,16 +123,11 @@ def test_the_scale_of_the_embeddings_does_not_matter(train, test):
     )
 
 
-def test_latents_are_unit_rows_and_make_the_similarity(train, test):
-    model = CCABaseline(3).fit(*train)
-    text, brain = model.transform(test[0]), model.transform_brain(test[1])
-    assert text.shape == brain.shape == (100, 3)
-    np.testing.assert_allclose(np.linalg.norm(text, axis=1), 1)
-    np.testing.assert_allclose(np.linalg.norm(brain, axis=1), 1)
-    np.testing.assert_allclose(text @ brain.T, model.similarity(*test))
+def test_latents(train, test):
+    check_latents(CCABaseline(3).fit(*train), test, latent_dim=3)
 
 
-def test_fitted_facts(train):
+def test_fitted_attributes(train):
     model = CCABaseline().fit(*train)
     assert model.latent_dim_ == min(N_FEATURES, N_COMPONENTS)
     assert model.text_weights_.shape == (N_FEATURES, model.latent_dim_)
@@ -141,12 +136,9 @@ def test_fitted_facts(train):
     rho = model.canonical_correlations_
     assert (np.diff(rho) <= 0).all()
     assert 0 <= rho.min() <= rho.max() <= 1
-    names = model.get_feature_names_out()
-    assert list(names[:2]) == ["ccabaseline0", "ccabaseline1"]
-    assert len(names) == model.latent_dim_
 
 
-def test_finds_the_number_of_shared_dimensions():
+def test_correlations_reveal_the_shared_dimensions():
     X, y = make_pairs(2000, noise=0.01)
     model = CCABaseline(alpha_text=1e-6, alpha_brain=1e-6, y_scaling=None).fit(X, y)
     rho = model.canonical_correlations_
@@ -159,14 +151,14 @@ def test_more_features_than_studies(train):
     assert np.isfinite(CCABaseline().fit(X, y).predict(X)).all()
 
 
-def test_latent_dim_beyond_the_data(train):
+def test_too_large_latent_dim_raises(train):
     message = r"latent_dim must be at most 6, .*n_features.*got 7. Lower it, or"
     with pytest.raises(ValueError, match=message):
         CCABaseline(7).fit(*train)
 
 
 @pytest.mark.parametrize("name", ["alpha_text", "alpha_brain"])
-def test_a_ridge_that_is_lost_in_rounding_is_named(name):
+def test_too_small_ridge_raises(name):
     # Two equal columns of ±1: each pivot is exact, the second is zero.
     X = np.array([[1.0, 1], [-1, -1]] * 4)
     message = rf"{name}=1e-18 is too small: in float64 .*\. Raise {name}\.$"

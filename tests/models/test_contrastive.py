@@ -11,6 +11,7 @@ from sklearn_neurocontext.models import PAPER_SETTINGS
 from sklearn_neurocontext.models._modules import Decoder, TwoTowers
 from tests.models.synthetic_pairs import (
     N_COMPONENTS,
+    check_latents,
     in_fitted_units,
     make_pairs,
     quick_estimators,
@@ -23,7 +24,7 @@ def _quick(**params):
     return ContrastiveTextBrain(**QUICK | params)
 
 
-def test_the_articles_settings_are_the_defaults():
+def test_defaults_are_the_paper_settings():
     defaults = ContrastiveTextBrain().get_params()
     assert {name: defaults[name] for name in PAPER_SETTINGS} == PAPER_SETTINGS
     assert PAPER_SETTINGS["batch_size"] == 128
@@ -33,8 +34,8 @@ def test_the_articles_settings_are_the_defaults():
         PAPER_SETTINGS["lr"] = 1
 
 
-def test_random_initial_weights_score_chance(test):
-    """No closed form is hidden in the start: mean over seeds, within 3 SE of 0.5."""
+def test_score_of_initial_weights_is_chance(test):
+    """The mean over seeds is within 3 standard errors of 0.5."""
     X, y = make_pairs(100)
     scores = [
         _quick(lr=1e-12, max_epochs=1, decoder=None, random_state=seed)
@@ -50,19 +51,11 @@ def test_random_initial_weights_score_chance(test):
 
 
 @pytest.mark.parametrize("latent_dim", [None, 4])
-def test_latents_are_unit_rows_and_make_the_similarity(latent_dim, train, test):
+def test_latents(latent_dim, train, test):
     model = _quick(latent_dim=latent_dim, max_epochs=2).fit(*train)
-    expected_dim = latent_dim or N_COMPONENTS
-    text, brain = model.transform(test[0]), model.transform_brain(test[1])
-    assert model.latent_dim_ == expected_dim
-    assert text.shape == brain.shape == (100, expected_dim)
-    assert text.dtype == brain.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(text, axis=1), 1, rtol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(brain, axis=1), 1, rtol=1e-5)
-    np.testing.assert_allclose(text @ brain.T, model.similarity(*test), atol=1e-6)
-    names = model.get_feature_names_out()
-    assert len(names) == expected_dim
-    assert names[0] == "contrastivetextbrain0"
+    check_latents(model, test, latent_dim or N_COMPONENTS, rtol=1e-5, atol=1e-6)
+    assert model.transform(test[0]).dtype == np.float32
+    assert model.transform_brain(test[1]).dtype == np.float32
 
 
 def test_fitted_modules(fits):
@@ -73,21 +66,21 @@ def test_fitted_modules(fits):
     assert not model.decoder_.training
 
 
-def test_temperature_is_learned_from_its_start(train):
+def test_temperature_is_learned(train):
     model = _quick(temperature=0.3).fit(*train)
     log_scale = model.module_.log_logit_scale.item()
     assert model.temperature_ == pytest.approx(np.exp(-log_scale))
     assert model.temperature_ != pytest.approx(0.3, rel=1e-3)
-    still = _quick(temperature=0.3, lr=1e-12, max_epochs=1).fit(*train)
-    assert still.temperature_ == pytest.approx(0.3, rel=1e-5)
+    initial = _quick(temperature=0.3, lr=1e-12, max_epochs=1).fit(*train)
+    assert initial.temperature_ == pytest.approx(0.3, rel=1e-5)
 
 
-def test_temperature_that_is_reported_is_the_one_that_was_used(train):
+def test_fitted_temperature_is_clamped(train):
     model = _quick(temperature=1e-3, max_epochs=1).fit(*train)
     assert model.temperature_ == pytest.approx(0.01, rel=1e-5)
 
 
-def test_history_is_of_the_encoders(train):
+def test_history_describes_the_encoders(train):
     model = _quick(decoder="ridge").fit(*train)
     assert model.history_[-1]["valid_loss"] < np.log(24)  # chance on 24 studies
     assert 0 <= model.history_[-1]["monitor"] < model.history_[0]["monitor"]
@@ -109,7 +102,7 @@ def test_encoders_do_not_depend_on_the_decoder(train, test):
     ("decoder", "y_scaling"),
     [("residual", "unit"), ("residual", None), ("ridge", "unit"), ("ridge", "sqrt")],
 )
-def test_decoders_predict_better_than_the_mean(decoder, y_scaling, train, test):
+def test_predictions_are_better_than_the_mean(decoder, y_scaling, train, test):
     model = _quick(decoder=decoder, y_scaling=y_scaling, max_epochs=15).fit(*train)
     predicted = in_fitted_units(model.predict(test[0]), y_scaling)
     predicted = (predicted - model.y_mean_) / model.y_scale_
@@ -138,7 +131,7 @@ def test_residual_decoder_takes_text_latents(fits, test):
     )
 
 
-def test_without_a_decoder_there_is_no_predict(train, test):
+def test_no_predict_without_decoder(train, test):
     model = _quick(decoder=None).fit(*train)
     assert not hasattr(model, "predict")
     assert not hasattr(model, "decoder_")
@@ -149,7 +142,7 @@ def test_without_a_decoder_there_is_no_predict(train, test):
     assert "has decoder=None, so it cannot predict maps. Fit it with" in reason
 
 
-def test_a_decoder_asked_for_after_fitting_is_not_fitted(train, test):
+def test_decoder_set_after_fit_is_not_fitted(train, test):
     model = _quick(max_epochs=1).fit(*train)
     model.set_params(decoder=None).fit(*train)
     model.set_params(decoder="residual")
@@ -160,13 +153,13 @@ def test_a_decoder_asked_for_after_fitting_is_not_fitted(train, test):
 # Batches
 
 
-def test_a_last_batch_of_one_study_does_no_harm(test):
+def test_fit_with_a_last_batch_of_one_study(test):
     X, y = make_pairs(65)
     model = _quick(batch_size=32, n_validation=0).fit(X, y)
     assert model.score(*test) > 0.7
     assert all(np.isfinite(epoch["train_loss"]) for epoch in model.history_)
 
 
-def test_repeated_studies_do_no_harm(test):
+def test_fit_with_repeated_studies(test):
     X, y = (np.repeat(side, 3, axis=0) for side in make_pairs(60))
     assert _quick().fit(X, y).score(*test) > 0.7

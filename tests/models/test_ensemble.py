@@ -38,27 +38,25 @@ def ensemble(train):
     return TextBrainEnsemble(_estimators(), weights=[2, 0.5]).fit(*train)
 
 
-def test_similarity_is_the_weighted_sum_of_standardized_estimators(
-    ensemble, train, test
-):
+def test_similarity_is_the_weighted_sum(ensemble, train, test):
     expected = 0
-    for weight, (_, member) in zip([2, 0.5], _estimators(), strict=True):
-        member = member.fit(*train)
-        # Fewer than 1,000 training studies: all of them give the scale.
-        wrong = similarity(member, *train)[~np.eye(240, dtype=bool)]
-        matrix = similarity(member, *test)
+    for weight, (_, estimator) in zip([2, 0.5], _estimators(), strict=True):
+        estimator = estimator.fit(*train)
+        # The scale is computed on all training studies, since there are few.
+        wrong = similarity(estimator, *train)[~np.eye(240, dtype=bool)]
+        matrix = similarity(estimator, *test)
         expected = expected + weight * (matrix - wrong.mean()) / wrong.std()
     np.testing.assert_allclose(ensemble.similarity(*test), expected)
 
 
-def test_an_entry_depends_on_no_other_candidate(ensemble, test):
+def test_entries_do_not_depend_on_other_candidates(ensemble, test):
     X, y = test
     np.testing.assert_allclose(
         ensemble.similarity(X[3:8], y[5:20]), ensemble.similarity(X, y)[3:8, 5:20]
     )
 
 
-def test_one_member_ranks_as_it_does_alone(train, test):
+def test_ensemble_of_one_ranks_as_its_estimator(train, test):
     alone = CCABaseline().fit(*train)
     ensemble = TextBrainEnsemble([("cca", CCABaseline())]).fit(*train)
     np.testing.assert_array_equal(
@@ -69,12 +67,7 @@ def test_one_member_ranks_as_it_does_alone(train, test):
     np.testing.assert_allclose(ensemble.predict(test[0]), alone.predict(test[0]))
 
 
-def test_prediction_is_the_weighted_mean(ensemble, train, test):
-    cca, ridge = (member.fit(*train).predict(test[0]) for _, member in _estimators())
-    np.testing.assert_allclose(ensemble.predict(test[0]), (2 * cca + 0.5 * ridge) / 2.5)
-
-
-def test_wrong_pairs_leave_out_the_diagonal(rng):
+def test_wrong_pair_statistics_exclude_the_diagonal(rng):
     matrix = rng.normal(size=(6, 6))
     mean, std = wrong_pair_statistics(matrix + 100 * np.eye(6))
     wrong = [matrix[i, j] for i in range(6) for j in range(6) if i != j]
@@ -82,7 +75,7 @@ def test_wrong_pairs_leave_out_the_diagonal(rng):
     assert wrong_pair_statistics(np.full((3, 3), 2.0)) == (2.0, 1.0)
 
 
-def test_parameters_of_estimators_are_reached_by_name(ensemble):
+def test_nested_parameters(ensemble):
     other = clone(ensemble).set_params(
         ridge__alphas=[1.0], cca__ccabaseline__latent_dim=3
     )
@@ -91,15 +84,15 @@ def test_parameters_of_estimators_are_reached_by_name(ensemble):
     assert dict(ensemble.estimators)["ridge"].alphas is None
 
 
-def test_only_models_that_predict_make_an_ensemble_that_does(train):
-    silent = ContrastiveTextBrain(4, 1, decoder=None)
-    model = TextBrainEnsemble([("net", silent), ("ridge", RidgeBaseline())])
+def test_no_predict_if_an_estimator_has_none(train):
+    net = ContrastiveTextBrain(4, 1, decoder=None)
+    model = TextBrainEnsemble([("net", net), ("ridge", RidgeBaseline())])
     assert not hasattr(model, "predict")
     with pytest.raises(AttributeError, match="predict"):
         model.predict(train[0])
 
 
-def test_estimators_of_different_scalings_are_not_averaged(train):
+def test_predict_with_different_y_scalings_raises(train):
     estimators = [("a", CCABaseline()), ("b", CCABaseline(y_scaling="sqrt"))]
     model = TextBrainEnsemble(estimators).fit(*train)
     assert model.score(*train) > 0.85
@@ -116,14 +109,14 @@ def test_estimators_of_different_scalings_are_not_averaged(train):
         ([("weights", CCABaseline())], None, "conflict with constructor arguments"),
     ],
 )
-def test_wrong_names(estimators, weights, message, train):
+def test_invalid_names_raise(estimators, weights, message, train):
     with pytest.raises(ValueError, match=message):
         TextBrainEnsemble(estimators, weights=weights).fit(*train)
 
 
 class _Unfittable(CCABaseline):
     def fit(self, X, y):
-        raise AssertionError("fitted before all was checked")
+        raise AssertionError("fitted before validation")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +135,7 @@ class _Unfittable(CCABaseline):
         [0, 0],
     ],
 )
-def test_wrong_weights_are_refused_before_a_member_is_fitted(weights, train):
+def test_invalid_weights_raise_before_fitting(weights, train):
     model = TextBrainEnsemble([("a", _Unfittable()), ("b", CCABaseline())])
     with pytest.raises(
         ValueError, match=r"weights must be one .*each of 2 estimators.*got \["
@@ -150,7 +143,7 @@ def test_wrong_weights_are_refused_before_a_member_is_fitted(weights, train):
         model.set_params(weights=weights).fit(*train)
 
 
-def test_weights_that_are_changed_later_are_checked(ensemble, test):
+def test_weights_set_after_fit_are_checked(ensemble, test):
     ensemble = copy.copy(ensemble).set_params(weights=[1, -1])
     for call in (lambda: ensemble.similarity(*test), lambda: ensemble.predict(test[0])):
         with pytest.raises(ValueError, match="none negative and not all 0"):
@@ -158,7 +151,7 @@ def test_weights_that_are_changed_later_are_checked(ensemble, test):
 
 
 @pytest.mark.parametrize(
-    ("member", "message"),
+    ("estimator", "message"),
     [
         (CCABaseline(), r"estimators\[1\] must be a pair of a name .*got CCABaseline"),
         (("b", CCABaseline(), 1), r"estimators\[1\] must be a pair .*got tuple"),
@@ -176,8 +169,8 @@ def test_weights_that_are_changed_later_are_checked(ensemble, test):
         ),
     ],
 )
-def test_wrong_estimators_are_refused_before_one_is_fitted(member, message, train):
-    model = TextBrainEnsemble([("a", _Unfittable()), member])
+def test_invalid_estimators_raise_before_fitting(estimator, message, train):
+    model = TextBrainEnsemble([("a", _Unfittable()), estimator])
     with pytest.raises(TypeError, match=message):
         model.fit(*train)
 
@@ -187,7 +180,7 @@ def _search(**params):
 
 
 @pytest.mark.parametrize(
-    "member",
+    "estimator",
     [
         _search(),
         make_pipeline(StandardScaler(), _search()),
@@ -197,14 +190,18 @@ def _search(**params):
     ],
     ids=["search", "search in pipeline", "pipeline in search", "ensemble", "nested"],
 )
-def test_what_has_a_similarity_predicts_as_a_member(member, train, test):
-    model = TextBrainEnsemble([("ridge", RidgeBaseline()), ("m", member)]).fit(*train)
-    alone = [m.fit(*train).predict(test[0]) for m in (RidgeBaseline(), clone(member))]
+def test_nested_models_predict_as_alone(estimator, train, test):
+    model = TextBrainEnsemble([("ridge", RidgeBaseline()), ("m", estimator)]).fit(
+        *train
+    )
+    alone = [
+        m.fit(*train).predict(test[0]) for m in (RidgeBaseline(), clone(estimator))
+    ]
     np.testing.assert_allclose(model.predict(test[0]), np.mean(alone, axis=0))
     assert model.score(*test) > 0.85
 
 
-def test_scalings_of_nested_ensembles_are_compared(train):
+def test_nested_ensembles_with_different_y_scalings_raise(train):
     inner = TextBrainEnsemble([("search", _search(y_scaling="sqrt"))])
     model = TextBrainEnsemble([("cca", CCABaseline()), ("inner", inner)]).fit(*train)
     assert model.estimators_[1].y_scaling == "sqrt"
@@ -212,7 +209,7 @@ def test_scalings_of_nested_ensembles_are_compared(train):
         model.predict(train[0])
 
 
-def test_what_was_learned_of_features_is_that_of_the_last_fit():
+def test_feature_attributes_are_those_of_the_last_fit():
     frame, y = pd.DataFrame(np.eye(8), columns=list("abcdefgh")), np.eye(8)
     model = TextBrainEnsemble([("cca", CCABaseline())]).fit(frame, y)
     assert list(model.feature_names_in_) == list(frame)
@@ -226,7 +223,7 @@ def test_what_was_learned_of_features_is_that_of_the_last_fit():
 
 
 @pytest.mark.parametrize(
-    ("member", "sparse", "string", "two_d"),
+    ("estimator", "sparse", "string", "two_d"),
     [
         (CCABaseline(), False, False, True),
         (KernelCCA(), True, False, True),
@@ -238,18 +235,18 @@ def test_what_was_learned_of_features_is_that_of_the_last_fit():
         (make_pipeline("passthrough"), False, False, True),
     ],
 )
-def test_tags_are_those_of_the_first_member(member, sparse, string, two_d):
-    model = TextBrainEnsemble([("first", member), ("second", RidgeBaseline())])
+def test_input_tags_are_those_of_the_first_estimator(estimator, sparse, string, two_d):
+    model = TextBrainEnsemble([("first", estimator), ("second", RidgeBaseline())])
     tags = get_tags(model).input_tags
     assert (tags.sparse, tags.string, tags.two_d_array) == (sparse, string, two_d)
 
 
 @pytest.mark.parametrize("estimators", [[], [CCABaseline()], ["drop"], [("a", None)]])
-def test_tags_of_wrong_estimators_are_the_default(estimators):
+def test_input_tags_of_invalid_estimators_are_the_default(estimators):
     assert get_tags(TextBrainEnsemble(estimators)).input_tags == InputTags()
 
 
-def test_of_many_studies_the_seed_chooses_a_thousand_that_give_the_scales():
+def test_scales_are_computed_on_a_thousand_studies():
     X, y = make_pairs(1300)
 
     def fit(n_studies, seed):
@@ -267,21 +264,21 @@ def test_of_many_studies_the_seed_chooses_a_thousand_that_give_the_scales():
 
 
 class _Recorder(CCABaseline):
-    """Notes the studies that it is asked about, by their first feature."""
+    """Model that records the first features of the studies passed to `similarity`."""
 
-    asked = ()
+    recorded = ()
 
     def similarity(self, X, y):
-        _Recorder.asked = X[:, 0].astype(int)
+        _Recorder.recorded = X[:, 0].astype(int)
         return super().similarity(X, y)
 
 
-def test_scale_is_not_computed_on_the_nystroem_components(rng, monkeypatch):
+def test_scale_studies_differ_from_nystroem_components(rng, monkeypatch):
     monkeypatch.setattr("sklearn_neurocontext.models._ensemble._N_SCALE", 50)
     X, y = rng.normal(size=(300, 3)), rng.normal(size=(300, 6))
     X[:, 0] = np.arange(300)
     TextBrainEnsemble([("model", _Recorder())], random_state=7).fit(X, y)
     components = np.random.RandomState(7).choice(300, 50, replace=False)
-    assert len(_Recorder.asked) == 50
-    # Expected are eight of them; with the seed of the estimators it was all.
-    assert len(set(_Recorder.asked) & set(components)) < 20
+    assert len(_Recorder.recorded) == 50
+    # About 8 are expected by chance; the seed of the estimators would select all 50.
+    assert len(set(_Recorder.recorded) & set(components)) < 20

@@ -1,4 +1,4 @@
-"""Tests of KernelCCA and of the functions that it is made of."""
+"""Tests of KernelCCA and of its functions."""
 
 import numpy as np
 import pytest
@@ -12,9 +12,13 @@ from sklearn_neurocontext.models._kernel_cca import (
     soft_maximum,
     whitening,
 )
-from tests.models.synthetic_pairs import N_COMPONENTS, N_FEATURES, make_pairs
-
-SCALINGS = pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
+from tests.models.synthetic_pairs import (
+    N_COMPONENTS,
+    N_FEATURES,
+    SCALINGS,
+    check_latents,
+    make_pairs,
+)
 
 
 def _linear(**params):
@@ -23,11 +27,11 @@ def _linear(**params):
 
 @SCALINGS
 @pytest.mark.parametrize("power", [0.5, 1, 2.5])
-def test_without_a_kernel_it_is_the_dense_solution(y_scaling, power, train, test):
+def test_linear_kernel_cca_equals_cca_baseline(y_scaling, power, train, test):
     X, y = train
     shared = {"y_scaling": y_scaling, "correlation_power": power}
     dense = CCABaseline(alpha_text=0.3, alpha_brain=2.0, **shared).fit(X, y)
-    # CCABaseline's ridge is in units of a mean variance, on a covariance.
+    # The ridge of CCABaseline is in units of the mean variance.
     n = len(X)
     model = _linear(
         alpha_text=0.3 * n / N_FEATURES, alpha_brain=2.0 * n / N_COMPONENTS, **shared
@@ -50,7 +54,7 @@ def test_whitened_features_have_unit_regularized_covariance(rng):
     np.testing.assert_allclose(A.T @ gram @ A / 50, np.eye(4), atol=1e-12)
 
 
-def test_rotation_makes_white_features_predict_only_themselves(rng):
+def test_rotation_diagonalizes_the_predictions(rng):
     white = np.linalg.qr(rng.normal(size=(60, 5)))[0] * np.sqrt(60)
     shared = rng.normal(size=(5, 5))
     predicted = white @ (shared @ shared.T)
@@ -60,11 +64,10 @@ def test_rotation_makes_white_features_predict_only_themselves(rng):
     assert (np.diff(correlations) < 0).all()
 
 
-@pytest.mark.parametrize("n", [40, 240])
-def test_sparse_features_give_what_dense_ones_give(n, rng):
-    """Once with more features than studies, once with fewer."""
+@pytest.mark.parametrize("n", [40, 240], ids=["wide", "tall"])
+def test_sparse_features_equal_dense_features(n, rng):
     X = rng.poisson(0.3, size=(n, 100)).astype(float)
-    X[:, :3] += 1  # filled columns take another way
+    X[:, :3] += 1  # dense columns
     y = X @ rng.random((100, N_COMPONENTS)) + rng.random((n, N_COMPONENTS))
     dense = KernelCCA(random_state=0).fit(X[:-20], y[:-20])
     sparse = KernelCCA(random_state=0).fit(csr_array(X[:-20]), y[:-20])
@@ -78,8 +81,8 @@ def test_sparse_features_give_what_dense_ones_give(n, rng):
     )
 
 
-def test_kernel_finds_what_no_sum_over_components_says(rng):
-    """The text says how far apart two coefficients are, not which is larger."""
+def test_kernel_finds_nonlinear_relations(rng):
+    """Texts contain the distance between two coefficients but not its sign."""
     difference = rng.normal(size=(600, 1))
     y = np.hstack([1 + difference, 1 - difference, np.full_like(difference, 3)])
     X = np.exp(-4 * (np.abs(difference) - np.linspace(0, 3, 10)) ** 2)
@@ -95,7 +98,7 @@ def test_kernel_finds_what_no_sum_over_components_says(rng):
 
 
 @pytest.mark.parametrize("weight", [0, 0.5])
-def test_an_entry_depends_on_no_other_candidate(weight, train, test):
+def test_entries_do_not_depend_on_other_candidates(weight, train, test):
     model = KernelCCA(hubness_weight=weight, random_state=0).fit(*train)
     X, y = test
     np.testing.assert_allclose(
@@ -103,13 +106,9 @@ def test_an_entry_depends_on_no_other_candidate(weight, train, test):
     )
 
 
-def test_without_correction_the_similarity_is_the_cosine_of_latents(train, test):
+def test_latents_without_hubness_correction(train, test):
     model = KernelCCA(3, hubness_weight=0, random_state=0).fit(*train)
-    text, brain = model.transform(test[0]), model.transform_brain(test[1])
-    assert text.shape == brain.shape == (100, 3)
-    np.testing.assert_allclose(np.linalg.norm(text, axis=1), 1)
-    np.testing.assert_allclose(np.linalg.norm(brain, axis=1), 1)
-    np.testing.assert_allclose(text @ brain.T, model.similarity(*test))
+    check_latents(model, test, latent_dim=3)
     assert not hasattr(model, "text_references_")
 
 
@@ -123,7 +122,7 @@ def test_references_are_the_latents_of_the_training_studies(train):
 
 
 @SCALINGS
-def test_the_scales_of_both_sides_do_not_matter(y_scaling, train, test):
+def test_similarity_ignores_the_scale_of_X_and_y(y_scaling, train, test):
     X, y = train
     model = KernelCCA(y_scaling=y_scaling, random_state=0)
     similarity = model.fit(X, y).similarity(*test)
@@ -133,11 +132,11 @@ def test_the_scales_of_both_sides_do_not_matter(y_scaling, train, test):
     np.testing.assert_allclose(larger, similarity, atol=1e-6)
 
 
-def test_learns(train, test):
+def test_score_exceeds_chance(train, test):
     assert KernelCCA(random_state=0).fit(*train).score(*test) > 0.85
 
 
-def test_seed_chooses_the_components(train, test):
+def test_random_state_selects_the_nystroem_components(train, test):
     def similarity(seed):
         model = KernelCCA(n_nystroem=50, random_state=seed).fit(*train)
         assert model.nystroem_components_.shape == (50, N_COMPONENTS)
@@ -147,7 +146,7 @@ def test_seed_chooses_the_components(train, test):
     assert not np.allclose(similarity(0), similarity(1))
 
 
-def test_precision_is_that_of_the_features(train, test):
+def test_dtype_is_that_of_X(train, test):
     X, y = (side.astype(np.float32) for side in train)
     single = KernelCCA(random_state=0).fit(X, y.astype(np.float64))
     assert single.similarity(test[0].astype(np.float32), test[1]).dtype == np.float32
@@ -160,14 +159,14 @@ def test_precision_is_that_of_the_features(train, test):
     )
 
 
-def test_a_second_fit_forgets_the_first(train):
+def test_refit_removes_optional_attributes(train):
     model = KernelCCA(random_state=0).fit(*train)
     model.set_params(kernel_width=None, hubness_weight=0).fit(*train)
     assert not hasattr(model, "nystroem_components_")
     assert not hasattr(model, "text_references_")
 
 
-def test_fitted_facts(train):
+def test_fitted_attributes(train):
     model = KernelCCA(random_state=0).fit(*train)
     assert model.latent_dim_ == N_FEATURES
     assert model.text_weights_.shape == (N_FEATURES, N_FEATURES)
@@ -175,10 +174,9 @@ def test_fitted_facts(train):
     rho = model.canonical_correlations_
     assert (np.diff(rho) <= 0).all()
     assert 0 <= rho.min() <= rho.max() <= 1
-    assert list(model.get_feature_names_out()[:2]) == ["kernelcca0", "kernelcca1"]
 
 
-def test_more_features_than_studies_and_no_variance():
+def test_few_studies_and_zero_variance():
     X, y = make_pairs(4)
     assert np.isfinite(KernelCCA(random_state=0).fit(X, y).similarity(X, y)).all()
     constant = KernelCCA(random_state=0).fit(np.ones((5, 2)), np.ones((5, 3)))
@@ -195,10 +193,8 @@ def test_similarity_is_in_the_documented_range(weight, train, test):
 
 @pytest.mark.parametrize("kernel_width", [0.4, None])
 @pytest.mark.parametrize("power", [0, 0.5, 1])
-def test_rounding_beyond_the_rank_of_the_features_is_not_amplified(
-    power, kernel_width, rng
-):
-    """With power 0 directions of rounding alone weighed as much as those of texts."""
+def test_rounding_errors_are_not_amplified(power, kernel_width, rng):
+    """X has rank 4, and its other directions contain only rounding errors."""
     latent = rng.normal(size=(400, 4))
     X = latent @ rng.normal(size=(4, 60))
     y = np.abs(latent @ rng.normal(size=(4, 20)) + rng.normal(size=(400, 20)))
@@ -213,7 +209,7 @@ def test_rounding_beyond_the_rank_of_the_features_is_not_amplified(
 
 
 @pytest.mark.parametrize("name", ["alpha_text", "alpha_brain"])
-def test_a_ridge_that_is_lost_in_rounding_is_named(name):
+def test_too_small_ridge_raises(name):
     # Two equal columns of ±1: each pivot is exact, the second is zero.
     X = np.array([[1, 1], [-1, -1]] * 4, dtype=np.float32)
     model = KernelCCA(kernel_width=None, y_scaling=None, **{name: 1e-20})
@@ -244,7 +240,7 @@ def test_soft_maximum_does_not_overflow():
     )
 
 
-def test_equals_the_formula_entry_by_entry(latents):
+def test_hubness_correction_equals_the_formula(latents):
     text, brain, texts, brains = latents
     corrected = correct_hubness(text, brain, texts, brains, temperature=0.2, weight=0.7)
 
@@ -257,13 +253,13 @@ def test_equals_the_formula_entry_by_entry(latents):
             np.testing.assert_allclose(corrected[i, j], expected)
 
 
-def test_no_weight_gives_cosines(latents):
+def test_hubness_correction_with_zero_weight(latents):
     text, brain, texts, brains = latents
     cosines = correct_hubness(text, brain, texts, brains, temperature=0.2, weight=0)
     np.testing.assert_allclose(cosines, text @ brain.T)
 
 
-def test_a_map_near_to_all_training_texts_is_pushed_back():
+def test_hubness_correction_lowers_hubs():
     hub, rare = np.array([1.0, 0.0]), np.array([0.6, 0.8])
     texts = np.tile(hub, (5, 1))
     query = unit_rows(np.array([[1.0, 0.4]]))

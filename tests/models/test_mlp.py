@@ -10,13 +10,13 @@ from tests.models.synthetic_pairs import make_pairs, standardize_by_hand
 QUICK = {"hidden_dim": 32, "lr": 3e-3, "batch_size": 32, "random_state": 0}
 
 
-def test_the_articles_settings_are_the_defaults():
+def test_defaults_are_the_paper_settings():
     model = MLPBaseline()
     assert (model.hidden_dim, model.max_epochs) == (512, 50)
     assert (model.lr, model.dropout, model.batch_size) == (5e-4, 0.5, 128)
 
 
-def test_predictions_are_the_modules_in_units_of_y(train, test):
+def test_predictions_equal_rescaled_module_outputs(train, test):
     model = MLPBaseline(max_epochs=3, **QUICK).fit(*train)
     assert isinstance(model.module_, Perceptron)
     _, mean, scale = standardize_by_hand(train[1], train[1], "unit")
@@ -25,7 +25,7 @@ def test_predictions_are_the_modules_in_units_of_y(train, test):
     np.testing.assert_allclose(model.predict(test[0]), out * scale + mean, atol=1e-5)
 
 
-def test_learns_what_no_line_can():
+def test_fits_nonlinear_functions():
     X, _ = make_pairs(600)
     y = np.stack([np.abs(X[:, 0]), np.abs(X[:, 1]), X[:, 0] * X[:, 1]], axis=1)
     y -= y.mean(axis=0)
@@ -40,5 +40,5 @@ def test_dropout_is_off_in_predictions(train, test):
     np.testing.assert_array_equal(model.predict(test[0]), model.predict(test[0]))
 
 
-def test_no_latents():
+def test_no_transform():
     assert not hasattr(MLPBaseline(), "transform")

@@ -29,7 +29,7 @@ def _seed():
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_dropout_zeroes_its_share_and_keeps_the_mean(rate):
+def test_dropout_rate_and_mean(rate):
     out = Dropout(rate)(torch.ones(200, 500))
     n, kept = out.numel(), 1 - rate
     standard_error = math.sqrt(rate * kept / n)
@@ -46,14 +46,14 @@ def test_dropout_is_the_identity_outside_training():
     assert Dropout(0.0)(x) is x
 
 
-def test_dropout_passes_the_gradient_of_what_it_kept():
+def test_dropout_gradient():
     x = torch.ones(50, 50, requires_grad=True)
     out = Dropout(0.5)(x)
     out.sum().backward()
     assert torch.equal(x.grad, out.detach())
 
 
-def test_projection_head_by_hand():
+def test_projection_head_equals_the_formula():
     head = ProjectionHead(5, 3, 0.5).eval()
     x = torch.randn(4, 5)
     projected = x @ head.projection.weight.T + head.projection.bias
@@ -62,7 +62,7 @@ def test_projection_head_by_hand():
     assert torch.allclose(head(x), expected, atol=1e-6)
 
 
-def test_residual_head_by_hand():
+def test_residual_head_equals_the_formula():
     head = ResidualHead(3, 0.5).eval()
     x = torch.randn(4, 3)
     inner = functional.gelu(x @ head.linear.weight.T + head.linear.bias)
@@ -85,7 +85,7 @@ def test_two_towers(latent_dim, first):
     assert log_logit_scale.exp().item() == pytest.approx(10)
 
 
-def test_towers_never_grow_colder_than_the_limit():
+def test_two_towers_clamp_the_logit_scale():
     towers = TwoTowers(2, 2, 2, 0.0, 1e-4)
     scale = towers(torch.randn(3, 2), torch.randn(3, 2))[2]
     assert scale.exp().item() == pytest.approx(100, rel=1e-5)
@@ -97,7 +97,7 @@ def test_decoder_has_two_residual_heads():
     assert decoder(torch.randn(4, 3)).shape == (4, 8)
 
 
-def test_perceptron_is_the_one_of_the_paper():
+def test_perceptron_has_the_layers_of_the_paper():
     layers = list(Perceptron(5, 8, 512, 0.5).layers)
     kinds = [type(layer) for layer in layers if not isinstance(layer, nn.GELU)]
     linear, norm = nn.Linear, nn.LayerNorm
@@ -112,11 +112,11 @@ def test_perceptron_is_the_one_of_the_paper():
 def _unit_rows(n_pairs, latent_dim, seed):
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randn(n_pairs, latent_dim, generator=generator, dtype=torch.float64)
-    return torch.nn.functional.normalize(rows, dim=1)
+    return functional.normalize(rows, dim=1)
 
 
 def _info_nce_slow(text, brain, temperature):
-    """Sum over pairs of the formula in the class docstring, without any library."""
+    """Compute the formula of ContrastiveTextBrain in loops."""
     n = len(text)
     s = [[float(t @ b) / temperature for b in brain] for t in text]
     total = 0.0
@@ -133,12 +133,12 @@ def latents():
 
 
 @pytest.mark.parametrize("temperature", [0.05, 0.1, 1.0])
-def test_equals_the_slow_formula(latents, temperature):
+def test_loss_equals_the_slow_formula(latents, temperature):
     loss = info_nce(*latents, torch.tensor(-math.log(temperature)))
     assert float(loss) == pytest.approx(_info_nce_slow(*latents, temperature))
 
 
-def test_symmetric_in_its_towers(latents):
+def test_loss_is_symmetric(latents):
     text, brain = latents
     scale = torch.tensor(2.0)
     assert float(info_nce(text, brain, scale)) == pytest.approx(
@@ -147,47 +147,47 @@ def test_symmetric_in_its_towers(latents):
 
 
 @pytest.mark.parametrize("n_pairs", [1, 2, 128])
-def test_constant_latents_know_nothing(n_pairs):
+def test_loss_of_constant_latents_is_chance(n_pairs):
     constant = torch.ones(n_pairs, 4) / 2
     loss = info_nce(constant, constant, torch.tensor(2.3))
     assert float(loss) == pytest.approx(math.log(n_pairs), abs=1e-6)
 
 
-def test_orthogonal_pairs_lose_nothing_when_cold():
+def test_loss_of_orthogonal_pairs_vanishes():
     latents = torch.eye(5)
     assert float(info_nce(latents, latents, torch.tensor(math.log(100)))) < 1e-6
 
 
-def test_joint_permutation_of_pairs_changes_nothing(latents):
+def test_loss_ignores_the_order_of_pairs(latents):
     order = torch.randperm(7, generator=torch.Generator().manual_seed(3))
     scale = torch.tensor(1.5)
     permuted = info_nce(*(side[order] for side in latents), scale)
     assert float(permuted) == pytest.approx(float(info_nce(*latents, scale)))
 
 
-def test_permuted_pairs_lose_more():
+def test_loss_of_permuted_pairs_is_larger():
     text = _unit_rows(20, 8, 0)
     scale = torch.tensor(2.0)
     assert info_nce(text, text.roll(1, 0), scale) > info_nce(text, text, scale)
 
 
-def test_duplicates_in_a_batch_share_the_evidence(latents):
-    """Two copies of a batch cannot be told apart: exactly log(2) is lost."""
+def test_loss_of_a_repeated_batch(latents):
+    """The two copies of a pair are not distinguishable, which adds log(2)."""
     scale = torch.tensor(1.5)
     doubled = info_nce(*(side.repeat(2, 1) for side in latents), scale)
     once = info_nce(*latents, scale)
     assert float(doubled) == pytest.approx(float(once) + math.log(2))
 
 
-def test_gradient(latents):
+def test_loss_gradient(latents):
     text, brain = (side.clone().requires_grad_() for side in latents)
     scale = torch.tensor(1.2, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(info_nce, (text, brain, scale))
 
 
-def test_module_takes_what_the_towers_give(latents):
+def test_loss_module_equals_the_function(latents):
     scale = torch.tensor(1.2)
-    loss = InfoNCE()((*latents, scale), "there is no target")
+    loss = InfoNCE()((*latents, scale), None)
     assert float(loss) == float(info_nce(*latents, scale))
 
 

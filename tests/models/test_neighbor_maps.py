@@ -1,4 +1,4 @@
-"""Tests of NeighborMaps: the formula, and no study is its own neighbor."""
+"""Tests of NeighborMaps."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_neurocontext.models import NeighborMaps
 from sklearn_neurocontext.models._base import normalize_studies
+from tests.models.synthetic_pairs import SCALINGS
 
 
 @parametrize_with_checks([NeighborMaps()])
@@ -21,8 +22,8 @@ def studies(rng):
 
 
 @pytest.mark.parametrize("container", [np.asarray, csr_array])
-@pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
-def test_is_the_weighted_mean(studies, rng, container, y_scaling):
+@SCALINGS
+def test_transform_is_the_weighted_mean(studies, rng, container, y_scaling):
     X, y = studies
     texts = np.abs(rng.normal(size=(7, 4)))
     model = NeighborMaps(0.2, y_scaling=y_scaling).fit(container(X), y)
@@ -37,7 +38,7 @@ def test_is_the_weighted_mean(studies, rng, container, y_scaling):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_no_study_is_its_own_neighbor(studies, dtype):
+def test_studies_are_not_their_own_neighbors(studies, dtype):
     X, y = studies[0].astype(dtype), studies[1]
     features = NeighborMaps(0.2).fit_transform(X, y)
     assert features.dtype == dtype
@@ -53,14 +54,14 @@ def test_no_study_is_its_own_neighbor(studies, dtype):
     np.testing.assert_array_equal(again[3], features[3])
 
 
-def test_texts_are_averaged_in_pieces(studies, monkeypatch):
+def test_transform_does_not_depend_on_the_block_size(studies, monkeypatch):
     X, y = studies
     whole = NeighborMaps().fit(X, y).transform(X)
     monkeypatch.setattr("sklearn_neurocontext.models._neighbor_maps._ROWS", 7)
     np.testing.assert_allclose(NeighborMaps().fit(X, y).transform(X), whole)
 
 
-def test_small_temperature_takes_the_nearest_and_a_large_one_the_mean(studies):
+def test_limits_of_small_and_large_temperature(studies):
     X, y = studies
     nearest = NeighborMaps(1e-4, y_scaling=None).fit(X, y)
     text = X[[4]] + 1e-2 * X[[5]]
@@ -70,12 +71,12 @@ def test_small_temperature_takes_the_nearest_and_a_large_one_the_mean(studies):
 
 
 @pytest.mark.parametrize("text", [[0.0, 0.0], [2.0, 0.0]])
-def test_without_any_other_neighbor_it_is_the_mean(text):
+def test_text_without_neighbors_has_the_mean_map(text):
     y = [[1.0, 0.0], [0.0, 1.0]]
     model = NeighborMaps().fit([[1.0, 0.0], [3.0, 0.0]], y)
     np.testing.assert_allclose(model.transform([text]), [[0.5, 0.5]])
 
 
-def test_temperature_is_checked(studies):
+def test_invalid_temperature_raises(studies):
     with pytest.raises(ValueError, match="The 'temperature' parameter of NeighborMaps"):
         NeighborMaps(0.0).fit(*studies)

@@ -57,7 +57,7 @@ def _train(module, **changes):
 
 
 class _Monitor:
-    """Give prepared values, and keep the weights of each epoch."""
+    """Monitor that returns prepared values and stores the weights of each epoch."""
 
     def __init__(self, module, values):
         self.module = module
@@ -79,8 +79,8 @@ def _same(weights, others):
 # Training
 
 
-def test_equals_a_plain_loop():
-    """The engine adds nothing: same seed, same weights as fifteen lines of torch."""
+def test_training_equals_a_plain_torch_loop():
+    """With the same seed, skorch and a plain loop train the same weights."""
     X, y = (torch.from_numpy(s.astype(np.float32)) for s in make_pairs(60))
     with seeded(0, "cpu"):
         trained = _perceptron(dropout=0.5)
@@ -98,7 +98,7 @@ def test_equals_a_plain_loop():
         torch.testing.assert_close(weight, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_best_weights_are_copies_that_later_epochs_leave_alone():
+def test_weights_of_the_best_epoch_are_restored():
     module = _perceptron()
     monitor = _Monitor(module, [3, 1, 2, 2])
     record = _train(module, monitor=monitor)
@@ -108,12 +108,12 @@ def test_best_weights_are_copies_that_later_epochs_leave_alone():
     assert not module.training
 
 
-def test_an_equal_epoch_is_not_better():
+def test_first_of_equal_epochs_is_best():
     module = _perceptron()
     assert _train(module, monitor=_Monitor(module, [1, 1, 1, 1])).best_epoch == 1
 
 
-def test_patience_ends_the_training():
+def test_patience_stops_training():
     module = _perceptron()
     monitor = _Monitor(module, [3, 1, 2, 2, 2, 0])
     record = _train(module, monitor=monitor, max_epochs=6, patience=2)
@@ -121,7 +121,7 @@ def test_patience_ends_the_training():
     assert _same(module.state_dict(), monitor.weights[1])
 
 
-def test_validation_studies_are_not_trained_on():
+def test_training_ignores_validation_studies():
     X, _ = (side.astype(np.float32) for side in make_pairs(60))
     changed = X.copy()
     changed[SPLIT_ROWS[1]] = 1e3
@@ -135,7 +135,7 @@ def test_validation_studies_are_not_trained_on():
     assert _same(*weights)
 
 
-def test_the_monitor_sees_all_validation_studies_without_dropout():
+def test_monitor_receives_all_validation_studies_in_eval_mode():
     _, y = (side.astype(np.float32) for side in make_pairs(60))
     module = _perceptron(dropout=0.9)
     seen = []
@@ -149,7 +149,7 @@ def test_the_monitor_sees_all_validation_studies_without_dropout():
     np.testing.assert_array_equal(seen, [y[SPLIT_ROWS[1]]])
 
 
-def test_without_validation_the_training_loss_chooses():
+def test_without_validation_training_loss_is_monitored():
     record = _train(_perceptron(), rows=ALL_ROWS, monitor=None)
     losses = [epoch["train_loss"] for epoch in record.history]
     assert [epoch["monitor"] for epoch in record.history] == losses
@@ -157,7 +157,7 @@ def test_without_validation_the_training_loss_chooses():
     assert "valid_loss" not in record.history[0]
 
 
-def test_fewer_studies_than_a_batch_still_train():
+def test_training_with_fewer_studies_than_a_batch():
     module = _perceptron()
     before = copy.deepcopy(module.state_dict())
     record = _train(module, batch_size=1000)
@@ -165,7 +165,7 @@ def test_fewer_studies_than_a_batch_still_train():
     assert record.history[-1]["train_loss"] < record.history[0]["train_loss"]
 
 
-def test_history_names_what_was_measured():
+def test_history_has_the_documented_keys():
     history = _train(_perceptron()).history
     assert [epoch["epoch"] for epoch in history] == [1, 2, 3, 4]
     assert all(
@@ -179,7 +179,7 @@ class _NoGradient(nn.Module):
         return sum(0 * output.sum() for output in outputs)
 
 
-def test_the_temperature_is_not_decayed():
+def test_temperature_is_not_decayed():
     X, y = (side.astype(np.float32) for side in make_pairs(60))
     module = TwoTowers(N_FEATURES, N_COMPONENTS, 4, 0.0, 0.1)
     before = copy.deepcopy(module.state_dict())
@@ -199,7 +199,7 @@ def test_the_temperature_is_not_decayed():
 # Failures
 
 
-def test_nan_loss_says_what_to_lower():
+def test_nan_loss_raises():
     X = np.full((60, N_FEATURES), np.nan, dtype=np.float32)
     message = r"training loss became nan in epoch 1\. Lower lr \(it is 0\.001\), or"
     with pytest.raises(ValueError, match=message):
@@ -207,14 +207,14 @@ def test_nan_loss_says_what_to_lower():
 
 
 class _BreaksLastStep(nn.Module):
-    """A finite loss whose gradient is not."""
+    """Finite loss with a gradient of NaN."""
 
     def forward(self, output, target):
         return output.sum() * 0 + torch.sqrt((output - output).abs()).sum()
 
 
 @pytest.mark.parametrize("rows", [ALL_ROWS, SPLIT_ROWS])
-def test_weights_broken_by_the_last_step_are_found(rows):
+def test_nan_weights_after_the_last_step_raise(rows):
     with pytest.raises(ValueError, match=r"became nan in epoch 1\. Lower lr"):
         _train(
             _perceptron(),
@@ -226,7 +226,7 @@ def test_weights_broken_by_the_last_step_are_found(rows):
 
 
 @pytest.mark.parametrize("epoch", [1, 4])
-def test_ctrl_c_is_not_taken_for_the_end(epoch):
+def test_ctrl_c_between_batches_is_raised(epoch):
     module = _perceptron()
     values = [None if e == epoch else 0 for e in range(1, 5)]
     with pytest.raises(KeyboardInterrupt):
@@ -238,7 +238,7 @@ class _Interrupted(nn.Module):
         raise KeyboardInterrupt
 
 
-def test_ctrl_c_within_a_batch():
+def test_ctrl_c_within_a_batch_is_raised():
     with pytest.raises(KeyboardInterrupt):
         _train(_perceptron(), criterion=_Interrupted, max_epochs=1)
 
@@ -246,7 +246,7 @@ def test_ctrl_c_within_a_batch():
 # Helpers
 
 
-def test_seeded_leaves_the_generator_of_the_caller_alone():
+def test_seeded_restores_the_generator():
     before = torch.get_rng_state()
     with seeded(3, "cpu"):
         first = torch.rand(2)
@@ -255,7 +255,7 @@ def test_seeded_leaves_the_generator_of_the_caller_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_seeded_restores_after_an_error():
+def test_seeded_restores_the_generator_after_an_error():
     before = torch.get_rng_state()
     with pytest.raises(ZeroDivisionError), seeded(3, "cpu"):
         torch.rand(2)
@@ -263,7 +263,7 @@ def test_seeded_restores_after_an_error():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_forward_in_pieces_equals_forward_at_once(monkeypatch):
+def test_forward_rows_does_not_depend_on_the_block_size(monkeypatch):
     X = make_pairs(10)[0].astype(np.float32)
     module = _perceptron().eval()
     at_once = forward_rows(module, X, "cpu")
@@ -280,7 +280,7 @@ def test_forward_in_pieces_equals_forward_at_once(monkeypatch):
     assert in_pieces.dtype == np.float32
 
 
-def test_contrastive_loss_falls():
+def test_contrastive_loss_decreases():
     X, y = (side.astype(np.float32) for side in make_pairs(60))
     with seeded(0, "cpu"):
         module = TwoTowers(N_FEATURES, N_COMPONENTS, 4, 0.0, 0.1)
@@ -306,20 +306,20 @@ def _batches(n_studies, batch_size, shuffle=False):
     ("n_studies", "sizes"),
     [(8, [4, 4]), (10, [4, 4, 2]), (9, [4, 5]), (3, [3]), (1, [1]), (5, [5])],
 )
-def test_a_last_batch_of_one_study_joins_the_one_before(n_studies, sizes):
+def test_last_batch_of_one_study_is_merged(n_studies, sizes):
     batches = _batches(n_studies, 4)
     assert [len(batch) for batch in batches] == sizes
     assert list(chain(*batches)) == list(range(n_studies))
 
 
-def test_shuffled_batches_hold_each_study_once_in_a_new_order():
+def test_shuffled_batches_contain_each_study_once():
     with seeded(0, "cpu"):
         first, second = _batches(50, 8, shuffle=True), _batches(50, 8, shuffle=True)
     assert first != second
     assert sorted(chain(*first)) == sorted(chain(*second)) == list(range(50))
 
 
-def test_inputs_and_target_stay_together():
+def test_batches_keep_inputs_and_target_aligned():
     dataset = PairedTensors(
         {"a": torch.arange(9), "b": -torch.arange(9)}, 2 * torch.arange(9)
     )
@@ -335,7 +335,7 @@ def test_inputs_and_target_stay_together():
     ("n_studies", "n_validation", "size"),
     [(20_000, 1000, 1000), (500, 1000, 50), (20, 1000, 2), (19, 1000, 0), (500, 0, 0)],
 )
-def test_validation_part_is_disjoint_and_bounded(n_studies, n_validation, size):
+def test_validation_split(n_studies, n_validation, size):
     train, validation = split_validation(n_studies, n_validation, seed=0)
     assert len(validation) == size
     np.testing.assert_array_equal(
@@ -343,13 +343,13 @@ def test_validation_part_is_disjoint_and_bounded(n_studies, n_validation, size):
     )
 
 
-def test_one_study_cannot_be_ranked_so_none_is_put_aside():
+def test_single_validation_study_is_not_held_out():
     train, validation = split_validation(500, 1, seed=0)
     assert len(train) == 500
     assert len(validation) == 0
 
 
-def test_split_depends_on_the_seed_alone():
+def test_validation_split_depends_on_the_seed():
     first, again, other = (split_validation(200, 50, seed=s)[1] for s in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert set(first) != set(other)
@@ -364,7 +364,7 @@ def _mean_log_rank_slow(similarity):
     return sum(logs) / len(logs)
 
 
-def test_mean_log_rank_equals_the_double_loop(rng):
+def test_mean_log_rank_equals_slow_loops(rng):
     similarity = rng.integers(0, 5, size=(12, 12)).astype(float)
     assert mean_log_rank(torch.tensor(similarity)) == pytest.approx(
         _mean_log_rank_slow(similarity)
@@ -381,7 +381,7 @@ def test_monitors_rank_by_cosine(rng):
     left, right = (torch.tensor(rng.normal(size=(8, 3))) for _ in range(2))
     expected = _mean_log_rank_slow(cosines_by_hand(left, right))
     assert rank_of_predictions(left, right) == pytest.approx(expected)
-    units = (torch.nn.functional.normalize(side, dim=1) for side in (left, right))
+    units = (nn.functional.normalize(side, dim=1) for side in (left, right))
     assert rank_of_latents((*units, None), None) == pytest.approx(expected)
 
 

@@ -16,7 +16,7 @@ def _weights(model):
 
 
 @NETS
-def test_same_seed_same_numbers(estimator, train, test, fits):
+def test_same_seed_repeats_the_fit(estimator, train, test, fits):
     first, again = fits[name_of(estimator)], clone(estimator).fit(*train)
     np.testing.assert_array_equal(_weights(first), _weights(again))
     np.testing.assert_array_equal(first.predict(test[0]), again.predict(test[0]))
@@ -25,21 +25,21 @@ def test_same_seed_same_numbers(estimator, train, test, fits):
 
 
 @NETS
-def test_a_second_fit_starts_anew(estimator, train, fits):
+def test_refit_equals_first_fit(estimator, train, fits):
     first = fits[name_of(estimator)]
     again = clone(estimator).fit(*make_pairs(40)).fit(*train)
     np.testing.assert_array_equal(_weights(first), _weights(again))
 
 
 @NETS
-def test_another_seed_gives_other_numbers(estimator, train, fits):
+def test_other_seed_changes_the_weights(estimator, train, fits):
     first = fits[name_of(estimator)]
     other = clone(estimator).set_params(random_state=1).fit(*train)
     assert np.abs(_weights(first) - _weights(other)).max() > 1e-2
 
 
 @NETS
-def test_random_state_instances_are_drawn_from(estimator, train):
+def test_random_state_instances(estimator, train):
     estimator = clone(estimator).set_params(max_epochs=1)
     states = [np.random.RandomState(5) for _ in range(2)]
     fits = [clone(estimator).set_params(random_state=s).fit(*train) for s in states]
@@ -49,7 +49,7 @@ def test_random_state_instances_are_drawn_from(estimator, train):
 
 
 @NETS
-def test_generators_of_the_caller_are_untouched(estimator, train, test):
+def test_fit_does_not_change_global_generators(estimator, train, test):
     torch_before = torch.get_rng_state()
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002
     model = clone(estimator).fit(*train)
@@ -61,7 +61,7 @@ def test_generators_of_the_caller_are_untouched(estimator, train, test):
 
 
 @NETS
-def test_numbers_do_not_depend_on_the_generator_of_the_caller(estimator, train, fits):
+def test_fit_does_not_depend_on_global_generators(estimator, train, fits):
     first = fits[name_of(estimator)]
     with torch.random.fork_rng():
         torch.manual_seed(2)
@@ -70,7 +70,7 @@ def test_numbers_do_not_depend_on_the_generator_of_the_caller(estimator, train, 
 
 
 @NETS
-def test_facts_of_the_training(estimator, train):
+def test_training_attributes(estimator, train):
     model = clone(estimator).set_params(max_epochs=9, patience=2).fit(*train)
     assert 1 <= model.best_epoch_ <= model.n_epochs_ <= 9
     assert model.n_epochs_ <= model.best_epoch_ + 2
@@ -83,8 +83,8 @@ def test_facts_of_the_training(estimator, train):
 
 
 @NETS
-def test_the_best_epoch_is_returned_and_not_the_last(estimator, train, test):
-    """A fit that ends at the best epoch gives the same weights as one that goes on."""
+def test_weights_are_those_of_the_best_epoch(estimator, train, test):
+    """A fit that ends at the best epoch has the same weights as a longer fit."""
     long = clone(estimator).set_params(lr=0.03, max_epochs=15, patience=None)
     long.fit(*train)
     assert long.best_epoch_ < long.n_epochs_ == 15
@@ -93,9 +93,8 @@ def test_the_best_epoch_is_returned_and_not_the_last(estimator, train, test):
 
 
 @NETS
-def test_validation_studies_come_from_the_training_part(estimator, train, monkeypatch):
+def test_validation_studies_are_training_studies(estimator, train, monkeypatch):
     seen = []
-
     split = _net.split_validation
 
     def spy(*args):
@@ -109,7 +108,7 @@ def test_validation_studies_come_from_the_training_part(estimator, train, monkey
 
 @pytest.mark.parametrize("n_studies", [2, 3, 19, 33])
 @NETS
-def test_fewer_studies_than_a_batch_still_train(estimator, n_studies):
+def test_fit_with_fewer_studies_than_a_batch(estimator, n_studies):
     X, y = make_pairs(n_studies)
     model = clone(estimator).set_params(batch_size=32).fit(X, y)
     assert model.history_[-1]["train_loss"] < model.history_[0]["train_loss"]
@@ -117,7 +116,7 @@ def test_fewer_studies_than_a_batch_still_train(estimator, n_studies):
 
 
 @NETS
-def test_diverging_training_says_what_to_lower(estimator, train):
+def test_diverging_training_raises(estimator, train):
     estimator = clone(estimator).set_params(lr=1e38)
     message = r"training loss became (nan|inf) in epoch \d+\. Lower lr \(it is 1e\+38\)"
     with pytest.raises(ValueError, match=message):
@@ -126,7 +125,7 @@ def test_diverging_training_says_what_to_lower(estimator, train):
 
 
 @NETS
-def test_ctrl_c_leaves_no_half_fit(estimator, train, monkeypatch):
+def test_ctrl_c_is_raised(estimator, train, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
@@ -137,21 +136,21 @@ def test_ctrl_c_leaves_no_half_fit(estimator, train, monkeypatch):
 
 
 @NETS
-def test_unknown_device_is_an_error(estimator, train):
+def test_unknown_device_raises(estimator, train):
     with pytest.raises(RuntimeError, match="nowhere"):
         clone(estimator).set_params(device="nowhere").fit(*train)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @NETS
-def test_cuda_takes_and_gives_arrays(estimator, train, test):
+def test_cuda_predictions_are_arrays(estimator, train, test):
     model = clone(estimator).set_params(device="cuda").fit(*train)
     assert isinstance(model.predict(test[0]), np.ndarray)
     assert model.score(*test) > 0.8
 
 
 @NETS
-def test_predictions_do_not_depend_on_the_rows_beside(
+def test_predictions_do_not_depend_on_the_block_size(
     estimator, train, fits, monkeypatch
 ):
     model = fits[name_of(estimator)]

@@ -1,4 +1,4 @@
-"""Predictions are coefficients of densities, whatever the scaling of y."""
+"""Tests that predictions are coefficients of densities for each `y_scaling`."""
 
 import numpy as np
 import pytest
@@ -21,8 +21,8 @@ from sklearn_neurocontext import (
 )
 from sklearn_neurocontext.datasets import make_studies
 from sklearn_neurocontext.models import scale_like_predictions
+from tests.models.synthetic_pairs import SCALINGS
 
-SCALINGS = pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
 NET = {
     "batch_size": 120,
     "dropout": 0.0,
@@ -46,22 +46,22 @@ INTERPOLATING = {
 
 
 def _copied_studies():
-    """Twenty copies of six studies, fewer than features: all can be interpolated."""
+    """Return 20 copies of 6 studies with 12 features, which can be interpolated."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(6, 12)), rng.normal(size=(6, 5))
     return np.tile(X, (20, 1)), np.tile(y, (20, 1))
 
 
 def _densities(y, y_scaling):
-    norms = {"unit": 2, "sqrt": 1}
     if y_scaling is None:
         return y
-    return y / np.linalg.norm(y, ord=norms[y_scaling], axis=1, keepdims=True)
+    order = {"unit": 2, "sqrt": 1}[y_scaling]
+    return y / np.linalg.norm(y, ord=order, axis=1, keepdims=True)
 
 
 @SCALINGS
 @pytest.mark.parametrize("name", INTERPOLATING)
-def test_a_model_that_interpolates_returns_densities(name, y_scaling):
+def test_interpolating_models_predict_densities(name, y_scaling):
     X, y = _copied_studies()
     model = clone(INTERPOLATING[name]).set_params(y_scaling=y_scaling).fit(X, y)
     expected = _densities(y, y_scaling)
@@ -71,7 +71,7 @@ def test_a_model_that_interpolates_returns_densities(name, y_scaling):
 
 @SCALINGS
 @pytest.mark.parametrize("weights", [None, (3, 1)])
-def test_an_ensemble_that_interpolates_returns_densities(weights, y_scaling):
+def test_interpolating_ensembles_predict_densities(weights, y_scaling):
     X, y = _copied_studies()
     ridge = RidgeBaseline([1e-8], y_scaling=y_scaling)
     search = GridSearchCV(ridge, {"alphas": [[1e-8]]}, cv=2)
@@ -84,18 +84,18 @@ def test_an_ensemble_that_interpolates_returns_densities(weights, y_scaling):
 
 
 @SCALINGS
-def test_an_ensemble_averages_densities(y_scaling, train, test):
+def test_ensembles_average_densities(y_scaling, train, test):
     estimators = [
         ("cca", CCABaseline(y_scaling=y_scaling)),
         ("ridge", RidgeBaseline([300.0], y_scaling=y_scaling)),
     ]
     model = TextBrainEnsemble(estimators, weights=[2, 0.5]).fit(*train)
-    cca, ridge = (member.fit(*train).predict(test[0]) for _, member in estimators)
+    cca, ridge = (estimator.fit(*train).predict(test[0]) for _, estimator in estimators)
     np.testing.assert_allclose(model.predict(test[0]), (2 * cca + 0.5 * ridge) / 2.5)
 
 
 @SCALINGS
-def test_observed_studies_are_scaled_like_predictions(y_scaling):
+def test_scale_like_predictions(y_scaling):
     X, y = _copied_studies()
     ridge = RidgeBaseline([1e-8], y_scaling=y_scaling)
     ensemble = TextBrainEnsemble([("ridge", ridge)]).fit(X, y)
@@ -105,7 +105,7 @@ def test_observed_studies_are_scaled_like_predictions(y_scaling):
 
 
 @SCALINGS
-def test_the_average_is_the_prediction_for_a_text_without_information(y_scaling, train):
+def test_average_is_the_prediction_without_information(y_scaling, train):
     X, y = train
     model = RidgeBaseline([1e15], y_scaling=y_scaling).fit(X, y)
     average = scale_like_predictions(model, y, average=True)
@@ -120,12 +120,12 @@ def overlapping():
     return masker, corpus.latent, masker.fit_transform(corpus.peaks)
 
 
-@pytest.mark.parametrize("member", [KernelCCA(random_state=0), CCABaseline()])
-def test_an_ensemble_of_copies_scores_as_its_member(member, overlapping):
+@pytest.mark.parametrize("estimator", [KernelCCA(random_state=0), CCABaseline()])
+def test_ensemble_of_copies_scores_as_its_estimator(estimator, overlapping):
     masker, X, y = overlapping
     train, test = slice(60, None), slice(60)
-    alone = clone(member).fit(X[train], y[train])
-    copies = TextBrainEnsemble([("one", clone(member)), ("two", clone(member))])
+    alone = clone(estimator).fit(X[train], y[train])
+    copies = TextBrainEnsemble([("one", clone(estimator)), ("two", clone(estimator))])
     copies.fit(X[train], y[train])
     names = [n for n in metrics.__all__ if n.endswith("_scorer") and n[:5] != "make_"]
     scorers = [getattr(metrics, name) for name in names if "100" not in name]

@@ -15,16 +15,15 @@ from sklearn_neurocontext.models._ridge import (
 from tests.models.synthetic_pairs import (
     N_COMPONENTS,
     N_FEATURES,
+    SCALINGS,
     in_fitted_units,
     make_pairs,
     standardize_by_hand,
 )
 
-SCALINGS = pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
-
 
 @SCALINGS
-def test_equals_ridge_cv_by_hand(y_scaling, train, test):
+def test_ridge_baseline_equals_ridge_cv(y_scaling, train, test):
     X, y = train
     model = RidgeBaseline(y_scaling=y_scaling).fit(X, y)
     standardized, mean, scale = standardize_by_hand(y, y, y_scaling)
@@ -38,8 +37,8 @@ def test_equals_ridge_cv_by_hand(y_scaling, train, test):
     )
 
 
-def test_one_alpha_solves_the_stated_objective(train, test):
-    """Stationary point of ‖Z − XW‖² + α‖W‖², with X and Z centered."""
+def test_weights_minimize_the_objective(train, test):
+    """The gradient of ‖Z − XW‖² + α‖W‖² is zero for centered X and Z."""
     X, y = train
     model = RidgeBaseline(alphas=[30.0], y_scaling=None).fit(X, y)
     centered, target = X - X.mean(axis=0), y - y.mean(axis=0)
@@ -49,7 +48,7 @@ def test_one_alpha_solves_the_stated_objective(train, test):
     )
 
 
-def test_the_penalty_grows_with_the_noise():
+def test_penalty_increases_with_noise():
     quiet, loud = (
         RidgeBaseline().fit(*make_pairs(60, noise=noise)) for noise in (0.1, 10)
     )
@@ -64,12 +63,12 @@ def test_shapes_and_dtypes(train):
     assert isinstance(model.alpha_, float)
 
 
-def test_no_latents():
+def test_no_transform():
     assert not hasattr(RidgeBaseline(), "transform")
     assert not hasattr(RidgeBaseline(), "transform_brain")
 
 
-def test_penalties_must_be_positive(train):
+def test_negative_alphas_raise(train):
     with pytest.raises(ValueError, match="alphas"):
         RidgeBaseline(alphas=[-1.0]).fit(*train)
 
@@ -86,7 +85,7 @@ def features(request, rng):
 
 @pytest.mark.parametrize("as_kind", [np.asarray, csr_array])
 @pytest.mark.parametrize("alpha", [0.1, 10.0])
-def test_equals_scikit_learns_ridge(features, as_kind, alpha, rng):
+def test_solve_ridge_equals_ridge(features, as_kind, alpha, rng):
     targets = rng.normal(size=(len(features), 3)) + 5
     weights, intercept = solve_ridge(as_kind(features), targets, alpha)
     centered = features - features.mean(axis=0)
@@ -97,7 +96,7 @@ def test_equals_scikit_learns_ridge(features, as_kind, alpha, rng):
 
 
 @pytest.mark.parametrize("as_kind", [np.asarray, csr_array])
-def test_moments(features, as_kind):
+def test_column_statistics(features, as_kind):
     X = as_kind(features)
     np.testing.assert_allclose(column_means(X), features.mean(axis=0))
     np.testing.assert_allclose(column_products(X), features.T @ features, atol=1e-9)
@@ -107,14 +106,14 @@ def test_moments(features, as_kind):
     )
 
 
-def test_features_without_variance_predict_the_mean():
+def test_constant_features_predict_the_mean():
     targets = np.array([[1.0], [3.0]])
     weights, intercept = solve_ridge(np.ones((2, 4)), targets, 1.0)
     np.testing.assert_allclose(np.ones((1, 4)) @ weights + intercept, [[2.0]])
 
 
 @pytest.mark.parametrize("n_columns", [2, 9], ids=["tall", "wide"])
-def test_a_ridge_that_is_lost_in_rounding_is_named(n_columns):
+def test_too_small_ridge_raises(n_columns):
     # Equal columns of ±1: each pivot is exact, the second is zero.
     X = np.repeat(np.array([[1], [-1]] * 2, dtype=np.float32), n_columns, axis=1)
     message = r"penalty=1e-20 is too small: in float32 .*Raise penalty, or pass X in fl"

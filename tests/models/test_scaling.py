@@ -8,10 +8,10 @@ from sklearn_neurocontext.models._base import (
     compute_mean_and_scale,
     normalize_studies,
 )
-from tests.models.synthetic_pairs import make_pairs, standardize_by_hand
+from tests.models.synthetic_pairs import SCALINGS, make_pairs, standardize_by_hand
 
 
-@pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
+@SCALINGS
 def test_scaling_equals_loops_over_studies(y_scaling):
     _, y = make_pairs(40)
     normalized = normalize_studies(y, y_scaling)
@@ -31,7 +31,7 @@ def test_studies_have_norm_one_and_keep_their_signs(y_scaling):
 
 
 @pytest.mark.parametrize("y_scaling", ["unit", "sqrt"])
-def test_the_number_of_peaks_of_a_study_does_not_matter(y_scaling):
+def test_normalization_ignores_the_scale_of_studies(y_scaling):
     _, y = make_pairs(40)
     factors = np.linspace(0.1, 9, 40)[:, None]
     np.testing.assert_allclose(
@@ -39,7 +39,7 @@ def test_the_number_of_peaks_of_a_study_does_not_matter(y_scaling):
     )
 
 
-def test_none_leaves_the_values_alone():
+def test_none_does_not_normalize():
     _, y = make_pairs(5)
     assert normalize_studies(y, None) is y
     mean, scale = compute_mean_and_scale(y, None)
@@ -47,19 +47,19 @@ def test_none_leaves_the_values_alone():
     assert (scale == 1).all()
 
 
-@pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
+@SCALINGS
 def test_a_study_of_zeros_stays_zero(y_scaling):
     assert not normalize_studies(np.zeros((2, 3)), y_scaling).any()
 
 
-def test_unit_rows_survive_a_second_time():
+def test_unit_rows_is_idempotent():
     rows = unit_rows(make_pairs(5)[1])
     np.testing.assert_allclose(unit_rows(rows), rows)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -1e6])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_component_that_never_varies_has_scale_one(value, dtype):
+def test_constant_components_have_scale_one(value, dtype):
     y = make_pairs(50)[1].astype(dtype)
     y[:, 3] = value
     _, scale = compute_mean_and_scale(y, "unit")
@@ -67,7 +67,7 @@ def test_a_component_that_never_varies_has_scale_one(value, dtype):
     assert (np.delete(scale, 3) != 1).all()
 
 
-@pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
+@SCALINGS
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtype_is_kept(y_scaling, dtype):
     normalized = normalize_studies(make_pairs(9)[1].astype(dtype), y_scaling)

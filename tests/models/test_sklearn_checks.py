@@ -1,4 +1,4 @@
-"""Every estimator keeps scikit-learn's conventions, without an exception."""
+"""Tests that every model passes all checks of scikit-learn."""
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -31,7 +31,7 @@ def test_sklearn_check(estimator, check):
     check(estimator)
 
 
-def test_every_estimator_with_a_similarity_is_checked():
+def test_all_models_are_checked():
     public = (getattr(models, name) for name in models.__all__)
     estimators = {
         value

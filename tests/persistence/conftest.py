@@ -1,4 +1,4 @@
-"""Models that are fitted once, and saved ones to corrupt."""
+"""Fixtures: fitted models, and saved models that tests may change."""
 
 import warnings
 
@@ -22,7 +22,7 @@ def studies():
 
 @pytest.fixture(scope="session", params=make_models())
 def fitted(request, studies):
-    """Each model, fitted; tests must not change it."""
+    """Each model of `make_models`, fitted; tests must not change it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return make_models()[request.param].fit(*studies)
@@ -30,13 +30,13 @@ def fitted(request, studies):
 
 @pytest.fixture
 def saved_ensemble(tmp_path, studies):
-    """A saved ensemble, with words, kernels and references."""
+    """A saved ensemble with words, kernels and reference studies."""
     return save_model(make_ensemble().fit(*studies), tmp_path / "ensemble")
 
 
 @pytest.fixture
 def saved(tmp_path):
-    """A small saved net with all kinds of values."""
+    """A small saved pipeline with a network."""
     rng = np.random.default_rng(0)
     model = make_pipeline(StandardScaler(), ContrastiveTextBrain(3, **NET))
     model.fit(rng.normal(size=(30, 4)), rng.normal(size=(30, 5)))

@@ -1,4 +1,4 @@
-"""Change saved models, and save and load in one step."""
+"""Change the files of saved models; save and load in one step."""
 
 import json
 
@@ -12,7 +12,7 @@ from sklearn_neurocontext.persistence._format import (
 
 
 def edit(directory, change):
-    """Change the description and its hash, as another version may have written it."""
+    """Change the description of a saved model, and its hash."""
     path = directory / DESCRIPTION
     description = json.loads(path.read_text())
     change(description)
@@ -23,5 +23,5 @@ def edit(directory, change):
 
 
 def reload(model, directory):
-    """Save and load."""
+    """Save and load a model."""
     return load_model(save_model(model, directory))

@@ -1,4 +1,4 @@
-"""Small models with everything on the list that learns from studies, unfitted."""
+"""Make small models with all supported types that learn from studies."""
 
 import numpy as np
 from sklearn.decomposition import TruncatedSVD
@@ -22,7 +22,7 @@ NET = {"max_epochs": 2, "batch_size": 32, "random_state": 0}
 
 
 def make_models():
-    """Every type on the list that learns from studies."""
+    """Return unfitted models by name."""
     words = make_pipeline(
         TfidfVectorizer(min_df=2, ngram_range=(1, 2), dtype=np.float32),
         TruncatedSVD(6, random_state=0),

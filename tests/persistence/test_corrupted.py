@@ -1,4 +1,4 @@
-"""Altered files never load silently wrong; models of other versions are explained."""
+"""Altered files and models of other versions raise errors."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ CORRUPTIONS = {
 @pytest.mark.parametrize("name", SAVED_FILES)
 @pytest.mark.parametrize("corrupt", CORRUPTIONS.values(), ids=CORRUPTIONS)
 @pytest.mark.parametrize("model", ["saved", "saved_ensemble"])
-def test_corrupted_files_are_refused(model, corrupt, name, request):
+def test_corrupted_files_raise(model, corrupt, name, request):
     folder = request.getfixturevalue(model)
     path = folder / name
     content = path.read_bytes()
@@ -71,9 +71,9 @@ def _set(path, value):
         (_set(["type"], "os.system"), "of type 'os.system', which is not on the list"),
         (_set(["type"], "CCABaseline"), "unexpected keyword argument"),
         (_set(["params", "lr"], "high"), "The 'lr' parameter"),
-        (_set(["params", "max_epochs"], {"eval": "1"}), "eval '1', which is not known"),
-        (_set(["params", "max_epochs"], {"dtype": "object"}), "dtype 'object', which"),
-        (_set(["params", "device"], "nowhere"), "device='nowhere' is not usable"),
+        (_set(["params", "max_epochs"], {"eval": "1"}), "the unknown type eval '1'"),
+        (_set(["params", "max_epochs"], {"dtype": "object"}), "unknown type dtype"),
+        (_set(["params", "device"], "nowhere"), "device='nowhere'"),
         (_set(["learned", "latent_dim_"], 10**12), "do not fit its dimensions"),
         (_set(["learned", "latent_dim_"], "3"), "latent_dim_ is str; expected"),
         (_set(["learned", "n_components_"], 6), r"y_mean_ .* shape \(5,\); expected"),
@@ -81,25 +81,25 @@ def _set(path, value):
         (lambda d: _network(d)["learned"].pop("module_"), "module_ is missing"),
         (_set(["learned", "y_mean_"], 0.5), "cannot be loaded: "),
         (_set(["learned", "module_"], {"module": {}}), "do not fit its dimensions"),
-        (_set(["learned", "note_"], 0.5), "has learned note_, not known here"),
+        (_set(["learned", "note_"], 0.5), "has the unknown attributes note_"),
         (_set(["learned", "y_mean_", "array"], "none"), "'none' is missing"),
         (_set(["learned", "y_mean_", "shape"], [7]), r"expected float32 and \[7\]"),
         (_set(["learned", "y_mean_", "dtype"], "float64"), "expected float64"),
     ],
 )
-def test_descriptions_of_other_versions_are_explained(saved, change, words):
+def test_invalid_descriptions_raise(saved, change, words):
     edit(saved, change)
     with pytest.raises(ValueError, match=words) as caught:
         load_model(saved)
     assert "\n" not in str(caught.value) or "do not fit" in str(caught.value)
 
 
-def test_local_parameters_of_others_are_not_taken(saved, tmp_path):
+def test_local_parameters_in_files_are_ignored(saved, tmp_path):
     edit(saved, lambda d: d["model"]["params"].update(memory=str(tmp_path / "pickles")))
     assert load_model(saved).memory is None
 
 
-def test_arrays_that_cannot_be_read_are_refused(saved):
+def test_missing_arrays_raise(saved):
     def rename(description):
         arrays = load((saved / ARRAYS).read_bytes())
         (saved / ARRAYS).write_bytes(save({f"{n}_": v for n, v in arrays.items()}))
@@ -109,7 +109,7 @@ def test_arrays_that_cannot_be_read_are_refused(saved):
         load_model(saved)
 
 
-def test_other_encoders_and_atlases_are_refused(tmp_path):
+def test_different_embedder_or_atlas_raises(tmp_path):
     folder = save_model(KDEDiFuMoMasker("geometric", 128).fit(), tmp_path / "masker")
     edit(folder, lambda d: d["model"]["learned"].update(atlas_hash="0" * 64))
     with pytest.raises(ValueError, match=r"atlas_hash .* instead of 0000"):
@@ -121,20 +121,20 @@ def test_other_encoders_and_atlases_are_refused(tmp_path):
     assert not (tmp_path / "no").exists()
     folder = save_model(LLMChunkEmbedder().fit(["a"]), tmp_path / "embedder")
     edit(folder, lambda d: d["model"]["learned"].update(settings_key="f" * 64))
-    with pytest.raises(ValueError, match="not the one that the model was trained with"):
+    with pytest.raises(ValueError, match="differs from the one that the model was tr"):
         load_model(folder)
     edit(folder, lambda d: d["model"]["params"].update(trust_remote_code=True))
     with pytest.raises(ValueError, match="runs code that comes with"):
         load_model(folder)
 
 
-def test_parameters_that_another_version_lacked_take_their_default(saved):
+def test_missing_parameters_have_default_values(saved):
     edit(saved, lambda d: _network(d)["params"].pop("patience"))
     loaded = load_model(saved)
     assert loaded[-1].patience == type(loaded[-1])().patience
 
 
-def test_values_are_saved_and_refused_like_models(tmp_path, rng):
+def test_save_values_and_load_values(tmp_path, rng):
     values = {"a": [1, 2.5, None, "µ"], "b": rng.normal(size=(3, 4)), "c": {"d": True}}
     folder = save_values(values, tmp_path / "values")
     loaded = load_values(folder)

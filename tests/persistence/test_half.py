@@ -1,4 +1,4 @@
-"""16 bits round, and never lose a value that matters."""
+"""Half precision rounds matrices with a bounded error."""
 
 import numpy as np
 import pytest
@@ -9,14 +9,14 @@ from sklearn_neurocontext.persistence._format import from_half, to_half
 
 
 def _bound(array):
-    """Half a unit in the last of 11 bits, of the largest in each row and column."""
+    """Return the maximum rounding error of each value."""
     rows, columns = np.abs(array).max(1, keepdims=True), np.abs(array).max(0)
     return 2.0**-11 * np.minimum(rows, columns)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("scale", [1.0, 1e-4, 1e-9, 1e-30, 1e9, 1e30])
-def test_rounding_is_that_of_eleven_bits_at_every_scale(rng, scale, dtype):
+def test_rounding_error_is_bounded_at_every_scale(rng, scale, dtype):
     array = (rng.normal(size=(50, 20)) * scale).astype(dtype)
     kept, exponent = to_half(array)
     assert kept.dtype == np.float16
@@ -26,7 +26,7 @@ def test_rounding_is_that_of_eleven_bits_at_every_scale(rng, scale, dtype):
     assert (np.abs(grown - array) <= _bound(array)).all()
 
 
-def test_values_that_sixteen_bits_cannot_hold_stay_whole(rng):
+def test_values_beyond_half_precision_are_unchanged(rng):
     array = rng.normal(size=(50, 20))
     for axis, length in ((0, 20), (1, 50)):
         scales = np.logspace(-12, 0, length)
@@ -37,7 +37,7 @@ def test_values_that_sixteen_bits_cannot_hold_stay_whole(rng):
     assert to_half(array[0])[0].dtype == np.float64
     kept, exponent = to_half(np.diag([1e300, 1e-300]))
     assert kept.dtype == np.float64
-    # Beside far larger values of its row and column, a tiny one is nothing.
+    # A tiny value is negligible if its row and column have far larger ones.
     array[3, 4] = 1e-12
     assert to_half(array)[0].dtype == np.float16
     assert to_half(np.zeros((2, 3)))[0].dtype == np.float16
@@ -47,9 +47,7 @@ def test_values_that_sixteen_bits_cannot_hold_stay_whole(rng):
 
 @pytest.mark.parametrize("scale", [1.0, 1e-4, 1e-7, 1e-9, 1e6])
 @pytest.mark.parametrize("y_scaling", ["unit", None])
-def test_predictions_keep_three_digits_whatever_the_unit(
-    tmp_path, rng, scale, y_scaling
-):
+def test_predictions_keep_three_digits_in_any_unit(tmp_path, rng, scale, y_scaling):
     X, y = rng.normal(size=(60, 40)), scale * rng.normal(size=(60, 50))
     model = RidgeBaseline(y_scaling=y_scaling).fit(X, y)
     saved = save_model(model, tmp_path / "model", half=True)
@@ -58,7 +56,7 @@ def test_predictions_keep_three_digits_whatever_the_unit(
     assert 0 < error < 2e-3 * np.abs(expected).max()
 
 
-def test_tiny_scales_of_features_survive(tmp_path, rng):
+def test_vectors_of_tiny_scales_are_unchanged(tmp_path, rng):
     X = 1e-8 * rng.normal(size=(20, 4))
     scaler = StandardScaler().fit(X)
     loaded = load_model(save_model(scaler, tmp_path / "scaler", half=True))

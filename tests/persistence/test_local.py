@@ -1,4 +1,4 @@
-"""Loading connects to nothing unless asked, wherever a language model comes from."""
+"""Loading connects to the network only with ``allow_download=True``."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from pathlib import Path
 tried = []
 
 class Connected(BaseException):
-    # Passes through whoever would try again and again.
+    # Not an Exception, so that no code catches it to try again.
     pass
 
 def refuse(*args, **kwargs):
@@ -37,7 +37,7 @@ folder, hub = Path(sys.argv[1]), Path(sys.argv[2])
 commit = "0123456789" * 4
 cached = hub / "hub" / "models--we--tiny"
 save_tiny_model(cached / "snapshots" / commit, "bert")
-# As the hub's client notes that there is no such file.
+# The hub's client marks missing files in this way.
 none = cached / ".no_exist" / commit / "sentence_bert_config.json"
 none.parent.mkdir(parents=True)
 none.touch()
@@ -45,7 +45,7 @@ none.touch()
 (cached / "refs" / "main").write_text(commit)
 texts = ["reading words", "pain"]
 for model_name in (LLMChunkEmbedder().model_name, "we/tiny"):
-    # Under this name, only what lies in the cache is taken.
+    # A model of the hub is only found in the cache.
     embedder = LLMChunkEmbedder(model_name, cache=None)
     from huggingface_hub import constants
     constants.HF_HUB_OFFLINE = True
@@ -65,12 +65,12 @@ except OSError as error:
 try:
     load_model(saved, allow_download=True)
 except Connected:
-    print("asked, it connects")
+    print("allowed: connects")
 """
 
 
 @pytest.mark.slow
-def test_loading_connects_to_nothing_unless_asked(tmp_path):
+def test_loading_connects_to_network_only_if_allowed(tmp_path):
     hidden = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HOME", "HF_HUB_CACHE")
     environment = {key: os.environ[key] for key in os.environ.keys() - set(hidden)}
     here = Path(__file__).parent
@@ -89,5 +89,5 @@ def test_loading_connects_to_nothing_unless_asked(tmp_path):
         "same: True",
         "tried: []",
         "advised: True tried: []",
-        "asked, it connects",
+        "allowed: connects",
     ]

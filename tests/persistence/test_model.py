@@ -1,4 +1,4 @@
-"""Saved and loaded, a model predicts the same bits; what cannot be saved is named."""
+"""Loaded models predict exactly as saved ones; unsupported values raise errors."""
 
 import json
 import os
@@ -40,29 +40,30 @@ def _outputs(model, texts, y):
             yield member[-1].transform_brain(y)
 
 
-def test_loaded_models_give_the_same_bits(fitted, studies, tmp_path):
-    texts, y = studies
-    loaded = reload(fitted, tmp_path / "model")
-    before, after = (list(_outputs(one, texts, y)) for one in (fitted, loaded))
-    assert len(before) == len(after) >= 2
+def _assert_same_outputs(model, loaded, texts, y, n_min):
+    before, after = (list(_outputs(one, texts, y)) for one in (model, loaded))
+    assert len(before) >= n_min
     for one, other in zip(before, after, strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other)
+
+
+def test_loaded_models_give_identical_outputs(fitted, studies, tmp_path):
+    texts, y = studies
+    loaded = reload(fitted, tmp_path / "model")
+    _assert_same_outputs(fitted, loaded, texts, y, 2)
     assert repr(loaded) == repr(fitted)
 
 
 @pytest.mark.parametrize("part", ["title", "abstract", "body"])
-def test_the_best_models_give_the_same_bits(part, studies, tmp_path):
+def test_loaded_best_text_brain_gives_identical_outputs(part, studies, tmp_path):
     texts, y = studies
     model = best_text_brain(part, random_state=0).fit(texts, y)
     loaded = reload(model, tmp_path / "model")
-    before, after = (list(_outputs(one, texts[:9], y[:9])) for one in (model, loaded))
-    assert len(before) == len(after) >= 4
-    for one, other in zip(before, after, strict=True):
-        np.testing.assert_array_equal(one, other)
+    _assert_same_outputs(model, loaded, texts[:9], y[:9], 4)
 
 
-def test_counts_of_a_corpus_are_kept_by_column(tmp_path, rng):
+def test_model_of_term_counts_is_saved_and_loaded(tmp_path, rng):
     counts, y = rng.poisson(0.4, size=(60, 30)), rng.normal(size=(60, 5))
     counts[:, 7] = 0
     steps = TermCounts(min_df=3), TfidfTransformer(), KernelCCA(random_state=0)
@@ -76,7 +77,7 @@ def test_counts_of_a_corpus_are_kept_by_column(tmp_path, rng):
         loaded.predict(["pain"])
 
 
-def test_weights_that_were_set_are_kept(tmp_path):
+def test_idf_set_by_hand_is_saved_and_loaded(tmp_path):
     vectorizer = TfidfVectorizer(vocabulary=["pain", "fear"])
     vectorizer.idf_ = np.array([1.0, 2.0])
     loaded = reload(vectorizer, tmp_path / "words")
@@ -86,7 +87,7 @@ def test_weights_that_were_set_are_kept(tmp_path):
     )
 
 
-def test_arrays_lie_in_memory_as_they_did(tmp_path, rng):
+def test_memory_order_of_arrays_is_kept(tmp_path, rng):
     X, y = rng.normal(size=(300, 40)), rng.normal(size=(300, 50))
     model = CCABaseline().fit(X, y)
     loaded = reload(model, tmp_path / "model")
@@ -99,7 +100,7 @@ def test_arrays_lie_in_memory_as_they_did(tmp_path, rng):
     np.testing.assert_array_equal(loaded.similarity(X, y), model.similarity(X, y))
 
 
-def test_half_precision_is_near_and_smaller(fitted, studies, tmp_path):
+def test_half_precision_is_accurate_and_smaller(fitted, studies, tmp_path):
     texts, y = studies
     whole, half = tmp_path / "whole", tmp_path / "half"
     save_model(fitted, whole)
@@ -111,7 +112,7 @@ def test_half_precision_is_near_and_smaller(fitted, studies, tmp_path):
     assert 0 < np.abs(one - other).max() < 0.05 * max(1, np.abs(one).max())
 
 
-def test_loading_draws_no_random_numbers(saved):
+def test_loading_does_not_change_random_state(saved):
     torch = pytest.importorskip("torch")
     torch.manual_seed(3)
     expected = torch.rand(2)
@@ -120,13 +121,13 @@ def test_loading_draws_no_random_numbers(saved):
     assert torch.equal(torch.rand(2), expected)
 
 
-def test_a_loaded_model_can_be_fitted_again(saved, rng):
+def test_loaded_model_can_be_fitted_again(saved, rng):
     model = load_model(saved)
     model.fit(rng.normal(size=(30, 4)), rng.normal(size=(30, 5)))
     assert model[-1].n_epochs_ == 2
 
 
-def test_masker_and_embedder_are_kept_by_settings_and_hashes(tmp_path):
+def test_masker_and_embedder_are_saved_as_parameters_and_hashes(tmp_path):
     masker = KDEDiFuMoMasker("geometric", 128, fwhm=12.0).fit()
     loaded = reload(masker, tmp_path / "masker")
     peaks = [[[-42, -22, 54], [30, -80, 0]]]
@@ -141,13 +142,13 @@ def test_masker_and_embedder_are_kept_by_settings_and_hashes(tmp_path):
         assert str(tmp_path) not in text
 
 
-def test_parameters_set_after_fitting_are_refused(tmp_path):
+def test_parameters_set_after_fitting_raise(tmp_path):
     masker = KDEDiFuMoMasker("geometric", 128).fit().set_params(fwhm=20.0)
     with pytest.raises(ValueError, match="had parameters set after it was fitted"):
         save_model(masker, tmp_path / "masker")
 
 
-def test_the_description_states_format_and_versions(saved):
+def test_description_has_format_and_versions(saved):
     description = json.loads((saved / "model.json").read_text())
     assert description["format_version"] == 1
     assert {"sklearn_neurocontext", "numpy", "scikit-learn"} <= set(
@@ -160,7 +161,7 @@ def test_the_description_states_format_and_versions(saved):
     ]
 
 
-def test_feature_names_and_output_settings_survive(tmp_path, rng):
+def test_feature_names_and_output_config_are_saved(tmp_path, rng):
     pandas = pytest.importorskip("pandas")
     X = pandas.DataFrame(rng.normal(size=(20, 2)), columns=["one", "two"])
     scaler = StandardScaler().set_output(transform="pandas").fit(X)
@@ -170,13 +171,13 @@ def test_feature_names_and_output_settings_survive(tmp_path, rng):
         loaded.transform(X.rename(columns={"one": "three"}))
 
 
-def test_unfitted_models_are_refused(tmp_path):
+def test_unfitted_model_raises(tmp_path):
     with pytest.raises(NotFittedError):
         save_model(CCABaseline(), tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_types_are_named(tmp_path, studies, rng):
+def test_unsupported_types_raise(tmp_path, studies, rng):
     X, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 4))
     with pytest.raises(TypeError, match=r"LogisticRegression, which cannot be saved"):
         save_model(LogisticRegression().fit(X, y[:, 0] > 0), tmp_path / "model")
@@ -188,11 +189,11 @@ def test_other_types_are_named(tmp_path, studies, rng):
         pass
 
     RidgeBaselineLike.__name__ = "RidgeBaseline"
-    with pytest.raises(TypeError, match="cannot be saved; the list is CCABaseline"):
+    with pytest.raises(TypeError, match="types that can be saved are CCABaseline"):
         save_model(RidgeBaselineLike().fit(X, y), tmp_path / "model")
 
 
-def test_values_that_cannot_be_saved_are_named(tmp_path, studies, rng):
+def test_unsupported_values_raise(tmp_path, studies, rng):
     X, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 4))
     vectorizer = TfidfVectorizer(preprocessor=str.lower).fit(studies[0])
     with pytest.raises(TypeError, match=r"preprocessor is a method_descriptor"):
@@ -226,13 +227,13 @@ def test_values_that_cannot_be_saved_are_named(tmp_path, studies, rng):
     assert not (tmp_path / "model").exists()
 
 
-def test_remote_code_is_never_saved(tmp_path):
+def test_trust_remote_code_raises(tmp_path):
     embedder = LLMChunkEmbedder().fit().set_params(trust_remote_code=True)
     with pytest.raises(ValueError, match="trust_remote_code=True runs code"):
         save_model(embedder, tmp_path / "model")
 
 
-def test_nothing_is_overwritten(saved):
+def test_save_model_does_not_overwrite(saved):
     before = (saved / "model.json").read_bytes()
     with pytest.raises(FileExistsError, match="not an empty folder; nothing was saved"):
         save_model(load_model(saved), saved)
@@ -240,14 +241,14 @@ def test_nothing_is_overwritten(saved):
     assert len(list(saved.parent.iterdir())) == 1
 
 
-def test_every_kind_on_the_list_exists():
+def test_listed_types_exist():
     for name in KINDS:
         assert _load_class(name).__name__ == name
     assert Ridge.__name__ not in KINDS
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o022])
-def test_folders_follow_the_umask(tmp_path, rng, umask):
+def test_folder_mode_follows_umask(tmp_path, rng, umask):
     model = StandardScaler().fit(rng.normal(size=(9, 2)))
     before = os.umask(umask)
     try:

@@ -1,4 +1,4 @@
-"""The table of query positions: complete, consistent, and not passed by hub regions."""
+"""The table of query positions is consistent and not matched by hub regions."""
 
 import re
 
@@ -24,14 +24,14 @@ def table():
     return pd.read_csv(QUERIES_TSV, sep="\t", keep_default_na=False)
 
 
-def test_each_region_has_one_place_on_its_side(table):
+def test_each_region_has_one_coordinate_per_side(table):
     assert not table.duplicated(["set", "query", "region", "side"]).any()
     places = table.groupby(["region", "side"])[["x", "y", "z", "atlas", "label"]]
     assert (places.nunique() == 1).all(axis=None)
     assert ((table["x"] < 0) == (table["side"] == "L")).all()
 
 
-def test_values_of_each_query_agree(table):
+def test_columns_are_consistent_within_queries(table):
     columns = ["group", "maps_seen", "topic_in_development", "reference"]
     assert (table.groupby(["set", "query"])[columns].nunique() == 1).all(axis=None)
     groups = table.groupby(["set", "group"])["query"].nunique().to_dict()
@@ -49,7 +49,7 @@ def test_values_of_each_query_agree(table):
     assert has_reference.equals(table["group"] != "large regions")
 
 
-def test_no_test_query_is_a_development_query():
+def test_test_and_development_queries_are_disjoint():
     test, development = read_queries("test"), read_queries("development")
     named = read_queries("test", group="named in advance")
 
@@ -60,7 +60,7 @@ def test_no_test_query_is_a_development_query():
     assert all(2 <= len(targets) <= 14 for targets in test.values())
 
 
-def test_maps_of_hubs_are_near_few_test_queries(table):
+def test_hub_regions_are_near_few_test_queries(table):
     hubs = table[table["region"].isin(HUBS)].drop_duplicates(["region", "side"])
     assert set(hubs["region"]) == set(HUBS)
     places = hubs[["x", "y", "z"]].to_numpy(float)

@@ -1,4 +1,4 @@
-"""Errors of four of the estimators: what came, what was wanted, what to try."""
+"""Tests of the errors that four of the estimators raise for invalid input."""
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from tests.models.synthetic_pairs import (
 )
 
 
-def test_sparse_text_features_name_a_way_out(fitted, train):
+def test_sparse_features_raise(fitted, train):
     message = (
         f"X of {name_of(fitted)} must be dense; got sparse.*TruncatedSVD before it"
     )
@@ -54,7 +54,7 @@ def _replace_value(side, value, row=3):
         (lambda X, y: (X, None), "requires y to be passed"),
     ],
 )
-def test_wrong_input_to_fit(fitted, train, change, message):
+def test_invalid_input_to_fit_raises(fitted, train, change, message):
     with pytest.raises(ValueError, match=message):
         clone(fitted).fit(*change(*train))
 
@@ -83,7 +83,7 @@ def test_wrong_input_to_fit(fitted, train, change, message):
         (lambda X, y: (_replace_value(X, np.inf), y), "X contains infinity"),
     ],
 )
-def test_wrong_input_to_similarity(fitted, test, change, message):
+def test_invalid_input_to_similarity_raises(fitted, test, change, message):
     with pytest.raises(ValueError, match=message):
         fitted.similarity(*change(*test))
 
@@ -103,17 +103,17 @@ def test_wrong_input_to_similarity(fitted, test, change, message):
     ],
     ids=repr,
 )
-def test_parameters_are_checked_in_fit(estimator, train):
+def test_invalid_parameters_raise_in_fit(estimator, train):
     with pytest.raises(ValueError, match=r"parameter of .* must be"):
         estimator.fit(*train)
 
 
-# What belongs to an earlier step
+# Input of an earlier pipeline step
 
 
 @pytest.mark.parametrize("estimator", quick_estimators(), ids=name_of)
 @pytest.mark.parametrize("kind", [list, np.array, pd.Series])
-def test_texts_and_peaks_are_sent_to_their_step(estimator, kind, train):
+def test_texts_and_peaks_raise(estimator, kind, train):
     X, y = train
     texts = kind(["finger tapping"] * len(X))
     with pytest.raises(
