@@ -25,12 +25,14 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
+# Files that are not yet added to git are checked too.
+NEW_TOO := --cached --others --exclude-standard
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/codespell $$(git ls-files '*.py' '*.md' '*.html' '*.toml' '*.cfg' '*.yml')
+	$(BIN)/codespell $$(git ls-files $(NEW_TOO) '*.py' '*.md' '*.html' '*.toml' '*.cfg' '*.yml')
 	$(BIN)/lint-imports
-	$(BIN)/numpydoc lint $$(git ls-files 'sklearn_neurocontext/*.py')
+	$(BIN)/numpydoc lint $$(git ls-files $(NEW_TOO) 'sklearn_neurocontext/*.py')
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_docstrings.py
 
 # The two tables of methods, on titles and on counts of terms.

@@ -21,6 +21,7 @@ from typing import Any
 
 __version__ = "0.1.0.dev0"
 
+# The public names of the package, and the subpackage of each.
 _HOME_OF = {
     "CCABaseline": "models",
     "ContrastiveTextBrain": "models",
@@ -59,30 +60,7 @@ _SUBPACKAGES = (
     "text",
 )
 
-__all__ = [
-    "CCABaseline",
-    "ContrastiveTextBrain",
-    "KDEDiFuMoMasker",
-    "KernelCCA",
-    "LLMChunkEmbedder",
-    "MLPBaseline",
-    "NeuroContextModel",
-    "RidgeBaseline",
-    "TermCounts",
-    "TextBrainEnsemble",
-    "best_text_brain",
-    "dice_score",
-    "load_model",
-    "make_dice_scorer",
-    "make_report",
-    "make_retrieval_scorer",
-    "mix_match_score",
-    "paper_splits",
-    "recall_at_k",
-    "retrieval_scores",
-    "save_model",
-    "similarity",
-]
+__all__ = list(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:

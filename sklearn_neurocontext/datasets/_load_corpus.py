@@ -18,24 +18,6 @@ from ._pubget import load_pubget
 from ._table import load_table
 
 CORPORA = ("neuroquery", "neurosynth", "neuroquery+neurosynth", "nimare")
-# Files that identify the loader of a folder; the first match is used.
-_PATTERNS = {
-    load_neuroquery: [
-        "data-neuroquery_version-*_coordinates.tsv.gz",
-        "data/data-neuroquery_version-*_coordinates.tsv.gz",
-    ],
-    load_neurosynth: [
-        "data-neurosynth_version-*_coordinates.tsv.gz",
-        "data/data-neurosynth_version-*_coordinates.tsv.gz",
-    ],
-    load_pubget: [
-        "coordinates.csv",
-        "subset_*_extractedData",
-        "*/subset_*_extractedData",
-    ],
-    load_table: ["studies.[ct]sv", "peaks.[ct]sv"],
-    load_nimare_studyset: ["studies.parquet", "*.json"],
-}
 _SUPPORTED = (
     "a folder with NeuroQuery's or Neurosynth's data-…_coordinates.tsv.gz, with "
     "pubget's coordinates.csv or its folder subset_…_extractedData, with a NiMARE "
@@ -108,15 +90,8 @@ def _load_folder(name_or_folder):
             f"pass {_SUPPORTED}."
         )
     for loader, patterns in _PATTERNS.items():
-        if not any(any(folder.glob(pattern)) for pattern in patterns):
-            continue
-        if loader is load_table:
-            names = ("studies", "peaks")
-            return load_table(*[_find_one(folder, f"{name}.[ct]sv") for name in names])
-        is_parquet = (folder / "studies.parquet").is_file()
-        if loader is load_nimare_studyset and not is_parquet:
-            return loader(_find_one(folder, "*.json"))
-        return loader(folder)
+        if any(any(folder.glob(pattern)) for pattern in patterns):
+            return loader(folder)
     raise ValueError(
         f"No corpus was recognized in {str(folder)!r}. Expected {_SUPPORTED}. Load "
         "other tables with sklearn_neurocontext.datasets.load_table."
@@ -133,6 +108,38 @@ def _find_one(folder, pattern: str) -> Path:
             f"{_SUPPORTED}."
         )
     return found[0]
+
+
+def _load_tables(folder):
+    """Load the two tables of a folder."""
+    names = ("studies.[ct]sv", "peaks.[ct]sv")
+    return load_table(*[_find_one(folder, name) for name in names])
+
+
+def _load_studyset(folder):
+    """Load the NiMARE studyset of a folder, in Parquet or one JSON file."""
+    in_parquet = (folder / "studies.parquet").is_file()
+    return load_nimare_studyset(folder if in_parquet else _find_one(folder, "*.json"))
+
+
+# Loaders of a folder, and the files that identify each; the first match is used.
+_PATTERNS = {
+    load_neuroquery: [
+        "data-neuroquery_version-*_coordinates.tsv.gz",
+        "data/data-neuroquery_version-*_coordinates.tsv.gz",
+    ],
+    load_neurosynth: [
+        "data-neurosynth_version-*_coordinates.tsv.gz",
+        "data/data-neurosynth_version-*_coordinates.tsv.gz",
+    ],
+    load_pubget: [
+        "coordinates.csv",
+        "subset_*_extractedData",
+        "*/subset_*_extractedData",
+    ],
+    _load_tables: ["studies.[ct]sv", "peaks.[ct]sv"],
+    _load_studyset: ["studies.parquet", "*.json"],
+}
 
 
 def usable_rows(texts, y) -> np.ndarray:

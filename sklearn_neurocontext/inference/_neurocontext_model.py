@@ -23,12 +23,12 @@ class LowConfidenceWarning(UserWarning):
 
 
 class NeuroContextModel:
-    """Predict brain maps of texts, and decode brain maps into terms, studies or texts.
+    """Text-to-map model; as shipped, ridge regression and kernel CCA, not the network.
 
-    Any fitted model of this package can be used. `from_pretrained` loads, by default,
-    the model that comes with the package: ridge regression (to predict maps) and kernel
-    CCA (to compare texts with maps) on word features and MiniLM embeddings. It is not
-    the contrastive network.
+    It predicts brain maps of texts, and decodes maps into terms, studies or texts.
+    `from_pretrained` loads the shipped model by default: ridge regression predicts maps
+    and kernel CCA compares texts with maps, both on word features and MiniLM
+    embeddings. Any other fitted model of this package can be used as well.
 
     The interface is that of ``neuroquery.NeuroQueryModel``: ``model(text)`` and
     ``model.transform(texts)`` return dictionaries with the same keys.

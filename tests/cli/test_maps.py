@@ -1,5 +1,8 @@
 """Tests of the commands map, decode and report."""
 
+import os
+import subprocess
+import sys
 import warnings
 
 import nibabel as nib
@@ -171,3 +174,44 @@ def test_downloads_need_option(options, monkeypatch):
     result = run("map", "pain", "-o", "m.nii", "--model", "a", *options)
     assert result.exit_code == 1
     assert given == {"allow_download": bool(options)}
+
+
+COUNT_FILES = """
+import pathlib, sys, threading
+
+import sklearn_neurocontext
+from sklearn_neurocontext.cli import main
+
+root = pathlib.Path(sklearn_neurocontext.__file__).parent
+entered = set()
+
+
+def profile(frame, event, argument):
+    # Class and module bodies lack the flag of functions.
+    if event == "call" and frame.f_code.co_flags & 2:
+        path = pathlib.Path(frame.f_code.co_filename)
+        if root in path.parents:
+            entered.add(path)
+
+
+threading.setprofile(profile)
+sys.setprofile(profile)
+try:
+    main(["map", "finger tapping", "-o", sys.argv[1]])
+finally:
+    sys.setprofile(None)
+    print(len(entered), *sorted(path.name for path in entered))
+"""
+
+
+@pytest.mark.slow
+def test_map_enters_functions_of_at_most_25_files(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-c", COUNT_FILES, tmp_path / "map.nii.gz"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"NEUROCONTEXT_CACHE": str(tmp_path)},
+    )
+    n_files = int(result.stdout.splitlines()[-1].split()[0])
+    assert 10 < n_files <= 25, result.stdout

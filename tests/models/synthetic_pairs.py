@@ -11,6 +11,7 @@ from sklearn_neurocontext import (
 )
 
 N_FEATURES, N_COMPONENTS, N_LATENT = 6, 10, 4
+QUICK_NET = {"max_epochs": 10, "batch_size": 32, "lr": 3e-3, "random_state": 0}
 SCALINGS = pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
 
 
@@ -27,13 +28,12 @@ def make_pairs(n_studies, seed=0, noise=0.5):
 
 
 def quick_estimators(**params):
-    """Make four estimators that are trained within a second."""
-    small_net = {"max_epochs": 10, "batch_size": 32, "lr": 3e-3, "random_state": 0}
+    """Make the estimators of dense X, trained within a second each."""
     return [
         CCABaseline(**params),
         RidgeBaseline(**params),
-        MLPBaseline(hidden_dim=32, **small_net, **params),
-        ContrastiveTextBrain(**small_net, **params),
+        MLPBaseline(hidden_dim=32, **QUICK_NET, **params),
+        ContrastiveTextBrain(**QUICK_NET, **params),
     ]
 
 

@@ -11,17 +11,15 @@ from sklearn_neurocontext.models import PAPER_SETTINGS
 from sklearn_neurocontext.models._modules import Decoder, TwoTowers
 from tests.models.synthetic_pairs import (
     N_COMPONENTS,
+    QUICK_NET,
     check_latents,
     in_fitted_units,
     make_pairs,
-    quick_estimators,
 )
-
-QUICK = quick_estimators()[3].get_params()
 
 
 def _quick(**params):
-    return ContrastiveTextBrain(**QUICK | params)
+    return ContrastiveTextBrain(**QUICK_NET | params)
 
 
 def test_defaults_are_the_paper_settings():

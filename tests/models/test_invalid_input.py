@@ -1,4 +1,4 @@
-"""Tests of the errors that four of the estimators raise for invalid input."""
+"""Tests of the errors that estimators of dense X raise for invalid input."""
 
 import numpy as np
 import pandas as pd

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -21,13 +22,17 @@ from sklearn_neurocontext import (
     RidgeBaseline,
     best_text_brain,
     load_model,
+    maskers,
+    models,
     save_model,
     similarity,
+    text,
 )
 from sklearn_neurocontext.persistence._kinds import KINDS
 from sklearn_neurocontext.persistence._model import _load_class
 from sklearn_neurocontext.text import TermCounts
 from tests.persistence.editing import reload
+from tests.persistence.persisted_models import make_models
 
 
 def _outputs(model, texts, y):
@@ -245,6 +250,26 @@ def test_listed_types_exist():
     for name in KINDS:
         assert _load_class(name).__name__ == name
     assert Ridge.__name__ not in KINDS
+
+
+def test_every_estimator_of_the_package_can_be_saved():
+    assert _estimators(models, text, maskers) <= KINDS.keys()
+
+
+def test_every_estimator_that_learns_is_saved_in_these_tests():
+    saved = {
+        type(part).__name__
+        for model in make_models().values()
+        for part in (model, *model.get_params().values())
+    }
+    assert _estimators(models) <= saved
+
+
+def _estimators(*modules):
+    """Return the names of the public estimators of modules."""
+    public = [getattr(module, n) for module in modules for n in module.__all__]
+    classes = [one for one in public if isinstance(one, type)]
+    return {one.__name__ for one in classes if issubclass(one, BaseEstimator)}
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o022])

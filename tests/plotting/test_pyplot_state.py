@@ -2,34 +2,41 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import matplotlib.pyplot as plt
 import nibabel as nib
 import numpy as np
+import pytest
 
-from sklearn_neurocontext.plotting import (
-    plot_dice_bars,
-    plot_paired_differences,
-    plot_predicted_map,
-    plot_recall_curves,
-    plot_similarity_matrix,
-    plot_surface_maps,
-    plot_training_curve,
+from sklearn_neurocontext import plotting
+
+IMG = nib.Nifti1Image(
+    np.ones((23, 28, 23)), nib.affines.from_matvec(8 * np.eye(3), (-88, -124, -72))
 )
+# Each plot with small arguments.
+CALLS = [
+    partial(plotting.plot_dice_bars, {"a": [0.5]}),
+    partial(plotting.plot_paired_differences, {"a": [1.0]}),
+    partial(plotting.plot_predicted_and_observed, IMG, IMG),
+    partial(plotting.plot_predicted_map, IMG, text="reading"),
+    partial(plotting.plot_recall_curves, {"a": [0.5, 1.0]}),
+    partial(plotting.plot_similarity_matrix, np.eye(2)),
+    partial(plotting.plot_surface_maps, {"reading": IMG}),
+    partial(plotting.plot_training_curve, [{"epoch": 1, "train_loss": 1.0}]),
+]
+NAMES = [call.func.__name__ for call in CALLS]
 
 
-def test_no_figure_stays_open():
-    affine = np.diag([8.0, 8.0, 8.0, 1.0])
-    affine[:3, 3] = (-88, -124, -72)
+def test_every_plot_is_called():
+    public = [name for name in plotting.__all__ if name.startswith("plot_")]
+    assert sorted(NAMES) == sorted(public)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=NAMES)
+def test_no_figure_stays_open(call):
     before = plt.get_fignums()
-    plot_recall_curves({"a": [0.5, 1.0]})
-    plot_training_curve([{"epoch": 1, "train_loss": 1.0}])
-    plot_paired_differences({"a": [1.0]})
-    plot_dice_bars({"a": [0.5]})
-    plot_similarity_matrix(np.eye(2))
-    img = nib.Nifti1Image(np.ones((23, 28, 23)), affine)
-    plot_predicted_map(img, text="reading")
-    plot_surface_maps({"reading": img})
+    call()
     assert plt.get_fignums() == before
 
 
