@@ -75,11 +75,11 @@ def map_(text, output, plot, z, model, allow_download):
     (img,) = maps[name]
     output.parent.mkdir(parents=True, exist_ok=True)
     img.to_filename(output)
-    click.echo(f"{output}: map of “{text}”")
+    click.echo(f"{output}: {'z map' if z else 'map'} of “{text}”")
     if plot:
         from ..plotting import plot_predicted_map
 
-        options = {"unit": "z"} if z else {}
+        options = {"unit": "z value"} if z else {}
         if "z_map" in maps:
             options["note"] = loaded.low_confidence_message(maps["z_map"][0])
         figure = plot_predicted_map(img, text=text, **options)

@@ -89,7 +89,7 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
         owners[known],
         read_coordinates(points[known], "the studyset's points"),
         points.loc[known, "space"].to_numpy(dtype=object),
-        description=f"A NiMARE studyset, {len(table):,} rows ({rows}).",
+        description=f"A NiMARE studyset, {len(table):,} rows (one per {rows}).",
         groups=table["group"],
     )
     return warn_about_spaces(corpus)

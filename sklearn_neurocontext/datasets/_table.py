@@ -123,9 +123,9 @@ def _find_id_column(studies, peaks) -> str:
         if column in studies and column in peaks:
             return column
     raise ValueError(
-        f"Both tables must have one of the columns {', '.join(_ID_COLUMNS)}; got "
-        f"{', '.join(studies)} for studies and {', '.join(peaks)} for peaks. Rename "
-        "the column that identifies the study."
+        "Both tables must have the same id column, one of "
+        f"{', '.join(_ID_COLUMNS)}; got {', '.join(studies)} for studies and "
+        f"{', '.join(peaks)} for peaks. Rename the column that identifies the study."
     )
 
 

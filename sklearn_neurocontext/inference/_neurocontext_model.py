@@ -245,9 +245,10 @@ class NeuroContextModel:
         Returns
         -------
         result : dict
-            ``brain_map`` and ``z_map`` as in `transform`, ``similar_words`` if the
-            model has terms, ``similar_documents`` (None without a corpus) and
-            ``highlighted_text``.
+            ``brain_map`` and ``z_map``, 3D images of the maps of `transform`;
+            ``similar_words``, a DataFrame, if the model has terms;
+            ``similar_documents``, a DataFrame, or None without a corpus; and
+            ``highlighted_text``, a str. The methods of the same names describe them.
 
         Raises
         ------

@@ -210,7 +210,8 @@ def stream_images(imgs, mask_img):
 
 def _iterate_3d(imgs):
     """Yield 3D images one by one; each file is opened when it is its turn."""
-    if is_path(imgs) or hasattr(imgs, "dataobj"):
+    single = is_path(imgs) or hasattr(imgs, "dataobj")
+    if single:
         imgs = [imgs]
     if not hasattr(imgs, "__iter__"):
         raise TypeError(
@@ -218,16 +219,15 @@ def _iterate_3d(imgs):
             f"{type(imgs).__name__}."
         )
     for number, item in enumerate(imgs):
-        img = open_img(item, f"imgs[{number}]")
+        name = "img" if single else f"imgs[{number}]"
+        img = open_img(item, name)
         if img.ndim == 3:
             yield img
         elif img.ndim == 4:
             for index in range(img.shape[3]):
                 yield img.slicer[..., index]
         else:
-            raise ValueError(
-                f"imgs[{number}] must be a 3D or 4D image; got shape {img.shape}."
-            )
+            raise ValueError(f"{name} must be a 3D or 4D image; got shape {img.shape}.")
 
 
 class LazyMaps:

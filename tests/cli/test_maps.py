@@ -54,6 +54,7 @@ def test_map_writes_z_maps(folder, tmp_path):
     output = tmp_path / "z.nii.gz"
     result = run("map", "pain", "--z", "-o", output, "--model", folder)
     assert result.exit_code == 0
+    assert "z map of “pain”" in result.stdout
     (expected,) = NeuroContextModel(**make_parts()).transform(["pain"])["z_map"]
     np.testing.assert_allclose(
         nib.load(output).get_fdata(), expected.get_fdata(), rtol=1e-3, atol=1e-3
@@ -136,7 +137,7 @@ def test_report_writes_page(folder, any_corpus, tmp_path, monkeypatch):
     [
         (
             ["map", "pain", "-o", "m.nii.gz", "--model", "nowhere"],
-            "or neurocontext fit CORPUS --output FOLDER wrote",
+            "or by neurocontext fit CORPUS --output FOLDER",
         ),
         (["decode", __file__], f"'{__file__}' cannot be read as"),
     ],

@@ -233,11 +233,16 @@ def _without(table, column):
     return {name: cells for name, cells in table.items() if name != column}
 
 
-NO_ID = "must have one of the columns study_id, pmid, pmcid, id; got"
+NO_ID = "must have the same id column, one of study_id, pmid, pmcid, id; got"
 ERRORS = {
     "no x": (STUDIES, _without(PEAKS, "x"), "has no column x; it has pmid, y, z"),
     "no id of peaks": (STUDIES, _without(PEAKS, "pmid"), NO_ID),
     "no id of studies": (_without(STUDIES, "pmid"), PEAKS, NO_ID),
+    "different id columns": (
+        STUDIES,
+        {**_without(PEAKS, "pmid"), "id": [11, 12, 13]},
+        NO_ID,
+    ),
     "ids never match": (STUDIES, {**PEAKS, "pmid": [1, 2, 3]}, "None of the 3 ids"),
     "PMIDs as PMCIDs": (
         {"pmid": [11, 12, 13], "pmcid": [91, 92, 93]},
