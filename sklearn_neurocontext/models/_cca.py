@@ -86,7 +86,7 @@ class CCABaseline(SharedSpaceEstimator):
         Mean of the training embeddings.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float64
         Mean and standard deviation of each component over the training studies, after
-        the division by L2 norms. `y_scale_` is 1 if `y_scaling` is None.
+        each study is scaled as `y_scaling` selects. `y_scale_` is 1 if it is None.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int

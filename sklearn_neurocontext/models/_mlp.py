@@ -58,7 +58,7 @@ class MLPBaseline(TextBrainEstimator):
         ``monitor`` (mean log rank), ``dur`` (seconds).
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float32
         Mean and standard deviation of each component over the training studies, after
-        the division by L2 norms. `y_scale_` is 1 if `y_scaling` is None.
+        each study is scaled as `y_scaling` selects. `y_scale_` is 1 if it is None.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int
