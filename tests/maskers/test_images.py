@@ -240,11 +240,12 @@ def test_nan_counts_as_zero(masker, imgs):
         (lambda img: 5, TypeError, "imgs must be an image, .* got int"),
         (lambda img: [], ValueError, "imgs is empty"),
         (lambda img: [img, 5], TypeError, r"imgs\[1\] must be the path .* got int"),
-        (lambda img: __file__, ValueError, r"imgs\[0\]=.* cannot be read as an image"),
+        (lambda img: [__file__], ValueError, r"imgs\[0\]=.* cannot be read"),
+        (lambda img: __file__, ValueError, r"img=.* cannot be read as an image"),
         (
             lambda img: "no.nii",
             FileNotFoundError,
-            r"imgs\[0\] must be .* 'no.nii' does not exist",
+            r"img must be .* 'no.nii' does not exist",
         ),
         (
             lambda img: nib.Nifti1Image(np.full(img.shape, np.inf), img.affine),
@@ -254,7 +255,7 @@ def test_nan_counts_as_zero(masker, imgs):
         (
             lambda img: nib.Nifti1Image(np.ones((2, 2, 2, 2, 2)), img.affine),
             ValueError,
-            r"imgs\[0\] must be .* got shape \(2, 2, 2, 2, 2\)",
+            r"img must be .* got shape \(2, 2, 2, 2, 2\)",
         ),
     ],
 )
