@@ -21,15 +21,16 @@ class PreparedStudies:
     Parameters
     ----------
     rows : ndarray of shape (n_studies,), int64
-        Rows of the corpus.
+        Row of each usable study in the corpus.
     texts : list of str
-        One per study.
+        Text of each study.
     X : ndarray of shape (n_studies, embedding_dim), float32, or None
         Embeddings of the texts; None if no embedder was given.
     y : ndarray of shape (n_studies, n_components), float32
         Coefficients of the peaks.
     groups : ndarray of shape (n_studies,), str
-        Study of each row; several rows share a study if rows are analyses.
+        Id of the study of each row. Several rows have the same id if the corpus was
+        loaded with one row per analysis.
     seconds : dict of str to float
         Wall-clock time of the steps ``"coefficients"`` and ``"embeddings"``.
 
@@ -57,7 +58,8 @@ def prepare_studies(
 ) -> PreparedStudies:
     """Compute embeddings and coefficients of the usable studies of a corpus.
 
-    Neither step learns from the studies, so both can be done once, before splitting.
+    A study is usable if it has a text and at least one peak in the mask. Neither step
+    learns from the studies, so both can be done once, before splitting.
 
     Parameters
     ----------
@@ -66,19 +68,19 @@ def prepare_studies(
     text_field : {"title", "abstract", "body", "title+abstract"}
         Field of the studies that provides the texts.
     embedder : LLMChunkEmbedder or None
-        Computes the embeddings; if None, they are not computed.
+        Transformer that computes the embeddings; if None, they are not computed.
     masker : KDEDiFuMoMasker
-        Computes the coefficients.
+        Transformer that computes the coefficients.
     check : callable or None, default=None
-        Called as ``check(groups)`` with the study of each usable row before the texts
-        are embedded, so that errors are raised before the longest step.
+        Function that may raise an error, called as ``check(groups)`` with the group of
+        each usable study before the texts are embedded, which is the longest step.
     on_progress : callable or None, default=None
-        Called as ``on_progress(n_done, n_total)`` while texts are embedded.
+        Function called as ``on_progress(n_done, n_total)`` while texts are embedded.
 
     Returns
     -------
     studies : PreparedStudies
-        Studies that have a text and at least one peak in the mask.
+        The usable studies.
 
     Raises
     ------
@@ -140,7 +142,7 @@ class StudyMaps:
     dice : float
         Dice overlap of the two maps at their strongest voxels, in [0, 1].
     dice_of_all : ndarray of shape (n_candidates,), float64
-        Dice overlaps of all studies of the test part.
+        Dice overlap of each test study.
     predicted_img, observed_img : Nifti1Image of shape (nx, ny, nz)
         The two maps, on the scale of the estimator's predictions.
 
@@ -160,14 +162,14 @@ class StudyMaps:
 
 
 def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
-    """Predict the maps of a test part and select the study with the median Dice.
+    """Predict the maps of the test studies and select the study with the median Dice.
 
     A figure of this study shows the accuracy of a typical prediction.
 
     Parameters
     ----------
     estimator : estimator
-        Estimator with ``predict`` that is not fitted.
+        Unfitted estimator with a method ``predict``; a clone is fitted.
     X : ndarray of shape (n_studies, …)
         Input of the estimator: embeddings or texts.
     y : ndarray of shape (n_studies, n_components)
