@@ -3,19 +3,20 @@
 Every loader returns a corpus: a Bunch with the fields
 
 - ``studies``: DataFrame with the columns study_id, pmid, pmcid, title, keywords,
-  abstract, body, year, journal and coordinate_space. Unknown texts are empty strings,
-  and unknown numbers are NA. ``coordinate_space`` is the space in which the source
-  reports the peaks: MNI, TAL, UNKNOWN, OTHER, or MIXED;
-- ``peaks``: list of float64 arrays of shape (n_peaks_i, 3), one per row, in mm and MNI
-  space. Talairach peaks have been converted (Lancaster); peaks in an unknown or other
-  space are left as reported;
-- ``peak_spaces``: list of str arrays of shape (n_peaks_i,), the space in which each
-  peak is reported;
-- ``groups``: array of shape (n_rows,), the article of each row. Pass it to
-  `sklearn.model_selection.GroupKFold` if rows are analyses, or studies may be repeated;
-- ``space_counts``: dict of space to its number of peaks;
-- ``description``: str, the source, the coordinate spaces and the number of studies
-  without a peak.
+  abstract, body, year, journal and coordinate_space. Unknown text fields are empty
+  strings, and unknown numbers are NA. ``coordinate_space`` is the space
+  reported by the source: MNI, TAL (Talairach), UNKNOWN, OTHER, or MIXED if the peaks of
+  a study are in different spaces;
+- ``peaks``: list of float64 arrays of shape (n_peaks_i, 3), one per row of ``studies``,
+  in mm. Talairach peaks are converted to MNI space by the Lancaster transform; peaks in
+  an unknown or other space are not converted;
+- ``peak_spaces``: list of arrays of shape (n_peaks_i,), the space reported for each
+  peak;
+- ``groups``: array of shape (n_rows,), an identifier of the article of each row. Pass
+  it to `sklearn.model_selection.GroupKFold` if several rows may come from one article;
+- ``space_counts``: dict that maps each space to its number of peaks;
+- ``description``: summary of the source, the coordinate spaces and the number of
+  studies without peaks.
 
 Loaders issue a `CoordinateSpaceWarning` if not all peaks are reported in MNI space.
 """

@@ -1,4 +1,4 @@
-"""Find, download and read the files of a corpus; errors name the file."""
+"""Find, download and read the files of a corpus."""
 
 import json
 import lzma
@@ -27,8 +27,8 @@ def find_files(directory, names, source: str) -> list[Path]:
     folder = Path(directory).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"The folder {str(directory)!r} does not exist. Pass the folder with "
-            f"{source}."
+            f"The folder {str(directory)!r} does not exist. Pass the folder that "
+            f"contains {source}."
         )
     inner = folder / "data"
     folder = inner if (inner / names[0]).is_file() else folder
@@ -38,8 +38,8 @@ def find_files(directory, names, source: str) -> list[Path]:
             shown = ", ".join(present[:8]) + (" …" if len(present) > 8 else "")
             raise FileNotFoundError(
                 f"{name} is missing in {str(folder)!r}, which contains "
-                f"{shown or 'no file'}. Pass the folder with {source}, under their "
-                "original names."
+                f"{shown or 'no file'}. Pass the folder that contains "
+                f"{source}, and keep the original file names."
             )
     return [folder / name for name in names]
 
@@ -50,8 +50,8 @@ def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> d
     `registry` maps file names to size in bytes and SHA-256. The returned dict maps
     paths to "verified" or "local, unverified", in the same order.
     """
-    # Files in the folder NEUROCONTEXT_DATA take precedence and are not verified. An
-    # existing file is never removed or replaced, as the user may have made it.
+    # Files in the subfolder `corpus` of NEUROCONTEXT_DATA take precedence and
+    # are not verified. An existing file is never replaced, as it may be the user's own.
     local = os.environ.get(LOCAL_FOLDER_VARIABLE)
     folder = data_folder(data_home) / corpus
     files = {}
@@ -70,19 +70,19 @@ def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> d
 
 
 def _check_hash(path, sha256):
-    """Raise if an existing file differs from the published one."""
+    """Raise OSError if the SHA-256 of a file differs from the published one."""
     found = pooch.file_hash(str(path))
     if found != sha256:
         raise OSError(
-            f"{str(path)!r} has SHA-256 {found}; expected {sha256} of the published "
-            "file. The file was left unchanged. Move it away to download the published "
-            f"file, or set {LOCAL_FOLDER_VARIABLE} to {str(path.parents[1])!r} to use "
-            "it unverified."
+            f"{str(path)!r} has SHA-256 {found}; expected {sha256}, the hash of the "
+            "published file. The file was left unchanged. To download the published "
+            "file, move or rename the existing one. To use the existing file without "
+            f"verification, set {LOCAL_FOLDER_VARIABLE} to {str(path.parents[1])!r}."
         )
 
 
 def _download(base_url, path, n_bytes, sha256):
-    """Download a file, which appears under its name only when verified."""
+    """Download a file to a temporary name; rename it after verifying its hash."""
     name = path.name
     store = pooch.create(
         path.parent, base_url, registry={name: sha256}, retry_if_failed=_N_RETRIES
@@ -92,9 +92,9 @@ def _download(base_url, path, n_bytes, sha256):
     except (OSError, ValueError) as error:
         raise OSError(
             f"{name} could not be downloaded from {base_url}{name} ({error}). Try "
-            "again later. Without network, save the file as "
-            f"{path.parent.name}/{name} in a folder and set {LOCAL_FOLDER_VARIABLE} to "
-            "that folder."
+            "again later. If this machine has no network access, copy the file to "
+            f"<folder>/{path.parent.name}/{name} and set {LOCAL_FOLDER_VARIABLE} to "
+            "<folder>."
         ) from error
 
 
@@ -118,29 +118,29 @@ class _BoundedFile:
         """Write a chunk; raise if the file would become too large."""
         if self._stream.tell() + len(chunk) > self._n_bytes:
             raise OSError(
-                f"the server sent more than the published {self._n_bytes:,} bytes; it "
-                "may have sent the page of a proxy"
+                f"the server sent more than the published {self._n_bytes:,} bytes; a "
+                "proxy may have returned a web page instead of the file"
             )
         return self._stream.write(chunk)
 
 
 def read_columns(path: Path, required=(), **options) -> pd.DataFrame:
-    """Read a CSV or TSV file, depending on the extension; check required columns."""
+    """Read a CSV or TSV file and check that it has the required columns."""
     separator = "\t" if ".tsv" in path.suffixes else ","
     with _name_file_in_errors(path, "a table in UTF-8"):
         table = pd.read_csv(path, sep=separator, **options)
     if len(table.columns) == 1:
         for other in {";", "\t", ","} & set(str(table.columns[0])):
             raise ValueError(
-                f"Columns of {str(path)!r} must be separated by {separator!r}, given "
-                f"its extension; got {other!r}. Save it with the other separator, or "
-                "change its extension."
+                f"Because of its extension, the columns of {str(path)!r} must be "
+                f"separated by {separator!r}; got {other!r}. Save the table with "
+                f"{separator!r}, or change the extension."
             )
     return _check_columns(table, required, path)
 
 
 def read_parquet(path: Path, required=()) -> pd.DataFrame:
-    """Read a Parquet file; check required columns."""
+    """Read a Parquet table and check that it has the required columns."""
     with _name_file_in_errors(path, "a table in Parquet"):
         table = pd.read_parquet(path)
     return _check_columns(table, required, path)
@@ -181,7 +181,7 @@ def read_matrix(path: Path) -> sparse.csr_array:
     """Read a sparse matrix saved by `scipy.sparse.save_npz`."""
     # The file is opened here, as SciPy does not close damaged files.
     with (
-        _name_file_in_errors(path, "a sparse matrix of scipy.sparse.save_npz"),
+        _name_file_in_errors(path, "a sparse matrix saved by save_npz"),
         path.open("rb") as stream,
     ):
         return sparse.csr_array(sparse.load_npz(stream))
@@ -195,7 +195,7 @@ def read_json(path: Path):
 
 @contextmanager
 def _name_file_in_errors(path, expected):
-    """Raise the errors of a reader again with the path and advice."""
+    """Add the file name and a suggested remedy to the errors of a reader."""
     try:
         yield
     except _DAMAGED as error:

@@ -1,4 +1,4 @@
-"""Embeddings and coefficients of a corpus, and maps of a typical study."""
+"""Compute the embeddings and coefficients of a corpus, and maps of a typical study."""
 
 import time
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class PreparedStudies:
     Parameters
     ----------
     rows : ndarray of shape (n_studies,), int64
-        Row of each usable study in the corpus.
+        Indices of the usable studies in the corpus.
     texts : list of str
         Text of each study.
     X : ndarray of shape (n_studies, embedding_dim), float32, or None
@@ -29,8 +29,8 @@ class PreparedStudies:
     y : ndarray of shape (n_studies, n_components), float32
         Coefficients of the peaks.
     groups : ndarray of shape (n_studies,), str
-        Id of the study of each row. Several rows have the same id if the corpus was
-        loaded with one row per analysis.
+        Article of each row, for grouped splits. Several rows may come from one article
+        if each row is an analysis (contrast).
     seconds : dict of str to float
         Wall-clock time of the steps ``"coefficients"`` and ``"embeddings"``.
 
@@ -72,8 +72,9 @@ def prepare_studies(
     masker : KDEDiFuMoMasker
         Transformer that computes the coefficients.
     check : callable or None, default=None
-        Function that may raise an error, called as ``check(groups)`` with the group of
-        each usable study before the texts are embedded, which is the longest step.
+        Called as ``check(groups)`` before the texts are embedded, which is the longest
+        step. `groups` is the attribute of `PreparedStudies`. An error raised by `check`
+        is not caught.
     on_progress : callable or None, default=None
         Function called as ``on_progress(n_done, n_total)`` while texts are embedded.
 
@@ -138,11 +139,11 @@ class StudyMaps:
     Parameters
     ----------
     row : int
-        Row of X and y.
+        Index of the study in X and y.
     dice : float
-        Dice overlap of the two maps at their strongest voxels, in [0, 1].
+        Dice overlap of the strongest voxels of the two maps, in [0, 1].
     dice_of_all : ndarray of shape (n_candidates,), float64
-        Dice overlap of each test study.
+        Dice overlap of each study of the test set.
     predicted_img, observed_img : Nifti1Image of shape (nx, ny, nz)
         The two maps, on the scale of the estimator's predictions.
 
@@ -162,14 +163,14 @@ class StudyMaps:
 
 
 def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
-    """Predict the maps of the test studies and select the study with the median Dice.
+    """Predict the maps of the test set and select the study with the median Dice.
 
     A figure of this study shows the accuracy of a typical prediction.
 
     Parameters
     ----------
     estimator : estimator
-        Unfitted estimator with a method ``predict``; a clone is fitted.
+        Unfitted estimator with a method ``predict``. A clone of it is fitted.
     X : ndarray of shape (n_studies, …)
         Input of the estimator: embeddings or texts.
     y : ndarray of shape (n_studies, n_components)
@@ -179,12 +180,12 @@ def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
     masker : KDEDiFuMoMasker
         Fitted masker that computed y.
     top : float, default=0.1
-        Fraction of voxels to compare, see `dice_score`.
+        Fraction of voxels to compare; see `dice_score`.
 
     Returns
     -------
     maps : StudyMaps
-        Row and maps of the median study, and the Dice overlap of every study.
+        Index and maps of the median study, and the Dice overlap of each test study.
 
     Examples
     --------

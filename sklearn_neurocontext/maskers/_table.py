@@ -1,4 +1,4 @@
-"""The table T = G·M·A(AᵀMA)⁻¹, whose rows are the coefficients of single peaks.
+"""Table T = G·M·A(AᵀMA)⁻¹; each row has the coefficients of one peak at one voxel.
 
 On a grid of n voxels and for m maps,
 
@@ -31,21 +31,23 @@ from ._atlas import Atlas, find_atlas, hash_mask
 from ._kde import KERNELS, kernel_margin, smooth_map
 from ._maps import Maps, build_maps, open_maps, read_blocks
 
-# Increased when the content of the files changes, so that versions do not mix.
+# Version of the file format, which is part of the cache settings. Increase it when the
+# content of the files changes, so that files of earlier versions are not reused.
 _FORMAT = 2
-# Rows of the table in memory at a time.
+# Number of rows of the table held in memory at a time.
 _BLOCK = 8192
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of T at the voxels where peaks have an effect: in the mask and near it."""
+    """Rows of T at voxels in or near the mask; a peak elsewhere has no effect."""
 
     rows: np.ndarray  # (n_rows,), int: flat indices of these voxels on the grid
     values: np.ndarray  # (n_rows, n_components), float32: coefficients of a single peak
 
     def sum_rows(self, weights) -> np.ndarray:
-        """Compute Tᵀw for weights (n_studies, n_grid): (n_studies, n_components)."""
+        """Compute the coefficients Tᵀw of each study: (n_studies, n_components)."""
+        # `weights` has shape (n_studies, n_grid), with w of one study per row.
         return weights[:, self.rows] @ self.values
 
 
@@ -58,11 +60,14 @@ def build_table(folder: Path, blocks, read, mixing, inside, *, fwhm, voxel_mm, k
     Parameters
     ----------
     folder : Path
-        Receives ``table.npy`` and ``rows.npy``, the attributes of `Table`.
+        Output folder for ``table.npy`` and ``rows.npy``, which become the attributes
+        `values` and `rows` of `Table`.
     blocks, read : list of slice and callable
-        The maps MA, from `read_blocks`.
+        Blocks of components, and a function that reads the columns of MA of a block,
+        as returned by `read_blocks`.
     mixing : ndarray of shape (n_components, n_components) or (n_components,), float64
-        (AᵀMA)⁻¹ for least squares; the inverse of the sum of each map for means.
+        (AᵀMA)⁻¹ for a least-squares fit. To compute weighted means instead, 1 divided
+        by the sum of each map.
     inside : ndarray of shape (nx, ny, nz), bool
         The mask M.
     fwhm : float
@@ -92,7 +97,7 @@ def build_table(folder: Path, blocks, read, mixing, inside, *, fwhm, voxel_mm, k
 
 
 def _write_smooth(stream, maps, voxels, matrices, rows):
-    """Append the columns of G·MA that belong to these maps, at the rows of T."""
+    """Smooth each map of a block and append its values at the voxels `rows`."""
     for component in range(maps.shape[1]):
         nonzero = slice(*maps.indptr[component : component + 2])
         smooth = smooth_map(voxels[maps.indices[nonzero]], maps.data[nonzero], matrices)
@@ -115,7 +120,8 @@ class RecentStore:
     def __init__(self, size: int):
         self._size = size
         self._results = OrderedDict()
-        # Reentrant: the atlas may be the maps of another masker, which are built here.
+        # The lock is reentrant because `build` may call `get`: if the atlas consists of
+        # the maps of another masker, those maps are built first.
         self._lock = threading.RLock()
 
     def get(self, key, build):
@@ -129,7 +135,8 @@ class RecentStore:
             return self._results[key]
 
 
-# Opened maps and tables by their folder, so that clones in cross-validation share them.
+# Open maps and tables, with their folders as keys. Clones of a masker, for example in
+# cross-validation, share them.
 _OPENED = RecentStore(size=16)
 
 
@@ -137,9 +144,9 @@ _OPENED = RecentStore(size=16)
 class Recipe:
     """Atlas, mask and kernel of a fitted masker, from which its table is built."""
 
-    # A pickled masker carries them instead of its maps and table.
-    # For a geometric atlas the Atlas, as another machine's k-means might differ;
-    # otherwise the masker's parameter.
+    # A masker is pickled with its recipe, without its maps and table.
+    # `atlas` is the masker's parameter, except for a geometric atlas: it is then the
+    # Atlas itself, because k-means might give other maps on another machine.
     atlas: Any
     n_components: int
     resolution_mm: int

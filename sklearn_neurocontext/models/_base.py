@@ -19,7 +19,10 @@ from ..metrics import mix_match_score
 
 
 def normalize_studies(coefficients: np.ndarray, y_scaling: str | None) -> np.ndarray:
-    """Scale each study to L2 norm one, after signed square roots for ``"sqrt"``."""
+    """Divide each study by its L2 norm.
+
+    For ``"sqrt"``, signed square roots are taken first. For None, nothing is changed.
+    """
     if y_scaling is None:
         return coefficients
     if y_scaling == "sqrt":
@@ -35,7 +38,7 @@ def to_densities(normalized: np.ndarray, y_scaling: str | None) -> np.ndarray:
 
 
 def compute_mean_and_scale(normalized: np.ndarray, y_scaling: str | None):
-    """Compute mean and standard deviation (ones for None) of each component."""
+    """Compute the mean and standard deviation (1 for None) of each component."""
     mean = normalized.mean(axis=0)
     if y_scaling is None:
         return mean, np.ones_like(mean)
@@ -51,20 +54,21 @@ def scale_like_predictions(estimator, y, *, average=False) -> np.ndarray:
     Parameters
     ----------
     estimator : estimator
-        Model of this package, a Pipeline that ends in one, or a search over one; a
-        `TextBrainEnsemble` must be fitted.
+        Model of this package, a Pipeline that ends in such a model, or a hyperparameter
+        search over either. A `TextBrainEnsemble` must be fitted.
     y : array-like of shape (n_studies, n_components)
         Coefficients of the studies.
     average : bool, default=False
-        Whether to return the average study, which is the prediction for a text without
-        information. For ``y_scaling="sqrt"``, square roots are averaged and then
-        squared, because the model is fitted to square roots.
+        Whether to return the mean over studies, which approximates the prediction for
+        an uninformative text. For ``y_scaling="sqrt"``, square roots are averaged and
+        the mean is squared, because the model is fitted to square roots.
 
     Returns
     -------
     densities : ndarray of shape (n_studies, n_components) or (n_components,)
-        Studies with L2 norm one for ``y_scaling="unit"``, studies with L1 norm one for
-        ``"sqrt"``, `y` itself for None; or their average.
+        Coefficients of each study, or their mean if `average` is True. Each study is
+        divided by its L2 norm for ``y_scaling="unit"`` and by its L1 norm for
+        ``"sqrt"``; it is unchanged for None.
 
     Raises
     ------
@@ -100,10 +104,10 @@ def _first_row(rows):
 
 
 class MixMatchMixin:
-    """Mixin that scores an estimator with a method `similarity` by mix&match."""
+    """Mixin that adds a mix&match `score` to estimators with a method `similarity`."""
 
     def score(self, X, y):
-        """Compute mix&match: the share of wrong maps that the true one outranks.
+        """Compute mix&match, the fraction of wrong maps ranked below the true map.
 
         Parameters
         ----------
@@ -169,7 +173,7 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         )
 
     def _check_pipeline_stage(self, X, y=None):
-        """Raise TypeError if X or y has not passed through an earlier pipeline step."""
+        """Raise TypeError if X or y lacks a preprocessing step, such as embedding."""
         name = type(self).__name__
         if isinstance(_first_row(X), str):
             raise TypeError(
@@ -200,12 +204,14 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         y = y[:, None] if y.ndim == 1 and self.n_components_ == 1 else y
         if y.ndim != 2 or y.shape[1] != self.n_components_:
             raise ValueError(
-                f"y must have shape (n_studies, {self.n_components_}), the components "
-                f"that the estimator was fitted with; got {y.shape}. Use the same "
-                "masker for all studies."
+                f"y must have shape (n_studies, {self.n_components_}), with the same "
+                f"components as in fit; got {y.shape}. Use the same masker for all "
+                "studies."
             )
         if not np.isfinite(y).all():
-            raise ValueError("y contains NaN or infinity. Drop these studies first.")
+            raise ValueError(
+                "y contains NaN or infinity. Drop the studies with such values."
+            )
         return (normalize_studies(y, self.y_scaling) - self.y_mean_) / self.y_scale_
 
     def _to_coefficients(self, standardized):
@@ -220,17 +226,19 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_texts, n_features)
-            Embeddings, or other features as in `fit`. Sparse only if `fit` accepts it.
+            Embeddings, or other features as in `fit`. Sparse input is accepted only if
+            `fit` accepts it.
 
         Returns
         -------
         coefficients : ndarray of shape (n_texts, n_components)
-            Coefficients of densities, ready for ``masker.inverse_transform``. They have
-            the scale of studies with L2 norm one for ``y_scaling="unit"``, of studies
-            with L1 norm one for ``"sqrt"`` (predicted square roots are squared and keep
-            their signs), and of `y` for None. The dtype is that of ``y_mean_``: float32
-            from neural networks, the dtype of the training X from KernelCCA, float64
-            from the other estimators.
+            Predicted coefficients, which can be passed to ``masker.inverse_transform``.
+            Their scale is that of the training coefficients after dividing each study
+            by its L2 norm for ``y_scaling="unit"``, or by its L1 norm for ``"sqrt"``.
+            For None, it is that of the training coefficients. For ``"sqrt"``, the
+            predicted square roots are squared and keep their signs. The dtype is
+            float32 for neural networks, the dtype of the training X for KernelCCA, and
+            float64 for the other estimators.
         """
         return self._to_coefficients(self._predict_standardized(self._check_X(X)))
 
@@ -240,17 +248,18 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_texts, n_features)
-            Embeddings, or other features as in `fit`. Sparse only if `fit` accepts it.
+            Embeddings, or other features as in `fit`. Sparse input is accepted only if
+            `fit` accepts it.
         y : array-like of shape (n_maps, n_components)
             Coefficients.
 
         Returns
         -------
         similarity : ndarray of shape (n_texts, n_maps)
-            Cosines in [-1, 1]. KernelCCA with a ``hubness_weight`` of w subtracts up to
-            w for the text and up to w for the map, so its values are in [-1 - 2w,
-            1 + 2w]. If rows of X and y are the same studies, true pairs lie on the
-            diagonal. The dtype is that of `predict`.
+            Cosines in [-1, 1]. KernelCCA with a ``hubness_weight`` of w subtracts two
+            corrections, one for the text and one for the map. Each is in [-w, w], so
+            the values are in [-1 - 2w, 1 + 2w]. If the rows of X and y are the same
+            studies, true pairs lie on the diagonal. The dtype is that of `predict`.
         """
         return self._similarity(self._check_X(X), self._standardize(y))
 
@@ -275,7 +284,8 @@ class SharedSpaceEstimator(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_texts, n_features)
-            Embeddings, or other features as in `fit`. Sparse only if `fit` accepts it.
+            Embeddings, or other features as in `fit`. Sparse input is accepted only if
+            `fit` accepts it.
 
         Returns
         -------
@@ -305,5 +315,5 @@ class SharedSpaceEstimator(
 
     @property
     def _n_features_out(self):
-        """Number of columns of `transform`, for `get_feature_names_out`."""
+        """Number of columns that `transform` returns, for `get_feature_names_out`."""
         return self.latent_dim_

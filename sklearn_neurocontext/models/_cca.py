@@ -66,8 +66,9 @@ class CCABaseline(SharedSpaceEstimator):
         Latents are multiplied by the canonical correlations to this power. 0 gives all
         directions the same weight.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        ``"unit"`` divides each study's coefficients by their L2 norm and standardizes
-        them; ``"sqrt"`` takes signed square roots first; None only removes the mean.
+        Scaling of y. ``"unit"`` divides the coefficients of each study by their L2
+        norm, then standardizes each component. ``"sqrt"`` does the same to the signed
+        square roots of the coefficients. None only centers each component.
 
     Attributes
     ----------
@@ -84,7 +85,8 @@ class CCABaseline(SharedSpaceEstimator):
     X_mean_ : ndarray of shape (n_features_in_,), float64
         Mean of the training embeddings.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float64
-        Mean and standard deviation of the normalized training coefficients.
+        Mean and standard deviation of each component over the training studies, after
+        each study is scaled as `y_scaling` selects. `y_scale_` is 1 if it is None.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int

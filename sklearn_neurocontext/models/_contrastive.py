@@ -26,7 +26,7 @@ PAPER_SETTINGS = MappingProxyType(
         "dropout": 0.5,
     }
 )
-"""Settings of the NeuroConText paper (MICCAI 2024); the estimator's defaults."""
+"""Settings of the NeuroConText paper (MICCAI 2024), which are the defaults."""
 
 
 def _has_decoder(estimator):
@@ -40,19 +40,21 @@ def _has_decoder(estimator):
 
 
 class ContrastiveTextBrain(SharedSpaceEstimator):
-    r"""Two encoders that map texts and brain maps to one latent space.
+    r"""Contrastive model with two encoders, of texts and of brain maps.
 
-    It minimizes the symmetric InfoNCE loss over batches of N pairs,
+    Both encoders map to one latent space. They are trained to minimize the symmetric
+    InfoNCE loss over batches of N text-map pairs,
 
     .. math:: -\frac{1}{2N} \sum_i \left( \log \frac{e^{s_{ii}/\tau}}{\sum_j
         e^{s_{ij}/\tau}} + \log \frac{e^{s_{ii}/\tau}}{\sum_j e^{s_{ji}/\tau}} \right),
 
     where :math:`s_{ij}` is the cosine of the latents of text i and map j, and the
     temperature τ is learned. The text encoder consists of a projection head and two
-    residual heads, the brain encoder of three residual heads. The best epoch is the one
-    with the smallest mean log rank of the true maps on validation studies, which are
-    held out from the training studies. A decoder from text latents to coefficients is
-    trained afterwards.
+    residual heads, the brain encoder of three residual heads. A part of the training
+    studies is held out for validation. After each epoch, the maps of the validation
+    studies are ranked for each of their texts by the cosine of latents. The weights of
+    the epoch with the smallest mean log rank of the true map are kept. Then a decoder
+    from text latents to coefficients is trained.
 
     Parameters
     ----------
@@ -70,22 +72,23 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         Controls initial weights, batches, dropout and the choice of validation studies.
         Pass an int for reproducible results.
     weight_decay : float, default=0.1
-        Weight decay of AdamW; the temperature is not decayed.
+        Weight decay of AdamW, which is not applied to the temperature.
     dropout : float, default=0.5
         Dropout rate in each head, in [0, 1).
     n_validation : int, default=1000
-        Number of training studies held out to choose the epoch, at most a tenth of
-        them. With fewer than 20 studies, none is held out, and the epoch with the
-        smallest training loss is chosen.
+        Number of training studies to hold out for the choice of the best epoch, limited
+        to a tenth of the training studies. With fewer than 20 training studies, none is
+        held out, and the epoch with the smallest training loss is chosen.
     patience : int or None, default=5
         Number of epochs without improvement before training stops. None trains for
         `max_epochs`.
     decoder : {"residual", "ridge"} or None, default="residual"
-        Two residual heads, or a ridge regression, from text latents to coefficients.
-        With None, the estimator has no method ``predict``.
+        Decoder from text latents to coefficients: two residual heads or a ridge
+        regression. If None, the estimator has no method ``predict``.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        ``"unit"`` divides each study's coefficients by their L2 norm and standardizes
-        them; ``"sqrt"`` takes signed square roots first; None only removes the mean.
+        Scaling of y. ``"unit"`` divides the coefficients of each study by their L2
+        norm, then standardizes each component. ``"sqrt"`` does the same to the signed
+        square roots of the coefficients. None only centers each component.
     device : str, default="cpu"
         Torch device of training and inference. Inputs and outputs are NumPy arrays.
 
@@ -94,7 +97,7 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     module_ : torch.nn.Module
         The two encoders, with the weights of the best epoch.
     decoder_ : torch.nn.Module or RidgeCV
-        The decoder; absent with ``decoder=None``.
+        The decoder. Not set if ``decoder=None``.
     temperature_ : float
         Learned τ.
     latent_dim_ : int
@@ -107,7 +110,8 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         For each epoch: ``train_loss`` and ``valid_loss`` (nats), ``monitor`` (mean log
         rank), ``dur`` (seconds).
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float32
-        Mean and standard deviation of the normalized training coefficients.
+        Mean and standard deviation of each component over the training studies, after
+        each study is scaled as `y_scaling` selects. `y_scale_` is 1 if it is None.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int
@@ -115,7 +119,7 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
 
     See Also
     --------
-    CCABaseline : Model in closed form, many times faster.
+    CCABaseline : Closed-form model that is many times faster to fit.
 
     References
     ----------

@@ -117,8 +117,9 @@ class KernelCCA(SharedSpaceEstimator):
     hubness_temperature : float, default=0.05
         Temperature of the soft maximum; positive.
     y_scaling : {"unit", "sqrt"} or None, default="sqrt"
-        ``"unit"`` divides each study's coefficients by their L2 norm and standardizes
-        them; ``"sqrt"`` takes signed square roots first; None only removes the mean.
+        Scaling of y. ``"unit"`` divides the coefficients of each study by their L2
+        norm, then standardizes each component. ``"sqrt"`` does the same to the signed
+        square roots of the coefficients. None only centers each component.
     random_state : int, RandomState instance or None, default=None
         Controls the choice of the studies for the kernel, if there are more than
         `n_nystroem`.
@@ -153,7 +154,8 @@ class KernelCCA(SharedSpaceEstimator):
     latent_dim_ : int
         Dimension of the shared space.
     y_mean_, y_scale_ : ndarray of shape (n_components_,)
-        Mean and standard deviation of the normalized training coefficients.
+        Mean and standard deviation of each component over the training studies, after
+        each study is scaled as `y_scaling` selects. `y_scale_` is 1 if it is None.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int

@@ -10,10 +10,11 @@ class MLPBaseline(TextBrainEstimator):
     """Multilayer perceptron trained on the squared error of standardized coefficients.
 
     The perceptron has three linear layers, with layer norm and GELU after the first two
-    and dropout after the first. The best epoch is the one with the smallest mean log
-    rank of the true maps on validation studies, which are held out from the training
-    studies. Maps are ranked by the cosine of predicted and observed standardized
-    coefficients.
+    and dropout after the first. A part of the training studies is held out for
+    validation. After each epoch, the observed maps of the validation studies are ranked
+    for each of their texts by the cosine of predicted and observed standardized
+    coefficients. The weights of the epoch with the smallest mean log rank of the true
+    map are kept.
 
     Parameters
     ----------
@@ -31,15 +32,16 @@ class MLPBaseline(TextBrainEstimator):
     dropout : float, default=0.5
         Dropout rate after the first layer, in [0, 1).
     n_validation : int, default=1000
-        Number of training studies held out to choose the epoch, at most a tenth of
-        them. With fewer than 20 studies, none is held out, and the epoch with the
-        smallest training loss is chosen.
+        Number of training studies to hold out for the choice of the best epoch, limited
+        to a tenth of the training studies. With fewer than 20 training studies, none is
+        held out, and the epoch with the smallest training loss is chosen.
     patience : int or None, default=5
         Number of epochs without improvement before training stops. None trains for
         `max_epochs`.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        ``"unit"`` divides each study's coefficients by their L2 norm and standardizes
-        them; ``"sqrt"`` takes signed square roots first; None only removes the mean.
+        Scaling of y. ``"unit"`` divides the coefficients of each study by their L2
+        norm, then standardizes each component. ``"sqrt"`` does the same to the signed
+        square roots of the coefficients. None only centers each component.
     device : str, default="cpu"
         Torch device of training and inference. Inputs and outputs are NumPy arrays.
 
@@ -55,7 +57,8 @@ class MLPBaseline(TextBrainEstimator):
         For each epoch: ``train_loss`` and ``valid_loss`` (mean squared error),
         ``monitor`` (mean log rank), ``dur`` (seconds).
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float32
-        Mean and standard deviation of the normalized training coefficients.
+        Mean and standard deviation of each component over the training studies, after
+        each study is scaled as `y_scaling` selects. `y_scale_` is 1 if it is None.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int

@@ -154,8 +154,9 @@ class RidgeBaseline(TextBrainEstimator):
     alphas : array-like of shape (n_alphas,) or None, default=None
         Positive penalties to choose from. None uses 13 values from 1e-1 to 1e5.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        ``"unit"`` divides each study's coefficients by their L2 norm and standardizes
-        them; ``"sqrt"`` takes signed square roots first; None only removes the mean.
+        Scaling of y. ``"unit"`` divides the coefficients of each study by their L2
+        norm, then standardizes each component. ``"sqrt"`` does the same to the signed
+        square roots of the coefficients. None only centers each component.
 
     Attributes
     ----------
@@ -166,7 +167,8 @@ class RidgeBaseline(TextBrainEstimator):
     intercept_ : ndarray of shape (n_components_,), float64
         Intercepts, in standardized units of y.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float64
-        Mean and standard deviation of the normalized training coefficients.
+        Mean and standard deviation of each component over the training studies, after
+        each study is scaled as `y_scaling` selects. `y_scale_` is 1 if it is None.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int

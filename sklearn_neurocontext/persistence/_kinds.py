@@ -1,12 +1,18 @@
-"""The closed list of types that can be saved, with their learned attributes.
+"""Closed list of the types that can be saved, with the fitted attributes of each type.
 
-To save another type, add it to `KINDS` with its learned attributes; parameters are not
-listed. An array is described by the names of its dimensions, separated by spaces. A
-name that is an integer attribute has the value of this attribute; any other name has
-the same value wherever it occurs in an estimator. ``int`` before the dimensions marks
-an array of integers, and ``sparse`` an array that may be sparse. Other attributes are
-described by their type, and networks by ``"net"``. A ``?`` at the end, or ``None``
-among the types, marks an attribute that may be missing.
+To support another estimator, add an entry to `KINDS`. An entry lists only the fitted
+attributes, because constructor parameters are saved without being listed. Each fitted
+attribute is described by a type or by a string:
+
+- A type, or a union of types, describes a value that is not an array. The attribute may
+  be missing if the union contains ``None``.
+- ``"net"`` describes a neural network.
+- Any other string describes the shape of an array by one word per dimension, separated
+  by spaces. A word that is the name of an integer attribute of the estimator has the
+  value of that attribute. Any other word is a size that must be the same wherever the
+  word occurs in the entry. ``int`` before the first dimension means that the array
+  contains integers; ``sparse`` means that it may be sparse.
+- ``?`` at the end of a string means that the attribute may be missing.
 """
 
 from collections.abc import Mapping
@@ -33,9 +39,9 @@ class Kind:
     home : str
         Module that the class is imported from.
     learned : dict of str to str or type
-        Attributes that the class learns.
+        Fitted attributes, described as above.
     transient : tuple of str
-        Attributes that are only needed during fitting, and not saved.
+        Attributes that are used only during fitting and are not saved.
     """
 
     home: str
@@ -126,7 +132,8 @@ KINDS = {
             "maps_": "n_studies _n_features_out",
         },
     ),
-    # The masker and the embedder learn nothing from studies: they are fitted again.
+    # The masker and the embedder learn nothing from studies. They are fitted again when
+    # a model is loaded.
     "KDEDiFuMoMasker": Kind("sklearn_neurocontext.maskers"),
     "LLMChunkEmbedder": Kind("sklearn_neurocontext.text"),
     "TermCounts": Kind(
@@ -176,7 +183,7 @@ KINDS = {
             "scale_": "n_features_in_?",
         },
     ),
-    # Inside ContrastiveTextBrain(decoder="ridge").
+    # RidgeCV is the decoder_ of ContrastiveTextBrain(decoder="ridge").
     "RidgeCV": Kind(
         "sklearn.linear_model",
         {

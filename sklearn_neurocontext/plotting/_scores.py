@@ -368,7 +368,7 @@ def _check_scores(scores) -> dict:
     for name, one in scores.items():
         if not one.size or not ((one >= 0) & (one <= 1)).all():
             raise ValueError(
-                f"The scores of {name!r} must be one number in [0, 1] per map; got "
+                f"The scores of {name!r} must be in [0, 1], one per map; got "
                 "numbers outside [0, 1], NaN or no number. Divide percentages by 100."
             )
     return scores

@@ -1,4 +1,4 @@
-"""Embed texts of any length with a language model, block by block."""
+"""Transformer from texts of any length to embeddings by a language model."""
 
 import copy
 import os
@@ -27,8 +27,9 @@ from .._utils.validation import (
 )
 from ._store import open_cache, text_key
 
-# A block of a stream is complete when it reaches either limit. It is then large enough
-# for batches of texts of similar length, and small in memory. Texts are not divided.
+# A stream of texts is divided into blocks of whole texts. A block ends when it reaches
+# either limit. The limits are large enough to form batches of texts of similar length,
+# and small enough to bound the memory.
 _MAX_TEXTS = 4096
 _MAX_CHARACTERS = 500_000
 # Number of blocks read ahead for each worker.
@@ -40,10 +41,10 @@ class LLMChunkEmbedder(
 ):
     """Embed texts of any length with a language model, chunk by chunk.
 
-    The tokens of a text are divided into windows; a window with the tokenizer's special
-    tokens around it is a chunk. The last hidden states of a chunk are pooled into one
-    vector, which is scaled to norm one. The embedding of a text is the weighted mean of
-    the vectors of its chunks, so no token is ignored.
+    The tokens of a text are divided into windows. The tokenizer's special tokens are
+    added to each window, which gives a chunk. The last hidden states of a chunk are
+    pooled into one vector, which is scaled to norm one. The embedding of a text is the
+    weighted mean of the vectors of its chunks, so no token is ignored.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ class LLMChunkEmbedder(
         Whether to scale the vectors of chunks to norm one before averaging, as in the
         published code of NeuroConText.
     chunk_weighting : {"uniform", "tokens"}, default="uniform"
-        Weights of the chunks of a text: equal, as in the article [1]_, or proportional
+        Weights of the chunks of a text: equal, as in the paper [1]_, or proportional
         to their number of tokens.
     batch_tokens : int, default=2048
         Maximum number of tokens in a batch, padding included. The default is the
@@ -76,24 +77,25 @@ class LLMChunkEmbedder(
     revision : str or None, default=None
         Commit, tag or branch of the model on the Hub.
     trust_remote_code : bool, default=False
-        Whether to run code that is distributed with the model. Code on the Hub runs
-        only if `revision` is its commit, even if a local folder refers to it.
+        Whether to run code that is distributed with the model. To run code from the
+        Hub, `revision` must be the commit of that code. This also holds if the model is
+        a local folder whose configuration refers to code on the Hub.
     token_env_variable : str or None, default=None
         Name of the environment variable that holds an access token for the Hub. The
         token itself is never stored.
     cache : "memory", path-like or None, default="memory"
-        Cache of embeddings by content, with which cross-validation and parameter
-        searches embed a text only once. ``"memory"`` is shared within the process, up
-        to 512 MiB. A path names the file of an `EmbeddingStore` on a local disk, which
-        several processes can share and from which an interrupted run resumes. None
-        disables caching.
+        Cache of embeddings, which avoids embedding a text again in cross-validation and
+        hyperparameter searches. ``"memory"`` is a cache of at most 512 MiB that all
+        embedders of the process share. A path is the file of an `EmbeddingStore` on a
+        local disk. Several processes can share the file, and an interrupted run can
+        resume from it. None disables caching.
     n_jobs : int or None, default=None
         Number of joblib workers that embed blocks of texts. None means 1 unless in a
         :obj:`joblib.parallel_config` context, for example with ``backend="dask"``.
     shards : path-like or None, default=None
-        Folder on the local disk of each worker for an additional store of the
-        embeddings that the worker computes; ``neurocontext merge-stores`` merges these
-        stores.
+        Folder on the local disk of each worker. If given, each worker also saves the
+        embeddings that it computes to a store in this folder. The command
+        ``neurocontext merge-stores`` merges these stores.
 
     Attributes
     ----------
@@ -248,9 +250,10 @@ class LLMChunkEmbedder(
             Texts, for example from a generator, which are read block by block. A
             repeated text is embedded again only if the cache no longer holds it.
         on_progress : callable or None, default=None
-            Called as ``on_progress(n_tokens, n_characters)`` with the number of tokens
-            processed by the model and the number of characters of embedded texts,
-            including cached ones, since the previous call.
+            Called as ``on_progress(n_tokens, n_characters)``. Both numbers count from
+            the previous call: `n_tokens` the tokens processed by the model, and
+            `n_characters` the characters of the texts that are finished, including
+            texts found in the cache.
 
         Yields
         ------
@@ -262,9 +265,9 @@ class LLMChunkEmbedder(
         Raises
         ------
         TypeError
-            If a text is not a string. Earlier blocks have been yielded.
+            If a text is not a string. The preceding blocks are yielded first.
         ValueError
-            If a text is empty. Earlier blocks have been yielded.
+            If a text is empty. The preceding blocks are yielded first.
 
         Examples
         --------
@@ -278,7 +281,7 @@ class LLMChunkEmbedder(
         yield from _stream_blocks(self, texts, on_progress or (lambda *done: None))
 
     def settings_key(self) -> str:
-        """Return the settings that determine embeddings, for the keys of caches.
+        """Return a string of all settings that change embeddings, used in cache keys.
 
         Returns
         -------
@@ -376,7 +379,7 @@ def _stream_blocks(embedder, texts, on_progress):
 
 
 def _missing_parts(group, keys, cached) -> list:
-    """Return a dict of the keys and texts of each block that are not in the cache."""
+    """Return, for each block with uncached texts, a dict of cache key to text."""
     seen, parts = set(cached), []
     for (_, texts), part_keys in zip(group, keys, strict=True):
         pairs = zip(part_keys, texts, strict=True)
@@ -388,7 +391,7 @@ def _missing_parts(group, keys, cached) -> list:
 
 
 def _embed_here(embedder, parts, on_progress):
-    """Embed in this process; yield dicts of keys and vectors."""
+    """Embed in this process; yield dicts of cache key to vector."""
     for part in parts:
         keys, n_characters = list(part), _count_characters(part.values())
         for finished in embedder._embed(list(part.values())):
@@ -398,12 +401,12 @@ def _embed_here(embedder, parts, on_progress):
 
 
 def _embed_in_workers(embedder, parts, on_progress):
-    """Embed in joblib's workers; yield a dict of keys and vectors for each part."""
+    """Embed in joblib's workers; yield a dict of cache key to vector for each part."""
     settings = embedder.settings_key()
     # Workers use the precision of this process, because it is part of the keys.
     worker = copy.copy(embedder).set_params(cache=None, n_jobs=1, dtype=embedder.dtype_)
     backend, _ = get_active_backend()
-    # Other backends return all results at the end.
+    # Backends that cannot stream return all results at the end.
     can_stream = getattr(backend, "supports_return_generator", False)
     results = Parallel(
         n_jobs=embedder.n_jobs,
@@ -420,13 +423,12 @@ def _embed_in_workers(embedder, parts, on_progress):
 
 
 def _embed_part(embedder, settings, number, texts):
-    """Embed texts in a worker, and store the embeddings in its shard."""
+    """Embed texts in a worker, and save the vectors to its store if `shards` is set."""
     found = embedder.settings_key()
     if found != settings:
         raise ValueError(
-            f"The settings of the worker on {socket.gethostname()} must be those of "
-            f"the main process, {settings}; got {found}. Copy the same files of the "
-            "model to every host."
+            f"The worker on {socket.gethostname()} must have the settings of the main "
+            f"process, {settings}; got {found}. Use identical model files on all hosts."
         )
     embedder = copy.copy(embedder)
     if embedder.shards is not None:

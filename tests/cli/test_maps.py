@@ -136,7 +136,7 @@ def test_report_writes_page(folder, any_corpus, tmp_path, monkeypatch):
     [
         (
             ["map", "pain", "-o", "m.nii.gz", "--model", "nowhere"],
-            "or neurocontext fit CORPUS --output FOLDER wrote",
+            "or by neurocontext fit CORPUS --output FOLDER",
         ),
         (["decode", __file__], f"'{__file__}' cannot be read as"),
     ],

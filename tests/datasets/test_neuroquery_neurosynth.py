@@ -98,7 +98,7 @@ def test_missing_folders_and_files_raise(neuroquery, neurosynth, tmp_path):
     with pytest.raises(FileNotFoundError, match=message):
         load_neuroquery(neuroquery)
     (neurosynth / PEAKS).unlink()
-    with pytest.raises(FileNotFoundError, match="with Neurosynth's public files"):
+    with pytest.raises(FileNotFoundError, match="contains Neurosynth's public files"):
         load_neurosynth(neurosynth)
 
 

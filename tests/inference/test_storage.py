@@ -155,7 +155,7 @@ def test_overwrite_replaces_a_saved_model(parts, saved, tmp_path):
 def test_overwrite_keeps_other_files(parts, saved, name):
     (saved / name).write_text("keep")
     before = _content(saved)
-    with pytest.raises(FileExistsError, match="or holds other files too"):
+    with pytest.raises(FileExistsError, match="or contains other files"):
         NeuroContextModel(**parts).save(saved, overwrite=True)
     assert _content(saved) == before
 

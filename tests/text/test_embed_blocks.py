@@ -192,7 +192,7 @@ def test_backends_that_cannot_stream_results(embedder, texts, small_blocks):
 
 
 def test_worker_with_another_model_raises(embedder):
-    with pytest.raises(ValueError, match=r"got .*Copy the same files of the model"):
+    with pytest.raises(ValueError, match=r"got .*identical model files"):
         _chunk_embedder._embed_part(embedder, "other settings", 0, ["pain"])
 
 
