@@ -49,7 +49,7 @@ class Task:
     splits : list of (train, test)
         Rows of X and y.
     trial : list of one (train, test)
-        Split whose candidates are the development studies, which no test part has.
+        Split whose candidates are the development studies, which no test set has.
     metadata : dict
         Settings that are saved with the scores.
     """

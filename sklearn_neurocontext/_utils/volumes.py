@@ -1,4 +1,4 @@
-"""Maps of voxels: smoothing, conversion to images, and selection of top voxels."""
+"""Smooth voxel maps, convert them to images, and select their strongest voxels."""
 
 import math
 from numbers import Real
@@ -15,8 +15,9 @@ FWHM_TO_SIGMA = 1 / math.sqrt(8 * math.log(2))
 
 
 def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
-    """Smooth each row of voxels with a Gaussian of `fwhm` mm, zero outside the mask."""
-    # Maps therefore fade toward the border of the mask, as the densities of peaks do.
+    """Smooth each row with a Gaussian of `fwhm` mm, with zeros outside the mask."""
+    # The smoothed maps therefore fade toward the border of the mask, as densities of
+    # peaks do.
     if fwhm == 0:
         return voxels
     inside = np.asarray(mask_img.dataobj) > 0
@@ -56,7 +57,7 @@ def check_top(top) -> None:
 
 
 def select_top(maps, top: float) -> np.ndarray:
-    """Return a boolean mask of the fraction `top` of strongest voxels of each map."""
+    """Return a boolean array of the strongest voxels of each map (fraction `top`)."""
     n_voxels = maps.shape[1]
     # Subtract rounding errors: 0.07 * 100 is 7.000000000000001, but k must be 7.
     k = max(1, math.ceil(top * n_voxels - 1e-6))
@@ -65,8 +66,8 @@ def select_top(maps, top: float) -> np.ndarray:
 
 
 def keep_strongest(img, top, name):
-    """Set all voxels of a map to zero except its fraction `top` of strongest voxels."""
-    # The fraction refers to the voxels of nilearn's MNI mask, resampled to the map.
+    """Keep the strongest voxels of a map, and set all others to zero."""
+    # `top` is a fraction of the voxels inside nilearn's MNI mask, resampled to the map.
     from nilearn.image import new_img_like
 
     check_top(top)

@@ -1,6 +1,6 @@
 """Options, notes and progress bars shared by the commands.
 
-Functions import slow libraries themselves, so that ``--help`` is fast.
+Slow libraries are imported inside functions, so that ``--help`` is fast.
 """
 
 import warnings
@@ -10,15 +10,16 @@ from pathlib import Path
 
 import click
 
-# Copies of names in datasets and experiments, whose import would slow --help.
+# These values are also defined in datasets and experiments. They are repeated here,
+# because importing those subpackages would slow down --help.
 TEXT_FIELDS = ("title", "abstract", "body", "title+abstract")
 ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 TEXT_ESTIMATORS = ("best_text_brain",)
 MINILM = "minilm"
 CORPUS_HELP = (
-    "CORPUS is nimare, neuroquery, neurosynth, neuroquery+neurosynth, or a folder. The "
-    "folder contains the files of pubget, NeuroQuery, Neurosynth or a NiMARE studyset, "
-    "or tables named studies and peaks."
+    "CORPUS is nimare, neuroquery, neurosynth, neuroquery+neurosynth, or a folder. A "
+    "folder must contain the output of pubget, the files of NeuroQuery or Neurosynth, "
+    "a NiMARE studyset, or tables named studies and peaks."
 )
 
 
@@ -38,14 +39,14 @@ class Text(click.ParamType):
 
 
 class OutputPath(click.Path):
-    """Parameter type of an output folder, or of an output file with given endings."""
+    """Parameter type of an output path that must have one of the given extensions."""
 
     def __init__(self, *endings, **options):
         super().__init__(path_type=Path, writable=True, **options)
         self.endings = endings
 
     def convert(self, value, param, ctx):
-        """Check the ending and return a Path in which ``~`` is expanded."""
+        """Check the extension and return a Path in which ``~`` is expanded."""
         path = super().convert(Path(value).expanduser(), param, ctx)
         if self.endings and not path.name.endswith(self.endings):
             expected = " or ".join(self.endings)
@@ -148,7 +149,7 @@ def load_with_notes(corpus):
 
 
 def prepare(settings, estimators, check=None):
-    """Return corpus, studies with embeddings and coefficients, and masker."""
+    """Load and prepare the studies of a corpus; return corpus, studies and masker."""
     from ..experiments import make_embedder, make_masker, prepare_studies
 
     loaded = load_with_notes(settings["corpus"])

@@ -18,7 +18,7 @@ from ._common import (
     text_field_option,
 )
 
-# Columns of the table of studies, which has the name of the array.
+# Columns of the CSV file that describes the study of each row of the array.
 _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
 
 
@@ -28,13 +28,13 @@ _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
     "--output",
     "-o",
     type=OutputPath(".npy", dir_okay=False),
-    help="File of the array (.npy). A table (.csv) of the same name describes the "
-    "study of each row.",
+    help="Output file (.npy) for the array of embeddings. A CSV file with the same "
+    "name describes the study of each row.",
 )
 @click.option(
     "--cache",
     type=OutputPath(dir_okay=False),
-    help="File of a store of embeddings, on a local disk.",
+    help="Embedding store (SQLite file); must be on a local disk.",
 )
 @text_field_option(default="title+abstract")
 @model_name_option
@@ -67,7 +67,7 @@ _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
 @click.option(
     "--shards",
     type=OutputPath(file_okay=False),
-    help="Folder for an additional store of embeddings per host.",
+    help="Folder, on a local disk of each host, for an additional embedding store.",
 )
 def embed(corpus, output, cache, text_field, model_name, **options):
     """Embed the texts of a corpus.
@@ -98,9 +98,10 @@ def embed(corpus, output, cache, text_field, model_name, **options):
     n_tokens = _embed(embedder.fit(), [texts[row] for row in rows], output)
     if output is not None:
         loaded.studies.iloc[rows][_COLUMNS].to_csv(table, index=False)
-        click.echo(f"{output}: {len(rows):,} embeddings; {table}: their studies")
+        click.echo(f"Wrote {len(rows):,} embeddings to {output}")
+        click.echo(f"Wrote the table of their studies to {table}")
     if cache is not None:
-        click.echo(f"{cache}: store of the embeddings")
+        click.echo(f"Stored the embeddings in {cache}")
     click.echo(f"The model processed {n_tokens:,} tokens")
 
 

@@ -93,7 +93,7 @@ def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
 
 def _check_other_columns(studies, kind, values, n_found, source):
     """Raise if another column than `kind` matches more ids."""
-    # Some ids of the wrong kind may match by chance.
+    # Some ids of the wrong type may match by chance.
     for other, name in _KINDS.items():
         if other == kind or other not in studies:
             continue

@@ -1,4 +1,4 @@
-"""Union of corpora by PMID."""
+"""Merge corpora by PMID."""
 
 from collections import defaultdict
 
@@ -10,16 +10,18 @@ from .._utils.coordinate_spaces import talairach_to_mni
 from ._bunch import TEXT_COLUMNS, finish_bunch, warn_about_spaces
 
 _FILLED_COLUMNS = (*TEXT_COLUMNS, "pmcid", "year")
-# MIXED is not among them, as it does not determine the space of each peak.
+# Spaces that are copied from another corpus. MIXED is excluded, because it does not
+# determine the space of each peak.
 _FILLING_SPACES = ("MNI", "TAL", "OTHER")
 
 
 def merge_corpora(first, *others):
     """Merge corpora into one row per PMID; earlier corpora take precedence.
 
-    The peaks and each cell of a study come from the first corpus that has them. If that
-    corpus does not state the space of the peaks (NeuroQuery never does), the space
-    comes from another corpus, and Talairach peaks are converted (once).
+    The peaks of a study come from the first corpus that reports peaks of this study,
+    and each of its other fields from the first corpus in which the field is not empty.
+    If the corpus of the peaks does not state their coordinate space, as NeuroQuery, the
+    space is taken from another corpus, and Talairach peaks are converted to MNI space.
 
     Parameters
     ----------
@@ -31,9 +33,9 @@ def merge_corpora(first, *others):
     Returns
     -------
     corpus : Bunch
-        The fields documented in `sklearn_neurocontext.datasets`, and ``term_counts``
-        and ``vocabulary`` if exactly one corpus has them; the rows of studies of other
-        corpora are zero.
+        The fields documented in `sklearn_neurocontext.datasets`. If exactly one corpus
+        has ``term_counts`` and ``vocabulary``, the result has them too, and counts are
+        zero for studies that are not in that corpus.
 
     Raises
     ------
@@ -72,7 +74,7 @@ def merge_corpora(first, *others):
         peaks,
         peak_spaces,
         groups,
-        f"Union by PMID of corpora of {sizes} studies: {len(studies):,}.",
+        f"{len(studies):,} studies, merged by PMID from corpora of {sizes} studies.",
         **_merge_term_counts(corpora, list(sources.values())),
         **_merge_files(corpora),
     )
@@ -102,8 +104,8 @@ def _fill_row(tables, of_study) -> dict:
 
 def _choose_peaks(corpora, tables, of_study):
     """Return the peaks of a study, the space of each peak, and that of the study."""
-    # They come from the first row with peaks. If it does not state a space, the first
-    # row that states one determines whether peaks are converted.
+    # The peaks come from the first row with peaks. If this row does not state a space,
+    # the first row that states one determines whether the peaks are converted.
     found = [pair for pair in of_study if len(corpora[pair[0]].peaks[pair[1]])]
     index, row = found[0] if found else of_study[0]
     xyz, spaces = corpora[index].peaks[row], corpora[index].peak_spaces[row]
@@ -138,7 +140,7 @@ def _merge_term_counts(corpora, sources) -> dict:
 
 
 def _merge_files(corpora) -> dict:
-    """Return the files of all corpora and whether they were verified."""
+    """Merge the entries ``files`` of all corpora that have one."""
     files = {}
     for corpus in corpora:
         files.update(corpus.get("files", {}))
@@ -152,7 +154,7 @@ def _check_pmids(corpora):
         if pmids.duplicated().any():
             raise ValueError(
                 f"PMID {pmids[pmids.duplicated()].iloc[0]} has several rows in one "
-                "corpus; expected one row per study. Load it with rows='study'."
+                "corpus; expected one row per study. Load the corpus with rows='study'."
             )
     for one in corpora:
         for other in corpora:

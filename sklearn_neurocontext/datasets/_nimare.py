@@ -51,7 +51,7 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     ImportError
         If a package needed for the bundled studies or Parquet is not installed.
     ValueError
-        If the file is not a studyset, an id is of the wrong kind, a point does not have
+        If the file is not a studyset, an id has the wrong type, a point does not have
         three coordinates, or `rows` is unknown.
 
     References

@@ -29,15 +29,16 @@ def load_table(studies, peaks, *, space=None):
         Table or path of a file with one row per peak: the same id column, and ``x``,
         ``y``, ``z`` in mm. The column ``coordinate_space`` (or ``space``) is optional.
     space : {"MNI", "TAL"} or None, default=None
-        Space of the peaks for which the table of peaks states none. It takes precedence
-        over the table of studies, which is used if `space` is None. Pass ``"MNI"`` for
-        peaks of a corpus of this package, so that they are not converted again.
+        Coordinate space of the peaks that have no space in the table of peaks. If None,
+        the space in the table of studies is used. Peaks loaded by this package are
+        already in MNI space: pass ``"MNI"``, so that they are not converted again.
 
     Returns
     -------
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`. Peaks of studies that
-        are not in the table are skipped; ``description`` contains their number.
+        are not in the table of studies are skipped, and the field ``description``
+        contains the number of skipped peaks.
 
     Raises
     ------
@@ -46,13 +47,13 @@ def load_table(studies, peaks, *, space=None):
     OSError
         If a file is truncated or damaged.
     ValueError
-        If a column is missing, a study has no id or several rows, ids are of the wrong
-        kind or none matches, or a coordinate is not a number.
+        If a column is missing, a study has no id or several rows, ids have the wrong
+        type, no id is in both tables, or a coordinate is not a number.
 
     Warns
     -----
     SkippedPeaksWarning
-        If peaks belong to studies that are not in the table.
+        If peaks belong to studies that are not in the table of studies.
     CoordinateSpaceWarning
         If not all peaks are reported in MNI space.
 
@@ -79,7 +80,7 @@ def load_table(studies, peaks, *, space=None):
     known = rows >= 0
     xyz = read_coordinates(peaks, "the table of peaks")
     spaces = _choose_spaces(studies, peaks, rows, space)
-    description = f"{len(studies):,} studies of a table."
+    description = f"{len(studies):,} studies from a table."
     skipped = "" if known.all() else _describe_skipped(ids[~known], kind)
     corpus = make_bunch(
         studies,
@@ -146,7 +147,7 @@ def _study_table(studies, kind) -> pd.DataFrame:
 
 
 def _choose_spaces(studies, peaks, rows, space) -> np.ndarray:
-    """Return the space of each peak: from its row, the argument, or its study."""
+    """Return the space of each peak: its own, else `space`, else that of its study."""
     stated = [peaks[column] for column in _SPACE_COLUMNS if column in peaks]
     if space is not None:
         stated.append(pd.Series(space, index=peaks.index))

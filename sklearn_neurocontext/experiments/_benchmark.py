@@ -89,10 +89,10 @@ def run_benchmark(
     groups=None,
     settings=None,
 ) -> BenchmarkResult:
-    """Fit estimators on the training part of each split and score the test part.
+    """Fit estimators on the training set of each split and score the test set.
 
     All estimators get the same studies, y and splits, and the same X unless `X` is a
-    dictionary. Steps that learn from the training part, such as StandardScaler, must be
+    dictionary. Steps that learn from the training set, such as StandardScaler, must be
     part of the estimator, in a Pipeline.
 
     In contrast to `sklearn.model_selection.cross_validate`, each fit is saved as a
@@ -113,9 +113,9 @@ def run_benchmark(
         Folder of the records, one JSON file per split and estimator. A second run with
         the same data, splits, estimators and `ks` reads them instead of fitting.
     on_progress : callable or None, default=None
-        Called as ``on_progress(n_done, n_total, record)`` after each record.
+        Function called as ``on_progress(n_done, n_total, record)`` after each record.
     ks : sequence of int, default=(10, 100)
-        Values of k for recall@k; those not below the smallest test part are skipped.
+        Values of k for recall@k; those not below the smallest test set are skipped.
     reference : str or None, default="ridge"
         Name of the estimator with which the others are compared; None compares none.
     groups : array-like of shape (n_rows,) or None, default=None
@@ -235,8 +235,8 @@ def _check_splits(splits, n: int) -> None:
             )
         if np.intersect1d(train, test).size:
             raise ValueError(
-                f"Split {index} has studies in both its training and its test part. "
-                "Use disjoint parts, such as those of paper_splits or KFold."
+                f"Split {index} has studies in both its training and its test set. "
+                "Use disjoint sets, for example from paper_splits or KFold."
             )
 
 
@@ -275,7 +275,7 @@ def _select_rows(X, rows):
 
 
 def _score_split(estimator, X, y, train, test, scorer) -> dict:
-    """Fit a clone on the training part and score it on the test part."""
+    """Fit a clone on the training set and score it on the test set."""
     model = clone(estimator)
     reset_peak_memory()
     started, cpu = time.perf_counter(), time.process_time()

@@ -165,11 +165,11 @@ class BenchmarkResult:
     Parameters
     ----------
     records : list of dict
-        One per split and estimator; scores are fractions.
+        Records, one per split and estimator; scores are fractions.
     reference : str or None, default=None
         Estimator with which the others are compared.
     overlapping : bool, default=False
-        Whether test parts share studies.
+        Whether test sets share studies.
     provenance : list of dict or None, default=None
         Versions, machine and settings of each run that contributed records; ``run`` in
         a record is an index into this list.
@@ -282,8 +282,8 @@ class BenchmarkResult:
         """Compute paired differences to the reference, with confidence intervals.
 
         The interval is that of a paired t-test over splits. It is too narrow, because
-        splits are not independent: training parts share studies and, if
-        ``overlapping``, test parts share studies too.
+        splits are not independent: training sets share studies and, if
+        ``overlapping``, test sets share studies too.
 
         Returns
         -------
@@ -314,8 +314,8 @@ class BenchmarkResult:
         Returns
         -------
         curves : dict of str to ndarray of shape (n_splits, n_candidates)
-            Column ``k - 1`` is recall@k among the candidates of the smallest test part.
-            Curves of larger test parts are interpolated at the same fractions of their
+            Column ``k - 1`` is recall@k among the candidates of the smallest test set.
+            Curves of larger test sets are interpolated at the same fractions of their
             candidates, so that all curves have the same chance level.
         """
         shortest = min(len(record["recall_curve"]) for record in self.records)
@@ -347,7 +347,7 @@ class BenchmarkResult:
         text = (
             f"Mean ± standard deviation over {n_splits} splits, {count} candidates "
             "each. Recall depends on the number of candidates, mix&match does not. "
-            "Training parts share studies, so paired intervals are somewhat too narrow."
+            "Training sets share studies, so paired intervals are somewhat too narrow."
         )
         sources = [(run["versions"], run["machine"]) for run in self.provenance or ()]
         if any(source != sources[0] for source in sources):
@@ -357,7 +357,7 @@ class BenchmarkResult:
             )
         if self.overlapping:
             text += (
-                " Test parts overlap, because the corpus is too small for disjoint "
+                " Test sets overlap, because the corpus is too small for disjoint "
                 "parts, so standard deviations and intervals are too small."
             )
         return text

@@ -58,7 +58,8 @@ def prepare_studies(
 ) -> PreparedStudies:
     """Compute embeddings and coefficients of the usable studies of a corpus.
 
-    Neither step learns from the studies, so both can be done once, before splitting.
+    A study is usable if it has a text and at least one peak in the mask. Neither step
+    learns from the studies, so both can be done once, before splitting.
 
     Parameters
     ----------
@@ -67,20 +68,20 @@ def prepare_studies(
     text_field : {"title", "abstract", "body", "title+abstract"}
         Field of the studies that provides the texts.
     embedder : LLMChunkEmbedder or None
-        Computes the embeddings; if None, they are not computed.
+        Transformer that computes the embeddings; if None, they are not computed.
     masker : KDEDiFuMoMasker
-        Computes the coefficients.
+        Transformer that computes the coefficients.
     check : callable or None, default=None
         Called as ``check(groups)`` before the texts are embedded, which is the longest
         step. `groups` is the attribute of `PreparedStudies`. An error raised by `check`
         is not caught.
     on_progress : callable or None, default=None
-        Called as ``on_progress(n_done, n_total)`` while texts are embedded.
+        Function called as ``on_progress(n_done, n_total)`` while texts are embedded.
 
     Returns
     -------
     studies : PreparedStudies
-        Studies that have a text and at least one peak in the mask.
+        The usable studies.
 
     Raises
     ------

@@ -98,7 +98,7 @@ def training_statistics(
     random_state : int, default=0
         Seed of the permutations, the folds and the choice of reference studies.
     on_progress : callable or None, default=None
-        Called as ``on_progress(n_done, n_permutations)`` after each refit.
+        Function called as ``on_progress(n_done, n_permutations)`` after each refit.
 
     Returns
     -------
@@ -262,7 +262,7 @@ def fit_model(
         Metadata of the model, to which the numbers of studies, reference studies and
         permutations are added.
     on_progress : callable or None, default=None
-        Called as ``on_progress(n_done, n_permutations)`` after each refit.
+        Function called as ``on_progress(n_done, n_permutations)`` after each refit.
 
     Returns
     -------

@@ -64,15 +64,15 @@ def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:
 class IndexedStudies:
     """Studies with a title and a peak inside the mask, and their coefficients.
 
-    Coefficients and features of titles are stored in the package's cache folder. Their
-    names hold the hashes of the data that they were computed from.
+    Coefficients and features of titles are stored in the package's cache folder. File
+    names contain hashes of the data from which the arrays were computed.
 
     Attributes
     ----------
     titles : list of str
-        One per study.
+        Title of each study.
     coefficients : ndarray of shape (n_studies, n_components), float32
-        One row per study.
+        Coefficients of each study.
     table : DataFrame
         ``study_id``, ``pmid``, ``title``, ``year`` and ``journal`` of each study.
     """

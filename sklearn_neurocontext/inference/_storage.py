@@ -29,7 +29,7 @@ _ARRAYS = {"mean", "mean_map", "null_std", "reference", "term_features"}
 
 
 def write_folder(directory, model, masker, *, half, overwrite, statistics) -> Path:
-    """Write the arguments of a `NeuroContextModel` into a folder."""
+    """Write the constructor arguments of a `NeuroContextModel` to a folder."""
     check = check_overwritable if overwrite else check_new_folder
     known = {name: value for name, value in statistics.items() if value is not None}
     with atomic_folder(directory, check=check) as folder:
@@ -41,7 +41,7 @@ def write_folder(directory, model, masker, *, half, overwrite, statistics) -> Pa
 
 
 def check_overwritable(directory) -> None:
-    """Check that a folder is new, empty, or holds a saved model and nothing else.
+    """Check that a folder does not exist, is empty, or contains only a saved model.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def check_overwritable(directory) -> None:
     Raises
     ------
     FileExistsError
-        If the folder holds other files, or if it is a file or a symbolic link.
+        If the folder contains other files, or if it is a file or a symbolic link.
 
     Examples
     --------
@@ -68,24 +68,26 @@ def check_overwritable(directory) -> None:
         check_new_folder(directory)
     except FileExistsError as error:
         raise FileExistsError(
-            f"{str(directory)!r} is not a saved model, or holds other files too. It "
-            "was not replaced. Choose another folder."
+            f"{str(directory)!r} is not a saved model or contains other files, so "
+            "it was not replaced. Choose another folder."
         ) from error
 
 
 def _holds_only(folder, names) -> bool:
-    """Return whether a path is a folder (not a link) with exactly these names in it."""
+    """Return whether a path is a folder, not a link, and contains exactly `names`."""
     if folder.is_symlink() or not folder.is_dir():
         return False
     return {path.name for path in folder.iterdir()} == names
 
 
 def find_folder(name_or_directory) -> Path:
-    """Return the folder of a model of the package, or of a saved model.
+    """Return the folder of a model that comes with the package, or of a saved model.
 
-    ``neurocontext fit`` writes a model into the folder ``model`` of its output.
+    An output folder of ``neurocontext fit`` is accepted too; its model is in the
+    subfolder ``model``.
     """
-    if name_or_directory in _SHIPPED:  # A local folder of this name: "./minilm".
+    # A local folder with the name of a shipped model can be passed as "./minilm".
+    if name_or_directory in _SHIPPED:
         return Path(files(__package__) / "data" / name_or_directory)
     folder = Path(name_or_directory).expanduser()
     inside = folder / "model"
@@ -94,7 +96,7 @@ def find_folder(name_or_directory) -> Path:
 
 
 def read_folder(directory, device, *, allow_download=False) -> dict:
-    """Read the arguments of a `NeuroContextModel` from a folder."""
+    """Read the constructor arguments of a `NeuroContextModel` from a folder."""
     directory = Path(directory).expanduser()
     if not (directory / _INDEX).is_dir():
         raise FileNotFoundError(
@@ -106,8 +108,9 @@ def read_folder(directory, device, *, allow_download=False) -> dict:
     index = load_values(directory / _INDEX)
     if set(index) - _ARRAYS != {"hashes", *_SETTINGS}:
         raise ValueError(
-            f"The index in {directory.name!r} holds {', '.join(sorted(index))}; it "
-            "was written by another version. Save the model again."
+            f"The model in {directory.name!r} was written by another version of this "
+            f"package: its index has the entries {', '.join(sorted(index))}. Save the "
+            "model again."
         )
     hashes = index.pop("hashes")
     for name in _PARTS:

@@ -152,7 +152,7 @@ def check_affine(target_affine) -> np.ndarray | None:
 
 
 def _check_orthogonal(affine):
-    """Refuse sheared grids, on which a Gaussian is not a product over axes."""
+    """Raise if a grid is sheared, where a Gaussian is not a product over its axes."""
     axes = affine[:3, :3] / nib.affines.voxel_sizes(affine)
     if not np.allclose(axes.T @ axes, np.eye(3), atol=1e-4):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Maps MA of an atlas at the voxels of a mask, and (AᵀMA)⁻¹, kept on disk."""
+"""Sample the maps A of an atlas in a mask M, and cache MA and (AᵀMA)⁻¹ on disk."""
 
 import warnings
 from dataclasses import dataclass
@@ -13,16 +13,19 @@ from sklearn.utils import gen_batches
 from .._utils.disk_cache import NpyWriter
 from ._atlas import Atlas, sample_atlas
 
-# Maps in memory at a time.
+# Number of maps in memory at a time.
 _BLOCK = 64
 # Blocks with a larger share of nonzero values are multiplied faster as dense arrays.
 _DENSE_SHARE = 0.1
-# A map is a combination of others if they explain all of its squared norm but this
-# share. Rounding of float32 leaves about 1e-14.
+# A map is treated as a linear combination of other maps if the residual of its
+# regression on them has at most this share of its squared norm. Rounding to float32
+# leaves a share of about 1e-14.
 _MIN_OWN_SHARE = 1e-12
-# Beyond this condition number, four of the seven digits of float32 maps are lost.
+# Above this condition number of AᵀMA, coefficients lose at least four of the seven
+# significant digits of the float32 maps.
 _ILL_CONDITIONED = 1e8
-# Warnings point to the user's line: above check_maps, fit, and scikit-learn's wrapper.
+# Stack level at which warnings point to the user's line, which is above check_maps, fit
+# and scikit-learn's wrapper of fit.
 _STACKLEVEL = 4
 
 
@@ -42,17 +45,17 @@ class Maps:
 
     @property
     def masses(self) -> np.ndarray:
-        """Sum of each map: (n_components,); one for an empty map, to divide by."""
+        """Sum of each map, (n_components,), or 1 if empty to avoid division by zero."""
         masses = self.array.sum(axis=0, dtype=np.float64)
         return np.where(masses > 0, masses, 1)
 
     def project(self, voxels) -> np.ndarray:
-        """Multiply images (n_images, n_voxels) by maps: (n_images, n_components)."""
+        """Return ``voxels @ maps``, (n_images, n_components)."""
         parts = [maps.T @ voxels.T for _, maps in self._fast_blocks(np.float64)]
         return np.concatenate(parts).T
 
     def expand(self, coefficients) -> np.ndarray:
-        """Sum maps by coefficients (n_maps, n_components): (n_maps, n_voxels)."""
+        """Return ``coefficients @ maps.T``, (n_images, n_voxels)."""
         return sum(
             coefficients[:, block] @ maps.T
             for block, maps in self._fast_blocks(np.float32)
@@ -83,7 +86,8 @@ def build_maps(folder: Path, atlas: Atlas, mask_img) -> dict:
     """Write the maps of an atlas at the voxels of a mask, one map at a time."""
     labels, columns = sample_atlas(atlas, mask_img)
     n_voxels = int(np.count_nonzero(mask_img.dataobj))
-    # scipy needs one type for indices and indptr, which holds the number of values.
+    # scipy requires the same integer type for indices and indptr. Their largest value
+    # is the last one of indptr, the number of nonzero values.
     smallest = np.min_scalar_type(-n_voxels * len(labels) - 1)
     index_dtype = np.promote_types(np.int32, smallest)
     ends, lowest = [0], 0.0
@@ -115,7 +119,8 @@ def read_blocks(folder: Path):
 
     def read(block):
         """Return the maps of a block of components as a sparse array."""
-        # Mapped anew each time, so that memory of earlier blocks is released.
+        # The files are memory-mapped again in each call, so that the memory of earlier
+        # blocks is released.
         ends = indptr[block.start : block.stop + 1]
         data, indices = (
             np.array(np.load(folder / name, mmap_mode="r")[ends[0] : ends[-1]])
@@ -128,7 +133,7 @@ def read_blocks(folder: Path):
 
 
 def gram_matrix(blocks, read) -> np.ndarray:
-    """Compute AᵀMA in float64 from the blocks of `read_blocks`."""
+    """Compute AᵀMA in float64 from the two results of `read_blocks`."""
     n_components = blocks[-1].stop
     gram = np.empty((n_components, n_components))
     for row, left_block in enumerate(blocks):
@@ -179,7 +184,7 @@ def _invert(matrix):
 
 
 def check_maps(maps: Maps, strategy: str) -> None:
-    """Refuse negative maps for means; warn about empty or collinear maps."""
+    """Raise if the strategy needs other maps; warn about empty or collinear maps."""
     if strategy == "mean" and maps.lowest < 0:
         raise ValueError(
             "strategy='mean' requires maps without negative values; the lowest value "
@@ -198,9 +203,9 @@ def check_maps(maps: Maps, strategy: str) -> None:
     if strategy == "lstsq" and np.isinf(maps.condition):
         warnings.warn(
             "Some maps of the atlas are linear combinations of others on this grid, so "
-            "coefficients are not unique. Those of minimum norm are computed, with "
-            "maps scaled to unit norm. Use smaller voxels (target_affine) or fewer "
-            "maps to make them unique.",
+            "coefficients are not unique. The coefficients of minimum norm, for maps "
+            "scaled to unit norm, are used. To obtain unique coefficients, use smaller "
+            "voxels (target_affine) or fewer maps.",
             UserWarning,
             stacklevel=_STACKLEVEL,
         )
@@ -208,8 +213,8 @@ def check_maps(maps: Maps, strategy: str) -> None:
         warnings.warn(
             "Some maps of the atlas are almost linear combinations of others on this "
             f"grid: the condition number of AᵀMA is about {maps.condition:.1e}. "
-            "Coefficients are unique, but sensitive to rounding of the maps. Use fewer "
-            "maps to make them stable.",
+            "Coefficients are unique, but sensitive to rounding of the maps. To obtain "
+            "stable coefficients, use fewer maps.",
             UserWarning,
             stacklevel=_STACKLEVEL,
         )

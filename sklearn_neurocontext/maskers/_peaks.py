@@ -102,7 +102,7 @@ def _read_frames(peaks, space):
 
 
 def _check_spaces(tables, space):
-    """Refuse tables with peaks in the other space; warn about unknown spaces."""
+    """Raise if peaks of a table are in the other space; warn about unknown spaces."""
     for name in _SPACE_COLUMNS:
         columns = [table[name] for table in tables if name in table]
         if not columns:

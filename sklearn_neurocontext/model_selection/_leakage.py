@@ -71,7 +71,7 @@ def duplicate_groups(titles, peaks, groups=None) -> np.ndarray:
 
     See Also
     --------
-    remove_leakage : Removes duplicates of test studies from training parts.
+    remove_leakage : Removes duplicates of test studies from training sets.
 
     Examples
     --------
@@ -130,19 +130,19 @@ def remove_leakage(splits, groups, *, exclude=None) -> list:
     groups : array-like of shape (n_rows,)
         Group of each row, from `duplicate_groups`.
     exclude : array-like of int or bool, or None, default=None
-        Rows, or a mask over all rows, to remove from test parts together with their
+        Rows, or a mask over all rows, to remove from test sets together with their
         duplicates: for example the studies that a pretrained model was trained on.
 
     Returns
     -------
     splits : list of (train, test) index arrays
-        Test parts without excluded rows; training parts without the rows that share a
+        Test sets without excluded rows; training sets without the rows that share a
         group with a test row.
 
     Raises
     ------
     ValueError
-        If a test part has fewer than two rows left, an index is not a row of `groups`,
+        If a test set has fewer than two rows left, an index is not a row of `groups`,
         or `exclude` is neither indices nor a mask of the length of `groups`.
 
     Examples
@@ -221,7 +221,7 @@ def find_studies_sharing_peaks(
     Returns
     -------
     rows : ndarray of int64
-        Rows of the training studies found, sorted.
+        Sorted rows of the training studies that were found.
 
     Raises
     ------

@@ -17,12 +17,12 @@ class PaperSplits(Sequence):
     n : int
         Number of studies.
     tests : tuple of ndarray of shape (n_candidates,), int64
-        Test part of each split, sorted.
+        Test set of each split, sorted.
     development : ndarray of shape (n_development,), int64
-        Studies that are in no test part, for the choice of settings. They belong to
-        the training part of every split.
+        Studies that are in no test set, for the choice of settings. They belong to
+        the training set of every split.
     overlapping : bool
-        Whether test parts share studies because the corpus is too small.
+        Whether test sets share studies because the corpus is too small.
     random_state : int
         Seed of the permutation.
 
@@ -70,14 +70,14 @@ def paper_splits(
     *,
     n_development: int = 600,
 ) -> PaperSplits:
-    """Split studies as in the NeuroConText paper: 15 test parts of 1,000 candidates.
+    """Split studies as in the NeuroConText paper: 15 test sets of 1,000 candidates.
 
-    If ``n >= n_splits * n_candidates + n_development``, the test parts are disjoint
+    If ``n >= n_splits * n_candidates + n_development``, the test sets are disjoint
     blocks of one permutation, and all remaining studies are development studies. In a
-    smaller corpus, `n_development` studies are set aside first, and each test part is
-    drawn independently of the others. Test parts then overlap, so confidence
-    intervals over splits are too narrow. The training part is always the complement of
-    the test part, development studies included.
+    smaller corpus, `n_development` studies are set aside first, and each test set is
+    drawn independently of the others. Test sets then overlap, so confidence
+    intervals over splits are too narrow. The training set is always the complement of
+    the test set, development studies included.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def paper_splits(
     n_splits : int, default=15
         Number of splits.
     n_candidates : int, default=1000
-        Number of studies in each test part.
+        Number of studies in each test set.
     random_state : int, default=0
         Seed of the permutation.
     n_development : int, default=600

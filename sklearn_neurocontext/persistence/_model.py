@@ -107,7 +107,7 @@ def load_model(directory, *, device=None, allow_download=False):
         Torch device of the networks and the embedder; None selects the saved device.
     allow_download : bool, default=False
         Whether a language model or DiFuMo that is not on this machine may be
-        downloaded. By default, language models come from a wheel, a folder or the
+        downloaded. By default, language models come from a package, a folder or the
         cache of the hub, and nothing connects to the network.
 
     Returns

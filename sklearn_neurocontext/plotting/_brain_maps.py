@@ -178,7 +178,7 @@ def plot_predicted_map(img, *, text, top=0.1, unit=DENSITY_UNIT, note=""):
     img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
         For example ``masker.inverse_transform(model.predict([text]))``, in MNI space.
     text : str
-        Wrapped to two lines; mathtext is not interpreted.
+        Title, wrapped to two lines; ``$`` is not read as mathematics.
     top : float, default=0.1
         Fraction of brain voxels to show, in (0, 1]; only positive voxels are shown.
     unit : str, default="peak density (a.u.)"
@@ -246,7 +246,7 @@ def plot_predicted_and_observed(
         Map of the reported peaks, in the unit of the prediction; see
         :func:`~sklearn_neurocontext.models.scale_like_predictions`.
     title : str or None, default=None
-        Title of the study, wrapped to two lines; mathtext is not interpreted.
+        Title of the study, wrapped to two lines; ``$`` is not read as mathematics.
     peaks : array-like of shape (n_peaks, 3) or None, default=None
         Peaks of the study in mm, MNI space; marked on the observed map.
     top : float, default=0.1

@@ -29,18 +29,20 @@ def plot_recall_curves(curves, *, title=None, ax=None):
     Parameters
     ----------
     curves : dict of str to array-like of shape (n_splits, n_candidates)
-        Recall@k for k = 1 … n_candidates, in [0, 1], by name of the estimator, as
-        returned by :func:`~sklearn_neurocontext.metrics.recall_curve`. A single split
-        may have shape (n_candidates,). The legend lists the best estimator first.
+        Dictionary from the name of an estimator to its recall@k in [0, 1] for
+        k = 1 … n_candidates, as returned by
+        :func:`~sklearn_neurocontext.metrics.recall_curve`. A single split may have
+        shape (n_candidates,). The legend lists the best estimator first.
     title : str or None, default=None
-        Wrapped; mathtext is not interpreted.
+        Title of the axes. It is wrapped, and ``$`` is not read as mathematics.
     ax : matplotlib Axes or None, default=None
         Axes to draw on; None creates a figure.
 
     Returns
     -------
     ax : matplotlib Axes
-        The first line is the chance level, the others are the estimators.
+        Axes in which ``ax.lines[0]`` is the chance level and each further line is an
+        estimator.
 
     Raises
     ------
@@ -171,7 +173,7 @@ def _check_curve(name, curve) -> np.ndarray:
 def plot_paired_differences(
     differences, *, intervals=None, unit="points", reference="the reference", ax=None
 ):
-    """Plot the difference of each estimator to a reference, on each split.
+    """Plot the score difference between each estimator and a reference on each split.
 
     Each row shows one estimator: a small point per split, a large one for their mean,
     and the confidence interval, if given. Intervals are not estimated here, because
@@ -180,7 +182,8 @@ def plot_paired_differences(
     Parameters
     ----------
     differences : dict of str to array-like of shape (n_splits,)
-        Score of an estimator minus the score of the reference on each split, by name.
+        Dictionary from the name of an estimator to its score minus the score of the
+        reference on each split.
     intervals : dict of str to (float, float) or None, default=None
         Lower and upper end of a confidence interval of the mean, for some or all
         estimators.
@@ -194,7 +197,7 @@ def plot_paired_differences(
     Returns
     -------
     ax : matplotlib Axes
-        The first estimator is at the top.
+        Axes with the first estimator at the top.
 
     Raises
     ------
@@ -233,7 +236,7 @@ def plot_paired_differences(
 
 
 def _draw_row(ax, row, values, interval):
-    # Points of splits lie above the row of the mean, so that neither hides the other.
+    # The points of the splits lie above the mean, so that neither hides the other.
     splits = ax.plot(
         values,
         np.full(len(values), row - 0.2),
@@ -283,22 +286,22 @@ def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
     Parameters
     ----------
     scores : dict of str to array-like of shape (n_maps,)
-        Dice of each map, in [0, 1], by name of the method. All methods must have the
-        same maps in the same order.
+        Dictionary from the name of a method to the Dice of each map, in [0, 1]. All
+        methods must have the same maps in the same order.
     intervals : dict of str to (float, float) or None, default=None
         Lower and upper end of a confidence interval of the mean, for some or all
         methods.
     top : float, default=0.1
         Fraction of voxels used for Dice, in (0, 1]; shown on the axis.
     title : str or None, default=None
-        Wrapped; mathtext is not interpreted.
+        Title of the axes. It is wrapped, and ``$`` is not read as mathematics.
     ax : matplotlib Axes or None, default=None
         Axes to draw on; None creates a figure.
 
     Returns
     -------
     ax : matplotlib Axes
-        Methods from left to right in the order of `scores`.
+        Axes with the methods from left to right, in the order of `scores`.
 
     Raises
     ------
@@ -365,7 +368,7 @@ def _check_scores(scores) -> dict:
     for name, one in scores.items():
         if not one.size or not ((one >= 0) & (one <= 1)).all():
             raise ValueError(
-                f"The scores of {name!r} must be in [0, 1], one per map; some are not, "
-                "or there are none. Divide percentages by 100."
+                f"The scores of {name!r} must be in [0, 1], one per map; got "
+                "numbers outside [0, 1], NaN or no number. Divide percentages by 100."
             )
     return scores

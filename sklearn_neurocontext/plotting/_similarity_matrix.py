@@ -32,7 +32,7 @@ def plot_similarity_matrix(
     maps : sequence of str of length n_maps or None, default=None
         Names of the columns, cut to one line.
     title : str or None, default=None
-        Wrapped; mathtext is not interpreted.
+        Title of the axes. It is wrapped, and ``$`` is not read as mathematics.
     ax : matplotlib Axes or None, default=None
         Axes to draw on; None creates a figure.
 

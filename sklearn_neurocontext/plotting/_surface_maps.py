@@ -43,7 +43,7 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     maps : dict of str to Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
         Map of each row by name, in MNI space.
     title : str or None, default=None
-        Wrapped to two lines; mathtext is not interpreted.
+        Title, wrapped to two lines; ``$`` is not read as mathematics.
     top : float, default=0.1
         Fraction of brain voxels to show, in (0, 1]; only positive voxels are shown.
     unit : str or dict of str to str, default="density"

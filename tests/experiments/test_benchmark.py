@@ -258,7 +258,7 @@ def test_errors(problem):
         run_benchmark(estimators, X, y[:-1], splits)
     with pytest.raises(ValueError, match=r"contains row .* paper_splits\(100\)"):
         run_benchmark(estimators, X[:100], y[:100], splits)
-    with pytest.raises(ValueError, match="both its training and its test part"):
+    with pytest.raises(ValueError, match="both its training and its test set"):
         run_benchmark(estimators, X, y, [(np.arange(100), np.arange(90, 120))])
 
 

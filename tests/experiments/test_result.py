@@ -128,7 +128,7 @@ def test_markdown_tables(result):
 
 def test_note_on_overlapping_test_parts(rng):
     result = BenchmarkResult(make_records(rng), reference="ridge", overlapping=True)
-    assert "Test parts overlap" in result.to_markdown()
+    assert "Test sets overlap" in result.to_markdown()
 
 
 def test_note_on_different_machines(rng):

@@ -88,7 +88,7 @@ def test_index_of_another_version_raises(parts, tmp_path):
     for content in ({}, {"card": {}}, {**index, "z_scale": index["mean"]}):
         shutil.rmtree(folder / "index")
         save_values(content, folder / "index")
-        with pytest.raises(ValueError, match=r"The index in 'one' holds .*by another"):
+        with pytest.raises(ValueError, match=r"'one' was written by another version"):
             NeuroContextModel.from_pretrained(folder)
 
 
@@ -155,7 +155,7 @@ def test_overwrite_replaces_a_saved_model(parts, saved, tmp_path):
 def test_overwrite_keeps_other_files(parts, saved, name):
     (saved / name).write_text("keep")
     before = _content(saved)
-    with pytest.raises(FileExistsError, match="or holds other files too"):
+    with pytest.raises(FileExistsError, match="or contains other files"):
         NeuroContextModel(**parts).save(saved, overwrite=True)
     assert _content(saved) == before
 

@@ -147,6 +147,6 @@ def test_clean_paper_splits_share_no_titles_or_peaks(shared_data, monkeypatch):
         assert not common - {""}
         assert not set(train) & set().union(*(sharing[study] for study in test))
         assert len(test) == 1000
-    # The corpus has duplicates, and some of them were removed from training parts.
+    # The corpus has duplicates, and some of them were removed from training sets.
     assert sum(map(bool, sharing)) > 100
     assert sum(len(train) for train, _ in splits) < 15 * (len(titles) - 1000)

@@ -80,7 +80,9 @@ def test_fingerprint_ignores_missing_pooler_weights(load, tmp_path):
 def test_missing_layer_weights_raise(load, tmp_path):
     folder = save_tiny_model(tmp_path, "bert")
     save_without(folder, left_out="layer.1.")
-    with pytest.raises(ValueError, match=r"16 are missing, .*'encoder\.layer\.1"):
+    with pytest.raises(
+        ValueError, match=r"16 weights are missing, .*'encoder\.layer\.1"
+    ):
         load(folder)
 
 

@@ -121,7 +121,7 @@ def test_error_for_short_name_names_default_model(load, asked):
     "path", ["./minilm", "/no/minilm", "models/of/mine", r"models\mine", r"C:\mine"]
 )
 def test_missing_folder_is_not_requested_from_hub(load, asked, path):
-    with pytest.raises(OSError, match=r"could not be loaded .no folder '/"):
+    with pytest.raises(OSError, match=r"could not be loaded \('/.*is not a folder"):
         load(path)
     assert not asked
 
@@ -196,7 +196,7 @@ def _answer(error):
 )
 def test_unreadable_token_limit_warns(hub_model, monkeypatch, error):
     monkeypatch.setattr(_language_model, "hf_hub_download", _answer(error))
-    with pytest.warns(UserWarning, match=r"hiccup.*may have 16 tokens\. Pass"):
+    with pytest.warns(UserWarning, match=r"hiccup.*limit 16 is used"):
         assert max_tokens(*hub_model) == 16
 
 
