@@ -1,4 +1,4 @@
-"""Use trained models: predict maps, decode maps, calibrate and report."""
+"""Predict and decode brain maps, calibrate models and make HTML reports."""
 
 from ._calibration import (
     TrainingStatistics,

@@ -16,9 +16,9 @@ from ._terms import count_terms
 
 _N_REFERENCE = 1000
 _N_FOLDS = 5
-# Maximum number of held-out studies of each refit.
+# Maximum number of held-out texts for which each refit predicts maps.
 _N_HELD_OUT = 200
-# Quantile over voxels that is the minimum of the null standard deviation.
+# Smaller values of the null standard deviation are raised to this quantile of them.
 _FLOOR = 0.05
 
 
@@ -29,13 +29,14 @@ class TrainingStatistics:
     Parameters
     ----------
     terms : dict of str to int
-        Terms of the training texts, and the number of studies of each.
+        Number of training studies that contain each term.
     mean : ndarray of shape (n_components,), float32
-        Mean coefficients, on the scale of the model's predictions.
+        Mean coefficients of the training studies, on the scale of the predictions.
     null_std : ndarray of shape (n_voxels,), float32, or None
-        Null standard deviation of the maps predicted for held-out texts.
+        Null standard deviation of the predicted maps at each voxel. It is None if it
+        was not estimated.
     reference : ndarray of shape (n_reference, n_components), float32
-        Coefficients of randomly chosen studies.
+        Coefficients of randomly chosen training studies.
 
     Examples
     --------
@@ -67,15 +68,16 @@ def training_statistics(
 ) -> TrainingStatistics:
     r"""Compute the statistics that calibrate the maps of a `NeuroContextModel`.
 
-    The null standard deviation is estimated by permutations. In each of them, a copy of
-    the model is fitted to four fifths of the studies, whose texts are paired with maps
-    of other studies, and predicts the maps of up to 200 held-out texts. With the mean
-    map :math:`\bar m` and the map :math:`m_{pi}` of text i in permutation p, the null
-    standard deviation at voxel v is
+    The null standard deviation is estimated by permutations. In each permutation, the
+    texts of four fifths of the studies are paired with the maps of these studies in
+    random order. A copy of the model is fitted to these pairs. The copy predicts the
+    maps of up to 200 texts of the other studies. Let :math:`\bar m` be the mean map and
+    :math:`m_{pi}` the map of text i in permutation p, both smoothed. The null standard
+    deviation at voxel v is
 
     .. math:: s(v) = \sqrt{\operatorname{mean}_{p,i} (m_{pi}(v) - \bar m(v))^2}
 
-    Values below the 5 % quantile over voxels are replaced by this quantile.
+    Values of s below its 5 % quantile over voxels are replaced by this quantile.
 
     Parameters
     ----------
@@ -88,13 +90,13 @@ def training_statistics(
     masker : KDEDiFuMoMasker
         The fitted masker that computed y.
     texts : sequence of str or None, default=None
-        Texts of the studies, in which terms are counted. With None, there are no terms.
+        Texts of the studies, in which terms are counted. If None, no terms are counted.
     groups : array-like of shape (n_studies,) or None, default=None
-        Study of each row, if several rows belong to one study.
+        Study of each row. If None, each row is a separate study.
     smoothing_fwhm : float, default=0.0
-        Full width at half maximum of the Gaussian that smooths maps, in mm.
+        Full width at half maximum of the Gaussian kernel that smooths maps, in mm.
     n_permutations : int, default=5
-        Number of refits on permuted text-map pairs; with 0, `null_std` is None.
+        Number of refits on permuted text-map pairs. If 0, `null_std` is None.
     random_state : int, default=0
         Seed of the permutations, the folds and the choice of reference studies.
     on_progress : callable or None, default=None
@@ -103,18 +105,18 @@ def training_statistics(
     Returns
     -------
     statistics : TrainingStatistics
-        Its terms are the 1,000 most frequent words and pairs of adjacent words that
-        occur in at least five studies and contain no stop word, number or single
-        letter. Its reference studies are 1,000 studies chosen at random, or all studies
-        if there are fewer.
+        The terms are words and pairs of adjacent words that contain no stop word,
+        number or single letter. At most 1,000 terms are kept: the most frequent terms
+        among those that occur in at least five studies. The reference studies are 1,000
+        studies chosen at random, or all studies if there are fewer.
 
     Raises
     ------
     TypeError
         If `n_permutations` is not an integer.
     ValueError
-        If `n_permutations` is negative, if it is positive and there are fewer than five
-        studies, or if the model cannot be fitted to four fifths of the studies.
+        If `n_permutations` is negative, or if it is positive and there are fewer than
+        five studies. Also if the model cannot be fitted to four fifths of the studies.
 
     Examples
     --------
@@ -165,13 +167,13 @@ def compute_null_std(squares) -> np.ndarray:
     Parameters
     ----------
     squares : array-like of shape (n_permutations, n_voxels)
-        Mean square of the differences from the mean map in each permutation.
+        Mean squared difference from the mean map in each permutation.
 
     Returns
     -------
     null_std : ndarray of shape (n_voxels,)
-        Square root of the mean over permutations, at least its 5 % quantile over
-        voxels.
+        Square root of the mean of `squares` over permutations. Values below the 5 %
+        quantile over voxels are replaced by this quantile.
 
     Examples
     --------
@@ -184,7 +186,7 @@ def compute_null_std(squares) -> np.ndarray:
 
 
 def check_n_permutations(groups, n_permutations) -> None:
-    """Check the number of permutations, and that there are enough studies for them.
+    """Check the number of permutations and of the studies that they need.
 
     Parameters
     ----------
@@ -198,7 +200,8 @@ def check_n_permutations(groups, n_permutations) -> None:
     TypeError
         If `n_permutations` is not an integer.
     ValueError
-        If `n_permutations` is negative, or positive with fewer than five studies.
+        If `n_permutations` is negative, or if it is positive and there are fewer than
+        five studies.
 
     Examples
     --------
@@ -213,8 +216,8 @@ def check_n_permutations(groups, n_permutations) -> None:
     if n_permutations and n_studies < _N_FOLDS:
         raise ValueError(
             f"{n_studies} studies are too few to estimate the null distribution; "
-            f"expected at least {_N_FOLDS}. Set n_permutations=0 for a model without z "
-            "maps."
+            f"expected at least {_N_FOLDS}. To fit a model without z maps, set "
+            "n_permutations=0."
         )
 
 
@@ -238,9 +241,9 @@ def fit_model(
     Parameters
     ----------
     estimator : estimator
-        Estimator to fit to X and y; it is cloned first.
+        Estimator whose clone is fitted to X and y.
     X : ndarray of shape (n_studies, ...)
-        Texts, or their embeddings by `embedder`.
+        Texts, or embeddings of the texts computed by `embedder`.
     y : ndarray of shape (n_studies, n_components)
         Coefficients of the studies.
     masker : KDEDiFuMoMasker
@@ -248,31 +251,33 @@ def fit_model(
     texts : sequence of str
         Texts of the studies, in which terms are counted.
     groups : array-like of shape (n_studies,) or None, default=None
-        Study of each row, if several rows belong to one study.
+        Study of each row. If None, each row is a separate study.
     embedder : LLMChunkEmbedder or None, default=None
-        Fitted embedder that computed X; None if X holds texts.
+        Fitted embedder that computed X. Pass None if X contains texts.
     smoothing_fwhm : float, default=14.0
-        Full width at half maximum of the Gaussian that smooths predicted maps, in mm.
+        Full width at half maximum, in mm, of the Gaussian kernel that smooths predicted
+        maps.
     n_permutations : int, default=5
-        Number of refits on permuted text-map pairs, see `training_statistics`. With 0,
+        Number of refits on permuted text-map pairs, see `training_statistics`. If 0,
         the model has no z maps.
     random_state : int, default=0
-        Seed of the permutations and of the choice of reference studies.
+        Seed of the permutations, the folds and the choice of reference studies.
     card : dict or None, default=None
-        Metadata of the model, to which the numbers of studies, reference studies and
-        permutations are added.
+        Metadata of the model. The numbers of studies, reference studies and
+        permutations are added to a copy of it.
     on_progress : callable or None, default=None
         Function called as ``on_progress(n_done, n_permutations)`` after each refit.
 
     Returns
     -------
     model : NeuroContextModel
-        Model that takes texts.
+        Fitted model that predicts maps from texts.
 
     Raises
     ------
     ValueError
-        If the estimator cannot be fitted, or there are too few studies.
+        If the estimator cannot be fitted, or if there are too few studies for the
+        permutations.
 
     Examples
     --------

@@ -12,31 +12,37 @@ from sklearn.utils import gen_batches
 from .._utils.disk_cache import fetch_entry
 from ..persistence import fingerprint
 
-# Number of candidates whose null similarities are computed at a time, to save memory.
+# Null similarities are computed for this many candidates at a time, to save memory.
 _BATCH = 2048
 _COLUMNS = ["study_id", "pmid", "title", "year", "journal"]
-# Increase this when the content of the cache changes, so that old files are not read.
+# Increase this number when the content of the cache changes. Old files are then not
+# read.
 _FORMAT = 1
 
 
 def cosines(rows, one) -> np.ndarray:
-    """Return the cosine of each row with one row of shape (1, n); 0 if a norm is 0."""
+    """Return the cosine of each row with `one`, of shape (1, n); 0 if a norm is 0."""
     products = normalize(rows) @ normalize(one).T
     return (products.toarray() if issparse(products) else products)[:, 0]
 
 
 def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:
-    r"""Rank candidates by their similarity with a map in descending order.
+    r"""Rank candidates by their similarity with a map, most similar first.
 
-    The similarity s of a candidate is standardized, :math:`z = (s - \mu) / \sigma`, by
-    the mean and the standard deviation of this candidate's similarities with the maps
-    of n reference studies. Those similarities, standardized in the same way and pooled
-    over candidates, are the null distribution. The p value is
-    :math:`(1 + \#\{z_{cj} \ge z\}) / (1 + n_{candidates} n)`. Thanks to the pooling, p
-    values can be small enough to survive Benjamini-Hochberg correction (``q_value``).
+    Let :math:`s_c` be the similarity of candidate c with the map, and :math:`s_{cj}`
+    its similarity with the map of reference study j. Let :math:`\mu_c` and
+    :math:`\sigma_c` be the mean and the standard deviation of :math:`s_{cj}` over the n
+    reference studies. Similarities are standardized for each candidate:
+    :math:`z_c = (s_c - \mu_c) / \sigma_c` and
+    :math:`z_{cj} = (s_{cj} - \mu_c) / \sigma_c`. The null distribution consists of the
+    :math:`z_{dj}` of all candidates d and reference studies j. The p value of candidate
+    c is :math:`(1 + \#\{(d, j): z_{dj} \ge z_c\}) / (1 + n_{candidates} n)`. As the
+    null distribution is pooled over candidates, p values can be small enough to survive
+    the Benjamini-Hochberg correction (``q_value``).
 
     `similarity` has shape (n_candidates,). ``null_similarity(rows)`` returns the
-    similarity of a slice of candidates with the reference studies, (n_rows, n_studies).
+    similarities of a slice of candidates with the reference studies, an array of shape
+    (n_rows, n_studies).
     """
     scores, null = np.empty(len(names)), []
     for rows in gen_batches(len(names), _BATCH):
@@ -62,10 +68,10 @@ def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:
 
 
 class IndexedStudies:
-    """Studies with a title and a peak inside the mask, and their coefficients.
+    """Studies that have a title and at least one peak inside the mask.
 
-    Coefficients and features of titles are stored in the package's cache folder. File
-    names contain hashes of the data from which the arrays were computed.
+    Coefficients of studies and features of titles are stored in the cache folder of the
+    package. File names contain a hash of the data from which an array was computed.
 
     Attributes
     ----------
@@ -74,7 +80,8 @@ class IndexedStudies:
     coefficients : ndarray of shape (n_studies, n_components), float32
         Coefficients of each study.
     table : DataFrame
-        ``study_id``, ``pmid``, ``title``, ``year`` and ``journal`` of each study.
+        Columns ``study_id``, ``pmid``, ``title``, ``year`` and ``journal``; one row per
+        study.
     """
 
     def __init__(self, corpus, masker):
@@ -103,10 +110,11 @@ class IndexedStudies:
         self._features = None
 
     def features(self, compute, steps=None):
-        """Return ``compute(titles)``, (n_studies, n_features), computed only once.
+        """Return the features of the titles, of shape (n_studies, n_features).
 
-        The fingerprint of `steps`, the estimator that `compute` uses, names the file of
-        features. Sparse features, and those without a fingerprint, stay in memory.
+        Features are computed once, by ``compute(titles)``, and kept in memory. Dense
+        features are also stored in the cache folder if `steps`, the estimator that
+        `compute` uses, has a fingerprint.
         """
         if self._features is None:
             name = None if steps is None else _fingerprint_or_none(steps)
@@ -127,7 +135,7 @@ class IndexedStudies:
 
 
 def _fingerprint_or_none(estimator):
-    """Return the fingerprint of an estimator; None if it cannot be saved."""
+    """Return the fingerprint of an estimator, or None if it cannot be saved."""
     try:
         return fingerprint(estimator)
     except TypeError:

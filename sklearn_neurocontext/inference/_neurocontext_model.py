@@ -1,4 +1,4 @@
-"""`NeuroContextModel` predicts brain maps of texts and decodes brain maps."""
+"""`NeuroContextModel`, which predicts the brain maps of texts and decodes maps."""
 
 import warnings
 from numbers import Integral, Real
@@ -23,12 +23,14 @@ class LowConfidenceWarning(UserWarning):
 
 
 class NeuroContextModel:
-    """Text-to-map model; as shipped, ridge regression and kernel CCA, not the network.
+    """Model that predicts the brain maps of texts and decodes brain maps.
 
-    It predicts brain maps of texts, and decodes maps into terms, studies or texts.
-    `from_pretrained` loads the shipped model by default: ridge regression predicts maps
-    and kernel CCA compares texts with maps, both on word features and MiniLM
-    embeddings. Any other fitted model of this package can be used as well.
+    A map is decoded by ranking terms, studies or texts by their similarity with it.
+    `from_pretrained` loads the shipped model by default. In the shipped model, ridge
+    regression predicts maps, and kernel canonical correlation analysis (CCA) compares
+    texts with maps. Both use word features and MiniLM embeddings. The shipped model
+    does not contain the contrastive network. Any other fitted model of this package can
+    be used as well.
 
     The interface is that of ``neuroquery.NeuroQueryModel``: ``model(text)`` and
     ``model.transform(texts)`` return dictionaries with the same keys.
@@ -39,36 +41,39 @@ class NeuroContextModel:
         Fitted model that takes texts. The last step of a pipeline must be an estimator
         of this package with a ``predict`` method.
     masker : KDEDiFuMoMasker
-        Fitted masker that computed the coefficients that the model was fitted to.
+        Fitted masker. It must have computed the training coefficients of the model.
     smoothing_fwhm : float, default=0.0
-        Full width at half maximum of the Gaussian that smooths predicted maps, in mm.
-        With a `mean_map`, only the difference from the mean map is smoothed.
+        Full width at half maximum, in mm, of the Gaussian kernel that smooths predicted
+        maps. If `mean_map` is passed, only the difference from the mean map is
+        smoothed.
     terms : dict of str to int or None, default=None
-        Terms in lower case and the number of training studies of each. They are used by
-        `similar_words`, `highlighted_text` and `decode`.
+        Number of training studies that contain each term. Terms must be in lower case.
+        `similar_words`, `highlighted_text` and `decode` use the terms.
     mean : array-like of shape (n_components,) or None, default=None
         Mean coefficients of the training studies, on the scale of the predictions.
     mean_map : array-like of shape (n_voxels,) or None, default=None
         Mean density of the training studies at each voxel of the mask, in the unit of
-        the predictions. Needs `mean`.
+        the predictions. It can only be passed together with `mean`.
     quadratic_coef : float, default=0.0
-        Coefficient (at least 0) of the quadratic term that corrects the shrinkage of
-        large differences from the mean map, see `transform`. Needs `mean`.
+        Coefficient of the quadratic term of the brain map, see `transform`. The term
+        corrects the shrinkage of large positive differences from the mean map. The
+        coefficient must be at least 0. A positive coefficient requires `mean`.
     null_std : array-like of shape (n_voxels,) or None, default=None
-        Null standard deviation of predicted maps, the denominator of z maps, see
-        `training_statistics`.
+        Null standard deviation of predicted maps at each voxel, see
+        `training_statistics`. z maps are divided by it. They also require `mean`.
     z_threshold : float, default=0.0
-        A text whose largest z is below this threshold raises a `LowConfidenceWarning`.
-        The default, 0, disables the warning.
+        If the largest z of the map of a text is below this threshold, a
+        `LowConfidenceWarning` is issued. The default, 0, disables the warning.
     reference : array-like of shape (n_studies, n_components) or None, default=None
-        Coefficients of training studies, which define the null distribution of the p
-        values of `decode`.
+        Coefficients of training studies. `decode` computes the null distribution of its
+        p values from them.
     term_features : array-like of shape (n_terms, n_features) or None, default=None
-        Features of the terms, the output of the pipeline without its last step. If
-        None, they are computed when they are first needed.
+        Features of the terms: the output of the pipeline without its last step. If
+        None, these features are computed when they are first needed.
     unit_maps : bool, default=False
-        Whether the model was fitted with ``y_scaling=None`` to coefficients of norm
-        one. If so, maps are scaled to norm one before they are compared with texts.
+        Whether the model was fitted with ``y_scaling=None`` to coefficients scaled to
+        norm 1. If True, the coefficients of a map are scaled to norm 1 before the map
+        is compared with texts.
     card : dict or None, default=None
         Metadata of the model and its training.
 
@@ -77,9 +82,10 @@ class NeuroContextModel:
     model, masker, smoothing_fwhm, terms, quadratic_coef, z_threshold, unit_maps, card
         Values of the parameters.
     mean_map : ndarray of shape (n_voxels,) or None
-        Value of the parameter or, if it is None, the smoothed map of `mean`.
+        Value of the parameter. If the parameter is None, the smoothed map of `mean`, or
+        None if `mean` is None too.
     studies : IndexedStudies or None
-        Studies of the corpus that was passed to `index_corpus`.
+        Studies of the corpus that was passed to `index_corpus`. None before this call.
 
     Raises
     ------
@@ -88,9 +94,11 @@ class NeuroContextModel:
     NotFittedError
         If the model or the masker is not fitted.
     ValueError
-        If the model and the masker have different numbers of components, an array has a
-        wrong shape or holds NaN, a number is negative, or `mean` is missing although
-        another parameter needs it.
+        If the model and the masker have different numbers of components. If an array
+        has a wrong shape or contains NaN or infinity. If a number is negative. If
+        `terms` are not in lower case. If `mean` is None although another parameter
+        requires it, or if the mean map is not positive on average although
+        `quadratic_coef` is positive.
 
     See Also
     --------
@@ -100,7 +108,7 @@ class NeuroContextModel:
     References
     ----------
     Dockès et al., NeuroQuery, comprehensive meta-analysis of human brain mapping, eLife
-    2020: the interface.
+    2020. The interface follows the software of this article.
 
     Examples
     --------
@@ -152,21 +160,21 @@ class NeuroContextModel:
     ):
         """Load the model that comes with the package, or a saved model.
 
-        The model of the package, ``"minilm"``, is ridge regression and kernel CCA on
-        word features and MiniLM embeddings, not the contrastive network. It needs the
-        extra ``minilm`` of the package and no network connection. Its card,
-        ``README.md`` in its folder, describes its training data, scores and limits; the
-        attribute `card` holds the same figures.
+        The shipped model, ``"minilm"``, consists of ridge regression and kernel CCA on
+        word features and MiniLM embeddings. It does not contain the contrastive
+        network. It requires the optional dependencies ``minilm`` of the package, but no
+        network connection. The file ``README.md`` in its folder describes its training
+        data, scores and limits. The attribute `card` contains the same figures.
 
         Parameters
         ----------
         name_or_directory : str or path-like, default="minilm"
-            ``"minilm"``, or a folder that `save` or ``neurocontext fit`` wrote.
+            ``"minilm"``, or a folder written by `save` or ``neurocontext fit``.
         device : str or None, default=None
-            Torch device; None selects the device that the model was saved with.
+            Torch device. If None, the device with which the model was saved is used.
         allow_download : bool, default=False
-            Whether a language model or DiFuMo that is not on this machine may be
-            downloaded; by default, nothing connects to the network.
+            Whether to download a language model or the DiFuMo atlas if it is not on
+            this machine. By default, there is no connection to the network.
 
         Returns
         -------
@@ -176,29 +184,30 @@ class NeuroContextModel:
         Raises
         ------
         FileNotFoundError
-            If the folder does not exist or holds no saved model.
+            If the folder does not exist or does not contain a saved model.
         OSError
             If a language model or an atlas is not on this machine.
         ValueError
-            If files of the model were altered, or if the language model or the atlas
-            differs from the one used in training.
+            If a file of the model was altered. If the language model or the atlas of
+            this machine differs from the one used in training.
         """
         folder = find_folder(name_or_directory)
         return cls(**read_folder(folder, device, allow_download=allow_download))
 
     def save(self, directory, *, half=False, overwrite=False):
-        """Save the model in a folder, as safetensors and JSON.
+        """Save the model in a folder, as safetensors and JSON files.
 
         Parameters
         ----------
         directory : path-like
-            A new or empty folder; with `overwrite`, also the folder of a saved model.
+            A new or empty folder. If `overwrite` is True, it may also be the folder of
+            a saved model.
         half : bool, default=False
-            Whether to save matrices of floats with 16 bits, see `save_model`.
+            Whether to save matrices of floats with 16 bits per value, see `save_model`.
         overwrite : bool, default=False
             Whether to replace a model that was saved in this folder earlier. The
-            earlier model is kept until the new one is complete. A folder with any other
-            file is not replaced.
+            earlier model is kept until the new model is complete. A folder that
+            contains other files is never replaced.
 
         Returns
         -------
@@ -208,7 +217,7 @@ class NeuroContextModel:
         Raises
         ------
         FileExistsError
-            If `directory` holds files that must not be replaced.
+            If `directory` contains files that must not be replaced.
         TypeError, ValueError
             If the model, the masker or the card cannot be saved.
         """
@@ -235,7 +244,7 @@ class NeuroContextModel:
         )
 
     def __call__(self, text):
-        """Predict the map of one text, with its most similar terms and studies.
+        """Predict the map of a text, and find its similar terms and studies.
 
         Parameters
         ----------
@@ -245,15 +254,21 @@ class NeuroContextModel:
         Returns
         -------
         result : dict
-            ``brain_map`` and ``z_map``, 3D images of the maps of `transform`;
-            ``similar_words``, a DataFrame, if the model has terms;
-            ``similar_documents``, a DataFrame, or None without a corpus; and
-            ``highlighted_text``, a str. The methods of the same names describe them.
+            Dictionary with the following keys:
+
+            - ``brain_map``: 3D image, see `transform`.
+            - ``z_map``: 3D image, see `transform`. The key is absent if the model has
+              no `mean` or no `null_std`.
+            - ``similar_words``: DataFrame, see the method `similar_words`. The key is
+              absent if the model has no terms.
+            - ``similar_documents``: DataFrame, see the method `similar_documents`. The
+              value is None if no corpus was indexed.
+            - ``highlighted_text``: str, see the method `highlighted_text`.
 
         Raises
         ------
         TypeError, ValueError
-            If `text` is not a string, or is blank.
+            If `text` is not a string, or if it is blank.
 
         Warns
         -----
@@ -262,8 +277,8 @@ class NeuroContextModel:
         """
         if not isinstance(text, str):
             raise TypeError(
-                f"text must be one string; got {type(text).__name__}. For several "
-                "texts use transform(texts)."
+                f"text must be a string; got {type(text).__name__}. For several texts, "
+                "use transform(texts)."
             )
         result = {name: imgs[0] for name, imgs in self.transform([text]).items()}
         if self.terms:
@@ -284,13 +299,14 @@ class NeuroContextModel:
         Returns
         -------
         maps_img : Nifti1Image of shape (nx, ny, nz, n_texts)
-            For each text, the ``brain_map`` of `transform`: the expected density of
-            peaks in a study with this text, in the unit that the model was fitted to.
+            The ``brain_map`` of `transform` for each text. It is the expected density
+            of peaks in a study with this text, in the unit of the densities that the
+            model was fitted to.
 
         Raises
         ------
         TypeError, ValueError
-            If `texts` is not a sequence of strings, or one is blank.
+            If `texts` is not a sequence of strings, or if a text is blank.
 
         Warns
         -----
@@ -300,10 +316,10 @@ class NeuroContextModel:
         return nib.concat_images(self._to_imgs(self._predict_voxels(texts)[0]))
 
     def transform(self, texts):
-        r"""Predict brain maps, and z maps of their differences from the mean map.
+        r"""Predict brain maps and z maps of texts.
 
-        Let d be the smoothed difference of the predicted map from the mean map of the
-        training studies. At each voxel v, the brain map m and the z map are
+        Let d be the predicted map minus the mean map of the training studies, after
+        smoothing. At each voxel v, the brain map m and the z map are
 
         .. math::
 
@@ -311,14 +327,16 @@ class NeuroContextModel:
             z(v) = \frac{d(v)}{s(v)}
 
         The mean map :math:`\bar m` is `mean_map`, and :math:`\mu` is its mean over
-        voxels. The coefficient c is `quadratic_coef`; if it is zero and the model was
-        made without `mean_map`, m is the smoothed prediction. Regression shrinks small
-        and large differences alike; the quadratic term corrects the large ones.
+        voxels. The coefficient c is `quadratic_coef`. If c is zero and the parameter
+        `mean_map` was None, m is the smoothed prediction. Regression shrinks small and
+        large differences from the mean map by the same factor. The quadratic term
+        corrects this shrinkage for large positive differences.
 
-        The null standard deviation s of d is `null_std`, estimated by refitting the
-        model to permuted text-map pairs, see `training_statistics`. The z values are
-        not corrected for the number of voxels. As s is estimated from maps of titles,
-        it is too small for maps of single words, which vary more.
+        The null standard deviation s of d is `null_std`. It is estimated by refitting
+        the model to permuted text-map pairs, see `training_statistics`. The z values
+        are not corrected for multiple comparisons over voxels. The maps of single words
+        vary more than the maps of titles. If s was estimated from titles, as in the
+        shipped model, it is too small for single words.
 
         Parameters
         ----------
@@ -328,13 +346,13 @@ class NeuroContextModel:
         Returns
         -------
         maps : dict of str to list of Nifti1Image of shape (nx, ny, nz)
-            ``brain_map``, and ``z_map`` if the model has `mean` and `null_std`; one
-            image per text.
+            The key ``brain_map``, and the key ``z_map`` if the model has `mean` and
+            `null_std`. Each list contains one image per text.
 
         Raises
         ------
         TypeError, ValueError
-            If `texts` is not a sequence of strings, or one is blank.
+            If `texts` is not a sequence of strings, or if a text is blank.
 
         Warns
         -----
@@ -353,13 +371,13 @@ class NeuroContextModel:
         Parameters
         ----------
         z_img : Nifti1Image of shape (nx, ny, nz)
-            The ``z_map`` of a text, from `transform` or from a call.
+            The ``z_map`` of a text, as returned by `transform` or ``model(text)``.
 
         Returns
         -------
         message : str
-            A sentence with the largest z and `z_threshold`, for figures and pages;
-            empty if a voxel reaches the threshold, or if the threshold is 0.
+            Message with the largest z and `z_threshold`, for figures and HTML pages. It
+            is empty if a voxel reaches the threshold, or if the threshold is 0.
 
         Examples
         --------
@@ -374,9 +392,9 @@ class NeuroContextModel:
         return self._low_confidence("this map", largest)
 
     def has_known_words(self, texts) -> np.ndarray:
-        """Check whether the model knows any word of each text.
+        """Check for each text whether the model knows at least one of its words.
 
-        All texts without a known word have the same map, the mean map.
+        The predicted map is the same for all texts without a known word.
 
         Parameters
         ----------
@@ -386,12 +404,13 @@ class NeuroContextModel:
         Returns
         -------
         known : ndarray of shape (n_texts,), bool
-            True for all texts if the model is an ensemble or uses a language model.
+            Whether each text contains a known word. All values are True if the model is
+            an ensemble or uses a language model.
 
         Raises
         ------
         TypeError, ValueError
-            If `texts` is not a sequence of strings, or one is blank.
+            If `texts` is not a sequence of strings, or if a text is blank.
         """
         texts = check_texts(texts)
         if not self._has_features:
@@ -399,7 +418,7 @@ class NeuroContextModel:
         return np.asarray(abs(self._features(texts)).sum(axis=1)).ravel() > 0
 
     def similar_words(self, text):
-        """Compare a text with the terms that the model knows.
+        """Compare a text with the terms of the model.
 
         Parameters
         ----------
@@ -409,18 +428,21 @@ class NeuroContextModel:
         Returns
         -------
         words : DataFrame
-            Indexed by term and sorted by ``weight_in_brain_map`` in descending order.
-            ``weight_in_brain_map`` is the cosine between the predicted maps of the term
-            and the text after subtraction of the mean map. ``similarity`` is the cosine
-            between the features of the term and the text (absent if the model is an
-            ensemble). ``weight_in_query`` is the share of the term among the known
-            terms in the text. ``n_documents`` is the number of training studies with
-            the term.
+            Table with one row per term, sorted by ``weight_in_brain_map`` in descending
+            order. The index contains the terms. The columns are:
+
+            - ``similarity``: cosine between the features of the term and those of the
+              text. The column is absent if the model is an ensemble.
+            - ``weight_in_brain_map``: cosine between the predicted coefficients of the
+              term and those of the text, after subtraction of `mean`.
+            - ``weight_in_query``: number of occurrences of the term in the text,
+              divided by the number of occurrences of all known terms.
+            - ``n_documents``: number of training studies that contain the term.
 
         Raises
         ------
         TypeError, ValueError
-            If `text` is not a string or is blank, or the model knows no terms.
+            If `text` is not a string, if it is blank, or if the model has no terms.
         """
         texts = check_texts([text], "text")
         query, known = self._features(texts), self._known_features()
@@ -438,7 +460,7 @@ class NeuroContextModel:
         return words.sort_values("weight_in_brain_map", ascending=False, kind="stable")
 
     def highlighted_text(self, text) -> str:
-        """Mark the terms that the model knows in a text.
+        """Mark the terms of the model in a text.
 
         Parameters
         ----------
@@ -448,28 +470,29 @@ class NeuroContextModel:
         Returns
         -------
         marked : str
-            HTML with ``<mark>`` elements; everything else is escaped.
+            The text as HTML, in which terms are ``<mark>`` elements. All other markup
+            is escaped.
 
         Raises
         ------
         TypeError, ValueError
-            If `text` is not a string, or is blank.
+            If `text` is not a string, or if it is blank.
         """
         return mark_terms(*check_texts([text], "text"), self.terms)
 
     def index_corpus(self, corpus):
         """Index the studies of a corpus, for `similar_documents` and `decode`.
 
-        Studies without a title or without a peak inside the mask are left out. The
-        coefficients of the studies are stored in the package's cache folder, and so are
-        the features of their titles when ``decode(img, "studies")`` computes them. The
-        environment variable ``NEUROCONTEXT_CACHE`` sets this folder. Altered files in
-        it are detected and computed again.
+        Studies without a title or without a peak inside the mask are omitted. The
+        coefficients of the studies are stored in the cache folder of the package. When
+        ``decode(img, "studies")`` computes features of titles, dense features are
+        stored there too. The environment variable ``NEUROCONTEXT_CACHE`` sets the cache
+        folder. If a cached file was altered, its content is computed again.
 
         Parameters
         ----------
         corpus : Bunch
-            As returned by a loader of `sklearn_neurocontext.datasets`.
+            Corpus, as returned by a loader of `sklearn_neurocontext.datasets`.
 
         Returns
         -------
@@ -486,7 +509,7 @@ class NeuroContextModel:
         Warns
         -----
         UserWarning
-            If a file in the cache was altered and is computed again.
+            If a cached file was altered and its content is computed again.
 
         Examples
         --------
@@ -500,14 +523,14 @@ class NeuroContextModel:
         return self
 
     def similar_documents(self, text, *, k=100):
-        """Find the studies whose maps match a text best.
+        """Find the studies whose maps are most similar to a text.
 
         Parameters
         ----------
         text : str
             A text of any length.
         k : int, default=100
-            Number of studies.
+            Maximum number of studies to return.
 
         Returns
         -------
@@ -518,8 +541,8 @@ class NeuroContextModel:
         Raises
         ------
         TypeError, ValueError
-            If `text` is not a string or is blank, `k` is not a positive integer, or
-            `index_corpus` was not called.
+            If `text` is not a string, if it is blank, if `k` is not a positive integer,
+            or if `index_corpus` was not called.
         """
         texts = check_texts([text], "text")
         studies = self._indexed()
@@ -534,44 +557,49 @@ class NeuroContextModel:
         img : Nifti image or path-like
             One map in MNI space, on any grid.
         candidates : {"terms", "studies"} or sequence of str, default="terms"
-            ``"terms"``: the terms that the model knows; ``"studies"``: the titles of
-            the corpus that was passed to `index_corpus`; or a list of any texts.
+            Candidates to rank:
+
+            - ``"terms"``: the terms of the model.
+            - ``"studies"``: the titles of the studies that `index_corpus` indexed.
+            - a sequence of str: these texts.
         k : int, default=20
-            Number of candidates to return.
+            Maximum number of candidates to return.
 
         Returns
         -------
         ranking : DataFrame
             Columns ``candidate``, ``similarity``, ``p_value`` and ``q_value``, in
-            descending order of similarity. The null distribution of the p values is
-            that of the similarities of candidates with maps of training studies: a
-            small p value means that this map is more similar to the candidate than the
-            map of a study usually is. The q values control the false discovery rate
-            among all candidates, not only among the k returned.
+            descending order of similarity. The null distribution of the p values
+            consists of the similarities of candidates with the maps of training
+            studies. A small p value means that the candidate is more similar to this
+            map than to the maps of most studies. The q values control the false
+            discovery rate among all candidates, including those not returned.
 
         Raises
         ------
         ValueError
-            If `img` holds several maps or only zeros, or if the model lacks reference
-            studies, terms or an indexed corpus that the ranking needs.
+            If `img` contains several maps or only zeros. If the model has no
+            `reference`. If the requested terms or studies are missing in the model. If
+            a text is blank, or if `k` is not a positive integer.
         TypeError
-            If `candidates` is another string.
+            If `candidates` is any other string, or if it does not contain strings.
         """
         if self._reference is None:
             raise ValueError(
-                "This model has no reference maps, which p values need. Pass reference "
-                "to NeuroContextModel, or load a model that has them."
+                "This model has no reference studies, which are required for p values. "
+                "Pass reference to NeuroContextModel, or load a model with reference "
+                "studies."
             )
         k = _check_count("k", k)
         coefficients = self.masker.transform_imgs(img)
         if len(coefficients) != 1:
             raise ValueError(
-                f"img must hold one map; got {len(coefficients)}. Pass the maps one by "
-                "one: nilearn.image.index_img(img, i)."
+                f"img must contain one map; got {len(coefficients)}. Select a map by "
+                "nilearn.image.index_img(img, i)."
             )
         if not coefficients.any():
             raise ValueError(
-                "img holds only zeros or NaN inside the brain. Check that its affine "
+                "img contains only zeros or NaN inside the mask. Check that its affine "
                 "is in mm and in MNI space."
             )
         names, features = self._candidates(candidates)
@@ -584,7 +612,7 @@ class NeuroContextModel:
 
     @property
     def mean_map(self):
-        """Mean density at each voxel of the mask; None for a model without `mean`."""
+        """Mean density at each voxel of the mask, or None if `mean` is None."""
         if self._mean_map is None and self._mean is not None:
             return self._smooth(self._mean[None])[0]
         return self._mean_map
@@ -596,7 +624,7 @@ class NeuroContextModel:
 
     @property
     def _has_features(self) -> bool:
-        """Whether the model computes features of texts; an ensemble does not."""
+        """Whether the model is a pipeline with steps that compute features of texts."""
         return isinstance(self.model, Pipeline) and len(self.model) > 1
 
     def _features(self, texts):
@@ -607,13 +635,13 @@ class NeuroContextModel:
         return features.tocsr() if issparse(features) else features
 
     def _similarity(self, features, coefficients):
-        """Return the similarity of texts with maps, as (n_texts, n_maps)."""
+        """Return the similarities of texts with maps, of shape (n_texts, n_maps)."""
         if self.unit_maps:
             coefficients = normalize(coefficients)
         return self._last.similarity(features, coefficients)
 
     def _predict_voxels(self, texts):
-        """Return brain maps, and z maps or None, each as (n_texts, n_voxels)."""
+        """Return brain maps and z maps (or None), each of shape (n_texts, n_voxels)."""
         texts = check_texts(texts)
         coefficients = self._last.predict(self._features(texts))
         if self._mean is None:
@@ -628,7 +656,7 @@ class NeuroContextModel:
         return expected_density(self.mean_map, differences, self.quadratic_coef), z
 
     def _smooth(self, coefficients):
-        """Return the smoothed maps of coefficients, as (n_maps, n_voxels)."""
+        """Return the smoothed maps of coefficients, of shape (n_maps, n_voxels)."""
         voxels = self.masker.coefficients_to_voxels(coefficients)
         return smooth_voxels(voxels, self.masker.mask_img_, self.smoothing_fwhm)
 
@@ -661,27 +689,27 @@ class NeuroContextModel:
         if isinstance(candidates, str):
             raise TypeError(
                 "candidates must be 'terms', 'studies' or a list of texts; got "
-                f"{candidates!r}. For one text pass a list: [{candidates!r}]."
+                f"{candidates!r}. To rank a single text, pass [{candidates!r}]."
             )
         texts = check_texts(candidates, "candidates")
         return texts, self._features(texts)
 
     def _known_features(self):
-        """Return the features of the terms, computed once."""
+        """Return the features of the terms, which are computed only once."""
         if not self.terms:
             raise ValueError(
-                "This model knows no terms. Pass terms to NeuroContextModel, or load a "
-                "model that has them."
+                "This model has no terms. Pass terms to NeuroContextModel, or load a "
+                "model with terms."
             )
         if self._term_features is None:
             features = self._features(list(self.terms))
             if features.dtype.kind == "f":
-                features = features.astype(np.float32)  # The type of saved features.
+                features = features.astype(np.float32)  # As in saved models.
             self._term_features = features
         return self._term_features
 
     def _dense_term_features(self):
-        """Return the features of the terms if they are dense; None if not."""
+        """Return the features of the terms, or None if they are sparse or missing."""
         if not self.terms or not self._has_features:
             return None
         features = self._known_features()
@@ -690,7 +718,7 @@ class NeuroContextModel:
     def _indexed(self):
         if self.studies is None:
             raise ValueError(
-                "This model has no studies yet. Load or fetch a corpus and pass it to "
+                "No corpus is indexed. Load or fetch a corpus and pass it to "
                 "index_corpus(corpus)."
             )
         return self.studies
@@ -701,23 +729,23 @@ class NeuroContextModel:
         if n_components != self.masker.n_elements_:
             raise ValueError(
                 f"The model predicts {n_components} coefficients and the masker has "
-                f"{self.masker.n_elements_} maps. Pass the masker whose coefficients "
-                "the model was fitted to."
+                f"{self.masker.n_elements_} components. Pass the masker that computed "
+                "the coefficients that the model was fitted to."
             )
         return n_components, int(np.count_nonzero(self.masker.mask_img_.dataobj))
 
     def _check_mean(self):
-        """Check that `mean` is set if needed, and that the mean map is positive."""
+        """Check that `mean` is set if required, and that the mean map is positive."""
         needs_mean = self._mean_map is not None or self.quadratic_coef > 0
         if needs_mean and self._mean is None:
             raise ValueError(
-                "mean_map and quadratic_coef need mean, the mean of the training "
-                "studies' coefficients. Pass mean as well."
+                "mean_map and quadratic_coef require mean, the mean coefficients of "
+                "the training studies. Pass mean as well."
             )
         if self.quadratic_coef > 0 and not self.mean_map.mean() > 0:
             raise ValueError(
-                f"quadratic_coef={self.quadratic_coef:g} needs a mean map with a "
-                "positive mean. Check mean and mean_map."
+                f"quadratic_coef={self.quadratic_coef:g} requires that the mean of the "
+                "mean map over voxels is positive. Check mean and mean_map."
             )
 
 
@@ -728,16 +756,15 @@ def _check_model(model) -> None:
         isinstance(model, Pipeline | TextBrainEnsemble) and hasattr(last, "predict")
     ):
         raise TypeError(
-            "model must be a fitted Pipeline from texts to an estimator that predicts "
-            "coefficients, for example make_pipeline(LLMChunkEmbedder(), "
-            "CCABaseline()), or a TextBrainEnsemble of such pipelines; got a "
-            f"{type(model).__name__}."
+            "model must be a fitted Pipeline that predicts coefficients from texts, "
+            "for example make_pipeline(LLMChunkEmbedder(), CCABaseline()), or a fitted "
+            f"TextBrainEnsemble of such pipelines; got {type(model).__name__}."
         )
     check_is_fitted(last)
 
 
 def _innermost(estimator):
-    """Return the innermost model of an estimator; of an ensemble, that of its first."""
+    """Return the innermost model; for an ensemble, that of its first estimator."""
     model = innermost_model(estimator)
     if isinstance(model, TextBrainEnsemble):
         return _innermost(model.estimators_[0])
@@ -745,7 +772,7 @@ def _innermost(estimator):
 
 
 def _check_array(name: str, array, shape: tuple):
-    """Return an array as float32, or None; None in `shape` matches any size."""
+    """Return an array as float32 if its shape fits; None in `shape` fits any size."""
     if array is None:
         return None
     array = np.asarray(array, dtype=np.float32)
@@ -776,24 +803,26 @@ def _check_count(name: str, value) -> int:
 
 
 def _check_terms(terms) -> dict:
-    """Check terms and their numbers of studies; return them as a dictionary."""
+    """Check terms and numbers of studies, and return them as a dictionary of int."""
     terms = dict(terms or {})
     for term, n_studies in terms.items():
         words = " ".join(str(term).lower().split())
         is_count = isinstance(n_studies, Integral) and not isinstance(n_studies, bool)
         if term != words or not words or not is_count or n_studies < 0:
             raise ValueError(
-                "terms must map terms in lower case, their words separated by one "
-                f"space, to numbers of studies; got {term!r}: {n_studies!r}."
+                "terms must map terms to numbers of studies. Terms must be in lower "
+                "case, with a single space between words; got "
+                f"{term!r}: {n_studies!r}."
             )
     return {term: int(n_studies) for term, n_studies in terms.items()}
 
 
 def expected_density(mean_map, differences, quadratic_coef: float) -> np.ndarray:
-    """Compute the brain maps of `NeuroContextModel.transform`, (n_maps, n_voxels).
+    """Compute the brain maps of `NeuroContextModel.transform`.
 
-    The quadratic term follows a log link, as in coordinate-based meta-regression (Yu et
-    al., Biostatistics 2024): µ exp(d / µ) ≈ µ + d + d² / 2µ, where c is one half.
+    The returned array has shape (n_maps, n_voxels). The quadratic term approximates a
+    log link, as used in coordinate-based meta-regression (Yu et al., Biostatistics
+    2024): µ exp(d / µ) ≈ µ + d + d² / (2 µ). In this expansion, c is 1/2.
 
     >>> expected_density(np.array([1.0, 3.0]), np.array([[2.0, -1.0]]), 0.5)
     array([[4., 2.]])

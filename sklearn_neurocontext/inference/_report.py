@@ -26,7 +26,8 @@ from ..plotting import (
 from ._report_parts import picture, render, table, viewer
 
 _MAX_TITLE = 90
-# Maximum number of studies compared with each other: memory grows with its square.
+# Maximum number of studies whose similarities are computed. Memory grows with the
+# square of this number.
 _MAX_STUDIES = 1000
 _PLAIN_UNIT = "density of peaks"
 _TWO_DIGITS = "{:.2f}".format
@@ -34,7 +35,7 @@ _TWO_DIGITS = "{:.2f}".format
 
 @dataclass(frozen=True)
 class Report:
-    """HTML page that needs no network.
+    """HTML page that can be displayed without a network connection.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ class Report:
         Parameters
         ----------
         path : path-like
-            File to write; its folder must exist.
+            File to write. Its folder must exist.
 
         Returns
         -------
@@ -69,7 +70,7 @@ class Report:
         return path
 
     def _repr_html_(self):
-        """Return a frame with the page, which notebooks display."""
+        """Return an HTML frame that contains the page, for display in notebooks."""
         return (
             '<iframe sandbox="allow-scripts" width="100%" height="800" '
             f'srcdoc="{html.escape(self.html)}"></iframe>'
@@ -79,39 +80,45 @@ class Report:
 def make_report(model, results, *, k=20, top=0.1) -> Report:
     """Make a self-contained HTML page about a text, a corpus or a benchmark.
 
-    The page of a text shows the text with the known terms marked, its map in nilearn's
-    interactive viewer, on a glass brain and on the cortical surface, the terms with
-    similar maps and, if the model has a corpus, the studies with matching maps. The
-    page of a corpus shows how well the model retrieves its maps by titles, the studies
-    with the best and worst ranks, and the mean map. The page of a benchmark shows
-    scores with their chance levels, recall curves and paired differences. All pages end
-    with versions and metadata of the training. They never connect to the network, and
-    all text of corpora and users is escaped.
+    The content of the page depends on `results`:
+
+    - Text: the text with marked terms, the predicted map, the terms with similar maps
+      and, if a corpus was indexed, the studies with similar maps. The map is displayed
+      in nilearn's interactive viewer, on a glass brain and on the cortical surface.
+    - Corpus: scores for the retrieval of maps by titles and of titles by maps, the
+      studies with the best and worst ranks, and the mean map.
+    - Benchmark: scores with their chance levels, recall curves and paired differences.
+
+    All pages end with metadata and the versions of libraries. Pages never connect to
+    the network. The texts of corpora and users are escaped.
 
     Parameters
     ----------
     model : NeuroContextModel or None
-        Model of the maps; call its ``index_corpus`` first to list matching studies. For
-        a benchmark, it may be None.
+        Model that predicts the maps. To list similar studies on the page of a text,
+        call ``model.index_corpus`` first. For a benchmark, it may be None.
     results : str, Bunch or BenchmarkResult
-        A text of any length; a corpus, as returned by a loader of
-        `sklearn_neurocontext.datasets`; or the result of `run_benchmark`.
+        A text of any length (str), a corpus as returned by a loader of
+        `sklearn_neurocontext.datasets` (Bunch), or the value returned by
+        `run_benchmark` (BenchmarkResult).
     k : int, default=20
-        Number of rows in the tables of terms and studies.
+        Maximum number of rows in the tables of terms and studies.
     top : float, default=0.1
-        Fraction of voxels, in (0, 1], that the viewer and the pictures show.
+        Fraction of voxels that the viewer and the pictures display. These are the
+        voxels with the highest values. It must be in (0, 1].
 
     Returns
     -------
     report : Report
-        The page. ``report.save("report.html")`` writes it to a file, and notebooks
-        display it.
+        The page. Notebooks display it. ``report.save("report.html")`` writes it to a
+        file.
 
     Raises
     ------
     TypeError, ValueError
-        If `results` has another type, a text is blank, a corpus has fewer than two
-        usable studies, or `top` is out of range.
+        If `results` has another type, if a text is blank, or if `top` is out of range.
+        Also if a corpus has fewer than two studies with a title and a peak inside the
+        mask.
 
     Examples
     --------
@@ -135,7 +142,7 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
         raise TypeError(
             "results must be a text, a corpus (as returned by a loader), or a "
             "benchmark (as returned by run_benchmark); got a "
-            f"{type(results).__name__}. For several texts make one report each."
+            f"{type(results).__name__}. For several texts, make one report per text."
         )
     if model is not None:
         metadata["model"] = model.card
@@ -145,7 +152,7 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
 
 
 def density_unit(model) -> str:
-    """Return the unit in which a model predicts densities."""
+    """Return the unit of the densities that a model predicts."""
     y_scaling = getattr(innermost_model(model.model), "y_scaling", None)
     is_scaled = model.unit_maps or y_scaling is not None
     return DENSITY_UNIT if is_scaled else _PLAIN_UNIT
@@ -154,7 +161,8 @@ def density_unit(model) -> str:
 def _draw_map(model, img, top, *, text=None, message="") -> dict:
     """Return the viewer and the pictures of a map, for a template.
 
-    Without a text, the map is the mean map of studies, and there is no glass brain.
+    If `text` is None, `img` must be the mean map of a corpus. In this case, there is no
+    glass brain.
     """
     unit = density_unit(model)
     kept_img = keep_strongest(img, top, "The map")
@@ -184,7 +192,7 @@ def _describe_text(model, text, k, top) -> dict:
     marked = model.highlighted_text(text)
     (img,) = maps["brain_map"]
     content = {
-        "marked": Markup(marked),  # escaped by the model
+        "marked": Markup(marked),  # The model has escaped it.
         "has_marks": "<mark" in marked,
         "n_terms": len(model.terms),
         "message": message,
@@ -249,7 +257,7 @@ def _describe_corpus(model, corpus, k, top) -> dict:
 
 
 def _retrieval_table(matrix) -> dict:
-    """Return recall, mix&match and chance levels in both directions."""
+    """Return a table of recall, mix&match and chance levels in both directions."""
     n, rows = len(matrix), []
     for direction, one in (("text → brain", matrix), ("brain → text", matrix.T)):
         for k in (k for k in (1, 10, 100) if k < n):
@@ -260,7 +268,7 @@ def _retrieval_table(matrix) -> dict:
 
 
 def _benchmark_title(result) -> str:
-    """Return a title with the corpus and the text field, if the settings have them."""
+    """Return a title; it names the corpus and the text field if they are known."""
     settings = [run.get("settings", {}) for run in result.provenance or []]
     names = [
         str(one[key])
@@ -298,12 +306,12 @@ def _describe_benchmark(result) -> dict:
 
 
 def _numbers(frame, n_names) -> dict:
-    """Return a table; all columns after the first `n_names` are aligned as numbers."""
+    """Return a table in which only the first `n_names` columns are aligned as text."""
     return table(frame, dict.fromkeys(frame.columns[n_names:], str))
 
 
 def _score_frame(summary, result):
-    """Return a table with a row per score and a column per estimator, and chance."""
+    """Return a table with a row per score, a column per estimator and chance levels."""
     wide = _wide_frame(summary, result, 100)
     chance = summary.groupby("metric", sort=False)["chance"].mean()
     wide["chance"] = (100 * chance).map("{:.1f}".format).to_numpy()
@@ -330,7 +338,10 @@ def _wide_frame(summary, result, scale):
 
 
 def _describe_differences(result, differences) -> dict:
-    """Return differences from the reference, and a plot of those in the first score."""
+    """Return a table of differences from the reference, and a plot for one score.
+
+    The plot displays the differences in the first score of the table.
+    """
     reference = differences["reference"].iloc[0]
     metric = differences["metric"].iloc[0]
     wide = result.table().pivot(index="split", columns="estimator", values=metric)

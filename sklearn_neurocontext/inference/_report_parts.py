@@ -12,8 +12,8 @@ from nibabel.affines import apply_affine
 
 from .._utils.packages import library_versions
 
-# At this resolution, the font of pictures is as large as that of the page. Pictures are
-# saved at twice this resolution, for sharp display.
+# At this resolution, pictures and the page have the same font size. Pictures are saved
+# at twice this resolution, so that they are sharp on screens with small pixels.
 _PIXELS_PER_INCH = 80
 _DOTS_PER_INCH = 2 * _PIXELS_PER_INCH
 # Sum of the margins above and below the viewer in its frame, in pixels.
@@ -21,7 +21,7 @@ _VIEW_MARGINS = 16
 
 
 def render(template: str, title: str, content: dict, metadata: dict) -> str:
-    """Return a page, in which all text that is not `Markup` is escaped."""
+    """Return a page. All text is escaped, except strings of type `Markup`."""
     made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     versions = library_versions()
     metadata = {"made": made, "versions": versions, **_shorten(metadata, versions)}
@@ -53,7 +53,7 @@ def _environment():
 
 
 def picture(figure, description: str) -> dict:
-    """Return a matplotlib figure as an image for a template."""
+    """Return a matplotlib figure as a PNG image with its width, for a template."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
     data = base64.b64encode(stream.getvalue()).decode("ascii")
@@ -65,13 +65,14 @@ def picture(figure, description: str) -> dict:
 
 
 def viewer(kept_img) -> dict:
-    """Return nilearn's interactive viewer of the voxels above zero, for a template."""
+    """Return nilearn's interactive viewer for the positive voxels, for a template."""
     from nilearn.plotting import view_img
 
     values = kept_img.get_fdata()
     strongest = np.unravel_index(values.argmax(), values.shape)
     with warnings.catch_warnings():
-        # nilearn takes the median of a masked array that masks nothing.
+        # nilearn computes the median of a masked array, which causes this warning. No
+        # value of the array is masked.
         warnings.filterwarnings("ignore", ".*'partition' will ignore the 'mask'")
         view = view_img(
             kept_img,
@@ -83,8 +84,8 @@ def viewer(kept_img) -> dict:
             black_bg=False,
             width_view=900,
         )
-    # The viewer's script, brainsprite, displays 0 as "0."; this is corrected here.
-    # If the script of a later nilearn differs, only a test detects it.
+    # The script of the viewer, brainsprite, displays 0 as "0.". This is corrected here.
+    # If the script changes in a later version of nilearn, a test fails.
     document = view.html.replace('replace(/0+$/,"")', 'replace(/\\.?0+$/,"")')
     return {"height": view.height + _VIEW_MARGINS, "document": document}
 
@@ -92,8 +93,8 @@ def viewer(kept_img) -> dict:
 def table(frame, formats) -> dict:
     """Return the columns and cells of a DataFrame, as strings, for a template.
 
-    `formats` maps columns of numbers to the functions that format their values. Columns
-    without any value are omitted.
+    The keys of `formats` are the names of the columns of numbers. The values are the
+    functions that format these numbers. Columns without any value are omitted.
     """
     cells = frame.astype(object)
     for name, write in ((n, w) for n, w in formats.items() if n in frame):
@@ -107,7 +108,7 @@ def table(frame, formats) -> dict:
 
 
 def _shorten(value, versions):
-    """Replace library versions equal to `versions` in metadata by "as above"."""
+    """Return metadata in which dictionaries equal to `versions` are "as above"."""
     if isinstance(value, Mapping):
         return {
             name: "as above" if inside == versions else _shorten(inside, versions)

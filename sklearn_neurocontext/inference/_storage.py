@@ -68,25 +68,25 @@ def check_overwritable(directory) -> None:
         check_new_folder(directory)
     except FileExistsError as error:
         raise FileExistsError(
-            f"{str(directory)!r} is not a saved model or contains other files, so "
-            "it was not replaced. Choose another folder."
+            f"{str(directory)!r} is not a saved model or contains other files. It was "
+            "not replaced. Choose another folder."
         ) from error
 
 
 def _holds_only(folder, names) -> bool:
-    """Return whether a path is a folder, not a link, and contains exactly `names`."""
+    """Check whether a path is a folder, not a link, that holds exactly `names`."""
     if folder.is_symlink() or not folder.is_dir():
         return False
     return {path.name for path in folder.iterdir()} == names
 
 
 def find_folder(name_or_directory) -> Path:
-    """Return the folder of a model that comes with the package, or of a saved model.
+    """Return the folder of a model, from the name of a shipped model or from a path.
 
-    An output folder of ``neurocontext fit`` is accepted too; its model is in the
-    subfolder ``model``.
+    The path may also be the output folder of ``neurocontext fit``. In this case, the
+    subfolder ``model`` is returned.
     """
-    # A local folder with the name of a shipped model can be passed as "./minilm".
+    # A local folder with the same name as a shipped model can be passed as "./minilm".
     if name_or_directory in _SHIPPED:
         return Path(files(__package__) / "data" / name_or_directory)
     folder = Path(name_or_directory).expanduser()
@@ -100,24 +100,23 @@ def read_folder(directory, device, *, allow_download=False) -> dict:
     directory = Path(directory).expanduser()
     if not (directory / _INDEX).is_dir():
         raise FileNotFoundError(
-            f"{str(directory)!r} is not the folder of a saved model. Pass a folder "
-            "written by NeuroContextModel.save or by neurocontext fit CORPUS --output "
-            "FOLDER, or the name of a model that comes with the package: "
-            f"{', '.join(_SHIPPED)}."
+            f"{str(directory)!r} is not the folder of a saved model. Pass the name of "
+            f"a shipped model ({', '.join(_SHIPPED)}), or a folder written by "
+            "NeuroContextModel.save or by neurocontext fit CORPUS --output FOLDER."
         )
     index = load_values(directory / _INDEX)
     if set(index) - _ARRAYS != {"hashes", *_SETTINGS}:
         raise ValueError(
             f"The model in {directory.name!r} was written by another version of this "
-            f"package: its index has the entries {', '.join(sorted(index))}. Save the "
-            "model again."
+            f"package. Its index has the entries {', '.join(sorted(index))}. Save the "
+            "model again with this version."
         )
     hashes = index.pop("hashes")
     for name in _PARTS:
         if hash_folder(directory / name) != hashes.get(name):
             raise ValueError(
-                f"The {name} in {directory.name!r} does not match the index that was "
-                "saved with it. Copy the whole folder again, or save the model again."
+                f"The {name} in {directory.name!r} does not match the index in this "
+                "folder. Copy the whole folder again, or save the model again."
             )
     options = {"allow_download": allow_download}
     return {

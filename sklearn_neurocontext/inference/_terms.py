@@ -16,16 +16,16 @@ _MARK = Markup('<mark title="{:,} studies">{}</mark>')
 
 
 def count_terms(texts) -> dict:
-    """Count the studies of the most frequent terms of texts, in alphabetical order."""
+    """Return the most frequent terms and their numbers of studies, sorted by term."""
     analyze = CountVectorizer(token_pattern=r"(?u)\b\w+\b").build_analyzer()
     words = Counter()
     for text in texts:
         words.update({word for word in analyze(text) if _is_term(word)})
-    # No pair is more frequent than its words, so that rare words need not be paired.
+    # A pair is at most as frequent as each of its words. Rare words need no pairs.
     words = _most_frequent(words)
     pairs = Counter()
     for text in texts:
-        # Stop words are kept here, so that words around them are not adjacent.
+        # Stop words are removed after pairing. Thus "pain of heat" contains no pair.
         adjacent = pairwise(analyze(text))
         pairs.update({f"{a} {b}" for a, b in adjacent if a in words and b in words})
     terms = words | _most_frequent(pairs)
@@ -40,14 +40,20 @@ def _is_term(word) -> bool:
 
 
 def _most_frequent(counts) -> dict:
-    """Return the 1,000 highest counts, and all counts equal to the last of them."""
+    """Return the counts of the 1,000 most frequent terms, and of terms tied with these.
+
+    Terms that occur in fewer than five studies are omitted.
+    """
     ranked = sorted(counts.values(), reverse=True)
     least = max(_MIN_STUDIES, ranked[_N_TERMS - 1] if len(ranked) >= _N_TERMS else 0)
     return {term: n for term, n in counts.items() if n >= least}
 
 
 def find_terms(text: str, terms) -> list:
-    """Return (start, end, term) of each known term, the longest at each position.
+    """Return (start, end, term) of each known term that occurs in a text.
+
+    If several terms start at the same word, only the longest is returned. Terms do not
+    overlap.
 
     >>> find_terms("Working  memory load", {"memory", "working memory"})
     [(0, 15, 'working memory')]
@@ -69,13 +75,15 @@ def find_terms(text: str, terms) -> list:
 
 
 def term_shares(text: str, terms) -> dict:
-    """Return the share of each known term among the known terms in a text."""
+    """Return the count of each known term divided by the count of all known terms."""
     counts = Counter(term for _, _, term in find_terms(text, terms))
     return {term: count / counts.total() for term, count in counts.items()}
 
 
 def mark_terms(text: str, n_studies: dict) -> str:
-    """Return a text as HTML; tooltips of marked terms show their numbers of studies.
+    """Return a text as HTML in which known terms are marked.
+
+    The tooltip of each marked term shows its number of studies.
 
     >>> mark_terms("pain < heat", {"pain": 12})
     '<mark title="12 studies">pain</mark> &lt; heat'

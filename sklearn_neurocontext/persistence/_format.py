@@ -1,4 +1,4 @@
-"""Write and read the files of saved models: JSON, arrays, and their hashes."""
+"""Write and read the files of saved models: JSON, arrays and hashes of both."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from .._utils.files import atomic_folder
 _DTYPES = ("float16", "float32", "float64", "int32", "int64", "bool")
 _SPARSE_TYPES = {"csr_array": csr_array, "csr_matrix": csr_matrix}
 _SPARSE_PARTS = ("data", "indices", "indptr")
-# Float16 has 11 significant bits and full precision from 2**-14 to 2**16.
+# Float16 has 11 significant bits for absolute values from 2**-14 to 2**16.
 _ROUNDING = 2.0**-11
 _LARGEST_EXPONENT = 15
 DESCRIPTION = "model.json"
@@ -28,16 +28,17 @@ _FORMAT_VERSION = 1
 
 @dataclass
 class Writer:
-    """Turn values into JSON and gather their arrays.
+    """Convert values to JSON and collect their arrays.
 
     Attributes
     ----------
     half : bool
-        Whether matrices of floats are saved with 16 bits, see `to_half`.
+        Whether to save matrices of floats with 16 bits per value, see `to_half`.
     write_estimator : callable or None
-        ``write_estimator(writer, estimator, where)`` returns JSON.
+        ``write_estimator(writer, estimator, where)`` returns an estimator as JSON. If
+        None, estimators cannot be saved.
     arrays : dict of str to ndarray
-        Arrays gathered so far.
+        Arrays collected so far.
     """
 
     half: bool
@@ -45,7 +46,7 @@ class Writer:
     arrays: dict = field(default_factory=dict)
 
     def write(self, value, where: str):
-        """Return a value as JSON; `where` is its name in errors and among arrays."""
+        """Return a value as JSON; `where` names it in errors and in `arrays`."""
         if isinstance(value, np.generic):
             value = value.item()
         if value is None or isinstance(value, bool | int | float | str):
@@ -79,8 +80,8 @@ class Writer:
             return {"tuple": items} if isinstance(value, tuple) else items
         if not all(isinstance(key, str) for key in value):
             raise TypeError(
-                f"{where} is a dictionary whose keys are not all strings. It cannot be "
-                "saved."
+                f"{where} is a dictionary that cannot be saved; its keys must be "
+                "strings."
             )
         return {"dict": {k: self.write(v, f"{where}.{k}") for k, v in value.items()}}
 
@@ -92,13 +93,13 @@ class Writer:
                 f"{where} is an array of {array.dtype}, which cannot be saved; "
                 f"expected one of {', '.join(_DTYPES)}."
             )
-        # The memory order is kept, as it affects the rounding of matrix products.
+        # The memory order is saved, because it affects the rounding of matrix products.
         by_columns = array.flags.f_contiguous and not array.flags.c_contiguous
         stored = np.asarray(array.T if by_columns else array, order="C")
         if not np.isfinite(stored).all():
             raise ValueError(
-                f"{where} holds NaN or infinity and was not saved. Check the data "
-                "that it was fitted to."
+                f"{where} holds NaN or infinity and was not saved. Check the data to "
+                "which the model was fitted."
             )
         stored, exponent = to_half(stored) if self.half else (stored, 0)
         self.arrays[where] = stored
@@ -129,28 +130,29 @@ class Writer:
 
 @dataclass
 class Module:
-    """Weights of a network, before the network is built."""
+    """Weights of a network that is built after all weights are read."""
 
     weights: dict
 
 
 @dataclass
 class Reader:
-    """Turn JSON and arrays into values of the types listed in `read`.
+    """Convert JSON and arrays to values. Only the types in `read` are supported.
 
     Attributes
     ----------
     arrays : dict of str to ndarray
-        Arrays of the file.
+        Arrays of ``model.safetensors``.
     read_estimator : callable or None
-        ``read_estimator(reader, content, where)`` returns an estimator.
+        ``read_estimator(reader, content, where)`` returns an estimator. If None,
+        estimators cannot be loaded.
     """
 
     arrays: dict
     read_estimator: Callable | None = None
 
     def read(self, value, where: str):
-        """Return a value from JSON; `where` is its name in errors."""
+        """Convert JSON to a value; `where` names the value in errors."""
         if isinstance(value, list):
             return [self.read(item, f"{where}.{i}") for i, item in enumerate(value)]
         if not isinstance(value, dict):
@@ -190,11 +192,13 @@ class Reader:
 
 
 def to_half(array: np.ndarray) -> tuple[np.ndarray, int]:
-    r"""Return a matrix rounded to 16 bits, and the exponent of two that scales it.
+    r"""Return a matrix as 16-bit floats, and the exponent e of its scale.
 
-    No value :math:`a_{ij}` changes by more than
-    :math:`2^{-11} \min(\max_j |a_{ij}|, \max_i |a_{ij}|)`. Matrices for which this is
-    impossible, and other arrays, are returned unchanged.
+    The returned matrix times :math:`2^e` approximates the given matrix. The error of
+    :math:`a_{ij}` is at most :math:`2^{-11}` times the smaller one of two values: the
+    largest absolute value in row i and the largest absolute value in column j. If the
+    errors of a matrix would be larger, the matrix is returned unchanged, with e = 0.
+    Vectors and arrays of other types are also returned unchanged.
     """
     if array.ndim < 2 or array.dtype.kind != "f" or array.itemsize <= 2:
         return array, 0
@@ -214,16 +218,16 @@ def to_half(array: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def from_half(array: np.ndarray, exponent: int, dtype) -> np.ndarray:
-    """Return the array that `to_half` rounded, in its original type."""
+    """Convert the output of `to_half` to an array of its original type."""
     with np.errstate(over="ignore", under="ignore"):
         return np.ldexp(array.astype(dtype), exponent).astype(dtype)
 
 
 def _unknown(value, where: str) -> TypeError:
     return TypeError(
-        f"{where} is a {type(value).__name__}, which cannot be saved. Expected "
-        "numbers, strings, arrays or estimators that save_model supports. Set a "
-        "random_state to an integer."
+        f"{where} is of type {type(value).__name__}, which cannot be saved. Expected "
+        "numbers, strings, arrays or estimators that save_model supports. If it is a "
+        "random_state, set it to an integer."
     )
 
 
@@ -254,7 +258,7 @@ def write_files(directory, description: dict, arrays: dict) -> Path:
 
 
 def read_files(directory) -> tuple[dict, dict]:
-    """Check the hashes of a folder; return its description and arrays."""
+    """Check the hashes of the files in a folder; return its description and arrays."""
     from safetensors.numpy import load
 
     directory = Path(directory).expanduser()
@@ -270,16 +274,16 @@ def read_files(directory) -> tuple[dict, dict]:
     found = description.get("format"), description.get("format_version")
     if found != (_FORMAT, _FORMAT_VERSION):
         raise ValueError(
-            f"{DESCRIPTION} in {str(directory)!r} has the format and version {found}, "
-            f"written by {description.get('versions')}; expected "
-            f"{(_FORMAT, _FORMAT_VERSION)}. Install the version that wrote it, or "
-            "train the model again."
+            f"{DESCRIPTION} in {str(directory)!r} has the format and version {found}; "
+            f"expected {(_FORMAT, _FORMAT_VERSION)}. It was written by "
+            f"{description.get('versions')}. Install these versions, or train the "
+            "model again."
         )
     return description, load((directory / ARRAYS).read_bytes())
 
 
 def hash_folder(directory) -> str:
-    """Return the hash of a saved model, computed from the hashes of its files.
+    """Return the hash of a saved model, which is the hash of its file ``SHA256SUMS``.
 
     Parameters
     ----------
@@ -294,7 +298,7 @@ def hash_folder(directory) -> str:
     Raises
     ------
     FileNotFoundError
-        If the folder holds no saved model.
+        If the folder does not contain a saved model.
     """
     return _hash_file(Path(directory).expanduser(), HASHES)
 
@@ -302,7 +306,7 @@ def hash_folder(directory) -> str:
 def _read_hashes(directory) -> dict:
     """Read the hash of each file from ``SHA256SUMS``."""
     path = _find(directory, HASHES)
-    # latin-1 decodes any bytes, also those of an altered file.
+    # An altered file may contain any bytes. latin-1 can decode all of them.
     lines = [line.split() for line in path.read_text(encoding="latin-1").splitlines()]
     hashes = {line[1]: line[0] for line in lines if len(line) == 2}
     if set(hashes) != {DESCRIPTION, ARRAYS}:
@@ -314,7 +318,7 @@ def _read_hashes(directory) -> dict:
 
 
 def _hash_file(directory, name) -> str:
-    """Return the SHA-256 of a file, which is read in blocks."""
+    """Return the SHA-256 hash of a file; the file is read in blocks."""
     with _find(directory, name).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

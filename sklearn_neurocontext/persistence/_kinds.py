@@ -1,18 +1,19 @@
-"""Closed list of the types that can be saved, with the fitted attributes of each type.
+"""Closed list of the types that can be saved, and their fitted attributes.
 
 To support another estimator, add an entry to `KINDS`. An entry lists only the fitted
-attributes, because constructor parameters are saved without being listed. Each fitted
-attribute is described by a type or by a string:
+attributes. Constructor parameters need not be listed, because all of them are saved. A
+type or a string describes each fitted attribute:
 
-- A type, or a union of types, describes a value that is not an array. The attribute may
-  be missing if the union contains ``None``.
-- ``"net"`` describes a neural network.
-- Any other string describes the shape of an array by one word per dimension, separated
-  by spaces. A word that is the name of an integer attribute of the estimator has the
-  value of that attribute. Any other word is a size that must be the same wherever the
-  word occurs in the entry. ``int`` before the first dimension means that the array
-  contains integers; ``sparse`` means that it may be sparse.
-- ``?`` at the end of a string means that the attribute may be missing.
+- A type, or a union of types: the value must be an instance of it. If the union
+  contains ``None``, the attribute may be missing.
+- ``"net"``: the value is a neural network.
+- Any other string: the value is an array. The string contains one word per dimension,
+  separated by spaces. If the word is the name of a fitted integer attribute of the
+  estimator, the size of the dimension must equal this attribute. Otherwise, all
+  dimensions of the entry that are described by the same word must have the same size.
+  The array contains floats, or integers if the string begins with ``int``. The array
+  may be sparse if the string begins with ``sparse``.
+- ``?`` at the end of a string: the attribute may be missing.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# Parameters that depend on the machine and are not saved; `memory` may hold pickles.
+# Parameters that are not saved, because they depend on the machine. The folder of
+# `memory` may also contain pickles.
 LOCAL_PARAMETERS = ("cache", "memory", "shards", "token_env_variable")
 # Attributes that scikit-learn may set on any estimator.
 COMMON = {
@@ -32,16 +34,16 @@ COMMON = {
 
 @dataclass(frozen=True)
 class Kind:
-    """A type that can be saved.
+    """Description of a type that can be saved.
 
     Attributes
     ----------
     home : str
-        Module that the class is imported from.
+        Module from which the class is imported.
     learned : dict of str to str or type
-        Fitted attributes, described as above.
+        Description of each fitted attribute, see the docstring of this module.
     transient : tuple of str
-        Attributes that are used only during fitting and are not saved.
+        Attributes that are not saved, because they are used only during fitting.
     """
 
     home: str
@@ -132,8 +134,8 @@ KINDS = {
             "maps_": "n_studies _n_features_out",
         },
     ),
-    # The masker and the embedder learn nothing from studies. They are fitted again when
-    # a model is loaded.
+    # The masker and the embedder learn nothing from studies. When a model is loaded,
+    # they are fitted again.
     "KDEDiFuMoMasker": Kind("sklearn_neurocontext.maskers"),
     "LLMChunkEmbedder": Kind("sklearn_neurocontext.text"),
     "TermCounts": Kind(
@@ -183,7 +185,7 @@ KINDS = {
             "scale_": "n_features_in_?",
         },
     ),
-    # RidgeCV is the decoder_ of ContrastiveTextBrain(decoder="ridge").
+    # ContrastiveTextBrain(decoder="ridge") has a RidgeCV as its attribute decoder_.
     "RidgeCV": Kind(
         "sklearn.linear_model",
         {

@@ -16,40 +16,46 @@ from .._utils.validation import check_is_fitted
 from ._format import Module, Reader, Writer, read_files, write_files
 from ._kinds import COMMON, KINDS, LOCAL_PARAMETERS
 
-# A peak in mm, whose coefficients are saved to detect a different masker.
+# Peak in mm. Its coefficients are saved, so that a different masker is detected.
 _PROBE = [[[-42.0, -22.0, 54.0]]]
-# Coefficients of the same masker on another machine differ in their last digits.
+# The coefficients of a masker may differ between machines in their last digits.
 _TOLERANCE = 1e-4
 _SWITCHING = threading.RLock()
 _ADVICE = (
-    "By default, a model is loaded with language models and atlases of this machine. "
-    "If you trust the source of the model, pass allow_download=True (on the command "
-    "line: --allow-download) to download them."
+    "By default, language models and atlases are not downloaded. If you trust the "
+    "source of the model, pass allow_download=True (on the command line: "
+    "--allow-download) to download them."
 )
 
 
 def save_model(model, directory, *, half=False) -> Path:
-    """Save a fitted model: its settings as JSON, its arrays as safetensors.
+    """Save a fitted model, with settings as JSON and arrays as safetensors.
 
-    The types that can be saved are a closed list: the estimators of this package, its
-    embedder and masker, and scikit-learn's Pipeline, FeatureUnion, CountVectorizer,
-    TfidfVectorizer, TfidfTransformer, TruncatedSVD, Nystroem, Normalizer,
-    StandardScaler and RidgeCV, nested in any way. Of the embedder and the masker, only
-    parameters and hashes are saved; `load_model` fits them again and compares the
-    hashes.
+    Only the following types can be saved:
+
+    - The estimators of this package, including the embedder and the masker.
+    - These estimators of scikit-learn: Pipeline, FeatureUnion, CountVectorizer,
+      TfidfVectorizer, TfidfTransformer, TruncatedSVD, Nystroem, Normalizer,
+      StandardScaler and RidgeCV.
+
+    Estimators may be nested. For the embedder and the masker, only parameters and a few
+    values that identify them are saved: hashes, the embedding dimension and the
+    coefficients of one peak. `load_model` fits the embedder and the masker again and
+    compares these values.
 
     Parameters
     ----------
     model : estimator
         Fitted estimator.
     directory : path-like
-        New or empty folder, into which ``model.json``, ``model.safetensors`` and
-        ``SHA256SUMS`` are written.
+        New or empty folder. The files ``model.json``, ``model.safetensors`` and
+        ``SHA256SUMS`` are written to it.
     half : bool, default=False
-        Whether to save matrices of floats with 16 bits, which reduces their size to a
-        half or a quarter. Loaded matrices have their original type and about three
-        correct decimal digits. Vectors, and matrices whose range of values is too large
-        for 16 bits, are saved with full precision.
+        Whether to save matrices of floats with 16 bits per value. This reduces the size
+        of a float32 matrix by half, and that of a float64 matrix to a quarter. Loaded
+        matrices have their original type and about three correct decimal digits.
+        Vectors are saved with full precision. So are matrices whose range of values is
+        too large for 16 bits.
 
     Returns
     -------
@@ -61,9 +67,10 @@ def save_model(model, directory, *, half=False) -> Path:
     FileExistsError
         If the folder exists and is not empty.
     TypeError
-        If the model, a part of it or a parameter has a type that is not on the list.
+        If the model, a nested estimator or a parameter has a type that cannot be saved.
     ValueError
-        If a value is NaN or infinite, or a parameter was changed after fitting.
+        If a value is NaN or infinite. If a parameter of the embedder or the masker was
+        changed after fitting, or if ``trust_remote_code`` of the embedder is True.
     NotFittedError
         If the model is not fitted.
 
@@ -93,28 +100,29 @@ def save_model(model, directory, *, half=False) -> Path:
 def load_model(directory, *, device=None, allow_download=False):
     """Load a model saved by `save_model`.
 
-    No code in the files is executed: types come from a closed list, parameters are
-    validated, and shapes of arrays are compared with the dimensions of the model.
-    Hashes detect files that were altered or cut off by accident. They do not protect
-    against forged files, whose embedder or masker may name any language model, atlas or
-    mask to open. Load models only from sources that you trust.
+    No code in the files is executed. Only the types that `save_model` can save are
+    loaded. Parameters are validated, and the shapes of arrays are checked. The hashes
+    detect files that were corrupted or truncated by accident. They do not detect files
+    that were tampered with. The embedder or the masker of a tampered model may open any
+    language model, atlas or mask. Load models only from sources that you trust.
 
     Parameters
     ----------
     directory : path-like
-        The folder.
+        Folder written by `save_model`.
     device : str or None, default=None
-        Torch device of the networks and the embedder; None selects the saved device.
+        Torch device of the networks and the embedder. If None, the device with which
+        the model was saved is used.
     allow_download : bool, default=False
-        Whether a language model or DiFuMo that is not on this machine may be
-        downloaded. By default, language models come from a package, a folder or the
-        cache of the hub, and nothing connects to the network.
+        Whether to download a language model or the DiFuMo atlas if it is not on this
+        machine. By default, there is no connection to the network. Language models are
+        read from an installed package, a folder or the cache of the Hugging Face Hub.
 
     Returns
     -------
     model : estimator
-        Fitted estimator. Its predictions are exactly those of the saved model, unless
-        it was saved with ``half=True``.
+        Fitted estimator. On the same machine, its predictions equal those of the saved
+        model. If the model was saved with ``half=True``, they are approximately equal.
 
     Raises
     ------
@@ -123,13 +131,14 @@ def load_model(directory, *, device=None, allow_download=False):
     OSError
         If a language model or an atlas is not on this machine.
     ValueError
-        If a file was altered or cut off, an array does not have the stated shape, a
-        type is not on the list, the format version is not supported, or the language
-        model or the atlas differs from the one used in training.
+        If a file was altered or cut off. If the type of an estimator or the shape of an
+        array is not as expected. If the version of the format is not supported. If the
+        language model or the atlas of this machine differs from the one used in
+        training.
 
     See Also
     --------
-    save_model : Write the folder.
+    save_model : Save a model in a folder.
 
     Examples
     --------
@@ -155,11 +164,12 @@ def save_values(values: dict, directory, *, half=False) -> Path:
     Parameters
     ----------
     values : dict
-        Numbers, strings, arrays, and lists and dictionaries of them.
+        The values may be numbers, strings, arrays, and lists and dictionaries of such
+        values.
     directory : path-like
-        New or empty folder, into which the same files as by `save_model` are written.
+        New or empty folder. The same files as in `save_model` are written to it.
     half : bool, default=False
-        Whether to save matrices of floats with 16 bits, see `save_model`.
+        Whether to save matrices of floats with 16 bits per value, see `save_model`.
 
     Returns
     -------
@@ -185,19 +195,20 @@ def load_values(directory) -> dict:
     Parameters
     ----------
     directory : path-like
-        The folder.
+        Folder written by `save_values`.
 
     Returns
     -------
     values : dict
-        The saved values; arrays have their original types.
+        The saved values. Arrays have their original types.
 
     Raises
     ------
     FileNotFoundError
         If the folder or one of its files is missing.
     ValueError
-        If a file was altered, cut off, or written by another version.
+        If a file was altered or cut off, or if another version wrote it in a format
+        that is not supported.
     """
     description, arrays = read_files(directory)
     with _explained_errors(directory):
@@ -205,7 +216,7 @@ def load_values(directory) -> dict:
 
 
 def fingerprint(model) -> str:
-    """Return a hash of a fitted model, computed from its content as saved.
+    """Return a hash of the settings and arrays of a fitted model.
 
     Parameters
     ----------
@@ -215,13 +226,14 @@ def fingerprint(model) -> str:
     Returns
     -------
     digest : str
-        SHA-256 in hexadecimal. Different models have different hashes. The same model
-        fitted on another machine may have another hash, as its last digits differ.
+        SHA-256 in hexadecimal. Different models have different hashes. If the same
+        model is fitted on another machine, its hash may differ, because the last digits
+        of its arrays may differ.
 
     Raises
     ------
     TypeError
-        If the model, a part of it or a parameter has a type that cannot be saved.
+        If the model, a nested estimator or a parameter has a type that cannot be saved.
     """
     content, arrays = _write_model(model, half=False)
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
@@ -233,7 +245,7 @@ def fingerprint(model) -> str:
 
 @contextmanager
 def _explained_errors(directory):
-    """Replace errors in reading by one ValueError with advice."""
+    """Convert errors that occur during reading to a ValueError with advice."""
     try:
         yield
     except (
@@ -246,9 +258,9 @@ def _explained_errors(directory):
     ) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(
-            f"{str(directory)!r} cannot be loaded: {reason}. Another version of this "
-            "package or of scikit-learn may have written it (model.json states the "
-            "versions). Save the model again, or train it again."
+            f"{str(directory)!r} cannot be loaded: {reason}. It may have been saved "
+            "with another version of this package or of scikit-learn. The versions are "
+            "stated in model.json. Save the model again, or train it again."
         ) from error
 
 
@@ -262,12 +274,12 @@ def _write_model(model, half) -> tuple[dict, dict]:
 
 
 def _check_kind(estimator, where):
-    """Check that an estimator can be saved; return its entry in the list of types."""
+    """Check that an estimator can be saved, and return its entry in `KINDS`."""
     kind = KINDS.get(type(estimator).__name__)
     if kind is None or type(estimator) is not _load_class(type(estimator).__name__):
         raise TypeError(
             f"{where} is a {type(estimator).__module__}.{type(estimator).__name__}, "
-            f"which cannot be saved; types that can be saved are {', '.join(KINDS)}."
+            f"which cannot be saved; expected one of {', '.join(KINDS)}."
         )
     return kind
 
@@ -277,7 +289,7 @@ def _load_class(name) -> type:
 
 
 def _write_estimator(writer, estimator, where) -> dict:
-    """Return an estimator as JSON: its type, parameters and learned attributes."""
+    """Return the type, the parameters and the fitted attributes of an estimator."""
     kind = _check_kind(estimator, where)
     params = estimator.get_params(deep=False)
     content = {
@@ -301,9 +313,9 @@ def _write_estimator(writer, estimator, where) -> dict:
     unknown = sorted(set(learned) - set(kind.learned) - set(COMMON))
     if unknown:
         raise TypeError(
-            f"{where} has learned {', '.join(unknown)}, which this package cannot "
-            "save. Expected the attributes of scikit-learn 1.6 to 1.9 and of this "
-            "package."
+            f"{where} has the fitted attributes {', '.join(unknown)}, which cannot be "
+            "saved. Expected the fitted attributes of this package and of scikit-learn "
+            "1.6 to 1.9."
         )
     content["learned"] = {
         name: writer.write(value, f"{where}.{name}") for name, value in learned.items()
@@ -312,12 +324,12 @@ def _write_estimator(writer, estimator, where) -> dict:
 
 
 def _read_estimator(reader, content, where, device, allow_download):
-    """Return an estimator from JSON, with its learned attributes."""
+    """Build an estimator from JSON and set its fitted attributes."""
     name = content["type"]
     if name not in KINDS:
         raise ValueError(
-            f"{where} is of type {name!r}, which is not on the list of types "
-            f"({', '.join(KINDS)})"
+            f"{where} is of type {name!r}, which cannot be loaded; expected one of "
+            f"{', '.join(KINDS)}"
         )
     params = {
         key: reader.read(value, f"{where}.{key}")
@@ -343,7 +355,7 @@ def _read_estimator(reader, content, where, device, allow_download):
 
 
 def _set_learned(estimator, learned) -> None:
-    """Set learned attributes; networks are last, as they depend on the others."""
+    """Set fitted attributes. Networks are built last, from the other attributes."""
     networks = {name for name, one in learned.items() if isinstance(one, Module)}
     vars(estimator).update({n: v for n, v in learned.items() if n not in networks})
     for name in networks:
@@ -353,7 +365,7 @@ def _set_learned(estimator, learned) -> None:
 
 
 def _check_learned(learned, expected, where) -> None:
-    """Check the types and shapes of learned attributes, see `KINDS`."""
+    """Check that the types and shapes of fitted attributes are as in `KINDS`."""
     unknown = sorted(set(learned) - set(expected) - set(COMMON))
     if unknown:
         raise ValueError(f"{where} has the unknown attributes {', '.join(unknown)}")
@@ -363,7 +375,8 @@ def _check_learned(learned, expected, where) -> None:
         if not isinstance(described, str):
             if not isinstance(value, described):
                 raise ValueError(
-                    f"{where}.{name} is {type(value).__name__}; expected {described}"
+                    f"{where}.{name} is of type {type(value).__name__}; expected "
+                    f"{described}"
                 )
         elif value is None and not described.endswith("?"):
             raise ValueError(f"{where}.{name} is missing")
@@ -372,7 +385,7 @@ def _check_learned(learned, expected, where) -> None:
 
 
 def _check_array(name, array, described, sizes) -> None:
-    """Check the type and shape of a learned array; add its dimensions to `sizes`."""
+    """Check the type and shape of a fitted array; add its dimensions to `sizes`."""
     words = described.split()
     kind = "i" if words[0] == "int" else "f"
     if words[0] in ("int", "sparse"):
@@ -389,21 +402,21 @@ def _check_array(name, array, described, sizes) -> None:
 
 
 def _identify_masker(masker) -> dict:
-    """Return the hash of the atlas, and the coefficients of one peak."""
+    """Return the hash of the atlas of a masker and the coefficients of one peak."""
     probe = masker.transform(_PROBE)[0].astype(float).tolist()
     return {"atlas_hash": masker.atlas_hash_, "probe": probe}
 
 
 def _identify_embedder(embedder) -> dict:
-    """Return the hash of weights, tokenizer and chunk settings, and the dimension."""
+    """Return the embedding dimension and a hash of the language model and settings."""
     return {
         "settings_key": embedder.settings_key(),
         "embedding_dim": embedder.embedding_dim_,
     }
 
 
-# Classes that learn nothing from studies. They are fitted again when loaded, and these
-# values are compared with the saved ones.
+# Classes that learn nothing from studies. When a model is loaded, they are fitted
+# again. The values that these functions return are then compared with the saved values.
 _IDENTIFIERS = {
     "KDEDiFuMoMasker": _identify_masker,
     "LLMChunkEmbedder": _identify_embedder,
@@ -411,44 +424,45 @@ _IDENTIFIERS = {
 
 
 def _identify(estimator, where) -> dict:
-    """Return the identity of a masker or an embedder after fitting it again."""
+    """Fit a clone of a masker or an embedder and return the values that identify it."""
     identify = _IDENTIFIERS[type(estimator).__name__]
     fresh = clone(estimator)
     _refuse_remote_code(fresh)
     identity = identify(fresh.fit())
     if not all(map(_is_same, identity.values(), identify(estimator).values())):
         raise ValueError(
-            f"{where} had parameters set after it was fitted. Fit it again, then save."
+            f"Parameters of {where} were set after fitting. Fit it again before saving."
         )
     return identity
 
 
 def _fit_again(estimator, identity, where) -> None:
-    """Fit a masker or an embedder, and compare it with the saved one."""
+    """Fit a masker or an embedder, and compare it with its saved values."""
     _refuse_remote_code(estimator)
     found = _IDENTIFIERS[type(estimator).__name__](estimator.fit())
     differing = [
-        f"{name} {str(value)[:70]} instead of {str(identity.get(name))[:70]}"
+        f"{name} is {str(value)[:70]} instead of {str(identity.get(name))[:70]}"
         for name, value in found.items()
         if not _is_same(value, identity.get(name))
     ]
     if differing:
         raise ValueError(
-            f"{where} differs from the one that the model was trained with: "
-            f"{', '.join(differing)}. Install the same atlas and language model"
+            f"{where} differs from the one used in training: "
+            f"{', '.join(differing)}. Install the atlas or the language model that was "
+            "used in training"
         )
 
 
 def _refuse_remote_code(estimator) -> None:
     if getattr(estimator, "trust_remote_code", False):
         raise ValueError(
-            "trust_remote_code=True runs code that comes with a language model. Saved "
-            "models must not run code; save the model that follows the embedder instead"
+            "trust_remote_code=True runs code of a language model, which is not "
+            "allowed in saved models. Save only the steps that follow the embedder"
         )
 
 
 def _is_same(one, other) -> bool:
-    """Return whether two values are equal; lists of numbers, up to rounding."""
+    """Check whether two values are equal. Lists of numbers may differ by rounding."""
     if not (isinstance(one, list) and isinstance(other, list)):
         return one == other
     one, other = np.array(one), np.array(other)
@@ -459,7 +473,7 @@ def _is_same(one, other) -> bool:
 
 @contextmanager
 def _offline(estimator):
-    """Prevent the fit of an embedder or a masker from connecting to the network."""
+    """Prevent network connections while an embedder or a masker is fitted."""
     if hasattr(estimator, "atlas"):
         _check_difumo(estimator)
         yield
@@ -478,7 +492,7 @@ def _offline(estimator):
 
 
 def _check_difumo(masker) -> None:
-    """Check that the files of DiFuMo, which nilearn would download, are present."""
+    """Check that the DiFuMo files exist, as nilearn would download missing files."""
     from nilearn.datasets import get_data_dirs
 
     if not (isinstance(masker.atlas, str) and masker.atlas == "difumo"):

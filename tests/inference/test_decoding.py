@@ -60,11 +60,11 @@ def test_p_values_are_ranks_in_the_pooled_null():
 
 def test_decode_requires_one_nonempty_map(model):
     two = model.predict_img(["pain", "finger"])
-    with pytest.raises(ValueError, match="img must hold one map; got 2"):
+    with pytest.raises(ValueError, match="img must contain one map; got 2"):
         model.decode(two)
     for value in (0.0, np.nan):
         empty = nib.Nifti1Image(np.full(two.shape[:3], value), two.affine)
-        with pytest.raises(ValueError, match="zeros or NaN inside the brain"):
+        with pytest.raises(ValueError, match="zeros or NaN inside the mask"):
             model.decode(empty)
 
 
@@ -80,5 +80,5 @@ def test_k_must_be_a_positive_integer(model, corpus, k):
 
 def test_decode_requires_a_list_of_candidates(model):
     img = model.predict_img(["pain"])
-    with pytest.raises(TypeError, match=r"pass a list: \['pain'\]"):
+    with pytest.raises(TypeError, match=r"single text, pass \['pain'\]"):
         model.decode(img, "pain")

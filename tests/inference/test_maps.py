@@ -119,15 +119,15 @@ def test_mean_map_is_saved_and_loaded(fine, tmp_path):
         ),
         (
             {"mean": None, "quadratic_coef": 1.0},
-            "mean_map and quadratic_coef need mean",
+            "mean_map and quadratic_coef require mean",
         ),
         (
             {"mean": None, "mean_map": np.ones(29398)},
-            "mean_map and quadratic_coef need mean",
+            "mean_map and quadratic_coef require mean",
         ),
         (
             {"quadratic_coef": 1.0, "mean_map": np.zeros(29398)},
-            "quadratic_coef=1 needs a mean map with a positive mean",
+            "quadratic_coef=1 requires that the mean",
         ),
     ],
 )

@@ -71,11 +71,11 @@ def test_call_returns_keys_of_neuroquery(model, corpus):
 def test_model_without_statistics(parts):
     model = NeuroContextModel(parts["model"], parts["masker"])
     assert set(model("pain")) == {"brain_map", "similar_documents", "highlighted_text"}
-    with pytest.raises(ValueError, match="knows no terms"):
+    with pytest.raises(ValueError, match="has no terms"):
         model.similar_words("pain")
-    with pytest.raises(ValueError, match="no studies yet"):
+    with pytest.raises(ValueError, match="No corpus is indexed"):
         model.similar_documents("pain")
-    with pytest.raises(ValueError, match="has no reference maps"):
+    with pytest.raises(ValueError, match="has no reference studies"):
         model.decode(model.predict_img(["pain"]))
 
 
@@ -115,14 +115,14 @@ def test_arrays_of_wrong_shape_raise(parts, change, words):
 
 def test_estimator_without_text_steps_raises(parts):
     with pytest.raises(
-        TypeError, match=r"model must be a fitted Pipeline .* got a CCABaseline"
+        TypeError, match=r"model must be a fitted Pipeline .* got CCABaseline"
     ):
         NeuroContextModel(CCABaseline(), parts["masker"])
 
 
 def test_call_requires_one_text_and_transform_a_list(model):
     with pytest.raises(
-        TypeError, match=r"text must be one string; got list. For several"
+        TypeError, match=r"text must be a string; got list. For several"
     ):
         model(["pain"])
     with pytest.raises(TypeError, match=r"Put it into a list: \[text\]"):
@@ -226,7 +226,7 @@ def test_inconsistent_model_masker_and_terms_raise(parts):
     with pytest.raises(ValueError, match="predicts 128 coefficients and the masker ha"):
         NeuroContextModel(parts["model"], other)
     for terms in ({"Pain": 3}, {"pain": 0.5}, {"pain  heat": 2}, {"": 1}, {"pain": -1}):
-        with pytest.raises(ValueError, match="terms must map terms in lower case"):
+        with pytest.raises(ValueError, match="terms must map terms to numbers"):
             NeuroContextModel(parts["model"], parts["masker"], terms=terms)
 
 

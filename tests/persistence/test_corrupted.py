@@ -65,10 +65,10 @@ def _set(path, value):
     ("change", "words"),
     [
         (lambda d: d.update(format="pickle"), "has the format and version .'pickle'"),
-        (lambda d: d.update(format_version=2), "model', 2.*, written by"),
+        (lambda d: d.update(format_version=2), "model', 2.* was written by"),
         (lambda d: d.update(model=None), "cannot be loaded: "),
         (lambda d: d.pop("model"), "'model' is missing"),
-        (_set(["type"], "os.system"), "of type 'os.system', which is not on the list"),
+        (_set(["type"], "os.system"), "of type 'os.system', which cannot be loaded"),
         (_set(["type"], "CCABaseline"), "unexpected keyword argument"),
         (_set(["params", "lr"], "high"), "The 'lr' parameter"),
         (_set(["params", "max_epochs"], {"eval": "1"}), "the unknown type eval '1'"),
