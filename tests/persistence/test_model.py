@@ -201,10 +201,10 @@ def test_unsupported_types_raise(tmp_path, studies, rng):
 def test_unsupported_values_raise(tmp_path, studies, rng):
     X, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 4))
     vectorizer = TfidfVectorizer(preprocessor=str.lower).fit(studies[0])
-    with pytest.raises(TypeError, match=r"preprocessor is a method_descriptor"):
+    with pytest.raises(TypeError, match=r"preprocessor is of type method_descriptor"):
         save_model(vectorizer, tmp_path / "model")
     model = ContrastiveTextBrain(random_state=np.random.RandomState(0), max_epochs=1)
-    with pytest.raises(TypeError, match=r"random_state is a RandomState, which"):
+    with pytest.raises(TypeError, match=r"random_state is of type RandomState, which"):
         save_model(model.fit(X, y), tmp_path / "model")
     model = RidgeBaseline().fit(X, y)
     model.note_ = "mine"
