@@ -100,7 +100,7 @@ def test_threshold_and_top_are_exclusive(cut):
 
 @pytest.mark.parametrize("top", [0, -0.1, 1.1, 10, np.nan, "0.1"])
 def test_invalid_top_raises(top):
-    with pytest.raises(ValueError, match=r"top must be a fraction .* write top=0\.1"):
+    with pytest.raises(ValueError, match="top must be a fraction"):
         dice_score([1.0], [1.0], top=top)
 
 
