@@ -115,7 +115,7 @@ def test_ambiguous_folders_raise(tmp_path):
         load_corpus(tmp_path)
     for path in tmp_path.glob("peaks.*"):
         path.unlink()
-    with pytest.raises(ValueError, match=r"one file peaks\.\[ct\]sv; got none"):
+    with pytest.raises(ValueError, match=r"one file peaks\.\[ct\]sv; found none"):
         load_corpus(tmp_path)
 
 
