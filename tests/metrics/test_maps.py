@@ -174,8 +174,8 @@ def test_map_scores_ignore_positive_factors(rng):
 @pytest.mark.parametrize(
     ("values", "options", "message"),
     [
-        ([], {}, r"values must be .*got shape \(0,\) with 0 not finite"),
-        ([1, np.nan], {}, r"values must be .*got shape \(2,\) with 1 not finite"),
+        ([], {}, r"values must be .*got shape \(0,\) with 0 values"),
+        ([1, np.nan], {}, r"values must be .*got shape \(2,\) with 1 values"),
         ([[1.0]], {}, r"values must be .*got shape \(1, 1\)"),
         (
             [1.0],
