@@ -1,19 +1,23 @@
-"""Link the text of neuroscience articles to the brain maps they report.
+"""Link the text of neuroscience articles to the brain coordinates that they report.
 
-The package, from the outside in:
+The subpackages are:
 
-- :mod:`~sklearn_neurocontext.datasets` reads corpora: texts and peaks of studies;
+- :mod:`~sklearn_neurocontext.datasets` reads corpora, the texts and peaks of studies;
 - :mod:`~sklearn_neurocontext.text` turns texts into embeddings;
-- :mod:`~sklearn_neurocontext.maskers` turns peaks into coefficients, and back to maps;
-- :mod:`~sklearn_neurocontext.models` learns the shared space between the two;
+- :mod:`~sklearn_neurocontext.maskers` turns peaks into coefficients, and
+  coefficients into maps;
+- :mod:`~sklearn_neurocontext.models` predicts coefficients from embeddings or texts,
+  and learns a space shared by texts and maps;
 - :mod:`~sklearn_neurocontext.metrics` scores retrieval and predicted maps;
-- :mod:`~sklearn_neurocontext.model_selection` splits studies and finds duplicates;
-- :mod:`~sklearn_neurocontext.plotting` draws maps and scores;
+- :mod:`~sklearn_neurocontext.model_selection` splits studies and removes
+  duplicates;
+- :mod:`~sklearn_neurocontext.plotting` plots maps and scores;
 - :mod:`~sklearn_neurocontext.persistence` saves and loads models;
 - :mod:`~sklearn_neurocontext.inference` predicts and decodes maps with a trained model;
-- :mod:`~sklearn_neurocontext.experiments` runs estimators over splits.
+- :mod:`~sklearn_neurocontext.experiments` runs estimators over splits;
+- :mod:`~sklearn_neurocontext.cli` implements the ``neurocontext`` command.
 
-Names load when first used, so importing the package stays quick.
+A subpackage is imported when it is first used, so importing the package is fast.
 """
 
 import importlib
@@ -21,7 +25,7 @@ from typing import Any
 
 __version__ = "0.1.0.dev0"
 
-# The public names of the package, and the subpackage of each.
+# The public names of the package, and the subpackage that defines each name.
 _HOME_OF = {
     "CCABaseline": "models",
     "ContrastiveTextBrain": "models",

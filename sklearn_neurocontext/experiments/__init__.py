@@ -1,4 +1,4 @@
-"""Run estimators over splits: resumable records, provenance and tables."""
+"""Run estimators over splits, save resumable records and compute tables."""
 
 from ._benchmark import provenance, run_benchmark
 from ._estimators import (

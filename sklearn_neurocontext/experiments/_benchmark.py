@@ -1,4 +1,4 @@
-"""Run estimators over splits, with one resumable record per fit."""
+"""Run estimators over splits and save one record per fit, so that runs can resume."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ _TRAINING_ATTRIBUTES = ("best_epoch_", "n_epochs_")
 
 @cache
 def _code_hash() -> str:
-    """Hash the source of metrics, models and text, not the version of the package."""
+    """Hash the source code of the subpackages on which scores depend."""
     digest = hashlib.sha256()
     for subpackage in ("metrics", "models", "text"):
         folder = files("sklearn_neurocontext") / subpackage
@@ -44,7 +44,7 @@ def _code_hash() -> str:
 
 
 def settings_hash(name: str, estimator, data_hash: str, train, test, ks) -> str:
-    """Hash everything that a record depends on, except versions of other packages."""
+    """Hash all inputs and code of a record, except the versions of other packages."""
     params = {
         name: _replace_estimators(value)
         for name, value in estimator.get_params(deep=True).items()
@@ -55,20 +55,20 @@ def settings_hash(name: str, estimator, data_hash: str, train, test, ks) -> str:
 
 
 def _replace_estimators(value):
-    """Replace estimators by their class; `get_params` lists their parameters too."""
+    """Replace estimators by their class, as `get_params` lists their parameters too."""
     if isinstance(value, list | tuple):
         return [_replace_estimators(one) for one in value]
     return type(value).__qualname__ if hasattr(value, "get_params") else value
 
 
 def record_path(output: Path, split: int, name: str, digest: str) -> Path:
-    """Return the path of a record; names of estimators may contain any character."""
+    """Return the path of a record, with "-" for special characters of the name."""
     safe_name = re.sub(r"[^\w.-]+", "-", name)
     return output / "records" / f"split-{split:02d}_{safe_name}_{digest[:12]}.json"
 
 
 def read_record(path: Path, digest: str) -> dict | None:
-    """Return a record, or None if it is missing, truncated or of other settings."""
+    """Return a record, or None if the file is missing, invalid or has another hash."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
@@ -91,38 +91,42 @@ def run_benchmark(
 ) -> BenchmarkResult:
     """Fit estimators on the training set of each split and score the test set.
 
-    All estimators get the same studies, y and splits, and the same X unless `X` is a
-    dictionary. Steps that learn from the training set, such as StandardScaler, must be
-    part of the estimator, in a Pipeline.
+    All estimators get the same studies, y and splits. They also get the same X unless
+    `X` is a dictionary. Put steps that learn from the training set, such as
+    StandardScaler, in a Pipeline with the estimator.
 
-    In contrast to `sklearn.model_selection.cross_validate`, each fit is saved as a
-    record, so that an interrupted run resumes, and records include costs, provenance
-    and the recall curve.
+    There are two differences from `sklearn.model_selection.cross_validate`. If `output`
+    is given, each fit is saved as a record, so that an interrupted run can resume. And
+    records include costs, provenance and the recall curve.
 
     Parameters
     ----------
     estimators : dict of str to estimator
-        Estimators that are not fitted; they are cloned for each split.
+        Unfitted estimators by name. They are cloned for each split.
     X : array-like or sparse matrix of shape (n_studies, n_features), or list of str
-        Input of the estimators, or a dictionary of estimator name to input.
+        Input of all estimators, or a dictionary from the name of each estimator to its
+        input.
     y : ndarray of shape (n_studies, n_components)
         Coefficients.
     splits : sequence of (train, test) index arrays
-        For example `paper_splits`, or ``list(KFold(…).split(X))``.
+        Splits, for example ``paper_splits(n_studies)`` or ``list(KFold(…).split(X))``.
     output : path-like or None, default=None
         Folder of the records, one JSON file per split and estimator. A second run with
-        the same data, splits, estimators and `ks` reads them instead of fitting.
+        the same data, splits, estimators and `ks` reads the records and fits nothing.
     on_progress : callable or None, default=None
         Function called as ``on_progress(n_done, n_total, record)`` after each record.
     ks : sequence of int, default=(10, 100)
-        Values of k for recall@k; those not below the smallest test set are skipped.
+        Values of k for recall@k. A value is skipped unless it is below the number of
+        studies in the smallest test set.
     reference : str or None, default="ridge"
-        Name of the estimator with which the others are compared; None compares none.
+        Name of the estimator to which the others are compared. With None or a name that
+        is not in `estimators`, no differences are computed.
     groups : array-like of shape (n_rows,) or None, default=None
-        Study of each row, if rows are analyses. No study may be in both parts of a
-        split.
+        Study of each row, if rows are analyses. In a split, no study may be in both the
+        training set and the test set.
     settings : dict or None, default=None
-        Further settings to store (corpus, language model, atlas, random state).
+        Further settings to store in the provenance, such as corpus, language model,
+        atlas and random state.
 
     Returns
     -------
@@ -132,9 +136,9 @@ def run_benchmark(
     Raises
     ------
     ValueError
-        If there is no estimator or no split, X and y differ in length, the names of X
-        and of the estimators differ, a split contains rows that do not exist, or a row
-        or a group is in both parts of a split.
+        If there is no estimator or no split; if X and y differ in length; if the names
+        in X and in `estimators` differ; if a split contains rows that do not exist; or
+        if a row or a group is in both the training set and the test set of a split.
 
     Examples
     --------
@@ -184,7 +188,7 @@ def run_benchmark(
     return BenchmarkResult(
         records=records,
         reference=reference if reference in estimators else None,
-        overlapping=_test_parts_overlap(splits),
+        overlapping=_test_sets_overlap(splits),
         provenance=runs,
     )
 
@@ -194,14 +198,14 @@ def _get_inputs(estimators, X) -> dict:
         return dict.fromkeys(estimators, X)
     if set(X) != set(estimators):
         raise ValueError(
-            f"X must have the names of the estimators, {', '.join(estimators)}; got "
+            f"X must have one entry per estimator, {', '.join(estimators)}; got "
             f"{', '.join(X)}."
         )
     return dict(X)
 
 
 def _hash_data(inputs, y) -> dict:
-    """Return the hash of X and y of each estimator; a shared X is hashed once."""
+    """Return a hash of X and y for each estimator; a shared X is hashed only once."""
     unique = {id(X): X for X in inputs.values()}
     hashes = {key: joblib.hash((X, y)) for key, X in unique.items()}
     return {name: hashes[id(X)] for name, X in inputs.items()}
@@ -220,7 +224,7 @@ def _check_input(inputs, y, splits) -> list:
         if n_rows != n:
             raise ValueError(
                 f"X and y must have one row per study; got {n_rows} and {n} rows. "
-                "Drop studies without text or peaks from both."
+                "Drop studies without text or peaks from both X and y."
             )
     _check_splits(splits, n)
     return splits
@@ -250,8 +254,8 @@ def _check_groups(groups, splits, n: int) -> None:
         shared = np.intersect1d(groups[train], groups[test])
         if shared.size:
             raise ValueError(
-                f"Split {index} has analyses of study {shared[0]!s} in both parts. "
-                "Split by study, with sklearn.model_selection.GroupKFold."
+                f"Split {index} has analyses of study {shared[0]!s} in both its "
+                "training and its test set. Split by study, for example by GroupKFold."
             )
 
 
@@ -260,13 +264,13 @@ def _select_ks(ks, splits) -> tuple[int, ...]:
     return tuple(k for k in ks if k < smallest)
 
 
-def _test_parts_overlap(splits) -> bool:
+def _test_sets_overlap(splits) -> bool:
     tested = np.concatenate([test for _, test in splits])
     return len(np.unique(tested)) < len(tested)
 
 
 def _select_rows(X, rows):
-    """Return rows of an array, a DataFrame or a list."""
+    """Return the selected rows of an array, a DataFrame or a list."""
     if hasattr(X, "iloc"):
         return X.iloc[rows]
     if hasattr(X, "shape"):
@@ -311,14 +315,14 @@ def _get_epochs(model) -> dict:
 
 
 def provenance() -> dict:
-    """Return versions, machine and start time of the current run.
+    """Return the package versions, the machine and the current time.
 
     Returns
     -------
     provenance : dict
-        ``versions`` (package to version), ``machine`` (platform, number of processors,
-        value of ``OMP_NUM_THREADS``) and ``started`` (UTC, ISO 8601). It contains no
-        path and no host name.
+        Dictionary without paths and host names. Its keys are ``versions`` (package to
+        version), ``machine`` (platform, number of processors and value of
+        ``OMP_NUM_THREADS``) and ``started`` (current time in UTC, ISO 8601).
 
     Examples
     --------
@@ -338,13 +342,13 @@ def provenance() -> dict:
 
 
 def reset_peak_memory() -> None:
-    """Reset the value of `peak_memory_mb`, on Linux only."""
+    """Reset the peak that `peak_memory_mb` returns; do nothing except on Linux."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak_memory_mb() -> float | None:
-    """Return the peak resident memory of the process in MB; None if unknown."""
+    """Return the peak resident memory of the process in MB, or None if unknown."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:  # not Linux

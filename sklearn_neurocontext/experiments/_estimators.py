@@ -1,4 +1,4 @@
-"""Creation of embedders, maskers and estimators by name."""
+"""Create embedders, maskers and estimators by name."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 TEXT_ESTIMATORS = ("best_text_brain",)
 _MINILM = "minilm"
 
-# Modules that import torch or nilearn are imported in functions, as this takes seconds.
+# Functions import the modules that need torch or nilearn, because this takes seconds.
 
 
 def make_embedder(model_name: str = _MINILM):
@@ -20,13 +20,13 @@ def make_embedder(model_name: str = _MINILM):
     Parameters
     ----------
     model_name : str, default="minilm"
-        Name or folder of a language model; ``"minilm"`` is the default model of
-        `LLMChunkEmbedder`, which needs no network.
+        Name or folder of a language model. ``"minilm"`` is the default model of
+        `LLMChunkEmbedder`; this model needs no network.
 
     Returns
     -------
     embedder : LLMChunkEmbedder
-        Not fitted.
+        Unfitted embedder.
 
     Examples
     --------
@@ -50,12 +50,12 @@ def make_masker(atlas="geometric", n_components: int = 512):
         ``"geometric"`` (computed from the MNI mask), ``"difumo"`` (downloaded once), or
         the file of a 4D probabilistic atlas.
     n_components : int, default=512
-        Number of components; ignored if `atlas` is a file.
+        Number of components. It is ignored if `atlas` is a file.
 
     Returns
     -------
     masker : KDEDiFuMoMasker
-        Not fitted.
+        Unfitted masker.
 
     Examples
     --------
@@ -76,22 +76,22 @@ def make_estimators(
     Parameters
     ----------
     names : sequence of str, default=("contrastive", "cca", "ridge", "mlp")
-        Names of the estimators. The default four have the paper settings, take
-        embeddings, and follow a StandardScaler in a pipeline. ``"best_text_brain"``
-        takes texts.
+        Names of the estimators. The four default estimators use the paper settings and
+        take embeddings; each is the last step of a pipeline, after a StandardScaler.
+        ``"best_text_brain"`` takes texts.
     random_state : int, RandomState instance or None, default=0
-        Seeds the neural networks and the Nyström components of `best_text_brain`.
+        Seed of the neural networks and of the Nyström components of `best_text_brain`.
     decoder : {"residual", "ridge"} or None, default=None
-        Decoder of the contrastive model; not needed for retrieval.
+        Decoder of the contrastive model. Retrieval needs no decoder.
     text_field : {"title", "abstract", "body", "title+abstract"}, \
             default="title+abstract"
-        Field of the studies that provides the texts, on which the settings of
-        `best_text_brain` depend.
+        Field of the studies that provides the texts. The settings of `best_text_brain`
+        depend on this field.
 
     Returns
     -------
     estimators : dict of str to estimator
-        Not fitted, in the order of `names`.
+        Unfitted estimators by name, in the order of `names`.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def make_estimators(
     from .. import models
 
     def scaled(model, **params):
-        """Return a model of embeddings behind a StandardScaler."""
+        """Return a pipeline of a StandardScaler and a model."""
         return make_pipeline(StandardScaler(), model(**params))
 
     makers = {
@@ -144,15 +144,16 @@ def select_inputs(names, studies) -> dict:
     Parameters
     ----------
     names : sequence of str
-        Names of the estimators; an unknown name selects embeddings.
+        Names of the estimators. Names not in `TEXT_ESTIMATORS` select embeddings.
     studies : PreparedStudies
-        Texts, and embeddings if an estimator takes them.
+        Studies with texts. If an estimator takes embeddings, the studies must have
+        embeddings.
 
     Returns
     -------
     inputs : dict of str to ndarray
-        Texts, of shape (n_studies,), or embeddings, of shape (n_studies,
-        embedding_dim).
+        Dictionary from the name of each estimator to its texts, of shape (n_studies,),
+        or to its embeddings, of shape (n_studies, embedding_dim).
 
     Examples
     --------

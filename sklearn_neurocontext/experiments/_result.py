@@ -1,4 +1,4 @@
-"""Results of a benchmark: tables of scores and of paired differences."""
+"""Compute tables of scores and of paired differences from a benchmark."""
 
 import re
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def _heading(metric: str) -> str:
 
 
 def _group_by_direction(metrics) -> list:
-    """Return (direction, scores), text→brain first; omit a direction without scores."""
+    """Return a list of (direction, metrics), without directions that have no metric."""
     groups = [
         (direction, [metric for metric in metrics if _direction(metric) == direction])
         for direction in DIRECTIONS
@@ -62,9 +62,11 @@ def format_mean_std(mean: float, std: float, scale: float = 100) -> str:
     Parameters
     ----------
     mean, std : float
-        Fractions. A `std` of NaN (a single split) is omitted.
+        Mean and standard deviation, as fractions. If `std` is NaN, as with a single
+        split, only the mean is printed.
     scale : float, default=100
-        Factor of both values; 1 for values that are not fractions.
+        Factor by which both values are multiplied. Use 1 for values that are not
+        fractions.
 
     Returns
     -------
@@ -87,12 +89,13 @@ def format_difference(row) -> str:
     Parameters
     ----------
     row : Series or dict
-        Must contain ``mean``, ``low`` and ``high``.
+        Row with the keys ``mean``, ``low`` and ``high``.
 
     Returns
     -------
     text : str
-        For example ``+1.2 [+0.3, +2.1]``; without the interval if it is NaN.
+        For example ``+1.2 [+0.3, +2.1]``. If the interval is NaN, only the mean is
+        printed.
 
     Examples
     --------
@@ -107,7 +110,7 @@ def format_difference(row) -> str:
 
 
 def score_tables(summary: pd.DataFrame, metrics: list[str]) -> list[str]:
-    """Return a Markdown table of scores per direction; the first includes costs."""
+    """Return one Markdown table of scores per direction; the first includes costs."""
     costs = [cost for cost in _COSTS_IN_TABLES if cost in set(summary["metric"])]
     tables = []
     for direction, group in _group_by_direction(metrics):
@@ -139,7 +142,7 @@ def _format_cell(metric, one) -> str:
 
 
 def difference_tables(differences: pd.DataFrame) -> list[str]:
-    """Return a Markdown table of differences to the reference per direction."""
+    """Return one Markdown table per direction, of differences from the reference."""
     metrics = list(differences["metric"].unique())
     return [
         _difference_table(differences, direction, group)
@@ -160,19 +163,19 @@ def _difference_table(differences, direction, metrics) -> str:
 
 @dataclass(eq=False)
 class BenchmarkResult:
-    """Records of `run_benchmark` and the tables computed from them.
+    """Hold the records of `run_benchmark` and compute tables from them.
 
     Parameters
     ----------
     records : list of dict
-        Records, one per split and estimator; scores are fractions.
+        One record per split and estimator. Scores are fractions.
     reference : str or None, default=None
-        Estimator with which the others are compared.
+        Name of the estimator to which the others are compared.
     overlapping : bool, default=False
         Whether test sets share studies.
     provenance : list of dict or None, default=None
-        Versions, machine and settings of each run that contributed records; ``run`` in
-        a record is an index into this list.
+        Versions, machine, settings and start time of each run that contributed records.
+        The value of ``run`` in a record is an index into this list.
 
     Examples
     --------
@@ -197,7 +200,7 @@ class BenchmarkResult:
         Returns
         -------
         table : DataFrame
-            Scores (fractions) and costs (seconds, MB), without recall curves.
+            Scores in fractions, and costs in seconds or MB. Recall curves are omitted.
         """
         return pd.DataFrame(self.records).drop(
             columns=["recall_curve", "settings_hash"], errors="ignore"
@@ -220,12 +223,12 @@ class BenchmarkResult:
         Parameters
         ----------
         metric : str
-            As in `metrics` and `summary`.
+            Name of a score or a cost, as in `metrics` or `summary`.
 
         Returns
         -------
         heading : str
-            For example ``"recall@10"``, for either direction.
+            For example ``"recall@10"``. Both directions have the same heading.
         """
         return _heading(metric)
 
@@ -236,12 +239,13 @@ class BenchmarkResult:
         Parameters
         ----------
         metric : str
-            As in `metrics`.
+            Name of a score, as in `metrics`.
 
         Returns
         -------
         direction : {"text→brain", "brain→text"}
-            Whether texts are queries and maps candidates, or the reverse.
+            In ``"text→brain"``, texts are the queries and maps are the candidates. In
+            ``"brain→text"``, maps are the queries and texts are the candidates.
         """
         return _direction(metric)
 
@@ -251,9 +255,10 @@ class BenchmarkResult:
         Returns
         -------
         summary : DataFrame
-            One row per estimator and score or cost: ``estimator``, ``metric``,
-            ``mean``, ``std`` (over splits, ``ddof=1``), ``chance``, ``n_splits`` and
-            ``n_candidates`` (mean over splits).
+            One row for each score and each cost of each estimator. The columns are
+            ``estimator``, ``metric``, ``mean``, ``std`` (over splits, ``ddof=1``),
+            ``chance`` (chance level, NaN for costs), ``n_splits`` and ``n_candidates``
+            (mean over splits).
         """
         table = self.table()
         rows = []
@@ -279,18 +284,19 @@ class BenchmarkResult:
         return pd.DataFrame(rows)
 
     def differences(self) -> pd.DataFrame:
-        """Compute paired differences to the reference, with confidence intervals.
+        """Compute paired differences from the reference, with confidence intervals.
 
         The interval is that of a paired t-test over splits. It is too narrow, because
-        splits are not independent: training sets share studies and, if
-        ``overlapping``, test sets share studies too.
+        splits are not independent: training sets share studies. If ``overlapping`` is
+        True, test sets share studies too.
 
         Returns
         -------
         differences : DataFrame
-            One row per estimator and score: ``estimator``, ``reference``, ``metric``,
-            ``mean``, ``low`` and ``high`` (95 %, NaN with a single split), and
-            ``n_splits``. Empty without a reference.
+            One row for each score of each estimator except the reference. The columns
+            are ``estimator``, ``reference``, ``metric``, ``mean``, ``low`` and ``high``
+            (ends of the 95 % interval, NaN with a single split), and ``n_splits``. The
+            table is empty if there is no reference.
         """
         columns = ["estimator", "reference", "metric", "mean", "low", "high"]
         columns.append("n_splits")
@@ -314,9 +320,10 @@ class BenchmarkResult:
         Returns
         -------
         curves : dict of str to ndarray of shape (n_splits, n_candidates)
-            Column ``k - 1`` is recall@k among the candidates of the smallest test set.
-            Curves of larger test sets are interpolated at the same fractions of their
-            candidates, so that all curves have the same chance level.
+            Column ``k - 1`` contains recall@k, and ``n_candidates`` is the size of the
+            smallest test set. Curves of larger test sets are interpolated at the same
+            values of ``k / n_candidates``, so that all curves have the same chance
+            level.
         """
         shortest = min(len(record["recall_curve"]) for record in self.records)
         curves: dict[str, list] = {}
@@ -331,7 +338,8 @@ class BenchmarkResult:
         Returns
         -------
         text : str
-            Scores, chance levels, costs, differences, and notes on their precision.
+            Tables of scores, chance levels, costs and differences, and notes on the
+            precision of these values.
         """
         parts = score_tables(self.summary(), self.metrics())
         differences = self.differences()
@@ -357,8 +365,8 @@ class BenchmarkResult:
             )
         if self.overlapping:
             text += (
-                " Test sets overlap, because the corpus is too small for disjoint "
-                "parts, so standard deviations and intervals are too small."
+                " Test sets overlap, because the corpus is too small for disjoint test "
+                "sets. Therefore standard deviations and intervals are too small."
             )
         return text
 
@@ -368,13 +376,15 @@ class BenchmarkResult:
         Parameters
         ----------
         output : path-like
-            Folder, created if missing; existing files are replaced.
+            Folder for the tables. It is created if missing, and existing files are
+            replaced.
 
         Returns
         -------
         paths : list of Path
-            ``records.csv``, ``summary.csv``, ``differences.csv``, ``table.md`` and
-            ``results.json`` (records, summary, differences, provenance).
+            Paths of ``records.csv``, ``summary.csv``, ``differences.csv``, ``table.md``
+            and ``results.json``. The last contains records, summary, differences and
+            provenance.
         """
         output = Path(output)
         summary, differences = self.summary(), self.differences()
@@ -400,7 +410,7 @@ class BenchmarkResult:
 
 
 def _resample_curve(curve, n: int) -> np.ndarray:
-    """Interpolate a recall curve at 1/n, 2/n … 1 of its candidates, from (0, 0)."""
+    """Interpolate a recall curve at 1/n, 2/n … 1 of its candidates; it starts at 0."""
     fractions = np.arange(len(curve) + 1) / len(curve)
     return np.interp(np.arange(1, n + 1) / n, fractions, [0.0, *curve])
 
@@ -423,5 +433,5 @@ def _t_interval(differences) -> tuple[float, float]:
 
 
 def _to_records(table: pd.DataFrame) -> list[dict]:
-    """Return the rows as dictionaries for JSON, with None for NaN."""
+    """Return the rows as dictionaries for JSON, with NaN replaced by None."""
     return table.astype(object).where(table.notna(), None).to_dict("records")

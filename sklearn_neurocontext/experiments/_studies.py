@@ -1,4 +1,4 @@
-"""Compute the embeddings and coefficients of a corpus, and maps of a typical study."""
+"""Prepare the studies of a corpus and compute the maps of a typical study."""
 
 import time
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _BLOCK_SIZE = 128
 
 @dataclass(frozen=True, eq=False)
 class PreparedStudies:
-    """Embeddings and coefficients of the usable studies of a corpus.
+    """Hold the embeddings and coefficients of the usable studies of a corpus.
 
     Parameters
     ----------
@@ -25,14 +25,14 @@ class PreparedStudies:
     texts : list of str
         Text of each study.
     X : ndarray of shape (n_studies, embedding_dim), float32, or None
-        Embeddings of the texts; None if no embedder was given.
+        Embeddings of the texts. None if no embedder was given.
     y : ndarray of shape (n_studies, n_components), float32
         Coefficients of the peaks.
     groups : ndarray of shape (n_studies,), str
-        Article of each row, for grouped splits. Several rows may come from one article
-        if each row is an analysis (contrast).
+        Article of each row, for splits by article. Several rows may come from the same
+        article, for example if each row is an analysis (contrast).
     seconds : dict of str to float
-        Wall-clock time of the steps ``"coefficients"`` and ``"embeddings"``.
+        Wall-clock time in seconds of the steps ``"coefficients"`` and ``"embeddings"``.
 
     Examples
     --------
@@ -58,23 +58,23 @@ def prepare_studies(
 ) -> PreparedStudies:
     """Compute embeddings and coefficients of the usable studies of a corpus.
 
-    A study is usable if it has a text and at least one peak in the mask. Neither step
-    learns from the studies, so both can be done once, before splitting.
+    A study is usable if it has a text and at least one peak in the mask. Embeddings and
+    coefficients are not learned from the studies, so they can be computed once, before
+    the studies are split.
 
     Parameters
     ----------
     corpus : Bunch
-        As returned by a loader of `sklearn_neurocontext.datasets`.
+        Corpus returned by a loader of `sklearn_neurocontext.datasets`.
     text_field : {"title", "abstract", "body", "title+abstract"}
         Field of the studies that provides the texts.
     embedder : LLMChunkEmbedder or None
-        Transformer that computes the embeddings; if None, they are not computed.
+        Transformer that computes the embeddings. With None, no embeddings are computed.
     masker : KDEDiFuMoMasker
         Transformer that computes the coefficients.
     check : callable or None, default=None
-        Called as ``check(groups)`` before the texts are embedded, which is the longest
-        step. `groups` is the attribute of `PreparedStudies`. An error raised by `check`
-        is not caught.
+        Function called as ``check(groups)``, with the article of each usable study.
+        It may raise an error before the texts are embedded, which is the slowest step.
     on_progress : callable or None, default=None
         Function called as ``on_progress(n_done, n_total)`` while texts are embedded.
 
@@ -134,7 +134,7 @@ def _embed(texts, embedder, on_progress) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class StudyMaps:
-    """Predicted and observed map of one held-out study.
+    """Hold the predicted and the observed map of one held-out study.
 
     Parameters
     ----------
@@ -143,9 +143,9 @@ class StudyMaps:
     dice : float
         Dice overlap of the strongest voxels of the two maps, in [0, 1].
     dice_of_all : ndarray of shape (n_candidates,), float64
-        Dice overlap of each study of the test set.
+        Dice overlap for each study of the test set.
     predicted_img, observed_img : Nifti1Image of shape (nx, ny, nz)
-        The two maps, on the scale of the estimator's predictions.
+        The two maps, both on the scale of the predictions of the estimator.
 
     Examples
     --------
@@ -176,16 +176,17 @@ def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
     y : ndarray of shape (n_studies, n_components)
         Coefficients.
     split : tuple of ndarray
-        Training and test rows.
+        Indices of the training rows and of the test rows.
     masker : KDEDiFuMoMasker
         Fitted masker that computed y.
     top : float, default=0.1
-        Fraction of voxels to compare; see `dice_score`.
+        Fraction of voxels to compare, as in `dice_score`.
 
     Returns
     -------
     maps : StudyMaps
-        Index and maps of the median study, and the Dice overlap of each test study.
+        Index and maps of the study with the median Dice, and the Dice overlap of each
+        test study.
 
     Examples
     --------

@@ -1,7 +1,8 @@
 """Scores of retrieval and of predicted maps, and scorers for scikit-learn.
 
-Every score is a fraction in [0, 1]. Recall depends on the number of candidates: report
-it with that number. Mix&match does not.
+Scores of retrieval and Dice overlap are fractions in [0, 1]. Recall depends on the
+number of candidates, so report this number with every recall. The chance level of
+mix&match is 0.5 for any number of candidates.
 """
 
 from ._maps import bootstrap_interval, dice_score, score_maps

@@ -13,25 +13,27 @@ from ._retrieval import count_greater_and_tied
 def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
     r"""Compute the Dice overlap of two maps after thresholding both.
 
-    With the selected voxels :math:`A` of the one map and :math:`B` of the other,
+    If :math:`A` is the set of selected voxels of the true map and :math:`B` that of the
+    predicted map, the Dice overlap is
 
-    .. math:: D = \frac{2 |A \cap B|}{|A| + |B|},
+    .. math:: D = \frac{2 |A \cap B|}{|A| + |B|}.
 
-    and 0 if both selections are empty. `top` selects the strongest voxels of each map,
-    in any unit; `threshold` is for maps with the same unit.
+    It is 0 if both sets are empty. Use `top` to select the strongest voxels of each
+    map; the maps may then have different units. Use `threshold` only for maps with the
+    same unit.
 
     Parameters
     ----------
     true_map, predicted_map : array-like of equal shape, or 3D Nifti image
-        The maps, of any number of dimensions, finite. Pass voxels inside the mask: with
-        `top`, every value counts as a voxel.
+        Maps with finite values. Arrays may have any number of dimensions. Pass only
+        voxels inside the mask, because `top` is a fraction of all values.
     threshold : float or None, default=None
-        Select the voxels strictly above this value, in the unit of the maps.
+        Select the voxels whose value is greater than `threshold`.
     top : float or None, default=None
-        Select the strongest fraction of the voxels, in (0, 1]. The cut is the k-th
-        largest value, where k is `top` times the number of voxels, rounded up. Voxels
-        above the cut are selected. Voxels tied at the cut are selected if positive,
-        which excludes the zero background of a sparse map.
+        Fraction of the voxels to select, in (0, 1]. The cut is the k-th largest value,
+        where k is `top` times the number of voxels, rounded up. Voxels above the cut
+        are selected. Voxels equal to the cut are selected only if the cut is positive.
+        This excludes the zero background of a sparse map.
 
     Returns
     -------
@@ -41,8 +43,9 @@ def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
     Raises
     ------
     ValueError
-        If not exactly one of `threshold` and `top` is given, if it is out of range, or
-        if the maps differ in shape or affine, are empty, or contain NaN or infinity.
+        If both or neither of `threshold` and `top` are given, or if the given value is
+        out of range. Also raised if the maps differ in shape or affine, are empty, or
+        contain NaN or infinity.
 
     Examples
     --------
@@ -103,7 +106,7 @@ def _read_map(one) -> np.ndarray:
 
 
 def dice_of_rows(true, predicted) -> np.ndarray:
-    """Compute the Dice overlap of selections row by row; 0 if both are empty."""
+    """Compute the Dice overlap of each pair of rows; 0 if both rows are empty."""
     both = np.count_nonzero(true & predicted, axis=1)
     sizes = np.count_nonzero(true, axis=1) + np.count_nonzero(predicted, axis=1)
     return 2.0 * both / np.maximum(sizes, 1)
@@ -112,27 +115,31 @@ def dice_of_rows(true, predicted) -> np.ndarray:
 def score_maps(
     predicted, observed, mean_map, *, top: float = 0.1, tops=(0.02, 0.05, 0.1, 0.2, 0.3)
 ) -> dict:
-    """Score predicted maps by overlap, correlation and rank of their observed maps.
+    """Score predicted maps by their similarity to observed maps.
 
     Parameters
     ----------
     predicted, observed : ndarray of shape (n_maps, n_voxels)
-        Voxel values; row i of both belongs to the same topic.
+        Voxel values. Row i of `predicted` and row i of `observed` belong together.
     mean_map : ndarray of shape (n_voxels,)
-        Mean of the training studies' maps. All maps resemble the mean map, so it is
-        projected out of them before ranking.
+        Mean of the maps of the training studies. Because all maps resemble the mean
+        map, it is projected out of all maps before ``rank`` is computed.
     top : float, default=0.1
-        Fraction of voxels that ``dice`` compares.
+        Fraction of voxels that are selected in each map to compute ``dice``.
     tops : sequence of float, default=(0.02, 0.05, 0.1, 0.2, 0.3)
-        Fractions whose Dice is averaged in ``dice_mean``.
+        Fractions of voxels. ``dice_mean`` is the mean Dice overlap over them.
 
     Returns
     -------
     scores : dict of str to ndarray of shape (n_maps,)
-        ``dice`` at `top`, ``dice_mean`` over `tops`, ``correlation`` over voxels, and
-        ``rank``: the rank of the true map among all observed maps, by correlation with
-        the predicted map after the mean map is projected out. 1 is best, and ties count
-        half.
+        The keys are:
+
+        - ``dice``: Dice overlap for the fraction `top`;
+        - ``dice_mean``: mean Dice overlap over the fractions `tops`;
+        - ``correlation``: Pearson correlation over voxels;
+        - ``rank``: rank of the true map among all observed maps, which are sorted by
+          their correlation with the predicted map after the mean map is projected out.
+          The best rank is 1. Each tied map adds one half.
 
     Examples
     --------
@@ -168,7 +175,7 @@ def _project_out(maps, mean_map):
     direction = unit_rows(_center(np.asarray(mean_map, np.float64)[None]))[0]
     maps = _center(maps)
     rest = maps - np.outer(maps @ direction, direction)
-    # If a map is a multiple of the mean map, only rounding errors are left.
+    # If a centered map is a multiple of the direction, only rounding errors remain.
     rounding = np.linalg.norm(rest, axis=1) <= 1e-9 * np.linalg.norm(maps, axis=1)
     rest[rounding] = 0
     return rest
@@ -177,29 +184,30 @@ def _project_out(maps, mean_map):
 def bootstrap_interval(
     values, *, level: float = 0.95, n_draws: int = 10_000, random_state=0
 ) -> tuple[float, float]:
-    """Compute the bootstrap percentile interval of a mean.
+    """Compute a bootstrap percentile interval of the mean.
 
     Parameters
     ----------
     values : array-like of shape (n_values,)
-        For example, the score of each topic, or the difference between two methods.
+        Values to average, for example the score of each map, or the difference between
+        the scores of two methods on each map.
     level : float, default=0.95
-        Fraction of the bootstrap means inside the interval, in (0, 1).
+        Fraction of the bootstrap means that lie inside the interval, in (0, 1).
     n_draws : int, default=10000
         Number of bootstrap samples.
     random_state : int, RandomState instance or None, default=0
-        Seed of the samples.
+        Controls the bootstrap samples.
 
     Returns
     -------
     low, high : float
-        Ends of the interval.
+        Lower and upper end of the interval.
 
     Raises
     ------
     ValueError
-        If there are no values, one is not finite, or `level` or `n_draws` is out of
-        range.
+        If `values` is empty or contains NaN or infinity, or if `level` or `n_draws` is
+        out of range.
 
     References
     ----------
@@ -215,8 +223,8 @@ def bootstrap_interval(
     if values.ndim != 1 or not values.size or not np.isfinite(values).all():
         raise ValueError(
             "values must be a non-empty sequence of finite numbers; got shape "
-            f"{values.shape} with {np.sum(~np.isfinite(values))} not finite. Leave out "
-            "topics without a score."
+            f"{values.shape} with {np.sum(~np.isfinite(values))} values that are NaN "
+            "or infinite. Remove these values first."
         )
     if not (0 < level < 1 and n_draws >= 1):
         raise ValueError(

@@ -1,8 +1,8 @@
 """Retrieval scores of a similarity matrix whose true pairs lie on the diagonal.
 
-All scores are computed from two numbers per row: the number of candidates that are more
-similar to the query than the true one, and the number of equally similar candidates,
-including the true one.
+All scores are computed from two counts per query (row). The first is the number of
+candidates that are more similar to the query than the true candidate. The second is the
+number of candidates that are as similar as the true candidate, which is included.
 """
 
 from numbers import Integral
@@ -15,12 +15,12 @@ _BLOCK_ELEMENTS = 4_000_000
 
 
 def count_greater_and_tied(similarity) -> tuple[np.ndarray, np.ndarray]:
-    """Count, for each row, the candidates above the true one and those tied with it."""
+    """Count the candidates of each row above and tied with the true candidate."""
     n = len(similarity)
     n_greater = np.empty(n, dtype=np.int64)
     n_tied = np.empty(n, dtype=np.int64)
     true = np.diagonal(similarity)
-    # Blocks of rows bound the memory of the comparisons.
+    # Rows are compared in blocks to limit memory.
     step = max(1, _BLOCK_ELEMENTS // n)
     for start in range(0, n, step):
         rows = slice(start, start + step)
@@ -31,14 +31,15 @@ def count_greater_and_tied(similarity) -> tuple[np.ndarray, np.ndarray]:
 
 
 def recall_from_counts(n_greater, n_tied, k: int) -> float:
-    """Compute recall at k from `count_greater_and_tied`."""
-    # Whole numbers are summed first, for each number of ties, to keep the sum exact.
+    """Compute recall at k from the counts of `count_greater_and_tied`."""
+    # Rows with the same number of ties share a denominator. Their integer numerators
+    # are summed before the division, so the sums are exact.
     won = np.bincount(n_tied, weights=np.clip(k - n_greater, 0, n_tied))
     return float((won[1:] / np.arange(1, len(won))).sum() / len(n_tied))
 
 
 def mix_match_from_counts(n_greater, n_tied) -> float:
-    """Compute mix&match from `count_greater_and_tied`."""
+    """Compute mix&match from the counts of `count_greater_and_tied`."""
     n = len(n_greater)
     below = n - n_greater - n_tied
     return float(((below + 0.5 * (n_tied - 1)) / (n - 1)).mean())
@@ -50,8 +51,8 @@ def check_k(k, n_candidates: int) -> None:
         raise ValueError(f"k must be a positive integer; got {k!r}.")
     if k >= n_candidates:
         raise ValueError(
-            f"k must be less than the number of candidates, {n_candidates}; got {k}, "
-            "so every recall would be 1. Lower k, or score more studies at once."
+            f"k must be less than the number of candidates, {n_candidates}; got {k}. "
+            "Recall at this k is always 1. Lower k, or score more studies at once."
         )
 
 
@@ -66,21 +67,24 @@ def check_enough_candidates(n_candidates: int) -> None:
 def recall_at_k(similarity, k: int = 10) -> float:
     r"""Compute the share of queries whose true candidate is among the `k` most similar.
 
-    With :math:`g_i` candidates of row :math:`i` above the true one and :math:`t_i` tied
-    with it (including the true one),
+    For query :math:`i`, let :math:`g_i` be the number of candidates that are more
+    similar than the true candidate. Let :math:`t_i` be the number of candidates that
+    are as similar as the true candidate, which is included. Then recall at k is
 
     .. math:: R@k = \frac{1}{n} \sum_i \mathrm{clip}\!\left(
         \frac{k - g_i}{t_i}, 0, 1\right),
 
-    which is the expectation if ties are broken at random. Chance level is ``k / n``, so
-    report the number of candidates ``n`` with every recall. To compare results with
-    different numbers of candidates, prefer :func:`mix_match_score`.
+    where :math:`n` is the number of queries and of candidates. This is the expected
+    recall if ties are broken at random. Because the chance level is ``k / n``, report
+    ``n`` with every recall. To compare results with different numbers of candidates,
+    prefer :func:`mix_match_score`.
 
     Parameters
     ----------
     similarity : array-like of shape (n, n)
-        Similarity of each query (row) with each candidate (column), true pairs on the
-        diagonal. Rows are texts for text→brain; pass the transpose for brain→text.
+        Similarity of each query (row) with each candidate (column). True pairs are on
+        the diagonal. To retrieve maps for texts, pass texts as rows. To retrieve texts
+        for maps, pass the transpose.
     k : int, default=10
         Number of most similar candidates, at least 1 and less than ``n``.
 
@@ -120,15 +124,16 @@ def recall_at_k(similarity, k: int = 10) -> float:
 def mix_match_score(similarity) -> float:
     r"""Compute the share of wrong candidates that are less similar than the true one.
 
-    It is the mean over queries :math:`i` of :math:`P_{j \ne i}(s_{ii} > s_{ij})`,
-    where ties count half. Chance level is 0.5 for any number of candidates. The score
-    equals the mean of :func:`recall_at_k` over ``k = 1 … n - 1``.
+    The share of wrong candidates :math:`j` with :math:`s_{ij} < s_{ii}` is computed for
+    each query :math:`i` and averaged over queries. Ties count half. The chance level is
+    0.5 for any number of candidates. The score equals the mean of :func:`recall_at_k`
+    over all k from 1 to ``n - 1``.
 
     Parameters
     ----------
     similarity : array-like of shape (n, n)
-        Similarity of each query (row) with each candidate (column), true pairs on the
-        diagonal; ``n`` at least 2.
+        Similarity of each query (row) with each candidate (column). True pairs are on
+        the diagonal. ``n`` must be at least 2.
 
     Returns
     -------
@@ -142,8 +147,8 @@ def mix_match_score(similarity) -> float:
 
     References
     ----------
-    Meudec, Ghayem et al., NeuroConText, MICCAI 2024; after Mitchell et al., Science
-    320, 2008. The paper counts ties as losses.
+    Meudec, Ghayem et al., NeuroConText, MICCAI 2024. This paper counts a tie as a
+    failure. The score is adapted from Mitchell et al., Science 320, 2008.
 
     Examples
     --------
@@ -165,14 +170,14 @@ def recall_curve(similarity) -> np.ndarray:
     Parameters
     ----------
     similarity : array-like of shape (n, n)
-        Similarity of each query (row) with each candidate (column), true pairs on the
-        diagonal.
+        Similarity of each query (row) with each candidate (column). True pairs are on
+        the diagonal.
 
     Returns
     -------
     recall : ndarray of shape (n,), float64
-        ``recall[k - 1]`` is :func:`recall_at_k`. The curve never decreases and ends at
-        1. Chance level is ``k / n``.
+        ``recall[k - 1]`` equals ``recall_at_k(similarity, k)`` for k less than n. The
+        curve never decreases, and its last value is 1. The chance level is ``k / n``.
 
     Raises
     ------
@@ -199,12 +204,13 @@ def recall_curve(similarity) -> np.ndarray:
 
 
 def recall_curve_auc(recall) -> float:
-    """Compute the area under a recall curve as a function of ``k / n``.
+    """Compute the area under a recall curve.
 
-    The trapezoidal rule is applied from (0, 0) through all ``(k / n, recall at k)`` to
-    (1, 1). Chance level is 0.5, and a perfect model reaches ``1 - 1 / (2 n)``. The area
-    is a linear function of mix&match, ``((n - 1) mix_match + 1 / 2) / n``. It is
-    provided because other work reports it.
+    The curve shows recall at k as a function of ``k / n``. It starts at (0, 0) and ends
+    at (1, 1). The area is computed with the trapezoidal rule. Its chance level is 0.5,
+    and the best value is ``1 - 1 / (2 * n)``. The area equals ``((n - 1) * mix_match +
+    1 / 2) / n`` and therefore contains the same information as mix&match. Use it to
+    compare with publications that report it.
 
     Parameters
     ----------
@@ -219,7 +225,7 @@ def recall_curve_auc(recall) -> float:
     Raises
     ------
     ValueError
-        If the curve is not one-dimensional, or is empty.
+        If `recall` is not one-dimensional or is empty.
 
     Examples
     --------
@@ -238,24 +244,28 @@ def recall_curve_auc(recall) -> float:
 
 
 def csls(similarity, k: int = 10) -> np.ndarray:
-    r"""Compute the cross-domain similarity local scaling of a similarity matrix.
+    r"""Compute cross-domain similarity local scaling (CSLS) of a similarity matrix.
 
-    .. math:: 2 s_{ij} - r_i - r_j
+    The corrected similarity of text i and map j is
 
-    where :math:`r_i` is the mean of the k largest entries of row i, and :math:`r_j`
-    that of column j. It lowers the scores of candidates
-    that are similar to all queries (hubs).
+    .. math:: 2 s_{ij} - r_i - c_j
 
-    This is *transductive*: each entry depends on all other texts and maps scored with
-    it. State this with every result that uses it. No estimator and no scorer of this
-    package applies it; `KernelCCA` corrects hubness with training studies instead.
+    where :math:`r_i` is the mean of the k largest entries of row i, and :math:`c_j` is
+    the mean of the k largest entries of column j. CSLS lowers the similarities of hubs,
+    that is, of candidates that are similar to most queries.
+
+    CSLS is *transductive*: each corrected similarity depends on all texts and maps in
+    the matrix. State this with every result that uses CSLS. No estimator and no scorer
+    of this package applies CSLS. `KernelCCA` corrects hubness with training studies
+    instead.
 
     Parameters
     ----------
     similarity : array-like of shape (n_texts, n_maps)
         Similarity of texts and maps.
     k : int, default=10
-        Number of neighbors, at most the smaller of n_texts and n_maps.
+        Number of largest entries to average; at least 1 and at most the smaller of
+        n_texts and n_maps.
 
     Returns
     -------
@@ -265,7 +275,7 @@ def csls(similarity, k: int = 10) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the similarity is not a finite, non-empty matrix, or k is out of range.
+        If the similarity is not a finite and non-empty matrix, or if k is out of range.
 
     References
     ----------

@@ -1,6 +1,7 @@
 """Scorers ``(estimator, X, y)`` for cross-validation and searches.
 
-Each is an instance of a small class, so it can be pickled and sent to workers.
+Each scorer is an instance of a small class. It can therefore be pickled and sent to
+parallel workers.
 """
 
 import warnings
@@ -31,23 +32,25 @@ def similarity(estimator, X, y) -> np.ndarray:
     Parameters
     ----------
     estimator : estimator
-        A fitted model of this package, a Pipeline that ends in one, a fitted search
-        over one, or any nesting of these.
+        A fitted model of this package, a fitted Pipeline that ends in such a model, or
+        a fitted hyperparameter search over either.
     X : array-like of shape (n_texts, n_features), or sequence of str
-        Input of the estimator: embeddings, or texts for a Pipeline with an embedder.
+        Input of the estimator, for example embeddings. For a Pipeline that starts with
+        an embedder, the input is texts.
     y : array-like of shape (n_maps, n_components)
         Coefficients.
 
     Returns
     -------
     similarity : ndarray of shape (n_texts, n_maps)
-        Rows are texts, columns are maps. If row i of `X` and row i of `y` are the same
-        study, true pairs lie on the diagonal.
+        Similarity of each text (row) with each map (column). If `X` and `y` contain the
+        same studies in the same order, true pairs are on the diagonal.
 
     Raises
     ------
     TypeError
-        If the estimator contains no model with a method ``similarity``.
+        If the estimator contains no model with a method ``similarity``, or is a search
+        without ``best_estimator_``.
 
     Examples
     --------
@@ -78,8 +81,8 @@ def similarity(estimator, X, y) -> np.ndarray:
         )
     raise TypeError(
         f"{type(estimator).__name__} has no method similarity. Expected a model such "
-        "as ContrastiveTextBrain or RidgeBaseline, a Pipeline that ends in one, or a "
-        "fitted search over one."
+        "as ContrastiveTextBrain or RidgeBaseline, a Pipeline that ends in such a "
+        "model, or a fitted search over such a model."
     )
 
 
@@ -91,14 +94,15 @@ def _paired_similarity(estimator, X, y) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ScalarRetrievalScorer:
-    """Scorer of one retrieval score; larger is better.
+    """Scorer that computes a single retrieval score; larger is better.
 
     Parameters
     ----------
     k : int or None, default=None
-        Number of most similar candidates for recall; None computes mix&match.
+        If an int, compute recall at k. If None, compute mix&match.
     direction : {"text_to_brain", "brain_to_text"}, default="text_to_brain"
-        Whether texts or maps are the queries.
+        ``"text_to_brain"`` retrieves maps for texts. ``"brain_to_text"`` retrieves
+        texts for maps.
 
     Examples
     --------
@@ -151,11 +155,11 @@ def _check_masker(masker) -> None:
 
 
 def _mean_dice(masker, top: float, predicted, observed) -> float:
-    """Compute the mean Dice overlap of the maps of two sets of coefficients."""
+    """Compute the mean Dice overlap of predicted and observed maps."""
     if len(predicted) != len(observed):
         raise ValueError(
             f"predict must return one map for each of {len(observed)} rows of y; got "
-            f"{len(predicted)}. Pass X and y of the same studies."
+            f"{len(predicted)} maps. Pass X and y of the same studies."
         )
     total, start = 0.0, 0
     step = 1
@@ -167,7 +171,8 @@ def _mean_dice(masker, top: float, predicted, observed) -> float:
         )
         total += float(dice_of_rows(true, found).sum())
         start += step
-        # The number of voxels is known after the first row; it limits the block size.
+        # The number of voxels is known after the first row. It determines the number of
+        # rows per block.
         step = max(1, _BLOCK_ELEMENTS // true.shape[1])
     return total / len(observed)
 
@@ -175,15 +180,17 @@ def _mean_dice(masker, top: float, predicted, observed) -> float:
 def make_dice_scorer(masker, top: float = 0.1) -> DiceScorer:
     """Make a scorer of the mean Dice overlap of predicted and observed maps.
 
-    The strongest `top` voxels of both maps are compared, so the norm of a study's
-    coefficients does not matter. A study whose observed map is empty scores 0.
+    In each map, the strongest voxels are selected. The number of selected voxels is
+    `top` times the number of voxels in the mask. Multiplying the coefficients of a
+    study by a positive number therefore does not change its score. If the observed map
+    of a study is empty, its score is 0.
 
     Parameters
     ----------
     masker : KDEDiFuMoMasker
         The fitted masker that computed y.
     top : float, default=0.1
-        Fraction of the voxels in the mask that is compared, in (0, 1]; see
+        Fraction of the voxels in the mask to select in each map, in (0, 1]; see
         `dice_score`.
 
     Returns
@@ -238,13 +245,15 @@ class RetrievalScorer:
         Parameters
         ----------
         similarity : array-like of shape (n, n)
-            Texts in rows, maps in columns, true pairs on the diagonal.
+            Similarity of each text (row) with each map (column). True pairs are on the
+            diagonal.
 
         Returns
         -------
         scores : dict of str to float
-            ``recall_at_<k>`` and ``mix_match`` for text→brain, the same with
-            ``_brain_to_text``, and ``n_candidates``.
+            ``recall_at_<k>`` and ``mix_match`` are scores of the retrieval of maps for
+            texts. The same keys followed by ``_brain_to_text`` are scores of the
+            retrieval of texts for maps. ``n_candidates`` is the number of candidates.
         """
         matrix = check_similarity(similarity)
         n = len(matrix)
@@ -253,10 +262,10 @@ class RetrievalScorer:
         if len(possible) < len(self.ks):
             keys = ", ".join(f"recall_at_{k}" for k in self.ks if k >= n)
             warnings.warn(
-                f"{keys} left out, since there are only {n} candidates. Score more "
-                "studies at once, or choose ks below the smallest fold with "
-                "make_retrieval_scorer: cross_validate raises a KeyError if folds have "
-                "different keys.",
+                f"{keys} omitted, because there are only {n} candidates. Score more "
+                "studies at once, or use make_retrieval_scorer with each k less than "
+                "the size of the smallest fold. If the keys differ between folds, "
+                "cross_validate raises a KeyError.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -273,29 +282,33 @@ class RetrievalScorer:
 def make_retrieval_scorer(
     ks=(10, 100), *, masker=None, top: float = 0.1
 ) -> RetrievalScorer:
-    """Make a scorer of all retrieval scores and, with a masker, of Dice overlap.
+    """Make a scorer that computes all retrieval scores and, optionally, Dice overlap.
 
     Parameters
     ----------
     ks : sequence of int, default=(10, 100)
-        The k of each recall. A k that is not less than the number of candidates is left
-        out with a warning. ``cross_validate`` needs the same keys for all folds, so
-        choose each k below the size of the smallest fold.
+        Values of k for recall at k. If k is not less than the number of candidates, the
+        recall is omitted and a warning is issued. ``cross_validate`` requires the same
+        keys for all folds, so choose each k less than the size of the smallest fold.
     masker : KDEDiFuMoMasker or None, default=None
-        The fitted masker that computed y. If given, the key ``dice`` is added, and the
-        estimator must have a method ``predict``, so a ``ContrastiveTextBrain`` needs a
-        decoder.
+        The fitted masker that computed y. If given, the scorer also computes the mean
+        Dice overlap. The estimator must then have a method ``predict``. For example,
+        ``ContrastiveTextBrain`` must have a decoder.
     top : float, default=0.1
         Fraction of voxels that Dice selects in each map, in (0, 1].
 
     Returns
     -------
     scorer : callable
-        Picklable callable ``(estimator, X, y) -> dict`` with the keys ``recall_at_<k>``
-        and ``mix_match`` for text→brain, the same with ``_brain_to_text``,
-        ``n_candidates``, and ``dice`` if `masker` is given. Pass it as ``scoring=`` to
+        Picklable callable ``(estimator, X, y) -> dict``. Pass it as ``scoring`` to
         ``cross_validate``, or to ``GridSearchCV`` with ``refit="mix_match"``. Its
-        method ``from_similarity`` scores a similarity matrix.
+        method ``from_similarity`` scores a similarity matrix. The keys of the dict are:
+
+        - ``recall_at_<k>`` and ``mix_match`` for the retrieval of maps for texts;
+        - the same keys followed by ``_brain_to_text`` for the retrieval of texts for
+          maps;
+        - ``n_candidates``, the number of candidates;
+        - ``dice``, the mean Dice overlap, if `masker` is given.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Removal of leakage: duplicate studies, and studies that share peaks."""
+"""Functions that find and remove leakage between training and test studies."""
 
 import re
 import unicodedata
@@ -13,12 +13,12 @@ from scipy.spatial import cKDTree
 
 from .._utils.coordinate_spaces import mni_to_talairach, talairach_to_mni
 
-# Fewer shared peaks than this can be a coincidence between different studies.
+# Different studies can share fewer peaks than this by coincidence.
 _MIN_COMMON_PEAKS = 5
 
 
 def normalize_title(title: str) -> str:
-    """Normalize a title to lower-case letters and digits, without accents.
+    """Normalize a title to lower-case words without accents, markup or punctuation.
 
     Parameters
     ----------
@@ -43,26 +43,33 @@ def normalize_title(title: str) -> str:
 
 
 def duplicate_groups(titles, peaks, groups=None) -> np.ndarray:
-    """Find duplicate studies by their titles and peaks, and number their groups.
+    """Find groups of duplicate studies by their titles and peaks.
 
-    Two rows are duplicates if their normalized titles are equal and not empty, if they
-    share five or more distinct peaks, or if they have the same entry in `groups`. A
-    group holds all rows that are connected by such pairs. Convert peaks to one
-    coordinate space first: the same peak in Talairach and in MNI space counts as two.
+    Two rows are duplicates if at least one of these conditions holds:
+
+    - their normalized titles are equal and not empty;
+    - they share five or more distinct peaks;
+    - they have the same entry in `groups`.
+
+    Rows that are connected by a chain of duplicates belong to the same group. Convert
+    all peaks to the same coordinate space first, because peaks in Talairach space are
+    not recognized as equal to peaks in MNI space.
 
     Parameters
     ----------
     titles : sequence of str
-        Title of each row. A missing title never equals another one.
+        Title of each row. Rows with a missing title are not linked by title.
     peaks : sequence of ndarray of shape (n_peaks_i, 3)
-        Peaks of each row, in mm; rounded to 0.1 mm and compared in any order.
+        Peaks of each row, in mm. They are rounded to 0.1 mm before they are compared.
+        Their order has no effect.
     groups : array-like of shape (n_rows,) or None, default=None
-        Study of each row, if rows are analyses. A missing entry never equals another.
+        Identifier of the study of each row, if a study can have several rows (one per
+        analysis). Rows with a missing identifier are not linked by it.
 
     Returns
     -------
     numbers : ndarray of shape (n_rows,), int64
-        Group number of each row, from 0.
+        Group number of each row, starting at 0.
 
     Raises
     ------
@@ -86,7 +93,7 @@ def duplicate_groups(titles, peaks, groups=None) -> np.ndarray:
         raise ValueError(
             f"Got {n} titles, {len(peaks)} arrays of peaks"
             + ("" if groups is None else f" and {len(groups)} groups")
-            + "; expected one of each per row."
+            + "; expected the same number of each, one per row."
         )
     keys = [["" if pd.isna(title) else normalize_title(title) for title in titles]]
     if groups is not None:
@@ -96,7 +103,7 @@ def duplicate_groups(titles, peaks, groups=None) -> np.ndarray:
 
 
 def _link_equal_keys(keys):
-    """Link each row to the first one with the same key, unless the key is empty."""
+    """Link each row to the first row with the same key; ignore empty keys."""
     first_row: dict = {}
     pairs = [(first_row.setdefault(key, i), i) for i, key in enumerate(keys) if key]
     left, right = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
@@ -105,7 +112,7 @@ def _link_equal_keys(keys):
 
 def _link_common_peaks(peaks):
     """Link rows that share at least `_MIN_COMMON_PEAKS` distinct peaks."""
-    # Adding zero turns -0.0 into 0.0.
+    # Adding 0.0 replaces -0.0 by 0.0.
     distinct = [
         np.unique(np.round(np.reshape(xyz, (-1, 3)).astype(float), 1) + 0.0, axis=0)
         for xyz in peaks
@@ -126,24 +133,26 @@ def remove_leakage(splits, groups, *, exclude=None) -> list:
     Parameters
     ----------
     splits : sequence of (train, test) index arrays
-        For example from `paper_splits`.
+        Training and test set of each split, for example from `paper_splits`.
     groups : array-like of shape (n_rows,)
         Group of each row, from `duplicate_groups`.
     exclude : array-like of int or bool, or None, default=None
-        Rows, or a mask over all rows, to remove from test sets together with their
-        duplicates: for example the studies that a pretrained model was trained on.
+        Indices or boolean mask of rows to remove from the test sets, for example the
+        training studies of a pretrained model. Duplicates of these rows are also
+        removed from the test sets.
 
     Returns
     -------
     splits : list of (train, test) index arrays
-        Test sets without excluded rows; training sets without the rows that share a
-        group with a test row.
+        The cleaned splits. Test sets contain no excluded rows and no duplicates of
+        them. Training sets contain no duplicates of the remaining test rows.
 
     Raises
     ------
     ValueError
-        If a test set has fewer than two rows left, an index is not a row of `groups`,
-        or `exclude` is neither indices nor a mask of the length of `groups`.
+        If fewer than two rows remain in a test set, or if an index is out of range.
+        Also raised if `exclude` is neither an array of indices nor a boolean mask with
+        one entry per row.
 
     Examples
     --------
@@ -161,15 +170,16 @@ def remove_leakage(splits, groups, *, exclude=None) -> list:
         test = test[~np.isin(groups[test], excluded)]
         if len(test) < 2:
             raise ValueError(
-                f"Split {index} has {len(test)} test studies left after exclude; "
-                "retrieval needs two. Exclude fewer, or create other splits."
+                f"Split {index} has only {len(test)} test studies after the removal of "
+                "excluded rows; retrieval needs at least two. Exclude fewer rows, or "
+                "create other splits."
             )
         clean.append((train[~np.isin(groups[train], groups[test])], test))
     return clean
 
 
 def _as_indices(rows, n_rows):
-    """Return the indices selected by indices, a mask, or None."""
+    """Return row indices from indices or a boolean mask; None selects no rows."""
     rows = np.asarray([] if rows is None else rows)
     if rows.dtype == bool and rows.shape == (n_rows,):
         return np.flatnonzero(rows)
@@ -182,7 +192,7 @@ def _as_indices(rows, n_rows):
         )
     if rows.min() < 0 or rows.max() >= n_rows:
         raise ValueError(
-            f"Rows must be between 0 and {n_rows - 1}, the last row of groups; got "
+            f"Row indices must be from 0 to {n_rows - 1}, the last row of groups; got "
             f"{rows.min() if rows.min() < 0 else rows.max()}. Create the splits and "
             "the groups from the same studies."
         )
@@ -197,36 +207,39 @@ def find_studies_sharing_peaks(
     min_peaks: int = 3,
     min_share: float = 0.5,
 ) -> np.ndarray:
-    """Find training studies that report the peaks of a meta-analysis.
+    """Find training studies whose peaks are included in a meta-analysis.
 
-    A meta-analysis collects peaks of published studies. Some of these studies may
-    belong to the training corpus, possibly with peaks in another coordinate space. A
-    training study is found if it reports at least `min_peaks` and at least the fraction
-    `min_share` of the distinct peaks of one experiment, either unchanged or converted
-    between Talairach and MNI space in either direction.
+    A meta-analysis collects the peaks of published experiments. Some of these
+    experiments may belong to training studies, whose peaks may be given in another
+    coordinate space. The function returns each training study that shares enough peaks
+    with at least one experiment. The number of shared peaks must be at least
+    `min_peaks`, and at least the fraction `min_share` of the distinct peaks of the
+    experiment. The peaks of an experiment are compared three times: unchanged,
+    converted from Talairach to MNI space, and converted from MNI to Talairach space.
 
     Parameters
     ----------
     peaks : sequence of array-like of shape (n_peaks_i, 3)
         Peaks of each training study, in mm.
     experiments : sequence of array-like of shape (n_peaks_i, 3)
-        Peaks of each experiment of the meta-analyses, in mm.
+        Peaks of each experiment in the meta-analysis, in mm.
     tolerance_mm : float, default=1.0
-        Maximal distance along each axis between two peaks that count as equal.
+        Two peaks count as equal if they differ by at most this value along each axis.
     min_peaks : int, default=3
-        Minimal number of shared peaks, 1 or more.
+        Minimal number of shared peaks; at least 1.
     min_share : float, default=0.5
-        Minimal fraction of the experiment's peaks, in [0, 1].
+        Minimal fraction of the distinct peaks of the experiment that must be shared, in
+        [0, 1].
 
     Returns
     -------
     rows : ndarray of int64
-        Sorted rows of the training studies that were found.
+        Sorted row indices of these training studies.
 
     Raises
     ------
     ValueError
-        If a number is out of range, or peaks are not three numbers each.
+        If a parameter is out of range, or if a peak is not three finite numbers.
 
     Examples
     --------
@@ -237,9 +250,9 @@ def find_studies_sharing_peaks(
     """
     if not (tolerance_mm >= 0 and min_peaks >= 1 and 0 <= min_share <= 1):
         raise ValueError(
-            f"tolerance_mm={tolerance_mm!r}, min_peaks={min_peaks!r}, "
-            f"min_share={min_share!r}; expected at least 0 mm, at least 1 peak and a "
-            "share in [0, 1]."
+            "tolerance_mm must be at least 0, min_peaks at least 1, and min_share in "
+            f"[0, 1]; got tolerance_mm={tolerance_mm!r}, min_peaks={min_peaks!r}, "
+            f"min_share={min_share!r}."
         )
     peaks = [_as_peaks(one, f"peaks[{row}]") for row, one in enumerate(peaks)]
     study = np.repeat(np.arange(len(peaks)), [len(one) for one in peaks])
@@ -252,7 +265,7 @@ def find_studies_sharing_peaks(
             continue
         for moved in (wanted, talairach_to_mni(wanted), mni_to_talairach(wanted)):
             near = tree.query_ball_point(moved, tolerance_mm + 1e-6, p=np.inf)
-            # A peak counts once per study, even if several peaks of the study are near.
+            # Each peak of the experiment counts at most once per training study.
             hits = [set(study[rows].tolist()) for rows in near]
             counts = Counter(chain.from_iterable(hits))
             sharing.update(one for one, n in counts.items() if n >= needed)
@@ -260,7 +273,7 @@ def find_studies_sharing_peaks(
 
 
 def _as_peaks(peaks, name):
-    """Return peaks as an array of shape (n_peaks, 3), or raise an error."""
+    """Check peaks and return them as an array of shape (n_peaks, 3)."""
     array = np.asarray(peaks, dtype=np.float64)
     array = array.reshape(0, 3) if array.size == 0 else array
     if array.ndim != 2 or array.shape[1] != 3 or not np.isfinite(array).all():

@@ -1,4 +1,4 @@
-"""Splits into training and test studies; all published scores use them."""
+"""Splits into training and test studies, which all published scores use."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +19,11 @@ class PaperSplits(Sequence):
     tests : tuple of ndarray of shape (n_candidates,), int64
         Test set of each split, sorted.
     development : ndarray of shape (n_development,), int64
-        Studies that are in no test set, for the choice of settings. They belong to
-        the training set of every split.
+        Sorted indices of studies that are in no test set. Use them to choose
+        hyperparameters. They belong to the training set of every split.
     overlapping : bool
-        Whether test sets share studies because the corpus is too small.
+        Whether test sets can share studies, because the corpus is too small for
+        disjoint test sets.
     random_state : int
         Seed of the permutation.
 
@@ -72,12 +73,16 @@ def paper_splits(
 ) -> PaperSplits:
     """Split studies as in the NeuroConText paper: 15 test sets of 1,000 candidates.
 
-    If ``n >= n_splits * n_candidates + n_development``, the test sets are disjoint
-    blocks of one permutation, and all remaining studies are development studies. In a
-    smaller corpus, `n_development` studies are set aside first, and each test set is
-    drawn independently of the others. Test sets then overlap, so confidence
-    intervals over splits are too narrow. The training set is always the complement of
-    the test set, development studies included.
+    The corpus is large enough for disjoint test sets if ``n >= n_splits * n_candidates
+    + n_development``. In this case, the test sets are disjoint blocks of a random
+    permutation, and all remaining studies are development studies.
+
+    In a smaller corpus, `n_development` studies are drawn as development studies. Each
+    test set is then drawn from the other studies, independently of the other test sets.
+    Because test sets can overlap, confidence intervals over splits are too narrow.
+
+    The training set of a split contains all studies that are not in its test set. It
+    therefore includes all development studies.
 
     Parameters
     ----------
@@ -86,7 +91,7 @@ def paper_splits(
     n_splits : int, default=15
         Number of splits.
     n_candidates : int, default=1000
-        Number of studies in each test set.
+        Number of studies in each test set, which are the candidates of retrieval.
     random_state : int, default=0
         Seed of the permutation.
     n_development : int, default=600
@@ -95,13 +100,14 @@ def paper_splits(
     Returns
     -------
     splits : PaperSplits
-        Sequence of ``(train, test)`` index arrays, usable as ``cv=``, with the
-        attributes ``development`` (indices) and ``overlapping`` (bool).
+        Sequence of ``(train, test)`` index arrays, which scikit-learn accepts as
+        ``cv``. The attribute ``development`` contains the indices of the development
+        studies. The attribute ``overlapping`` is True if test sets can share studies.
 
     Raises
     ------
     ValueError
-        If a number is not an integer in range, or there are too few studies.
+        If a count is not an integer or is too small, or if there are too few studies.
 
     References
     ----------
@@ -142,12 +148,12 @@ def paper_splits(
 
 
 def shuffled_folds(groups, n_splits: int = 15, random_state: int = 0) -> list:
-    """Split a small corpus into shuffled folds that keep the rows of a study together.
+    """Split rows into shuffled folds that keep the rows of each study together.
 
     Parameters
     ----------
     groups : array-like of shape (n_rows,)
-        Study of each row, as returned by loaders.
+        Identifier of the study of each row, for example the ``groups`` of a corpus.
     n_splits : int, default=15
         Number of folds.
     random_state : int, default=0
@@ -156,8 +162,9 @@ def shuffled_folds(groups, n_splits: int = 15, random_state: int = 0) -> list:
     Returns
     -------
     folds : list of (train, test) index arrays
-        Folds of ``KFold(n_splits, shuffle=True)`` if each study has one row, else of
-        ``GroupKFold(n_splits, shuffle=True)``.
+        Training and test rows of each fold. They are computed by ``KFold`` if each
+        study has a single row, and by ``GroupKFold`` otherwise, both with
+        ``shuffle=True``.
 
     Raises
     ------
@@ -194,7 +201,7 @@ def _check_counts(n, n_splits, n_candidates, n_development) -> None:
     for name, (value, least) in counts.items():
         if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
             raise ValueError(
-                f"{name} must be an integer of at least {least}; got {value!r}."
+                f"{name} must be an integer, at least {least}; got {value!r}."
             )
     if n <= n_candidates + n_development:
         raise ValueError(

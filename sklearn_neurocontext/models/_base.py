@@ -19,9 +19,10 @@ from ..metrics import mix_match_score
 
 
 def normalize_studies(coefficients: np.ndarray, y_scaling: str | None) -> np.ndarray:
-    """Divide each study by its L2 norm.
+    """Divide the coefficients of each study by their L2 norm.
 
-    For ``"sqrt"``, signed square roots are taken first. For None, nothing is changed.
+    For ``"sqrt"``, each coefficient is first replaced by its signed square root. For
+    None, the coefficients are returned unchanged.
     """
     if y_scaling is None:
         return coefficients
@@ -31,19 +32,23 @@ def normalize_studies(coefficients: np.ndarray, y_scaling: str | None) -> np.nda
 
 
 def to_densities(normalized: np.ndarray, y_scaling: str | None) -> np.ndarray:
-    """Undo the square roots of `normalize_studies`, keeping signs."""
+    """Invert the signed square root of `normalize_studies`."""
     if y_scaling == "sqrt":
         return normalized * np.abs(normalized)
     return normalized
 
 
 def compute_mean_and_scale(normalized: np.ndarray, y_scaling: str | None):
-    """Compute the mean and standard deviation (1 for None) of each component."""
+    """Compute the mean and standard deviation of each component.
+
+    The standard deviation is replaced by 1 if the component is constant or `y_scaling`
+    is None.
+    """
     mean = normalized.mean(axis=0)
     if y_scaling is None:
         return mean, np.ones_like(mean)
     scale = normalized.std(axis=0)
-    # Rounding makes the standard deviation of a constant component nonzero.
+    # Because of rounding, a constant component can have a small nonzero deviation.
     constant = scale <= 10 * np.finfo(normalized.dtype).eps * np.abs(mean)
     return mean, np.where(constant, 1, scale).astype(normalized.dtype)
 
@@ -59,16 +64,20 @@ def scale_like_predictions(estimator, y, *, average=False) -> np.ndarray:
     y : array-like of shape (n_studies, n_components)
         Coefficients of the studies.
     average : bool, default=False
-        Whether to return the mean over studies, which approximates the prediction for
-        an uninformative text. For ``y_scaling="sqrt"``, square roots are averaged and
-        the mean is squared, because the model is fitted to square roots.
+        Whether to return the mean over studies. The mean approximates the prediction
+        for an uninformative text. For ``y_scaling="sqrt"``, the function averages the
+        signed square roots and squares their mean, because models are fitted to the
+        square roots.
 
     Returns
     -------
     densities : ndarray of shape (n_studies, n_components) or (n_components,)
-        Coefficients of each study, or their mean if `average` is True. Each study is
-        divided by its L2 norm for ``y_scaling="unit"`` and by its L1 norm for
-        ``"sqrt"``; it is unchanged for None.
+        Coefficients of each study, or their mean if `average` is True. The scale
+        depends on the `y_scaling` of the estimator:
+
+        - ``"unit"``: the coefficients of each study are divided by their L2 norm.
+        - ``"sqrt"``: the coefficients of each study are divided by their L1 norm.
+        - None: the coefficients are unchanged.
 
     Raises
     ------
@@ -96,7 +105,7 @@ def draw_seed(random_state) -> int:
 
 
 def _first_row(rows):
-    """Return the first row of a sequence of objects; None for arrays of numbers."""
+    """Return the first row of a sequence of objects, or None if X holds numbers."""
     kind = getattr(getattr(rows, "dtype", None), "kind", None)
     if isinstance(rows, list | tuple) or kind in ("O", "U", "T"):
         return next(iter(rows), None)
@@ -133,14 +142,15 @@ class MixMatchMixin:
 class TextBrainEstimator(MixMatchMixin, BaseEstimator):
     """Base class of estimators that relate embeddings X to coefficients y.
 
-    A subclass defines `fit`, and either `_predict_standardized(X)` or `_similarity(X,
-    standardized)`. It sets `_takes_sparse` to True if it accepts sparse X.
+    A subclass defines `fit` and `_predict_standardized(X)`. It may override
+    `_similarity(X, standardized)`. A subclass that accepts sparse X sets
+    `_takes_sparse` to True.
     """
 
     _takes_sparse = False
 
     def _check_fit_input(self, X, y, *, dtype):
-        """Validate X and y, compute the scale of y, return X and standardized y."""
+        """Validate X and y, learn the scale of y, and return X and standardized y."""
         self._check_pipeline_stage(X, y)
         X, y = validate_data(
             self,
@@ -173,7 +183,7 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         )
 
     def _check_pipeline_stage(self, X, y=None):
-        """Raise TypeError if X or y lacks a preprocessing step, such as embedding."""
+        """Raise TypeError if X or y must be preprocessed, for example embedded."""
         name = type(self).__name__
         if isinstance(_first_row(X), str):
             raise TypeError(
@@ -210,7 +220,7 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
             )
         if not np.isfinite(y).all():
             raise ValueError(
-                "y contains NaN or infinity. Drop the studies with such values."
+                "y contains NaN or infinity. Remove the studies with such values."
             )
         return (normalize_studies(y, self.y_scaling) - self.y_mean_) / self.y_scale_
 
@@ -233,12 +243,15 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         -------
         coefficients : ndarray of shape (n_texts, n_components)
             Predicted coefficients, which can be passed to ``masker.inverse_transform``.
-            Their scale is that of the training coefficients after dividing each study
-            by its L2 norm for ``y_scaling="unit"``, or by its L1 norm for ``"sqrt"``.
-            For None, it is that of the training coefficients. For ``"sqrt"``, the
-            predicted square roots are squared and keep their signs. The dtype is
-            float32 for neural networks, the dtype of the training X for KernelCCA, and
-            float64 for the other estimators.
+            Their scale depends on `y_scaling`:
+
+            - ``"unit"``: as if the L2 norm of each training study were 1.
+            - ``"sqrt"``: as if the L1 norm of each training study were 1. The estimator
+              predicts signed square roots and squares them without changing the signs.
+            - None: the scale of the training coefficients.
+
+            The dtype is float32 for neural networks, the dtype of the training X for
+            KernelCCA, and float64 for the other estimators.
         """
         return self._to_coefficients(self._predict_standardized(self._check_X(X)))
 
@@ -256,15 +269,16 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         Returns
         -------
         similarity : ndarray of shape (n_texts, n_maps)
-            Cosines in [-1, 1]. KernelCCA with a ``hubness_weight`` of w subtracts two
-            corrections, one for the text and one for the map. Each is in [-w, w], so
-            the values are in [-1 - 2w, 1 + 2w]. If the rows of X and y are the same
-            studies, true pairs lie on the diagonal. The dtype is that of `predict`.
+            Cosines in [-1, 1]. If the rows of X and y are the same studies, true pairs
+            lie on the diagonal. The dtype is the same as the dtype of `predict`. For
+            KernelCCA, values can lie outside [-1, 1], because it subtracts a hubness
+            correction from the cosines. With ``hubness_weight=w``, the values are in
+            [-1 - 2w, 1 + 2w].
         """
         return self._similarity(self._check_X(X), self._standardize(y))
 
     def _similarity(self, X, standardized):
-        """Compute the cosine of predicted and observed standardized coefficients."""
+        """Compute cosines between predicted and observed standardized coefficients."""
         predicted = unit_rows(self._predict_standardized(X))
         return predicted @ unit_rows(standardized).T
 
@@ -274,8 +288,9 @@ class SharedSpaceEstimator(
 ):
     """Base class of estimators that embed texts and maps in one latent space.
 
-    A subclass defines `fit`, `_text_latents(X)` and `_brain_latents(standardized)`,
-    which return unit rows, and sets `latent_dim_`.
+    A subclass defines `fit`, which sets `latent_dim_`, and the methods
+    `_text_latents(X)` and `_brain_latents(standardized)`. Both methods return rows of
+    norm one.
     """
 
     def transform(self, X):
@@ -310,7 +325,7 @@ class SharedSpaceEstimator(
         return self._brain_latents(self._standardize(y))
 
     def _similarity(self, X, standardized):
-        """Compute the cosine of latents."""
+        """Compute cosines between text latents and brain latents."""
         return self._text_latents(X) @ self._brain_latents(standardized).T
 
     @property

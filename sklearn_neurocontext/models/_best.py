@@ -13,32 +13,38 @@ from ._nystroem_kernel import NystroemKernel
 def best_text_brain(text_field: str = "abstract", random_state=None):
     """Build the model with the best retrieval for a field of the studies.
 
-    For abstracts and bodies, it is `KernelCCA` on the TF-IDF weights of words. For
-    titles, which have few words, it is an ensemble of four `KernelCCA` with different
-    features: words, a kernel between embeddings of a language model, the average map of
-    studies with similar words, and the average map of studies with similar embeddings.
-    All steps are fitted in ``fit``, so the model can be cross-validated.
+    For abstracts and bodies, the model is a `KernelCCA` fitted to TF-IDF (term
+    frequency-inverse document frequency) weights of words. For titles, which have few
+    words, the model is an ensemble of four `KernelCCA` with different features:
+
+    - TF-IDF weights of words and word pairs;
+    - Nyström features of the embeddings of a language model;
+    - average maps of training studies with similar words;
+    - average maps of training studies with similar embeddings.
+
+    ``fit`` fits all steps, so the model can be cross-validated.
 
     Parameters
     ----------
     text_field : {"title", "abstract", "body"}, default="abstract"
-        Field of the studies that contains the texts. Use ``"abstract"`` also for title,
-        keywords and abstract together. Counts of terms can replace the texts of
-        abstracts and bodies.
+        Field of the studies that contains the texts. Use ``"abstract"`` also if each
+        text joins title, keywords and abstract. For ``"abstract"`` and ``"body"``, X
+        may contain term counts instead of texts.
     random_state : int, RandomState instance or None, default=None
-        Controls the choice of the studies that kernels are computed with. Pass an int
-        for reproducible results.
+        Controls the random choice of Nyström components, the training studies that
+        kernels are computed with. Pass an int for reproducible results.
 
     Returns
     -------
     estimator : Pipeline or TextBrainEnsemble
-        Estimator that is not fitted. Use ``fit(texts, y)``, ``predict(texts)``, and
-        ``similarity(estimator, texts, y)``.
+        Unfitted estimator. After ``estimator.fit(texts, y)``, call
+        ``estimator.predict(texts)`` or the function ``similarity(estimator, texts,
+        y)``.
 
     Raises
     ------
     ValueError
-        If `text_field` is not one of the fields.
+        If `text_field` is not a valid field.
 
     See Also
     --------
@@ -59,7 +65,7 @@ def best_text_brain(text_field: str = "abstract", random_state=None):
 
 
 def _words(terms, *steps):
-    """Build a pipeline of sublinear TF-IDF weights of words and further steps."""
+    """Build a pipeline that computes sublinear TF-IDF weights, then applies steps."""
     return make_pipeline(
         TermCounts(**terms), TfidfTransformer(sublinear_tf=True), *steps
     )

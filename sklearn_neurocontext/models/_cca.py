@@ -10,11 +10,12 @@ from ._ridge import explain_singular
 
 
 def solve_cca(X, Z, *, alpha_text: float, alpha_brain: float):
-    """Solve regularized CCA of centered X and Z through Cholesky factors and one SVD.
+    """Solve regularized canonical correlation analysis (CCA) of centered X and Z.
 
-    Return the weights of X and Z (n_columns, rank), the correlations (rank,) in
-    descending order, and loadings (rank, n_components). The ridge prediction of Z is
-    ``(X @ text_weights * correlations) @ loadings`` (Vinod, 1976).
+    Return the weights of X (n_features, rank), the weights of Z (n_components, rank),
+    the correlations (rank,) in descending order, and the loadings (rank, n_components).
+    The ridge prediction of Z is ``(X @ text_weights * correlations) @ loadings``
+    (Vinod, 1976).
     """
     with explain_singular("alpha_text", alpha_text, X.dtype):
         text_factor = _ridge_factor(X, alpha_text)
@@ -37,7 +38,7 @@ def _ridge_factor(centered, alpha):
     """Compute the lower Cholesky factor of a regularized covariance."""
     covariance = centered.T @ centered / len(centered)
     mean_variance = np.trace(covariance) / len(covariance)
-    # With zero variance, the matrix must still be positive definite.
+    # A ridge of alpha keeps the matrix positive definite if all variances are zero.
     covariance.flat[:: len(covariance) + 1] += alpha * (mean_variance or 1.0)
     return cholesky(covariance, lower=True)
 
@@ -45,30 +46,38 @@ def _ridge_factor(centered, alpha):
 class CCABaseline(SharedSpaceEstimator):
     r"""Regularized canonical correlation analysis between texts and maps.
 
-    It finds the pairs of directions whose projections of texts and maps correlate most,
+    It solves in closed form for pairs of directions, a for texts and b for maps, such
+    that the projections on them have the largest correlation,
 
     .. math:: \max_{a, b} a^T C_{xz} b \quad
-        \text{s.t. } a^T (C_{xx} + \alpha_x I) a = b^T (C_{zz} + \alpha_z I) b = 1,
+        \text{s.t. } a^T (C_{xx} + \alpha_x I) a = b^T (C_{zz} + \alpha_z I) b = 1.
 
-    in closed form. Latents are the projections, multiplied by their canonical
-    correlations and scaled to norm one.
+    The covariance matrices of texts and maps are :math:`C_{xx}` and :math:`C_{zz}`; the
+    covariance matrix between texts and maps is :math:`C_{xz}`. Each projection is
+    multiplied by its canonical correlation, and the vector of projections is scaled to
+    norm one. The result is the latent of a text or a map.
 
     Parameters
     ----------
     latent_dim : int or None, default=None
         Number of pairs of directions. None uses ``min(n_features, n_components)``.
     alpha_text : float, default=0.1
-        Ridge on the covariance of X, in units of its mean variance; positive.
+        Ridge added to the covariance of X; positive. Its unit is the mean variance of
+        the features.
     alpha_brain : float, default=1.0
-        Ridge on the covariance of the standardized coefficients, in units of its mean
-        variance; positive.
+        Ridge added to the covariance of the standardized coefficients; positive. Its
+        unit is the mean variance of the standardized coefficients.
     correlation_power : float, default=1.0
-        Latents are multiplied by the canonical correlations to this power. 0 gives all
-        directions the same weight.
+        Exponent of the canonical correlations that multiply the projections. With 0,
+        all directions have the same weight.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        Scaling of y. ``"unit"`` divides the coefficients of each study by their L2
-        norm, then standardizes each component. ``"sqrt"`` does the same to the signed
-        square roots of the coefficients. None only centers each component.
+        Scaling of y:
+
+        - ``"unit"`` divides the coefficients of each study by their L2 norm, then
+          standardizes each component.
+        - ``"sqrt"`` replaces each coefficient by its signed square root, then
+          continues as ``"unit"``.
+        - None subtracts the mean of each component and changes nothing else.
 
     Attributes
     ----------
@@ -79,14 +88,16 @@ class CCABaseline(SharedSpaceEstimator):
     brain_weights_ : ndarray of shape (n_components_, latent_dim_), float64
         Directions in the standardized coefficients.
     brain_loadings_ : ndarray of shape (latent_dim_, n_components_), float64
-        Weights from scaled text variates to standardized coefficients.
+        Matrix that predicts standardized coefficients from text projections, after each
+        projection is multiplied by its correlation.
     latent_dim_ : int
         Dimension of the shared space.
     X_mean_ : ndarray of shape (n_features_in_,), float64
         Mean of the training embeddings.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float64
-        Mean and standard deviation of each component over the training studies, after
-        each study is scaled as `y_scaling` selects. `y_scale_` is 1 if it is None.
+        Mean and standard deviation of each component over the training studies, whose
+        coefficients are first divided by their norm as described for `y_scaling`. If
+        ``y_scaling=None``, `y_scale_` is 1.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int
@@ -156,16 +167,16 @@ class CCABaseline(SharedSpaceEstimator):
         Raises
         ------
         ValueError
-            If `latent_dim` exceeds ``min(n_features, n_components)``, or `alpha_text`
-            or `alpha_brain` is so small that a covariance is not positive definite in
-            floating point.
+            If `latent_dim` exceeds ``min(n_features, n_components)``. Also raised if
+            `alpha_text` or `alpha_brain` is so small that rounding errors prevent a
+            Cholesky factorization.
         """
         X, standardized = self._check_fit_input(X, y, dtype=np.float64)
         largest = min(X.shape[1], self.n_components_)
         if self.latent_dim is not None and self.latent_dim > largest:
             raise ValueError(
                 f"latent_dim must be at most {largest}, the smaller of n_features and "
-                f"n_components; got {self.latent_dim}. Lower it, or pass None."
+                f"n_components; got {self.latent_dim}. Lower latent_dim, or pass None."
             )
         self.latent_dim_ = self.latent_dim or largest
         self.X_mean_ = X.mean(axis=0)

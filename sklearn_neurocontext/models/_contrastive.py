@@ -26,7 +26,7 @@ PAPER_SETTINGS = MappingProxyType(
         "dropout": 0.5,
     }
 )
-"""Settings of the NeuroConText paper (MICCAI 2024), which are the defaults."""
+"""Settings of the NeuroConText paper (MICCAI 2024); the defaults are the same."""
 
 
 def _has_decoder(estimator):
@@ -40,28 +40,32 @@ def _has_decoder(estimator):
 
 
 class ContrastiveTextBrain(SharedSpaceEstimator):
-    r"""Contrastive model with two encoders, of texts and of brain maps.
+    r"""Contrastive model with a text encoder and a brain map encoder.
 
-    Both encoders map to one latent space. They are trained to minimize the symmetric
-    InfoNCE loss over batches of N text-map pairs,
+    Both encoders map to the same latent space. They are trained to minimize the
+    symmetric InfoNCE (information noise-contrastive estimation) loss over batches of N
+    text-map pairs,
 
     .. math:: -\frac{1}{2N} \sum_i \left( \log \frac{e^{s_{ii}/\tau}}{\sum_j
         e^{s_{ij}/\tau}} + \log \frac{e^{s_{ii}/\tau}}{\sum_j e^{s_{ji}/\tau}} \right),
 
     where :math:`s_{ij}` is the cosine of the latents of text i and map j, and the
     temperature τ is learned. The text encoder consists of a projection head and two
-    residual heads, the brain encoder of three residual heads. A part of the training
-    studies is held out for validation. After each epoch, the maps of the validation
-    studies are ranked for each of their texts by the cosine of latents. The weights of
-    the epoch with the smallest mean log rank of the true map are kept. Then a decoder
-    from text latents to coefficients is trained.
+    residual heads. The brain encoder consists of three residual heads. If `latent_dim`
+    differs from the number of components, a projection head replaces the first of them.
+
+    Some training studies are held out for validation. After each epoch, all validation
+    maps are ranked for each validation text by the cosine of their latents. The model
+    keeps the weights of the epoch with the smallest mean logarithm of the rank of the
+    true map. Then a decoder is trained to predict coefficients from text latents.
 
     Parameters
     ----------
     latent_dim : int or None, default=None
         Dimension of the shared space. None uses the number of components of y.
     max_epochs : int, default=50
-        Maximal number of epochs, for the encoders and for the decoder.
+        Maximal number of epochs. It applies to the encoders and to the residual
+        decoder separately.
     batch_size : int, default=128
         Number of studies per batch.
     lr : float, default=0.0005
@@ -72,23 +76,29 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         Controls initial weights, batches, dropout and the choice of validation studies.
         Pass an int for reproducible results.
     weight_decay : float, default=0.1
-        Weight decay of AdamW, which is not applied to the temperature.
+        Weight decay of AdamW. The temperature has no weight decay.
     dropout : float, default=0.5
         Dropout rate in each head, in [0, 1).
     n_validation : int, default=1000
-        Number of training studies to hold out for the choice of the best epoch, limited
-        to a tenth of the training studies. With fewer than 20 training studies, none is
-        held out, and the epoch with the smallest training loss is chosen.
+        Number of validation studies, which are used to choose the best epoch. It is
+        limited to a tenth of the training studies. If this limit or `n_validation` is
+        less than 2, no studies are held out, and the epoch with the smallest training
+        loss is chosen.
     patience : int or None, default=5
         Number of epochs without improvement before training stops. None trains for
         `max_epochs`.
     decoder : {"residual", "ridge"} or None, default="residual"
-        Decoder from text latents to coefficients: two residual heads or a ridge
-        regression. If None, the estimator has no method ``predict``.
+        Decoder from text latents to coefficients. ``"residual"`` is a network with two
+        residual heads and a linear layer. ``"ridge"`` is a ridge regression. With None,
+        no decoder is fitted, and the estimator has no method ``predict``.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        Scaling of y. ``"unit"`` divides the coefficients of each study by their L2
-        norm, then standardizes each component. ``"sqrt"`` does the same to the signed
-        square roots of the coefficients. None only centers each component.
+        Scaling of y:
+
+        - ``"unit"`` divides the coefficients of each study by their L2 norm, then
+          standardizes each component.
+        - ``"sqrt"`` replaces each coefficient by its signed square root, then
+          continues as ``"unit"``.
+        - None subtracts the mean of each component and changes nothing else.
     device : str, default="cpu"
         Torch device of training and inference. Inputs and outputs are NumPy arrays.
 
@@ -107,11 +117,18 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     n_epochs_ : int
         Number of epochs run.
     history_ : list of dict
-        For each epoch: ``train_loss`` and ``valid_loss`` (nats), ``monitor`` (mean log
-        rank), ``dur`` (seconds).
+        Values of each epoch of the encoders, by name:
+
+        - ``train_loss`` and ``valid_loss``: InfoNCE loss in nats;
+        - ``monitor``: mean log rank of the true map;
+        - ``dur``: duration in seconds.
+
+        Without validation studies, ``valid_loss`` is missing and ``monitor`` is the
+        training loss.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float32
-        Mean and standard deviation of each component over the training studies, after
-        each study is scaled as `y_scaling` selects. `y_scale_` is 1 if it is None.
+        Mean and standard deviation of each component over the training studies, whose
+        coefficients are first divided by their norm as described for `y_scaling`. If
+        ``y_scaling=None``, `y_scale_` is 1.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int
@@ -119,7 +136,7 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
 
     See Also
     --------
-    CCABaseline : Closed-form model that is many times faster to fit.
+    CCABaseline : Closed-form model that is much faster to fit.
 
     References
     ----------
@@ -192,7 +209,8 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         Parameters
         ----------
         X : array-like of shape (n_studies, n_features)
-            Standardized embeddings (put a StandardScaler before this estimator).
+            Embeddings with standardized features, for example the output of a
+            StandardScaler.
         y : array-like of shape (n_studies, n_components)
             Coefficients of the same studies in the same order.
 

@@ -15,18 +15,21 @@ from .._utils.validation import (
 from ..metrics import similarity
 from ._base import MixMatchMixin, draw_seed
 
-# Number of training studies used to estimate the scale of each model's similarities.
+# Maximal number of training studies used to estimate means_ and stds_.
 _N_SCALE = 1000
 
 
 def wrong_pair_statistics(matrix: np.ndarray) -> tuple[float, float]:
-    """Compute mean and standard deviation (1 if constant) of off-diagonal entries."""
+    """Compute the mean and standard deviation of the off-diagonal entries.
+
+    The standard deviation is replaced by 1 if all these entries are equal.
+    """
     wrong = matrix[~np.eye(len(matrix), dtype=bool)]
     return float(wrong.mean()), float(wrong.std()) or 1.0
 
 
 def _check_names(estimators: list) -> list[str]:
-    """Check that all entries are named models and return the names."""
+    """Check that each entry is a pair of a name and a model, and return the names."""
     if not estimators:
         raise ValueError("estimators must hold at least one estimator; got [].")
     for place, entry in enumerate(estimators):
@@ -41,18 +44,18 @@ def _check_names(estimators: list) -> list[str]:
 
 
 def _check_model(name, estimator):
-    """Check that an estimator is, or ends in, a model with a method similarity."""
+    """Check that the innermost model of an estimator has a method similarity."""
     if isinstance(estimator, type) or not hasattr(estimator, "fit"):
         raise TypeError(
-            f"{name!r} must be an estimator; got {_describe(estimator)}. To leave it "
-            "out, remove it from the list."
+            f"{name!r} must be an estimator; got {_describe(estimator)}. To drop "
+            "an estimator, remove its pair from the list."
         )
     model = innermost_model(estimator)
     if not hasattr(model, "similarity"):
         raise TypeError(
             f"{name!r} must be or end in a model with a method similarity, such as "
             f"KernelCCA or RidgeBaseline; got {_describe(model)}. Pass such a model, a "
-            "Pipeline that ends in one, or a search over one that refits it."
+            "Pipeline that ends in such a model, or a search with refit=True."
         )
 
 
@@ -61,7 +64,7 @@ def _describe(value):
 
 
 def _check_weights(weights, n_estimators: int) -> np.ndarray:
-    """Check the weights of the estimators and return them as float64, ones for None."""
+    """Check the weights and return them as float64; None is replaced by ones."""
     if weights is None:
         return np.ones(n_estimators)
     try:
@@ -73,13 +76,13 @@ def _check_weights(weights, n_estimators: int) -> np.ndarray:
         if np.isfinite(array).all() and (array >= 0).all() and array.any():
             return array
     raise ValueError(
-        f"weights must be one finite number for each of {n_estimators} estimators, "
-        f"none negative and not all 0, or None; got {weights!r}."
+        f"weights must be None or {n_estimators} finite numbers, one per estimator, "
+        f"of which none is negative and at least one is positive; got {weights!r}."
     )
 
 
 def _first_step(estimator):
-    """Return the first estimator inside Pipelines and searches that receives X."""
+    """Return the step of a Pipeline or search that receives X first."""
     if isinstance(estimator, Pipeline):
         steps = [s for _, s in estimator.steps if s not in (None, "passthrough")]
         return _first_step(steps[0])
@@ -89,7 +92,7 @@ def _first_step(estimator):
 
 
 def _input_tags(estimators: list) -> InputTags:
-    """Return the input tags of the first estimator; all must take the same X."""
+    """Return the input tags of the first estimator, as all estimators share X."""
     try:
         _, estimator = estimators[0]
         tags, first = get_tags(estimator).input_tags, get_tags(_first_step(estimator))
@@ -110,8 +113,8 @@ def _all_predict(ensemble):
     if lacking:
         name = type(innermost_model(lacking[0])).__name__
         raise AttributeError(
-            f"{name} in this TextBrainEnsemble has no method predict. Set its decoder, "
-            "or remove it."
+            f"{name} in this TextBrainEnsemble has no method predict. Set its "
+            "parameter decoder, or remove it from the ensemble."
         )
     return True
 
@@ -121,52 +124,58 @@ def _shared_y_scaling(estimators):
     scalings = {getattr(innermost_model(one), "y_scaling", None) for one in estimators}
     if len(scalings) > 1:
         raise ValueError(
-            "To predict, estimators of a TextBrainEnsemble must have one y_scaling, "
-            "because it determines the norm of their densities; got "
-            f"{sorted(map(str, scalings))}. Set the same y_scaling for all."
+            "predict requires that all estimators of a TextBrainEnsemble have the same "
+            "y_scaling, because it determines the scale of their predictions; got "
+            f"{sorted(map(str, scalings))}. Set the same y_scaling in all estimators."
         )
     return scalings.pop()
 
 
 class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
-    r"""Sum of the similarities of several models, each standardized.
+    r"""Weighted sum of the standardized similarities of several models.
+
+    The similarity of text i and map j is
 
     .. math:: s_{ij} = \sum_m w_m \frac{s^{(m)}_{ij} - \mu_m}{\sigma_m}
 
-    where μ and σ are the mean and standard deviation of model m's similarities between
-    training texts and the maps of *other* training studies. They are computed in `fit`,
-    so an entry depends on its own text and map but not on the other candidates. Since
-    the models are fitted to the same studies, a model that overfits them more has a
-    larger σ and a smaller share in the sum.
+    where :math:`s^{(m)}_{ij}` is the similarity of model m. Its mean μ and standard
+    deviation σ are computed in `fit`, between training texts and the maps of *other*
+    training studies. The similarity of a text and a map therefore does not depend on
+    the other candidates. Because μ and σ are computed on the studies that the models
+    are fitted to, a model that overfits more has a larger σ and a smaller share in the
+    sum.
 
     Parameters
     ----------
     estimators : list of (str, estimator)
-        Models of this package, including ensembles, or Pipelines and searches that end
-        in one. All of them must take the same X: texts, counts or embeddings.
+        Pairs of a name and an estimator. An estimator is a model of this package (which
+        may be an ensemble), a Pipeline that ends in such a model, or a hyperparameter
+        search over either. All estimators must accept the same X: texts, counts or
+        embeddings.
     weights : array-like of shape (n_estimators,) or None, default=None
-        Weights w; finite, not negative, not all 0. None gives all models the same
-        weight.
+        Weights w. They must be finite and not negative, and at least one must be
+        positive. With None, all weights are 1.
     random_state : int, RandomState instance or None, default=None
-        Controls the choice of the training studies that μ and σ are computed on, if
-        there are more than 1,000. It does not affect the estimators.
+        Controls the random choice of 1,000 training studies to compute μ and σ on. With
+        fewer studies, all are used. It does not affect the estimators.
 
     Attributes
     ----------
     estimators_ : list of estimator
-        Fitted clones.
+        Fitted clones of the estimators, in the same order.
     means_, stds_ : ndarray of shape (n_estimators,), float64
-        μ and σ.
+        Mean μ and standard deviation σ of each estimator's similarities.
     n_features_in_ : int
-        Number of features of X; only if the first estimator has it.
+        Number of features of X. Present only if the first estimator has this attribute.
     feature_names_in_ : ndarray of shape (n_features_in_,), object
-        Names of the features; only if the first estimator has them.
+        Names of the features. Present only if the first estimator has this attribute.
     y_scaling : {"unit", "sqrt"} or None
-        The ``y_scaling`` of all estimators; raises ValueError if they differ.
+        The ``y_scaling`` that all estimators share. Reading it raises ValueError if the
+        estimators differ in ``y_scaling``.
 
     See Also
     --------
-    KernelCCA : Model that `best_text_brain` uses.
+    KernelCCA : Model that `best_text_brain` combines for titles.
     best_text_brain : Builds the model with the best retrieval for a field.
 
     Examples
@@ -242,15 +251,16 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         Raises
         ------
         ValueError
-            If there is no estimator, two names are equal, or `weights` is invalid.
+            If `estimators` is empty or two names are equal, or if `weights` is invalid.
         TypeError
             If an estimator has no name or no method ``similarity``.
         """
         self._validate_names(_check_names(self.estimators))
         _check_weights(self.weights, len(self.estimators))
         fitted = [clone(estimator).fit(X, y) for _, estimator in self.estimators]
-        # A new seed is drawn: the seed of the estimators would select their Nyström
-        # components, which the estimators fit more closely than other studies.
+        # If the estimators have the same integer seed, passing random_state directly
+        # would select their Nyström components. The estimators fit these studies more
+        # closely than others. Therefore a new seed is drawn.
         some_X, some_y = resample(
             X,
             y,
@@ -272,7 +282,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
 
     @property
     def y_scaling(self):
-        """The ``y_scaling`` of all estimators, which sets the scale of predictions."""
+        """Shared ``y_scaling`` of all estimators; sets the scale of predictions."""
         return _shared_y_scaling(self.estimators_)
 
     def _fitted_weights(self):
@@ -319,10 +329,12 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         Returns
         -------
         coefficients : ndarray of shape (n_texts, n_components)
-            Weighted average of the estimators' predictions, ready for
-            ``masker.inverse_transform``. They have the scale of studies with L2 norm
-            one for ``y_scaling="unit"``, of studies with L1 norm one for ``"sqrt"``,
-            and of the training `y` for None.
+            Weighted average of the estimators' predictions, which can be passed to
+            ``masker.inverse_transform``. The scale depends on `y_scaling`:
+
+            - ``"unit"``: as if the L2 norm of each training study were 1.
+            - ``"sqrt"``: as if the L1 norm of each training study were 1.
+            - None: the scale of the training coefficients.
 
         Raises
         ------

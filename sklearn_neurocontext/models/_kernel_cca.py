@@ -13,7 +13,7 @@ from ._ridge import explain_singular, mean_squared_norm, solve_ridge
 def whitening(features: np.ndarray, alpha: float, name: str = "alpha") -> np.ndarray:
     """Compute ``A`` such that ``Aᵀ (FᵀF + λI) A = nI`` for centered features F.
 
-    λ is that of `solve_ridge`, and `name` is the name of alpha in error messages.
+    λ is defined as in `solve_ridge`. Error messages call the parameter alpha `name`.
     """
     n = len(features)
     covariance = (features.T @ features / n).astype(np.float64)
@@ -28,8 +28,9 @@ def whitening(features: np.ndarray, alpha: float, name: str = "alpha") -> np.nda
 def canonical_rotation(white: np.ndarray, predicted: np.ndarray, latent_dim: int):
     """Compute the canonical directions of white features and their correlations.
 
-    `predicted` is the ridge prediction of `white` from texts, (n_studies, n_features).
-    Directions have shape (n_features, latent_dim), the largest correlation first.
+    `predicted` has shape (n_studies, n_features) and is the ridge prediction of `white`
+    from texts. Directions have shape (n_features, latent_dim) and are sorted by
+    correlation in descending order.
     """
     shared = (white.T @ predicted / len(white)).astype(np.float64)
     n = len(shared)
@@ -44,7 +45,10 @@ def canonical_rotation(white: np.ndarray, predicted: np.ndarray, latent_dim: int
 
 
 def soft_maximum(similarity: np.ndarray, temperature: float) -> np.ndarray:
-    """Compute ``τ log mean_j exp(s_j / τ)`` of each row, the maximum as τ goes to 0."""
+    """Compute ``τ log mean_j exp(s_j / τ)`` of each row.
+
+    As the temperature τ goes to 0, the result approaches the maximum of the row.
+    """
     largest = similarity.max(axis=1)
     shifted = np.exp((similarity - largest[:, None]) / temperature)
     return largest + temperature * np.log(shifted.mean(axis=1))
@@ -59,14 +63,18 @@ def correct_hubness(
     temperature: float,
     weight: float,
 ) -> np.ndarray:
-    r"""Subtract from cosines the similarity of each text and map with training studies.
+    r"""Correct the cosines of texts and maps for hubness.
+
+    A hub is a map that is similar to most texts, or a text that is similar to most
+    maps. The correction lowers the similarities of hubs. The similarity of text i with
+    map j is
 
     .. math:: s_{ij} = t_i \cdot b_j - w\, m(t_i B^T) - w\, m(b_j T^T)
 
-    where m is `soft_maximum`, and T and B are latents of training texts and maps. A
-    hub, a map that is similar to all texts, is thereby ranked lower. This differs from
-    CSLS (Conneau et al., 2018) by the soft maximum and by the use of training studies,
-    which makes each entry independent of the other candidates.
+    where m is `soft_maximum`, w is `weight`, and T and B are the latents of training
+    texts and maps. Cross-domain similarity local scaling (CSLS, Conneau et al., 2018)
+    instead subtracts the mean over the nearest candidates. Here, a similarity does not
+    depend on the other candidates, because only training studies are used.
     """
     similarity = text @ brain.T
     of_text = soft_maximum(text @ brain_references.T, temperature)
@@ -75,21 +83,23 @@ def correct_hubness(
 
 
 class KernelCCA(SharedSpaceEstimator):
-    r"""CCA between sparse or dense text features and a kernel feature space of maps.
+    r"""Canonical correlation analysis (CCA) of texts with a kernel between maps.
 
-    With centered text features X and centered brain features F, it solves
+    Text features can be sparse or dense. With centered text features X and centered
+    brain features F, it solves
 
     .. math:: \max_{a, b} a^T X^T F b \quad \text{s.t. }
         a^T (X^T X + \lambda_x I) a = b^T (F^T F + \lambda_z I) b = 1
 
-    with one Cholesky factor for the texts, so word counts need no reduction to a few
-    hundred dimensions. F are Nyström features of a Gaussian kernel between normalized
-    coefficients. The kernel measures the similarity of whole maps, which a linear
-    function of the coefficients cannot express. Latents are the projections, multiplied
-    by their canonical correlations and scaled to norm one.
+    for pairs of directions a and b. One Cholesky factor suffices for the texts, so the
+    dimension of word counts need not be reduced first. F contains Nyström features of a
+    Gaussian kernel between normalized coefficients. The kernel measures the similarity
+    of whole maps, which a linear function of the coefficients cannot express. Each
+    projection is multiplied by its canonical correlation, and the vector of projections
+    is scaled to norm one. The result is the latent of a text or a map.
 
-    The similarity is the cosine of latents minus a hubness correction, which lowers the
-    similarities of texts and maps that are similar to many training studies.
+    The similarity is the cosine of latents minus a hubness correction. The correction
+    lowers the similarities of texts and maps that are similar to many training studies.
 
     Parameters
     ----------
@@ -102,43 +112,51 @@ class KernelCCA(SharedSpaceEstimator):
         :math:`\lambda_z` in units of the mean squared norm of the centered rows of F;
         positive.
     kernel_width : float or None, default=0.4
-        h of the kernel :math:`\exp(-\|u - v\|^2 / (2h))` between normalized
-        coefficients, in units of their mean squared norm, which is one unless
-        ``y_scaling=None``. With None, F are the standardized coefficients.
+        Width h of the kernel :math:`\exp(-\|u - v\|^2 / (2h))` between normalized
+        coefficients u and v. The unit of h is their mean squared norm, which is 1
+        unless ``y_scaling=None``. With ``kernel_width=None``, no kernel is used, and F
+        contains the standardized coefficients.
     n_nystroem : int, default=1500
         Maximal number of training studies that the kernel is computed with.
     correlation_power : float, default=1.0
-        Latents are multiplied by the canonical correlations to this power. 0 gives all
-        directions the same weight; below 1, correlations at rounding level count as 0.
+        Exponent of the canonical correlations that multiply the projections. With 0,
+        directions have the same weight. With an exponent below 1, directions whose
+        correlation is at the level of rounding errors have weight 0.
     hubness_weight : float, default=0.5
-        Weight of the hubness correction, the soft maximum of the cosines with the
-        training studies. 0 gives cosines. The correction uses only training studies, so
-        an entry does not depend on the other candidates.
+        Weight of the hubness correction. The correction is the sum of two soft maxima:
+        of the cosines between the text and all training maps, and of those between the
+        map and all training texts. With 0, similarities are cosines. A similarity does
+        not depend on the other candidates.
     hubness_temperature : float, default=0.05
         Temperature of the soft maximum; positive.
     y_scaling : {"unit", "sqrt"} or None, default="sqrt"
-        Scaling of y. ``"unit"`` divides the coefficients of each study by their L2
-        norm, then standardizes each component. ``"sqrt"`` does the same to the signed
-        square roots of the coefficients. None only centers each component.
+        Scaling of y:
+
+        - ``"unit"`` divides the coefficients of each study by their L2 norm, then
+          standardizes each component.
+        - ``"sqrt"`` replaces each coefficient by its signed square root, then
+          continues as ``"unit"``.
+        - None subtracts the mean of each component and changes nothing else.
     random_state : int, RandomState instance or None, default=None
-        Controls the choice of the studies for the kernel, if there are more than
-        `n_nystroem`.
+        Controls the random choice of `n_nystroem` training studies for the kernel. With
+        fewer studies, all are used.
 
     Attributes
     ----------
     canonical_correlations_ : ndarray of shape (latent_dim_,)
         Regularized canonical correlations, in descending order.
     text_weights_ : ndarray of shape (n_features_in_, latent_dim_)
-        Weights from X to text projections, multiplied by the correlations.
+        Weights from X to the text projections. They already include the factor of the
+        canonical correlations.
     text_intercept_ : ndarray of shape (latent_dim_,)
-        Intercept of these projections.
+        Intercept of the text projections.
     brain_weights_ : ndarray of shape (n_brain_features, latent_dim_)
         Weights from centered F to brain projections.
     brain_mean_ : ndarray of shape (n_brain_features,)
         Mean of the brain features before centering.
     nystroem_components_ : ndarray of shape (min(n_nystroem, n_studies), n_components_)
-        Normalized coefficients that the kernel is computed with; absent with
-        ``kernel_width=None``.
+        Normalized coefficients of the studies that the kernel is computed with. Absent
+        with ``kernel_width=None``.
     nystroem_projection_ : ndarray of shape (len(nystroem_components_), \
             n_brain_features)
         Matrix from kernel values to brain features; absent with ``kernel_width=None``.
@@ -148,14 +166,16 @@ class KernelCCA(SharedSpaceEstimator):
     coef_ : ndarray of shape (n_features_in_, n_components_)
         Weights of a ridge regression of the standardized coefficients, for `predict`.
     intercept_ : ndarray of shape (n_components_,)
-        Intercept of this ridge regression.
+        Intercept of the ridge regression for `predict`.
     text_references_, brain_references_ : ndarray of shape (n_studies, latent_dim_)
-        Latents of the training studies, unit rows; absent with ``hubness_weight=0``.
+        Latents of the training texts and maps; rows have norm one. Absent with
+        ``hubness_weight=0``.
     latent_dim_ : int
         Dimension of the shared space.
     y_mean_, y_scale_ : ndarray of shape (n_components_,)
-        Mean and standard deviation of each component over the training studies, after
-        each study is scaled as `y_scaling` selects. `y_scale_` is 1 if it is None.
+        Mean and standard deviation of each component over the training studies, whose
+        coefficients are first divided by their norm as described for `y_scaling`. If
+        ``y_scaling=None``, `y_scale_` is 1.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int
@@ -168,10 +188,10 @@ class KernelCCA(SharedSpaceEstimator):
 
     Notes
     -----
-    Computations and fitted arrays have the dtype of X, float32 or float64. Using
-    float32, as from ``TfidfVectorizer(dtype="float32")``, halves time and memory.
-    n_brain_features is the rank of the kernel between the Nyström components, or
-    n_components_ with ``kernel_width=None``.
+    Computations and fitted arrays have the dtype of X, float32 or float64. An X in
+    float32, for example from ``TfidfVectorizer(dtype="float32")``, halves time and
+    memory. ``n_brain_features`` is the rank of the kernel between the Nyström
+    components. With ``kernel_width=None``, it is the number of components of y.
 
     References
     ----------
@@ -249,8 +269,8 @@ class KernelCCA(SharedSpaceEstimator):
         Raises
         ------
         ValueError
-            If `alpha_text` or `alpha_brain` is so small that a matrix is not positive
-            definite in the dtype of X.
+            If `alpha_text` or `alpha_brain` is so small that rounding errors in the
+            dtype of X prevent a Cholesky factorization.
         """
         X, standardized = self._check_fit_input(X, y, dtype=[np.float64, np.float32])
         features = self._fit_brain_features(standardized)
@@ -277,7 +297,7 @@ class KernelCCA(SharedSpaceEstimator):
         return self
 
     def _fit_brain_features(self, standardized):
-        """Fit the kernel and return the centered brain features of training studies."""
+        """Fit the kernel and return centered brain features of the training studies."""
         for name in ("nystroem_components_", "nystroem_projection_", "kernel_width_"):
             vars(self).pop(name, None)  # left by an earlier fit
         if self.kernel_width is not None:
@@ -305,9 +325,10 @@ class KernelCCA(SharedSpaceEstimator):
         return kernel @ self.nystroem_projection_
 
     def _latent_scales(self):
-        """Return the factors of text predictions and those of brain projections."""
-        # Text predictions already include the factor of their correlation. A power
-        # below one divides by it, so correlations at rounding level are set to zero.
+        """Return the factors of text projections and those of brain projections."""
+        # Text projections already include the factor of their correlation. Therefore,
+        # a power below one divides by the correlation. Directions whose correlation is
+        # at the level of rounding errors get the factor zero instead.
         correlations, power = self.canonical_correlations_, self.correlation_power
         rounding = 0.0
         if power < 1:

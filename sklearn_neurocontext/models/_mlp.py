@@ -7,14 +7,16 @@ from ._base import TextBrainEstimator, draw_seed
 
 
 class MLPBaseline(TextBrainEstimator):
-    """Multilayer perceptron trained on the squared error of standardized coefficients.
+    """Multilayer perceptron that minimizes the squared error of coefficients.
 
-    The perceptron has three linear layers, with layer norm and GELU after the first two
-    and dropout after the first. A part of the training studies is held out for
-    validation. After each epoch, the observed maps of the validation studies are ranked
-    for each of their texts by the cosine of predicted and observed standardized
-    coefficients. The weights of the epoch with the smallest mean log rank of the true
-    map are kept.
+    The perceptron predicts standardized coefficients. It has three linear layers. Layer
+    normalization and GELU follow the first and the second linear layer, and dropout
+    follows the first GELU.
+
+    Some training studies are held out for validation. After each epoch, all observed
+    validation maps are ranked for each validation text. They are ranked by the cosine
+    between predicted and observed standardized coefficients. The model keeps the
+    weights of the epoch with the smallest mean logarithm of the rank of the true map.
 
     Parameters
     ----------
@@ -30,18 +32,23 @@ class MLPBaseline(TextBrainEstimator):
         Controls initial weights, batches, dropout and the choice of validation studies.
         Pass an int for reproducible results.
     dropout : float, default=0.5
-        Dropout rate after the first layer, in [0, 1).
+        Dropout rate after the first hidden layer, in [0, 1).
     n_validation : int, default=1000
-        Number of training studies to hold out for the choice of the best epoch, limited
-        to a tenth of the training studies. With fewer than 20 training studies, none is
-        held out, and the epoch with the smallest training loss is chosen.
+        Number of validation studies, which are used to choose the best epoch. It is
+        limited to a tenth of the training studies. If this limit or `n_validation` is
+        less than 2, no studies are held out, and the epoch with the smallest training
+        loss is chosen.
     patience : int or None, default=5
         Number of epochs without improvement before training stops. None trains for
         `max_epochs`.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        Scaling of y. ``"unit"`` divides the coefficients of each study by their L2
-        norm, then standardizes each component. ``"sqrt"`` does the same to the signed
-        square roots of the coefficients. None only centers each component.
+        Scaling of y:
+
+        - ``"unit"`` divides the coefficients of each study by their L2 norm, then
+          standardizes each component.
+        - ``"sqrt"`` replaces each coefficient by its signed square root, then
+          continues as ``"unit"``.
+        - None subtracts the mean of each component and changes nothing else.
     device : str, default="cpu"
         Torch device of training and inference. Inputs and outputs are NumPy arrays.
 
@@ -54,11 +61,18 @@ class MLPBaseline(TextBrainEstimator):
     n_epochs_ : int
         Number of epochs run.
     history_ : list of dict
-        For each epoch: ``train_loss`` and ``valid_loss`` (mean squared error),
-        ``monitor`` (mean log rank), ``dur`` (seconds).
+        Values of each epoch, by name:
+
+        - ``train_loss`` and ``valid_loss``: mean squared error;
+        - ``monitor``: mean log rank of the true map;
+        - ``dur``: duration in seconds.
+
+        Without validation studies, ``valid_loss`` is missing and ``monitor`` is the
+        training loss.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float32
-        Mean and standard deviation of each component over the training studies, after
-        each study is scaled as `y_scaling` selects. `y_scale_` is 1 if it is None.
+        Mean and standard deviation of each component over the training studies, whose
+        coefficients are first divided by their norm as described for `y_scaling`. If
+        ``y_scaling=None``, `y_scale_` is 1.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int
@@ -128,7 +142,8 @@ class MLPBaseline(TextBrainEstimator):
         Parameters
         ----------
         X : array-like of shape (n_studies, n_features)
-            Standardized embeddings (put a StandardScaler before this estimator).
+            Embeddings with standardized features, for example the output of a
+            StandardScaler.
         y : array-like of shape (n_studies, n_components)
             Coefficients of the same studies in the same order.
 

@@ -11,16 +11,17 @@ MAX_LOG_LOGIT_SCALE = math.log(100)
 
 
 def clamp_log_logit_scale(log_logit_scale):
-    """Limit the logit scale to 100, hence τ to at least 0.01."""
+    """Limit the logit scale to at most 100, that is, τ to at least 0.01."""
     return log_logit_scale.clamp(max=MAX_LOG_LOGIT_SCALE)
 
 
 def info_nce(text_latents, brain_latents, log_logit_scale):
-    """Compute the mean cross-entropy of matching texts and maps in a batch.
+    """Compute the symmetric InfoNCE loss of a batch of text-map pairs.
 
-    Latents are unit rows (n_pairs, latent_dim), and the logit scale is 1/τ. The loss is
-    in nats, log(n_pairs) at chance level and 0 at best (van den Oord et al. 2018, eq.
-    4, symmetrized as in CLIP, Radford et al. 2021).
+    Latents have shape (n_pairs, latent_dim) and rows of norm one. The logit scale is
+    1/τ. The loss is in nats: log(n_pairs) at chance level, and 0 for perfect matches.
+    It is the loss of van den Oord et al. (2018, eq. 4), averaged over both directions
+    as in CLIP (contrastive language-image pretraining, Radford et al. 2021).
     """
     logits = text_latents @ brain_latents.T * log_logit_scale.exp()
     pairs = torch.arange(len(logits), device=logits.device)
@@ -30,7 +31,7 @@ def info_nce(text_latents, brain_latents, log_logit_scale):
 
 
 class InfoNCE(nn.Module):
-    """Loss module that computes `info_nce` of the outputs of `TwoTowers`."""
+    """Loss module that applies `info_nce` to the outputs of `TwoTowers`."""
 
     def forward(self, outputs, _target):
         """Compute the loss of one batch."""
@@ -38,10 +39,10 @@ class InfoNCE(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Dropout that compares uniform numbers with the rate.
+    """Dropout that draws uniform random numbers instead of Bernoulli numbers.
 
-    It has the distribution of `torch.nn.Dropout`, which takes four times as long on a
-    CPU because it draws Bernoulli numbers.
+    Its output has the same distribution as that of `torch.nn.Dropout`, which takes four
+    times as long on a CPU.
     """
 
     def __init__(self, rate):
@@ -57,7 +58,7 @@ class Dropout(nn.Module):
 
 
 class ProjectionHead(nn.Module):
-    """Linear projection, then a second linear layer around a skip connection."""
+    """Linear projection, followed by a GELU and a linear layer with skip connection."""
 
     def __init__(self, in_dim, out_dim, dropout):
         super().__init__()
@@ -75,7 +76,7 @@ class ProjectionHead(nn.Module):
 
 
 class ResidualHead(nn.Module):
-    """Linear layer and GELU around a skip connection."""
+    """Linear layer and GELU with a skip connection."""
 
     def __init__(self, dim, dropout):
         super().__init__()
@@ -89,11 +90,11 @@ class ResidualHead(nn.Module):
 
 
 class TwoTowers(nn.Module):
-    """Text and brain encoders into one latent space, with a learned log(1/τ).
+    """Text encoder and brain encoder with a common latent space and a learned τ.
 
     The text encoder has a projection head and two residual heads. The brain encoder has
-    three residual heads, the first replaced by a projection head if `latent_dim`
-    differs from `n_components`.
+    three residual heads. If `latent_dim` differs from `n_components`, a projection head
+    replaces the first of them. The learned parameter is log(1/τ).
     """
 
     def __init__(self, n_features, n_components, latent_dim, dropout, temperature):
@@ -132,7 +133,7 @@ class TwoTowers(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Two residual heads from text latents to standardized coefficients."""
+    """Network that predicts standardized coefficients from text latents."""
 
     def __init__(self, latent_dim, n_components, dropout):
         super().__init__()

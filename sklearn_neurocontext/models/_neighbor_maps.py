@@ -19,44 +19,51 @@ from .._utils.validation import (
 )
 from ._base import normalize_studies
 
-# Number of texts compared with all training texts at a time; bounds memory.
+# Number of texts that are compared with all training texts at once; limits memory.
 _ROWS = 1000
-# Texts whose cosine exceeds 1 - _SAME are the same text, and not neighbors.
+# Texts whose cosine exceeds 1 - _SAME count as equal and are not neighbors.
 _SAME = 1e-5
 
 
 class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    r"""Transformer of texts to the average map of training studies with similar texts.
+    r"""Transform a text to the average map of training studies with similar texts.
 
-    A text x is transformed to the Nadaraya-Watson kernel regression
+    The features of a text x are the Nadaraya-Watson kernel regression
 
     .. math:: \sum_n \frac{e^{\cos(x, x_n)/\tau}}{\sum_m e^{\cos(x, x_m)/\tau}} \, y_n
 
-    over training studies n with normalized coefficients :math:`y_n`. Training studies
-    with the same text (cosine one) are left out of both sums. The features of a
-    training study therefore do not contain its own map, so a model fitted on them
-    generalizes to new texts. A text without other neighbors gets the mean map.
+    over training studies n with texts :math:`x_n` and normalized coefficients
+    :math:`y_n`. Training studies whose text equals x (cosine one) are left out of both
+    sums. Therefore, the features of a training study do not contain its own map, and a
+    model fitted to these features can generalize to new texts. If all training texts
+    equal x, the result is the mean of all :math:`y_n`.
 
     Parameters
     ----------
     temperature : float, default=0.05
-        τ; positive. Smaller values concentrate the weights on fewer neighbors.
+        Temperature τ; positive. With smaller values, the weights are concentrated on
+        fewer neighbors.
     y_scaling : {"unit", "sqrt"} or None, default="sqrt"
-        ``"unit"`` divides each study's coefficients by their L2 norm; ``"sqrt"`` takes
-        signed square roots first; None leaves them unchanged.
+        Normalization of y:
+
+        - ``"unit"`` divides the coefficients of each study by their L2 norm.
+        - ``"sqrt"`` replaces each coefficient by its signed square root, then continues
+          as ``"unit"``.
+        - None leaves the coefficients unchanged.
 
     Attributes
     ----------
     texts_ : {ndarray, csr_array} of shape (n_studies, n_features_in_)
-        Training texts, scaled to norm one, in the dtype of X, float32 or float64.
+        Features of the training texts, scaled to norm one. The dtype is that of X,
+        float32 or float64.
     maps_ : ndarray of shape (n_studies, n_components)
-        Normalized coefficients of the training studies, in the same dtype.
+        Normalized coefficients of the training studies, in the dtype of X.
     n_features_in_ : int
         Number of features of X.
 
     See Also
     --------
-    KernelCCA : Model that can be fitted to these features.
+    KernelCCA : Model that can be fitted to the output of `transform`.
 
     References
     ----------

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 from torch.nn.functional import normalize
 
-# Number of rows of a forward pass outside training; bounds memory.
+# Number of rows per forward pass outside training; limits memory.
 _FORWARD_ROWS = 8192
 
 
@@ -20,10 +20,10 @@ _FORWARD_ROWS = 8192
 
 
 def split_validation(n_studies, n_validation, seed):
-    """Split rows into training and validation rows, both sorted.
+    """Split row indices into sorted training rows and sorted validation rows.
 
-    At most `n_validation` studies and at most a tenth are validation studies; with
-    fewer than 20 studies, there are none.
+    The number of validation rows is the smaller of `n_validation` and a tenth of
+    `n_studies`. It is 0 if the smaller of them is less than 2.
     """
     order = np.random.default_rng(seed).permutation(n_studies)
     size = min(n_validation, n_studies // 10) if n_studies >= 20 else 0
@@ -32,10 +32,11 @@ def split_validation(n_studies, n_validation, seed):
 
 
 def mean_log_rank(similarity):
-    """Compute the mean logarithm of the rank of the true candidate; ties count half.
+    """Compute the mean logarithm of the rank of the true candidate.
 
-    0 is best, log(n) worst. It depends neither on the temperature, as the loss does,
-    nor on a choice of k, as recall does.
+    Tied candidates count half. The best value is 0, and the worst is log(n_candidates).
+    Unlike the loss, the value does not depend on the temperature. Unlike recall, it
+    does not depend on a choice of k.
     """
     true = similarity.diagonal()[:, None]
     greater = (similarity > true).sum(1)
@@ -44,13 +45,13 @@ def mean_log_rank(similarity):
 
 
 def rank_of_latents(outputs, _target):
-    """Compute the mean log rank of true maps by the cosine of latents."""
+    """Compute the mean log rank of true maps, ranked by the cosine of latents."""
     text, brain, _ = outputs
     return mean_log_rank(text @ brain.T)
 
 
 def rank_of_predictions(predicted, target):
-    """Compute the mean log rank of true maps by their cosine with predictions."""
+    """Compute the mean log rank of true maps, ranked by cosine with predictions."""
     return mean_log_rank(normalize(predicted, dim=1) @ normalize(target, dim=1).T)
 
 
@@ -94,7 +95,7 @@ class _KeepBestEpoch(Callback):
         self.n_finished_ = epoch
         if value < self.best_value_:
             self.best_value_, self.best_epoch_ = value, epoch
-            # state_dict() alone is a view of weights that change in later epochs.
+            # state_dict() shares memory with the weights, which later epochs change.
             self.best_weights_ = copy.deepcopy(net.module_.state_dict())
         elif self.patience is not None and epoch - self.best_epoch_ >= self.patience:
             self.stopped_ = True
@@ -106,13 +107,14 @@ class _KeepBestEpoch(Callback):
             net.module_.load_state_dict(self.best_weights_)
 
     def _check_finite(self, net, train_loss, epoch):
-        # The last step of an epoch can make weights NaN after the last training loss.
+        # The last optimizer step of an epoch can set weights to NaN. The training loss
+        # of this epoch was computed before that step and can still be finite.
         finite = all(bool(w.isfinite().all()) for w in net.module_.parameters())
         loss = train_loss if finite else math.nan
         if not math.isfinite(loss):
             raise ValueError(
                 f"The training loss became {loss} in epoch {epoch}. Lower lr "
-                f"(it is {self.lr}), or check X and y for extreme values."
+                f"(currently {self.lr}), or check X and y for extreme values."
             )
 
 
@@ -120,7 +122,7 @@ class _KeepBestEpoch(Callback):
 
 
 class PairedTensors(torch.utils.data.Dataset):
-    """Named inputs and a target that are indexed together by an array of rows."""
+    """Dataset of named inputs and a target, indexed by arrays of rows."""
 
     def __init__(self, inputs, target):
         self.inputs = inputs
@@ -137,10 +139,11 @@ class PairedTensors(torch.utils.data.Dataset):
 
 
 class WholeBatches:
-    """Iterator that indexes a batch at once, which is faster than study by study.
+    """Iterator that reads all rows of a batch in one indexing operation.
 
-    A last batch of a single study is merged into the previous one, because InfoNCE
-    learns nothing from one pair.
+    This is faster than reading each study separately. If the last batch would contain a
+    single study, this study is added to the previous batch, because InfoNCE learns
+    nothing from a single pair.
     """
 
     def __init__(self, dataset, batch_size, shuffle=False):
@@ -160,7 +163,7 @@ class WholeBatches:
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """Best epoch, number of epochs, and losses and monitor of each epoch."""
+    """Best epoch, number of epochs, and history (losses and monitor per epoch)."""
 
     best_epoch: int
     n_epochs: int
@@ -185,11 +188,11 @@ def train_net(
 ):
     """Train a module in place and restore the weights of its best epoch.
 
-    `inputs` maps argument names of the module to arrays (n_studies, n); they and
-    `target` (n_studies, m) are float32. `rows` are training and validation rows. The
-    best epoch has the smallest ``monitor(output, target)`` on the validation rows, or
-    the smallest training loss if there are none. A loss that is not finite raises
-    ValueError.
+    `inputs` maps argument names of the module to float32 arrays of shape (n_studies,
+    n_inputs). `target` is a float32 array of shape (n_studies, n_targets). `rows` is a
+    pair of training rows and validation rows. The best epoch has the smallest
+    ``monitor(output, target)`` on the validation rows. Without validation rows, it has
+    the smallest training loss. If a loss or weight is not finite, ValueError is raised.
     """
     train, validation = (_take_rows(inputs, target, part, device) for part in rows)
     validation = validation if len(validation) else None
@@ -199,7 +202,7 @@ def train_net(
         optimizer=optimizer,
         optimizer__lr=lr,
         optimizer__weight_decay=weight_decay,
-        optimizer__fused=True,  # a quarter of the time of the default
+        optimizer__fused=True,  # four times as fast as the default
         optimizer__param_groups=[("*log_logit_scale", {"weight_decay": 0.0})],
         max_epochs=max_epochs,
         batch_size=batch_size,
@@ -215,7 +218,7 @@ def train_net(
     net.fit(train, y=None)
     keep_best = dict(net.callbacks_)["keep_best"]
     if not keep_best.stopped_ and keep_best.n_finished_ < max_epochs:
-        raise KeyboardInterrupt  # skorch ignores Ctrl-C, but the fit is incomplete
+        raise KeyboardInterrupt  # skorch caught Ctrl-C, but the fit is incomplete
     module.eval()
     names = ("epoch", "train_loss", "valid_loss", "monitor", "dur")
     return TrainingRecord(
@@ -229,7 +232,7 @@ def train_net(
 
 
 def _take_rows(inputs, target, rows, device):
-    """Return rows of the inputs and the target as tensors on the device."""
+    """Select rows of the inputs and the target and move them to the device."""
 
     def take(array):
         return torch.from_numpy(array[rows]).to(device)
@@ -240,7 +243,7 @@ def _take_rows(inputs, target, rows, device):
 
 
 def forward_rows(function, array, device):
-    """Apply a function of tensors to the rows of an array, without gradient."""
+    """Apply a function of tensors to the rows of an array without gradients."""
     tensor = torch.from_numpy(np.ascontiguousarray(array))
     with torch.inference_mode():
         pieces = [
@@ -251,7 +254,7 @@ def forward_rows(function, array, device):
 
 @contextmanager
 def seeded(seed, device):
-    """Seed torch inside the context and restore the caller's generators after it."""
+    """Seed torch inside the context and restore the previous random state after it."""
     kind = torch.device(device)
     with torch.random.fork_rng(devices=[kind] if kind.type == "cuda" else []):
         torch.manual_seed(seed)

@@ -18,7 +18,7 @@ from .._utils.validation import (
     validate_data,
 )
 
-# Eigenvalues below this fraction of the largest are rounding errors.
+# Eigenvalues below this fraction of the largest eigenvalue are rounding errors.
 _SMALLEST_EIGENVALUE = 1e-6
 
 
@@ -29,14 +29,14 @@ def choose_components(rows, n_components: int, random_state) -> np.ndarray:
 
 
 def gaussian_kernel(rows, components, width: float) -> np.ndarray:
-    """Compute ``exp(-‖u - v‖² / (2 width))`` for all rows u and components v."""
+    """Compute ``exp(-‖u - v‖² / (2 width))`` for each row u and component v."""
     squares = (rows**2).sum(axis=1)[:, None] + (components**2).sum(axis=1)
     distance = squares - 2 * rows @ components.T
     return np.exp(np.maximum(distance, 0) / (-2 * width))
 
 
 def nystroem_projection(components, width: float) -> np.ndarray:
-    """Compute the matrix from kernel values with components to Nyström features."""
+    """Compute the matrix that maps kernel values to Nyström features."""
     kernel = gaussian_kernel(components, components, width).astype(np.float64)
     values, vectors = eigh(kernel)
     kept = values > _SMALLEST_EIGENVALUE * values[-1]
@@ -44,29 +44,31 @@ def nystroem_projection(components, width: float) -> np.ndarray:
 
 
 class NystroemKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    r"""Transformer of embeddings to Nyström features of a Gaussian kernel.
+    r"""Transform embeddings to Nyström features of a Gaussian kernel.
 
-    Inner products of features approximate :math:`\exp(-\|u - v\|^2 / (2h))` through
-    `n_components` studies drawn at random. With fewer studies, all of them are used,
-    and the kernel between them is exact.
+    The inner product of the features of embeddings u and v approximates the kernel
+    :math:`\exp(-\|u - v\|^2 / (2h))`. The approximation uses `n_components` training
+    studies that are drawn at random. If there are not more than `n_components` training
+    studies, all are used, and the kernel between them is exact.
 
     Parameters
     ----------
     kernel_width : float, default=0.3
-        h; positive. For embeddings of norm one, the kernel is
+        Width h of the kernel; positive. For embeddings of norm one, the kernel equals
         ``exp((cosine - 1) / h)``.
     n_components : int, default=2500
         Maximal number of training studies that the kernel is computed with.
     random_state : int, RandomState instance or None, default=None
-        Controls the choice of these studies, if there are more than `n_components`.
+        Controls the random choice of `n_components` training studies. With fewer
+        studies, all are used.
 
     Attributes
     ----------
     components_ : ndarray of shape (min(n_components, n_studies), n_features_in_)
-        Embeddings that the kernel is computed with.
+        Embeddings of the training studies that the kernel is computed with.
     projection_ : ndarray of shape (len(components_), n_features_out)
-        Matrix from kernel values to features. Repeated texts share one direction, so
-        n_features_out may be smaller than the number of components.
+        Matrix that maps kernel values to features. If texts repeat, ``n_features_out``
+        is smaller than the number of components.
     n_features_in_ : int
         Number of features of X.
 
@@ -74,7 +76,7 @@ class NystroemKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     --------
     KernelCCA : Uses the same kernel between maps.
     sklearn.kernel_approximation.Nystroem : Offers other kernels. It warns if there are
-        fewer studies than components, and loses precision in float32 if texts repeat.
+        fewer studies than components. It loses precision in float32 if texts repeat.
 
     References
     ----------
@@ -105,7 +107,7 @@ class NystroemKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Choose the components and decompose the kernel between them.
+        """Choose the components and compute the projection.
 
         Parameters
         ----------

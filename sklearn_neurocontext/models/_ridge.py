@@ -1,4 +1,4 @@
-"""Ridge regression from embeddings to coefficients, and a solver for wide features."""
+"""Ridge regression of coefficients on embeddings, and a solver for many features."""
 
 from contextlib import contextmanager
 
@@ -10,27 +10,28 @@ from sklearn.linear_model import RidgeCV
 from .._utils.validation import StrOptions, fit_context
 from ._base import TextBrainEstimator
 
-# Columns of sparse X with a larger share of nonzeros are faster as a dense block.
+# Columns of sparse X with a larger share of nonzeros are multiplied as dense arrays.
 _DENSE_SHARE = 0.2
 
 
 def solve_ridge(X, targets: np.ndarray, alpha: float, name: str = "alpha"):
-    r"""Solve ridge regression with an intercept through one Cholesky factor.
+    r"""Solve ridge regression with an intercept.
 
     .. math:: \min_{W, b} \|Y - X W - 1 b^T\|^2 + \lambda \|W\|^2
 
-    where λ is α times the mean squared norm of the centered rows of X, so that the
+    where λ is α times the mean squared norm of the centered rows of X. Therefore, the
     effect of α depends neither on the scale of X nor on its number of columns. The
-    factor is of size n_features or n_studies, whichever is smaller.
+    solution uses the Cholesky factor of one matrix, whose size is the smaller of
+    n_features and n_studies.
 
     Parameters
     ----------
     X : ndarray or sparse array of shape (n_studies, n_features)
-        Features X, centered or not.
+        Features X. They need not be centered.
     targets : ndarray of shape (n_studies, n_targets)
         Targets Y.
     alpha : float
-        Penalty α; positive.
+        Relative penalty α; positive.
     name : str, default="alpha"
         Name of α in error messages.
 
@@ -44,7 +45,7 @@ def solve_ridge(X, targets: np.ndarray, alpha: float, name: str = "alpha"):
     Raises
     ------
     ValueError
-        If α is so small that the matrix is not positive definite in floating point.
+        If α is so small that rounding errors prevent the Cholesky factorization.
 
     Examples
     --------
@@ -55,7 +56,7 @@ def solve_ridge(X, targets: np.ndarray, alpha: float, name: str = "alpha"):
     >>> weights.round(6).item(), intercept.round(6).item()
     (3.0, 1.0)
     """
-    # With zero variance, the matrix must still be positive definite.
+    # A ridge of alpha keeps the matrix positive definite if all variances are zero.
     ridge = alpha * (mean_squared_norm(X) or 1.0)
     mean = column_means(X)
     target_mean = targets.mean(axis=0)
@@ -72,7 +73,7 @@ def solve_ridge(X, targets: np.ndarray, alpha: float, name: str = "alpha"):
 
 
 def mean_squared_norm(X) -> float:
-    """Compute the mean squared norm of the centered rows."""
+    """Compute the mean squared norm of the rows of X after centering."""
     mean = column_means(X)
     squares = X.multiply(X).sum() if issparse(X) else np.einsum("ij,ij->", X, X)
     return max(float(squares / X.shape[0] - mean @ mean), 0.0)
@@ -85,32 +86,32 @@ def column_means(X) -> np.ndarray:
 
 @contextmanager
 def explain_singular(name: str, alpha: float, dtype):
-    """Raise ValueError that names the penalty if a Cholesky factorization fails."""
+    """Raise a ValueError about the penalty if a Cholesky factorization fails."""
     try:
         yield
     except LinAlgError as error:
         precision = np.dtype(dtype).name
         hint = "" if precision == "float64" else ", or pass X in float64"
         raise ValueError(
-            f"{name}={alpha:g} is too small: in {precision} the ridge is lost in "
-            f"rounding ({error}). Raise {name}{hint}."
+            f"{name}={alpha:g} is too small: the Cholesky factorization failed in "
+            f"{precision} because of rounding ({error}). Increase {name}{hint}."
         ) from error
 
 
 def _solve(gram, right, ridge):
-    """Solve ``(gram + ridge I) W = right``; overwrites gram."""
+    """Solve ``(gram + ridge I) W = right`` for W and overwrite gram."""
     gram.flat[:: len(gram) + 1] += ridge
     factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
     return cho_solve(factor, right, check_finite=False)
 
 
 def _centered_gram(X, mean):
-    """Compute ``XᵀX - n m mᵀ``."""
+    """Compute ``(X - m)ᵀ(X - m)`` as ``XᵀX - n m mᵀ``, where m is the mean row."""
     return column_products(X) - X.shape[0] * np.outer(mean, mean)
 
 
 def _centered_kernel(X, mean):
-    """Compute ``(X - m)(X - m)ᵀ``."""
+    """Compute ``(X - m)(X - m)ᵀ``, where m is the mean row."""
     if issparse(X):
         sparse, dense, _ = _split_columns(X)
         kernel = (sparse @ sparse.T).toarray() + dense @ dense.T
@@ -135,7 +136,7 @@ def column_products(X) -> np.ndarray:
 
 
 def _split_columns(X):
-    """Split sparse X into sparse and dense columns; return both and the dense mask."""
+    """Split X into a sparse and a dense block; return both and a mask of columns."""
     columns = X.tocsc()
     is_dense = np.diff(columns.indptr) > _DENSE_SHARE * X.shape[0]
     sparse = columns[:, np.flatnonzero(~is_dense)].tocsr()
@@ -146,29 +147,36 @@ class RidgeBaseline(TextBrainEstimator):
     r"""Ridge regression with a penalty chosen by leave-one-out cross-validation.
 
     It minimizes :math:`\|Z - XW\|^2 + \alpha \|W\|^2` for centered embeddings X and
-    standardized coefficients Z, with one α for all components. Similarity is the cosine
-    of predicted and observed standardized coefficients.
+    standardized coefficients Z. The penalty α is the same for all components. The
+    similarity of a text and a map is the cosine between predicted and observed
+    standardized coefficients.
 
     Parameters
     ----------
     alphas : array-like of shape (n_alphas,) or None, default=None
-        Positive penalties to choose from. None uses 13 values from 1e-1 to 1e5.
+        Candidate values of the penalty; positive. With None, 13 logarithmically spaced
+        values from 0.1 to 100,000 are used.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        Scaling of y. ``"unit"`` divides the coefficients of each study by their L2
-        norm, then standardizes each component. ``"sqrt"`` does the same to the signed
-        square roots of the coefficients. None only centers each component.
+        Scaling of y:
+
+        - ``"unit"`` divides the coefficients of each study by their L2 norm, then
+          standardizes each component.
+        - ``"sqrt"`` replaces each coefficient by its signed square root, then
+          continues as ``"unit"``.
+        - None subtracts the mean of each component and changes nothing else.
 
     Attributes
     ----------
     alpha_ : float
         The chosen penalty.
     coef_ : ndarray of shape (n_components_, n_features_in_), float64
-        Transpose of W, in standardized units of y.
+        Transpose of W, for the prediction of standardized coefficients.
     intercept_ : ndarray of shape (n_components_,), float64
-        Intercepts, in standardized units of y.
+        Intercepts, for the prediction of standardized coefficients.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float64
-        Mean and standard deviation of each component over the training studies, after
-        each study is scaled as `y_scaling` selects. `y_scale_` is 1 if it is None.
+        Mean and standard deviation of each component over the training studies, whose
+        coefficients are first divided by their norm as described for `y_scaling`. If
+        ``y_scaling=None``, `y_scale_` is 1.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int
@@ -176,7 +184,7 @@ class RidgeBaseline(TextBrainEstimator):
 
     See Also
     --------
-    CCABaseline : Model in closed form, designed for retrieval.
+    CCABaseline : Closed-form model that is designed for retrieval.
 
     References
     ----------

@@ -1,8 +1,8 @@
-"""Weights of fitted neural networks as arrays, so that networks are not pickled."""
+"""Conversion of fitted neural networks to arrays and back, without pickle."""
 
 
 def read_weights(module) -> dict:
-    """Read the weights of a torch module as arrays.
+    """Read the weights of a torch module as NumPy arrays.
 
     Parameters
     ----------
@@ -12,7 +12,7 @@ def read_weights(module) -> dict:
     Returns
     -------
     weights : dict of str to ndarray
-        Copies of the weights by their names in torch.
+        Copies of the weights. The keys are those of the ``state_dict`` of the module.
 
     See Also
     --------
@@ -37,7 +37,8 @@ def build_module(estimator, attribute: str, weights: dict):
     Parameters
     ----------
     estimator : ContrastiveTextBrain or MLPBaseline
-        Estimator with its parameters and all fitted attributes except networks.
+        Estimator with all parameters and all fitted attributes, except for the neural
+        networks.
     attribute : {"module_", "decoder_"}
         Attribute of the estimator that holds the network.
     weights : dict of str to ndarray
@@ -51,8 +52,8 @@ def build_module(estimator, attribute: str, weights: dict):
     Raises
     ------
     ValueError
-        If weights are missing, unexpected or of wrong shapes, or the device is not
-        available.
+        If weights are missing, have unexpected names or have wrong shapes. Also raised
+        if the device of the estimator is not available.
 
     See Also
     --------
@@ -73,14 +74,15 @@ def build_module(estimator, attribute: str, weights: dict):
 
     tensors = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
     try:
-        # The meta device takes neither memory nor random numbers.
+        # On the meta device, a module uses no memory and draws no random numbers.
         with torch.device("meta"):
             module = _empty_module(estimator, attribute, weights)
         module.load_state_dict(tensors, strict=True, assign=True)
     except RuntimeError as error:
         raise ValueError(
-            f"The weights of {type(estimator).__name__}.{attribute} do not fit its "
-            f"dimensions ({error}). The saved model was altered; save it again."
+            f"The weights of {type(estimator).__name__}.{attribute} do not match the "
+            f"dimensions of the estimator ({error}). The saved model was altered; save "
+            "it again."
         ) from error
     try:
         return module.to(estimator.device).eval()
@@ -92,7 +94,7 @@ def build_module(estimator, attribute: str, weights: dict):
 
 
 def _empty_module(estimator, attribute, weights):
-    """Build the module that has the dimensions of the estimator."""
+    """Build a module with the dimensions of the estimator and arbitrary weights."""
     from ._modules import Decoder, Perceptron, TwoTowers
 
     if attribute == "decoder_":

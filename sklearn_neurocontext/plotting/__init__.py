@@ -1,9 +1,9 @@
-"""Plots of brain maps, of retrieval and of training.
+"""Plot brain maps, retrieval scores and training curves.
 
 Every function takes arrays, dictionaries or images and returns a matplotlib Figure or
-Axes without pyplot state: nothing is displayed and nothing has to be closed. Save with
-``figure.savefig(path)`` or ``ax.figure.savefig(path)``; a notebook displays a figure at
-the end of a cell.
+Axes. The functions do not use pyplot, so they display nothing and leave no figure open.
+Save a plot with ``figure.savefig(path)`` or ``ax.figure.savefig(path)``. A notebook
+displays a figure that is the last expression of a cell.
 """
 
 from ._brain_maps import plot_predicted_and_observed, plot_predicted_map

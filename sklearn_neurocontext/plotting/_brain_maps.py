@@ -1,4 +1,4 @@
-"""Plots of the strongest voxels of brain maps, on glass brains."""
+"""Plot the strongest voxels of brain maps on glass brains."""
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from ._style import (
     wrap,
 )
 
-# In inches: width of a figure, height of a row of four views, width of its color bar,
-# and height of a line of the title and of the note.
+# Sizes in inches: the width of a figure, the height of a row of four views, the width
+# of the color bar of a row, and the heights of a line of the title and of the note.
 WIDTH = 12.0
 ROW_HEIGHT = 2.7
 _BAR_SPACE = 1.5
@@ -29,7 +29,7 @@ _PEAK_COLOR = "#0072B2"
 
 
 def read_map(img, name):
-    """Return an image that contains a single map as a 3D image."""
+    """Check that an image contains a single map and return it as a 3D image."""
     if not hasattr(img, "get_fdata"):
         raise TypeError(
             f"{name} must be a NIfTI image; got {type(img).__name__}. Convert "
@@ -39,8 +39,8 @@ def read_map(img, name):
         img = img.slicer[..., 0]
     if len(img.shape) != 3:
         raise ValueError(
-            f"{name} must contain one 3D map; got shape {img.shape}. Select one of "
-            "several maps with img.slicer[..., i]."
+            f"{name} must contain one 3D map; got shape {img.shape}. If it contains "
+            "several maps, select map i with img.slicer[..., i]."
         )
     if not np.isfinite(img.get_fdata()).all():
         raise ValueError(f"{name} contains NaN or infinity. Set these voxels to 0.")
@@ -48,7 +48,7 @@ def read_map(img, name):
 
 
 def check_title(title, argument: str) -> str:
-    """Check that a title is a string."""
+    """Check that a title or a note is a string, and return it."""
     if not isinstance(title, str):
         raise TypeError(
             f"{argument} must be a string; got {type(title).__name__}. Pass the text "
@@ -58,9 +58,9 @@ def check_title(title, argument: str) -> str:
 
 
 def figure_with_title(title, n_rows, note=""):
-    """Return a figure with a title and a note, and the rectangle of each row.
+    """Create a figure with a title and a note; return it and the rectangle of each row.
 
-    Rectangles are (left, bottom, width, height), as fractions of the figure.
+    A rectangle is (left, bottom, width, height), in fractions of the figure size.
     """
     from matplotlib.figure import Figure
 
@@ -88,7 +88,7 @@ def _read_strongest(img, top, name):
 
 
 def _draw_glass_brain(figure, rectangle, img, label, unit, peaks=None):
-    """Draw a map with its label and color bar into a rectangle of a figure."""
+    """Draw a map, its label and its color bar in a rectangle of a figure."""
     from nilearn.plotting import plot_glass_brain
 
     colors = density_colors()
@@ -119,7 +119,7 @@ def _draw_glass_brain(figure, rectangle, img, label, unit, peaks=None):
 
 
 def draw_row_label(figure, rectangle, label):
-    """Draw a label above the views of a row, on the left."""
+    """Draw the label of a row at the top left of its rectangle."""
     left, bottom, _, height = rectangle
     style = {"fontsize": LABEL_SIZE, "fontweight": "bold", "parse_math": False}
     figure.text(left + 0.01, bottom + 0.97 * height, label, va="top", **style)
@@ -143,7 +143,7 @@ def _draw_peak_legend(figure, rectangle):
 
 
 def density_colors():
-    """Return a color map for densities, without very pale and very dark colors."""
+    """Return a color map for densities that has no very pale or very dark colors."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
@@ -151,7 +151,7 @@ def density_colors():
 
 
 def draw_color_bar(figure, rectangle, colors, limits, unit):
-    """Draw a color bar that is white below the lower limit, the threshold."""
+    """Draw a color bar that starts at 0 and is white below the lower limit."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
@@ -176,28 +176,30 @@ def plot_predicted_map(img, *, text, top=0.1, unit=DENSITY_UNIT, note=""):
     Parameters
     ----------
     img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
-        For example ``masker.inverse_transform(model.predict([text]))``, in MNI space.
+        Predicted map in MNI space, for example
+        ``masker.inverse_transform(model.predict([text]))``.
     text : str
-        Title, wrapped to two lines; ``$`` is not read as mathematics.
+        Title of the figure. It is wrapped to two lines, and ``$`` is printed as it is.
     top : float, default=0.1
-        Fraction of brain voxels to show, in (0, 1]; only positive voxels are shown.
+        Fraction of brain voxels to show, in (0, 1]. Voxels that are not positive are
+        never shown.
     unit : str, default="peak density (a.u.)"
-        Unit of the map, for the color bar.
+        Unit of the map, printed beside the color bar.
     note : str, default=""
         Text below the title, such as a low-confidence warning.
 
     Returns
     -------
     figure : matplotlib Figure
-        Width 12 inches.
+        Figure of width 12 inches.
 
     Raises
     ------
     TypeError
-        If `img` is not an image, or `text` or `note` not a string.
+        If `img` is not an image, or if `text` or `note` is not a string.
     ValueError
-        If `img` contains several maps, NaN or no positive voxel inside the brain, or
-        `top` is out of range.
+        If `img` contains several maps, contains NaN, or has no positive voxel inside
+        the brain, or if `top` is out of range.
 
     See Also
     --------
@@ -233,39 +235,42 @@ def plot_predicted_and_observed(
 ):
     """Plot the observed map of a study above the map predicted from its text.
 
-    Each map has its own color scale, because a prediction is an average over studies
-    and hence flatter than the map of one study: compare locations, not heights. The
-    voxels shown are those that :func:`~sklearn_neurocontext.metrics.dice_score`
-    compares for the same `top`.
+    Each map has its own color scale, because a predicted map resembles an average over
+    studies and is flatter than the map of one study. Compare the locations of the
+    maps, not their values. For the same `top`,
+    :func:`~sklearn_neurocontext.metrics.dice_score` compares the voxels shown here.
 
     Parameters
     ----------
     predicted_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
-        For example ``masker.inverse_transform(model.predict([text]))``, in MNI space.
+        Predicted map in MNI space, for example
+        ``masker.inverse_transform(model.predict([text]))``.
     observed_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
-        Map of the reported peaks, in the unit of the prediction; see
-        :func:`~sklearn_neurocontext.models.scale_like_predictions`.
+        Map of the reported peaks, in the same unit as the predicted map. The function
+        :func:`~sklearn_neurocontext.models.scale_like_predictions` converts it.
     title : str or None, default=None
-        Title of the study, wrapped to two lines; ``$`` is not read as mathematics.
+        Title of the study. It is wrapped to two lines, and ``$`` is printed as it is.
     peaks : array-like of shape (n_peaks, 3) or None, default=None
-        Peaks of the study in mm, MNI space; marked on the observed map.
+        Peaks of the study in mm, in MNI space. They are marked on the observed map.
     top : float, default=0.1
-        Fraction of brain voxels to show, in (0, 1]; only positive voxels are shown.
+        Fraction of brain voxels to show, in (0, 1]. Voxels that are not positive are
+        never shown.
     unit : str, default="peak density (a.u.)"
-        Unit of both maps, for the color bars.
+        Unit of both maps, printed beside the color bars.
 
     Returns
     -------
     figure : matplotlib Figure
-        Width 12 inches, the observed map above the predicted one.
+        Figure of width 12 inches, with the observed map above the predicted map.
 
     Raises
     ------
     TypeError
-        If a map is not an image, or `title` not a string.
+        If a map is not an image, or if `title` is not a string.
     ValueError
-        If an image contains several maps, NaN or no positive voxel inside the brain,
-        `top` is out of range, or `peaks` is not a finite array of shape (n_peaks, 3).
+        If an image contains several maps, contains NaN, or has no positive voxel inside
+        the brain; if `top` is out of range; or if `peaks` is not a finite array of
+        shape (n_peaks, 3).
 
     See Also
     --------

@@ -1,4 +1,4 @@
-"""Checks of dictionaries and intervals that several plots share."""
+"""Check dictionaries and intervals that are passed to several plots."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 def check_mapping(values, argument: str, content: str) -> dict:
-    """Check that an argument is a dictionary with at least one entry."""
+    """Check that an argument is a dictionary that is not empty, and return it."""
     if not isinstance(values, Mapping):
         raise TypeError(
             f"{argument} must be a dictionary of name to {content}; got "
-            f"{type(values).__name__}. For a single entry write {{'name': …}}."
+            f"{type(values).__name__}. Pass a single entry as {{'name': …}}."
         )
     if not values:
         raise ValueError(f"{argument} is empty; expected at least one {content}.")
@@ -18,7 +18,7 @@ def check_mapping(values, argument: str, content: str) -> dict:
 
 
 def check_intervals(intervals, names, *, fractions=False) -> dict:
-    """Return intervals by name as arrays (low, high)."""
+    """Check intervals and return a dictionary of name to array (low, high)."""
     if intervals is None:
         return {}
     if not isinstance(intervals, Mapping):
@@ -38,8 +38,8 @@ def check_intervals(intervals, names, *, fractions=False) -> dict:
         if ends.shape != (2,) or not low <= ends[0] <= ends[1] <= high:
             raise ValueError(
                 f"The interval of {name!r} must be (low, high) with low <= high"
-                f"{' in [0, 1]' if fractions else ''}; got {interval!r}. Leave out "
-                "intervals that are unknown."
+                f"{' in [0, 1]' if fractions else ''}; got {interval!r}. Omit "
+                "the intervals that are unknown."
             )
         checked[name] = ends
     return checked

@@ -1,4 +1,4 @@
-"""Plots of scores: recall curves, paired differences and Dice bars."""
+"""Plot recall curves, paired differences of scores and Dice bars."""
 
 import numpy as np
 
@@ -21,22 +21,22 @@ from ._style import (
 def plot_recall_curves(curves, *, title=None, ax=None):
     """Plot recall@k against k, with standard deviations and the chance level.
 
-    Each line is the mean over splits. With several splits, a band shows one standard
-    deviation over splits (``ddof=1``) to each side. The chance level is
-    ``k / n_candidates``. Recall cannot be interpreted without the number of candidates,
-    which the x axis states.
+    Each line is the mean over splits. With several splits, a band extends one standard
+    deviation over splits (``ddof=1``) above and below the mean. The chance level is
+    ``k / n_candidates``. The label of the x axis states the number of candidates,
+    because recall cannot be interpreted without it.
 
     Parameters
     ----------
     curves : dict of str to array-like of shape (n_splits, n_candidates)
         Dictionary from the name of an estimator to its recall@k in [0, 1] for
         k = 1 … n_candidates, as returned by
-        :func:`~sklearn_neurocontext.metrics.recall_curve`. A single split may have
-        shape (n_candidates,). The legend lists the best estimator first.
+        :func:`~sklearn_neurocontext.metrics.recall_curve`. The array of a single split
+        may have shape (n_candidates,). The legend lists the best estimator first.
     title : str or None, default=None
-        Title of the axes. It is wrapped, and ``$`` is not read as mathematics.
+        Title of the axes. It is wrapped, and ``$`` is printed as it is.
     ax : matplotlib Axes or None, default=None
-        Axes to draw on; None creates a figure.
+        Axes to draw on. None creates a new figure.
 
     Returns
     -------
@@ -49,9 +49,9 @@ def plot_recall_curves(curves, *, title=None, ax=None):
     TypeError
         If `curves` is not a dictionary.
     ValueError
-        If `curves` is empty, curves have different numbers of candidates, or a curve
-        has a wrong shape, contains NaN or values outside [0, 1], decreases, or does not
-        reach 1.
+        If `curves` is empty, if the curves have different numbers of candidates, or if
+        a curve has a wrong shape, contains NaN or values outside [0, 1], decreases, or
+        does not reach 1.
 
     See Also
     --------
@@ -73,7 +73,7 @@ def plot_recall_curves(curves, *, title=None, ax=None):
     curves = _check_curves(curves)
     n_candidates = next(iter(curves.values())).shape[1]
     k = np.arange(1, n_candidates + 1)
-    # With few candidates the curves fill the axes: place the legend beside them.
+    # The legend is placed beside the axes, because the curves may fill the axes.
     legend_place = BESIDE if ax is None else {"loc": "best"}
     ax = axes_or_new(ax, figsize=(10.0, 5.0))
     chance = ax.plot(k, k / n_candidates, color=GRAY, linestyle="--", zorder=1)
@@ -113,7 +113,7 @@ def _label_axes(ax, n_candidates):
     from matplotlib.ticker import LogLocator, PercentFormatter, StrMethodFormatter
 
     ax.set_xscale("log")
-    # With many candidates, labels of ticks between powers of ten would overlap.
+    # With many candidates, only powers of ten are labeled, because more labels overlap.
     multiples = (1.0, 2.0, 5.0) if n_candidates <= 1000 else (1.0,)
     ax.xaxis.set_major_locator(LogLocator(subs=multiples, numticks=20))
     ax.minorticks_off()
@@ -153,7 +153,7 @@ def _check_curve(name, curve) -> np.ndarray:
         )
     if not np.isfinite(curve).all():
         raise ValueError(
-            f"The curve of {name!r} contains NaN or infinity. Leave out such splits."
+            f"The curve of {name!r} contains NaN or infinity. Omit such splits."
         )
     if curve.min() < 0 or curve.max() > 1:
         raise ValueError(
@@ -164,8 +164,8 @@ def _check_curve(name, curve) -> np.ndarray:
     if (np.diff(curve, axis=1) < -1e-9).any() or curve[:, -1].min() < 1 - 1e-6:
         raise ValueError(
             f"The curve of {name!r} must not decrease and must end at 1; it ends at "
-            f"{curve[:, -1].min():g}. Pass all k from 1 to n_candidates, as "
-            "recall_curve returns."
+            f"{curve[:, -1].min():g}. Pass recall@k for all k from 1 to "
+            "n_candidates, as returned by recall_curve."
         )
     return curve
 
@@ -175,24 +175,24 @@ def plot_paired_differences(
 ):
     """Plot the score difference between each estimator and a reference on each split.
 
-    Each row shows one estimator: a small point per split, a large one for their mean,
-    and the confidence interval, if given. Intervals are not estimated here, because
-    splits that share studies are not independent.
+    Each row shows one estimator: a small point for each split, a large diamond for the
+    mean over splits and, if given, the confidence interval. The function does not
+    estimate intervals, because splits that share studies are not independent.
 
     Parameters
     ----------
     differences : dict of str to array-like of shape (n_splits,)
-        Dictionary from the name of an estimator to its score minus the score of the
-        reference on each split.
+        Dictionary from the name of an estimator to its differences: on each split, the
+        score of the estimator minus the score of the reference.
     intervals : dict of str to (float, float) or None, default=None
-        Lower and upper end of a confidence interval of the mean, for some or all
-        estimators.
+        Lower and upper end of a confidence interval of the mean. Estimators may be
+        omitted.
     unit : str, default="points"
-        Unit of the differences; shown on the axis.
+        Unit of the differences, shown on the x axis.
     reference : str, default="the reference"
-        Name of the reference; shown on the axis.
+        Name of the reference, shown on the x axis.
     ax : matplotlib Axes or None, default=None
-        Axes to draw on; None creates a figure.
+        Axes to draw on. None creates a new figure.
 
     Returns
     -------
@@ -204,8 +204,9 @@ def plot_paired_differences(
     TypeError
         If `differences` or `intervals` is not a dictionary.
     ValueError
-        If `differences` is empty, an entry is not one-dimensional, is empty or contains
-        NaN, or `intervals` has unknown names or an upper end below the lower end.
+        If `differences` is empty; if an entry is not one-dimensional, is empty or
+        contains NaN; or if `intervals` has unknown names or an interval whose upper end
+        is below its lower end.
 
     Examples
     --------
@@ -236,7 +237,7 @@ def plot_paired_differences(
 
 
 def _draw_row(ax, row, values, interval):
-    # The points of the splits lie above the mean, so that neither hides the other.
+    # Points of splits are drawn above the diamond of the mean, so both are visible.
     splits = ax.plot(
         values,
         np.full(len(values), row - 0.2),
@@ -271,32 +272,32 @@ def _check_differences(differences) -> dict:
             )
         if not np.isfinite(checked[name]).all():
             raise ValueError(
-                f"The differences of {name!r} contain NaN or infinity. Leave out "
+                f"The differences of {name!r} contain NaN or infinity. Omit "
                 "splits that were not scored for both estimators."
             )
     return checked
 
 
 def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
-    """Plot the mean Dice overlap of each method, and the Dice of each map.
+    """Plot the mean Dice overlap of each method and the Dice overlap of each map.
 
-    All methods are scored on the same maps, so a line joins the points of each map.
+    All methods must be scored on the same maps; a line joins the points of each map.
     Compare methods by the slopes of these lines, not by the overlap of intervals.
 
     Parameters
     ----------
     scores : dict of str to array-like of shape (n_maps,)
-        Dictionary from the name of a method to the Dice of each map, in [0, 1]. All
-        methods must have the same maps in the same order.
+        Dictionary from the name of a method to the Dice overlap of each map, in [0, 1].
+        The maps and their order must be the same for all methods.
     intervals : dict of str to (float, float) or None, default=None
-        Lower and upper end of a confidence interval of the mean, for some or all
-        methods.
+        Lower and upper end of a confidence interval of the mean. Methods may be
+        omitted.
     top : float, default=0.1
-        Fraction of voxels used for Dice, in (0, 1]; shown on the axis.
+        Fraction of voxels that Dice compares, in (0, 1]. It is shown on the y axis.
     title : str or None, default=None
-        Title of the axes. It is wrapped, and ``$`` is not read as mathematics.
+        Title of the axes. It is wrapped, and ``$`` is printed as it is.
     ax : matplotlib Axes or None, default=None
-        Axes to draw on; None creates a figure.
+        Axes to draw on. None creates a new figure.
 
     Returns
     -------
@@ -308,12 +309,13 @@ def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
     TypeError
         If `scores` or `intervals` is not a dictionary.
     ValueError
-        If `scores` is empty, methods have different numbers of maps, a score, an end of
-        an interval or `top` is out of range, or `intervals` has unknown names.
+        If `scores` is empty; if methods have different numbers of maps; if a score, an
+        end of an interval or `top` is out of range; or if `intervals` has unknown
+        names.
 
     See Also
     --------
-    sklearn_neurocontext.metrics.dice_score : Dice of one map.
+    sklearn_neurocontext.metrics.dice_score : Compute the Dice overlap of two maps.
 
     Examples
     --------
@@ -368,7 +370,7 @@ def _check_scores(scores) -> dict:
     for name, one in scores.items():
         if not one.size or not ((one >= 0) & (one <= 1)).all():
             raise ValueError(
-                f"The scores of {name!r} must be in [0, 1], one per map; got "
-                "numbers outside [0, 1], NaN or no number. Divide percentages by 100."
+                f"The scores of {name!r} must be in [0, 1], one per map; got an "
+                "empty list, NaN or numbers outside [0, 1]. Divide percentages by 100."
             )
     return scores

@@ -1,11 +1,11 @@
-"""Plot of a similarity matrix."""
+"""Plot a similarity matrix."""
 
 import numpy as np
 
 from .._utils.validation import check_similarity
 from ._style import LABEL_SIZE, TICK_SIZE, axes_or_new, set_axes_title, wrap
 
-# With more rows or columns, names and rings would overlap.
+# Largest number of rows or columns with names and rings; more of them would overlap.
 _MAX_NAMED = 30
 _CELL_INCHES = 0.42
 _COLOR_MAP = "RdBu_r"
@@ -17,39 +17,40 @@ def plot_similarity_matrix(
     """Plot the similarities of texts and maps, and mark the best map of each text.
 
     A ring marks the most similar map of each text, unless several maps are tied. Colors
-    are symmetric around zero. With more than 30 rows or columns, rings and names are
-    omitted.
+    are symmetric around zero. With more than 30 rows or more than 30 columns, rings are
+    omitted. More than 30 row names or more than 30 column names are omitted, too.
 
     Parameters
     ----------
     similarity : array-like of shape (n_texts, n_maps)
-        Finite, for example ``model.similarity(X, y)``.
+        Finite similarities, for example ``model.similarity(X, y)``.
     paired : bool, default=False
-        Whether true pairs lie on the diagonal. If so, the x label states the number of
-        texts whose own map is the most similar one; ties do not count.
+        Whether true pairs lie on the diagonal. If True, the label of the x axis states
+        how many texts are most similar to their own map; tied maps do not count.
     texts : sequence of str of length n_texts or None, default=None
-        Names of the rows, wrapped to two lines.
+        Names of the rows. Each name is wrapped to two lines.
     maps : sequence of str of length n_maps or None, default=None
-        Names of the columns, cut to one line.
+        Names of the columns. Each name is shortened to one line.
     title : str or None, default=None
-        Title of the axes. It is wrapped, and ``$`` is not read as mathematics.
+        Title of the axes. It is wrapped, and ``$`` is printed as it is.
     ax : matplotlib Axes or None, default=None
-        Axes to draw on; None creates a figure.
+        Axes to draw on. None creates a new figure.
 
     Returns
     -------
     ax : matplotlib Axes
-        Texts from top to bottom, maps from left to right.
+        Axes with the texts from top to bottom and the maps from left to right.
 
     Raises
     ------
     ValueError
-        If the matrix is empty, contains NaN, or is `paired` but not square, or if the
-        number of names differs from the number of rows or columns.
+        If the matrix is empty or contains NaN; if `paired` is True and the matrix is
+        not square; or if the number of names differs from the number of rows or
+        columns.
 
     See Also
     --------
-    plot_recall_curves : Plot recall for many studies.
+    plot_recall_curves : Plot recall@k against k.
 
     Examples
     --------
@@ -91,7 +92,7 @@ def _check_names(names, argument, n):
     if len(names) != n:
         raise ValueError(
             f"{argument} must have one name per "
-            f"{'row' if argument == 'texts' else 'column'}, {n}; got {len(names)}."
+            f"{'row' if argument == 'texts' else 'column'} ({n}); got {len(names)}."
         )
     return names
 

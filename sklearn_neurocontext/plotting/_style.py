@@ -1,25 +1,25 @@
-"""Colors, font sizes, axes, legends and titles that all figures share."""
+"""Define the colors, font sizes, axes, legends and titles of all figures."""
 
 import textwrap
 
-# The palette of Okabe and Ito for color-blind readers (Wong, Nature Methods 8, 2011),
-# without yellow, which is too pale on a white background.
+# The palette of Okabe and Ito for color-blind readers (Wong, Nature Methods 8, 2011).
+# Yellow is omitted because it is too pale on a white background.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-# Colors repeat after seven lines; dashes then distinguish the lines.
+# Colors repeat after seven lines. Dashes distinguish lines of the same color.
 LINE_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)))
 GRAY = "0.35"
-# Unit of maps predicted with y_scaling="unit" or "sqrt", which scale studies to norm 1.
+# Unit of maps predicted with y_scaling="unit" or "sqrt": both scale studies to norm 1.
 DENSITY_UNIT = "peak density (a.u.)"
 TITLE_SIZE = 16
 LABEL_SIZE = 14
 TICK_SIZE = 12
-# Places of legends outside the axes.
+# Options that place a legend outside the axes.
 ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2}
 BESIDE = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
 
 
 def line_style(position: int) -> dict:
-    """Return color and dashes of the line at a position, as options of ``plot``."""
+    """Return the color and dashes of a line as options of ``plot``."""
     dashes = LINE_STYLES[(position // len(COLORS)) % len(LINE_STYLES)]
     return {"color": COLORS[position % len(COLORS)], "linestyle": dashes}
 
@@ -28,8 +28,8 @@ def wrap(text: str, width: int, max_lines: int = 6) -> str:
     """Wrap a text into lines of similar length; an ellipsis replaces excess text."""
     lines = textwrap.wrap(text, width, max_lines=max_lines, placeholder=" …")
     if len(textwrap.wrap(text, width)) <= max_lines:
-        # Reduce the width as far as the number of lines stays the same, so that the
-        # last line is not a single word.
+        # Reduce the width until the text would need another line. Otherwise the last
+        # line could be a single word.
         longest = max(map(len, text.split()), default=0)
         while (
             width > longest
@@ -40,7 +40,7 @@ def wrap(text: str, width: int, max_lines: int = 6) -> str:
 
 
 def axes_or_new(ax, figsize, grid="both"):
-    """Return the axes, or axes on a new figure of this size in inches, with a grid."""
+    """Return formatted axes; if `ax` is None, create them on a new figure."""
     if ax is None:
         from matplotlib.figure import Figure
 
@@ -54,7 +54,7 @@ def axes_or_new(ax, figsize, grid="both"):
 
 
 def set_axes_title(ax, title) -> None:
-    """Set a title, if any, wrapped to the width of the axes, without mathtext."""
+    """Set a title wrapped to the width of the axes; print ``$`` as it is."""
     if title is None:
         return
     # A character is about 0.6 font sizes wide.
@@ -67,8 +67,8 @@ def set_axes_title(ax, title) -> None:
 
 
 def draw_legend(ax, handles, names, **options) -> None:
-    """Draw a legend without interpreting mathtext in its names."""
-    # Names are set afterwards: matplotlib omits those that start with an underscore.
+    """Draw a legend; print ``$`` in names as it is."""
+    # Names are set afterwards, because matplotlib omits names that start with "_".
     legend = ax.legend(
         handles,
         [str(i) for i in range(len(handles))],

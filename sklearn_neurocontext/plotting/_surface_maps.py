@@ -1,4 +1,4 @@
-"""Plot of maps on the cortical surface."""
+"""Plot maps on the cortical surface."""
 
 import numpy as np
 
@@ -17,13 +17,15 @@ from ._style import GRAY, TICK_SIZE
 
 _SIDES = ("left", "left", "right", "right")
 _VIEWS = ("lateral", "medial", "medial", "lateral")
-# Fraction of the width of a row; the color bar takes the rest.
+# Fraction of the width of a row for the brains; the rest is for the color bar.
 _BRAINS_WIDTH = 0.86
-# Height of an axes relative to its row: the cube around a brain is mostly empty.
+# Height of the axes relative to its row. It may exceed 1, because the cube around a
+# brain is mostly empty.
 _ZOOM = 1.12
 # Gray levels of gyri and sulci.
 _GYRUS, _SULCUS = 0.12, 0.4
-# In mm. Thinner parts of the mesh belong to the medial wall, not to cortex.
+# Minimum thickness of the cortex, in mm. Thinner regions of the mesh belong to the
+# medial wall.
 _MIN_THICKNESS = 1.0
 # Sampling depths, as fractions of the cortical thickness.
 _DEPTHS = (0.2, 0.5, 0.8)
@@ -32,35 +34,40 @@ _DEPTHS = (0.2, 0.5, 0.8)
 def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     """Plot maps on the inflated cortical surface, one row per map.
 
-    Maps are averaged over the thickness of the cortex of fsaverage5, and values below
-    the threshold of the strongest voxels are not shown. `top` refers to the voxels of
-    the whole brain, as in `plot_predicted_map` and
+    Maps are averaged over the thickness of the cortex of fsaverage5. Values below the
+    smallest of the strongest voxels are not shown. These are the fraction `top` of the
+    voxels of the whole brain, as in `plot_predicted_map` and
     :func:`~sklearn_neurocontext.metrics.dice_score`. Subcortical voxels are not
-    visible; the medial wall stays gray.
+    visible, and the medial wall is gray.
 
     Parameters
     ----------
     maps : dict of str to Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
-        Map of each row by name, in MNI space.
+        Dictionary from the name of each row to its map, in MNI space.
     title : str or None, default=None
-        Title, wrapped to two lines; ``$`` is not read as mathematics.
+        Title of the figure. It is wrapped to two lines, and ``$`` is printed as it is.
     top : float, default=0.1
-        Fraction of brain voxels to show, in (0, 1]; only positive voxels are shown.
+        Fraction of brain voxels to show, in (0, 1]. Voxels that are not positive are
+        never shown.
     unit : str or dict of str to str, default="density"
-        Unit of all maps, or of each map by name. Each map has its own color scale.
+        Unit of all maps, or a dictionary from the name of each map to its unit. Each
+        map has its own color scale.
 
     Returns
     -------
     figure : matplotlib Figure
-        Width 12 inches; each row shows lateral and medial views of both hemispheres.
+        Figure of width 12 inches. Each row shows the lateral and medial views of both
+        hemispheres.
 
     Raises
     ------
     TypeError
-        If `maps` is not a dictionary, a map is not an image, or `title` not a string.
+        If `maps` is not a dictionary, if a map is not an image, or if `title` is not a
+        string.
     ValueError
-        If `maps` is empty, an image contains several maps, NaN or no positive voxel
-        inside the brain, `top` is out of range, or `unit` has other names than `maps`.
+        If `maps` is empty; if an image contains several maps, contains NaN, or has no
+        positive voxel inside the brain; if `top` is out of range; or if the names in
+        `unit` differ from those in `maps`.
 
     See Also
     --------
@@ -82,7 +89,7 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     units = dict.fromkeys(imgs, unit) if isinstance(unit, str) else dict(unit)
     if set(units) != set(imgs):
         raise ValueError(
-            f"unit must be a string or have the names of maps, {sorted(imgs)}; got "
+            f"unit must be a string or a dictionary with the names {sorted(imgs)}; got "
             f"{sorted(units)}."
         )
     surface = _load_surface()
@@ -94,13 +101,13 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
 
 
 def _color_limits(img, top, name) -> tuple[float, float]:
-    """Return the minimum and the maximum of the voxels to show."""
+    """Return the smallest and the largest value of the voxels to show."""
     kept = keep_strongest(img, top, name).get_fdata()
     return float(kept[kept > 0].min()), float(kept.max())
 
 
 def _load_surface() -> dict:
-    """Load meshes, sulcal depth and extent of the cortex, shipped with nilearn."""
+    """Load the surface data of each hemisphere that are shipped with nilearn."""
     from nilearn.datasets import load_fsaverage, load_fsaverage_data
 
     meshes = load_fsaverage("fsaverage5")
@@ -139,7 +146,7 @@ def _draw_row(figure, rectangle, surface, img, limits, unit):
 
 
 def _sample(img, part) -> np.ndarray:
-    """Average a map over the thickness of the cortex; return 0 on the medial wall."""
+    """Average a map over the cortical thickness; values on the medial wall are 0."""
     from nilearn.surface import vol_to_surf
 
     depths = list(_DEPTHS)

@@ -1,10 +1,10 @@
-"""Plot of training losses and of the monitor against the epoch."""
+"""Plot training losses and the monitor against the epoch."""
 
 import math
 
 from ._style import ABOVE, COLORS, GRAY, LABEL_SIZE, TICK_SIZE, axes_or_new, draw_legend
 
-# Key of the history, name in the legend, color.
+# For each loss: its key in the history, its name in the legend and its color.
 _LOSSES = (
     ("train_loss", "training loss", COLORS[0]),
     ("valid_loss", "validation loss", COLORS[1]),
@@ -15,19 +15,20 @@ _MONITOR_COLOR = COLORS[2]
 def plot_training_curve(history, *, best_epoch=None, ax=None):
     """Plot the losses of a neural network and its monitor against the epoch.
 
-    The left axis shows the losses. The right axis shows the monitor, the score that
-    determines the best epoch.
+    The left axis shows the losses. The right axis shows the monitor. The best epoch is
+    the epoch with the lowest monitor.
 
     Parameters
     ----------
     history : list of dict
-        One dictionary per epoch with the keys ``epoch`` (from 1) and ``train_loss``,
-        and optionally ``valid_loss``, ``monitor`` and ``dur`` (seconds), such as
-        ``history_`` of :class:`~sklearn_neurocontext.ContrastiveTextBrain`.
+        One dictionary per epoch. The keys ``epoch`` (from 1) and ``train_loss`` are
+        required; ``valid_loss``, ``monitor`` and ``dur`` (duration in seconds) are
+        optional. For example, ``history_`` of a fitted
+        :class:`~sklearn_neurocontext.ContrastiveTextBrain`.
     best_epoch : int or None, default=None
-        Epoch whose weights the estimator keeps; marked by a vertical line.
+        Epoch whose weights the estimator keeps. A vertical line marks it.
     ax : matplotlib Axes or None, default=None
-        Axes to draw on; None creates a figure.
+        Axes to draw on. None creates a new figure.
 
     Returns
     -------
@@ -37,15 +38,15 @@ def plot_training_curve(history, *, best_epoch=None, ax=None):
     Raises
     ------
     ValueError
-        If `history` is empty, an entry has no epoch or no training loss, a value is NaN
-        or infinite, or `best_epoch` is not one of the epochs.
+        If `history` is empty; if an entry has no epoch or no training loss; if a value
+        is NaN or infinite; or if `best_epoch` is not an epoch of `history`.
 
     Examples
     --------
     >>> from sklearn_neurocontext.plotting import plot_training_curve
     >>> history = [
-    ...     {"epoch": 1, "train_loss": 5.2, "monitor": 0.71, "dur": 0.4},
-    ...     {"epoch": 2, "train_loss": 4.1, "monitor": 0.78, "dur": 0.4},
+    ...     {"epoch": 1, "train_loss": 5.2, "monitor": 0.78, "dur": 0.4},
+    ...     {"epoch": 2, "train_loss": 4.1, "monitor": 0.71, "dur": 0.4},
     ... ]
     >>> ax = plot_training_curve(history, best_epoch=2)
     >>> ax.get_xlabel()
@@ -106,14 +107,14 @@ def _check_history(history, best_epoch) -> None:
         missing = [key for key in ("epoch", "train_loss") if key not in epoch]
         if missing:
             raise ValueError(
-                f"Entry {position} of history must have {' and '.join(missing)}; got "
-                f"the keys {sorted(epoch)}. Pass history_ of a fitted estimator."
+                f"Entry {position} of history must have {' and '.join(missing)}; it "
+                f"has {sorted(epoch)}. Pass history_ of a fitted estimator."
             )
         for key in ("train_loss", "valid_loss", "monitor", "dur"):
             if not math.isfinite(epoch.get(key, 0.0)):
                 raise ValueError(
                     f"{key} must be finite; got {epoch[key]} at epoch "
-                    f"{epoch['epoch']}. Leave out the epochs after a divergence."
+                    f"{epoch['epoch']}. Omit the epochs from a divergence on."
                 )
     epochs = [epoch["epoch"] for epoch in history]
     if best_epoch is not None and best_epoch not in epochs:

@@ -1,6 +1,5 @@
 """Tests of the commands map, decode and report."""
 
-import os
 import subprocess
 import sys
 import warnings
@@ -212,7 +211,6 @@ def test_map_enters_functions_of_at_most_25_files(tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        env=os.environ | {"NEUROCONTEXT_CACHE": str(tmp_path)},
     )
     n_files = int(result.stdout.splitlines()[-1].split()[0])
     assert 10 < n_files <= 25, result.stdout

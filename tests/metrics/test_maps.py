@@ -100,7 +100,7 @@ def test_threshold_and_top_are_exclusive(cut):
 
 @pytest.mark.parametrize("top", [0, -0.1, 1.1, 10, np.nan, "0.1"])
 def test_invalid_top_raises(top):
-    with pytest.raises(ValueError, match=r"top must be a fraction .* write top=0\.1"):
+    with pytest.raises(ValueError, match="top must be a fraction"):
         dice_score([1.0], [1.0], top=top)
 
 
@@ -174,8 +174,8 @@ def test_map_scores_ignore_positive_factors(rng):
 @pytest.mark.parametrize(
     ("values", "options", "message"),
     [
-        ([], {}, r"values must be .*got shape \(0,\) with 0 not finite"),
-        ([1, np.nan], {}, r"values must be .*got shape \(2,\) with 1 not finite"),
+        ([], {}, r"values must be .*got shape \(0,\) with 0 values"),
+        ([1, np.nan], {}, r"values must be .*got shape \(2,\) with 1 values"),
         ([[1.0]], {}, r"values must be .*got shape \(1, 1\)"),
         (
             [1.0],

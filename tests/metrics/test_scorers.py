@@ -163,7 +163,7 @@ def test_scalar_scorers_equal_retrieval_scores(data, name):
 def test_too_large_k_is_omitted_with_one_warning(data):
     X, y = data
     model = Regressor().fit(X, y)
-    with pytest.warns(UserWarning, match="recall_at_100 left out, since .* only 50"):
+    with pytest.warns(UserWarning, match="recall_at_100 omitted, because .* only 50"):
         scores = retrieval_scores(model, X[:50], y[:50])
     assert "recall_at_100" not in scores
     assert "recall_at_100_brain_to_text" not in scores
@@ -260,7 +260,7 @@ def test_dice_scorer_equals_dice_of_images(overlapping, wrap_model, y_scaling):
 
 def test_k_between_fold_sizes_warns(data):
     with (
-        pytest.warns(UserWarning, match="choose ks below the smallest fold"),
+        pytest.warns(UserWarning, match="less than the size of the smallest fold"),
         pytest.raises(KeyError, match="recall_at_53"),
     ):
         cross_validate(

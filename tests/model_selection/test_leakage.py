@@ -60,7 +60,7 @@ def test_negative_zero_equals_zero():
 
 @pytest.mark.parametrize("groups", [None, ["a"]])
 def test_different_lengths_raise(groups):
-    with pytest.raises(ValueError, match=r"Got 2 titles, \d arrays.*one of each per"):
+    with pytest.raises(ValueError, match=r"Got 2 titles, \d arrays.*one per row"):
         duplicate_groups(["a", "b"], [FIVE] * (1 if groups is None else 2), groups)
 
 
@@ -99,7 +99,7 @@ def test_exclude_accepts_a_mask():
     [
         (["5"], r"indices or a mask of 6 .* got an array of <U1"),
         ([True], r"got an array of bool and shape \(1,\)"),
-        ([6], r"between 0 and 5, .* got 6"),
+        ([6], r"from 0 to 5, .* got 6"),
         ([-1], "got -1"),
     ],
 )
@@ -109,13 +109,13 @@ def test_invalid_exclude_raises(exclude, message):
 
 
 def test_splits_of_another_corpus_raise():
-    with pytest.raises(ValueError, match=r"between 0 and 3, .* got 5"):
+    with pytest.raises(ValueError, match=r"from 0 to 3, .* got 5"):
         remove_leakage([([0, 1, 2], [3, 4, 5])], np.arange(4))
 
 
 def test_too_few_test_studies_raise():
     splits = [(np.array([0]), np.array([1, 2]))]
-    with pytest.raises(ValueError, match=r"Split 0 has 1 test studies left.*Exclude"):
+    with pytest.raises(ValueError, match=r"Split 0 has only 1 test studies.*Exclude"):
         remove_leakage(splits, [0, 1, 2], exclude=[2])
 
 

@@ -49,9 +49,14 @@ def test_empty_inputs_share_no_peaks():
         ([[1, 2, 3]], [], {}, r"peaks\[0\] must .*\(n_peaks, 3\) .*got shape \(3,\)"),
         ([], [PEAKS, PEAKS[:, :2]], {}, r"experiments\[1\] must .*got shape \(4, 2\)"),
         ([PEAKS * np.nan], [], {}, r"peaks\[0\] must .*finite"),
-        ([], [], {"tolerance_mm": -1}, "tolerance_mm=-1, .* at least 0 mm"),
-        ([], [], {"min_peaks": 0}, "min_peaks=0, .* at least 1 peak"),
-        ([], [], {"min_share": 50}, r"min_share=50; .* share in \[0, 1\]"),
+        (
+            [],
+            [],
+            {"tolerance_mm": -1},
+            "must be at least 0.*tolerance_mm=-1",
+        ),
+        ([], [], {"min_peaks": 0}, "min_peaks at least 1.*min_peaks=0"),
+        ([], [], {"min_share": 50}, r"min_share in \[0, 1\].*min_share=50"),
     ],
 )
 def test_invalid_arguments_raise(peaks, experiments, options, message):

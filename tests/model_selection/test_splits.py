@@ -77,7 +77,7 @@ def test_too_few_studies_raise(n):
     [{"n": 0}, {"n": 5e3}, {"n_splits": 0}, {"n_candidates": 1}, {"n_development": -1}],
 )
 def test_invalid_counts_raise(arguments):
-    with pytest.raises(ValueError, match="must be an integer of at least"):
+    with pytest.raises(ValueError, match="must be an integer, at least"):
         paper_splits(**{"n": 5000, **arguments})
 
 

@@ -152,7 +152,7 @@ def test_more_features_than_studies(train):
 
 
 def test_too_large_latent_dim_raises(train):
-    message = r"latent_dim must be at most 6, .*n_features.*got 7. Lower it, or"
+    message = r"latent_dim must be at most 6, .*n_features.*got 7. Lower latent_dim, or"
     with pytest.raises(ValueError, match=message):
         CCABaseline(7).fit(*train)
 
@@ -161,6 +161,6 @@ def test_too_large_latent_dim_raises(train):
 def test_too_small_ridge_raises(name):
     # Two equal columns of ±1: each pivot is exact, the second is zero.
     X = np.array([[1.0, 1], [-1, -1]] * 4)
-    message = rf"{name}=1e-18 is too small: in float64 .*\. Raise {name}\.$"
+    message = rf"{name}=1e-18 is too small: .*float64 .*\. Increase {name}\.$"
     with pytest.raises(ValueError, match=message):
         CCABaseline(y_scaling=None, **{name: 1e-18}).fit(X, X)

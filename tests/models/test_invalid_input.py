@@ -73,7 +73,7 @@ def test_invalid_input_to_fit_raises(fitted, train, change, message):
         (lambda X, y: (X, y[0]), r"y must have shape \(n_studies, 10\).*got \(10,\)"),
         (
             lambda X, y: (X, _replace_value(y, np.nan)),
-            "y contains NaN or infinity. Drop the studies",
+            "y contains NaN or infinity. Remove the studies",
         ),
         (
             lambda X, y: (X, _replace_value(y, "words")),

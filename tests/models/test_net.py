@@ -201,7 +201,7 @@ def test_temperature_is_not_decayed():
 
 def test_nan_loss_raises():
     X = np.full((60, N_FEATURES), np.nan, dtype=np.float32)
-    message = r"training loss became nan in epoch 1\. Lower lr \(it is 0\.001\), or"
+    message = r"training loss became nan in epoch 1\. Lower lr \(currently 0\.001\), or"
     with pytest.raises(ValueError, match=message):
         _train(_perceptron(), inputs={"text": X})
 

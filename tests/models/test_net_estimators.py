@@ -119,7 +119,9 @@ def test_fit_with_fewer_studies_than_a_batch(estimator, n_studies):
 @NETS
 def test_diverging_training_raises(estimator, train):
     estimator = clone(estimator).set_params(lr=1e38)
-    message = r"training loss became (nan|inf) in epoch \d+\. Lower lr \(it is 1e\+38\)"
+    message = (
+        r"training loss became (nan|inf) in epoch \d+\. Lower lr \(currently 1e\+38\)"
+    )
     with pytest.raises(ValueError, match=message):
         estimator.fit(*train)
     assert not hasattr(estimator, "best_epoch_")

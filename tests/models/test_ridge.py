@@ -116,6 +116,8 @@ def test_constant_features_predict_the_mean():
 def test_too_small_ridge_raises(n_columns):
     # Equal columns of ±1: each pivot is exact, the second is zero.
     X = np.repeat(np.array([[1], [-1]] * 2, dtype=np.float32), n_columns, axis=1)
-    message = r"penalty=1e-20 is too small: in float32 .*Raise penalty, or pass X in fl"
+    message = (
+        r"penalty=1e-20 is too small: .*float32 .*Increase penalty, or pass X in fl"
+    )
     with pytest.raises(ValueError, match=message):
         solve_ridge(X, np.ones((4, 1)), 1e-20, "penalty")

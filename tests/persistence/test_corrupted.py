@@ -74,13 +74,13 @@ def _set(path, value):
         (_set(["params", "max_epochs"], {"eval": "1"}), "the unknown type eval '1'"),
         (_set(["params", "max_epochs"], {"dtype": "object"}), "unknown type dtype"),
         (_set(["params", "device"], "nowhere"), "device='nowhere'"),
-        (_set(["learned", "latent_dim_"], 10**12), "do not fit its dimensions"),
+        (_set(["learned", "latent_dim_"], 10**12), "do not match the dimensions"),
         (_set(["learned", "latent_dim_"], "3"), "latent_dim_ is str; expected"),
         (_set(["learned", "n_components_"], 6), r"y_mean_ .* shape \(5,\); expected"),
         (_set(["learned", "y_mean_"], None), "y_mean_ is missing"),
         (lambda d: _network(d)["learned"].pop("module_"), "module_ is missing"),
         (_set(["learned", "y_mean_"], 0.5), "cannot be loaded: "),
-        (_set(["learned", "module_"], {"module": {}}), "do not fit its dimensions"),
+        (_set(["learned", "module_"], {"module": {}}), "do not match the dimensions"),
         (_set(["learned", "note_"], 0.5), "has the unknown attributes note_"),
         (_set(["learned", "y_mean_", "array"], "none"), "'none' is missing"),
         (_set(["learned", "y_mean_", "shape"], [7]), r"expected float32 and \[7\]"),
@@ -91,7 +91,7 @@ def test_invalid_descriptions_raise(saved, change, words):
     edit(saved, change)
     with pytest.raises(ValueError, match=words) as caught:
         load_model(saved)
-    assert "\n" not in str(caught.value) or "do not fit" in str(caught.value)
+    assert "\n" not in str(caught.value) or "do not match" in str(caught.value)
 
 
 def test_local_parameters_in_files_are_ignored(saved, tmp_path):

@@ -70,11 +70,11 @@ def test_given_axes():
         ({"similarity": []}, "expected (n_texts, n_maps)"),
         (
             {"similarity": np.eye(2), "texts": ["a"]},
-            "texts must have one name per row, 2; got 1",
+            "texts must have one name per row (2); got 1",
         ),
         (
             {"similarity": np.eye(2), "maps": "abc"},
-            "maps must have one name per column, 2; got 3",
+            "maps must have one name per column (2); got 3",
         ),
     ],
 )

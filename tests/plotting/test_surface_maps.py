@@ -112,7 +112,7 @@ def test_medial_wall_is_zero():
             {"a": _blob(0, 0, 0)},
             {"unit": {}},
             ValueError,
-            "names of maps, ['a']; got []",
+            "the names ['a']; got []",
         ),
     ],
 )

@@ -73,7 +73,7 @@ def test_given_axes():
     ("history", "best_epoch", "message"),
     [
         ([], None, "history is empty"),
-        ([{"epoch": 1}], None, "Entry 0 of history must have train_loss; got"),
+        ([{"epoch": 1}], None, "Entry 0 of history must have train_loss; it has"),
         (
             [{"epoch": 1, "train_loss": math.nan}],
             None,
