@@ -1,1 +1,1 @@
-"""Utilities shared by all subpackages; they import no other subpackage."""
+"""Utilities for all subpackages. This subpackage does not import other subpackages."""

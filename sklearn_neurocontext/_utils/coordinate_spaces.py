@@ -1,11 +1,12 @@
-"""Conversion between Talairach and MNI coordinates; names of coordinate spaces."""
+"""Convert coordinates between Talairach and MNI space; normalize names of spaces."""
 
 import numpy as np
 import pandas as pd
 
-# Affine from MNI to Talairach coordinates (mm): the pooled transform of Lancaster et
-# al., Bias between MNI and Talairach coordinates analyzed using the ICBM-152 brain
-# template, Human Brain Mapping 2007 (icbm2tal for unspecified software).
+# Affine that converts MNI coordinates to Talairach coordinates (mm). It is the pooled
+# transform (icbm2tal for unspecified software) of Lancaster et al.,
+# Bias between MNI and Talairach coordinates analyzed using the ICBM-152 brain template,
+# Human Brain Mapping 2007.
 _MNI_TO_TALAIRACH = np.array(
     [
         [0.9357, 0.0029, -0.0072, -1.0423],
@@ -41,7 +42,7 @@ def _apply(affine, xyz) -> np.ndarray:
 
 
 def normalize_spaces(spaces) -> np.ndarray:
-    """Map names of coordinate spaces to MNI, TAL, UNKNOWN, OTHER or MIXED."""
+    """Return each name of a space as MNI, TAL, UNKNOWN, OTHER or MIXED."""
     series = pd.Series(np.asarray(spaces, dtype=object))
     names = {name: _normalize_space(name) for name in series.unique()}
     return series.map(names).to_numpy(dtype=object)

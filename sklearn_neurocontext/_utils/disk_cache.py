@@ -1,10 +1,10 @@
-"""Arrays cached on disk: written atomically, verified by hashes, memory-mapped.
+"""Cache arrays on disk: write them atomically, and verify their hashes when opened.
 
 A cache entry is a folder with ``.npy`` files and a file ``entry.json``, which contains
 the settings that identify the entry, its metadata (``facts``), and the SHA-256 of each
-file. An entry is built in a temporary folder, which is renamed when complete.
-Therefore a killed build leaves no entry. If two processes build the same entry, the
-slower one uses the entry of the faster one.
+file. An entry is built in a temporary folder, which is renamed when the entry is
+complete. Therefore an interrupted build does not leave an incomplete entry. If two
+processes build the same entry, both use the entry of the process that finishes first.
 """
 
 import hashlib
@@ -23,17 +23,18 @@ import numpy as np
 from .files import cache_folder, write_json
 
 _RECORD = "entry.json"
-# Files up to this size, in bytes, are hashed whenever they are opened. Larger files are
-# hashed only if their size or times have changed: hashing takes seconds per gigabyte.
+# Files up to this size (in bytes) are hashed whenever they are opened. Larger files are
+# hashed only if their size or times have changed, because hashing a gigabyte takes
+# seconds.
 _ALWAYS_HASHED = 64 * 2**20
-# Larger files, in bytes, are memory-mapped.
+# Files larger than this size (in bytes) are memory-mapped.
 _MAPPED_FROM = 2**16
 _STALE_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Folder, read-only arrays, and metadata (``facts``, JSON values) of an entry."""
+    """Folder, arrays and metadata (``facts``, a dict of JSON values) of an entry."""
 
     folder: Path
     arrays: dict
@@ -42,18 +43,18 @@ class Entry:
 
 def fetch_entry(kind: str, settings: dict, build: Callable) -> Entry:
     """Open the entry for these settings; build it if it is missing or corrupted."""
-    # The folder name starts with `kind`. `settings` must contain all settings that the
-    # entry depends on, as JSON values. `build` takes a folder, writes .npy files into
-    # it and returns the metadata.
+    # The folder name starts with `kind`. `settings` must contain, as JSON values, all
+    # settings that affect the entry. `build` takes a folder, writes .npy files into
+    # this folder, and returns the metadata.
     folder = entry_folder(kind, settings)
-    # Try several times, as another process may replace a corrupted entry meanwhile.
+    # Try several times, because another process may replace a corrupted entry.
     for _ in range(3):
         if folder.exists():
             entry = _open(folder, settings)
             if entry is not None:
                 return entry
             warnings.warn(
-                f"The cache entry {str(folder)!r} is corrupted; it is built again.",
+                f"The cache entry {str(folder)!r} is corrupted and is built again.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -62,8 +63,8 @@ def fetch_entry(kind: str, settings: dict, build: Callable) -> Entry:
     entry = _open(folder, settings)
     if entry is None:
         raise OSError(
-            f"The cache entry {str(folder)!r} cannot be read after writing it. Set "
-            "NEUROCONTEXT_CACHE to a folder on another disk."
+            f"The cache entry {str(folder)!r} was written but cannot be read. Set the "
+            "environment variable NEUROCONTEXT_CACHE to a folder on another disk."
         )
     return entry
 
@@ -74,7 +75,7 @@ def entry_folder(kind: str, settings: dict) -> Path:
 
 
 def _hash_json(content) -> str:
-    """Return the SHA-256 of JSON values."""
+    """Return the SHA-256 of JSON values, written as text with sorted keys."""
     text = json.dumps(content, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -101,8 +102,9 @@ def _open(folder: Path, settings: dict) -> Entry | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     if signatures != record.get("signatures"):
-        # The entry was copied. Record the new times, so that the next process need not
-        # hash its large files; this is impossible in a read-only folder.
+        # The times of the files changed, but their hashes did not; for example, the
+        # entry was copied. Record the new times, so that large files are not hashed
+        # again. An error is ignored, because the folder may be read-only.
         with suppress(OSError):
             write_json(folder / _RECORD, record | {"signatures": signatures})
     return Entry(folder, arrays, body["facts"])
@@ -113,7 +115,7 @@ def _build(folder: Path, settings: dict, build: Callable) -> None:
     with _check_writable(folder.parent):
         _remove_leftovers(folder.parent)
         temporary = folder.with_name(f"building-{folder.name}-{secrets.token_hex(8)}")
-        temporary.mkdir()  # Folders of mkdtemp are readable by their owner only.
+        temporary.mkdir()  # Only the owner could read a folder made by mkdtemp.
     try:
         facts = build(temporary)
         files = sorted(temporary.glob("*.npy"))
@@ -133,14 +135,14 @@ def _build(folder: Path, settings: dict, build: Callable) -> None:
         except OSError:
             if not folder.exists():
                 raise
-            # Another process was faster: `fetch_entry` opens its entry.
+            # Another process finished first; `fetch_entry` opens its entry.
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager
 def _check_writable(folder: Path):
-    """Create the cache folder if needed; raise write errors with advice."""
+    """Create the cache folder if needed; add advice to errors of writing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
@@ -152,7 +154,7 @@ def _check_writable(folder: Path):
 
 
 def _discard(folder: Path) -> None:
-    """Remove a corrupted entry; rename it first, so that no process opens it."""
+    """Rename a corrupted entry, so that no process opens it, and remove it."""
     gone = folder.with_name(f"building-gone-{secrets.token_hex(8)}")
     try:
         folder.rename(gone)
@@ -162,8 +164,8 @@ def _discard(folder: Path) -> None:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove temporary files and folders that killed processes left a day ago."""
-    # The hidden files are those of `write_json`.
+    """Remove temporary files and folders that are more than a day old."""
+    # Interrupted processes leave them. `write_json` creates the hidden files.
     for path in (*folder.glob("building-*"), *folder.glob(".????????.json")):
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime <= _STALE_SECONDS:
@@ -175,7 +177,7 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 def _signature(path: Path) -> list:
-    """Return size and times of a file, to detect changes without hashing it."""
+    """Return the size and the times of a file, which change if the file changes."""
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
@@ -186,7 +188,7 @@ def _sha256(path: Path) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file; large files are hashed again only if changed."""
+    """Return the SHA-256 of a file; the hash of an unchanged large file is cached."""
     signature = _signature(path)
     if signature[0] <= _ALWAYS_HASHED:
         return _sha256(path)
@@ -205,7 +207,7 @@ def hash_file(path: Path) -> str:
 
 
 class NpyWriter:
-    """Write a .npy file row by row; the number of rows need not be known in advance."""
+    """Write a .npy file in blocks of rows; the final number of rows may be unknown."""
 
     def __init__(self, path: Path, dtype, row_shape=()):
         self._path = path
@@ -218,12 +220,12 @@ class NpyWriter:
         return self
 
     def append(self, rows) -> None:
-        """Append rows of shape (n, *row_shape)."""
+        """Append an array of rows, of shape (n_rows, *row_shape)."""
         np.ascontiguousarray(rows, dtype=self._dtype).tofile(self._stream)
         self.n_rows += len(rows)
 
     def __exit__(self, kind, error, trace):
-        # NumPy pads the header, so that the final number of rows fits.
+        # NumPy pads the header, so that the new header has the same length.
         if kind is None:
             self._stream.seek(0)
             self._write_header()

@@ -1,4 +1,4 @@
-"""Folders for cached and downloaded files; files and folders written atomically."""
+"""Locate the cache and data folders; write files and folders atomically."""
 
 import json
 import os
@@ -10,20 +10,21 @@ from pathlib import Path
 import platformdirs
 
 _APP_NAME = "sklearn_neurocontext"
-# Longest double extension, such as .nii.gz; in longer ones, the first part belongs to
-# the name.
+# Maximum length of a double extension such as .nii.gz. If the last two suffixes are
+# longer, only the last suffix is the extension.
 _MAX_EXTENSION = 16
 
 
 def cache_folder() -> Path:
-    """Return the folder ``NEUROCONTEXT_CACHE``, or one in the user's cache."""
+    """Return the cache folder."""
+    # The environment variable NEUROCONTEXT_CACHE replaces the default folder.
     if named := os.environ.get("NEUROCONTEXT_CACHE"):
         return Path(named).expanduser()
     return platformdirs.user_cache_path(_APP_NAME, appauthor=False)
 
 
 def data_folder(data_home=None) -> Path:
-    """Return the download folder: `data_home`, or one in the user's data folder."""
+    """Return `data_home`, or by default the data folder of this package."""
     if data_home is not None:
         return Path(data_home).expanduser()
     return platformdirs.user_data_path(_APP_NAME, appauthor=False)
@@ -31,7 +32,7 @@ def data_folder(data_home=None) -> Path:
 
 @contextmanager
 def atomic_write(path):
-    """Write a file that appears under its name only when complete.
+    """Write a temporary file, and rename it to `path` when it is complete.
 
     Permissions follow the umask, as for any new file. If the path is a symbolic link,
     its target is replaced.
@@ -40,8 +41,8 @@ def atomic_write(path):
     extension = "".join(path.suffixes[-2:])
     if len(extension) > _MAX_EXTENSION:
         extension = path.suffix
-    # The temporary name is short, as `path` may have the longest possible name. Files
-    # of tempfile are readable by their owner only.
+    # The temporary name is short, because `path` may have the longest possible name.
+    # The module tempfile is not used, because only the owner could read its files.
     temporary = path.with_name(f".{secrets.token_hex(4)}{extension}")
     try:
         yield temporary
@@ -70,13 +71,13 @@ def check_new_folder(directory: Path) -> None:
     if directory.is_symlink() or not is_free:
         raise FileExistsError(
             f"{str(directory)!r} exists and is not an empty folder; nothing was saved. "
-            "Choose a new folder, or remove this one first."
+            "Pass the path of a new folder, or remove the existing file or folder."
         )
 
 
 @contextmanager
 def atomic_folder(directory, *, check=check_new_folder):
-    """Write a folder that appears under its name only when complete."""
+    """Write a temporary folder, and rename it to `directory` when it is complete."""
     directory = Path(directory).expanduser().absolute()
     check(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -84,10 +85,10 @@ def atomic_folder(directory, *, check=check_new_folder):
         directory.with_name(f".{directory.name}-{secrets.token_hex(8)}")
         for _ in range(2)
     )
-    new.mkdir()  # Folders of mkdtemp are readable by their owner only.
+    new.mkdir()  # Only the owner could read a folder made by mkdtemp.
     try:
         yield new
-        check(directory)  # Another process may have created it meanwhile.
+        check(directory)  # Another process may have created the folder.
         try:
             if directory.exists():
                 directory.rename(old)

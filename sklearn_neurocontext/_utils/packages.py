@@ -1,4 +1,4 @@
-"""Import of optional dependencies; versions of installed packages."""
+"""Import optional dependencies, and return versions of installed packages."""
 
 import importlib
 import platform
@@ -30,7 +30,7 @@ def library_versions() -> dict:
 
 
 def _version_or_none(package: str) -> str | None:
-    """Return the version of an installed package, or None."""
+    """Return the version of a package, or None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -38,7 +38,7 @@ def _version_or_none(package: str) -> str | None:
 
 
 def import_optional(name: str, extra: str) -> ModuleType:
-    """Import an optional dependency; if it is missing, name the extra to install."""
+    """Import an optional dependency that is installed by an extra of this package."""
     try:
         return importlib.import_module(name)
     except ImportError as error:

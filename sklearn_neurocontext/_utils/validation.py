@@ -1,7 +1,7 @@
-"""Checks of texts, peaks and similarities, and scikit-learn's validation helpers.
+"""Check texts, peaks and similarities; import scikit-learn's validation helpers.
 
-Private names of scikit-learn are imported only here: if a release moves one of them,
-a single line changes.
+Private functions of scikit-learn are imported only in this file. If a release of
+scikit-learn moves a private function, only this file must be changed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -40,8 +40,8 @@ __all__ = [
     "validate_data",
 ]
 
-# A term starts with a letter and has at least two characters. Numbers are excluded, as
-# they could be coordinates.
+# A term starts with a letter and has at least two characters. Numbers are excluded,
+# because they may be coordinates.
 TERM_PATTERN = r"(?u)\b[^\W\d_]\w+\b"
 _MAX_ROWS_NAMED = 5
 
@@ -54,7 +54,8 @@ def _name_rows(rows) -> str:
 
 
 def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
-    """Check a sequence of non-empty strings and return it as a list."""
+    """Check that texts are non-empty strings, and return them as a list."""
+    # Rows are numbered from `first_row` in error messages.
     if isinstance(texts, str | bytes):
         raise TypeError(
             f"{name} must be a sequence of strings, one per study; got a single "
@@ -63,13 +64,14 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
     if isinstance(texts, Mapping):
         raise TypeError(
             f"{name} must be a sequence of strings, one per study; got a "
-            f"{type(texts).__name__} with the keys {_name_rows(list(texts))}. Pass "
-            "study_texts(corpus, 'title') of a corpus, or the values of a dictionary."
+            f"{type(texts).__name__} with the keys {_name_rows(list(texts))}. For a "
+            "corpus, pass study_texts(corpus, 'title'). For a dictionary of texts, "
+            "pass a list of its values."
         )
     if getattr(texts, "ndim", 1) != 1:
         raise ValueError(
-            f"{name} must be one-dimensional, one string per study; got shape "
-            f"{texts.shape}. Pass one column, for example frame['title']."
+            f"{name} must be one-dimensional, with one string per study; got shape "
+            f"{texts.shape}. Pass a single column, for example frame['title']."
         )
     if not isinstance(texts, Iterable):
         raise TypeError(
@@ -114,13 +116,13 @@ def _check_peak_row(row: int, coordinates) -> np.ndarray:
         )
     if not np.isfinite(array).all():
         raise ValueError(
-            f"The peaks of study {row} hold NaN or infinity. Drop these peaks first."
+            f"The peaks of study {row} hold NaN or infinity. Drop these peaks."
         )
     return array
 
 
 def check_peaks(peaks) -> list[np.ndarray]:
-    """Check peaks and return a float64 array of shape (n_peaks_i, 3) per study."""
+    """Return a list with one float64 array of shape (n_peaks_i, 3) per study."""
     if isinstance(peaks, str | bytes) or not isinstance(peaks, Iterable):
         raise TypeError(
             "peaks must be a sequence with one (n_peaks, 3) array per study; got "
@@ -129,7 +131,7 @@ def check_peaks(peaks) -> list[np.ndarray]:
     if isinstance(peaks, np.ndarray) and peaks.dtype != object and peaks.ndim == 2:
         raise ValueError(
             "peaks must be a sequence with one (n_peaks, 3) array per study; got one "
-            f"array of shape {peaks.shape}. For a single study pass [peaks]."
+            f"array of shape {peaks.shape}. For a single study, pass [peaks]."
         )
     checked = [_check_peak_row(row, study) for row, study in enumerate(peaks)]
     if not checked:
@@ -138,7 +140,7 @@ def check_peaks(peaks) -> list[np.ndarray]:
 
 
 def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
-    """Check a similarity (n_texts, n_maps) and return it as float32 or float64."""
+    """Check a similarity matrix and return it in float32 or float64."""
     try:
         array = np.asarray(similarity)
         if array.dtype not in (np.float32, np.float64):
@@ -161,13 +163,14 @@ def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
         )
     if not np.isfinite(array).all():
         raise ValueError(
-            "similarity holds NaN or infinity. Check the inputs of the model for NaN."
+            "similarity holds NaN or infinity. Check whether the inputs of the model "
+            "contain NaN or infinity."
         )
     return array
 
 
 def innermost_model(estimator):
-    """Return the innermost model of nested Pipelines and hyperparameter searches."""
+    """Return the model inside Pipelines, hyperparameter searches and other wrappers."""
     if isinstance(estimator, Pipeline):
         return innermost_model(estimator.steps[-1][1])
     if hasattr(estimator, "best_estimator_"):

@@ -7,36 +7,36 @@ import nibabel as nib
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-# Voxels below this fraction of the maximum are never kept: in a map of few peaks, the
-# top 10 % of voxels include some with almost no density.
+# Voxels at or below this fraction of the maximum are never kept. In a map of few peaks,
+# the top 10 % of voxels include voxels whose density is almost zero.
 _MIN_FRACTION = 0.01
-# Ratio of the standard deviation of a Gaussian to its full width at half maximum.
+# Standard deviation of a Gaussian, divided by its full width at half maximum (fwhm).
 FWHM_TO_SIGMA = 1 / math.sqrt(8 * math.log(2))
 
 
 def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
-    """Smooth each row with a Gaussian of `fwhm` mm, with zeros outside the mask."""
-    # The smoothed maps therefore fade toward the border of the mask, as densities of
-    # peaks do.
+    """Smooth each map with a Gaussian kernel; voxels outside the mask are zero."""
+    # `fwhm` is in mm. Because of these zeros, the smoothed maps decrease toward the
+    # border of the mask, as maps of peak density do.
     if fwhm == 0:
         return voxels
     inside = np.asarray(mask_img.dataobj) > 0
     sigma = fwhm * FWHM_TO_SIGMA / np.sqrt((mask_img.affine[:3, :3] ** 2).sum(axis=0))
     smoothed = np.empty_like(voxels)
-    for row, one in enumerate(voxels):
+    for row, values in enumerate(voxels):
         volume = np.zeros(inside.shape, dtype=voxels.dtype)
-        volume[inside] = one
+        volume[inside] = values
         smoothed[row] = gaussian_filter(volume, sigma, mode="constant")[inside]
     return smoothed
 
 
 def voxels_to_imgs(voxels: np.ndarray, mask_img) -> list:
-    """Return each row of voxels as a 3D image, zero outside the mask."""
+    """Return a list of 3D images, one per row; voxels outside the mask are zero."""
     inside = np.asarray(mask_img.dataobj) > 0
     imgs = []
-    for one in voxels:
+    for values in voxels:
         volume = np.zeros(inside.shape, dtype=np.float32)
-        volume[inside] = one
+        volume[inside] = values
         imgs.append(nib.Nifti1Image(volume, mask_img.affine))
     return imgs
 
@@ -57,9 +57,11 @@ def check_top(top) -> None:
 
 
 def select_top(maps, top: float) -> np.ndarray:
-    """Return a boolean array of the strongest voxels of each map (fraction `top`)."""
+    """Return a boolean array that selects the fraction `top` of voxels of each map."""
+    # The voxels with the highest values are selected, except zeros.
     n_voxels = maps.shape[1]
-    # Subtract rounding errors: 0.07 * 100 is 7.000000000000001, but k must be 7.
+    # Subtract 1e-6, because 0.07 * 100 is 7.000000000000001 in floating point, and k
+    # must be 7.
     k = max(1, math.ceil(top * n_voxels - 1e-6))
     cut = np.partition(maps, n_voxels - k, axis=1)[:, [n_voxels - k]]
     return (maps > cut) | ((maps == cut) & (cut > 0))
@@ -67,15 +69,15 @@ def select_top(maps, top: float) -> np.ndarray:
 
 def keep_strongest(img, top, name):
     """Keep the strongest voxels of a map, and set all others to zero."""
-    # `top` is a fraction of the voxels inside nilearn's MNI mask, resampled to the map.
+    # `top` is a fraction of the voxels of the map that are inside nilearn's MNI mask.
     from nilearn.image import new_img_like
 
     check_top(top)
     inside = _inside_brain(img)
     if not inside.any():
         raise ValueError(
-            f"{name} does not overlap the MNI brain; its affine is\n{img.affine}.\n"
-            "Expected coordinates in mm, MNI space."
+            f"{name} does not overlap the brain in MNI space. Its affine is\n"
+            f"{img.affine}.\nExpected an affine to mm in MNI space."
         )
     volume = img.get_fdata()
     voxels = volume[inside]
@@ -83,8 +85,8 @@ def keep_strongest(img, top, name):
     selected &= voxels > _MIN_FRACTION * max(voxels.max(), 0)
     if not selected.any():
         raise ValueError(
-            f"{name} has no positive voxel inside the brain. Check that the study "
-            "has peaks inside the mask."
+            f"{name} has no positive voxel inside the brain. For the map of a study, "
+            "check that the study has peaks inside the mask."
         )
     kept = np.zeros(volume.shape)
     kept[inside] = np.where(selected, voxels, 0.0)
@@ -92,7 +94,7 @@ def keep_strongest(img, top, name):
 
 
 def _inside_brain(img):
-    """Return nilearn's MNI mask, resampled to an image, as a boolean array."""
+    """Return nilearn's MNI mask as a boolean array on the grid of an image."""
     from nilearn.datasets import load_mni152_brain_mask
     from nilearn.image import resample_to_img
     from nilearn.image.resampling import BoundingBoxError

@@ -1,4 +1,4 @@
-"""Command line of the package."""
+"""Command-line interface of the package."""
 
 from ._main import main
 

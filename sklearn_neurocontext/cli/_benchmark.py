@@ -97,8 +97,8 @@ class _CandidatesOrFold(click.ParamType):
     "--n-candidates",
     type=_CandidatesOrFold(),
     default=1000,
-    help="Number of test studies per split, or fold for cross-validation on shuffled "
-    "folds of the corpus.",
+    help="Number of test studies per split. With the word fold, cross-validation on "
+    "shuffled folds is used instead.",
 )
 @click.option(
     "--ks",
@@ -117,8 +117,8 @@ def benchmark(
 ):
     """Compare estimators on the same splits of a corpus.
 
-    Tables, figures and a report are written. Repeat the command to resume an
-    interrupted run.
+    The output folder contains tables, figures and a report. To resume an interrupted
+    run, repeat the command.
 
     \b
     Examples:
@@ -130,7 +130,7 @@ def benchmark(
     corpus, text_field = settings["corpus"], settings["text_field"]
 
     def make_splits(groups):
-        """Return the splits, or raise ValueError if there are too few studies."""
+        """Return the splits; raise ValueError if there are too few studies."""
         return _make_splits(groups, n_splits, n_candidates, settings)
 
     needed = [*estimators, "contrastive"] if full_training else estimators
@@ -178,9 +178,9 @@ def benchmark(
 def demo(output, text):
     """Compare four estimators on 320 real studies.
 
-    The studies are distributed with NiMARE and concern n-back and flanker tasks. Tables
-    and figures of 15-fold cross-validation and the predicted map of a text are written.
-    Repeat the command to resume an interrupted run.
+    The studies are distributed with NiMARE and report n-back and flanker tasks. The
+    output folder contains tables and figures of a 15-fold cross-validation, and the
+    predicted map of a text. To resume an interrupted run, repeat the command.
 
     \b
     Example:
@@ -197,7 +197,7 @@ def demo(output, text):
     result = _run(made, studies, folds, **options)
     result.write(output)
     metrics = _select_metrics(_DEMO_KS, result)
-    # The metric that does not depend on the number of candidates comes first.
+    # Print mix&match first, because it does not depend on the number of candidates.
     metrics = {"mix_match": metrics.pop("mix_match"), **metrics}
     title = f"{len(studies.texts)} studies, {len(folds)} folds"
     _print_scores(result, metrics, f"{title}; chance level of mix&match: 50 %")
@@ -205,8 +205,8 @@ def demo(output, text):
     n_candidates = min(record["n_candidates"] for record in result.records)
     click.echo(
         f"Recall among {n_candidates} candidates is not comparable with published "
-        "values, which use 1,000. mix&match is the fraction of maps of other studies "
-        "that are less similar than the map of the study."
+        "values, which use 1,000 candidates. mix&match is the fraction of maps of "
+        "other studies that are less similar to the text of a study than its own map."
     )
     _plot_recall_curves(result, output, f"n-back and flanker: {title}")
     _plot_median_study(
@@ -218,7 +218,7 @@ def demo(output, text):
 
 
 def _make_estimators(names, settings, **options):
-    """Return estimators by name, with text field and random state of the settings."""
+    """Return a dict that maps each name to an estimator with these settings."""
     from ..experiments import make_estimators
 
     random_state, text_field = settings["random_state"], settings["text_field"]
@@ -226,7 +226,7 @@ def _make_estimators(names, settings, **options):
 
 
 def _make_splits(groups, n_splits, n_candidates, settings):
-    """Return shuffled folds, or splits as in the article."""
+    """Return shuffled folds, or splits with the paper settings."""
     from ..model_selection import paper_splits, shuffled_folds
 
     random_state = settings["random_state"]
@@ -236,8 +236,9 @@ def _make_splits(groups, n_splits, n_candidates, settings):
     if len(groups) <= n_candidates + n_development:
         raise ValueError(
             f"{len(groups):,} studies are too few for --n-candidates "
-            f"{n_candidates:,} and {n_development} development studies. Lower the "
-            "number, or pass --n-candidates fold, which needs no development studies."
+            f"{n_candidates:,} and {n_development} development studies. Lower "
+            "--n-candidates, or pass --n-candidates fold, which does not need "
+            "development studies."
         )
     return paper_splits(
         len(groups), n_splits, n_candidates, random_state, n_development=n_development
@@ -269,14 +270,14 @@ def _run(estimators, studies, splits, *, output, ks, settings, reference="ridge"
 
 
 def _select_metrics(ks, result) -> dict:
-    """Return the headings of the main scores by their names in the records."""
+    """Return a dict that maps the name of each main score to its heading."""
     headings = {f"recall_at_{k}": f"recall@{k}, %" for k in ks}
     headings["mix_match"] = "mix&match, %"
     return {name: text for name, text in headings.items() if name in result.metrics()}
 
 
 def _note_missing_recalls(ks, result):
-    """Print the recalls that have too few candidates for their k."""
+    """Print a note if the test sets are too small for recall@k of some k."""
     missing = [k for k in ks if f"recall_at_{k}" not in result.metrics()]
     if missing:
         n = min(record["n_candidates"] for record in result.records)
@@ -310,7 +311,7 @@ def _plot_recall_curves(result, output: Path, title):
 
 
 def _plot_median_study(loaded, studies, masker, split, estimator, settings, output):
-    """Plot predicted and observed map of the test study with the median Dice score."""
+    """Plot the predicted and observed maps of the study with the median Dice score."""
     from ..experiments import median_study_maps, select_inputs
     from ..plotting import plot_predicted_and_observed
 
@@ -327,10 +328,10 @@ def _plot_median_study(loaded, studies, masker, split, estimator, settings, outp
     )
     path = save_figure(figure, output / "predicted_and_observed.png")
     click.echo(
-        f"{path.name}: test study with the median Dice score in the first split, "
-        f"predicted by {estimator} (Dice score of the top 10 % of voxels "
-        f"{maps.dice:.2f}; mean over {len(maps.dice_of_all)} test studies "
-        f"{maps.dice_of_all.mean():.2f})"
+        f"{path.name}: maps of the test study with the median Dice score in the first "
+        f"split, predicted by {estimator}. Its Dice score for the top 10 % of voxels "
+        f"is {maps.dice:.2f}; the mean over {len(maps.dice_of_all)} test studies is "
+        f"{maps.dice_of_all.mean():.2f}"
     )
 
 
@@ -355,7 +356,7 @@ def _print_scores(result, metrics, title):
     from ..experiments import format_mean_std
 
     summary = result.summary().set_index(["estimator", "metric"])
-    # A Text is not parsed for markup, which names and folders may contain.
+    # rich would interpret brackets in a str as markup, but not in a Text.
     table = Table(title=Text(title), title_justify="left")
     table.add_column("estimator")
     for heading in metrics.values():
@@ -372,7 +373,7 @@ def _print_scores(result, metrics, title):
 
 
 def _print_differences(result, metrics):
-    """Print differences from the reference in percentage points, with intervals."""
+    """Print differences from the reference, in percentage points, with intervals."""
     from ..experiments import format_difference
 
     differences = result.differences().set_index(["estimator", "metric"])

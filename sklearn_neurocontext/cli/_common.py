@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-# These values are also defined in datasets and experiments. They are repeated here,
-# because importing those subpackages would slow down --help.
+# These values are also defined in the subpackages datasets and experiments. They are
+# repeated here, because importing these subpackages would slow down --help.
 TEXT_FIELDS = ("title", "abstract", "body", "title+abstract")
 ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 TEXT_ESTIMATORS = ("best_text_brain",)
@@ -39,14 +39,14 @@ class Text(click.ParamType):
 
 
 class OutputPath(click.Path):
-    """Parameter type of an output path that must have one of the given extensions."""
+    """Parameter type of an output path; it may require certain file extensions."""
 
     def __init__(self, *endings, **options):
         super().__init__(path_type=Path, writable=True, **options)
         self.endings = endings
 
     def convert(self, value, param, ctx):
-        """Check the extension and return a Path in which ``~`` is expanded."""
+        """Expand ``~``, check the extension, and return a Path."""
         path = super().convert(Path(value).expanduser(), param, ctx)
         if self.endings and not path.name.endswith(self.endings):
             expected = " or ".join(self.endings)
@@ -68,7 +68,7 @@ random_state_option = click.option(
 )
 
 
-# These options have a different default in each command.
+# The default of each of these options depends on the command.
 text_field_option = partial(
     click.option,
     "--text-field",
@@ -91,12 +91,12 @@ output_option = partial(
 
 
 def note(text) -> None:
-    """Print a line to the standard error."""
+    """Print a line to standard error."""
     click.echo(text, err=True)
 
 
 def make_console(**options):
-    """Return a rich console for the current standard output or error."""
+    """Return a rich console that does not wrap or highlight text."""
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=True, **options)
@@ -104,7 +104,7 @@ def make_console(**options):
 
 @contextmanager
 def progress_bar(label, show_counts=True):
-    """Show a progress bar; yield a function that updates counts and label."""
+    """Show a progress bar; yield a function that updates its counts and its label."""
     from rich import progress
 
     columns = (
@@ -128,7 +128,7 @@ def progress_bar(label, show_counts=True):
 
 @contextmanager
 def notes_for_warnings():
-    """Print each distinct warning as a note; ignore deprecations."""
+    """Print each distinct warning as a note; ignore deprecation warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         for category in (DeprecationWarning, PendingDeprecationWarning):
@@ -149,7 +149,7 @@ def load_with_notes(corpus):
 
 
 def prepare(settings, estimators, check=None):
-    """Load and prepare the studies of a corpus; return corpus, studies and masker."""
+    """Load a corpus and prepare its studies; return corpus, studies and masker."""
     from ..experiments import make_embedder, make_masker, prepare_studies
 
     loaded = load_with_notes(settings["corpus"])
@@ -159,14 +159,14 @@ def prepare(settings, estimators, check=None):
     embedder = None if takes_texts else make_embedder(settings["model_name"])
     label = "computing coefficients" if takes_texts else "embedding texts"
     with notes_for_warnings(), progress_bar(label) as update:
-        # `check` receives the groups of the studies before texts are embedded.
+        # `check` is called with the groups of the studies before texts are embedded.
         studies = prepare_studies(
             loaded, text_field, embedder, masker, check=check, on_progress=update
         )
     note(
         f"{len(studies.texts):,} of {len(loaded.peaks):,} studies have a text "
-        f"({text_field}) and a peak in the mask. Coefficients took "
-        f"{studies.seconds['coefficients']:.0f} s, embeddings "
+        f"({text_field}) and a peak in the mask. Computing coefficients took "
+        f"{studies.seconds['coefficients']:.0f} s, and computing embeddings took "
         f"{studies.seconds['embeddings']:.0f} s."
     )
     return loaded, studies, masker

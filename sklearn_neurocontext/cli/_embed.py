@@ -1,4 +1,4 @@
-"""Commands embed and merge-stores."""
+"""Commands embed and merge-stores, which compute and merge embeddings."""
 
 import time
 from contextlib import nullcontext
@@ -18,7 +18,7 @@ from ._common import (
     text_field_option,
 )
 
-# Columns of the CSV file that describes the study of each row of the array.
+# Columns of the CSV file, which has one row per row of the array.
 _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
 
 
@@ -29,7 +29,7 @@ _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
     "-o",
     type=OutputPath(".npy", dir_okay=False),
     help="Output file (.npy) for the array of embeddings. A CSV file with the same "
-    "name describes the study of each row.",
+    "name lists the study of each row.",
 )
 @click.option(
     "--cache",
@@ -40,7 +40,7 @@ _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
 @model_name_option
 @click.option(
     "--revision",
-    help="Commit, tag or branch of the model on the Hub.",
+    help="Commit, tag or branch of the model on the Hugging Face Hub.",
 )
 @click.option(
     "--chunk-size",
@@ -67,13 +67,13 @@ _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
 @click.option(
     "--shards",
     type=OutputPath(file_okay=False),
-    help="Folder, on a local disk of each host, for an additional embedding store.",
+    help="Folder for an additional embedding store; must be on a local disk.",
 )
 def embed(corpus, output, cache, text_field, model_name, **options):
     """Embed the texts of a corpus.
 
-    Embeddings are written to an array, a store, or both. With a store, repeat the
-    command to resume an interrupted run.
+    Embeddings are written to an array (--output), an embedding store (--cache), or
+    both. To resume an interrupted run that uses a store, repeat the command.
 
     \b
     Examples:
@@ -99,7 +99,7 @@ def embed(corpus, output, cache, text_field, model_name, **options):
     if output is not None:
         loaded.studies.iloc[rows][_COLUMNS].to_csv(table, index=False)
         click.echo(f"Wrote {len(rows):,} embeddings to {output}")
-        click.echo(f"Wrote the table of their studies to {table}")
+        click.echo(f"Wrote the table of studies to {table}")
     if cache is not None:
         click.echo(f"Stored the embeddings in {cache}")
     click.echo(f"The model processed {n_tokens:,} tokens")
@@ -114,10 +114,10 @@ def embed(corpus, output, cache, text_field, model_name, **options):
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
 def merge_stores(store, shards):
-    """Merge stores of embeddings into one.
+    """Merge embedding stores.
 
-    The embeddings in SHARDS, which are stores written by embed with --cache or
-    --shards, are copied to STORE.
+    SHARDS are stores written by embed with --cache or --shards. Their embeddings are
+    copied to STORE.
 
     \b
     Example:
@@ -132,15 +132,15 @@ def merge_stores(store, shards):
 
 
 def _check_table(path):
-    """Check that a table does not exist or was written by this command."""
+    """Raise FileExistsError if a table exists that this command did not write."""
     if not path.exists():
         return
     with path.open(errors="replace") as file:
         header = file.readline().strip()
     if header != ",".join(_COLUMNS) or not path.with_suffix(".npy").exists():
         raise FileExistsError(
-            f"{path} exists and was not written by neurocontext embed, which writes "
-            "the table of studies to this file. Pass another --output."
+            f"{path} exists and was not written by neurocontext embed. The table of "
+            "studies would replace this file. Pass another --output."
         )
 
 

@@ -1,4 +1,4 @@
-"""Command fit."""
+"""Command fit, which fits a model to a corpus."""
 
 import re
 from contextlib import nullcontext
@@ -27,9 +27,9 @@ from ._common import (
 )
 
 _N_NEAREST = 10
-# Subfolder of the output folder in which from_pretrained finds the model.
+# Subfolder of the output folder that contains the model; from_pretrained searches it.
 _MODEL = "model"
-# Names of all files that a fit may write beside the model.
+# Pattern of the names of all files that fit may write in addition to the model.
 _WRITTEN = re.compile(
     r"studies\.csv|training\.(csv|png)|nearest_studies\.csv"
     r"|(training_)?predictions\.(csv|nii\.gz)|prediction_[1-9][0-9]*\.png"
@@ -43,8 +43,8 @@ _WRITTEN = re.compile(
     "--text",
     type=Text(),
     multiple=True,
-    help="Text whose map is predicted and compared with the maps of studies; "
-    "repeatable.",
+    help="Text whose map is predicted and compared with the maps of studies. The "
+    "option can be repeated.",
 )
 @click.option(
     "--estimator",
@@ -68,8 +68,9 @@ _WRITTEN = re.compile(
 def fit(output, text, n_permutations, **settings):
     """Fit a model to a corpus and save it.
 
-    The commands map, decode and report use the saved model with --model. Without
-    --text, the coefficients of the training studies are predicted.
+    To use the saved model, pass the output folder as --model to the commands map,
+    decode and report. Without --text, the coefficients of the training studies are
+    predicted.
 
     \b
     Examples:
@@ -94,11 +95,11 @@ def fit(output, text, n_permutations, **settings):
     )
     note(f"Fitting {estimator} to {len(studies.texts):,} studies …")
     model = fit_settings(settings, studies, masker, n_permutations)
-    # An earlier model is replaced only now, when all slow steps have succeeded.
+    # Replace an earlier model only after all slow steps have succeeded.
     model.save(output / _MODEL, overwrite=True)
     click.echo(
-        f"{_MODEL}: model for neurocontext map, decode and report, with --model "
-        f"{output}; it knows {len(model.terms):,} terms"
+        f"{_MODEL}: model with {len(model.terms):,} terms. To use it in neurocontext "
+        f"map, decode and report, pass --model {output}"
     )
     _remove_written(output)
     _write_training(model, output)
@@ -139,7 +140,7 @@ def fit_settings(settings, studies, masker, n_permutations):
 
 
 def _describe_settings(settings) -> dict:
-    """Return the settings that are not None, with paths reduced to names."""
+    """Return the settings that are not None; replace existing paths by file names."""
     settings = {key: value for key, value in settings.items() if value is not None}
     for name in {"corpus", "atlas", "model_name"} & set(settings):
         path = Path(settings[name]).expanduser()
@@ -149,7 +150,7 @@ def _describe_settings(settings) -> dict:
 
 
 def _remove_written(output):
-    """Remove the files of an earlier fit, which are recognized by their names."""
+    """Remove the files of an earlier fit; `_WRITTEN` matches their names."""
     for path in output.iterdir():
         if _WRITTEN.fullmatch(path.name) and not path.is_dir():
             path.unlink()
@@ -183,15 +184,15 @@ def _predict_studies(model, loaded, studies, output):
     """Write the coefficients predicted for the training studies."""
     if studies.X is None:
         predicted = model.model.predict(studies.texts)
-    else:  # skip the first step, which would embed the texts again
+    else:  # Skip the first step of the pipeline, which would embed the texts again.
         predicted = model.model[1:].predict(studies.X)
     ids = loaded.studies["study_id"].iloc[studies.rows].tolist()
     path = output / "training_predictions.csv"
     _write_table(predicted, "study_id", ids, model.masker, path)
     click.echo(
-        f"{path.name}: predicted coefficients of the {len(ids):,} training studies; "
-        "those of new studies are less accurate. To score the estimator, use "
-        "neurocontext benchmark"
+        f"{path.name}: predicted coefficients of the {len(ids):,} training studies. "
+        "Predictions for new studies are less accurate. To evaluate the estimator, "
+        "use neurocontext benchmark"
     )
 
 
@@ -204,7 +205,7 @@ def _predict_texts(model, texts, loaded, studies, output):
 
     path = output / "predictions.csv"
     _write_table(model.model.predict(texts), "text", texts, model.masker, path)
-    click.echo(f"{path.name}: predicted coefficients of the texts, not smoothed")
+    click.echo(f"{path.name}: predicted coefficients of the texts, without smoothing")
     maps_img = model.predict_img(texts)
     maps_img.to_filename(output / "predictions.nii.gz")
     click.echo("predictions.nii.gz: predicted maps in the order of the texts")

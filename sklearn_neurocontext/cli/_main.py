@@ -1,4 +1,4 @@
-"""Group the commands and print errors in one line."""
+"""Command neurocontext, which groups all commands and prints their errors."""
 
 import os
 import traceback as tracebacks
@@ -11,16 +11,17 @@ from ._embed import embed, merge_stores
 from ._fit import fit
 from ._maps import decode, map_, report
 
-# Errors that users can resolve; torch raises RuntimeError if memory is insufficient.
-# The messages of the second group lack context, so their type is printed, too.
+# Errors that users may be able to resolve. The messages of terse errors lack context,
+# so the type of the error is also printed. torch raises RuntimeError if memory is
+# insufficient.
 _EXPLAINED_ERRORS = (OSError, ValueError, TypeError, ImportError)
 _TERSE_ERRORS = (MemoryError, OverflowError, EOFError, RuntimeError)
-# Commands that resume where they were interrupted.
+# Commands that resume an interrupted run if they are repeated.
 _RESUMABLE = ("embed", "benchmark", "demo")
 
 
 class _Group(click.Group):
-    """Group that lists commands in the order of their addition."""
+    """Group of commands that are listed in the order in which they were added."""
 
     def list_commands(self, ctx):
         """Return the names of the commands in order."""
@@ -34,7 +35,7 @@ class _Group(click.Group):
             click.echo("\nStopped.", err=True)
             if ctx.invoked_subcommand in _RESUMABLE:
                 click.echo(
-                    "Finished parts are kept; repeat the command to resume.", err=True
+                    "Completed steps are kept; repeat the command to resume.", err=True
                 )
             ctx.exit(130)
         except (click.exceptions.Exit, click.Abort):  # subclasses of RuntimeError
@@ -47,7 +48,7 @@ class _Group(click.Group):
 
 
 def _in_one_line(error) -> str:
-    """Return the message of an error, with the type of a terse error."""
+    """Return the message of an error; for a terse error, add its type."""
     message = " ".join(str(error).split())
     if isinstance(error, _TERSE_ERRORS):
         message = f"{type(error).__name__} {message}".strip()
@@ -60,7 +61,9 @@ def _in_one_line(error) -> str:
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
 @click.version_option(__version__, prog_name="neurocontext")
-@click.option("--traceback", is_flag=True, help="Print the traceback of an error.")
+@click.option(
+    "--traceback", is_flag=True, help="Print the traceback if an error occurs."
+)
 def main(traceback):
     """Predict brain maps from texts of neuroscience articles, and decode brain maps.
 
@@ -70,8 +73,8 @@ def main(traceback):
       neurocontext decode map.nii.gz
       neurocontext COMMAND --help
     """
-    # Threads that spin while they wait slow a busy machine. OpenMP reads this variable
-    # when a command imports numerical libraries.
+    # Idle OpenMP threads should sleep, because busy waiting slows other processes.
+    # OpenMP reads this variable when a command imports numerical libraries.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 

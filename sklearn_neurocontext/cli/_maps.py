@@ -17,17 +17,17 @@ from ._common import (
 
 
 def _model_options(command):
-    """Add the options for the model to a command."""
+    """Add the options --model and --allow-download to a command."""
     command = click.option(
         "--allow-download",
         is_flag=True,
-        help="Allow the download of the language model and atlas of the model.",
+        help="Allow downloads of the language model and the atlas that the model uses.",
     )(command)
     return click.option(
         "--model",
         default="minilm",
-        help="minilm, the model in the package, or a folder written by neurocontext "
-        "fit or NeuroContextModel.save.",
+        help="minilm (the model included in the package), or a folder written by "
+        "neurocontext fit or NeuroContextModel.save.",
     )(command)
 
 
@@ -38,18 +38,18 @@ def _model_options(command):
     "-o",
     type=OutputPath(".nii", ".nii.gz", dir_okay=False),
     required=True,
-    help="File of the map (.nii.gz).",
+    help="Output file of the map (.nii or .nii.gz).",
 )
 @click.option(
     "--plot",
     type=OutputPath(".png", ".pdf", ".svg", dir_okay=False),
-    help="File of a figure of the map (.png, .pdf, .svg).",
+    help="Output file of a figure of the map (.png, .pdf or .svg).",
 )
 @click.option(
     "--z",
     is_flag=True,
-    help="Write the z map: the difference from the mean map in null standard "
-    "deviations.",
+    help="Write the z map, which is the difference between the map and the mean map, "
+    "divided by the null standard deviation.",
 )
 @_model_options
 def map_(text, output, plot, z, model, allow_download):
@@ -69,8 +69,8 @@ def map_(text, output, plot, z, model, allow_download):
     name = "z_map" if z else "brain_map"
     if name not in maps:
         raise ValueError(
-            f"--z needs a model with z maps; {model!r} has none. Fit the model with "
-            "--n-permutations above 0."
+            f"--z needs a model with z maps; the model {model!r} does not have z maps. "
+            "Fit the model with --n-permutations above 0."
         )
     (img,) = maps[name]
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -90,26 +90,29 @@ def map_(text, output, plot, z, model, allow_download):
 @click.argument("img", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--corpus",
-    help="Rank the titles of a corpus (name or folder, as for fit) instead of the "
+    help="Name or folder of a corpus, as for fit. Its titles are ranked instead of the "
     "terms of the model.",
 )
 @click.option(
     "--text",
     type=Text(),
     multiple=True,
-    help="Text to rank instead of terms; repeatable.",
+    help="Text to rank instead of terms. The option can be repeated.",
 )
 @click.option(
-    "-k", type=POSITIVE_INTEGER, default=20, help="Number of best candidates to list."
+    "-k", type=POSITIVE_INTEGER, default=20, help="Number of candidates to list."
 )
 @click.option(
-    "--output", "-o", type=OutputPath(dir_okay=False), help="File of the table (.csv)."
+    "--output",
+    "-o",
+    type=OutputPath(dir_okay=False),
+    help="Output file of the table (.csv).",
 )
 @_model_options
 def decode(img, corpus, text, k, output, model, allow_download):
     """Rank the terms, studies or texts that match a brain map.
 
-    IMG is a map in MNI space (.nii.gz).
+    IMG is a NIfTI file of a map in MNI space.
 
     \b
     Examples:
@@ -135,10 +138,10 @@ def decode(img, corpus, text, k, output, model, allow_download):
     n_studies = loaded.card.get("n_studies")
     number = f"{n_studies:,} " if isinstance(n_studies, int) else ""
     note(
-        "Note: the null distribution of p and q values consists of maps of single "
-        "studies. For smoother maps (of groups, meta-analyses or predictions), only "
-        "the order of candidates is meaningful. "
-        f"Maps of the {number}training studies match better than new maps."
+        "Note: the null distribution of p and q values was computed from maps of "
+        "single studies. Maps of groups, meta-analyses and predictions are smoother; "
+        "for these maps, only the order of candidates is meaningful. Maps of the "
+        f"{number}training studies match better than new maps."
     )
 
 
@@ -149,10 +152,11 @@ def decode(img, corpus, text, k, output, model, allow_download):
     "-o",
     type=OutputPath(".html", ".htm", dir_okay=False),
     required=True,
-    help="File of the page (.html).",
+    help="Output file of the page (.html).",
 )
 @click.option(
-    "--corpus", help="Also list the best studies of a corpus (name or folder)."
+    "--corpus",
+    help="Name or folder of a corpus whose best-matching studies are listed.",
 )
 @_model_options
 def report(text, output, corpus, model, allow_download):
@@ -177,7 +181,7 @@ def report(text, output, corpus, model, allow_download):
 
 
 def _load(model, allow_download, texts):
-    """Load a model, and check that it knows a word of each text."""
+    """Load a model, and check that it knows at least one word of each text."""
     from ..inference import NeuroContextModel
 
     loaded = NeuroContextModel.from_pretrained(model, allow_download=allow_download)
@@ -185,21 +189,22 @@ def _load(model, allow_download, texts):
     for text, is_known in zip(texts, known, strict=True):
         if not is_known:
             raise ValueError(
-                f"The model knows no word of {text!r}, so that its map would be the "
-                "mean map. Use other words, or a model with a language model."
+                f"The model does not know any word of {text!r}. The predicted map "
+                "would be the mean map. Use other words, or a model with a language "
+                "model."
             )
     return loaded
 
 
 def _index_corpus(model, corpus):
-    """Load a corpus and index its studies in a model."""
+    """Load a corpus and add its studies to a model as candidates."""
     loaded = load_with_notes(corpus)
     with notes_for_warnings():
         model.index_corpus(loaded)
 
 
 def _print_frame(frame, title):
-    """Print a DataFrame as a table, without interpreting rich's markup."""
+    """Print a DataFrame as a table; brackets are not interpreted as markup."""
     from rich.markup import escape
     from rich.table import Table
 

@@ -1,24 +1,27 @@
-"""Corpora: ``load_*`` reads files, ``fetch_*`` downloads, ``make_*`` generates.
+"""Loaders of corpora, which are tables of studies and their peaks.
 
-Every loader returns a corpus: a Bunch with the fields
+Functions named ``load_*`` read files, functions named ``fetch_*`` download files, and
+functions named ``make_*`` generate data. Each of them, except `fetch_ibc_maps`, returns
+a corpus, which is a Bunch with these fields:
 
 - ``studies``: DataFrame with the columns study_id, pmid, pmcid, title, keywords,
-  abstract, body, year, journal and coordinate_space. Unknown text fields are empty
-  strings, and unknown numbers are NA. ``coordinate_space`` is the space
-  reported by the source: MNI, TAL (Talairach), UNKNOWN, OTHER, or MIXED if the peaks of
-  a study are in different spaces;
+  abstract, body, year, journal and coordinate_space. An unknown text is an empty
+  string, and an unknown number is NA. ``coordinate_space`` is the space reported by the
+  source: MNI, TAL (Talairach), UNKNOWN or OTHER. It is MIXED if the peaks of a study
+  are in different spaces;
 - ``peaks``: list of float64 arrays of shape (n_peaks_i, 3), one per row of ``studies``,
   in mm. Talairach peaks are converted to MNI space by the Lancaster transform; peaks in
   an unknown or other space are not converted;
-- ``peak_spaces``: list of arrays of shape (n_peaks_i,), the space reported for each
-  peak;
-- ``groups``: array of shape (n_rows,), an identifier of the article of each row. Pass
-  it to `sklearn.model_selection.GroupKFold` if several rows may come from one article;
+- ``peak_spaces``: list of arrays of shape (n_peaks_i,), which contain the space
+  reported for each peak;
+- ``groups``: array of shape (n_rows,), which contains an identifier of the article of
+  each row. If several rows may come from the same article, pass this array as
+  ``groups`` to `sklearn.model_selection.GroupKFold`;
 - ``space_counts``: dict that maps each space to its number of peaks;
-- ``description``: summary of the source, the coordinate spaces and the number of
-  studies without peaks.
+- ``description``: str that summarizes the source, the coordinate spaces and the number
+  of studies without peaks.
 
-Loaders issue a `CoordinateSpaceWarning` if not all peaks are reported in MNI space.
+Loaders issue a `CoordinateSpaceWarning` if a peak is not reported in MNI space.
 """
 
 from ._bunch import CoordinateSpaceWarning, SkippedPeaksWarning, study_texts

@@ -1,4 +1,4 @@
-"""The Bunch that every loader returns: studies, peaks and their coordinate spaces."""
+"""Build the corpus that every loader returns, and describe its coordinate spaces."""
 
 import warnings
 
@@ -26,20 +26,21 @@ _TEXT_FIELDS = ("title", "abstract", "body", "title+abstract")
 
 
 class CoordinateSpaceWarning(UserWarning):
-    """Warning that peaks were converted from Talairach, or are in an unknown space."""
+    """Warning that the source does not report all peaks in MNI space."""
 
 
 class SkippedPeaksWarning(UserWarning):
-    """Warning that peaks were skipped, as the table of studies lacks their study."""
+    """Warning that peaks of studies missing from the table of studies were skipped."""
 
 
 def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra):
-    """Return the corpus of a table of studies and their peaks, converted to MNI space.
+    """Return a corpus; Talairach peaks are converted to MNI space.
 
-    `studies` has the column ``study_id`` and any of `STUDY_COLUMNS`. `rows` (n_peaks,)
-    contains the row of each peak's study, `xyz` (n_peaks, 3) the reported peaks in mm,
-    `spaces` (n_peaks,) their spaces as written in the source. If rows are analyses,
-    `groups` contains the study of each row.
+    `studies` must have the column ``study_id``, and may have the other columns of
+    `STUDY_COLUMNS`. For each peak, `rows` of shape (n_peaks,) contains the row of its
+    study, `xyz` of shape (n_peaks, 3) contains its reported coordinates in mm, and
+    `spaces` of shape (n_peaks,) contains its space as written in the source. `groups`
+    contains the article of each row; None means that each row is a separate article.
     """
     studies = _complete_columns(studies)
     xyz = np.asarray(xyz, dtype=np.float64).reshape(-1, 3)
@@ -67,7 +68,7 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
 
 
 def finish_bunch(studies, peaks, peak_spaces, groups, description, **extra):
-    """Return a corpus; count its spaces and add them to the description."""
+    """Return a corpus with the number of peaks in each space and a description."""
     counts = _count_spaces(peak_spaces)
     n_empty = sum(not len(of_study) for of_study in peaks)
     description = f"{description} {describe_spaces(counts)}"
@@ -86,8 +87,8 @@ def finish_bunch(studies, peaks, peak_spaces, groups, description, **extra):
 
 
 def warn_about_spaces(corpus, stacklevel=3):
-    """Warn if not all peaks are reported in MNI space; return the corpus unchanged."""
-    # The default `stacklevel` names the line that called the loader.
+    """Warn if a peak is not reported in MNI space; return the corpus unchanged."""
+    # With the default `stacklevel`, the warning points to the call of the loader.
     if set(corpus.space_counts) - {"MNI"}:
         text = describe_spaces(corpus.space_counts)
         warnings.warn(text, CoordinateSpaceWarning, stacklevel=stacklevel)
@@ -117,13 +118,13 @@ def describe_spaces(counts: dict) -> str:
 
 
 def _count_spaces(peak_spaces) -> dict:
-    """Count peaks by reported space."""
+    """Return a dict that maps each reported space to its number of peaks."""
     names, counts = np.unique(np.concatenate(peak_spaces), return_counts=True)
     return dict(zip(names.tolist(), counts.tolist(), strict=True))
 
 
 def _complete_columns(studies) -> pd.DataFrame:
-    """Return a table with all `STUDY_COLUMNS`, in order and with their dtypes."""
+    """Return the studies with all `STUDY_COLUMNS` in this order; fill unknown cells."""
     studies = studies.reset_index(drop=True)
     complete = pd.DataFrame({"study_id": studies["study_id"].astype(str)})
     for column in STUDY_COLUMNS[1:]:
@@ -149,8 +150,8 @@ def _check_rows(studies, rows, xyz):
     if len(wrong):
         study = studies["study_id"].iloc[rows[wrong[0]]]
         raise ValueError(
-            f"{len(wrong)} of {len(xyz)} peaks hold NaN or infinity, the first in "
-            f"study {study}. Expected x, y, z in mm. Drop these peaks from the table."
+            f"{len(wrong)} of {len(xyz)} peaks hold NaN or infinity. The first of "
+            f"them is in study {study}. Expected x, y, z in mm. Drop these peaks."
         )
 
 
@@ -163,17 +164,18 @@ def study_texts(corpus, text_field: str = "title+abstract") -> list[str]:
         A corpus returned by a loader of this package.
     text_field : str, default="title+abstract"
         One of "title", "abstract", "body" and "title+abstract". "title+abstract" joins
-        title and abstract with a line break; if one is missing, it uses the other.
+        the title and the abstract with a line break. If a study has only a title or
+        only an abstract, its text is that field.
 
     Returns
     -------
     texts : list of str
-        One text per row of ``corpus.studies``; empty if the study has none.
+        One text per row of ``corpus.studies``. An unknown text is an empty string.
 
     Raises
     ------
     ValueError
-        If `text_field` is unknown, or no study has a text in it.
+        If `text_field` is not one of these names, or is empty in all studies.
 
     Examples
     --------
@@ -191,7 +193,7 @@ def study_texts(corpus, text_field: str = "title+abstract") -> list[str]:
     if not any(texts):
         known = [f for f in _TEXT_FIELDS[:3] if corpus.studies[f].str.strip().any()]
         raise ValueError(
-            f"No study of this corpus has a text in {text_field!r}; fields with texts: "
+            f"No study of this corpus has a text in {text_field!r}. Fields with texts: "
             f"{', '.join(known) or 'none'}."
         )
     return texts

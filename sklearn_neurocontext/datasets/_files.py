@@ -47,11 +47,13 @@ def find_files(directory, names, source: str) -> list[Path]:
 def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> dict:
     """Find the files of a corpus on this machine, or download them.
 
-    `registry` maps file names to size in bytes and SHA-256. The returned dict maps
-    paths to "verified" or "local, unverified", in the same order.
+    `registry` maps each file name to a tuple of the size in bytes and the SHA-256. The
+    returned dict maps the path of each file to "verified" or "local, unverified", in
+    the order of `registry`.
     """
-    # Files in the subfolder `corpus` of NEUROCONTEXT_DATA take precedence and
-    # are not verified. An existing file is never replaced, as it may be the user's own.
+    # Files in the subfolder `corpus` of the folder NEUROCONTEXT_DATA take precedence,
+    # and are not verified. Existing files are never replaced, because users may have
+    # put them there.
     local = os.environ.get(LOCAL_FOLDER_VARIABLE)
     folder = data_folder(data_home) / corpus
     files = {}
@@ -82,7 +84,7 @@ def _check_hash(path, sha256):
 
 
 def _download(base_url, path, n_bytes, sha256):
-    """Download a file to a temporary name; rename it after verifying its hash."""
+    """Download a file under a temporary name, verify its hash, and rename it."""
     name = path.name
     store = pooch.create(
         path.parent, base_url, registry={name: sha256}, retry_if_failed=_N_RETRIES
@@ -99,8 +101,9 @@ def _download(base_url, path, n_bytes, sha256):
 
 
 def _download_bounded(url, output_file, store, *, n_bytes):
-    """Download at most `n_bytes` into a file (a downloader for pooch)."""
-    # Only the owner can read the temporary file of pooch; a new file follows the umask.
+    """Download at most `n_bytes` bytes into a file; pooch calls this function."""
+    # Replace the temporary file of pooch, which only its owner can read, with a new
+    # file, whose permissions follow the umask.
     Path(output_file).unlink()
     download = pooch.HTTPDownloader(headers={"Accept-Encoding": "identity"})
     with Path(output_file).open("xb") as stream:
@@ -108,7 +111,7 @@ def _download_bounded(url, output_file, store, *, n_bytes):
 
 
 class _BoundedFile:
-    """Binary file that raises an error beyond a number of bytes."""
+    """Binary file that raises an error if it would exceed a number of bytes."""
 
     def __init__(self, stream, n_bytes):
         self._stream, self._n_bytes = stream, n_bytes
@@ -132,9 +135,9 @@ def read_columns(path: Path, required=(), **options) -> pd.DataFrame:
     if len(table.columns) == 1:
         for other in {";", "\t", ","} & set(str(table.columns[0])):
             raise ValueError(
-                f"Because of its extension, the columns of {str(path)!r} must be "
-                f"separated by {separator!r}; got {other!r}. Save the table with "
-                f"{separator!r}, or change the extension."
+                f"The columns of {str(path)!r} must be separated by {separator!r}, as "
+                f"its file extension indicates; got {other!r}. Save the table with "
+                f"{separator!r} as separator, or change the extension."
             )
     return _check_columns(table, required, path)
 
@@ -158,7 +161,7 @@ def _check_columns(table, required, path) -> pd.DataFrame:
 
 
 def read_coordinates(table, source: str) -> np.ndarray:
-    """Return x, y, z of a table of peaks as a float64 array of shape (n_peaks, 3)."""
+    """Return the coordinates in a table as float64 array of shape (n_peaks, 3)."""
     missing = [axis for axis in "xyz" if axis not in table]
     if missing:
         raise ValueError(
@@ -171,15 +174,15 @@ def read_coordinates(table, source: str) -> np.ndarray:
         shown = ", ".join(map(str, table.loc[wrong[0], ["x", "y", "z"]]))
         raise ValueError(
             f"In {source}, the coordinates of {len(wrong)} of {len(table)} peaks are "
-            f"not numbers, the first in row {wrong[0]}: {shown}. Expected x, y, z in "
-            "mm. Correct or drop these rows."
+            f"not numbers. The first such row is row {wrong[0]}: {shown}. Expected "
+            "x, y, z in mm. Correct or drop these rows."
         )
     return xyz.to_numpy(dtype=np.float64)
 
 
 def read_matrix(path: Path) -> sparse.csr_array:
     """Read a sparse matrix saved by `scipy.sparse.save_npz`."""
-    # The file is opened here, as SciPy does not close damaged files.
+    # SciPy does not close a damaged file that it has opened itself.
     with (
         _name_file_in_errors(path, "a sparse matrix saved by save_npz"),
         path.open("rb") as stream,
@@ -195,13 +198,13 @@ def read_json(path: Path):
 
 @contextmanager
 def _name_file_in_errors(path, expected):
-    """Add the file name and a suggested remedy to the errors of a reader."""
+    """Add the file name and advice to the errors raised while reading a file."""
     try:
         yield
     except _DAMAGED as error:
         raise OSError(
-            f"{str(path)!r} cannot be read ({_message(error)}): it is truncated or "
-            "damaged. Download or copy it again."
+            f"{str(path)!r} cannot be read ({_message(error)}). The file is truncated "
+            "or damaged. Download or copy it again."
         ) from error
     except UnicodeDecodeError as error:
         raise ValueError(

@@ -1,8 +1,9 @@
-"""Group maps of Individual Brain Charting, downloaded from NeuroVault with nilearn.
+"""Download group maps of Individual Brain Charting (IBC) from NeuroVault.
 
-The folder ``ibc`` contains the averages (``maps``) and a folder for each collection,
-which contains nilearn's files (``neurovault/…``) and ``images.json``: the list of all
-images and the SHA-256 of the downloaded ones.
+The download folder ``ibc`` contains a subfolder ``maps`` with the average maps, and a
+subfolder for each collection. The subfolder of a collection contains the files
+downloaded by nilearn (``neurovault/…``) and the file ``images.json``, which lists all
+images of the collection and the SHA-256 of each downloaded image.
 """
 
 import hashlib
@@ -37,29 +38,34 @@ def fetch_ibc_maps(
     """Download maps of Individual Brain Charting and average them by contrast.
 
     NeuroVault has one z map per subject and acquisition. The group map of a contrast is
-    the average of the maps with the same contrast definition, as in NeuroConText's
-    evaluation. Images are downloaded once. As NeuroVault publishes no hashes, each
-    image is compared with the SHA-256 computed after its download.
+    the average of all selected z maps with the same contrast definition, as in the
+    evaluation of NeuroConText. Each image is downloaded once. NeuroVault does not
+    publish hashes. Therefore the SHA-256 of each image is computed after the download,
+    and later calls compare the image with this SHA-256.
 
     Parameters
     ----------
     data_home : path-like or None, default=None
-        Download folder; the subfolder ``ibc`` is used. None is ``sklearn_neurocontext``
-        in the user's data folder, for example ``~/.local/share`` on Linux.
+        Folder in which the download folder ``ibc`` is created. If None, the folder
+        ``sklearn_neurocontext`` in the user's data folder is used (on Linux,
+        ``~/.local/share/sklearn_neurocontext``).
     contrasts : sequence of str or None, default=None
-        Contrast definitions to select; None selects all.
+        Contrast definitions to select. If None, all are selected.
     n_per_contrast : int or None, default=12
-        Maximum number of images to average; those with the lowest ids are used. None
-        averages all images: in August 2026, about 9,500 images (29 GB).
+        Maximum number of images per contrast. If a contrast has more images, those with
+        the lowest ids are used. If None, all images are used; in August 2026, these
+        were about 9,500 images (29 GB).
     collection : int, default=6618
-        NeuroVault collection: 6618 is the third release, 2138 the first.
+        Id of the NeuroVault collection. Collection 6618 is the third release of IBC,
+        and collection 2138 is the first release.
 
     Returns
     -------
     maps : Bunch
-        ``maps`` (list of str, the path of a NIfTI file in MNI space per contrast),
-        ``contrasts`` (DataFrame with the columns ``contrast_definition``, ``n_images``
-        and ``image_ids``, in the order of ``maps``), and ``description`` (str).
+        ``maps`` is a list of str with the path of one NIfTI file in MNI space per
+        contrast. ``contrasts`` is a DataFrame with the columns ``contrast_definition``,
+        ``n_images`` and ``image_ids`` and one row per contrast, in the order of
+        ``maps``. ``description`` is a str.
 
     Raises
     ------
@@ -107,8 +113,8 @@ def fetch_ibc_maps(
         contrasts=table,
         description=(
             f"{len(maps)} contrasts of Individual Brain Charting (NeuroVault "
-            f"collection {collection}), averages of {len(ids):,} images. Files: "
-            "verified against the hashes of their first download."
+            f"collection {collection}). The maps are averages of {len(ids):,} images. "
+            "All images have the SHA-256 computed after their download."
         ),
     )
 
@@ -121,8 +127,8 @@ def _list_images(folder: Path, collection: int) -> dict:
             return read_json(path)
         except ValueError as error:
             raise OSError(
-                f"{str(path)!r} was changed or truncated. Remove it and call again; "
-                "existing images are not downloaded again."
+                f"{str(path)!r} was changed or truncated. Remove this file and call "
+                "again. Existing images are not downloaded again."
             ) from error
     from nilearn.datasets import fetch_neurovault
 
@@ -130,7 +136,7 @@ def _list_images(folder: Path, collection: int) -> dict:
 
     def record(image):
         found[image["id"]] = {name: image.get(name) for name in _KEPT_FIELDS}
-        return False  # Do not download the image yet.
+        return False  # False means that nilearn does not download the image.
 
     folder.mkdir(parents=True, exist_ok=True)
     _run_quietly(
@@ -142,7 +148,7 @@ def _list_images(folder: Path, collection: int) -> dict:
         mode="overwrite",
         data_dir=folder,
     )
-    images = [one for one in found.values() if one["contrast_definition"]]
+    images = [image for image in found.values() if image["contrast_definition"]]
     if not images:
         raise OSError(
             f"NeuroVault collection {collection} could not be listed: "
@@ -150,13 +156,13 @@ def _list_images(folder: Path, collection: int) -> dict:
             "without contrast definitions. Check the network and call again, or copy "
             f"the folder {str(folder.parent)!r} from a machine with network."
         )
-    listing = {"images": sorted(images, key=lambda one: one["id"]), "sha256": {}}
+    listing = {"images": sorted(images, key=lambda image: image["id"]), "sha256": {}}
     write_json(path, listing)
     return listing
 
 
 def _run_quietly(fetch, **arguments):
-    """Call a fetcher of nilearn; hide its output, such as a traceback per attempt."""
+    """Call a fetcher of nilearn without its output, such as tracebacks and warnings."""
     output = io.StringIO()
     with redirect_stdout(output), redirect_stderr(output), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -164,7 +170,7 @@ def _run_quietly(fetch, **arguments):
 
 
 def _choose_images(images, contrasts, n_per_contrast) -> dict:
-    """Return a dict of contrast definition to the ids of its images."""
+    """Return a dict that maps each contrast definition to the ids of its images."""
     ids = {}
     for image in images:
         ids.setdefault(image["contrast_definition"], []).append(image["id"])
@@ -180,13 +186,13 @@ def _choose_images(images, contrasts, n_per_contrast) -> dict:
 
 
 def _fetch_images(folder, collection, listing, ids) -> dict:
-    """Download missing images; return a dict of image id to path and SHA-256."""
+    """Download missing images; return a dict that maps ids to (path, SHA-256)."""
     found, missing = _find_images(folder, collection, listing, ids)
     if missing:
         from nilearn.datasets import fetch_neurovault_ids
 
         try:
-            # nilearn completes a partial collection only if the ids are passed.
+            # nilearn resumes an incomplete download only if image ids are passed.
             _run_quietly(fetch_neurovault_ids, image_ids=missing, data_dir=folder)
         finally:
             more, missing = _find_images(folder, collection, listing, missing)
@@ -203,7 +209,7 @@ def _fetch_images(folder, collection, listing, ids) -> dict:
 
 
 def _find_images(folder, collection, listing, ids):
-    """Return path and SHA-256 of existing images, and the ids of missing images.
+    """Return a dict of existing images (see `_fetch_images`) and the missing ids.
 
     The hashes of new images are added to `listing`.
     """
@@ -217,9 +223,9 @@ def _find_images(folder, collection, listing, ids):
         known = listing["sha256"].setdefault(str(image_id), digest)
         if known != digest:
             raise OSError(
-                f"{str(path)!r} has SHA-256 {digest}; it had {known} when it was "
-                "downloaded. It was changed or truncated since then. Move it away and "
-                "call again to download it."
+                f"{str(path)!r} has SHA-256 {digest}; expected {known}, the SHA-256 "
+                "computed after the download. The file was changed or truncated. Move "
+                "the file away and call again to download it."
             )
         found[image_id] = path, digest
     return found, missing

@@ -9,7 +9,7 @@ _KINDS = {"pmid": "PMIDs", "pmcid": "PMCIDs", "study_id": "study ids", "doi": "D
 
 
 def read_integers(values, column: str) -> pd.Series:
-    """Read PMIDs, PMCIDs (with or without the prefix PMC) or years as Int64."""
+    """Return PMIDs, PMCIDs or years as Int64; the prefix PMC of PMCIDs is optional."""
     values = pd.Series(values).reset_index(drop=True)
     words = values
     if not pd.api.types.is_numeric_dtype(values):
@@ -35,11 +35,11 @@ def read_integers(values, column: str) -> pd.Series:
 
 
 def write_ids(ids, kind: str) -> pd.Series:
-    """Format ids as strings; unknown ids are NA."""
-    # pandas reads integers as floats if a cell of the column is empty, so whole floats
-    # are formatted as integers. Strings are kept ("1" and "1.0" are different ids),
-    # except in two cases: in PMIDs and PMCIDs, "12.0" becomes "12"; in PMCIDs, "PMC12"
-    # becomes "12".
+    """Return ids as strings; unknown ids are NA."""
+    # If a cell of a column is empty, pandas reads the integers of this column as
+    # floats. Therefore, floats that are whole numbers are formatted as integers.
+    # Strings are not changed, because "1" and "1.0" may be different ids. There are two
+    # exceptions: PMIDs and PMCIDs lose the suffix ".0", and PMCIDs lose the prefix PMC.
     ids = pd.Series(ids).reset_index(drop=True)
     if ids.dtype == object or pd.api.types.is_float_dtype(ids):
         ids = pd.Series([_plain_integer(value) for value in ids], dtype=object)
@@ -52,27 +52,29 @@ def write_ids(ids, kind: str) -> pd.Series:
 
 
 def write_study_ids(ids, kind: str) -> pd.Series:
-    """Format ids of studies as strings; raise if an id is missing or blank."""
+    """Return ids of studies as strings; raise ValueError if an id is missing."""
     words = write_ids(ids, kind)
     missing = words.index[words.isna() | (words == "")]
     if len(missing):
         raise ValueError(
-            f"{len(missing)} studies have no {kind}, the first in row {missing[0]}. "
-            "Expected one id per study. Fill in the ids, or drop these rows."
+            f"{len(missing)} studies have no {kind}. The first of them is in row "
+            f"{missing[0]}. Expected one id per study. Fill in the ids, or drop these "
+            "rows."
         )
     return words
 
 
 def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
-    """Return the row of the study with each id (-1 if missing), of shape (n_ids,).
+    """Return the row of the study with each id, or -1 if there is no such study.
 
-    The column `kind` of `studies` contains the ids of studies. `source` is the name of
-    the table that contains `ids`, for error messages.
+    `kind` is the column of `studies` that contains the ids of studies. `source` is the
+    name of the table that contains `ids`; it is used in error messages. The returned
+    array has shape (n_ids,).
     """
     if not len(studies):
         raise ValueError(
-            f"The table of studies has no row; {source} cannot be joined. Check "
-            "that the table is complete."
+            f"The table of studies has no row, so {source} cannot be joined to it. "
+            "Check that the table of studies is complete."
         )
     if not len(ids):
         raise ValueError(f"{source} has no row; expected at least one.")
@@ -84,31 +86,31 @@ def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
     if not n_found:
         raise ValueError(
             f"None of the {len(values):,} ids of {source} matches the {kind} of any of "
-            f"the {len(studies):,} studies. The first id is {_plain(values[0])!r}, the "
-            f"first {kind} {_plain(studies[kind].iloc[0])!r}. Check that both tables "
-            "are of the same corpus and use the same kind of id."
+            f"the {len(studies):,} studies. The first id is {_plain(values[0])!r}; the "
+            f"first {kind} is {_plain(studies[kind].iloc[0])!r}. Check that both "
+            "tables belong to the same corpus and contain the same kind of id."
         )
     return rows[codes]
 
 
 def _check_other_columns(studies, kind, values, n_found, source):
-    """Raise if another column than `kind` matches more ids."""
-    # Some ids of the wrong type may match by chance.
+    """Raise ValueError if more ids match another id column than the column `kind`."""
+    # Compare counts, because a few ids of another kind may match by coincidence.
     for other, name in _KINDS.items():
         if other == kind or other not in studies:
             continue
         n_other = int((_match(studies[other], values, other) >= 0).sum())
         if n_other > n_found:
             raise ValueError(
-                f"The ids of {source} look like {name}: {n_other:,} of "
-                f"{len(values):,} are in the column {other} of the studies, "
-                f"{n_found or 'none'} in {kind}. Expected {_KINDS.get(kind, kind)}. "
+                f"The ids of {source} look like {name}. Of {len(values):,} ids, "
+                f"{n_other:,} are in the column {other} of the studies, and "
+                f"{n_found:,} are in {kind}. Expected {_KINDS.get(kind, kind)}. "
                 f"Name the column {other} in both tables."
             )
 
 
 def _match(column, ids, kind) -> np.ndarray:
-    """Return the position of each id in a column, or -1."""
+    """Return the first row of a column that contains each id, or -1."""
     known = pd.Index(write_ids(column, kind).to_numpy(object, na_value=None))
     first = ~known.duplicated() & ~known.isna()
     positions = np.flatnonzero(first)
@@ -125,21 +127,22 @@ def _plain(value):
 
 
 def _plain_integer(value):
-    """Return a whole float as an integer, any other value unchanged."""
+    """Convert a float that is a whole number to int; return other values unchanged."""
     is_float = isinstance(value, float | np.floating)
     return int(value) if is_float and float(value).is_integer() else value
 
 
 def group_articles(studies) -> pd.Series:
-    """Return the article of each row, as the study id of the article's first row."""
-    # Rows belong to the same article if they have the same PMID, or the same title and
-    # abstract, ignoring case, punctuation and a leading "Reprint of".
+    """Return the study id of the first row of the article of each row."""
+    # Two rows belong to the same article if they have the same PMID, or if they have
+    # the same title and the same abstract. The comparison of texts ignores case,
+    # punctuation and the words "Reprint of" at the beginning.
     studies = studies.reset_index(drop=True)
     titles, abstracts = _letters(studies["title"]), _letters(studies["abstract"])
     texts = (titles + "\n" + abstracts).where((titles != "") & (abstracts != ""))
     rows = pd.Series(np.arange(len(studies)))
     links = [rows.groupby(key).transform("first") for key in (studies["pmid"], texts)]
-    # Rows without the key are linked to themselves.
+    # A row without a PMID, or without a title or abstract, is linked to itself.
     first = pd.concat([link.fillna(rows) for link in links]).to_numpy(dtype=int)
     edges = (np.ones(len(first)), (np.tile(rows, 2), first))
     graph = sparse.coo_array(edges, shape=(len(rows), len(rows)))
@@ -148,7 +151,7 @@ def group_articles(studies) -> pd.Series:
 
 
 def _letters(texts) -> pd.Series:
-    """Return letters and digits of texts in lower case, without "Reprint of"."""
+    """Return the lowercase letters and digits of texts, without "Reprint of"."""
     texts = texts.astype("string").fillna("").str.lower()
     texts = texts.str.replace(r"^\W*reprint of\b", "", regex=True)
     return texts.str.replace(r"[\W_]+", "", regex=True)

@@ -1,4 +1,4 @@
-"""Load a corpus by its name, or from a folder of any supported kind."""
+"""Load a corpus by its name, or from a folder in any supported format."""
 
 import warnings
 from pathlib import Path
@@ -19,10 +19,10 @@ from ._table import load_table
 
 CORPORA = ("neuroquery", "neurosynth", "neuroquery+neurosynth", "nimare")
 _SUPPORTED = (
-    "a folder with NeuroQuery's or Neurosynth's data-…_coordinates.tsv.gz, with "
-    "pubget's coordinates.csv or its folder subset_…_extractedData, with a NiMARE "
-    "studyset (studies.parquet and its tables, or one JSON file), or with the two "
-    "tables studies.csv and peaks.csv (or .tsv)"
+    "a folder that contains (1) the file data-…_coordinates.tsv.gz of NeuroQuery or "
+    "Neurosynth, (2) the file coordinates.csv or the folder subset_…_extractedData of "
+    "pubget, (3) a NiMARE studyset (one JSON file, or studies.parquet and the other "
+    "Parquet files), or (4) the tables studies.csv and peaks.csv (or .tsv)"
 )
 
 
@@ -32,24 +32,34 @@ def load_corpus(name_or_folder):
     Parameters
     ----------
     name_or_folder : str or path-like
-        A name: ``"neuroquery"``, ``"neurosynth"``, ``"neuroquery+neurosynth"`` (see
-        `fetch_neuroquery` and `fetch_neurosynth`) or ``"nimare"`` (the studies
-        distributed with NiMARE). Or a path: a folder of NeuroQuery, Neurosynth or
-        pubget, a NiMARE studyset (a JSON file, a folder with one JSON file, or a folder
-        of Parquet files), or a folder with the tables ``studies.csv`` and ``peaks.csv``
-        (or ``.tsv``) for `load_table`. The files of a folder determine its kind.
+        Name or path of the corpus. The names are:
+
+        - ``"neuroquery"``: see `fetch_neuroquery`;
+        - ``"neurosynth"``: see `fetch_neurosynth`;
+        - ``"neuroquery+neurosynth"``: both corpora, merged by `merge_corpora`;
+        - ``"nimare"``: the studies distributed with NiMARE, see `load_nimare_studyset`.
+
+        A path must be one of these:
+
+        - a folder with the files of NeuroQuery, Neurosynth or pubget;
+        - a NiMARE studyset, which is a JSON file, a folder with one JSON file, or a
+          folder of Parquet files;
+        - a folder with the tables ``studies.csv`` and ``peaks.csv`` (or ``.tsv``);
+          see `load_table`.
+
+        The names of the files in a folder determine which loader is used.
 
     Returns
     -------
     corpus : Bunch
-        The fields documented in `sklearn_neurocontext.datasets`. Instead of a warning,
-        ``description`` reports coordinate spaces and skipped peaks.
+        The fields documented in `sklearn_neurocontext.datasets`. This function does not
+        warn about coordinate spaces and skipped peaks; ``description`` reports them.
 
     Raises
     ------
     ValueError
-        If `name_or_folder` is neither a known name nor the folder or file of a corpus,
-        or if the files of the folder are ambiguous.
+        If `name_or_folder` is neither a known name nor the path of a corpus, or if the
+        folder contains several files of which only one is expected.
 
     Examples
     --------
@@ -79,50 +89,51 @@ def _load_named(name: str):
 
 
 def _load_folder(name_or_folder):
-    """Load a folder or a studyset in JSON with the first matching loader."""
+    """Load a JSON studyset, or load a folder with the first matching loader."""
     folder = Path(name_or_folder).expanduser()
     if folder.is_file() and folder.suffix == ".json":
         return load_nimare_studyset(folder)
     if not folder.is_dir():
         raise ValueError(
             f"{str(name_or_folder)!r} is neither a folder nor one of "
-            f"{', '.join(CORPORA)}, nor a studyset in JSON. Check the spelling, or "
-            f"pass {_SUPPORTED}."
+            f"{', '.join(CORPORA)}, nor a JSON studyset. Check the spelling, or pass "
+            f"{_SUPPORTED}."
         )
     for loader, patterns in _PATTERNS.items():
         if any(any(folder.glob(pattern)) for pattern in patterns):
             return loader(folder)
     raise ValueError(
-        f"No corpus was recognized in {str(folder)!r}. Expected {_SUPPORTED}. Load "
-        "other tables with sklearn_neurocontext.datasets.load_table."
+        f"No corpus was recognized in {str(folder)!r}. Expected {_SUPPORTED}. To load "
+        "tables with other names, use sklearn_neurocontext.datasets.load_table."
     )
 
 
 def _find_one(folder, pattern: str) -> Path:
-    """Find the only file that matches a pattern."""
+    """Return the file that matches a pattern; raise ValueError unless it is unique."""
     found = sorted(folder.glob(pattern))
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
         raise ValueError(
-            f"{str(folder)!r} must contain one file {pattern}; got {names}. Pass "
+            f"{str(folder)!r} must contain one file {pattern}; found {names}. Pass "
             f"{_SUPPORTED}."
         )
     return found[0]
 
 
 def _load_tables(folder):
-    """Load the two tables of a folder."""
+    """Load the tables of studies and peaks from a folder."""
     names = ("studies.[ct]sv", "peaks.[ct]sv")
     return load_table(*[_find_one(folder, name) for name in names])
 
 
 def _load_studyset(folder):
-    """Load the NiMARE studyset of a folder, in Parquet or one JSON file."""
+    """Load a NiMARE studyset from a folder of Parquet files, or with one JSON file."""
     in_parquet = (folder / "studies.parquet").is_file()
     return load_nimare_studyset(folder if in_parquet else _find_one(folder, "*.json"))
 
 
-# Loaders of a folder, and the files that identify each; the first match is used.
+# Each loader of a folder, and patterns of the files that identify its format. The first
+# loader with a matching file is used.
 _PATTERNS = {
     load_neuroquery: [
         "data-neuroquery_version-*_coordinates.tsv.gz",
@@ -143,14 +154,15 @@ _PATTERNS = {
 
 
 def usable_rows(texts, y) -> np.ndarray:
-    """Return the rows of studies with a text and at least one peak in the mask.
+    """Return the rows of studies that have a text and at least one peak in the mask.
 
     Parameters
     ----------
     texts : sequence of str
-        One text per study; empty if unknown.
+        One text per study. An unknown text is an empty string.
     y : ndarray of shape (n_studies, n_components)
-        Coefficients; all are zero if no peak of the study is in the mask.
+        Coefficients. If no peak of a study is in the mask, all its coefficients are
+        zero.
 
     Returns
     -------
@@ -179,8 +191,8 @@ def usable_rows(texts, y) -> np.ndarray:
     rows = np.flatnonzero(has_text & has_peak)
     if not rows.size:
         raise ValueError(
-            f"No study is usable: of {len(texts)}, {has_text.sum()} have a text and "
-            f"{has_peak.sum()} a peak in the mask. Choose another text field, or "
-            "check that peaks are in mm."
+            f"No study has both a text and a peak in the mask. Of {len(texts)} "
+            f"studies, {has_text.sum()} have a text and {has_peak.sum()} have a peak "
+            "in the mask. Choose another text field, or check that peaks are in mm."
         )
     return rows

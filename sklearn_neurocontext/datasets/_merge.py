@@ -10,18 +10,19 @@ from .._utils.coordinate_spaces import talairach_to_mni
 from ._bunch import TEXT_COLUMNS, finish_bunch, warn_about_spaces
 
 _FILLED_COLUMNS = (*TEXT_COLUMNS, "pmcid", "year")
-# Spaces that are copied from another corpus. MIXED is excluded, because it does not
-# determine the space of each peak.
+# Spaces of a study that may be copied from another corpus. MIXED is excluded, because
+# it does not tell the space of each peak.
 _FILLING_SPACES = ("MNI", "TAL", "OTHER")
 
 
 def merge_corpora(first, *others):
     """Merge corpora into one row per PMID; earlier corpora take precedence.
 
-    The peaks of a study come from the first corpus that reports peaks of this study,
-    and each of its other fields from the first corpus in which the field is not empty.
-    If the corpus of the peaks does not state their coordinate space, as NeuroQuery, the
-    space is taken from another corpus, and Talairach peaks are converted to MNI space.
+    The peaks of a study are taken from the first corpus that contains peaks of this
+    study. Every other field is taken from the first corpus in which it is not empty.
+    Some corpora, such as NeuroQuery, do not state the coordinate space of the peaks. In
+    this case, the space is taken from another corpus, and Talairach peaks are converted
+    to MNI space.
 
     Parameters
     ----------
@@ -34,14 +35,15 @@ def merge_corpora(first, *others):
     -------
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`. If exactly one corpus
-        has ``term_counts`` and ``vocabulary``, the result has them too, and counts are
-        zero for studies that are not in that corpus.
+        has the fields ``term_counts`` and ``vocabulary``, the result also has these
+        fields. The term counts of studies that are not in this corpus are zero.
 
     Raises
     ------
     ValueError
-        If a corpus repeats a PMID, if PMIDs of one corpus are PMCIDs of another, or if
-        studies without a common PMID share a study id.
+        If two rows of a corpus have the same PMID, if the column ``pmid`` of a corpus
+        contains PMCIDs, or if studies with different PMIDs, or without a PMID, have the
+        same study id.
 
     Examples
     --------
@@ -82,7 +84,7 @@ def merge_corpora(first, *others):
 
 
 def _rows_by_study(corpora) -> dict:
-    """Group pairs (corpus, row) by PMID; a row without PMID is a separate study."""
+    """Return the pairs (corpus, row) of each study, as identified by its PMID."""
     sources = defaultdict(list)
     for index, corpus in enumerate(corpora):
         for row, pmid in enumerate(corpus.studies["pmid"]):
@@ -92,7 +94,7 @@ def _rows_by_study(corpora) -> dict:
 
 
 def _fill_row(tables, of_study) -> dict:
-    """Return the first row of a study, with empty cells filled from other rows."""
+    """Return the first row of a study; fill empty cells from the other rows."""
     index, row = of_study[0]
     filled = dict(tables[index][row])
     for other, other_row in of_study[1:]:
@@ -103,9 +105,9 @@ def _fill_row(tables, of_study) -> dict:
 
 
 def _choose_peaks(corpora, tables, of_study):
-    """Return the peaks of a study, the space of each peak, and that of the study."""
-    # The peaks come from the first row with peaks. If this row does not state a space,
-    # the first row that states one determines whether the peaks are converted.
+    """Return the peaks of a study, the space of each peak, and the study's space."""
+    # The peaks are taken from the first row that has peaks. If this row does not state
+    # a space, the space is taken from the first row that states a space.
     found = [pair for pair in of_study if len(corpora[pair[0]].peaks[pair[1]])]
     index, row = found[0] if found else of_study[0]
     xyz, spaces = corpora[index].peaks[row], corpora[index].peak_spaces[row]
@@ -120,7 +122,7 @@ def _choose_peaks(corpora, tables, of_study):
 
 
 def _merge_term_counts(corpora, sources) -> dict:
-    """Return term counts and vocabulary of the only corpus that has them."""
+    """Return term counts and vocabulary if exactly one corpus has them, else {}."""
     owners = [index for index, corpus in enumerate(corpora) if "term_counts" in corpus]
     if len(owners) != 1:
         return {}
@@ -140,7 +142,7 @@ def _merge_term_counts(corpora, sources) -> dict:
 
 
 def _merge_files(corpora) -> dict:
-    """Merge the entries ``files`` of all corpora that have one."""
+    """Merge the fields ``files`` of all corpora that have this field."""
     files = {}
     for corpus in corpora:
         files.update(corpus.get("files", {}))
@@ -148,22 +150,23 @@ def _merge_files(corpora) -> dict:
 
 
 def _check_pmids(corpora):
-    """Check that PMIDs are unique within each corpus and are not PMCIDs."""
+    """Check that PMIDs are unique within each corpus, and that they are not PMCIDs."""
     for corpus in corpora:
         pmids = corpus.studies["pmid"].dropna()
         if pmids.duplicated().any():
             raise ValueError(
                 f"PMID {pmids[pmids.duplicated()].iloc[0]} has several rows in one "
-                "corpus; expected one row per study. Load the corpus with rows='study'."
+                "corpus; expected one row per study. If this corpus is a NiMARE "
+                "studyset, load it with rows='study'."
             )
-    for one in corpora:
+    for corpus in corpora:
         for other in corpora:
-            _check_kinds(one.studies, other.studies)
+            _check_kinds(corpus.studies, other.studies)
 
 
-def _check_kinds(one, other):
-    """Raise if most PMIDs of one corpus are PMCIDs of the other."""
-    pmids = set(one["pmid"].dropna())
+def _check_kinds(studies, other):
+    """Raise ValueError if most PMIDs of a corpus are PMCIDs of another corpus."""
+    pmids = set(studies["pmid"].dropna())
     pmcids = set(other["pmcid"].dropna())
     wrong = pmids & pmcids
     if len(wrong) > max(1, len(pmids) // 2) and not pmids & set(other["pmid"].dropna()):
@@ -178,7 +181,7 @@ def _check_study_ids(studies):
     repeated = studies["study_id"][studies["study_id"].duplicated()]
     if len(repeated):
         raise ValueError(
-            f"{len(repeated)} studies without a common PMID share a study id, for "
-            f"example {repeated.iloc[0]!r}. Rename the study ids of one corpus, or add "
-            "PMIDs, before merging."
+            f"{len(repeated)} study ids belong to several studies, for example "
+            f"{repeated.iloc[0]!r}. Before merging, rename the study ids of one "
+            "corpus, or add PMIDs."
         )

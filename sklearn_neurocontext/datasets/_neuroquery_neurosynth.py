@@ -23,7 +23,7 @@ _NEUROSYNTH_URL = (
 _STEM = "data-neuroquery_version-1_"
 _VOCABULARY = _STEM + "vocab-neuroquery156521_"
 COUNTED_FIELDS = ("title", "keywords", "abstract")
-# Bytes and SHA-256 of the files at these commits.
+# Size in bytes and SHA-256 of each file at the commit in its URL.
 NEUROQUERY_FILES = {
     _STEM + "coordinates.tsv.gz": (
         2758923,
@@ -68,16 +68,18 @@ def load_neuroquery(directory):
     Parameters
     ----------
     directory : path-like
-        Folder with the public files, or a checkout with the files in ``data``.
+        Folder with the public files, or a folder with these files in its subfolder
+        ``data``, such as a clone of the repository.
 
     Returns
     -------
     corpus : Bunch
-        The fields documented in `sklearn_neurocontext.datasets`, and ``term_counts``
-        (dict of "title", "keywords" and "abstract" to csr_array of shape
-        (n_studies, n_terms), float64) with ``vocabulary`` (list of n_terms str).
-        NeuroQuery neither states coordinate spaces nor converts peaks. Therefore
-        ``coordinate_space`` is UNKNOWN; `merge_corpora` fills it in from Neurosynth.
+        The fields documented in `sklearn_neurocontext.datasets`, and two more fields.
+        ``term_counts`` is a dict with the keys "title", "keywords" and "abstract"; each
+        value is a float64 csr_array of shape (n_studies, n_terms). ``vocabulary`` is
+        the list of the n_terms terms. NeuroQuery does not state coordinate spaces, and
+        its peaks are not converted. Therefore ``coordinate_space`` is UNKNOWN.
+        `merge_corpora` can copy the spaces from Neurosynth.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def load_neuroquery(directory):
     OSError
         If a file is truncated or damaged.
     ValueError
-        If a column is missing, or no peak belongs to a study of the table.
+        If a column is missing, or if no peak belongs to a study of the corpus.
 
     References
     ----------
@@ -103,26 +105,27 @@ def load_neuroquery(directory):
 
 
 def fetch_neuroquery(data_home=None):
-    """Download the corpus of NeuroQuery once and load it.
+    """Load the corpus of NeuroQuery; download its files if they are missing.
 
     Parameters
     ----------
     data_home : path-like or None, default=None
-        Download folder; None is ``sklearn_neurocontext`` in the user's data folder, for
-        example ``~/.local/share`` on Linux. Files ``neuroquery/<public file name>`` in
-        the folder given by the environment variable ``NEUROCONTEXT_DATA`` take
-        precedence; they are not verified.
+        Download folder. If None, the folder ``sklearn_neurocontext`` in the user's data
+        folder is used (on Linux, ``~/.local/share/sklearn_neurocontext``). If the
+        environment variable ``NEUROCONTEXT_DATA`` names a folder, files in its
+        subfolder ``neuroquery`` take precedence; these files are not verified.
 
     Returns
     -------
     corpus : Bunch
-        The corpus of `load_neuroquery`, and ``files`` (dict of file name to
-        ``"verified"`` or ``"local, unverified"``).
+        The same fields as for `load_neuroquery`, and ``files``, a dict that maps each
+        file name to ``"verified"`` or ``"local, unverified"``.
 
     Raises
     ------
     OSError
-        If a file cannot be downloaded, or differs from the published one.
+        If a file cannot be downloaded, or if its SHA-256 differs from that of the
+        published file.
 
     References
     ----------
@@ -157,7 +160,7 @@ def load_neurosynth(directory):
     OSError
         If a file is truncated or damaged.
     ValueError
-        If a column is missing, or no peak belongs to a study of the table.
+        If a column is missing, or if no peak belongs to a study of the corpus.
 
     References
     ----------
@@ -174,26 +177,27 @@ def load_neurosynth(directory):
 
 
 def fetch_neurosynth(data_home=None):
-    """Download the corpus of Neurosynth, version 7, once and load it.
+    """Load the corpus of Neurosynth, version 7; download missing files.
 
     Parameters
     ----------
     data_home : path-like or None, default=None
-        Download folder; None is ``sklearn_neurocontext`` in the user's data folder, for
-        example ``~/.local/share`` on Linux. Files ``neurosynth/<public file name>`` in
-        the folder given by the environment variable ``NEUROCONTEXT_DATA`` take
-        precedence; they are not verified.
+        Download folder. If None, the folder ``sklearn_neurocontext`` in the user's data
+        folder is used (on Linux, ``~/.local/share/sklearn_neurocontext``). If the
+        environment variable ``NEUROCONTEXT_DATA`` names a folder, files in its
+        subfolder ``neurosynth`` take precedence; these files are not verified.
 
     Returns
     -------
     corpus : Bunch
-        The corpus of `load_neurosynth`, and ``files`` (dict of file name to
-        ``"verified"`` or ``"local, unverified"``).
+        The same fields as for `load_neurosynth`, and ``files``, a dict that maps each
+        file name to ``"verified"`` or ``"local, unverified"``.
 
     Raises
     ------
     OSError
-        If a file cannot be downloaded, or differs from the published one.
+        If a file cannot be downloaded, or if its SHA-256 differs from that of the
+        published file.
 
     References
     ----------
@@ -209,7 +213,7 @@ def fetch_neurosynth(data_home=None):
 
 
 def _read_neuroquery(paths):
-    """Read the corpus from the paths of `NEUROQUERY_FILES`, in this order."""
+    """Read the corpus; `paths` has the same order as `NEUROQUERY_FILES`."""
     counts = dict(zip(COUNTED_FIELDS, map(read_matrix, paths[2:5]), strict=True))
     vocabulary = paths[5].read_text(encoding="utf-8").splitlines()
     corpus = _read_tables(
@@ -220,20 +224,20 @@ def _read_neuroquery(paths):
         if matrix.shape != expected:
             raise ValueError(
                 f"The term counts of {field} have shape {matrix.shape}; expected "
-                f"{expected}, the numbers of studies and terms. Use files of the same "
-                "release."
+                f"{expected}, the numbers of studies and of terms. Use files that all "
+                "belong to the same release."
             )
     return corpus
 
 
 def _read_neurosynth(paths):
-    """Read the corpus from the paths of `NEUROSYNTH_FILES`, in this order."""
+    """Read the corpus; `paths` has the same order as `NEUROSYNTH_FILES`."""
     columns = ("space", "title", "year", "journal")
     return _read_tables(paths, columns, "Neurosynth, version 7")
 
 
 def _read_tables(paths, columns, name, **extra):
-    """Read the corpus of the first two files, peaks and metadata."""
+    """Read the corpus from the table of peaks, `paths[0]`, and metadata, `paths[1]`."""
     coordinates = read_columns(paths[0], ("id", "x", "y", "z"))
     metadata = read_columns(paths[1], ("id", *columns))
     studies = metadata[["id", *columns]].rename(
@@ -255,7 +259,7 @@ def _read_tables(paths, columns, name, **extra):
 
 
 def _add_files(corpus, files):
-    """Add the state of each file to a corpus and its description."""
+    """Add to a corpus whether each file was verified or is local."""
     corpus.files = {path.name: state for path, state in files.items()}
     corpus.description += f" Files: {' and '.join(sorted(set(files.values())))}."
     return corpus

@@ -1,4 +1,4 @@
-"""Load NiMARE studysets in JSON or Parquet, without importing NiMARE."""
+"""Load NiMARE studysets from JSON or Parquet files, without importing NiMARE."""
 
 import importlib.util
 import json
@@ -30,29 +30,32 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     Parameters
     ----------
     path : path-like or None, default=None
-        A studyset: a JSON file or a folder of Parquet files. None loads the 320 studies
-        of n-back and flanker tasks in the ``nimare`` package (extra ``[demo]``).
+        Path of a studyset, which is a JSON file or a folder of Parquet files. If None,
+        the studyset bundled with the ``nimare`` package is loaded; it contains 320
+        studies of n-back and flanker tasks. The extra ``[demo]`` installs ``nimare``.
     rows : {"study", "analysis"}, default="study"
-        Whether each row is a study, with the peaks of all its analyses, or an analysis,
-        with its name appended to the title of the study.
+        With "study", each row is a study, with the peaks of all its analyses. With
+        "analysis", each row is an analysis (a contrast), and its title is the title of
+        the study followed by the name of the analysis.
 
     Returns
     -------
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`. Two studies are in
-        the same group if they have the same PMID, or the same title and abstract
-        (ignoring "Reprint of"), as the bundled studies ``3iFzKZYtJ8fr`` and
-        ``4CAE7uGTB2gw``.
+        the same group if they have the same PMID, or if they have the same title and
+        abstract. The words "Reprint of" at the beginning of a title are ignored. For
+        example, the bundled studies ``3iFzKZYtJ8fr`` and ``4CAE7uGTB2gw`` are in the
+        same group.
 
     Raises
     ------
     FileNotFoundError
         If the file or folder does not exist.
     ImportError
-        If a package needed for the bundled studies or Parquet is not installed.
+        If ``nimare`` or ``pyarrow`` is needed and is not installed.
     ValueError
-        If the file is not a studyset, an id has the wrong type, a point does not have
-        three coordinates, or `rows` is unknown.
+        If the file is not a studyset, if an id is missing or has the wrong type, if a
+        point does not have three coordinates, or if `rows` is invalid.
 
     References
     ----------
@@ -101,9 +104,9 @@ def _find_bundled() -> Path:
     folder = spec and spec.origin and Path(spec.origin).parent / _BUNDLED
     if not folder or not folder.is_dir():
         raise ImportError(
-            "The bundled studies are in nimare 0.22 or newer, which is not installed. "
-            "Install it with: pip install 'sklearn-neurocontext[demo]', or pass the "
-            "path of a studyset."
+            "The bundled studies require nimare 0.22 or newer, which is not "
+            "installed. Install it with: pip install 'sklearn-neurocontext[demo]', or "
+            "pass the path of a studyset."
         )
     return folder
 
@@ -121,7 +124,8 @@ def _read_parquet_studyset(folder: Path):
         table = read_parquet(path, required)
         tables.append(table.astype(dict.fromkeys(_IDS.intersection(table), str)))
     studies, analyses, points, metadata = tables
-    # Metadata are stored per analysis; use the first known value of each study.
+    # The table of metadata has several rows per study, one for each analysis. Use the
+    # first known value of each study.
     metadata = metadata.groupby("study_id").first().reindex(studies["study_id"])
     return _study_table(studies, metadata.reset_index(drop=True)), analyses, points
 
@@ -131,7 +135,7 @@ def _read_json_studyset(path: Path):
     content = read_json(path)
     if not isinstance(content, dict) or "studies" not in content:
         raise ValueError(
-            f"{path.name} is not a NiMARE studyset: it has no list of studies. Convert "
+            f"{path.name} is not a NiMARE studyset: it has no field studies. Convert "
             "a legacy Dataset with nimare.io.convert_dataset_to_studyset(dataset, "
             "out_file='studyset.json')."
         )
@@ -149,8 +153,8 @@ def _read_json_studyset(path: Path):
             )
     if not points:
         raise ValueError(
-            f"{path.name} has no point; expected a studyset with reported peaks. "
-            "Studysets with only images are not supported."
+            f"{path.name} has no points; expected a studyset with reported peaks. "
+            "Studysets that contain only images are not supported."
         )
     metadata = [study.get("metadata") or {} for study in content["studies"]]
     table = _study_table(pd.DataFrame(studies), pd.DataFrame(metadata))
@@ -158,18 +162,19 @@ def _read_json_studyset(path: Path):
 
 
 def _read_id(item, name) -> str:
-    """Return the id of a study or analysis."""
+    """Return the id of a study or an analysis as str."""
     if not isinstance(item, dict) or item.get("id") in (None, ""):
         keys = ", ".join(item) if isinstance(item, dict) else repr(item)
         raise ValueError(
             f"{name} has no id; it has {keys or 'no field'}. "
-            "Expected NiMARE's fields: id, name, analyses with id and points."
+            "Expected the fields of a NiMARE studyset. Studies have the fields id, "
+            "name and analyses; analyses have the fields id and points."
         )
     return str(item["id"])
 
 
 def _read_point(point, name) -> dict:
-    """Return x, y, z and space of a point."""
+    """Return a dict with the keys x, y, z and space of a point."""
     coordinates = point.get("coordinates")
     if not isinstance(coordinates, list) or len(coordinates) != 3:
         raise ValueError(
@@ -180,7 +185,7 @@ def _read_point(point, name) -> dict:
 
 
 def _study_table(studies, metadata) -> pd.DataFrame:
-    """Return the table of studies, with ids and texts from the metadata."""
+    """Return the table of studies; fill missing cells from the metadata."""
     table = pd.DataFrame({"study_id": studies["study_id"].astype(str)})
     for column, source in _TEXTS.items():
         table[column] = studies.get(source)
@@ -198,14 +203,14 @@ def _study_table(studies, metadata) -> pd.DataFrame:
 
 
 def _first_known(studies, metadata, column) -> pd.Series:
-    """Return a column of the studies; missing values are filled from metadata."""
+    """Return a column of the studies; fill missing values from the metadata."""
     empty = pd.Series(None, index=studies.index, dtype=object)
     own, other = studies.get(column, empty), metadata.get(column, empty)
     return own.astype(object).where(own.notna(), other.to_numpy())
 
 
 def _read_keywords(cell) -> str:
-    """Return a list of keywords, or its JSON, joined with semicolons."""
+    """Join a list of keywords with semicolons; the list may be written in JSON."""
     if isinstance(cell, str):
         try:
             cell = json.loads(cell)
@@ -215,7 +220,7 @@ def _read_keywords(cell) -> str:
 
 
 def _analysis_rows(studies, analyses) -> pd.DataFrame:
-    """Return one row per analysis, with the texts of its study."""
+    """Return a table with one row per analysis, with the texts of its study."""
     table = analyses[["id", "study_id", "name"]].merge(studies, on="study_id")
     table["study_id"] = table["id"]
     table["title"] = table["title"].str.cat(table["name"].fillna(""), sep=": ")

@@ -20,12 +20,13 @@ _COLUMNS = {
 
 
 def load_pubget(directory):
-    """Load a corpus that pubget extracted.
+    """Load a corpus that was extracted by pubget.
 
     Parameters
     ----------
     directory : path-like
-        The folder ``subset_…_extractedData``, its parent, or the parent of that folder.
+        The folder ``subset_…_extractedData``, or a folder that contains this folder
+        directly or in a subfolder.
 
     Returns
     -------
@@ -36,10 +37,10 @@ def load_pubget(directory):
     Raises
     ------
     FileNotFoundError
-        If there is no extracted data, or one of its files is missing.
+        If there are no extracted data, or if one of the extracted files is missing.
     ValueError
-        If there are several extractions, there is no article, a column is missing, or
-        no peak belongs to a study.
+        If there are several folders of extracted data, if there is no article, if a
+        column is missing, or if no peak belongs to a study of the corpus.
 
     Warns
     -----
@@ -60,7 +61,7 @@ def load_pubget(directory):
     info = folder / "info.json"
     if info.is_file() and not read_json(info).get("is_complete", True):
         warnings.warn(
-            f"According to pubget, the extraction in {folder.name} is incomplete: some "
+            f"According to pubget, the extraction in {folder.name} is incomplete. Some "
             "studies are missing. Run pubget again to complete the extraction.",
             UserWarning,
             stacklevel=2,
@@ -69,11 +70,11 @@ def load_pubget(directory):
 
 
 def fetch_pubget(query: str, data_home=None, *, n_docs=None, api_key=None, n_jobs=1):
-    """Download the articles of a PubMed Central query; extract texts and peaks.
+    """Download the articles that match a PubMed Central query, and load them.
 
-    The function runs the download, the extraction of articles and the extraction of
-    data of pubget. Each step uses existing files, so repeating an interrupted call
-    resumes it.
+    This function runs three steps of pubget: it downloads article sets, extracts the
+    articles, and extracts texts and peaks. Each step reuses existing files. To resume
+    an interrupted call, repeat this call.
 
     Parameters
     ----------
@@ -81,32 +82,33 @@ def fetch_pubget(query: str, data_home=None, *, n_docs=None, api_key=None, n_job
         A query in the syntax of PubMed Central's advanced search, for example
         ``"fMRI[abstract] AND (2020[PubDate])"``.
     data_home : path-like or None, default=None
-        Download folder; the subfolder ``pubget`` is used. None is
-        ``sklearn_neurocontext`` in the user's data folder, for example
-        ``~/.local/share`` on Linux.
+        Folder in which the download folder ``pubget`` is created. If None, the folder
+        ``sklearn_neurocontext`` in the user's data folder is used (on Linux,
+        ``~/.local/share/sklearn_neurocontext``).
     n_docs : int or None, default=None
-        Approximate maximum number of articles; None downloads all.
+        Approximate maximum number of articles. If None, all articles are downloaded.
     api_key : str or None, default=None
-        Key for the Entrez utilities, which allows more requests per second.
+        Key for the Entrez utilities of NCBI. A key allows more requests per second.
     n_jobs : int, default=1
         Number of processes for the extraction.
 
     Returns
     -------
     corpus : Bunch
-        The corpus of `load_pubget`, with the articles that report peaks.
+        The same fields as for `load_pubget`. The corpus contains only articles that
+        report peaks.
 
     Raises
     ------
     ValueError
-        If the query is empty, or no article found reports peaks.
+        If the query is empty, or if none of the articles reports peaks.
     OSError
         If a step of pubget fails.
 
     Warns
     -----
     UserWarning
-        If a step of pubget is incomplete; repeat the call to complete it.
+        If a step of pubget is incomplete. Repeat the call to complete this step.
 
     References
     ----------
@@ -143,7 +145,7 @@ def fetch_pubget(query: str, data_home=None, *, n_docs=None, api_key=None, n_job
 
 
 def _check_step(pubget, codes: dict, step: str):
-    """Raise if a step failed; warn if it is the first incomplete step."""
+    """Raise OSError if a step failed; warn if it is the first incomplete step."""
     if codes[step] == pubget.ExitCode.ERROR:
         raise OSError(
             f"pubget's {step} failed; see its log. Downloaded files are kept. Check "
@@ -160,7 +162,7 @@ def _check_step(pubget, codes: dict, step: str):
 
 
 def _find_extraction(directory: Path) -> Path:
-    """Find the folder with coordinates.csv, at most two levels below a folder."""
+    """Find the folder of extracted data in a folder or at most two levels below."""
     if not directory.is_dir():
         raise FileNotFoundError(
             f"The folder {str(directory)!r} does not exist. Pass pubget's query "
@@ -185,8 +187,8 @@ def _find_extraction(directory: Path) -> Path:
 
 
 def _read_extraction(folder: Path):
-    """Read the corpus from the folder with the extracted data."""
-    paths = find_files(folder, [*_COLUMNS], "the files that pubget extracted")
+    """Read the corpus from the folder of extracted data."""
+    paths = find_files(folder, [*_COLUMNS], "the files extracted by pubget")
     metadata, texts, coordinates = map(read_columns, paths, _COLUMNS.values())
     if not len(metadata):
         raise ValueError(
@@ -202,12 +204,12 @@ def _read_extraction(folder: Path):
         rows[known],
         read_coordinates(coordinates[known], "coordinates.csv"),
         studies["coordinate_space"].to_numpy(dtype=object)[rows[known]],
-        description=f"{len(studies):,} articles that pubget extracted.",
+        description=f"{len(studies):,} articles extracted by pubget.",
     )
 
 
 def _study_table(metadata, texts) -> pd.DataFrame:
-    """Join metadata and texts; missing titles are filled from the metadata."""
+    """Join metadata and texts; fill missing titles from the metadata."""
     studies = pd.DataFrame({"pmcid": read_integers(metadata["pmcid"], "pmcid")})
     studies["study_id"] = "PMC" + write_study_ids(studies["pmcid"], "pmcid")
     if "pmid" in metadata:

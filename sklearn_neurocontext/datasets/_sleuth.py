@@ -1,4 +1,4 @@
-"""Read and write text files of BrainMap's Sleuth and of GingerALE."""
+"""Read and write the text files of Sleuth and GingerALE, two BrainMap programs."""
 
 import codecs
 import math
@@ -19,12 +19,12 @@ _REFERENCE = re.compile(r"reference\s*[=:]\s*(.*)", re.IGNORECASE)
 _SUBJECTS = re.compile(r"subjects?\s*[=:]\s*(.*)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 _MINUS_SIGNS = str.maketrans("−–", "--")
-# The study in the name of an experiment, for example "Chochon F, 1999" in "Chochon F,
-# 1999: Multiplication", "Liu et al., 2018" in "Liu et al., 2018; Self vs other", or
-# "24814646" in "24814646-1".
+# Pattern of the name of an experiment. The first group matches the name of the study,
+# for example "Chochon F, 1999" in "Chochon F, 1999: Multiplication", "Liu et al., 2018"
+# in "Liu et al., 2018; Self vs other", or "24814646" in "24814646-1".
 _GROUP = re.compile(r"(.+?)\s*(?:[:;].*|-\d+)?")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-# Larger than the distance of any brain voxel from the origin of MNI or Talairach space.
+# No voxel of the brain is farther from the origin of MNI or Talairach space.
 _MAX_DISTANCE_MM = 200
 _EXAMPLE = "Expected a line like '// Author, year: contrast'"
 
@@ -32,46 +32,50 @@ _EXAMPLE = "Expected a line like '// Author, year: contrast'"
 def load_sleuth(path):
     r"""Load the peaks of a meta-analysis from a text file of Sleuth or GingerALE.
 
-    The file is a list of experiments. Lines that begin with ``//`` contain the name of
-    an experiment (which ends at a blank line) and its number of subjects. Each line
-    below them contains one peak. ``// Reference=…`` states the coordinate space of all
-    peaks below it, up to the next such line. Numbers may be separated by blanks, tabs,
-    commas or semicolons, and line ends may be those of any system.
+    The file is a list of experiments. Each experiment begins with lines that start
+    with ``//``. These lines contain the name of the experiment, which may have several
+    lines, and the number of subjects (``// Subjects=…``). Each line below them contains
+    one peak. A blank line ends the name. A line ``// Reference=…`` states the
+    coordinate space of all peaks below it, up to the next line of this kind. Numbers
+    may be separated by spaces, tabs, commas or semicolons. Line ends of all operating
+    systems are accepted.
 
     Parameters
     ----------
     path : path-like
-        Path of the file, in UTF-8, UTF-16 with a byte order mark, or Windows-1252.
+        Path of the file. Its encoding must be UTF-8, UTF-16 with a byte order mark, or
+        Windows-1252.
 
     Returns
     -------
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`, with one row per
-        experiment. The title is the name of the experiment, and the group is the study:
-        the part of the name before a colon or semicolon. The additional field
-        ``n_subjects`` is an Int64 array of shape (n_experiments,), NA if unknown.
-        Without a reference, the space of peaks is unknown.
+        experiment. The title of a row is the name of the experiment. Its group is the
+        name of the study, which is the text before the first colon or semicolon of the
+        title. The additional field ``n_subjects`` is an Int64 array of shape
+        (n_experiments,); an unknown number is NA. The space of peaks that are not below
+        a line ``// Reference=…`` is UNKNOWN.
 
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If a line is neither a comment nor three numbers, if it states an invalid space
-        or number of subjects, if the reference changes between the peaks of an
-        experiment, or if the number of subjects is below its peaks. The message
-        contains the line number.
+        If a line is neither a comment nor three numbers, if a space or a number of
+        subjects is invalid, if the space changes between two peaks of an experiment, or
+        if a number of subjects does not stand between the name of an experiment and its
+        first peak. The message contains the line number.
 
     Warns
     -----
     CoordinateSpaceWarning
         If peaks are not in MNI space.
     UserWarning
-        If peaks are more than 200 mm from the origin; they are kept.
+        If the absolute value of a coordinate is larger than 200 mm. The peak is kept.
 
     See Also
     --------
-    write_sleuth : Write such a file.
+    write_sleuth : Write a file in this format.
 
     References
     ----------
@@ -99,25 +103,29 @@ def load_sleuth(path):
             "GingerALE."
         )
     experiments = _parse(_read_text(path), path.name)
-    names = [" ".join(one.names) for one in experiments]
+    names = [" ".join(experiment.names) for experiment in experiments]
     years = [_YEAR.search(name) for name in names]
     studies = pd.DataFrame(
         {
             "study_id": [f"{path.stem}-{row:04d}" for row in range(1, len(names) + 1)],
             "title": names,
             "year": [int(year[0]) if year else None for year in years],
-            "coordinate_space": [one.space for one in experiments],
+            "coordinate_space": [experiment.space for experiment in experiments],
         }
     )
-    rows = np.repeat(np.arange(len(names)), [len(one.peaks) for one in experiments])
+    rows = np.repeat(
+        np.arange(len(names)), [len(experiment.peaks) for experiment in experiments]
+    )
     corpus = make_bunch(
         studies,
         rows,
-        [peak for one in experiments for peak in one.peaks],
+        [peak for experiment in experiments for peak in experiment.peaks],
         studies["coordinate_space"].to_numpy(dtype=object)[rows],
         description=f"{len(names):,} experiments of {path.name}.",
         groups=[_GROUP.fullmatch(name)[1] for name in names],
-        n_subjects=pd.array([one.n_subjects for one in experiments], dtype="Int64"),
+        n_subjects=pd.array(
+            [experiment.n_subjects for experiment in experiments], dtype="Int64"
+        ),
     )
     return warn_about_spaces(corpus)
 
@@ -128,25 +136,27 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
     Parameters
     ----------
     corpus : Bunch
-        A corpus returned by a loader of this package. Each row is an experiment; its
-        name is the title, or the study id if the title is empty. Known ``n_subjects``
-        are written, as GingerALE needs them.
+        A corpus returned by a loader of this package. Each row is written as an
+        experiment. The name of an experiment is its title, or its study id if the title
+        is empty. If the corpus has the field ``n_subjects``, the known numbers of
+        subjects are also written, because GingerALE needs these numbers.
     path : path-like
-        Path of the file; an existing file is replaced.
+        Path of the output file. An existing file is replaced.
     space : {"MNI", "TAL"}, default="MNI"
-        Coordinate space of the file; for ``"TAL"``, peaks are converted (Lancaster).
+        Coordinate space of the output file. With ``"TAL"``, peaks are converted to
+        Talairach space by the Lancaster transform.
 
     Returns
     -------
     path : Path
-        Path of the file. Coordinates are rounded to four decimals; rows without a peak
-        are omitted.
+        Path of the output file. In this file, coordinates are rounded to four decimals,
+        and rows without a peak are omitted.
 
     Raises
     ------
     ValueError
-        If the space is unknown, no row has a peak, or a title cannot be the name of an
-        experiment.
+        If `space` is invalid, if no row has a peak, or if a title would be read as a
+        reference or a number of subjects.
 
     Warns
     -----
@@ -155,7 +165,7 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
 
     See Also
     --------
-    load_sleuth : Read such a file.
+    load_sleuth : Load a file in this format.
 
     Examples
     --------
@@ -199,8 +209,9 @@ def _experiment_names(studies) -> list[str]:
     for name in names:
         if not name or _is_statement(name):
             raise ValueError(
-                f"The title {name!r} cannot be the name of an experiment: it would be "
-                "read as a statement. Change the title."
+                f"The title {name!r} cannot be the name of an experiment, because it "
+                "is empty or would be read as a reference or a number of subjects. "
+                "Change the title."
             )
     return names
 
@@ -211,14 +222,14 @@ def _format_experiment(name, n_subjects, peaks, space) -> str:
     lines = [f"// {name}"]
     if n_subjects is not None and not pd.isna(n_subjects):
         lines.append(f"// Subjects={int(n_subjects)}")
-    # Adding zero replaces -0.0 by 0.0.
+    # The addition of zero replaces -0.0 with 0.0.
     for row in np.round(peaks, 4) + 0.0:
         lines.append("\t".join(f"{x:.4f}".rstrip("0").rstrip(".") for x in row))
     return "\n".join(lines) + "\n"
 
 
 def _read_text(path: Path) -> str:
-    """Read a file in UTF-8, in UTF-16 with a byte order mark, or in Windows-1252."""
+    """Return the text of a file in UTF-8, UTF-16 (with BOM) or Windows-1252."""
     content = path.read_bytes()
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16", errors="replace")
@@ -234,7 +245,7 @@ def _read_text(path: Path) -> str:
 
 
 def _parse(text: str, source: str) -> list:
-    """Parse the experiments of a file; errors name the file and the line."""
+    """Return the experiments of a file; errors state the file name and line number."""
     parser = _Parser()
     for number, line in enumerate(_LINE_END.split(text), start=1):
         try:
@@ -243,14 +254,15 @@ def _parse(text: str, source: str) -> list:
             raise ValueError(f"{source}, line {number}: {error}") from None
     if not parser.experiments:
         raise ValueError(
-            f"{source} contains no name of an experiment. {_EXAMPLE} above the peaks."
+            f"{source} does not contain the name of an experiment. {_EXAMPLE} above "
+            "the peaks."
         )
     if parser.distant_lines:
         first, n = parser.distant_lines[0], len(parser.distant_lines)
         warnings.warn(
-            f"{source}: {n} {'peaks are' if n > 1 else 'peak is'} more than "
-            f"{_MAX_DISTANCE_MM} mm from the origin, the first in line {first}. "
-            "Expected mm; check for a missing sign or decimal point.",
+            f"{source}: {n} {'peaks have' if n > 1 else 'peak has'} a coordinate "
+            f"beyond {_MAX_DISTANCE_MM} mm. The first is in line {first}. Expected "
+            "coordinates in mm. Check for a missing space or decimal point.",
             UserWarning,
             stacklevel=3,
         )
@@ -259,7 +271,7 @@ def _parse(text: str, source: str) -> list:
 
 @dataclass
 class _Experiment:
-    """An experiment: lines of the name, space, number of subjects, and peaks in mm."""
+    """Name (a list of lines), space, number of subjects and peaks of an experiment."""
 
     names: list
     space: str | None
@@ -277,7 +289,7 @@ class _Parser:
         self._in_name = False
 
     def read_line(self, line: str, number: int) -> None:
-        """Read a stripped line; `_parse` adds the line number to errors."""
+        """Parse a line without surrounding blanks; `_parse` adds `number` to errors."""
         comment = line.lstrip("/").strip()
         if not line:
             self._in_name = False
@@ -308,7 +320,8 @@ class _Parser:
         if last.peaks:
             raise ValueError(
                 "a number of subjects must be between the name of an experiment and "
-                f"its first peak; got it below the peaks of {last.names[0]!r}."
+                "its first peak; got a number of subjects below the peaks of "
+                f"{last.names[0]!r}."
             )
         last.n_subjects = int(word)
 
@@ -323,7 +336,7 @@ class _Parser:
             )
         peak, last = _parse_peak(line), self.experiments[-1]
         if not last.peaks:
-            # A reference between the name and the first peak also applies.
+            # The reference may also be between the name and the first peak.
             last.space = self._space
         elif last.space != self._space:
             raise ValueError(
@@ -336,12 +349,12 @@ class _Parser:
 
 
 def _is_statement(comment: str) -> bool:
-    """Return whether a comment states a reference or a number of subjects."""
+    """Return whether a line states a coordinate space or a number of subjects."""
     return bool(_REFERENCE.fullmatch(comment) or _SUBJECTS.fullmatch(comment))
 
 
 def _parse_space(word: str) -> str:
-    """Return MNI or TAL; raise for other spaces."""
+    """Return MNI or TAL; raise ValueError for other spaces."""
     space = normalize_spaces([word])[0]
     if space not in _SPACE_NAMES:
         raise ValueError(f"the reference must be MNI or Talairach; got {word!r}.")
@@ -349,13 +362,14 @@ def _parse_space(word: str) -> str:
 
 
 def _parse_peak(line: str) -> list[float]:
-    """Return x, y, z of a line with a peak."""
+    """Return the coordinates [x, y, z] in a line."""
     words = re.split(r"[\s,;]+", line.translate(_MINUS_SIGNS).rstrip(" \t,;"))
     if len(words) == 3 and all(map(_NUMBER.fullmatch, words)):
         peak = [float(word) for word in words]
         if all(map(math.isfinite, peak)):
             return peak
     raise ValueError(
-        f"a peak must be three numbers, x, y, z in mm, with decimal points and no "
-        f"further column; got {line[:60]!r}. Begin a comment with //."
+        "a peak must be three numbers, which are x, y, z in mm, without further "
+        f"columns; got {line[:60]!r}. Decimals must be written with a point, and "
+        "comments must begin with //."
     )

@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state
 
 from ._bunch import make_bunch
 
-# Words of each topic; the common words occur in all texts.
+# Words of each topic, and common words, which may occur in all texts.
 _TOPICS = {
     "motor": "finger tapping movement hand motor grip",
     "vision": "visual checkerboard faces objects retinotopy scenes",
@@ -20,7 +20,8 @@ _TOPICS = {
     "reward": "reward monetary incentive gambling striatum outcome",
 }
 _COMMON = "participants brain activity task condition imaging study response group"
-# An ellipsoid well inside the MNI brain, in mm.
+# Center and radii, in mm, of an ellipsoid inside the brain in MNI space. In this file,
+# "the brain" means this ellipsoid.
 _CENTER = np.array([0.0, -22.0, 18.0])
 _RADII = np.array([40.0, 54.0, 32.0])
 _CENTERS_PER_TOPIC = 3
@@ -29,30 +30,33 @@ _CENTERS_PER_TOPIC = 3
 def make_studies(
     n_studies: int = 200, *, n_peaks: int = 8, noise: float = 0.2, random_state=None
 ):
-    """Make synthetic studies whose texts and peaks share a known mixture of topics.
+    """Generate synthetic studies whose texts and peaks depend on the same topics.
 
-    Each study is a mixture of eight topics. Its words are drawn from the words of its
-    topics and from common words. Its peaks are drawn around the centers of its topics
-    (Gaussian with a standard deviation of 5 mm) or anywhere in the brain.
+    Each study is a mixture of eight topics. Each word of a study is a common word with
+    probability `noise`, and otherwise a word of a topic of the study. Each peak is
+    drawn uniformly in the brain with probability `noise`, and otherwise around a center
+    of a topic of the study (Gaussian with a standard deviation of 5 mm).
 
     Parameters
     ----------
     n_studies : int, default=200
         Number of studies.
     n_peaks : int, default=8
-        Mean number of peaks per study (Poisson distribution, at least one peak).
+        Mean of the Poisson distribution of the number of peaks per study. Each study
+        has at least one peak.
     noise : float, default=0.2
-        Fraction, in [0, 1], of common words and of peaks anywhere in the brain.
+        Probability, in [0, 1], that a word or a peak does not depend on the topics.
     random_state : int, RandomState instance or None, default=None
-        Seed of all random numbers, except for the centers, which are constant.
+        Seed of all random numbers. The centers of the topics do not depend on it.
 
     Returns
     -------
     corpus : Bunch
-        The fields documented in `sklearn_neurocontext.datasets` (texts are title and
-        abstract), ``latent`` (ndarray of shape (n_studies, 8), the mixtures; rows sum
-        to one), ``topic_names`` (list of str) and ``topic_centers`` (ndarray of shape
-        (8, 3, 3), three centers per topic in MNI space, in mm).
+        The fields documented in `sklearn_neurocontext.datasets`, and three more fields.
+        ``latent`` is an ndarray of shape (n_studies, 8) with the proportion of each
+        topic in each study. ``topic_names`` is a list of str. ``topic_centers`` is an
+        ndarray of shape (8, 3, 3) with three centers per topic, in mm in MNI space.
+        The only text fields are the title and the abstract.
 
     Raises
     ------
@@ -101,7 +105,7 @@ def _check_parameters(n_studies, n_peaks, noise):
 
 
 def _topic_centers() -> np.ndarray:
-    """Return the centers of each topic, of shape (n_topics, n_centers, 3), in mm."""
+    """Return the centers in mm, an array of shape (n_topics, n_centers, 3)."""
     rng = np.random.default_rng(20240801)
     return _draw_in_brain(rng, len(_TOPICS) * _CENTERS_PER_TOPIC).reshape(
         len(_TOPICS), _CENTERS_PER_TOPIC, 3
@@ -109,14 +113,14 @@ def _topic_centers() -> np.ndarray:
 
 
 def _draw_in_brain(rng, size):
-    """Draw points in the ellipsoid, of shape (size, 3), in mm."""
+    """Draw points in the ellipsoid; return an array of shape (size, 3), in mm."""
     directions = rng.normal(size=(size, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     return _CENTER + _RADII * directions * rng.uniform(size=(size, 1)) ** (1 / 3)
 
 
 def _draw_words(rng, mixture, size, noise):
-    """Draw words of topics; a fraction `noise` are common words."""
+    """Draw words of topics, or common words with probability `noise`."""
     vocabularies = [words.split() for words in _TOPICS.values()]
     common = _COMMON.split()
     topics = rng.choice(len(mixture), size=size, p=mixture)
@@ -128,7 +132,7 @@ def _draw_words(rng, mixture, size, noise):
 
 
 def _draw_peaks(rng, mixture, centers, size, noise):
-    """Draw peaks of shape (size, 3); a fraction `noise` are anywhere in the brain."""
+    """Draw peaks of shape (size, 3); `noise` is the probability of uniform peaks."""
     topics = rng.choice(len(mixture), size=size, p=mixture)
     near = centers[topics, rng.randint(_CENTERS_PER_TOPIC, size=size)]
     near = near + rng.normal(scale=5.0, size=(size, 3))

@@ -21,17 +21,21 @@ def load_table(studies, peaks, *, space=None):
     Parameters
     ----------
     studies : DataFrame, dict, or path-like
-        Table, or path of a CSV or TSV file, which may be compressed, with one row per
-        study. One of the columns ``study_id``, ``pmid``, ``pmcid`` or ``id`` identifies
-        the study; ``title``, ``keywords``, ``abstract``, ``body``, ``year``,
-        ``journal`` and ``coordinate_space`` (or ``space``) are optional.
+        Table with one row per study, or the path of a CSV or TSV file with this table.
+        The file may be compressed. A column ``study_id``, ``pmid``, ``pmcid`` or ``id``
+        must identify the study. The columns ``title``, ``keywords``, ``abstract``,
+        ``body``, ``year``, ``journal`` and ``coordinate_space`` (or ``space``) are
+        optional.
     peaks : DataFrame, dict, or path-like
-        Table or path of a file with one row per peak: the same id column, and ``x``,
-        ``y``, ``z`` in mm. The column ``coordinate_space`` (or ``space``) is optional.
+        Table with one row per peak, or the path of a CSV or TSV file with this table.
+        The table must have the same id column as `studies`, and the columns ``x``,
+        ``y`` and ``z`` in mm. The column ``coordinate_space`` (or ``space``) is
+        optional.
     space : {"MNI", "TAL"} or None, default=None
-        Coordinate space of the peaks that have no space in the table of peaks. If None,
-        the space in the table of studies is used. Peaks loaded by this package are
-        already in MNI space: pass ``"MNI"``, so that they are not converted again.
+        Coordinate space of the peaks whose space is not stated in the table of peaks.
+        If None, the space of these peaks is taken from the table of studies. Loaders of
+        this package convert Talairach peaks to MNI space. To load such converted peaks,
+        pass ``"MNI"``, so that they are not converted a second time.
 
     Returns
     -------
@@ -47,15 +51,16 @@ def load_table(studies, peaks, *, space=None):
     OSError
         If a file is truncated or damaged.
     ValueError
-        If a column is missing, a study has no id or several rows, ids have the wrong
-        type, no id is in both tables, or a coordinate is not a number.
+        If a column is missing, if a study has no id or several rows, if ids have the
+        wrong type, if the tables have no id in common, or if a coordinate is not a
+        number.
 
     Warns
     -----
     SkippedPeaksWarning
         If peaks belong to studies that are not in the table of studies.
     CoordinateSpaceWarning
-        If not all peaks are reported in MNI space.
+        If a peak is not reported in MNI space.
 
     Examples
     --------
@@ -95,7 +100,7 @@ def load_table(studies, peaks, *, space=None):
 
 
 def _read(table, name) -> pd.DataFrame:
-    """Read a table if it is a path; return it with column names in lower case."""
+    """Return a table, read from a file if needed, with column names in lower case."""
     if isinstance(table, str | PathLike):
         path = Path(table).expanduser()
         if not path.is_file():
@@ -103,7 +108,7 @@ def _read(table, name) -> pd.DataFrame:
                 f"The table of {name}, {str(path)!r}, does not exist."
             )
         header = read_columns(path, nrows=0)
-        # Ids are read as strings, so that 007 is not read as 7.
+        # Ids are read as strings, because pandas would read 007 as 7.
         ids = {c: str for c in header if c.strip().lower() in _ID_COLUMNS}
         table = read_columns(path, dtype=ids)
     table = pd.DataFrame(table).rename(columns=lambda name: str(name).strip().lower())
@@ -111,7 +116,7 @@ def _read(table, name) -> pd.DataFrame:
     if len(repeated):
         raise ValueError(
             f"The table of {name} has several columns {repeated[0]!r} (ignoring case); "
-            "expected one. Drop or rename the others."
+            "expected one such column. Drop or rename the others."
         )
     if not len(table):
         raise ValueError(f"The table of {name} has no row; expected at least one.")
@@ -124,14 +129,14 @@ def _find_id_column(studies, peaks) -> str:
         if column in studies and column in peaks:
             return column
     raise ValueError(
-        "Both tables must have the same id column, one of "
+        "Both tables must have the same id column, which must be one of "
         f"{', '.join(_ID_COLUMNS)}; got {', '.join(studies)} for studies and "
         f"{', '.join(peaks)} for peaks. Rename the column that identifies the study."
     )
 
 
 def _study_table(studies, kind) -> pd.DataFrame:
-    """Return the known columns of the studies, renamed to their standard names."""
+    """Return the columns of studies that a corpus uses, with their standard names."""
     for column, synonym in (
         ("year", "publication_year"),
         ("coordinate_space", "space"),
@@ -147,7 +152,8 @@ def _study_table(studies, kind) -> pd.DataFrame:
 
 
 def _choose_spaces(studies, peaks, rows, space) -> np.ndarray:
-    """Return the space of each peak: its own, else `space`, else that of its study."""
+    """Return the space of each peak, from the first source that states it."""
+    # The sources are the table of peaks, then `space`, then the table of studies.
     stated = [peaks[column] for column in _SPACE_COLUMNS if column in peaks]
     if space is not None:
         stated.append(pd.Series(space, index=peaks.index))
@@ -162,7 +168,7 @@ def _choose_spaces(studies, peaks, rows, space) -> np.ndarray:
 
 
 def _describe_skipped(ids, kind) -> str:
-    """Describe the skipped peaks: their number and the id of the first study."""
+    """Return a message with the number of skipped peaks and the id of a study."""
     words = write_ids(ids, kind).replace("", pd.NA)
     studies, n_without_id = words.dropna().drop_duplicates(), int(words.isna().sum())
     shown = "no id" if studies.empty else studies.iloc[0]

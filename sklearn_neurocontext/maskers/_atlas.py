@@ -1,4 +1,4 @@
-"""Atlases: found by name, file or image, hashed, and sampled at voxels."""
+"""Find an atlas by name, path or image, compute its hash, and sample it at voxels."""
 
 import hashlib
 from collections import Counter
@@ -28,8 +28,8 @@ from ._images import (
 DIFUMO_DIMENSIONS = (64, 128, 256, 512, 1024)
 SHIPPED_CENTERS = (128, 256, 512, 1024)
 _NAMES = "'geometric', 'geometric-soft', 'difumo'"
-# Parcels that a voxel of the soft atlas belongs to. The shares of all others sum to
-# less than 1e-4 (measured for 128, 512 and 1024 centers).
+# Number of parcels to which a voxel of the soft atlas belongs. The shares of all other
+# parcels would sum to less than 1e-4 (measured for 128, 512 and 1024 centers).
 _N_SHARING = 16
 
 
@@ -37,22 +37,23 @@ _N_SHARING = 16
 class Atlas:
     """An atlas on its own grid."""
 
-    # Distinct or overlapping parcels around centers, or a 4D or 3D image.
-    kind: str  # "hard", "soft", "maps" or "labels"
-    content: Any  # centers in mm, (n_components, 3); or the image
-    names: list | None  # distinct names of the maps; None for labels
+    # "hard": non-overlapping parcels around centers; "soft": overlapping parcels around
+    # centers; "maps": a 4D image; "labels": a 3D image.
+    kind: str
+    content: Any  # centers in mm, (n_components, 3), or an image
+    names: list | None  # distinct names of the maps; None for kind "labels"
     hash: str  # SHA-256 of the content
     width: float | None = None  # standard deviation of soft parcels, in mm
 
     @property
     def img(self):
-        """The image, or None."""
+        """Image of the atlas; None for atlases that are defined by centers."""
         return None if self.kind in ("hard", "soft") else self.content
 
 
 def find_atlas(atlas, n_components, *, resolution_mm=2, data_dir=None) -> Atlas:
     """Find an atlas by its name, path or image, without reading its maps."""
-    # Parameters are those of KDEDiFuMoMasker.
+    # The parameters are documented in KDEDiFuMoMasker.
     if isinstance(atlas, str) and atlas in ("geometric", "geometric-soft"):
         kind = "soft" if atlas == "geometric-soft" else "hard"
         centers = geometric_centers(n_components)
@@ -83,7 +84,7 @@ def _fetch_difumo(n_components, resolution_mm, data_dir):
         raise ValueError(
             "n_components must be one of "
             f"{', '.join(map(str, DIFUMO_DIMENSIONS))} with atlas='difumo'; got "
-            f"{n_components}. With atlas='geometric' it can be any number."
+            f"{n_components}. To use another number, pass atlas='geometric'."
         )
     try:
         fetched = fetch_atlas_difumo(
@@ -96,20 +97,20 @@ def _fetch_difumo(n_components, resolution_mm, data_dir):
         raise OSError(
             f"The DiFuMo atlas with {n_components} maps was not found and could not be "
             f"downloaded ({error}). Download it on a machine with network access and "
-            "pass its folder as data_dir, or use atlas='geometric', which needs no "
-            "download, or the path of another atlas."
+            "pass its folder as data_dir. Otherwise use atlas='geometric', which needs "
+            "no download, or pass the path of another atlas."
         ) from error
     return fetched.maps, list(fetched.labels["difumo_names"])
 
 
 def _is_labels(volume) -> bool:
-    """Return whether a volume has several nonzero values, all of them integers."""
+    """Return whether a volume has only integers, and several nonzero values."""
     values = np.unique(np.nan_to_num(volume))
     return np.count_nonzero(values) > 1 and np.array_equal(values, np.rint(values))
 
 
 def _make_distinct(names):
-    """Add numbers to repeated names, as columns of a DataFrame must be distinct."""
+    """Add numbers to repeated names, because names of columns must be distinct."""
     seen = Counter()
     distinct = []
     for name in names:
@@ -119,7 +120,7 @@ def _make_distinct(names):
 
 
 def _hash_files(img) -> str:
-    """Hash the file of an image, or its two files."""
+    """Hash the file of an image, or both files if header and data are separate."""
     paths = sorted({Path(holder.filename) for holder in img.file_map.values()})
     hashes = [hash_file(path) for path in paths]
     return hashes[0] if len(hashes) == 1 else _hash("".join(hashes).encode())
@@ -153,7 +154,8 @@ def _hash(*parts) -> str:
 
 def geometric_centers(n_components: int) -> np.ndarray:
     """Return the centers of the geometric atlas in mm: (n_components, 3), float64."""
-    # Some are files, so that coefficients do not change with versions of scikit-learn.
+    # The centers of these atlases are read from a file, so that coefficients do not
+    # depend on the version of scikit-learn.
     if n_components in SHIPPED_CENTERS:
         source = files("sklearn_neurocontext.maskers") / "data/geometric_centers.npz"
         with source.open("rb") as stream, np.load(stream) as centers:
@@ -173,11 +175,12 @@ def compute_centers(n_components: int) -> np.ndarray:
             f"MNI mask at 4 mm, for a geometric atlas; got {n_components}."
         )
     means = KMeans(n_components, n_init=1, max_iter=100, random_state=0)
-    # Several threads add in varying order, and the rounding error decides which of two
-    # equally near centers a voxel belongs to.
+    # Several threads would add numbers in a varying order. The rounding errors would
+    # then decide to which of two equally near centers a voxel belongs.
     with threadpool_limits(1):
         parcel_of = means.fit_predict(voxels)
-    # Positions are whole numbers, so these means are exact, unlike those of KMeans.
+    # Positions are integers, so their sums are exact. The means computed by KMeans have
+    # rounding errors.
     sums = [np.bincount(parcel_of, axis, n_components) for axis in voxels.T]
     return np.stack(sums, axis=1) / np.bincount(parcel_of)[:, None]
 
@@ -188,15 +191,15 @@ def _brain_voxels() -> np.ndarray:
 
 
 def parcel_width(centers) -> float:
-    """Compute the standard deviation of voxels around their center, per axis, in mm."""
+    """Compute the standard deviation in mm, per axis, of voxels around their center."""
     distance, _ = cKDTree(centers).query(_brain_voxels())
-    # Rounded, as the hash of the atlas depends on it.
+    # The width is rounded, because the hash of the atlas depends on it.
     return round(float(np.sqrt(np.mean(distance**2) / 3)), 3)
 
 
 def sample_atlas(atlas: Atlas, mask_img):
-    """Return labels, and an iterator of (indices, values), for each map in a mask."""
-    # Indices are the voxels of the mask where a map is nonzero, in order.
+    """Return the names of maps, and an iterator of (indices, values) of each map."""
+    # The indices are those of the voxels of the mask at which the map is nonzero.
     voxels = voxel_centers(mask_img)
     if atlas.kind == "hard":
         return atlas.names, _hard_parcels(atlas.content, voxels)
@@ -219,8 +222,10 @@ def _hard_parcels(centers, voxels):
 def _soft_parcels(centers, voxels, width: float):
     """Share each voxel among the nearest centers; yield indices and shares by center.
 
-    Voxel v belongs to center c with exp(-|v-c|²/2s²) / Σₖ exp(-|v-cₖ|²/2s²), s being
-    the width: the responsibilities of a mixture of Gaussians.
+    The share of voxel v that belongs to center c is
+    exp(-|v-c|²/(2s²)) / Σₖ exp(-|v-cₖ|²/(2s²)), where s is the width and the sum is
+    over the nearest centers. These shares are the responsibilities of a mixture of
+    Gaussians.
     """
     n_sharing = min(_N_SHARING, len(centers))
     distance, center_of = cKDTree(centers).query(voxels, k=[*range(1, n_sharing + 1)])
@@ -233,16 +238,17 @@ def _soft_parcels(centers, voxels, width: float):
 
 
 def _sample_maps(img, mask_img, positions):
-    """Interpolate maps linearly at positions in voxels; yield indices and values."""
+    """Interpolate maps linearly at positions; yield nonzero indices and values."""
+    # Positions are in voxels of the atlas image.
     inside = np.asarray(mask_img.dataobj) > 0
     on_grid = same_grid(img, mask_img)
     for index in range(img.shape[3]):
-        # Many atlases mark the outside of a map by NaN.
+        # Many atlases have NaN outside a map.
         volume = np.nan_to_num(img.dataobj[..., index], posinf=np.inf, neginf=-np.inf)
         if not np.isfinite(volume).all():
             raise ValueError(
-                f"Map {index} of the atlas contains infinite values. Replace them "
-                "first."
+                f"Map {index} of the atlas must be finite; got infinite values. "
+                "Replace these values first."
             )
         if on_grid:
             values = volume[inside].astype(np.float32)
@@ -253,20 +259,20 @@ def _sample_maps(img, mask_img, positions):
 
 
 def _sample_labels(img, positions):
-    """Return names of nonzero labels, and an iterator of indices and ones by label."""
+    """Return names of nonzero labels, and an iterator of (indices, ones) of each."""
     volume = np.nan_to_num(np.asanyarray(img.dataobj))
     if np.any(np.abs(volume - np.rint(volume)) > 1e-3):
         raise ValueError(
-            "A 3D atlas must contain integer labels; got values that are not whole "
-            "numbers. Pass maps as a 4D image, even if there is only one."
+            "A 3D atlas must contain integer labels; got values that are not integers. "
+            "Pass maps as a 4D image, even if there is only one map."
         )
     values = np.rint(map_coordinates(volume, positions, order=0))
-    # Labels that no voxel of the grid has are kept as empty maps.
+    # A label without any voxel on the grid is kept as an empty map.
     labels = [label for label in np.unique(np.rint(volume)) if label]
     if not values.any():
         raise ValueError(
-            "The atlas has no nonzero label inside the mask. Check that its affine is "
-            "in mm and in MNI space."
+            "The atlas has no nonzero label inside the mask. Check that the affine of "
+            "the atlas is in mm and in MNI space."
         )
     held = (np.flatnonzero(values == label) for label in labels)
     return (

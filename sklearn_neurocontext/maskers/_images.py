@@ -1,4 +1,4 @@
-"""Masks, grids and images: opening, resampling, values at the voxels of a mask."""
+"""Open and resample masks and images, and read values at the voxels of a mask."""
 
 import os
 from functools import cache
@@ -17,13 +17,14 @@ from nilearn.image import resample_img
 
 from .._utils.disk_cache import fetch_entry
 
-# Bytes of voxels in memory at a time.
+# Maximum size of the voxels in memory at a time, in bytes.
 _BATCH = 2**28
 
 
 def open_img(img, name: str, others: str = ""):
-    """Return an image, or open the file of a path."""
-    # `name` is the parameter's, `others` are its other values, for error messages.
+    """Open the image at a path; return an image unchanged."""
+    # Error messages contain `name`, the name of the parameter, and `others`, the other
+    # values that the parameter can have.
     others = f"{others}, " if others else ""
     if isinstance(img, nib.spatialimages.SpatialImage):
         return _keep_open(img)
@@ -42,13 +43,13 @@ def open_img(img, name: str, others: str = ""):
         opened = nib.load(path)
     except (ImageFileError, HeaderDataError, ExpatError, OSError, EOFError) as error:
         raise ValueError(
-            f"{name}={str(img)!r} cannot be read as an image ({error}). Expected a "
-            "volume, such as .nii or .nii.gz."
+            f"{name}={str(img)!r} cannot be read as an image ({error}). Pass a volume, "
+            "for example a .nii or .nii.gz file."
         ) from error
     if not isinstance(opened, nib.spatialimages.SpatialImage):
         raise ValueError(
-            f"{name}={str(img)!r} must be a volume, such as .nii or .nii.gz; got a "
-            f"{type(opened).__name__}. Project surfaces to a volume first."
+            f"{name}={str(img)!r} must be a volume, for example a .nii or .nii.gz "
+            f"file; got a {type(opened).__name__}. Project surfaces to a volume first."
         )
     return _keep_open(opened)
 
@@ -59,9 +60,10 @@ def is_path(img) -> bool:
 
 
 def _keep_open(img):
-    """Return an image that is read from an open file, volume by volume."""
-    # Otherwise a .nii.gz is decompressed from its start for each volume. Affine and
-    # header may have been changed in memory, so they are not read again.
+    """Return a 4D image whose file remains open while its volumes are read."""
+    # If the file were opened for each volume, a .nii.gz file would be decompressed from
+    # its start each time. The affine and the header are not read again, because they
+    # may have been changed in memory.
     data = img.dataobj
     if type(data) is not ArrayProxy or img.ndim != 4:
         return img
@@ -72,7 +74,8 @@ def _keep_open(img):
 
 def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:
     """Return a mask of ones and zeros on its own grid: (nx, ny, nz), uint8."""
-    # None is the whole grid of `box_img`, or of the MNI mask if that is None too.
+    # If `mask_img` is None, the mask is the whole grid of `box_img`. If `box_img` is
+    # also None, the mask is the whole grid of the MNI mask.
     if mask_img is None and box_img is not None:
         return nib.Nifti1Image(np.ones(box_img.shape[:3], np.uint8), box_img.affine)
     img = _open_mni_mask()
@@ -90,7 +93,7 @@ def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:
 @cache
 def _open_mni_mask() -> nib.Nifti1Image:
     """Return nilearn's MNI mask at 2 mm."""
-    # nilearn takes almost a second to make it.
+    # The mask is cached, because nilearn needs almost a second to compute it.
     settings = {"nilearn": nilearn.__version__, "resolution": 2}
     arrays = fetch_entry("mni", settings, _build_mni_mask).arrays
     return nib.Nifti1Image(np.array(arrays["inside"]), arrays["affine"])
@@ -104,7 +107,8 @@ def _build_mni_mask(folder):
 
 
 def resample_mask(mask_img, target_affine, whole: bool = False) -> nib.Nifti1Image:
-    """Resample a mask by nearest voxels; `whole` includes all voxels of the grid."""
+    """Resample a mask by nearest-neighbor interpolation."""
+    # If `whole` is True, all voxels of the new grid are in the mask.
     target = check_affine(target_affine)
     if target is not None:
         own = mask_img.affine[: len(target), : len(target)]
@@ -122,8 +126,8 @@ def resample_mask(mask_img, target_affine, whole: bool = False) -> nib.Nifti1Ima
         inside = np.ones_like(inside)
     if not inside.any():
         raise ValueError(
-            f"No voxel of the grid with target_affine={target_affine} lies inside the "
-            "mask. Use smaller voxels, for example 4 mm."
+            f"No voxel of the grid with target_affine={target_affine} is in the mask. "
+            "Use smaller voxels, for example of 4 mm."
         )
     return nib.Nifti1Image(inside.astype(np.uint8), mask_img.affine)
 
@@ -152,7 +156,8 @@ def check_affine(target_affine) -> np.ndarray | None:
 
 
 def _check_orthogonal(affine):
-    """Raise if a grid is sheared, where a Gaussian is not a product over its axes."""
+    """Raise an error if a grid is sheared."""
+    # On a sheared grid, a Gaussian is not a product of one factor per axis.
     axes = affine[:3, :3] / nib.affines.voxel_sizes(affine)
     if not np.allclose(axes.T @ axes, np.eye(3), atol=1e-4):
         raise ValueError(
@@ -162,7 +167,7 @@ def _check_orthogonal(affine):
 
 
 def voxel_centers(mask_img) -> np.ndarray:
-    """Compute the positions of nonzero voxels of a mask in mm: (n_voxels, 3)."""
+    """Compute the positions in mm of the nonzero voxels of a mask: (n_voxels, 3)."""
     return nib.affines.apply_affine(mask_img.affine, np.argwhere(mask_img.dataobj))
 
 
@@ -182,7 +187,7 @@ def same_grid(img, mask_img) -> bool:
 
 
 def stream_images(imgs, mask_img):
-    """Yield batches of images at the voxels of a mask: (n_images, n_voxels)."""
+    """Yield batches of values of images at the voxels of a mask: (n, n_voxels)."""
     inside = np.asarray(mask_img.dataobj) > 0
     batch, size = [], max(1, _BATCH // (8 * np.count_nonzero(inside)))
     for number, img in enumerate(_iterate_3d(imgs)):
@@ -198,7 +203,8 @@ def stream_images(imgs, mask_img):
         voxels = np.asarray(img.dataobj)[inside].astype(np.float64)
         if np.isinf(voxels).any():
             raise ValueError(
-                f"Image {number} contains infinite values. Replace them first."
+                f"Image {number} must be finite; got infinite values. Replace these "
+                "values first."
             )
         batch.append(np.nan_to_num(voxels))
         if len(batch) == size:
@@ -209,7 +215,7 @@ def stream_images(imgs, mask_img):
 
 
 def _iterate_3d(imgs):
-    """Yield 3D images one by one; each file is opened when it is its turn."""
+    """Yield 3D images one by one, and open each file only when its image is needed."""
     single = is_path(imgs) or hasattr(imgs, "dataobj")
     if single:
         imgs = [imgs]
@@ -231,9 +237,9 @@ def _iterate_3d(imgs):
 
 
 class LazyMaps:
-    """Dense 4D array of sparse maps, computed when nibabel reads it."""
+    """Dense 4D array of sparse maps, whose values are computed when they are read."""
 
-    # nibabel's protocol for the data of an image.
+    # nibabel requires these attributes of the data of an image.
     is_proxy = True
     ndim = 4
     dtype = np.dtype(np.float32)
@@ -246,7 +252,7 @@ class LazyMaps:
         return self[:].astype(dtype or self.dtype, copy=False)
 
     def __getitem__(self, key):
-        # Only the maps that the last axis selects are computed.
+        # Only the maps selected on the last axis are computed.
         *place, number = canonical_slicers(key, self.shape)
         numbers = np.arange(self.shape[3])[number]
         columns = self._recipe.maps().array[:, np.atleast_1d(numbers)]

@@ -1,4 +1,4 @@
-"""Kernel density of peaks: voxels of peaks, and Gaussians at voxels."""
+"""Compute the kernel density of peaks, the voxels of peaks, and Gaussian kernels."""
 
 import math
 
@@ -9,40 +9,41 @@ from scipy.sparse import csr_array
 
 from .._utils.volumes import FWHM_TO_SIGMA
 
-# NeuroQuery truncates its Gaussian here, in standard deviations.
+# Distance at which NeuroQuery truncates its Gaussian, in standard deviations.
 _TRUNCATE = 4.0
-# Peaks whose Gaussians are in memory at a time.
+# Number of peaks whose Gaussians are in memory at a time.
 _N_PEAKS_BLOCK = 2048
 
 
 def density_map(peaks, mask_img, *, fwhm: float = 9.0, weights=None) -> np.ndarray:
     r"""Compute the kernel density of peaks at the voxels of a mask.
 
-    The density is a sum of Gaussians, :math:`d(v) = \sum_p w_p\, g(v - p)`. They are
-    centered at the exact coordinates of the peaks, not at the nearest voxel, and are
-    not truncated.
+    The density is a sum of Gaussians, :math:`d(v) = \sum_p w_p\, g(v - p)`. The
+    Gaussians are not truncated. They are centered at the exact coordinates of the
+    peaks, not at the nearest voxels.
 
     Parameters
     ----------
     peaks : array-like of shape (n_peaks, 3)
         x, y, z in mm, in the space of the mask.
     mask_img : Nifti1Image of shape (nx, ny, nz)
-        The density is computed where the mask is nonzero. Its affine must be diagonal.
+        Mask with a diagonal affine. The density is computed where the mask is nonzero.
     fwhm : float, default=9.0
         Full width at half maximum of the Gaussian, in mm.
     weights : array-like of shape (n_peaks,) or None, default=None
-        Mass of each peak; None means one for each.
+        Mass of each peak. None gives each peak a mass of one.
 
     Returns
     -------
     density : ndarray of shape (n_voxels,), float64
-        Mass per voxel, in the order of the nonzero voxels of the mask. On a grid
-        without borders it would sum to the total mass of the peaks.
+        Mass per voxel, in the order of the nonzero voxels of the mask. The sum of the
+        density is less than the total mass of the peaks if a part of their Gaussians
+        is outside the mask.
 
     Raises
     ------
     ValueError
-        If the axes of the mask are oblique.
+        If the affine of the mask is not diagonal.
 
     Examples
     --------
@@ -54,8 +55,8 @@ def density_map(peaks, mask_img, *, fwhm: float = 9.0, weights=None) -> np.ndarr
     linear = mask_img.affine[:3, :3]
     if np.count_nonzero(linear - np.diag(np.diag(linear))):
         raise ValueError(
-            "mask_img must have a diagonal affine; got oblique axes:\n"
-            f"{mask_img.affine}\nResample it to a diagonal affine first."
+            f"mask_img must have a diagonal affine; got\n{mask_img.affine}\n"
+            "Resample the mask to a diagonal affine first."
         )
     peaks = np.asarray(peaks, dtype=np.float64).reshape(-1, 3)
     weights = np.ones(len(peaks)) if weights is None else np.asarray(weights)
@@ -75,15 +76,18 @@ def density_map(peaks, mask_img, *, fwhm: float = 9.0, weights=None) -> np.ndarr
 
 
 def _normal_pdf(centers, n, sigma):
-    """Compute normal densities at the voxels 0 … n - 1: (n_centers, n)."""
+    """Compute a normal density per center at the voxels 0 to n - 1: (n_centers, n)."""
     distance = (np.arange(n) - centers[:, None]) / sigma
     return np.exp(-0.5 * distance**2) / (sigma * np.sqrt(2 * np.pi))
 
 
 def peaks_to_weights(peaks, affine, inside, *, voxelization="nearest"):
-    """Return the weights of voxels for each study: csr_array (n_studies, n_grid)."""
-    # Also the numbers of peaks outside the field of view, which are dropped, and of
-    # those inside it but outside the mask, which only "neuroquery" keeps.
+    """Return the weights of voxels per study, and two numbers of peaks.
+
+    The weights are a csr_array of shape (n_studies, n_grid). The first number counts
+    the peaks outside the field of view, which are dropped. The second number counts the
+    peaks in the field of view but outside the mask, which only "neuroquery" keeps.
+    """
     study = np.repeat(np.arange(len(peaks)), [len(rows) for rows in peaks])
     locate = _floor_voxels if voxelization == "neuroquery" else _nearest_voxels
     positions, voxels, on_grid = locate(peaks, affine, inside.shape)
@@ -108,21 +112,21 @@ def peaks_to_weights(peaks, affine, inside, *, voxelization="nearest"):
 
 
 def _nearest_voxels(peaks, affine, shape):
-    """Return positions in voxels, the nearest voxels, and whether they exist."""
+    """Return positions in voxels, the nearest voxels, and whether these exist."""
     xyz = np.concatenate([*peaks, np.zeros((0, 3))])
     linear, offset = np.linalg.inv(affine)[:3, :3], np.linalg.inv(affine)[:3, 3]
     positions = xyz @ linear.T + offset
     nearest = np.floor(positions + 0.5)
-    # Compared before the conversion to integers, which would overflow for huge values.
+    # The voxels are still floats here, because huge values would overflow as integers.
     on_grid = ((nearest >= 0) & (nearest < shape)).all(axis=1)
     return positions, nearest, on_grid
 
 
 def _floor_voxels(peaks, affine, shape):
-    """Return positions, voxels, and whether they exist, as NeuroQuery 1.1 does."""
-    # The pseudoinverse has errors of 1e-15, which move many peaks on the border of a
-    # voxel to the voxel below. They are reproduced only by products of the same shape,
-    # hence one product per study.
+    """Return positions, voxels, and whether these exist, as NeuroQuery 1.1 does."""
+    # The pseudoinverse has rounding errors of 1e-15. They move many peaks on the border
+    # of a voxel to the next lower voxel. To reproduce these errors, the matrix products
+    # must have the same shapes as in NeuroQuery, that is, one product per study.
     inverse = np.linalg.pinv(affine)
     ones = [np.column_stack([xyz, np.ones(len(xyz))]) for xyz in peaks]
     positions = [inverse.dot(xyz1.T)[:3].T for xyz1 in ones]
@@ -132,22 +136,22 @@ def _floor_voxels(peaks, affine, shape):
 
 
 def _linear_corners(positions, shape):
-    """Return the eight voxels around positions, (8, n, 3), and their shares, (8, n)."""
+    """Return the voxels around positions, (8, n, 3), and their shares, (8, n)."""
     low = np.floor(positions).astype(np.int64)
     fraction = positions - low
     corners, shares = [], []
     for corner in np.ndindex(2, 2, 2):
         step = np.array(corner)
         share = np.where(step, fraction, 1 - fraction).prod(axis=1)
-        # The share of a corner beyond the border goes to the border voxel.
+        # The border voxel gets the share of a corner beyond the border.
         corners.append(np.clip(low + step, 0, np.array(shape) - 1))
         shares.append(share)
     return np.stack(corners), np.stack(shares)
 
 
 def gaussian_matrix(n: int, sigma: float) -> np.ndarray:
-    """Compute the weights of a Gaussian between n points, never truncated: (n, n)."""
-    # Weights sum to one over a line without ends.
+    """Compute the weights of an untruncated Gaussian between n points: (n, n)."""
+    # The weights would sum to one on an infinite line.
     steps = np.arange(n + math.ceil(10 * sigma))
     kernel = np.exp(-0.5 * (steps / sigma) ** 2)
     kernel /= kernel[0] + 2 * kernel[1:].sum()
@@ -155,22 +159,25 @@ def gaussian_matrix(n: int, sigma: float) -> np.ndarray:
 
 
 def reflected_matrix(n: int, sigma: float) -> np.ndarray:
-    """Compute NeuroQuery's Gaussian between n points, reflected at the ends: (n, n)."""
+    """Compute the weights of NeuroQuery's reflected Gaussian of n points: (n, n)."""
+    # NeuroQuery reflects the Gaussian at both ends of an axis.
     identity = np.eye(n)
     return gaussian_filter1d(
         identity, sigma, axis=0, mode="reflect", truncate=_TRUNCATE
     )
 
 
-# Symmetric matrices of Gaussian weights along one axis; sigma is in voxels.
+# Functions that return a symmetric matrix of Gaussian weights along one axis. The
+# parameter sigma is in voxels.
 KERNELS = {"endless": gaussian_matrix, "reflected": reflected_matrix}
 
 
 def kernel_margin(kernel: str, sigma) -> np.ndarray:
-    """Return how far outside the mask peaks have an effect, in voxels: (3,), int."""
+    """Return the largest distance from the mask of peaks that have an effect."""
+    # The distance is in voxels along each axis, an int array of shape (3,).
     if kernel == "reflected":
         return (_TRUNCATE * np.asarray(sigma) + 0.5).astype(int)
-    # A linearly shared peak in the mask reaches the next voxel.
+    # With voxelization="linear", a peak in the mask also has a share of the next voxel.
     return np.ones(3, dtype=int)
 
 
@@ -178,7 +185,7 @@ def smooth_map(voxels, values, matrices) -> np.ndarray:
     """Smooth values (n,) at voxels (n, 3) by one matrix per axis: (nx, ny, nz)."""
     if len(voxels) == 0:
         return np.zeros([len(matrix) for matrix in matrices])
-    # Only the columns of the box around the map are needed.
+    # Only the columns of the bounding box of `voxels` are needed.
     low, high = voxels.min(axis=0), voxels.max(axis=0) + 1
     x, y, z = (
         matrix[:, first:last]

@@ -1,4 +1,4 @@
-"""Peaks to coefficients of an atlas, and coefficients to brain maps."""
+"""Transform peaks into coefficients of an atlas, and coefficients into brain maps."""
 
 import nibabel as nib
 import numpy as np
@@ -34,90 +34,112 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
     r"""Transform the peaks of studies into coefficients of a brain atlas.
 
     The density of a study is a sum of Gaussians of unit mass at its peaks,
-    :math:`d(v) = \sum_p g(v - p)`, evaluated on a grid of voxels. Its coefficients are
-    the least-squares fit of the maps of an atlas A to the density in a mask M,
+    :math:`d(v) = \sum_p g(v - p)`, evaluated on a grid of voxels. The coefficients c of
+    the study are the least-squares fit of the maps of an atlas A to the density in a
+    mask M,
 
     .. math::
 
-        c = (A^T M A)^{-1} A^T M d = \sum_p T_p,
-        \quad T = G \, M A (A^T M A)^{-1},
+        c = (A^T M A)^{-1} A^T M d.
 
-    where G is the Gaussian kernel between voxels. Coefficients are therefore the sum
-    of the rows of one table T at the voxels of the peaks. The table is built by the
-    first `fit` and kept on disk. Densities are in peaks per voxel, and so are
-    coefficients if the maps of the atlas have no unit.
+    Let G be the Gaussian kernel between voxels, and :math:`T_p` the row of the table T
+    at the voxel of peak p. The coefficients are then a sum of rows of the table,
+
+    .. math::
+
+        c = \sum_p T_p, \quad T = G \, M A (A^T M A)^{-1}.
+
+    The first `fit` builds the table and saves it to disk. The unit of densities is
+    peaks per voxel. Coefficients have the same unit if the maps have no unit.
 
     Parameters
     ----------
     atlas : str, path-like or Nifti image, default="difumo"
-        ``"difumo"``, downloaded by nilearn; ``"geometric"``, the parcels of k-means on
-        the voxels of the MNI mask, without any download; ``"geometric-soft"``, the same
-        with overlapping parcels; or a 4D image of maps or a 3D image of labels, or its
-        path (then pickles of the masker stay small). Geometric atlases of 128, 256, 512
-        and 1024 parcels are part of the package; others are computed. NaN is replaced
-        by zero.
+        Atlas of maps.
+
+        - ``"difumo"`` is the DiFuMo atlas, which nilearn downloads.
+        - ``"geometric"`` is an atlas of the parcels that k-means finds among the voxels
+          of the MNI mask. It needs no download. The parcels of the atlases with 128,
+          256, 512 and 1024 parcels are stored in the package. Other numbers of parcels
+          are computed.
+        - ``"geometric-soft"`` is the geometric atlas with overlapping parcels.
+        - An image is either a 4D image of maps or a 3D image of labels. NaN is replaced
+          by zero.
+        - A path is the path of such an image. Pickles of the masker are smaller with a
+          path than with an image.
     n_components : int, default=512
-        Number of maps; ignored if the atlas is an image.
+        Number of maps. Ignored if the atlas is an image or a path.
     fwhm : float, default=9.0
         Full width at half maximum of the Gaussian, in mm.
     voxelization : {"nearest", "linear", "neuroquery"}, default="nearest"
-        How to assign peaks to voxels. ``"nearest"`` moves a peak to the center of its
-        voxel. ``"linear"`` shares it among the eight voxels around it.
-        ``"neuroquery"`` reproduces NeuroQuery: peaks move to the next lower voxel and
-        are kept outside the mask; the Gaussian is truncated at four standard deviations
-        and reflected at the borders of the grid.
+        How to assign peaks to voxels.
+
+        - ``"nearest"`` moves each peak to the center of the nearest voxel.
+        - ``"linear"`` divides each peak among the eight voxels around the peak.
+        - ``"neuroquery"`` reproduces NeuroQuery. Each peak moves to the next lower
+          voxel, and peaks outside the mask are kept. The Gaussian is truncated at four
+          standard deviations and reflected at the borders of the grid.
     target_affine : float, array-like of shape (3,), (3, 3), (4, 4) or None, default=4.0
-        Voxel size of the grid in mm, or its affine; None keeps the grid of the mask.
+        Voxel size of the grid in mm, or affine of the grid. None keeps the grid of the
+        mask.
     mask_img : "mni", path-like, 3D Nifti image or None, default="mni"
-        Mask in which maps are fitted. ``"mni"`` is nilearn's MNI mask. None is its
-        whole box, or with ``target_affine=None`` the whole grid of the atlas image.
+        Mask in which maps are fitted. ``"mni"`` is nilearn's MNI mask. None selects all
+        voxels of the grid of the MNI mask. If `target_affine` is also None and the
+        atlas is an image, None selects all voxels of the grid of the atlas.
     resolution_mm : {2, 3}, default=2
         Resolution of the DiFuMo atlas to download, in mm.
     strategy : {"lstsq", "mean"}, default="lstsq"
-        ``"lstsq"`` fits maps by least squares; ``"mean"`` computes the mean density in
-        each map, which requires maps without negative values.
+        How to compute coefficients. ``"lstsq"`` fits the maps by least squares.
+        ``"mean"`` computes the mean density weighted by each map, and requires maps
+        without negative values.
     space : {"MNI", "TAL"}, default="MNI"
-        Space of the peaks. Talairach coordinates are converted by Lancaster's
-        transform. Peaks from this package's loaders are already in MNI space; a second
-        conversion would move them by 6 mm on average.
+        Space of the peaks. ``"TAL"`` converts Talairach coordinates to MNI space by
+        Lancaster's transform. The loaders of this package return peaks in MNI space. A
+        second conversion would move these peaks by 6 mm on average.
     empty : {"zero", "error"}, default="zero"
-        How to handle a study with no peak in the mask: coefficients of zero, or an
-        error.
+        How to handle a study with no peak in the mask. ``"zero"`` returns coefficients
+        of zero. ``"error"`` raises an error.
     data_dir : path-like or None, default=None
-        Folder of nilearn's data, for DiFuMo.
+        Folder in which nilearn stores the DiFuMo atlas. None selects nilearn's default
+        folder.
 
     Attributes
     ----------
     maps_img_ : Nifti1Image of shape (nx, ny, nz, n_elements_)
-        The atlas on the grid, float32, zero outside the mask. Its values are computed
-        each time they are read.
+        The atlas resampled to the grid, float32, zero outside the mask. The values are
+        computed each time they are read.
     mask_img_ : Nifti1Image of shape (nx, ny, nz)
-        The mask on the grid.
+        The mask resampled to the grid.
     n_elements_ : int
         Number of maps.
     labels_ : list of str
         Names of the maps.
     atlas_hash_ : str
-        SHA-256 of the file of the atlas, or of its values and affine.
+        SHA-256 of the atlas. If the atlas has a file, the hash is that of the file.
     atlas_affine_ : ndarray of shape (4, 4), float64
-        Affine of the atlas image, voxel to mm; for geometric atlases that of the grid.
+        Affine of the atlas image, from voxels to mm. For geometric atlases, affine of
+        the grid.
 
     See Also
     --------
-    nilearn.maskers.NiftiMapsMasker : Transform images into coefficients, as
-        `transform_imgs` does.
+    nilearn.maskers.NiftiMapsMasker : Transform images into coefficients, like
+        `transform_imgs`.
     density_map : Compute the density of peaks at every voxel.
 
     Notes
     -----
-    Maps and tables are kept in the folder named by the environment variable
-    ``NEUROCONTEXT_CACHE``, or in the user's cache folder. 512 maps on the 4 mm grid
-    take 0.1 GB. The folder can be deleted at any time.
+    Maps and tables are cached on disk. The environment variable ``NEUROCONTEXT_CACHE``
+    contains the path of the cache folder. If it is not set, the cache folder of the
+    user is used. The files of 512 maps on the 4 mm grid need 0.1 GB. The cache folder
+    can be deleted at any time.
 
     References
     ----------
-    Dockès et al., NeuroQuery, eLife 2020 (kernel of 9 mm on a 4 mm grid). Dadi et al.,
-    Fine-grain atlases of functional modes, NeuroImage 2020 (DiFuMo).
+    Dockès et al., NeuroQuery, eLife 2020. This paper uses a kernel of 9 mm on a grid of
+    4 mm.
+
+    Dadi et al., Fine-grain atlases of functional modes, NeuroImage 2020. This paper
+    presents the DiFuMo atlas.
 
     Examples
     --------
@@ -175,7 +197,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         peaks : see `transform`, or None, default=None
-            Checked if given; nothing is learned from them.
+            Peaks. They are checked, but do not change the fitted attributes.
         y : None, default=None
             Ignored.
 
@@ -187,9 +209,9 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            If a parameter, the peaks or the atlas are invalid.
+            If a parameter, the peaks or the atlas is invalid.
         OSError
-            If the atlas or the mask is not found.
+            If the atlas or the mask cannot be found.
         """
         check_affine(self.target_affine)
         source = {"resolution_mm": self.resolution_mm, "data_dir": self.data_dir}
@@ -216,7 +238,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         self.mask_img_, self.labels_ = recipe.mask_img, list(maps.labels)
         self.n_elements_, self.atlas_hash_ = len(maps.labels), atlas.hash
         self.atlas_affine_ = (atlas.img or recipe.mask_img).affine.astype(np.float64)
-        # Copies, as parameters that are set later have no effect until the next fit.
+        # Parameters are copied, so that `set_params` has no effect until the next fit.
         self._recipe, self._counts_grid = recipe, counts_grid
         self._voxelization, self._space = self.voxelization, self.space
         self._empty = self.empty
@@ -228,30 +250,32 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         peaks : sequence of array-like of shape (n_peaks_i, 3), DataFrame, sparse matrix
-            x, y, z in mm, in one of these forms:
+            Coordinates x, y, z of peaks in mm, in one of these forms:
 
-            - a list, Series or object array with one array, or one DataFrame with the
-              columns ``x``, ``y``, ``z``, per study;
-            - one DataFrame of all peaks with the columns ``x``, ``y``, ``z`` and one of
-              ``study_id``, ``pmid``, ``pmcid``, ``id``; studies are in the order of
-              their first rows;
-            - a sparse matrix of counts of peaks at voxels, such as NiMARE's
-              ``Studyset.to_bunch().data``; the masker then needs
+            - A list, Series or object array with one item per study. An item is an
+              array, or a DataFrame with the columns ``x``, ``y``, ``z``.
+            - One DataFrame of the peaks of all studies. It must have the columns ``x``,
+              ``y``, ``z`` and a column of study ids named ``study_id``, ``pmid``,
+              ``pmcid`` or ``id``. The studies are in the order of their first rows.
+            - A sparse matrix with the number of peaks of each study at each voxel, such
+              as ``bunch.data``, where ``bunch`` is the result of NiMARE's
+              ``Studyset.to_bunch()``. The masker must then have the parameter
               ``mask_img=bunch.masker.mask_img``.
 
-            Peaks outside the field of view or the mask are dropped; a warning counts
-            them. With ``voxelization="neuroquery"`` those outside the mask are kept.
+            Peaks outside the field of view or outside the mask are dropped with a
+            warning. With ``voxelization="neuroquery"``, peaks in the field of view but
+            outside the mask are kept.
 
         Returns
         -------
         coefficients : ndarray of shape (n_studies, n_elements_), float32
-            Zero for studies with no peak in the mask.
+            Coefficients. They are zero for studies whose peaks were all dropped.
 
         Raises
         ------
         TypeError, ValueError
-            If the peaks have another form or are not finite, or if a study has no peak
-            in the mask and ``empty="error"``.
+            If the peaks do not have one of these forms or are not finite, or if all
+            peaks of a study were dropped and ``empty="error"``.
         """
         check_is_fitted(self)
         peaks, ids = gather_peaks(
@@ -276,35 +300,36 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
             ids is not None
             and get_output_config("transform", self)["dense"] == "pandas"
         ):
-            # scikit-learn would take the index of the input, whose rows are peaks.
+            # scikit-learn would use the index of the input, which has one row per peak.
             return pd.DataFrame(coefficients, index=ids, columns=self.labels_)
         return coefficients
 
     def transform_imgs(self, imgs):
         """Compute the coefficients of images, for example of statistical maps.
 
-        With ``strategy="lstsq"`` they equal those of nilearn's
+        With ``strategy="lstsq"``, the coefficients are equal to those of nilearn's
         ``NiftiMapsMasker(masker.maps_img_, mask_img=masker.mask_img_,
-        resampling_target="maps")``, but maps are factorized only once and images are
-        read in batches of 256 MB. If maps have negative values, they equal those
-        without `mask_img`, as nilearn 0.13 then excludes voxels where no map is
-        positive.
+        resampling_target="maps")``. This method is faster, because it inverts the Gram
+        matrix of the maps only once. It reads images in batches of 256 MB. If maps have
+        negative values, omit `mask_img` in nilearn to obtain equal coefficients: with
+        `mask_img`, nilearn 0.13 excludes voxels at which no map is positive.
 
         Parameters
         ----------
         imgs : Nifti image, path-like, or iterable of these
-            3D or 4D, in MNI space. Images on another grid are resampled. NaN is
+            3D or 4D images in MNI space. Images on another grid are resampled. NaN is
             replaced by zero.
 
         Returns
         -------
         coefficients : ndarray of shape (n_images, n_elements_), float32
-            One row per volume.
+            Coefficients, with one row per 3D volume.
 
         Raises
         ------
         TypeError, ValueError, OSError
-            If there is no image, or one is not found, not 3D or 4D, or infinite.
+            If there is no image, if an image cannot be found or read, if an image is
+            neither 3D nor 4D, or if an image contains infinite values.
         """
         check_is_fitted(self)
         maps = self._recipe.maps()
@@ -315,21 +340,21 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
             rows.append(products / maps.masses if mean else products @ maps.inverse)
         coefficients = np.concatenate(rows).astype(np.float32)
         if not len(coefficients):
-            raise ValueError("imgs is empty; expected at least one image.")
+            raise ValueError("imgs must contain at least one image; got no image.")
         return coefficients
 
     def inverse_transform(self, coefficients):
-        """Compute brain maps, the sums of atlas maps weighted by coefficients.
+        """Compute brain maps as sums of the maps of the atlas weighted by coefficients.
 
         Parameters
         ----------
         coefficients : array-like of shape (n_maps, n_elements_)
-            For example the prediction of a model.
+            Coefficients, for example the predictions of a model.
 
         Returns
         -------
         maps_img : Nifti1Image of shape (nx, ny, nz, n_maps)
-            Float32, zero outside the mask.
+            Brain maps, float32, zero outside the mask.
 
         Raises
         ------
@@ -345,12 +370,12 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         coefficients : array-like of shape (n_maps, n_elements_)
-            For example the prediction of a model.
+            Coefficients, for example the predictions of a model.
 
         Returns
         -------
         voxels : ndarray of shape (n_maps, n_voxels), float32
-            In the order of the nonzero voxels of ``mask_img_``.
+            Values of the maps, in the order of the nonzero voxels of ``mask_img_``.
 
         Raises
         ------
@@ -382,17 +407,17 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         Returns
         -------
         names : ndarray of shape (n_elements_,), object
-            The labels of the atlas.
+            Names of the maps, equal to ``labels_``.
         """
         check_is_fitted(self)
         return np.asarray(self.labels_, dtype=object)
 
     @property
     def maps_img_(self):
-        """The atlas on the grid: Nifti1Image of shape (nx, ny, nz, n_elements_)."""
+        """Atlas resampled to the grid: Nifti1Image (nx, ny, nz, n_elements_)."""
         check_is_fitted(self)
         maps = LazyMaps(self._recipe, self.n_elements_)
-        # With dtype, as nibabel would otherwise read a value.
+        # Without `dtype`, nibabel would read a value to find the dtype.
         return nib.Nifti1Image(maps, self.mask_img_.affine, dtype=maps.dtype)
 
     def __sklearn_is_fitted__(self):

@@ -15,17 +15,18 @@ from ._atlas import Atlas, sample_atlas
 
 # Number of maps in memory at a time.
 _BLOCK = 64
-# Blocks with a larger share of nonzero values are multiplied faster as dense arrays.
+# Maps are converted to dense arrays if their share of nonzero values is larger,
+# because products of dense arrays are then faster.
 _DENSE_SHARE = 0.1
-# A map is treated as a linear combination of other maps if the residual of its
-# regression on them has at most this share of its squared norm. Rounding to float32
-# leaves a share of about 1e-14.
+# A map is treated as a linear combination of other maps if the residual of a regression
+# of the map on the other maps has at most this share of the squared norm of the map.
+# For an exact linear combination, rounding to float32 leaves a share of about 1e-14.
 _MIN_OWN_SHARE = 1e-12
-# Above this condition number of AᵀMA, coefficients lose at least four of the seven
+# Condition number of AᵀMA above which coefficients lose at least four of the seven
 # significant digits of the float32 maps.
 _ILL_CONDITIONED = 1e8
-# Stack level at which warnings point to the user's line, which is above check_maps, fit
-# and scikit-learn's wrapper of fit.
+# With this stack level, a warning points to the line of the user that calls fit. Below
+# that line are scikit-learn's wrapper of fit, fit and check_maps.
 _STACKLEVEL = 4
 
 
@@ -33,36 +34,38 @@ _STACKLEVEL = 4
 class Maps:
     """Maps at the voxels of a mask, and the inverse of their Gram matrix."""
 
-    # MA without the voxels outside the mask: (n_voxels, n_components), float32.
+    # Rows of MA at voxels in the mask: (n_voxels, n_components), float32.
     array: csc_array
     labels: list  # distinct names of the maps
-    # (AᵀMA)⁻¹ or pseudoinverse: (n_components, n_components), float64.
+    # Inverse or pseudoinverse of AᵀMA: (n_components, n_components), float64.
     inverse: np.ndarray
-    # Condition number of AᵀMA with maps at unit norm, infinite if singular. LAPACK's
-    # estimate is rarely too low by more than a factor of three.
+    # Condition number of AᵀMA for maps scaled to unit norm. It is infinite if AᵀMA is
+    # singular. Otherwise it is an estimate by LAPACK, which is rarely less than a third
+    # of the true number.
     condition: float
-    lowest: float  # lowest value of all maps, at most zero
+    lowest: float  # lowest value of all maps, or zero if no value is negative
 
     @property
     def masses(self) -> np.ndarray:
-        """Sum of each map, (n_components,), or 1 if empty to avoid division by zero."""
+        """Sum of each map, or 1 for maps with no positive sum: (n_components,)."""
+        # The value 1 avoids a division by zero.
         masses = self.array.sum(axis=0, dtype=np.float64)
         return np.where(masses > 0, masses, 1)
 
     def project(self, voxels) -> np.ndarray:
-        """Return ``voxels @ maps``, (n_images, n_components)."""
+        """Compute the products ``voxels @ array``: (n_images, n_components)."""
         parts = [maps.T @ voxels.T for _, maps in self._fast_blocks(np.float64)]
         return np.concatenate(parts).T
 
     def expand(self, coefficients) -> np.ndarray:
-        """Return ``coefficients @ maps.T``, (n_images, n_voxels)."""
+        """Compute the products ``coefficients @ array.T``: (n_images, n_voxels)."""
         return sum(
             coefficients[:, block] @ maps.T
             for block, maps in self._fast_blocks(np.float32)
         )
 
     def _fast_blocks(self, dtype):
-        """Yield all maps at once if sparse, otherwise blocks of dense maps."""
+        """Yield all maps as one sparse array, or blocks of maps as dense arrays."""
         n_components = self.array.shape[1]
         if not _is_dense(self.array):
             yield slice(0, n_components), self.array
@@ -72,7 +75,7 @@ class Maps:
 
 
 def open_maps(entry) -> Maps:
-    """Return the maps of a cache entry that `build_maps` has written."""
+    """Return the maps of a cache entry that was written by `build_maps`."""
     arrays, facts = entry.arrays, entry.facts
     condition = facts["condition"]
     parts = arrays["data"], arrays["indices"], arrays["indptr"]
@@ -83,11 +86,12 @@ def open_maps(entry) -> Maps:
 
 
 def build_maps(folder: Path, atlas: Atlas, mask_img) -> dict:
-    """Write the maps of an atlas at the voxels of a mask, one map at a time."""
+    """Write the maps of an atlas at the voxels of a mask; return their properties."""
+    # Only one map at a time is in memory.
     labels, columns = sample_atlas(atlas, mask_img)
     n_voxels = int(np.count_nonzero(mask_img.dataobj))
-    # scipy requires the same integer type for indices and indptr. Their largest value
-    # is the last one of indptr, the number of nonzero values.
+    # scipy requires the same integer type for indices and indptr. The largest possible
+    # value of both arrays is the last value of indptr, the number of nonzero values.
     smallest = np.min_scalar_type(-n_voxels * len(labels) - 1)
     index_dtype = np.promote_types(np.int32, smallest)
     ends, lowest = [0], 0.0
@@ -119,7 +123,7 @@ def read_blocks(folder: Path):
 
     def read(block):
         """Return the maps of a block of components as a sparse array."""
-        # The files are memory-mapped again in each call, so that the memory of earlier
+        # Each call maps the files into memory again, so that the memory of earlier
         # blocks is released.
         ends = indptr[block.start : block.stop + 1]
         data, indices = (
@@ -133,7 +137,7 @@ def read_blocks(folder: Path):
 
 
 def gram_matrix(blocks, read) -> np.ndarray:
-    """Compute AᵀMA in float64 from the two results of `read_blocks`."""
+    """Compute AᵀMA in float64 from the two values that `read_blocks` returns."""
     n_components = blocks[-1].stop
     gram = np.empty((n_components, n_components))
     for row, left_block in enumerate(blocks):
@@ -149,7 +153,7 @@ def gram_matrix(blocks, read) -> np.ndarray:
 
 
 def _to_float64(maps):
-    """Return maps in float64, as a dense array if few values are zero."""
+    """Return maps in float64, as a dense array unless few values are nonzero."""
     maps = maps.astype(np.float64)
     return maps.toarray() if _is_dense(maps) else maps
 
@@ -159,9 +163,10 @@ def _is_dense(maps) -> bool:
 
 
 def invert_gram(gram):
-    """Return (AᵀMA)⁻¹ and the condition number of AᵀMA with maps at unit norm."""
-    # Rows and columns of empty maps are zero. If a map is a combination of others, the
-    # pseudoinverse gives coefficients of minimum norm, and the condition is infinite.
+    """Return (AᵀMA)⁻¹, and the condition number of AᵀMA for maps of unit norm."""
+    # In the inverse, the rows and columns of empty maps are zero. If a map is a linear
+    # combination of other maps, the pseudoinverse is returned, which results in
+    # coefficients of minimum norm. The condition number is then infinite.
     norm = np.sqrt(gram.diagonal())
     nonempty = norm > 0
     norm = np.where(nonempty, norm, 1)
@@ -172,7 +177,8 @@ def invert_gram(gram):
 
 
 def _invert(matrix):
-    """Return the (pseudo)inverse and condition of a matrix with unit diagonal."""
+    """Return the inverse and the condition number of a matrix with unit diagonal."""
+    # For a singular matrix, return the pseudoinverse and infinity.
     try:
         factor = cho_factor(matrix, lower=True)
         if np.diag(factor[0]).min() ** 2 > _MIN_OWN_SHARE:
@@ -184,7 +190,8 @@ def _invert(matrix):
 
 
 def check_maps(maps: Maps, strategy: str) -> None:
-    """Raise if the strategy needs other maps; warn about empty or collinear maps."""
+    """Raise if the strategy does not allow the maps; warn about unsuitable maps."""
+    # Empty maps and collinear maps are unsuitable.
     if strategy == "mean" and maps.lowest < 0:
         raise ValueError(
             "strategy='mean' requires maps without negative values; the lowest value "
@@ -194,27 +201,27 @@ def check_maps(maps: Maps, strategy: str) -> None:
     if len(empty):
         warnings.warn(
             f"{len(empty)} of {len(maps.labels)} maps of the atlas are empty in the "
-            f"mask, the first is {maps.labels[empty[0]]!r}. Their coefficients are "
-            "always zero. Use smaller voxels (target_affine), or check that the atlas "
-            "is in MNI space.",
+            f"mask. The first empty map is {maps.labels[empty[0]]!r}. The coefficients "
+            "of empty maps are always zero. Use smaller voxels (target_affine), or "
+            "check that the atlas is in MNI space.",
             UserWarning,
             stacklevel=_STACKLEVEL,
         )
     if strategy == "lstsq" and np.isinf(maps.condition):
         warnings.warn(
-            "Some maps of the atlas are linear combinations of others on this grid, so "
-            "coefficients are not unique. The coefficients of minimum norm, for maps "
-            "scaled to unit norm, are used. To obtain unique coefficients, use smaller "
-            "voxels (target_affine) or fewer maps.",
+            "Some maps of the atlas are linear combinations of other maps on this "
+            "grid. Coefficients are not unique. The masker uses the coefficients that "
+            "have minimum norm when maps are scaled to unit norm. To obtain unique "
+            "coefficients, use smaller voxels (target_affine) or fewer maps.",
             UserWarning,
             stacklevel=_STACKLEVEL,
         )
     elif strategy == "lstsq" and maps.condition > _ILL_CONDITIONED:
         warnings.warn(
-            "Some maps of the atlas are almost linear combinations of others on this "
-            f"grid: the condition number of AᵀMA is about {maps.condition:.1e}. "
-            "Coefficients are unique, but sensitive to rounding of the maps. To obtain "
-            "stable coefficients, use fewer maps.",
+            "Some maps of the atlas are almost linear combinations of other maps on "
+            f"this grid: the condition number of AᵀMA is about {maps.condition:.1e}. "
+            "Coefficients are unique, but they are sensitive to rounding of the maps. "
+            "To obtain stable coefficients, use fewer maps.",
             UserWarning,
             stacklevel=_STACKLEVEL,
         )

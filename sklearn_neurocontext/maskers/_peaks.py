@@ -1,4 +1,4 @@
-"""Peaks in any accepted form, as one array of MNI coordinates per study."""
+"""Convert peaks from any accepted form to one array of MNI coordinates per study."""
 
 import os
 import warnings
@@ -17,8 +17,9 @@ _SPACE_COLUMNS = ("space", "coordinate_space")
 
 
 def gather_peaks(peaks, *, space="MNI", counts_grid=None):
-    """Return the peaks of each study in MNI space, and the ids of a table's studies."""
-    # A sparse matrix has counts at the voxels of `counts_grid`, a shape and an affine.
+    """Return the peaks of each study in MNI space, and ids if peaks are one table."""
+    # A sparse matrix contains counts at the voxels of a grid. `counts_grid` is the
+    # shape and the affine of this grid.
     ids = None
     if issparse(peaks):
         peaks = _read_counts(peaks, *counts_grid)
@@ -35,7 +36,7 @@ def gather_peaks(peaks, *, space="MNI", counts_grid=None):
 
 
 def _read_table(table, space):
-    """Return peaks and ids of the studies of a table with one row per peak."""
+    """Return the peaks and the ids of studies from a table with one row per peak."""
     study = next((name for name in STUDY_COLUMNS if name in table), None)
     missing = [name for name in "xyz" if name not in table]
     if study is None or missing:
@@ -49,19 +50,20 @@ def _read_table(table, space):
     if (study_of < 0).any():
         raise ValueError(
             f"{(study_of < 0).sum()} rows of the table of peaks have no {study}. Fill "
-            "them in, or drop these rows."
+            "in the missing values, or drop these rows."
         )
     try:
         xyz = table[["x", "y", "z"]].to_numpy(dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"The coordinates of the table cannot be read as numbers ({error})."
+            "The columns x, y, z of the table of peaks must contain numbers; got "
+            f"other values ({error}). Correct or drop these rows."
         ) from error
     return _split_by_study(xyz, study_of, len(ids)), np.asarray(ids)
 
 
 def _refuse_other_types(peaks):
-    """Raise an error for mappings, images and paths that says how to pass them."""
+    """Raise an error with advice if the input is a mapping, images or paths."""
     if isinstance(peaks, Mapping):
         raise TypeError(
             "peaks must be a sequence with one array per study; got a "
@@ -71,7 +73,7 @@ def _refuse_other_types(peaks):
     if isinstance(first, str | os.PathLike) or hasattr(first, "dataobj"):
         raise TypeError(
             "peaks must be a sequence of arrays of x, y, z in mm; got a "
-            f"{type(first).__name__}. For images, or paths of images, call "
+            f"{type(first).__name__}. To transform images or paths of images, call "
             "transform_imgs."
         )
 
@@ -82,7 +84,7 @@ def _is_sequence(peaks) -> bool:
 
 
 def _read_frames(peaks, space):
-    """Select the columns x, y, z of studies that are DataFrames."""
+    """Select the columns x, y, z of each study that is a DataFrame."""
     if not _is_sequence(peaks):
         return peaks
     frames = [rows for rows in peaks if isinstance(rows, pd.DataFrame)]
@@ -102,7 +104,7 @@ def _read_frames(peaks, space):
 
 
 def _check_spaces(tables, space):
-    """Raise if peaks of a table are in the other space; warn about unknown spaces."""
+    """Raise if peaks of tables are in the other space; warn about unknown spaces."""
     for name in _SPACE_COLUMNS:
         columns = [table[name] for table in tables if name in table]
         if not columns:
@@ -110,24 +112,26 @@ def _check_spaces(tables, space):
         words = normalize_spaces(pd.concat(columns))
         if np.isin(words, list({"MNI", "TAL"} - {space})).any():
             raise ValueError(
-                f"The column {name!r} of the table contains other spaces than the "
-                f"masker's space={space!r}. Read the table by datasets.load_table, "
-                "which converts each peak, or pass only the rows of one space. If the "
-                "peaks are already converted, as those of this package's loaders are, "
-                "drop the column."
+                f"The column {name!r} of the table must contain only the space of the "
+                f"masker, {space!r}; got peaks in another space. Read the table with "
+                "datasets.load_table, which converts each peak, or pass only the rows "
+                "of one space. If the peaks are already converted, for example by a "
+                "loader of this package, drop the column."
             )
         if n_others := np.count_nonzero(words != space):
             warnings.warn(
-                f"{n_others} of {len(words)} peaks are in an unknown or another space "
-                f"according to the column {name!r}; they are taken as {space}.",
+                f"According to the column {name!r}, {n_others} of {len(words)} peaks "
+                f"are in an unknown space. They are treated as {space} coordinates.",
                 UserWarning,
-                # Above: a reader, gather_peaks, transform, scikit-learn's wrapper.
+                # This stack level points to the line of the user. Below that line are
+                # scikit-learn's wrapper of transform, transform, gather_peaks, a reader
+                # and this function.
                 stacklevel=6,
             )
 
 
 def _split_by_study(xyz, study_of, n_studies):
-    """Split peaks by study and keep their order."""
+    """Split peaks by study; keep the order of the peaks of each study."""
     if n_studies == 0:
         return []
     order = np.argsort(study_of, kind="stable")
@@ -136,20 +140,20 @@ def _split_by_study(xyz, study_of, n_studies):
 
 
 def _read_counts(counts, shape, affine):
-    """Return peaks at voxel centers from counts of shape (n_studies, nx * ny * nz)."""
+    """Return peaks at voxel centers from counts: (n_studies, nx * ny * nz)."""
     counts = csr_array(counts)
     if counts.shape[1] != np.prod(shape):
         raise ValueError(
             f"A sparse matrix of counts must have {np.prod(shape)} columns, the number "
-            f"of voxels of the mask's grid {shape}; got {counts.shape[1]}. From "
-            "NiMARE's bunch, pass bunch.data[:, bunch.voxel_columns], and to the "
-            "masker mask_img=bunch.masker.mask_img."
+            f"of voxels of the grid {shape} of the mask; got {counts.shape[1]}. For a "
+            "bunch from NiMARE, set mask_img=bunch.masker.mask_img in the masker and "
+            "pass bunch.data[:, bunch.voxel_columns]."
         )
     times = np.rint(counts.data).astype(np.int64)
     if not np.array_equal(times, counts.data) or (times < 0).any():
         raise ValueError(
-            "A sparse matrix of peaks must contain counts; got values that are "
-            "negative or not whole numbers."
+            "A sparse matrix of peaks must contain counts, that is, nonnegative "
+            "integers; got other values."
         )
     study_of = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     voxels = np.stack(np.unravel_index(counts.indices, shape), axis=1)
@@ -160,13 +164,14 @@ def _read_counts(counts, shape, affine):
 
 
 def warn_outside(n_off_grid, n_off_mask, n_peaks, *, kept: bool) -> None:
-    """Warn about peaks outside the field of view or the mask (`kept` or dropped)."""
+    """Warn about peaks outside the field of view or outside the mask."""
+    # If `kept` is True, peaks in the field of view but outside the mask are kept.
     if n_off_grid + n_off_mask == 0:
         return
     if kept:
         message = (
-            f"Dropped {n_off_grid} of {n_peaks} peaks: outside the field of view. Kept "
-            f"{n_off_mask} outside the mask, as NeuroQuery does."
+            f"Dropped {n_off_grid} of {n_peaks} peaks, which are outside the field of "
+            f"view. Kept {n_off_mask} peaks outside the mask, as in NeuroQuery."
         )
     else:
         message = (
@@ -174,8 +179,10 @@ def warn_outside(n_off_grid, n_off_mask, n_peaks, *, kept: bool) -> None:
             f"outside the field of view, {n_off_mask} outside the mask."
         )
     warnings.warn(
-        f"{message} If these are many, check that peaks are in mm and in MNI space.",
+        f"{message} If the number of such peaks is large, check that the coordinates "
+        "are in mm and in MNI space.",
         UserWarning,
-        # Points to the user's line: above transform and scikit-learn's wrapper.
+        # This stack level points to the line of the user. Below that line are
+        # scikit-learn's wrapper of transform, transform and this function.
         stacklevel=4,
     )

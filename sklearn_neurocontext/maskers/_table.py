@@ -1,16 +1,18 @@
-"""Table T = G·M·A(AᵀMA)⁻¹; each row has the coefficients of one peak at one voxel.
+"""Build the table T = G·M·A(AᵀMA)⁻¹, whose rows are the coefficients of single peaks.
 
-On a grid of n voxels and for m maps,
+A row of T contains the coefficients of a study with a single peak, which is at the
+voxel of the row. For a grid of n voxels and m maps,
 
-- G, of shape (n, n), is a Gaussian kernel, symmetric;
-- M, of shape (n, n), is the mask, diagonal with ones and zeros;
-- A, of shape (n, m), is the atlas, one map per column.
+- G is a symmetric Gaussian kernel of shape (n, n);
+- M is the mask, a diagonal matrix of ones and zeros of shape (n, n);
+- A is the atlas, a matrix of shape (n, m) with one map per column.
 
 Let w, of shape (n,), be the number of peaks of a study at each voxel. The density of
-the study is Gw, and its coefficients are the least-squares fit of the maps to the
-density in the mask, (AᵀMA)⁻¹AᵀM·Gw = Tᵀw: the sum of the rows of T at the peaks.
+the study is d = Gw. The coefficients c of the study are the least-squares fit of the
+maps to the density in the mask, c = (AᵀMA)⁻¹AᵀMd = Tᵀw. They are therefore the sum of
+the rows of T at the voxels of the peaks.
 
-T does not depend on the studies. It is built once, in bounded memory, and kept on disk.
+T does not depend on the studies. T is built once, in bounded memory, and saved to disk.
 """
 
 import threading
@@ -40,22 +42,22 @@ _BLOCK = 8192
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of T at voxels in or near the mask; a peak elsewhere has no effect."""
+    """Rows of T at the voxels where peaks are kept, which are in or near the mask."""
 
     rows: np.ndarray  # (n_rows,), int: flat indices of these voxels on the grid
-    values: np.ndarray  # (n_rows, n_components), float32: coefficients of a single peak
+    values: np.ndarray  # (n_rows, n_components), float32: rows of T
 
     def sum_rows(self, weights) -> np.ndarray:
         """Compute the coefficients Tᵀw of each study: (n_studies, n_components)."""
-        # `weights` has shape (n_studies, n_grid), with w of one study per row.
+        # `weights` has shape (n_studies, n_grid). Each row is the w of one study.
         return weights[:, self.rows] @ self.values
 
 
 def build_table(folder: Path, blocks, read, mixing, inside, *, fwhm, voxel_mm, kernel):
-    """Write T = G·M·A(AᵀMA)⁻¹, in bounded memory.
+    """Build T = G·M·A(AᵀMA)⁻¹ in bounded memory and write it to a folder.
 
-    First G·MA is written map by map to a scratch file; then blocks of its rows are
-    multiplied by (AᵀMA)⁻¹.
+    First, G·MA is written map by map to a temporary file. Then, blocks of rows of G·MA
+    are multiplied by (AᵀMA)⁻¹.
 
     Parameters
     ----------
@@ -63,11 +65,12 @@ def build_table(folder: Path, blocks, read, mixing, inside, *, fwhm, voxel_mm, k
         Output folder for ``table.npy`` and ``rows.npy``, which become the attributes
         `values` and `rows` of `Table`.
     blocks, read : list of slice and callable
-        Blocks of components, and a function that reads the columns of MA of a block,
-        as returned by `read_blocks`.
+        The two values returned by `read_blocks`: blocks of components, and a function
+        that reads the columns of MA of a block.
     mixing : ndarray of shape (n_components, n_components) or (n_components,), float64
-        (AᵀMA)⁻¹ for a least-squares fit. To compute weighted means instead, 1 divided
-        by the sum of each map.
+        Matrix by which the rows of G·MA are multiplied. For a least-squares fit, it is
+        (AᵀMA)⁻¹. For weighted means, it is diagonal, and `mixing` is its diagonal: 1
+        divided by the sum of each map.
     inside : ndarray of shape (nx, ny, nz), bool
         The mask M.
     fwhm : float
@@ -115,17 +118,17 @@ def _read_smooth(scratch: Path, batch, n_rows, n_components):
 
 
 class RecentStore:
-    """Keep recent results; compute each missing one once, in any thread."""
+    """Keep recent results in memory, and compute each result once for all threads."""
 
     def __init__(self, size: int):
         self._size = size
         self._results = OrderedDict()
-        # The lock is reentrant because `build` may call `get`: if the atlas consists of
-        # the maps of another masker, those maps are built first.
+        # The lock is reentrant because `build` may call `get`. If the atlas is the
+        # `maps_img_` of another masker, `build` opens the maps of that masker.
         self._lock = threading.RLock()
 
     def get(self, key, build):
-        """Return the result of a key, computed by ``build()`` if it is missing."""
+        """Return the result of a key; call ``build()`` if the result is missing."""
         with self._lock:
             if key not in self._results:
                 self._results[key] = build()
@@ -135,24 +138,24 @@ class RecentStore:
             return self._results[key]
 
 
-# Open maps and tables, with their folders as keys. Clones of a masker, for example in
-# cross-validation, share them.
+# Open maps and tables, with the folders of their files as keys. The clones of a masker,
+# for example in cross-validation, share these maps and tables.
 _OPENED = RecentStore(size=16)
 
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """Atlas, mask and kernel of a fitted masker, from which its table is built."""
+    """Atlas, mask and kernel of a fitted masker, which determine its table."""
 
-    # A masker is pickled with its recipe, without its maps and table.
-    # `atlas` is the masker's parameter, except for a geometric atlas: it is then the
-    # Atlas itself, because k-means might give other maps on another machine.
+    # A pickled masker contains its recipe, but not its maps and its table.
+    # `atlas` is the parameter of the masker. For a geometric atlas, it is the Atlas
+    # instead, because k-means might find other centers on another machine.
     atlas: Any
     n_components: int
     resolution_mm: int
     data_dir: Any
-    atlas_hash: str  # at the time of the fit
-    mask_img: nib.Nifti1Image  # on the grid
+    atlas_hash: str  # hash of the atlas at the time of the fit
+    mask_img: nib.Nifti1Image  # mask resampled to the grid
     fwhm: float  # in mm
     kernel: str  # key of KERNELS
     strategy: str
@@ -163,12 +166,12 @@ class Recipe:
         return {"format": _FORMAT, "atlas": self.atlas_hash, "grid": grid_hash}
 
     def maps(self) -> Maps:
-        """Open the maps of the atlas on the grid, or build them."""
+        """Open the maps of the atlas on the grid, or build the maps if missing."""
         folder = entry_folder("maps", self._maps_settings)
         return _OPENED.get(folder, lambda: open_maps(self._fetch_maps()))
 
     def table(self) -> Table:
-        """Open the table, or build it."""
+        """Open the table, or build the table if it is missing."""
         settings = self._maps_settings | {
             "fwhm": self.fwhm,
             "kernel": self.kernel,
@@ -213,5 +216,5 @@ class Recipe:
 
 
 def _open_table(entry) -> Table:
-    """Return the table of a cache entry that `build_table` has written."""
+    """Return the table of a cache entry that was written by `build_table`."""
     return Table(np.asarray(entry.arrays["rows"]), np.asarray(entry.arrays["table"]))

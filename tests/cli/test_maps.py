@@ -158,7 +158,7 @@ def test_texts_without_known_words_raise(command, folder, image, tmp_path):
         arguments = [image, "--text", "pain", "--text", "xyzzy"]
     result = run(command, *arguments, "-o", output, "--model", folder)
     assert result.exit_code == 1
-    assert "The model knows no word of 'xyzzy'" in result.stderr
+    assert "The model does not know any word of 'xyzzy'" in result.stderr
     assert not output.exists()
 
 

@@ -155,11 +155,11 @@ def test_unknown_text_field_raises(two_studies):
 
 
 def test_text_field_without_texts_raises(two_studies):
-    with pytest.raises(ValueError, match=r"'body'; fields with texts: title, abstract"):
+    with pytest.raises(ValueError, match=r"'body'. Fields with texts: title, abstract"):
         study_texts(two_studies, "body")
 
 
 def test_corpus_without_texts_raises():
     corpus = load_table({"pmid": [1, 2]}, PEAKS, space="MNI")
-    with pytest.raises(ValueError, match="fields with texts: none"):
+    with pytest.raises(ValueError, match="Fields with texts: none"):
         study_texts(corpus, "title")

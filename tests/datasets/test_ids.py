@@ -104,14 +104,17 @@ def test_wrong_numbers_are_shown_as_python_numbers():
 
 def test_pmids_instead_of_pmcids_raise():
     with pytest.raises(
-        ValueError, match=r"peaks look like PMIDs: 2 of 2 .*, none in pmcid"
+        ValueError,
+        match=r"peaks look like PMIDs. Of 2 ids, 2 are .*, and 0 are in pmcid",
     ):
         join_rows(STUDIES, "pmcid", [102, 104], "peaks")
 
 
 def test_wrong_kind_with_an_accidental_match_raises():
     # The PMID 101 is also the PMCID of another study.
-    with pytest.raises(ValueError, match=r"look like PMIDs: 3 of 3 .*, 1 in pmcid"):
+    with pytest.raises(
+        ValueError, match=r"look like PMIDs. Of 3 ids, 3 are .*, and 1 are in pmcid"
+    ):
         join_rows(STUDIES, "pmcid", [101, 102, 104], "peaks")
 
 
@@ -121,7 +124,7 @@ def test_pmcids_instead_of_pmids_raise():
 
 
 def test_ids_without_any_match_raise():
-    with pytest.raises(ValueError, match=r"None of the 2 ids .* is 55, .* pmid 101"):
+    with pytest.raises(ValueError, match=r"None of the 2 ids .* is 55; .* pmid is 101"):
         join_rows(STUDIES, "pmid", [55, 56], "peaks")
 
 
@@ -133,7 +136,7 @@ def test_one_matching_id_is_enough():
 def test_empty_tables_raise():
     with pytest.raises(ValueError, match="peaks has no row"):
         join_rows(STUDIES, "pmid", [], "peaks")
-    with pytest.raises(ValueError, match="no row; peaks cannot be joined"):
+    with pytest.raises(ValueError, match="no row, so peaks cannot be joined"):
         join_rows(STUDIES.iloc[:0], "pmid", [1], "peaks")
 
 

@@ -107,15 +107,15 @@ def test_load_studyset_file(tmp_path):
 def test_ambiguous_folders_raise(tmp_path):
     _write_json(tmp_path)
     (tmp_path / "other.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"got other\.json, studyset\.json\. Pass"):
+    with pytest.raises(ValueError, match=r"found other\.json, studyset\.json\. Pass"):
         load_corpus(tmp_path)
     _write_tables(tmp_path)
     (tmp_path / "peaks.csv").write_text(PEAKS)
-    with pytest.raises(ValueError, match=r"got peaks\.csv, peaks\.tsv\. Pass a"):
+    with pytest.raises(ValueError, match=r"found peaks\.csv, peaks\.tsv\. Pass a"):
         load_corpus(tmp_path)
     for path in tmp_path.glob("peaks.*"):
         path.unlink()
-    with pytest.raises(ValueError, match=r"one file peaks\.\[ct\]sv; got none"):
+    with pytest.raises(ValueError, match=r"one file peaks\.\[ct\]sv; found none"):
         load_corpus(tmp_path)
 
 
@@ -135,7 +135,9 @@ def test_usable_rows_have_a_text_and_a_peak():
 
 
 def test_usable_rows_errors():
-    with pytest.raises(ValueError, match="of 2, 1 have a text and 1 a peak"):
+    with pytest.raises(
+        ValueError, match="Of 2 studies, 1 have a text and 1 have a peak"
+    ):
         usable_rows(["pain", ""], np.array([[0.0], [1.0]]))
     with pytest.raises(ValueError, match="got 1 texts and 2 rows of y"):
         usable_rows(["pain"], np.ones((2, 1)))

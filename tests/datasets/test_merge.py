@@ -149,7 +149,8 @@ def test_studies_without_pmid_are_all_kept():
 
 def test_repeated_study_ids_raise():
     with pytest.raises(
-        ValueError, match=r"2 studies .* share a study id, for example 'synthetic-"
+        ValueError,
+        match=r"2 study ids belong to several studies, for example 'synthetic-",
     ):
         merge_corpora(make_studies(2, random_state=0), make_studies(2, random_state=1))
 

@@ -316,7 +316,7 @@ def test_analyses_without_a_name_keep_the_title(tmp_path):
 
 
 def test_studyset_without_points_raises(tmp_path):
-    with pytest.raises(ValueError, match="has no point; expected a studyset with"):
+    with pytest.raises(ValueError, match="has no points; expected a studyset with"):
         load_nimare_studyset(_studyset(tmp_path, _study("a")))
 
 

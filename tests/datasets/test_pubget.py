@@ -129,7 +129,7 @@ def test_folder_without_extraction_raises(tmp_path):
 def test_missing_file_raises(small, name):
     (small / f"{name}.csv").unlink()
     with pytest.raises(
-        FileNotFoundError, match=rf"{name}\.csv is missing in .*that pubget extracted"
+        FileNotFoundError, match=rf"{name}\.csv is missing in .*extracted by pubget"
     ):
         load_pubget(small.parent)
 
@@ -158,7 +158,7 @@ def test_article_without_pmcid_raises(small):
     path = small / "metadata.csv"
     pd.DataFrame({"pmcid": [91, None]}).to_csv(path, index=False)
     with pytest.raises(
-        ValueError, match=r"1 studies have no pmcid, the first in row 1"
+        ValueError, match=r"1 studies have no pmcid. The first of them is in row 1"
     ):
         load_pubget(small)
 

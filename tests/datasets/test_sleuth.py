@@ -104,7 +104,7 @@ def test_trailing_separators_are_ignored(tmp_path):
 def test_distant_peaks_are_kept_with_a_warning(tmp_path):
     text = "//Reference=MNI\n//A\n1 2 3\n4000 2 3\n1 -201 3\n"
     with pytest.warns(
-        UserWarning, match=r"peaks.txt: 2 peaks are more than 200 mm .*ne 4"
+        UserWarning, match=r"peaks.txt: 2 peaks have a coordinate beyond 200 mm.*ne 4"
     ):
         corpus = load_sleuth(_write(tmp_path, text))
     assert len(corpus.peaks[0]) == 3
@@ -147,12 +147,12 @@ def test_experiments_without_peaks_or_subjects(tmp_path):
             "//a\n//Subjects=3\n//Subjects=4\n",
             "line 3: a number of subjects must follow",
         ),
-        ("\n \n", "peaks.txt contains no name of an experiment"),
+        ("\n \n", "peaks.txt does not contain the name of an experiment"),
         ("//a\n1_0 2 3\n", "line 2: a peak must be three"),
         ("//a\n١ 2 3\n", "line 2: a peak must be three"),
         ("//a\n1e999 2 3\n", "line 2: a peak must be three"),
-        ("//a\n1 2 3 5.5\n", "decimal points and no further column; got '1 2 3 5.5'"),
-        ("//a\n1,5 2,5\n", "decimal points and no further column; got '1,5 2,5'"),
+        ("//a\n1 2 3 5.5\n", "without further columns; got '1 2 3 5.5'"),
+        ("//a\n1,5 2,5\n", "without further columns; got '1,5 2,5'"),
         (
             "//a\n//Subjects=²\n",
             "line 2: the number of subjects must be an integer; got '²'",
@@ -210,7 +210,7 @@ def test_written_names(tmp_path):
     titles = load_sleuth(path).studies["title"].tolist()
     assert titles == ["synthetic-00000", "a comment"]
     corpus.studies.loc[0, "title"] = "Subjects=3"
-    with pytest.raises(ValueError, match="would be read as a statement"):
+    with pytest.raises(ValueError, match="would be read as a reference"):
         write_sleuth(corpus, path)
 
 

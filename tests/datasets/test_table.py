@@ -233,7 +233,9 @@ def _without(table, column):
     return {name: cells for name, cells in table.items() if name != column}
 
 
-NO_ID = "must have the same id column, one of study_id, pmid, pmcid, id; got"
+NO_ID = (
+    "must have the same id column, which must be one of study_id, pmid, pmcid, id; got"
+)
 ERRORS = {
     "no x": (STUDIES, _without(PEAKS, "x"), "has no column x; it has pmid, y, z"),
     "no id of peaks": (STUDIES, _without(PEAKS, "pmid"), NO_ID),
@@ -259,7 +261,7 @@ ERRORS = {
     "string for a number": (
         STUDIES,
         {**PEAKS, "y": [4, "left", 6]},
-        "of 1 of 3 peaks are not numbers, the first in row 1: 2, left, 8",
+        "of 1 of 3 peaks are not numbers. The first such row is row 1: 2, left, 8",
     ),
     "NaN": (STUDIES, {**PEAKS, "z": [7, 8, np.nan]}, "peaks are not numbers"),
     "infinity": (STUDIES, {**PEAKS, "z": [7, 8, np.inf]}, "NaN or infinity"),

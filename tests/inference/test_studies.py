@@ -53,7 +53,7 @@ def test_truncated_cache_file_is_computed_again(parts, corpus, folder, kept):
     (path,) = folder.glob("studies-*/rows.npy")
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.warns(UserWarning, match="is corrupted; it is built again"):
+    with pytest.warns(UserWarning, match="is corrupted and is built again"):
         again = IndexedStudies(corpus, parts["masker"]).coefficients
     np.testing.assert_array_equal(again, whole)
     assert path.read_bytes() == content

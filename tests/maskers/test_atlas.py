@@ -54,7 +54,7 @@ def test_nan_in_an_image_counts_as_zero(maps_img, labels_img, mask_img):
 def test_infinite_values_raise(maps_img, mask_img):
     maps_img.get_fdata()[4, 4, 4, 1] = -np.inf
     broken = nib.Nifti1Image(maps_img.get_fdata(), ATLAS_AFFINE)
-    with pytest.raises(ValueError, match="Map 1 of the atlas contains infinite"):
+    with pytest.raises(ValueError, match="Map 1 of the atlas must be finite"):
         sample(broken, 1, mask_img)
 
 

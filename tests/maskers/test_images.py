@@ -238,7 +238,7 @@ def test_nan_counts_as_zero(masker, imgs):
     ("make", "error", "match"),
     [
         (lambda img: 5, TypeError, "imgs must be an image, .* got int"),
-        (lambda img: [], ValueError, "imgs is empty"),
+        (lambda img: [], ValueError, "imgs must contain at least one"),
         (lambda img: [img, 5], TypeError, r"imgs\[1\] must be the path .* got int"),
         (lambda img: [__file__], ValueError, r"imgs\[0\]=.* cannot be read"),
         (lambda img: __file__, ValueError, r"img=.* cannot be read as an image"),
@@ -250,7 +250,7 @@ def test_nan_counts_as_zero(masker, imgs):
         (
             lambda img: nib.Nifti1Image(np.full(img.shape, np.inf), img.affine),
             ValueError,
-            "Image 0 contains infinite",
+            "Image 0 must be finite; got infinite",
         ),
         (
             lambda img: nib.Nifti1Image(np.ones((2, 2, 2, 2, 2)), img.affine),

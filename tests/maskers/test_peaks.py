@@ -61,23 +61,23 @@ def test_rows_of_counts_are_peaks_at_voxel_centers(rng):
         (TABLE.drop(columns="id"), "must have the columns .*; got x, y, z"),
         (TABLE.drop(columns="z"), "must have the columns .*; got id, x, y"),
         (TABLE.assign(id=["b", None, "b"]), "1 rows of the table of peaks have no id"),
-        (TABLE.assign(x=["a", "b", "c"]), "cannot be read as numbers"),
+        (TABLE.assign(x=["a", "b", "c"]), "must contain numbers; got other"),
         (TABLE.assign(x=[1, np.nan, 2]), "study 1 hold NaN or infinity"),
         *(
             (
                 TABLE.assign(**{name: ["MNI", word, None]}),
-                f"'{name}' of the table contains",
+                f"'{name}' of the table must contain only",
             )
             for name in ("space", "coordinate_space")
             for word in ("TAL", "Talairach", "tal", "T88", " talairach 1988 ")
         ),
-        ([TABLE.assign(space="TAL")], "'space' of the table contains other"),
+        ([TABLE.assign(space="TAL")], "'space' of the table must contain only"),
         (
             [TABLE.rename(columns={"x": "X"})],
             "table of a study must have .* got id, X, y",
         ),
         (TABLE.iloc[:0], "peaks is empty"),
-        (csr_array((2, 7)), r"must have 504 columns.*\(9, 8, 7\); got 7"),
+        (csr_array((2, 7)), r"must have 504 columns.*\(9, 8, 7\) of the mask; got 7"),
         (csr_array(np.full((1, 504), 0.5)), "must contain counts"),
         (csr_array(-np.eye(1, 504)), "must contain counts"),
     ],

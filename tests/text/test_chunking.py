@@ -185,7 +185,7 @@ def test_vectors_must_be_finite(load, monkeypatch, value):
     monkeypatch.setattr(
         _chunking, "pool_states", lambda states, *rest: states[:, 0] * value
     )
-    message = r"'pain fear' must be finite; got NaN .* float32.*dtype='bfloat16'"
+    message = r"'pain fear' must be finite; got NaN .* float32.*use 'bfloat16'"
     with pytest.raises(ValueError, match=message):
         list(embed_texts(["pain fear"], loaded, SETTINGS))
 
@@ -195,7 +195,7 @@ def test_text_without_token_raises():
         tokenizer=lambda texts, **options: {"input_ids": [[] for _ in texts]},
         n_special=0,
     )
-    with pytest.raises(ValueError, match=r"at least one token; .* none in 'pain'"):
+    with pytest.raises(ValueError, match=r"at least one token; .* no token in 'pain'"):
         make_chunks(["pain"], tokenless, window=8, overlap=0)
 
 
