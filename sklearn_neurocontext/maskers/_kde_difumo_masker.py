@@ -413,8 +413,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         return np.asarray(self.labels_, dtype=object)
 
     @property
+    def maps_img_(self):
         """Return the atlas on the grid, a Nifti1Image (nx, ny, nz, n_elements_)."""
-        """Atlas resampled to the grid: Nifti1Image (nx, ny, nz, n_elements_)."""
         check_is_fitted(self)
         maps = LazyMaps(self._recipe, self.n_elements_)
         # Without `dtype`, nibabel would read a value to find the dtype.
