@@ -30,7 +30,7 @@ class CoordinateSpaceWarning(UserWarning):
 
 
 class SkippedPeaksWarning(UserWarning):
-    """Warning that peaks of studies missing from the table of studies were skipped."""
+    """Warning about skipped peaks, whose studies are not in the table of studies."""
 
 
 def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra):

@@ -11,7 +11,8 @@ ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 TEXT_ESTIMATORS = ("best_text_brain",)
 _MINILM = "minilm"
 
-# Functions import the modules that need torch or nilearn, because this takes seconds.
+# Modules that need torch or nilearn are imported inside functions, because importing
+# them takes seconds.
 
 
 def make_embedder(model_name: str = _MINILM):
@@ -124,7 +125,8 @@ def make_estimators(
         "cca": partial(scaled, models.CCABaseline),
         "ridge": partial(scaled, models.RidgeBaseline),
         "mlp": partial(scaled, models.MLPBaseline, random_state=random_state),
-        # Title and abstract together are about as long as an abstract.
+        # "title+abstract" uses the settings of "abstract", because these texts are
+        # about as long as abstracts.
         "best_text_brain": partial(
             models.best_text_brain, text_field.split("+")[-1], random_state
         ),

@@ -17,7 +17,7 @@ _SPACE_COLUMNS = ("space", "coordinate_space")
 
 
 def gather_peaks(peaks, *, space="MNI", counts_grid=None):
-    """Return the peaks of each study in MNI space, and ids if peaks are one table."""
+    """Return the peaks of each study in MNI space and, for a table, the study ids."""
     # A sparse matrix contains counts at the voxels of a grid. `counts_grid` is the
     # shape and the affine of this grid.
     ids = None
@@ -104,7 +104,10 @@ def _read_frames(peaks, space):
 
 
 def _check_spaces(tables, space):
-    """Raise if peaks of tables are in the other space; warn about unknown spaces."""
+    """Raise if `space` is MNI but a peak is in Talairach space, or vice versa.
+
+    Warn about peaks in an unknown space.
+    """
     for name in _SPACE_COLUMNS:
         columns = [table[name] for table in tables if name in table]
         if not columns:
@@ -123,9 +126,9 @@ def _check_spaces(tables, space):
                 f"According to the column {name!r}, {n_others} of {len(words)} peaks "
                 f"are in an unknown space. They are treated as {space} coordinates.",
                 UserWarning,
-                # This stack level points to the line of the user. Below that line are
-                # scikit-learn's wrapper of transform, transform, gather_peaks, a reader
-                # and this function.
+                # The warning points to the user's call of transform. This call runs
+                # scikit-learn's wrapper, then transform itself, gather_peaks, a _read
+                # function and this function.
                 stacklevel=6,
             )
 
@@ -182,7 +185,7 @@ def warn_outside(n_off_grid, n_off_mask, n_peaks, *, kept: bool) -> None:
         f"{message} If the number of such peaks is large, check that the coordinates "
         "are in mm and in MNI space.",
         UserWarning,
-        # This stack level points to the line of the user. Below that line are
-        # scikit-learn's wrapper of transform, transform and this function.
+        # The warning points to the user's call of transform. This call runs
+        # scikit-learn's wrapper, then transform itself and this function.
         stacklevel=4,
     )

@@ -52,7 +52,8 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     where :math:`s_{ij}` is the cosine of the latents of text i and map j, and the
     temperature τ is learned. The text encoder consists of a projection head and two
     residual heads. The brain encoder consists of three residual heads. If `latent_dim`
-    differs from the number of components, a projection head replaces the first of them.
+    differs from the number of components, a projection head replaces the first head of
+    the brain encoder.
 
     Some training studies are held out for validation. After each epoch, all validation
     maps are ranked for each validation text by the cosine of their latents. The model
@@ -126,9 +127,9 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         Without validation studies, ``valid_loss`` is missing and ``monitor`` is the
         training loss.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float32
-        Mean and standard deviation of each component over the training studies, whose
-        coefficients are first divided by their norm as described for `y_scaling`. If
-        ``y_scaling=None``, `y_scale_` is 1.
+        Mean and standard deviation of each component over the training studies. If
+        `y_scaling` includes a square root or a division by the norm, they are computed
+        after these steps. If ``y_scaling=None``, `y_scale_` is 1.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int

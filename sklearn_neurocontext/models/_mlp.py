@@ -70,9 +70,9 @@ class MLPBaseline(TextBrainEstimator):
         Without validation studies, ``valid_loss`` is missing and ``monitor`` is the
         training loss.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float32
-        Mean and standard deviation of each component over the training studies, whose
-        coefficients are first divided by their norm as described for `y_scaling`. If
-        ``y_scaling=None``, `y_scale_` is 1.
+        Mean and standard deviation of each component over the training studies. If
+        `y_scaling` includes a square root or a division by the norm, they are computed
+        after these steps. If ``y_scaling=None``, `y_scale_` is 1.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int

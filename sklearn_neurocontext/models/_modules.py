@@ -94,7 +94,7 @@ class TwoTowers(nn.Module):
 
     The text encoder has a projection head and two residual heads. The brain encoder has
     three residual heads. If `latent_dim` differs from `n_components`, a projection head
-    replaces the first of them. The learned parameter is log(1/τ).
+    replaces the first head of the brain encoder. The learned parameter is log(1/τ).
     """
 
     def __init__(self, n_features, n_components, latent_dim, dropout, temperature):

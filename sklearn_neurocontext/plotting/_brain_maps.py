@@ -246,8 +246,9 @@ def plot_predicted_and_observed(
         Predicted map in MNI space, for example
         ``masker.inverse_transform(model.predict([text]))``.
     observed_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
-        Map of the reported peaks, in the same unit as the predicted map. The function
-        :func:`~sklearn_neurocontext.models.scale_like_predictions` converts it.
+        Map of the reported peaks, in the same unit as the predicted map. Before
+        ``masker.inverse_transform``, convert the coefficients of the study with
+        :func:`~sklearn_neurocontext.models.scale_like_predictions`.
     title : str or None, default=None
         Title of the study. It is wrapped to two lines, and ``$`` is printed as it is.
     peaks : array-like of shape (n_peaks, 3) or None, default=None

@@ -34,9 +34,9 @@ _DEPTHS = (0.2, 0.5, 0.8)
 def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     """Plot maps on the inflated cortical surface, one row per map.
 
-    Maps are averaged over the thickness of the cortex of fsaverage5. Values below the
-    smallest of the strongest voxels are not shown. These are the fraction `top` of the
-    voxels of the whole brain, as in `plot_predicted_map` and
+    Maps are averaged over the thickness of the cortex of fsaverage5. Values below a
+    threshold are not shown. The threshold is the value that the fraction `top` of all
+    brain voxels reaches or exceeds, as in `plot_predicted_map` and
     :func:`~sklearn_neurocontext.metrics.dice_score`. Subcortical voxels are not
     visible, and the medial wall is gray.
 
