@@ -128,7 +128,7 @@ def test_folders_of_shipped_and_saved_models_are_found(tmp_path, monkeypatch):
     assert find_folder("minilm").is_absolute()
     (tmp_path / "minilm" / "index").mkdir()
     assert find_folder("./minilm") == Path("minilm")
-    with pytest.raises(FileNotFoundError, match="that comes with the package: minilm"):
+    with pytest.raises(FileNotFoundError, match="name of a shipped model"):
         NeuroContextModel.from_pretrained("minilm2")
 
 

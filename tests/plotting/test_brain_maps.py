@@ -211,7 +211,7 @@ def test_saved_picture_is_not_blank(figure, tmp_path):
         ({"img": _img(np.ones((*SHAPE, 2)))}, ValueError, "must contain one 3D map"),
         ({"img": _img(np.full(SHAPE, np.nan))}, ValueError, "img contains NaN"),
         ({"img": _img(np.zeros(SHAPE))}, ValueError, "img has no positive voxel"),
-        ({"img": FAR_IMG}, ValueError, "img does not overlap the MNI brain"),
+        ({"img": FAR_IMG}, ValueError, "img does not overlap the brain"),
         ({"top": 0.0}, ValueError, "top must be a fraction of the voxels"),
         ({"text": ["reading"]}, TypeError, "text must be a string; got list"),
     ],

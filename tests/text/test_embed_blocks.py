@@ -92,7 +92,7 @@ def test_errors_state_row_of_stream(embedder, small_blocks):
     frame = pd.DataFrame({"title": ["pain"], "abstract": ["fear"]})
     with pytest.raises(ValueError, match="must be one-dimensional"):
         next(embedder.embed_blocks(frame))
-    with pytest.raises(TypeError, match="or the values of a dictionary"):
+    with pytest.raises(TypeError, match="For a dictionary of texts"):
         next(embedder.embed_blocks({"title": ["pain"]}))
     assert list(embedder.embed_blocks([])) == []
 
