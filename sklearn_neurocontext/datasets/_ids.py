@@ -110,7 +110,7 @@ def _check_other_columns(studies, kind, values, n_found, source):
 
 
 def _match(column, ids, kind) -> np.ndarray:
-    """Return the first row of a column that contains each id, or -1."""
+    """Return, for each id, the first row of `column` that contains it, or -1."""
     known = pd.Index(write_ids(column, kind).to_numpy(object, na_value=None))
     first = ~known.duplicated() & ~known.isna()
     positions = np.flatnonzero(first)
@@ -133,7 +133,7 @@ def _plain_integer(value):
 
 
 def group_articles(studies) -> pd.Series:
-    """Return the study id of the first row of the article of each row."""
+    """Return, for each row, the study id of the first row of the same article."""
     # Two rows belong to the same article if they have the same PMID, or if they have
     # the same title and the same abstract. The comparison of texts ignores case,
     # punctuation and the words "Reprint of" at the beginning.

@@ -15,7 +15,7 @@ _BLOCK_ELEMENTS = 4_000_000
 
 
 def count_greater_and_tied(similarity) -> tuple[np.ndarray, np.ndarray]:
-    """Count the candidates of each row above and tied with the true candidate."""
+    """Count, for each row, the candidates above the true one and tied with it."""
     n = len(similarity)
     n_greater = np.empty(n, dtype=np.int64)
     n_tied = np.empty(n, dtype=np.int64)
@@ -193,7 +193,8 @@ def recall_curve(similarity) -> np.ndarray:
     n_greater, n_tied = count_greater_and_tied(check_similarity(similarity))
     n = len(n_greater)
     curve = np.zeros(n)
-    # The curve of a row rises linearly from n_greater to n_greater + n_tied.
+    # The recall of a row rises linearly from 0 at k = n_greater to 1 at
+    # k = n_greater + n_tied.
     for n_ties in np.unique(n_tied):
         starts = n_greater[n_tied == n_ties]
         slopes = np.bincount(starts, minlength=n + 1)

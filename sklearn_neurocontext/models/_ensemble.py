@@ -258,9 +258,10 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         self._validate_names(_check_names(self.estimators))
         _check_weights(self.weights, len(self.estimators))
         fitted = [clone(estimator).fit(X, y) for _, estimator in self.estimators]
-        # If the estimators have the same integer seed, passing random_state directly
-        # would select their Nyström components. The estimators fit these studies more
-        # closely than others. Therefore a new seed is drawn.
+        # The estimators fit the studies of their Nyström components more closely than
+        # other studies. If random_state were passed directly, and the estimators had
+        # the same integer seed, exactly these studies would be selected. Therefore a
+        # new seed is drawn.
         some_X, some_y = resample(
             X,
             y,
