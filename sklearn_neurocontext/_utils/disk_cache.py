@@ -115,7 +115,7 @@ def _build(folder: Path, settings: dict, build: Callable) -> None:
     with _check_writable(folder.parent):
         _remove_leftovers(folder.parent)
         temporary = folder.with_name(f"building-{folder.name}-{secrets.token_hex(8)}")
-        temporary.mkdir()  # Only the owner could read a folder made by mkdtemp.
+        temporary.mkdir()  # With mkdtemp, other users could not read the folder.
     try:
         facts = build(temporary)
         files = sorted(temporary.glob("*.npy"))

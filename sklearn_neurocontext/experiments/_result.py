@@ -410,7 +410,7 @@ class BenchmarkResult:
 
 
 def _resample_curve(curve, n: int) -> np.ndarray:
-    """Interpolate a recall curve at 1/n, 2/n … 1 of its candidates; it starts at 0."""
+    """Interpolate a recall curve to n points; the recall of 0 candidates is 0."""
     fractions = np.arange(len(curve) + 1) / len(curve)
     return np.interp(np.arange(1, n + 1) / n, fractions, [0.0, *curve])
 

@@ -46,8 +46,9 @@ def _ridge_factor(centered, alpha):
 class CCABaseline(SharedSpaceEstimator):
     r"""Regularized canonical correlation analysis between texts and maps.
 
-    It solves in closed form for pairs of directions, a for texts and b for maps, such
-    that the projections on them have the largest correlation,
+    The model consists of pairs of directions, a for texts and b for maps. They are
+    computed in closed form, so that the projections of texts on a and of maps on b have
+    the largest correlation,
 
     .. math:: \max_{a, b} a^T C_{xz} b \quad
         \text{s.t. } a^T (C_{xx} + \alpha_x I) a = b^T (C_{zz} + \alpha_z I) b = 1.
@@ -62,11 +63,11 @@ class CCABaseline(SharedSpaceEstimator):
     latent_dim : int or None, default=None
         Number of pairs of directions. None uses ``min(n_features, n_components)``.
     alpha_text : float, default=0.1
-        Ridge added to the covariance of X; positive. Its unit is the mean variance of
-        the features.
+        Ridge added to the covariance of X, as a multiple of the mean variance of the
+        features; positive.
     alpha_brain : float, default=1.0
-        Ridge added to the covariance of the standardized coefficients; positive. Its
-        unit is the mean variance of the standardized coefficients.
+        Ridge added to the covariance of the standardized coefficients, as a multiple of
+        their mean variance; positive.
     correlation_power : float, default=1.0
         Exponent of the canonical correlations that multiply the projections. With 0,
         all directions have the same weight.

@@ -83,8 +83,8 @@ class LLMChunkEmbedder(
     revision : str or None, default=None
         Commit, tag or branch of the model on the Hub.
     trust_remote_code : bool, default=False
-        Whether to run Python code that is distributed with the model. To run code
-        from the Hub, `revision` must be the commit of that code, even if the model is
+        Whether to run Python code that is distributed with the model. Code from the
+        Hub is run only if `revision` is the commit of that code. This also applies to
         a local folder whose configuration refers to code on the Hub.
     token_env_variable : str or None, default=None
         Name of the environment variable that holds an access token for the Hub. The
@@ -393,7 +393,7 @@ def _stream_blocks(embedder, texts, on_progress):
 
 
 def _missing_parts(group, keys, cached) -> list:
-    """Return one dict of cache key to text for each block with uncached texts."""
+    """Map cache keys to uncached texts, in one dict per block that has such texts."""
     seen, parts = set(cached), []
     for (_, texts), part_keys in zip(group, keys, strict=True):
         pairs = zip(part_keys, texts, strict=True)
