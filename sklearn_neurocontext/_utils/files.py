@@ -85,7 +85,7 @@ def atomic_folder(directory, *, check=check_new_folder):
         directory.with_name(f".{directory.name}-{secrets.token_hex(8)}")
         for _ in range(2)
     )
-    new.mkdir()  # Only the owner could read a folder made by mkdtemp.
+    new.mkdir()  # With mkdtemp, other users could not read the folder.
     try:
         yield new
         check(directory)  # Another process may have created the folder.
