@@ -13,7 +13,7 @@ from ._ridge import explain_singular, mean_squared_norm, solve_ridge
 def whitening(features: np.ndarray, alpha: float, name: str = "alpha") -> np.ndarray:
     """Compute ``A`` such that ``Aᵀ (FᵀF + λI) A = nI`` for centered features F.
 
-    λ is defined as in `solve_ridge`. Error messages call the parameter alpha `name`.
+    λ is defined as in `solve_ridge`. `name` is the name of alpha in error messages.
     """
     n = len(features)
     covariance = (features.T @ features / n).astype(np.float64)
@@ -73,8 +73,8 @@ def correct_hubness(
 
     where m is `soft_maximum`, w is `weight`, and T and B are the latents of training
     texts and maps. Cross-domain similarity local scaling (CSLS, Conneau et al., 2018)
-    instead subtracts the mean over the nearest candidates. Here, a similarity does not
-    depend on the other candidates, because only training studies are used.
+    instead subtracts the mean over the nearest candidates. Here, the correction is
+    computed from training studies, so a similarity does not depend on other candidates.
     """
     similarity = text @ brain.T
     of_text = soft_maximum(text @ brain_references.T, temperature)
@@ -91,8 +91,9 @@ class KernelCCA(SharedSpaceEstimator):
     .. math:: \max_{a, b} a^T X^T F b \quad \text{s.t. }
         a^T (X^T X + \lambda_x I) a = b^T (F^T F + \lambda_z I) b = 1
 
-    for pairs of directions a and b. One Cholesky factor suffices for the texts, so the
-    dimension of word counts need not be reduced first. F contains Nyström features of a
+    for pairs of directions a and b. For the texts, only one matrix is factorized, and
+    its size is the smaller of n_features and n_studies. Therefore, X can contain many
+    word counts, without a reduction of its dimension. F contains Nyström features of a
     Gaussian kernel between normalized coefficients. The kernel measures the similarity
     of whole maps, which a linear function of the coefficients cannot express. Each
     projection is multiplied by its canonical correlation, and the vector of projections
@@ -326,9 +327,9 @@ class KernelCCA(SharedSpaceEstimator):
 
     def _latent_scales(self):
         """Return the factors of text projections and those of brain projections."""
-        # Text projections already include the factor of their correlation. Therefore,
-        # a power below one divides by the correlation. Directions whose correlation is
-        # at the level of rounding errors get the factor zero instead.
+        # Text projections are already multiplied by the correlation. Therefore, their
+        # factor has the exponent `power - 1`. If it is negative, directions whose
+        # correlation is at the level of rounding errors get the factor zero instead.
         correlations, power = self.canonical_correlations_, self.correlation_power
         rounding = 0.0
         if power < 1:

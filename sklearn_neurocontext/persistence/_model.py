@@ -16,7 +16,8 @@ from .._utils.validation import check_is_fitted
 from ._format import Module, Reader, Writer, read_files, write_files
 from ._kinds import COMMON, KINDS, LOCAL_PARAMETERS
 
-# Peak in mm. Its coefficients are saved, so that a different masker is detected.
+# Peak in mm. Its coefficients are saved with a masker. When the model is loaded, they
+# are computed again, and an error is raised if they differ.
 _PROBE = [[[-42.0, -22.0, 54.0]]]
 # The coefficients of a masker may differ between machines in their last digits.
 _TOLERANCE = 1e-4
