@@ -28,6 +28,8 @@ from ..metrics import (
 )
 from ._result import BenchmarkResult
 
+# After a reset, the peak memory may exceed the current memory by this much.
+_PEAK_MARGIN_MB = 16
 _TRAINING_ATTRIBUTES = ("best_epoch_", "n_epochs_")
 
 
@@ -281,7 +283,7 @@ def _select_rows(X, rows):
 def _score_split(estimator, X, y, train, test, scorer) -> dict:
     """Fit a clone on the training set and score it on the test set."""
     model = clone(estimator)
-    reset_peak_memory()
+    was_reset = reset_peak_memory()
     started, cpu = time.perf_counter(), time.process_time()
     model.fit(_select_rows(X, train), _select_rows(y, train))
     fitted, cpu = time.perf_counter(), time.process_time() - cpu
@@ -297,7 +299,7 @@ def _score_split(estimator, X, y, train, test, scorer) -> dict:
         "fit_seconds": fitted - started,
         "fit_cpu_seconds": cpu,
         "score_seconds": scored - fitted,
-        "peak_memory_mb": peak_memory_mb(),
+        "peak_memory_mb": _read_memory_mb("VmHWM") if was_reset else None,
         **_get_epochs(model),
         "recall_curve": [round(float(recall), 6) for recall in curve],
     }
@@ -341,17 +343,20 @@ def provenance() -> dict:
     }
 
 
-def reset_peak_memory() -> None:
-    """Reset the peak that `peak_memory_mb` returns; do nothing except on Linux."""
+def reset_peak_memory() -> bool:
+    """Reset the peak memory of the process; return whether the system has done it."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
+    peak, current = _read_memory_mb("VmHWM"), _read_memory_mb("VmRSS")
+    # Without a reset, the peak of an earlier fit would be reported for every later fit.
+    return None not in (peak, current) and peak < current + _PEAK_MARGIN_MB
 
 
-def peak_memory_mb() -> float | None:
-    """Return the peak resident memory of the process in MB, or None if unknown."""
+def _read_memory_mb(field) -> float | None:
+    """Read a field of Linux's process status in MB; return None on other systems."""
     try:
         status = Path("/proc/self/status").read_text()
-    except OSError:  # not Linux
+    except OSError:
         return None
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    found = re.search(rf"{field}:\s+(\d+) kB", status)
     return int(found[1]) / 2**10 if found else None
