@@ -201,7 +201,8 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
     def _check_pipeline_stage(self, X, y=None):
         """Raise TypeError if an earlier pipeline step must transform X or y.
 
-        For example, texts must be embedded, and peaks must be converted to coefficients.
+        For example, texts must be embedded, and peaks must be converted to
+        coefficients.
         """
         name = type(self).__name__
         if isinstance(_first_row(X), str):
