@@ -87,7 +87,7 @@ def _normal_pdf(centers, n, sigma):
 
 
 def peaks_to_weights(peaks, affine, inside, *, voxelization="nearest"):
-    """Return the number of peaks at each voxel, and the numbers of peaks outside.
+    """Count the peaks of each study at each voxel, and the peaks outside the mask.
 
     Returns
     -------
@@ -204,7 +204,7 @@ def kernel_margin(kernel: str, sigma) -> np.ndarray:
 
 
 def smooth_map(voxels, values, matrices) -> np.ndarray:
-    """Smooth values (n,) at voxels (n, 3) by one matrix per axis: (nx, ny, nz)."""
+    """Smooth values (n,) at voxels (n, 3) with one matrix per axis: (nx, ny, nz)."""
     if len(voxels) == 0:
         return np.zeros([len(matrix) for matrix in matrices])
     # Only the columns of the bounding box of `voxels` are needed.
