@@ -55,7 +55,7 @@ def _name_rows(rows) -> str:
 
 def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
     """Check that texts are non-empty strings, and return them as a list."""
-    # Rows are numbered from `first_row` in error messages.
+    # In error messages, the first text has the row number `first_row`.
     if isinstance(texts, str | bytes):
         raise TypeError(
             f"{name} must be a sequence of strings, one per study; got a single "
