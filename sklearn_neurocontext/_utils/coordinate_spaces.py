@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 # Affine that converts MNI coordinates to Talairach coordinates, both in mm. This is the
-# pooled icbm2tal transform, which was estimated for images normalized by any software.
+# icbm2tal transform for images whose normalization software is unknown ("pooled").
 # Lancaster et al., Bias between MNI and Talairach coordinates analyzed using the
 # ICBM-152 brain template, Human Brain Mapping 2007.
 _MNI_TO_TALAIRACH = np.array(

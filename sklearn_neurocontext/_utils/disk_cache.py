@@ -1,4 +1,4 @@
-"""Cache arrays on disk, with atomic writes and hashes that are checked when opening.
+"""Cache arrays on disk; write them atomically, and check their hashes when reading.
 
 A cache entry is a folder with ``.npy`` files and a file ``entry.json``, which contains
 the settings that identify the entry, its metadata (``facts``), and the SHA-256 of each
@@ -24,7 +24,7 @@ from .files import cache_folder, write_json
 
 _RECORD = "entry.json"
 # Files up to this size (in bytes) are hashed whenever they are opened. Larger files are
-# hashed only if their size or time stamps have changed, because hashing a gigabyte takes
+# hashed only if their size or time stamps changed, because hashing a gigabyte takes
 # seconds.
 _ALWAYS_HASHED = 64 * 2**20
 # Files larger than this size (in bytes) are memory-mapped.
@@ -43,7 +43,7 @@ class Entry:
 
 def fetch_entry(kind: str, settings: dict, build: Callable) -> Entry:
     """Open the entry for these settings; build it if it is missing or corrupted."""
-    # The folder name starts with `kind`. `settings` is a dict of JSON values, which must
+    # The folder name starts with `kind`. `settings` is a dict of JSON values that must
     # contain every setting that affects the arrays. `build` takes a folder, writes .npy
     # files into this folder, and returns the metadata, which is a dict of JSON values.
     folder = entry_folder(kind, settings)
@@ -192,7 +192,8 @@ def _sha256(path: Path) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file; for a large file, cache it until a change."""
+    """Return the SHA-256 of a file; cache it if the file is large."""
+    # The cached hash is used until the size or a time stamp of the file changes.
     signature = _signature(path)
     if signature[0] <= _ALWAYS_HASHED:
         return _sha256(path)
@@ -211,7 +212,7 @@ def hash_file(path: Path) -> str:
 
 
 class NpyWriter:
-    """Writer of a .npy file that appends rows without knowing their final number."""
+    """Write a .npy file by appending rows, whose final number may be unknown."""
 
     def __init__(self, path: Path, dtype, row_shape=()):
         self._path = path
