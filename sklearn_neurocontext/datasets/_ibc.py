@@ -63,8 +63,8 @@ def fetch_ibc_maps(
     Returns
     -------
     maps : Bunch
-        ``maps`` is a list of str with one path per contrast, which is the path of a
-        NIfTI file in MNI space. ``contrasts`` is a DataFrame with one row per contrast,
+        ``maps`` is a list of str with the path of one NIfTI file per contrast. The maps
+        are in MNI space. ``contrasts`` is a DataFrame with one row per contrast,
         in the order of ``maps``; its columns are ``contrast_definition``, ``n_images``
         and ``image_ids``. ``description`` is a str.
 

@@ -10,8 +10,8 @@ from .._utils.coordinate_spaces import talairach_to_mni
 from ._bunch import TEXT_COLUMNS, finish_bunch, warn_about_spaces
 
 _FILLED_COLUMNS = (*TEXT_COLUMNS, "pmcid", "year")
-# Coordinate spaces that may be copied from another corpus. MIXED is excluded, because it
-# does not determine the space of each peak.
+# Coordinate spaces that may be copied from another corpus. MIXED is excluded, because
+# it does not determine the space of each peak.
 _FILLING_SPACES = ("MNI", "TAL", "OTHER")
 
 
@@ -22,7 +22,8 @@ def merge_corpora(first, *others):
     study. Every other field is taken from the first corpus in which it is not empty.
     Some corpora, such as NeuroQuery, do not state the coordinate space of the peaks. In
     this case, the space is taken from another corpus that contains the study, and
-    Talairach peaks are converted to MNI space. Studies without a PMID are not merged.
+    Talairach peaks are converted to MNI space. A study without a PMID keeps its own
+    row.
 
     Parameters
     ----------
