@@ -116,9 +116,9 @@ def _link_equal_keys(keys):
 
 
 def _link_common_peaks(peaks):
-    """Return a sparse matrix that links rows with at least `_MIN_COMMON_PEAKS` peaks.
+    """Return a sparse matrix that links rows with common peaks.
 
-    Only distinct peaks that two rows have in common are counted.
+    Two rows are linked if they share at least `_MIN_COMMON_PEAKS` distinct peaks.
     """
     # Adding 0.0 replaces -0.0 by 0.0, so that both count as the same coordinate.
     distinct = [
@@ -223,8 +223,8 @@ def find_studies_sharing_peaks(
     must be at least `min_peaks`. It must also be at least `min_share` times the number
     of distinct peaks of the experiment.
 
-    The meta-analysis may give peaks in another coordinate space than the training
-    study. Therefore, the peaks of an experiment are compared with the peaks of the
+    The coordinate space of the meta-analysis can differ from the coordinate space of a
+    training study. Therefore, the peaks of an experiment are compared with the peaks of the
     training studies three times: unchanged, converted from Talairach to MNI space, and
     converted from MNI to Talairach space.
 

@@ -57,7 +57,7 @@ class NystroemKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     The inner product of the features of embeddings u and v approximates the kernel
     :math:`\exp(-\|u - v\|^2 / (2h))`, where h is `kernel_width`. The approximation uses
-    `n_components` training studies, which are drawn at random and called components. If
+    `n_components` training studies, which are called components and drawn at random. If
     there are at most `n_components` training studies, all of them are components. The
     kernel between two training studies is then exact.
 
