@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from .._utils.coordinate_spaces import mni_to_talairach, talairach_to_mni
+from .._utils.validation import normalize_text
 
 # Two studies that share at least this number of peaks are duplicates. Different studies
 # can share fewer peaks by coincidence.
@@ -37,7 +38,7 @@ def normalize_title(title: str) -> str:
     >>> normalize_title("Pain: a <i>meta</i>-analysis (Erratum).")
     'pain a meta analysis erratum'
     """
-    without_tags = re.sub(r"</?[A-Za-z][^<>]*>", "", title)
+    without_tags = re.sub(r"</?[A-Za-z][^<>]*>", "", normalize_text(title))
     letters = unicodedata.normalize("NFKD", without_tags).casefold()
     letters = "".join(c for c in letters if not unicodedata.combining(c))
     return " ".join(re.findall(r"[^\W_]+", letters))
