@@ -5,6 +5,8 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from .._utils.validation import normalize_text
+
 _KINDS = {"pmid": "PMIDs", "pmcid": "PMCIDs", "study_id": "study ids", "doi": "DOIs"}
 
 
@@ -153,6 +155,6 @@ def group_articles(studies) -> pd.Series:
 
 def _letters(texts) -> pd.Series:
     """Return the lowercase letters and digits of texts, without "Reprint of"."""
-    texts = texts.astype("string").fillna("").str.lower()
+    texts = texts.astype("string").fillna("").map(normalize_text).str.lower()
     texts = texts.str.replace(r"^\W*reprint of\b", "", regex=True)
     return texts.str.replace(r"[\W_]+", "", regex=True)
