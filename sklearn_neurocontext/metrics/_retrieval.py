@@ -136,9 +136,9 @@ def mix_match_score(similarity) -> float:
     Let :math:`s_{ij}` be the similarity of query :math:`i` and candidate :math:`j`. For
     each query :math:`i`, the share of wrong candidates :math:`j` with :math:`s_{ij} <
     s_{ii}` is computed. A wrong candidate with :math:`s_{ij} = s_{ii}` counts as one
-    half. The score is the mean of the shares over queries. Its chance level is 0.5 for any number
-    of candidates. The score equals the mean of :func:`recall_at_k` over all k from 1 to
-    ``n - 1``, where ``n`` is the number of candidates.
+    half. The score is the mean of the shares over queries. Its chance level is 0.5 for
+    any number of candidates. The score equals the mean of :func:`recall_at_k` over all
+    k from 1 to ``n - 1``, where ``n`` is the number of candidates.
 
     Parameters
     ----------

@@ -225,9 +225,9 @@ def find_studies_sharing_peaks(
     of distinct peaks of the experiment.
 
     The coordinate space of the meta-analysis can differ from the coordinate space of a
-    training study. Therefore, the peaks of an experiment are compared with the peaks of the
-    training studies three times: unchanged, converted from Talairach to MNI space, and
-    converted from MNI to Talairach space.
+    training study. Therefore, the peaks of an experiment are compared with the peaks of
+    the training studies three times: unchanged, converted from Talairach to MNI space,
+    and converted from MNI to Talairach space.
 
     Parameters
     ----------
