@@ -453,7 +453,7 @@ class NeuroContextModel:
         texts = check_texts([text], "text")
         query, known = self._features(texts), self._known_features()
         mean = 0 if self._mean is None else self._mean
-        shares = term_shares(text, self.terms)
+        shares = term_shares(texts[0], self.terms)
         columns = {"similarity": cosines(known, query)} if self._has_features else {}
         columns |= {
             "weight_in_brain_map": cosines(
@@ -705,8 +705,8 @@ class NeuroContextModel:
                 "candidates must be 'terms', 'studies' or a list of texts; got "
                 f"{candidates!r}. To rank a single text, pass [{candidates!r}]."
             )
-        texts = check_texts(candidates, "candidates")
-        return texts, self._features(texts)
+        features = self._features(check_texts(candidates, "candidates"))
+        return list(candidates), features
 
     def _known_features(self):
         """Return the features of the terms; compute them if they are not yet known."""

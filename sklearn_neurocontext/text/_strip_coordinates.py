@@ -2,6 +2,8 @@
 
 import re
 
+from .._utils.validation import normalize_text
+
 # The patterns of gaps and numbers have possessive quantifiers (``*+``). These do not
 # backtrack, so the search time is linear in the length of a text.
 _MINUS = r"\-\u2010-\u2014\u2212\ufe63\uff0d"
@@ -94,8 +96,8 @@ def strip_coordinates(text: str) -> str:
     Returns
     -------
     stripped : str
-        Text in which each match is replaced by a space. Words or a bracket before a
-        match may be kept.
+        Text in Unicode form NFKC, in which each match is replaced by a space. Words or
+        a bracket before a match may be kept.
 
     Examples
     --------
@@ -105,6 +107,8 @@ def strip_coordinates(text: str) -> str:
     >>> strip_coordinates("insula L 4.2 -36 18 2, Neuroimage 2005 24 1225")
     'insula L  , Neuroimage 2005 24 1225'
     """
+    # Otherwise an invisible character could hide coordinates from these patterns.
+    text = normalize_text(text)
     text = _WORDED.sub(_remove_numbers, text)
     return _RUN.sub(_remove_coordinates, text)
 
