@@ -109,7 +109,7 @@ def table(frame, formats) -> dict:
 
 
 def _shorten(value, versions):
-    """Replace nested dictionaries that are equal to `versions` by "as above"."""
+    """Return metadata with "as above" in place of mappings equal to `versions`."""
     if isinstance(value, Mapping):
         return {
             name: "as above" if inside == versions else _shorten(inside, versions)
