@@ -87,7 +87,7 @@ def embed_texts(texts, language_model, settings: ChunkSettings):
 def make_chunks(texts, language_model, window: int, overlap: int) -> Chunks:
     """Tokenize texts and split them into windows."""
     encoded = language_model.tokenizer(
-        [_replace_surrogates(text) for text in texts],
+        list(texts),
         add_special_tokens=False,
         return_attention_mask=False,
         return_token_type_ids=False,
@@ -111,13 +111,6 @@ def make_chunks(texts, language_model, window: int, overlap: int) -> Chunks:
         sizes=np.concatenate(sizes),
         text_rows=np.repeat(np.arange(len(texts)), n_windows),
     )
-
-
-def _replace_surrogates(text):
-    """Replace unpaired surrogates, which tokenizers do not accept, with U+FFFD."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def split_windows(n_tokens: int, window: int, overlap: int = 0) -> tuple:

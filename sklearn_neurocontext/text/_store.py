@@ -366,6 +366,5 @@ def open_cache(cache):
 
 
 def text_key(text: str, settings: str) -> bytes:
-    """Hash a text with the settings that determine its embedding."""
-    # Texts may contain unpaired surrogates, which strict UTF-8 cannot encode.
-    return hashlib.sha256(f"{settings}\0{text}".encode(errors="surrogatepass")).digest()
+    """Hash a normalized text with the settings that determine its embedding."""
+    return hashlib.sha256(f"{settings}\0{text}".encode()).digest()

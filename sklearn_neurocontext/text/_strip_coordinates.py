@@ -2,6 +2,8 @@
 
 import re
 
+from .._utils.validation import normalize_text
+
 # The patterns of numbers, and of the separators between numbers, contain possessive
 # quantifiers such as ``*+``. Possessive quantifiers do not backtrack, so the search
 # time is linear in the length of a text.
@@ -99,8 +101,8 @@ def strip_coordinates(text: str) -> str:
     Returns
     -------
     stripped : str
-        Text in which coordinates are replaced by spaces. Words or a bracket before
-        the coordinates may be kept.
+        Text in Unicode normalization form NFKC, in which coordinates are replaced by
+        spaces. Words or a bracket before the coordinates may be kept.
 
     Examples
     --------
@@ -110,6 +112,9 @@ def strip_coordinates(text: str) -> str:
     >>> strip_coordinates("insula L 4.2 -36 18 2, Neuroimage 2005 24 1225")
     'insula L  , Neuroimage 2005 24 1225'
     """
+    # The text is normalized first, because the patterns do not match coordinates that
+    # contain invisible characters.
+    text = normalize_text(text)
     text = _WORDED.sub(_remove_numbers, text)
     return _RUN.sub(_remove_coordinates, text)
 
