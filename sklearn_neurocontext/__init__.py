@@ -2,10 +2,11 @@
 
 The subpackages are:
 
-- :mod:`~sklearn_neurocontext.datasets` reads corpora, the texts and peaks of studies;
+- :mod:`~sklearn_neurocontext.datasets` reads corpora, which contain the texts and the
+  peak coordinates of studies;
 - :mod:`~sklearn_neurocontext.text` turns texts into embeddings;
-- :mod:`~sklearn_neurocontext.maskers` turns peaks into coefficients, and
-  coefficients into maps;
+- :mod:`~sklearn_neurocontext.maskers` turns peaks into coefficients (one value per
+  component of a brain atlas), and coefficients into maps;
 - :mod:`~sklearn_neurocontext.models` predicts coefficients from embeddings or texts,
   and learns a space shared by texts and maps;
 - :mod:`~sklearn_neurocontext.metrics` scores retrieval and predicted maps;

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-# Affine that converts MNI coordinates to Talairach coordinates (mm). It is the pooled
-# transform (icbm2tal for unspecified software) of Lancaster et al.,
-# Bias between MNI and Talairach coordinates analyzed using the ICBM-152 brain template,
-# Human Brain Mapping 2007.
+# Affine that converts MNI coordinates to Talairach coordinates, both in mm. This is the
+# icbm2tal transform for images whose normalization software is unknown ("pooled").
+# Lancaster et al., Bias between MNI and Talairach coordinates analyzed using the
+# ICBM-152 brain template, Human Brain Mapping 2007.
 _MNI_TO_TALAIRACH = np.array(
     [
         [0.9357, 0.0029, -0.0072, -1.0423],
@@ -52,6 +52,7 @@ def _normalize_space(name) -> str:
     if pd.isna(name) or not str(name).strip():
         return "UNKNOWN"
     word = str(name).strip().upper()
+    # T88 is the atlas of Talairach and Tournoux, 1988.
     for prefix in ("MNI", "TAL", "T88", "UNKNOWN", "MIXED"):
         if word.startswith(prefix):
             return "TAL" if prefix == "T88" else prefix

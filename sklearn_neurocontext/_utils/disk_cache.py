@@ -1,4 +1,4 @@
-"""Cache arrays on disk: write them atomically, and verify their hashes when opened.
+"""Cache arrays on disk; write them atomically, and check their hashes when reading.
 
 A cache entry is a folder with ``.npy`` files and a file ``entry.json``, which contains
 the settings that identify the entry, its metadata (``facts``), and the SHA-256 of each
@@ -24,7 +24,7 @@ from .files import cache_folder, write_json
 
 _RECORD = "entry.json"
 # Files up to this size (in bytes) are hashed whenever they are opened. Larger files are
-# hashed only if their size or times have changed, because hashing a gigabyte takes
+# hashed only if their size or time stamps changed, because hashing a gigabyte takes
 # seconds.
 _ALWAYS_HASHED = 64 * 2**20
 # Files larger than this size (in bytes) are memory-mapped.
@@ -34,7 +34,7 @@ _STALE_SECONDS = 24 * 3600
 
 @dataclass(frozen=True)
 class Entry:
-    """Folder, arrays and metadata (``facts``, a dict of JSON values) of an entry."""
+    """Cache entry: its folder, its arrays by name, and its metadata (``facts``)."""
 
     folder: Path
     arrays: dict
@@ -43,9 +43,9 @@ class Entry:
 
 def fetch_entry(kind: str, settings: dict, build: Callable) -> Entry:
     """Open the entry for these settings; build it if it is missing or corrupted."""
-    # The folder name starts with `kind`. `settings` must contain, as JSON values, all
-    # settings that affect the entry. `build` takes a folder, writes .npy files into
-    # this folder, and returns the metadata.
+    # The folder name starts with `kind`. `settings` is a dict of JSON values that must
+    # contain every setting that affects the arrays. `build` takes a folder, writes .npy
+    # files into this folder, and returns the metadata, which is a dict of JSON values.
     folder = entry_folder(kind, settings)
     # Try several times, because another process may replace a corrupted entry.
     for _ in range(3):
@@ -102,9 +102,10 @@ def _open(folder: Path, settings: dict) -> Entry | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     if signatures != record.get("signatures"):
-        # The times of the files changed, but their hashes did not; for example, the
-        # entry was copied. Record the new times, so that large files are not hashed
-        # again. An error is ignored, because the folder may be read-only.
+        # The time stamps of the files have changed, but their hashes have not. This
+        # happens if the entry was copied. Record the new time stamps, so that large
+        # files are not hashed again. An error of this write is ignored, because the
+        # folder may be read-only.
         with suppress(OSError):
             write_json(folder / _RECORD, record | {"signatures": signatures})
     return Entry(folder, arrays, body["facts"])
@@ -115,7 +116,8 @@ def _build(folder: Path, settings: dict, build: Callable) -> None:
     with _check_writable(folder.parent):
         _remove_leftovers(folder.parent)
         temporary = folder.with_name(f"building-{folder.name}-{secrets.token_hex(8)}")
-        temporary.mkdir()  # With mkdtemp, other users could not read the folder.
+        # tempfile.mkdtemp is not used, because only the owner could read its folder.
+        temporary.mkdir()
     try:
         facts = build(temporary)
         files = sorted(temporary.glob("*.npy"))
@@ -142,7 +144,7 @@ def _build(folder: Path, settings: dict, build: Callable) -> None:
 
 @contextmanager
 def _check_writable(folder: Path):
-    """Create the cache folder if needed; add advice to errors of writing."""
+    """Create the cache folder if needed; add advice to an OSError in the block."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
@@ -154,7 +156,8 @@ def _check_writable(folder: Path):
 
 
 def _discard(folder: Path) -> None:
-    """Rename a corrupted entry, so that no process opens it, and remove it."""
+    """Remove a corrupted entry."""
+    # Rename the entry first, so that no other process opens it while it is removed.
     gone = folder.with_name(f"building-gone-{secrets.token_hex(8)}")
     try:
         folder.rename(gone)
@@ -165,7 +168,8 @@ def _discard(folder: Path) -> None:
 
 def _remove_leftovers(folder: Path) -> None:
     """Remove temporary files and folders that are more than a day old."""
-    # Interrupted processes leave them. `write_json` creates the hidden files.
+    # Interrupted processes leave temporary folders, whose names start with "building-",
+    # and temporary files of `write_json`, whose names start with a dot.
     for path in (*folder.glob("building-*"), *folder.glob(".????????.json")):
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime <= _STALE_SECONDS:
@@ -177,7 +181,7 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 def _signature(path: Path) -> list:
-    """Return the size and the times of a file, which change if the file changes."""
+    """Return the size and the time stamps of a file, to detect later changes."""
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
@@ -188,7 +192,8 @@ def _sha256(path: Path) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file; the hash of an unchanged large file is cached."""
+    """Return the SHA-256 of a file; cache it if the file is large."""
+    # The cached hash is used until the size or a time stamp of the file changes.
     signature = _signature(path)
     if signature[0] <= _ALWAYS_HASHED:
         return _sha256(path)
@@ -207,7 +212,7 @@ def hash_file(path: Path) -> str:
 
 
 class NpyWriter:
-    """Write a .npy file in blocks of rows; the final number of rows may be unknown."""
+    """Write a .npy file by appending rows, whose final number may be unknown."""
 
     def __init__(self, path: Path, dtype, row_shape=()):
         self._path = path
@@ -225,7 +230,8 @@ class NpyWriter:
         self.n_rows += len(rows)
 
     def __exit__(self, kind, error, trace):
-        # NumPy pads the header, so that the new header has the same length.
+        # Replace the header by a header with the final number of rows. Both headers
+        # have the same length, because NumPy pads them.
         if kind is None:
             self._stream.seek(0)
             self._write_header()

@@ -10,8 +10,8 @@ from pathlib import Path
 import platformdirs
 
 _APP_NAME = "sklearn_neurocontext"
-# Maximum length of a double extension such as .nii.gz. If the last two suffixes are
-# longer, only the last suffix is the extension.
+# Maximum length of a double extension such as .nii.gz. If the last two suffixes of a
+# file name are longer, only the last suffix is used as the extension.
 _MAX_EXTENSION = 16
 
 
@@ -24,7 +24,7 @@ def cache_folder() -> Path:
 
 
 def data_folder(data_home=None) -> Path:
-    """Return `data_home`, or by default the data folder of this package."""
+    """Return `data_home`; if it is None, return the data folder of this package."""
     if data_home is not None:
         return Path(data_home).expanduser()
     return platformdirs.user_data_path(_APP_NAME, appauthor=False)
@@ -34,8 +34,9 @@ def data_folder(data_home=None) -> Path:
 def atomic_write(path):
     """Write a temporary file, and rename it to `path` when it is complete.
 
-    Permissions follow the umask, as for any new file. If the path is a symbolic link,
-    its target is replaced.
+    This context manager yields the path of the temporary file. The permissions of the
+    file follow the umask. If `path` is a symbolic link, the link is kept, and the file
+    to which it points is replaced.
     """
     path = Path(path).resolve()
     extension = "".join(path.suffixes[-2:])
@@ -77,7 +78,11 @@ def check_new_folder(directory: Path) -> None:
 
 @contextmanager
 def atomic_folder(directory, *, check=check_new_folder):
-    """Write a temporary folder, and rename it to `directory` when it is complete."""
+    """Write a temporary folder, and rename it to `directory` when it is complete.
+
+    This context manager yields the path of the temporary folder. `check` is a function
+    that raises an error if `directory` exists and must not be replaced.
+    """
     directory = Path(directory).expanduser().absolute()
     check(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +90,8 @@ def atomic_folder(directory, *, check=check_new_folder):
         directory.with_name(f".{directory.name}-{secrets.token_hex(8)}")
         for _ in range(2)
     )
-    new.mkdir()  # With mkdtemp, other users could not read the folder.
+    # tempfile.mkdtemp is not used, because only the owner could read its folder.
+    new.mkdir()
     try:
         yield new
         check(directory)  # Another process may have created the folder.

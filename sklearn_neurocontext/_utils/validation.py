@@ -4,6 +4,8 @@ Private functions of scikit-learn are imported only in this file. If a release o
 scikit-learn moves a private function, only this file must be changed.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 
@@ -37,6 +39,7 @@ __all__ = [
     "fit_context",
     "get_output_config",
     "innermost_model",
+    "normalize_text",
     "validate_data",
 ]
 
@@ -44,6 +47,15 @@ __all__ = [
 # because they may be coordinates.
 TERM_PATTERN = r"(?u)\b[^\W\d_]\w+\b"
 _MAX_ROWS_NAMED = 5
+# PDF files mark the division of a word at the end of a line with a soft hyphen, so the
+# white space after a soft hyphen is removed too. The other characters have no width:
+# zero-width spaces and joiners, marks of the direction of writing, variation selectors.
+_INVISIBLE = re.compile(
+    "\u00ad\\s*|[\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufe00-\ufe0f\ufeff]"
+)
+# NFKC replaces the non-breaking hyphen of word processors with U+2010, not with "-".
+_HYPHENS = str.maketrans("\u2010", "-")
 
 
 def _name_rows(rows) -> str:
@@ -53,9 +65,28 @@ def _name_rows(rows) -> str:
     return shown + (f" and {hidden} more" if hidden > 0 else "")
 
 
+def normalize_text(text: str) -> str:
+    r"""Return the same text for all equivalent Unicode forms of a text.
+
+    Soft hyphens and characters of zero width are removed. The other characters are
+    converted to Unicode's normalization form NFKC: for example, ligatures become
+    letters, full-width characters become ordinary ones, and letters with separate
+    accents become single characters. Unpaired surrogates become U+FFFD.
+
+    >>> normalize_text("\ufb01ber hip\u00adpo\u200bcampus")
+    'fiber hippocampus'
+    """
+    if text.isascii():
+        return text
+    # Neither tokenizers nor UTF-8 accept unpaired surrogates.
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+    return text.translate(_HYPHENS)
+
+
 def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
-    """Check that texts are non-empty strings, and return them as a list."""
-    # Rows are numbered from `first_row` in error messages.
+    """Check that texts are non-empty strings, and return them normalized, as a list."""
+    # In error messages, the first text has the row number `first_row`.
     if isinstance(texts, str | bytes):
         raise TypeError(
             f"{name} must be a sequence of strings, one per study; got a single "
@@ -89,13 +120,14 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
             f"{name} must contain only strings; got {', '.join(kinds)} in row "
             f"{_name_rows(wrong)}. Drop these rows, or fill in their text."
         )
-    blank = [row for row, text in numbered if not text.strip()]
+    texts = [normalize_text(str(text)) for text in rows]
+    blank = [row for row, text in enumerate(texts, first_row) if not text.strip()]
     if blank:
         raise ValueError(
             f"{name} must not be empty or blank; got no text in row "
             f"{_name_rows(blank)}. Drop these rows, or fill in their text."
         )
-    return [str(text) for text in rows]
+    return texts
 
 
 def _check_peak_row(row: int, coordinates) -> np.ndarray:

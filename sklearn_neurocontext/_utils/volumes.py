@@ -7,17 +7,18 @@ import nibabel as nib
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-# Voxels at or below this fraction of the maximum are never kept. In a map of few peaks,
-# the top 10 % of voxels include voxels whose density is almost zero.
+# `keep_strongest` sets a voxel to zero if its value is at most this fraction of the
+# maximum of the map. The reason is that, in a map of few peaks, the density of many of
+# the top 10 % of voxels is almost zero.
 _MIN_FRACTION = 0.01
 # Standard deviation of a Gaussian, divided by its full width at half maximum (fwhm).
 FWHM_TO_SIGMA = 1 / math.sqrt(8 * math.log(2))
 
 
 def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
-    """Smooth each map with a Gaussian kernel; voxels outside the mask are zero."""
-    # `fwhm` is in mm. Because of these zeros, the smoothed maps decrease toward the
-    # border of the mask, as maps of peak density do.
+    """Smooth maps of shape (n_maps, n_voxels) with a Gaussian kernel; `fwhm` in mm."""
+    # Before smoothing, voxels outside the mask are set to zero. Therefore, the smoothed
+    # maps decrease toward the border of the mask, as maps of peak density do.
     if fwhm == 0:
         return voxels
     inside = np.asarray(mask_img.dataobj) > 0
@@ -31,7 +32,7 @@ def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
 
 
 def voxels_to_imgs(voxels: np.ndarray, mask_img) -> list:
-    """Return a list of 3D images, one per row; voxels outside the mask are zero."""
+    """Convert each row to a 3D image; voxels outside the mask are zero."""
     inside = np.asarray(mask_img.dataobj) > 0
     imgs = []
     for values in voxels:
@@ -57,11 +58,14 @@ def check_top(top) -> None:
 
 
 def select_top(maps, top: float) -> np.ndarray:
-    """Return a boolean array that selects the fraction `top` of voxels of each map."""
-    # The voxels with the highest values are selected, except zeros.
+    """Return a boolean array that is True at the strongest voxels of each map."""
+    # `maps` has shape (n_maps, n_voxels). In each map, the k voxels with the highest
+    # values are selected, where k is the fraction `top` of n_voxels. Voxels tied with
+    # the k-th highest value are also selected if this value is positive. If it is not
+    # positive, only voxels above it are selected.
     n_voxels = maps.shape[1]
-    # Subtract 1e-6, because 0.07 * 100 is 7.000000000000001 in floating point, and k
-    # must be 7.
+    # Subtract 1e-6 before rounding up, because 0.07 * 100 is 7.000000000000001 in
+    # floating point, and k must be 7 instead of 8.
     k = max(1, math.ceil(top * n_voxels - 1e-6))
     cut = np.partition(maps, n_voxels - k, axis=1)[:, [n_voxels - k]]
     return (maps > cut) | ((maps == cut) & (cut > 0))
@@ -69,7 +73,8 @@ def select_top(maps, top: float) -> np.ndarray:
 
 def keep_strongest(img, top, name):
     """Keep the strongest voxels of a map, and set all others to zero."""
-    # `top` is a fraction of the voxels of the map that are inside nilearn's MNI mask.
+    # `top` is a fraction of the voxels inside nilearn's MNI mask. `name` is the name of
+    # the map in error messages.
     from nilearn.image import new_img_like
 
     check_top(top)
@@ -77,7 +82,7 @@ def keep_strongest(img, top, name):
     if not inside.any():
         raise ValueError(
             f"{name} does not overlap the brain in MNI space. Its affine is\n"
-            f"{img.affine}.\nExpected an affine to mm in MNI space."
+            f"{img.affine}.\nThe affine must convert voxel indices to mm in MNI space."
         )
     volume = img.get_fdata()
     voxels = volume[inside]

@@ -97,8 +97,8 @@ class _CandidatesOrFold(click.ParamType):
     "--n-candidates",
     type=_CandidatesOrFold(),
     default=1000,
-    help="Number of test studies per split. With the word fold, cross-validation on "
-    "shuffled folds is used instead.",
+    help="Number of test studies per split, or the word fold. With fold, the splits "
+    "are those of cross-validation on shuffled folds.",
 )
 @click.option(
     "--ks",
@@ -109,7 +109,7 @@ class _CandidatesOrFold(click.ParamType):
 @click.option(
     "--full-training",
     is_flag=True,
-    help="Also train the contrastive model without early stopping on the first split.",
+    help="On the first split, also train the contrastive model without early stopping.",
 )
 @random_state_option
 def benchmark(
@@ -205,8 +205,9 @@ def demo(output, text):
     n_candidates = min(record["n_candidates"] for record in result.records)
     click.echo(
         f"Recall among {n_candidates} candidates is not comparable with published "
-        "values, which use 1,000 candidates. mix&match is the fraction of maps of "
-        "other studies that are less similar to the text of a study than its own map."
+        "values, which use 1,000 candidates. For the text of a study, mix&match is the "
+        "fraction of maps of other studies that are less similar to the text than the "
+        "map of this study."
     )
     _plot_recall_curves(result, output, f"n-back and flanker: {title}")
     _plot_median_study(
@@ -373,7 +374,7 @@ def _print_scores(result, metrics, title):
 
 
 def _print_differences(result, metrics):
-    """Print differences from the reference, in percentage points, with intervals."""
+    """Print differences from the reference estimator in points, with 95 % intervals."""
     from ..experiments import format_difference
 
     differences = result.differences().set_index(["estimator", "metric"])

@@ -39,7 +39,7 @@ class Text(click.ParamType):
 
 
 class OutputPath(click.Path):
-    """Parameter type of an output path; it may require certain file extensions."""
+    """Parameter type of an output path, with optional checks of the file extension."""
 
     def __init__(self, *endings, **options):
         super().__init__(path_type=Path, writable=True, **options)
@@ -149,7 +149,7 @@ def load_with_notes(corpus):
 
 
 def prepare(settings, estimators, check=None):
-    """Load a corpus and prepare its studies; return corpus, studies and masker."""
+    """Load a corpus, prepare its studies, and return the corpus, studies and masker."""
     from ..experiments import make_embedder, make_masker, prepare_studies
 
     loaded = load_with_notes(settings["corpus"])
@@ -159,7 +159,8 @@ def prepare(settings, estimators, check=None):
     embedder = None if takes_texts else make_embedder(settings["model_name"])
     label = "computing coefficients" if takes_texts else "embedding texts"
     with notes_for_warnings(), progress_bar(label) as update:
-        # `check` is called with the groups of the studies before texts are embedded.
+        # `check` is called with the groups of the studies before texts are embedded,
+        # because embedding is slow and `check` may raise an error.
         studies = prepare_studies(
             loaded, text_field, embedder, masker, check=check, on_progress=update
         )

@@ -18,7 +18,7 @@ from ._common import (
     text_field_option,
 )
 
-# Columns of the CSV file, which has one row per row of the array.
+# Columns of the CSV file, which has one row per embedding.
 _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
 
 
@@ -132,7 +132,7 @@ def merge_stores(store, shards):
 
 
 def _check_table(path):
-    """Raise FileExistsError if a table exists that this command did not write."""
+    """Check that a CSV file does not exist or was written by this command."""
     if not path.exists():
         return
     with path.open(errors="replace") as file:

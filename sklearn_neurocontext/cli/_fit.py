@@ -27,7 +27,8 @@ from ._common import (
 )
 
 _N_NEAREST = 10
-# Subfolder of the output folder that contains the model; from_pretrained searches it.
+# Name of the subfolder that contains the model. NeuroContextModel.from_pretrained looks
+# for this subfolder in the output folder.
 _MODEL = "model"
 # Pattern of the names of all files that fit may write in addition to the model.
 _WRITTEN = re.compile(

@@ -11,9 +11,9 @@ from ._embed import embed, merge_stores
 from ._fit import fit
 from ._maps import decode, map_, report
 
-# Errors that users may be able to resolve. The messages of terse errors lack context,
-# so the type of the error is also printed. torch raises RuntimeError if memory is
-# insufficient.
+# Errors that users may be able to resolve. The messages of these errors are printed
+# without a traceback. For terse errors, the type of the error is also printed, because
+# their messages lack context. torch raises RuntimeError if memory is insufficient.
 _EXPLAINED_ERRORS = (OSError, ValueError, TypeError, ImportError)
 _TERSE_ERRORS = (MemoryError, OverflowError, EOFError, RuntimeError)
 # Commands that resume an interrupted run if they are repeated.
@@ -38,7 +38,8 @@ class _Group(click.Group):
                     "Completed steps are kept; repeat the command to resume.", err=True
                 )
             ctx.exit(130)
-        except (click.exceptions.Exit, click.Abort):  # subclasses of RuntimeError
+        except (click.exceptions.Exit, click.Abort):
+            # These subclasses of RuntimeError are handled by click.
             raise
         except (*_EXPLAINED_ERRORS, *_TERSE_ERRORS) as error:
             if ctx.params["traceback"]:

@@ -90,8 +90,8 @@ def map_(text, output, plot, z, model, allow_download):
 @click.argument("img", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--corpus",
-    help="Name or folder of a corpus, as for fit. Its titles are ranked instead of the "
-    "terms of the model.",
+    help="Name or folder of a corpus, as in neurocontext fit. The titles of its "
+    "studies are ranked instead of the terms of the model.",
 )
 @click.option(
     "--text",
@@ -204,7 +204,7 @@ def _index_corpus(model, corpus):
 
 
 def _print_frame(frame, title):
-    """Print a DataFrame as a table; brackets are not interpreted as markup."""
+    """Print a DataFrame as a table without interpreting brackets as rich markup."""
     from rich.markup import escape
     from rich.table import Table
 

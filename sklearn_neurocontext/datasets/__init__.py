@@ -1,27 +1,30 @@
-"""Loaders of corpora, which are tables of studies and their peaks.
+"""Load, download, generate and merge corpora of studies and their peaks.
 
 Functions named ``load_*`` read files, functions named ``fetch_*`` download files, and
 functions named ``make_*`` generate data. Each of them, except `fetch_ibc_maps`, returns
 a corpus, which is a Bunch with these fields:
 
 - ``studies``: DataFrame with the columns study_id, pmid, pmcid, title, keywords,
-  abstract, body, year, journal and coordinate_space. An unknown text is an empty
-  string, and an unknown number is NA. ``coordinate_space`` is the space reported by the
-  source: MNI, TAL (Talairach), UNKNOWN or OTHER. It is MIXED if the peaks of a study
-  are in different spaces;
-- ``peaks``: list of float64 arrays of shape (n_peaks_i, 3), one per row of ``studies``,
-  in mm. Talairach peaks are converted to MNI space by the Lancaster transform; peaks in
-  an unknown or other space are not converted;
-- ``peak_spaces``: list of arrays of shape (n_peaks_i,), which contain the space
-  reported for each peak;
-- ``groups``: array of shape (n_rows,), which contains an identifier of the article of
-  each row. If several rows may come from the same article, pass this array as
+  abstract, body, year, journal and coordinate_space, and usually one row per study.
+  ``pmid`` is the identifier of the article in PubMed, and ``pmcid`` is its identifier
+  in PubMed Central. An unknown text is an empty string, and an unknown number is NA.
+  ``coordinate_space`` is the space reported by the source: MNI, TAL (Talairach),
+  UNKNOWN or OTHER. It is MIXED if the peaks of a study are in different spaces;
+- ``peaks``: list with one float64 array of shape (n_peaks_i, 3) per row of ``studies``,
+  where n_peaks_i is the number of peaks of row i. Coordinates are in mm. Talairach
+  peaks are converted to MNI space by the Lancaster transform. Peaks in an unknown or
+  other space are not converted;
+- ``peak_spaces``: list with one array of shape (n_peaks_i,) per row of ``studies``,
+  which contains the space reported for each peak;
+- ``groups``: array with one element per row of ``studies``, which identifies the
+  article of the row. If several rows may come from the same article, pass this array as
   ``groups`` to `sklearn.model_selection.GroupKFold`;
 - ``space_counts``: dict that maps each space to its number of peaks;
 - ``description``: str that summarizes the source, the coordinate spaces and the number
   of studies without peaks.
 
-Loaders issue a `CoordinateSpaceWarning` if a peak is not reported in MNI space.
+All functions that return a corpus, except `load_corpus`, issue a
+`CoordinateSpaceWarning` if at least one peak is not reported in MNI space.
 """
 
 from ._bunch import CoordinateSpaceWarning, SkippedPeaksWarning, study_texts

@@ -30,17 +30,22 @@ class CoordinateSpaceWarning(UserWarning):
 
 
 class SkippedPeaksWarning(UserWarning):
-    """Warning about skipped peaks, whose studies are not in the table of studies."""
+    """Warning that peaks of studies missing from the table of studies were skipped."""
 
 
 def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra):
     """Return a corpus; Talairach peaks are converted to MNI space.
 
     `studies` must have the column ``study_id``, and may have the other columns of
-    `STUDY_COLUMNS`. For each peak, `rows` of shape (n_peaks,) contains the row of its
-    study, `xyz` of shape (n_peaks, 3) contains its reported coordinates in mm, and
-    `spaces` of shape (n_peaks,) contains its space as written in the source. `groups`
-    contains the article of each row; None means that each row is a separate article.
+    `STUDY_COLUMNS`. Three arrays describe the peaks of all studies:
+
+    - `rows`, of shape (n_peaks,), contains the row of `studies` of each peak;
+    - `xyz`, of shape (n_peaks, 3), contains the reported coordinates in mm;
+    - `spaces`, of shape (n_peaks,), contains the space of each peak, as named by the
+      source.
+
+    `groups` contains an identifier of the article of each row of `studies`. If it is
+    None, each row is a separate article.
     """
     studies = _complete_columns(studies)
     xyz = np.asarray(xyz, dtype=np.float64).reshape(-1, 3)
@@ -68,7 +73,7 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
 
 
 def finish_bunch(studies, peaks, peak_spaces, groups, description, **extra):
-    """Return a corpus with the number of peaks in each space and a description."""
+    """Return a corpus; count its peaks by space, and complete its description."""
     counts = _count_spaces(peak_spaces)
     n_empty = sum(not len(of_study) for of_study in peaks)
     description = f"{description} {describe_spaces(counts)}"
@@ -87,8 +92,8 @@ def finish_bunch(studies, peaks, peak_spaces, groups, description, **extra):
 
 
 def warn_about_spaces(corpus, stacklevel=3):
-    """Warn if a peak is not reported in MNI space; return the corpus unchanged."""
-    # With the default `stacklevel`, the warning points to the call of the loader.
+    """Warn if any peak is not reported in MNI space; return the corpus unchanged."""
+    # With the default `stacklevel`, the warning shows the line that calls the loader.
     if set(corpus.space_counts) - {"MNI"}:
         text = describe_spaces(corpus.space_counts)
         warnings.warn(text, CoordinateSpaceWarning, stacklevel=stacklevel)
@@ -124,7 +129,7 @@ def _count_spaces(peak_spaces) -> dict:
 
 
 def _complete_columns(studies) -> pd.DataFrame:
-    """Return the studies with all `STUDY_COLUMNS` in this order; fill unknown cells."""
+    """Return the studies with all `STUDY_COLUMNS`; unknown cells are "" or NA."""
     studies = studies.reset_index(drop=True)
     complete = pd.DataFrame({"study_id": studies["study_id"].astype(str)})
     for column in STUDY_COLUMNS[1:]:
@@ -175,7 +180,8 @@ def study_texts(corpus, text_field: str = "title+abstract") -> list[str]:
     Raises
     ------
     ValueError
-        If `text_field` is not one of these names, or is empty in all studies.
+        If `text_field` is not one of these names, or if all studies have an empty text
+        in this field.
 
     Examples
     --------

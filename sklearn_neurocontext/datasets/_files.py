@@ -47,13 +47,13 @@ def find_files(directory, names, source: str) -> list[Path]:
 def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> dict:
     """Find the files of a corpus on this machine, or download them.
 
-    `registry` maps each file name to a tuple of the size in bytes and the SHA-256. The
-    returned dict maps the path of each file to "verified" or "local, unverified", in
-    the order of `registry`.
+    `registry` maps each file name to its size in bytes and its SHA-256. The returned
+    dict maps the path of each file to "verified" or "local, unverified", in the order
+    of `registry`.
     """
-    # Files in the subfolder `corpus` of the folder NEUROCONTEXT_DATA take precedence,
-    # and are not verified. Existing files are never replaced, because users may have
-    # put them there.
+    # The environment variable NEUROCONTEXT_DATA may name a folder. If this folder has a
+    # subfolder `corpus`, the files in this subfolder are used, without verification.
+    # Existing files are never replaced, because a user may have put them there.
     local = os.environ.get(LOCAL_FOLDER_VARIABLE)
     folder = data_folder(data_home) / corpus
     files = {}
@@ -102,8 +102,8 @@ def _download(base_url, path, n_bytes, sha256):
 
 def _download_bounded(url, output_file, store, *, n_bytes):
     """Download at most `n_bytes` bytes into a file; pooch calls this function."""
-    # Replace the temporary file of pooch, which only its owner can read, with a new
-    # file, whose permissions follow the umask.
+    # Only the owner can read the temporary file that pooch has created. Replace this
+    # file with a new file, so that the permissions follow the umask.
     Path(output_file).unlink()
     download = pooch.HTTPDownloader(headers={"Accept-Encoding": "identity"})
     with Path(output_file).open("xb") as stream:
@@ -118,7 +118,7 @@ class _BoundedFile:
         self.flush = stream.flush
 
     def write(self, chunk):
-        """Write a chunk; raise if the file would become too large."""
+        """Write a chunk; raise OSError if the file would become too large."""
         if self._stream.tell() + len(chunk) > self._n_bytes:
             raise OSError(
                 f"the server sent more than the published {self._n_bytes:,} bytes; a "
@@ -161,7 +161,7 @@ def _check_columns(table, required, path) -> pd.DataFrame:
 
 
 def read_coordinates(table, source: str) -> np.ndarray:
-    """Return the coordinates in a table as float64 array of shape (n_peaks, 3)."""
+    """Return the coordinates in a table as a float64 array of shape (n_peaks, 3)."""
     missing = [axis for axis in "xyz" if axis not in table]
     if missing:
         raise ValueError(
@@ -182,7 +182,7 @@ def read_coordinates(table, source: str) -> np.ndarray:
 
 def read_matrix(path: Path) -> sparse.csr_array:
     """Read a sparse matrix saved by `scipy.sparse.save_npz`."""
-    # SciPy does not close a damaged file that it has opened itself.
+    # Open the file here, because SciPy does not close a damaged file that it opened.
     with (
         _name_file_in_errors(path, "a sparse matrix saved by save_npz"),
         path.open("rb") as stream,

@@ -50,22 +50,23 @@ def fetch_ibc_maps(
         ``sklearn_neurocontext`` in the user's data folder is used (on Linux,
         ``~/.local/share/sklearn_neurocontext``).
     contrasts : sequence of str or None, default=None
-        Contrast definitions to select. If None, all are selected.
+        Contrast definitions to select, for example ``["Move tongue"]``. If None, all
+        contrasts of the collection are selected.
     n_per_contrast : int or None, default=12
         Maximum number of images per contrast. If a contrast has more images, those with
-        the lowest ids are used. If None, all images are used; in August 2026, these
-        were about 9,500 images (29 GB).
+        the lowest ids are used. If None, all images are used. In August 2026, the
+        default collection had about 9,500 images (29 GB).
     collection : int, default=6618
-        Id of the NeuroVault collection. Collection 6618 is the third release of IBC,
-        and collection 2138 is the first release.
+        Number of the NeuroVault collection. Collection 6618 is the third release of
+        IBC, and collection 2138 is the first release.
 
     Returns
     -------
     maps : Bunch
-        ``maps`` is a list of str with the path of one NIfTI file in MNI space per
-        contrast. ``contrasts`` is a DataFrame with the columns ``contrast_definition``,
-        ``n_images`` and ``image_ids`` and one row per contrast, in the order of
-        ``maps``. ``description`` is a str.
+        ``maps`` is a list of str with the path of one NIfTI file per contrast. The maps
+        are in MNI space. ``contrasts`` is a DataFrame with one row per contrast,
+        in the order of ``maps``; its columns are ``contrast_definition``, ``n_images``
+        and ``image_ids``. ``description`` is a str.
 
     Raises
     ------
@@ -114,7 +115,7 @@ def fetch_ibc_maps(
         description=(
             f"{len(maps)} contrasts of Individual Brain Charting (NeuroVault "
             f"collection {collection}). The maps are averages of {len(ids):,} images. "
-            "All images have the SHA-256 computed after their download."
+            "Each image has the SHA-256 that was computed after its download."
         ),
     )
 
@@ -154,7 +155,7 @@ def _list_images(folder: Path, collection: int) -> dict:
             f"NeuroVault collection {collection} could not be listed: "
             f"neurovault.org could not be reached, or returned {len(found)} images "
             "without contrast definitions. Check the network and call again, or copy "
-            f"the folder {str(folder.parent)!r} from a machine with network."
+            f"the folder {str(folder.parent)!r} from a machine with network access."
         )
     listing = {"images": sorted(images, key=lambda image: image["id"]), "sha256": {}}
     write_json(path, listing)
@@ -162,7 +163,7 @@ def _list_images(folder: Path, collection: int) -> dict:
 
 
 def _run_quietly(fetch, **arguments):
-    """Call a fetcher of nilearn without its output, such as tracebacks and warnings."""
+    """Call a download function of nilearn; hide its printed output and its warnings."""
     output = io.StringIO()
     with redirect_stdout(output), redirect_stderr(output), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -179,8 +180,9 @@ def _choose_images(images, contrasts, n_per_contrast) -> dict:
     if unknown:
         raise ValueError(
             f"contrasts must be in the collection; got {', '.join(map(repr, unknown))}."
-            f" It has {len(ids)}, for example {', '.join(map(repr, sorted(ids)[:3]))}; "
-            "fetch_ibc_maps().contrasts lists all."
+            f" It has {len(ids)} contrasts, for example "
+            f"{', '.join(map(repr, sorted(ids)[:3]))}; "
+            "fetch_ibc_maps().contrasts lists all contrasts."
         )
     return {name: ids[name][:n_per_contrast] for name in wanted}
 
@@ -203,15 +205,16 @@ def _fetch_images(folder, collection, listing, ids) -> dict:
             f"{len(missing)} of {len(ids)} images could not be downloaded from "
             f"neurovault.org (the first is {missing[0]}). Downloaded images are kept: "
             f"call again to continue, or copy the folder {str(folder.parent)!r} from a "
-            "machine with network."
+            "machine with network access."
         )
     return found
 
 
 def _find_images(folder, collection, listing, ids):
-    """Return a dict of existing images (see `_fetch_images`) and the missing ids.
+    """Find the existing images among `ids`, and the ids of the missing images.
 
-    The hashes of new images are added to `listing`.
+    Return a dict that maps the id of each existing image to (path, SHA-256), and a list
+    of the missing ids. The SHA-256 of each new image is added to `listing`.
     """
     found, missing = {}, []
     for image_id in ids:
@@ -232,7 +235,9 @@ def _find_images(folder, collection, listing, ids):
 
 
 def _is_complete(path: Path, *, known: bool) -> bool:
-    """Return whether an image exists; remove a new image that is truncated."""
+    """Return whether an image exists; remove it if it is new and truncated."""
+    # A new image has no SHA-256 in the list of images, so that `known` is False. Read a
+    # new image completely, to detect an interrupted download.
     if not path.is_file() or known:
         return path.is_file()
     try:
@@ -244,7 +249,8 @@ def _is_complete(path: Path, *, known: bool) -> bool:
 
 
 def _average(images, folder: Path) -> str:
-    """Average images on the grid of the first one; cache the average."""
+    """Average images on the grid of the first image; return the path of the average."""
+    # The average is cached. The name of its file depends on the hashes of the images.
     hashes = "".join(digest for _, digest in images)
     key = hashlib.sha256(hashes.encode()).hexdigest()[:32]
     path = folder / f"mean_{key}.nii.gz"

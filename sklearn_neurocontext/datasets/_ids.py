@@ -5,11 +5,13 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from .._utils.validation import normalize_text
+
 _KINDS = {"pmid": "PMIDs", "pmcid": "PMCIDs", "study_id": "study ids", "doi": "DOIs"}
 
 
 def read_integers(values, column: str) -> pd.Series:
-    """Return PMIDs, PMCIDs or years as Int64; the prefix PMC of PMCIDs is optional."""
+    """Return PMIDs, PMCIDs or years as Int64; PMCIDs may have the prefix PMC."""
     values = pd.Series(values).reset_index(drop=True)
     words = values
     if not pd.api.types.is_numeric_dtype(values):
@@ -65,7 +67,7 @@ def write_study_ids(ids, kind: str) -> pd.Series:
 
 
 def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
-    """Return the row of the study with each id, or -1 if there is no such study.
+    """Return, for each id, the row of the study with this id, or -1 if none has it.
 
     `kind` is the column of `studies` that contains the ids of studies. `source` is the
     name of the table that contains `ids`; it is used in error messages. The returned
@@ -142,7 +144,8 @@ def group_articles(studies) -> pd.Series:
     texts = (titles + "\n" + abstracts).where((titles != "") & (abstracts != ""))
     rows = pd.Series(np.arange(len(studies)))
     links = [rows.groupby(key).transform("first") for key in (studies["pmid"], texts)]
-    # A row without a PMID, or without a title or abstract, is linked to itself.
+    # Link each row to the first row with the same PMID, and to the first row with the
+    # same text. If the PMID or the text of a row is missing, link the row to itself.
     first = pd.concat([link.fillna(rows) for link in links]).to_numpy(dtype=int)
     edges = (np.ones(len(first)), (np.tile(rows, 2), first))
     graph = sparse.coo_array(edges, shape=(len(rows), len(rows)))
@@ -152,6 +155,6 @@ def group_articles(studies) -> pd.Series:
 
 def _letters(texts) -> pd.Series:
     """Return the lowercase letters and digits of texts, without "Reprint of"."""
-    texts = texts.astype("string").fillna("").str.lower()
+    texts = texts.astype("string").fillna("").map(normalize_text).str.lower()
     texts = texts.str.replace(r"^\W*reprint of\b", "", regex=True)
     return texts.str.replace(r"[\W_]+", "", regex=True)

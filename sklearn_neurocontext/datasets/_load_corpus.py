@@ -109,7 +109,7 @@ def _load_folder(name_or_folder):
 
 
 def _find_one(folder, pattern: str) -> Path:
-    """Return the file that matches a pattern; raise ValueError unless it is unique."""
+    """Return the only file that matches a pattern; otherwise raise ValueError."""
     found = sorted(folder.glob(pattern))
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
@@ -132,8 +132,8 @@ def _load_studyset(folder):
     return load_nimare_studyset(folder if in_parquet else _find_one(folder, "*.json"))
 
 
-# Each loader of a folder, and patterns of the files that identify its format. The first
-# loader with a matching file is used.
+# Map each loader to patterns of file names. A folder that contains a matching file is
+# read by this loader. If several loaders match, the first one is used.
 _PATTERNS = {
     load_neuroquery: [
         "data-neuroquery_version-*_coordinates.tsv.gz",
@@ -172,7 +172,7 @@ def usable_rows(texts, y) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the lengths differ, or no study is usable.
+        If `texts` and `y` have different lengths, or if no study is usable.
 
     Examples
     --------

@@ -10,8 +10,8 @@ from .._utils.coordinate_spaces import talairach_to_mni
 from ._bunch import TEXT_COLUMNS, finish_bunch, warn_about_spaces
 
 _FILLED_COLUMNS = (*TEXT_COLUMNS, "pmcid", "year")
-# Spaces of a study that may be copied from another corpus. MIXED is excluded, because
-# it does not tell the space of each peak.
+# Coordinate spaces that may be copied from another corpus. MIXED is excluded, because
+# it does not determine the space of each peak.
 _FILLING_SPACES = ("MNI", "TAL", "OTHER")
 
 
@@ -21,8 +21,9 @@ def merge_corpora(first, *others):
     The peaks of a study are taken from the first corpus that contains peaks of this
     study. Every other field is taken from the first corpus in which it is not empty.
     Some corpora, such as NeuroQuery, do not state the coordinate space of the peaks. In
-    this case, the space is taken from another corpus, and Talairach peaks are converted
-    to MNI space.
+    this case, the space is taken from another corpus that contains the study, and
+    Talairach peaks are converted to MNI space. A study without a PMID keeps its own
+    row.
 
     Parameters
     ----------
@@ -42,8 +43,7 @@ def merge_corpora(first, *others):
     ------
     ValueError
         If two rows of a corpus have the same PMID, if the column ``pmid`` of a corpus
-        contains PMCIDs, or if studies with different PMIDs, or without a PMID, have the
-        same study id.
+        contains PMCIDs, or if two rows of the merged corpus have the same study id.
 
     Examples
     --------
@@ -84,7 +84,9 @@ def merge_corpora(first, *others):
 
 
 def _rows_by_study(corpora) -> dict:
-    """Return the pairs (corpus, row) of each study, as identified by its PMID."""
+    """Return a dict that maps each study to a list of pairs (corpus index, row)."""
+    # The key of a study is its PMID. A row without a PMID is a separate study, and its
+    # key is the pair itself.
     sources = defaultdict(list)
     for index, corpus in enumerate(corpora):
         for row, pmid in enumerate(corpus.studies["pmid"]):
@@ -95,6 +97,7 @@ def _rows_by_study(corpora) -> dict:
 
 def _fill_row(tables, of_study) -> dict:
     """Return the first row of a study; fill empty cells from the other rows."""
+    # `of_study` is the list of pairs (corpus index, row) of the study.
     index, row = of_study[0]
     filled = dict(tables[index][row])
     for other, other_row in of_study[1:]:
@@ -133,6 +136,8 @@ def _merge_term_counts(corpora, sources) -> dict:
         for index, row in of_study
         if index == owners[0]
     ]
+    # Reorder the rows of the term counts by a product with the matrix `pick`. It has a
+    # one at (new, old) if row `old` of this corpus belongs to row `new` of the result.
     new, old = np.array(pairs).T
     pick = sparse.csr_array(
         (np.ones(len(pairs)), (new, old)), shape=(len(sources), len(owner.studies))

@@ -77,9 +77,9 @@ def load_neuroquery(directory):
         The fields documented in `sklearn_neurocontext.datasets`, and two more fields.
         ``term_counts`` is a dict with the keys "title", "keywords" and "abstract"; each
         value is a float64 csr_array of shape (n_studies, n_terms). ``vocabulary`` is
-        the list of the n_terms terms. NeuroQuery does not state coordinate spaces, and
-        its peaks are not converted. Therefore ``coordinate_space`` is UNKNOWN.
-        `merge_corpora` can copy the spaces from Neurosynth.
+        the list of the n_terms terms. NeuroQuery does not state coordinate spaces.
+        Therefore, ``coordinate_space`` is UNKNOWN, and no peak is converted. To copy
+        the spaces from Neurosynth, use `merge_corpora`.
 
     Raises
     ------
@@ -112,8 +112,8 @@ def fetch_neuroquery(data_home=None):
     data_home : path-like or None, default=None
         Download folder. If None, the folder ``sklearn_neurocontext`` in the user's data
         folder is used (on Linux, ``~/.local/share/sklearn_neurocontext``). If the
-        environment variable ``NEUROCONTEXT_DATA`` names a folder, files in its
-        subfolder ``neuroquery`` take precedence; these files are not verified.
+        environment variable ``NEUROCONTEXT_DATA`` names a folder, the files in its
+        subfolder ``neuroquery`` are used instead, without verification.
 
     Returns
     -------
@@ -184,8 +184,8 @@ def fetch_neurosynth(data_home=None):
     data_home : path-like or None, default=None
         Download folder. If None, the folder ``sklearn_neurocontext`` in the user's data
         folder is used (on Linux, ``~/.local/share/sklearn_neurocontext``). If the
-        environment variable ``NEUROCONTEXT_DATA`` names a folder, files in its
-        subfolder ``neurosynth`` take precedence; these files are not verified.
+        environment variable ``NEUROCONTEXT_DATA`` names a folder, the files in its
+        subfolder ``neurosynth`` are used instead, without verification.
 
     Returns
     -------
@@ -237,7 +237,7 @@ def _read_neurosynth(paths):
 
 
 def _read_tables(paths, columns, name, **extra):
-    """Read the corpus from the table of peaks, `paths[0]`, and metadata, `paths[1]`."""
+    """Read a corpus; `paths` starts with the tables of peaks and of metadata."""
     coordinates = read_columns(paths[0], ("id", "x", "y", "z"))
     metadata = read_columns(paths[1], ("id", *columns))
     studies = metadata[["id", *columns]].rename(
@@ -259,7 +259,7 @@ def _read_tables(paths, columns, name, **extra):
 
 
 def _add_files(corpus, files):
-    """Add to a corpus whether each file was verified or is local."""
+    """Add the field ``files`` to a corpus, and describe the files."""
     corpus.files = {path.name: state for path, state in files.items()}
     corpus.description += f" Files: {' and '.join(sorted(set(files.values())))}."
     return corpus

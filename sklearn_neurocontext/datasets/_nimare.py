@@ -20,7 +20,8 @@ _PARQUET_COLUMNS = {
     "metadata": ("study_id",),
 }
 _IDS = {"id", "study_id"}
-# Slugs of Neurostore have the form <pmid>-<doi>-<pmcid>.
+# Patterns that extract the PMID and the PMCID from a slug. A slug is an identifier of a
+# study in Neurostore, of the form <pmid>-<doi>-<pmcid>.
 _SLUGS = {"pmid": r"^(\d{5,8})(?:-10-\d|$)", "pmcid": r"-pmc(\d+)$"}
 
 

@@ -72,9 +72,10 @@ def load_pubget(directory):
 def fetch_pubget(query: str, data_home=None, *, n_docs=None, api_key=None, n_jobs=1):
     """Download the articles that match a PubMed Central query, and load them.
 
-    This function runs three steps of pubget: it downloads article sets, extracts the
-    articles, and extracts texts and peaks. Each step reuses existing files. To resume
-    an interrupted call, repeat this call.
+    This function runs three steps of pubget. The first step downloads files that
+    contain several articles, the second step extracts the articles from these files,
+    and the third step extracts texts and peaks from the articles. Each step reuses
+    existing files. To resume an interrupted download, call the function again.
 
     Parameters
     ----------
@@ -86,7 +87,8 @@ def fetch_pubget(query: str, data_home=None, *, n_docs=None, api_key=None, n_job
         ``sklearn_neurocontext`` in the user's data folder is used (on Linux,
         ``~/.local/share/sklearn_neurocontext``).
     n_docs : int or None, default=None
-        Approximate maximum number of articles. If None, all articles are downloaded.
+        Approximate maximum number of articles. If None, all articles that match the
+        query are downloaded.
     api_key : str or None, default=None
         Key for the Entrez utilities of NCBI. A key allows more requests per second.
     n_jobs : int, default=1
@@ -108,7 +110,7 @@ def fetch_pubget(query: str, data_home=None, *, n_docs=None, api_key=None, n_job
     Warns
     -----
     UserWarning
-        If a step of pubget is incomplete. Repeat the call to complete this step.
+        If a step of pubget is incomplete. To complete it, call the function again.
 
     References
     ----------

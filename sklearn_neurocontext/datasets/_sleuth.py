@@ -24,7 +24,8 @@ _MINUS_SIGNS = str.maketrans("−–", "--")
 # in "Liu et al., 2018; Self vs other", or "24814646" in "24814646-1".
 _GROUP = re.compile(r"(.+?)\s*(?:[:;].*|-\d+)?")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-# No voxel of the brain is farther from the origin of MNI or Talairach space.
+# A peak with a coordinate beyond this distance from zero is outside the brain, both in
+# MNI space and in Talairach space.
 _MAX_DISTANCE_MM = 200
 _EXAMPLE = "Expected a line like '// Author, year: contrast'"
 
@@ -33,12 +34,12 @@ def load_sleuth(path):
     r"""Load the peaks of a meta-analysis from a text file of Sleuth or GingerALE.
 
     The file is a list of experiments. Each experiment begins with lines that start
-    with ``//``. These lines contain the name of the experiment, which may have several
-    lines, and the number of subjects (``// Subjects=…``). Each line below them contains
-    one peak. A blank line ends the name. A line ``// Reference=…`` states the
-    coordinate space of all peaks below it, up to the next line of this kind. Numbers
-    may be separated by spaces, tabs, commas or semicolons. Line ends of all operating
-    systems are accepted.
+    with ``//``. The first of these lines contain the name of the experiment; a name may
+    span several lines, and a blank line ends it. The line ``// Subjects=…`` contains
+    the number of subjects. Each of the following lines contains the coordinates of one
+    peak, separated by spaces, tabs, commas or semicolons. A line ``// Reference=…``
+    states the coordinate space of all peaks between this line and the next line
+    ``// Reference=…``. Line ends of all operating systems are accepted.
 
     Parameters
     ----------
@@ -50,26 +51,26 @@ def load_sleuth(path):
     -------
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`, with one row per
-        experiment. The title of a row is the name of the experiment. Its group is the
-        name of the study, which is the text before the first colon or semicolon of the
-        title. The additional field ``n_subjects`` is an Int64 array of shape
-        (n_experiments,); an unknown number is NA. The space of peaks that are not below
-        a line ``// Reference=…`` is UNKNOWN.
+        experiment. The title of a row is the name of the experiment. The group of a row
+        is the name of the study, which is the text before the first colon or semicolon
+        of the title. The additional field ``n_subjects`` is an Int64 array of shape
+        (n_experiments,); an unknown number is NA. The space of peaks above the first
+        line ``// Reference=…`` is UNKNOWN.
 
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If a line is neither a comment nor three numbers, if a space or a number of
-        subjects is invalid, if the space changes between two peaks of an experiment, or
-        if a number of subjects does not stand between the name of an experiment and its
-        first peak. The message contains the line number.
+        If the line of a peak does not contain exactly three numbers, if a space or a
+        number of subjects is invalid, if the space changes between two peaks of an
+        experiment, or if a number of subjects is not between the name of an experiment
+        and its first peak. The message contains the line number.
 
     Warns
     -----
     CoordinateSpaceWarning
-        If peaks are not in MNI space.
+        If at least one peak is not reported in MNI space.
     UserWarning
         If the absolute value of a coordinate is larger than 200 mm. The peak is kept.
 
@@ -155,8 +156,8 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
     Raises
     ------
     ValueError
-        If `space` is invalid, if no row has a peak, or if a title would be read as a
-        reference or a number of subjects.
+        If `space` is invalid, if no row has a peak, or if a title has the form
+        ``Reference=…`` or ``Subjects=…``, because it would not be read as a name.
 
     Warns
     -----
@@ -289,7 +290,7 @@ class _Parser:
         self._in_name = False
 
     def read_line(self, line: str, number: int) -> None:
-        """Parse a line without surrounding blanks; `_parse` adds `number` to errors."""
+        """Parse a line without surrounding blanks; `number` is its line number."""
         comment = line.lstrip("/").strip()
         if not line:
             self._in_name = False
@@ -336,7 +337,7 @@ class _Parser:
             )
         peak, last = _parse_peak(line), self.experiments[-1]
         if not last.peaks:
-            # The reference may also be between the name and the first peak.
+            # The line with the reference may be between the name and the first peak.
             last.space = self._space
         elif last.space != self._space:
             raise ValueError(

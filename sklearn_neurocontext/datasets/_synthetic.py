@@ -20,8 +20,8 @@ _TOPICS = {
     "reward": "reward monetary incentive gambling striatum outcome",
 }
 _COMMON = "participants brain activity task condition imaging study response group"
-# Center and radii, in mm, of an ellipsoid inside the brain in MNI space. In this file,
-# "the brain" means this ellipsoid.
+# Center and radii, in mm, of an ellipsoid inside the brain in MNI space. All uniformly
+# drawn points are in this ellipsoid.
 _CENTER = np.array([0.0, -22.0, 18.0])
 _RADII = np.array([40.0, 54.0, 32.0])
 _CENTERS_PER_TOPIC = 3
@@ -32,22 +32,25 @@ def make_studies(
 ):
     """Generate synthetic studies whose texts and peaks depend on the same topics.
 
-    Each study is a mixture of eight topics. Each word of a study is a common word with
-    probability `noise`, and otherwise a word of a topic of the study. Each peak is
-    drawn uniformly in the brain with probability `noise`, and otherwise around a center
-    of a topic of the study (Gaussian with a standard deviation of 5 mm).
+    Each study has a random proportion of each of eight topics. For each word and each
+    peak of a study, a topic is drawn with these proportions as probabilities. A word is
+    a word of its topic; with probability `noise`, it is a common word instead. A peak
+    is drawn from a Gaussian distribution around a center of its topic, with a standard
+    deviation of 5 mm; with probability `noise`, it is drawn uniformly in an ellipsoid
+    inside the brain instead.
 
     Parameters
     ----------
     n_studies : int, default=200
         Number of studies.
     n_peaks : int, default=8
-        Mean of the Poisson distribution of the number of peaks per study. Each study
-        has at least one peak.
+        The number of peaks of a study is drawn from a Poisson distribution with this
+        mean. If the drawn number is zero, the study has one peak.
     noise : float, default=0.2
         Probability, in [0, 1], that a word or a peak does not depend on the topics.
     random_state : int, RandomState instance or None, default=None
-        Seed of all random numbers. The centers of the topics do not depend on it.
+        Seed of all random numbers, except the centers of the topics, which are always
+        the same.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def _check_parameters(n_studies, n_peaks, noise):
 
 
 def _topic_centers() -> np.ndarray:
-    """Return the centers in mm, an array of shape (n_topics, n_centers, 3)."""
+    """Return the centers of topics, in mm, with shape (n_topics, n_centers, 3)."""
     rng = np.random.default_rng(20240801)
     return _draw_in_brain(rng, len(_TOPICS) * _CENTERS_PER_TOPIC).reshape(
         len(_TOPICS), _CENTERS_PER_TOPIC, 3
@@ -120,7 +123,7 @@ def _draw_in_brain(rng, size):
 
 
 def _draw_words(rng, mixture, size, noise):
-    """Draw words of topics, or common words with probability `noise`."""
+    """Draw words of topics; with probability `noise`, draw common words instead."""
     vocabularies = [words.split() for words in _TOPICS.values()]
     common = _COMMON.split()
     topics = rng.choice(len(mixture), size=size, p=mixture)
@@ -132,7 +135,7 @@ def _draw_words(rng, mixture, size, noise):
 
 
 def _draw_peaks(rng, mixture, centers, size, noise):
-    """Draw peaks of shape (size, 3); `noise` is the probability of uniform peaks."""
+    """Draw peaks of shape (size, 3); with probability `noise`, draw them uniformly."""
     topics = rng.choice(len(mixture), size=size, p=mixture)
     near = centers[topics, rng.randint(_CENTERS_PER_TOPIC, size=size)]
     near = near + rng.normal(scale=5.0, size=(size, 3))

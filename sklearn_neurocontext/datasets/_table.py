@@ -33,9 +33,9 @@ def load_table(studies, peaks, *, space=None):
         optional.
     space : {"MNI", "TAL"} or None, default=None
         Coordinate space of the peaks whose space is not stated in the table of peaks.
-        If None, the space of these peaks is taken from the table of studies. Loaders of
-        this package convert Talairach peaks to MNI space. To load such converted peaks,
-        pass ``"MNI"``, so that they are not converted a second time.
+        If None, the space of these peaks is taken from the table of studies. If the
+        peaks were saved from a corpus of this package, pass ``"MNI"``, because
+        Talairach peaks have already been converted to MNI space.
 
     Returns
     -------
@@ -51,16 +51,16 @@ def load_table(studies, peaks, *, space=None):
     OSError
         If a file is truncated or damaged.
     ValueError
-        If a column is missing, if a study has no id or several rows, if ids have the
-        wrong type, if the tables have no id in common, or if a coordinate is not a
-        number.
+        If a column is missing, if a study has no id or several rows, if ids are of the
+        wrong kind (for example, PMCIDs in the column ``pmid``), if the tables have no
+        id in common, or if a coordinate is not a number.
 
     Warns
     -----
     SkippedPeaksWarning
         If peaks belong to studies that are not in the table of studies.
     CoordinateSpaceWarning
-        If a peak is not reported in MNI space.
+        If at least one peak is not reported in MNI space.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def load_table(studies, peaks, *, space=None):
 
 
 def _read(table, name) -> pd.DataFrame:
-    """Return a table, read from a file if needed, with column names in lower case."""
+    """Return a table with lowercase column names; read it from a file if needed."""
     if isinstance(table, str | PathLike):
         path = Path(table).expanduser()
         if not path.is_file():
@@ -153,7 +153,8 @@ def _study_table(studies, kind) -> pd.DataFrame:
 
 def _choose_spaces(studies, peaks, rows, space) -> np.ndarray:
     """Return the space of each peak, from the first source that states it."""
-    # The sources are the table of peaks, then `space`, then the table of studies.
+    # The sources are, in this order, the table of peaks, the parameter `space`, and the
+    # table of studies.
     stated = [peaks[column] for column in _SPACE_COLUMNS if column in peaks]
     if space is not None:
         stated.append(pd.Series(space, index=peaks.index))
@@ -168,7 +169,7 @@ def _choose_spaces(studies, peaks, rows, space) -> np.ndarray:
 
 
 def _describe_skipped(ids, kind) -> str:
-    """Return a message with the number of skipped peaks and the id of a study."""
+    """Return a message with the number of skipped peaks and the id of one study."""
     words = write_ids(ids, kind).replace("", pd.NA)
     studies, n_without_id = words.dropna().drop_duplicates(), int(words.isna().sum())
     shown = "no id" if studies.empty else studies.iloc[0]

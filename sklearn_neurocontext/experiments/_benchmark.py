@@ -1,4 +1,4 @@
-"""Run estimators over splits and save one record per fit, so that runs can resume."""
+"""Run estimators over splits and save one record per fit to resume interrupted runs."""
 
 import hashlib
 import json
@@ -28,7 +28,8 @@ from ..metrics import (
 )
 from ._result import BenchmarkResult
 
-# After a reset, the peak memory may exceed the current memory by this much.
+# If the peak memory exceeds the current memory by at least this value, the reset of the
+# peak memory has failed.
 _PEAK_MARGIN_MB = 16
 _TRAINING_ATTRIBUTES = ("best_epoch_", "n_epochs_")
 
@@ -46,7 +47,8 @@ def _code_hash() -> str:
 
 
 def settings_hash(name: str, estimator, data_hash: str, train, test, ks) -> str:
-    """Hash all inputs and code of a record, except the versions of other packages."""
+    """Hash the data, settings and code that determine the scores of a record."""
+    # The versions of other packages are not included.
     params = {
         name: _replace_estimators(value)
         for name, value in estimator.get_params(deep=True).items()
@@ -57,7 +59,8 @@ def settings_hash(name: str, estimator, data_hash: str, train, test, ks) -> str:
 
 
 def _replace_estimators(value):
-    """Replace estimators by their class, as `get_params` lists their parameters too."""
+    """Replace estimators by the names of their classes."""
+    # The parameters of these estimators are separate items of `get_params`.
     if isinstance(value, list | tuple):
         return [_replace_estimators(one) for one in value]
     return type(value).__qualname__ if hasattr(value, "get_params") else value
@@ -97,9 +100,9 @@ def run_benchmark(
     `X` is a dictionary. Put steps that learn from the training set, such as
     StandardScaler, in a Pipeline with the estimator.
 
-    There are two differences from `sklearn.model_selection.cross_validate`. If `output`
-    is given, each fit is saved as a record, so that an interrupted run can resume. And
-    records include costs, provenance and the recall curve.
+    There are two differences from `sklearn.model_selection.cross_validate`. First, if
+    `output` is given, each fit is saved as a record, so that an interrupted run can
+    resume. Second, records include costs, provenance and the recall curve.
 
     Parameters
     ----------
@@ -118,14 +121,15 @@ def run_benchmark(
     on_progress : callable or None, default=None
         Function called as ``on_progress(n_done, n_total, record)`` after each record.
     ks : sequence of int, default=(10, 100)
-        Values of k for recall@k. A value is skipped unless it is below the number of
-        studies in the smallest test set.
+        Values of k for recall@k. Only values smaller than the number of studies in the
+        smallest test set are used.
     reference : str or None, default="ridge"
         Name of the estimator to which the others are compared. With None or a name that
         is not in `estimators`, no differences are computed.
     groups : array-like of shape (n_rows,) or None, default=None
-        Study of each row, if rows are analyses. In a split, no study may be in both the
-        training set and the test set.
+        Study of each row. Pass it if several rows can belong to the same study, for
+        example if each row is an analysis (contrast). In a split, no study may be in
+        both the training set and the test set.
     settings : dict or None, default=None
         Further settings to store in the provenance, such as corpus, language model,
         atlas and random state.
@@ -344,11 +348,12 @@ def provenance() -> dict:
 
 
 def reset_peak_memory() -> bool:
-    """Reset the peak memory of the process; return whether the system has done it."""
+    """Reset the peak memory of the process; return whether the reset has worked."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
     peak, current = _read_memory_mb("VmHWM"), _read_memory_mb("VmRSS")
-    # Without a reset, the peak of an earlier fit would be reported for every later fit.
+    # Linux reports the peak since the last reset. Without a reset, the peak of an
+    # earlier fit would be reported for every later fit.
     return None not in (peak, current) and peak < current + _PEAK_MARGIN_MB
 
 

@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
-# Estimators that take texts; the others take embeddings.
+# Estimators that take texts. All other estimators take embeddings.
 TEXT_ESTIMATORS = ("best_text_brain",)
 _MINILM = "minilm"
 
@@ -22,7 +22,7 @@ def make_embedder(model_name: str = _MINILM):
     ----------
     model_name : str, default="minilm"
         Name or folder of a language model. ``"minilm"`` is the default model of
-        `LLMChunkEmbedder`; this model needs no network.
+        `LLMChunkEmbedder`. This model needs no network access.
 
     Returns
     -------
@@ -49,9 +49,9 @@ def make_masker(atlas="geometric", n_components: int = 512):
     ----------
     atlas : str or path-like, default="geometric"
         ``"geometric"`` (computed from the MNI mask), ``"difumo"`` (downloaded once), or
-        the file of a 4D probabilistic atlas.
+        the path of a 4D probabilistic atlas.
     n_components : int, default=512
-        Number of components. It is ignored if `atlas` is a file.
+        Number of components. It is ignored if `atlas` is a path.
 
     Returns
     -------
@@ -83,7 +83,8 @@ def make_estimators(
     random_state : int, RandomState instance or None, default=0
         Seed of the neural networks and of the Nyström components of `best_text_brain`.
     decoder : {"residual", "ridge"} or None, default=None
-        Decoder of the contrastive model. Retrieval needs no decoder.
+        Decoder with which the contrastive model predicts maps. Retrieval scores can be
+        computed without a decoder.
     text_field : {"title", "abstract", "body", "title+abstract"}, \
             default="title+abstract"
         Field of the studies that provides the texts. The settings of `best_text_brain`
@@ -146,7 +147,8 @@ def select_inputs(names, studies) -> dict:
     Parameters
     ----------
     names : sequence of str
-        Names of the estimators. Names not in `TEXT_ESTIMATORS` select embeddings.
+        Names of the estimators. Estimators in `TEXT_ESTIMATORS` take texts. All other
+        estimators take embeddings.
     studies : PreparedStudies
         Studies with texts. If an estimator takes embeddings, the studies must have
         embeddings.

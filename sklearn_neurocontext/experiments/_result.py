@@ -12,7 +12,7 @@ from .._utils.files import write_json, write_text
 
 BRAIN_TO_TEXT = "_brain_to_text"
 DIRECTIONS = ("text→brain", "brain→text")
-# Columns of the summary that are not scores.
+# Headings of the values in a record that are costs, not scores.
 _COST_HEADINGS = {
     "fit_seconds": "fit (s)",
     "fit_cpu_seconds": "fit, CPU time (s)",
@@ -286,9 +286,9 @@ class BenchmarkResult:
     def differences(self) -> pd.DataFrame:
         """Compute paired differences from the reference, with confidence intervals.
 
-        The interval is that of a paired t-test over splits. It is too narrow, because
-        splits are not independent: training sets share studies. If ``overlapping`` is
-        True, test sets share studies too.
+        The interval is computed by a paired t-test over splits. This interval is too
+        narrow, because splits are not independent: training sets share studies. If
+        ``overlapping`` is True, test sets share studies too.
 
         Returns
         -------
@@ -321,9 +321,9 @@ class BenchmarkResult:
         -------
         curves : dict of str to ndarray of shape (n_splits, n_candidates)
             Column ``k - 1`` contains recall@k, and ``n_candidates`` is the size of the
-            smallest test set. Curves of larger test sets are interpolated at the same
-            values of ``k / n_candidates``, so that all curves have the same chance
-            level.
+            smallest test set. The curve of a larger test set of n studies is
+            interpolated at ``k * n / n_candidates``, so that all curves have the chance
+            level ``k / n_candidates``.
         """
         shortest = min(len(record["recall_curve"]) for record in self.records)
         curves: dict[str, list] = {}
@@ -333,7 +333,7 @@ class BenchmarkResult:
         return {name: np.array(splits) for name, splits in curves.items()}
 
     def to_markdown(self) -> str:
-        """Format all tables in Markdown, in percent.
+        """Format all tables in Markdown, with scores in percent.
 
         Returns
         -------
@@ -383,8 +383,8 @@ class BenchmarkResult:
         -------
         paths : list of Path
             Paths of ``records.csv``, ``summary.csv``, ``differences.csv``, ``table.md``
-            and ``results.json``. The last contains records, summary, differences and
-            provenance.
+            and ``results.json``. The file ``results.json`` contains records, summary,
+            differences and provenance.
         """
         output = Path(output)
         summary, differences = self.summary(), self.differences()

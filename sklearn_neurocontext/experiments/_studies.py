@@ -73,8 +73,9 @@ def prepare_studies(
     masker : KDEDiFuMoMasker
         Transformer that computes the coefficients.
     check : callable or None, default=None
-        Function called as ``check(groups)``, with the article of each usable study.
-        It may raise an error before the texts are embedded, which is the slowest step.
+        Function called as ``check(groups)`` before the texts are embedded, where
+        ``groups`` contains the article of each usable study. The function may raise an
+        error to avoid embedding the texts, which is the slowest step.
     on_progress : callable or None, default=None
         Function called as ``on_progress(n_done, n_total)`` while texts are embedded.
 
@@ -141,11 +142,13 @@ class StudyMaps:
     row : int
         Index of the study in X and y.
     dice : float
-        Dice overlap of the strongest voxels of the two maps, in [0, 1].
+        Dice overlap of the voxels with the highest values in the two maps, in [0, 1].
     dice_of_all : ndarray of shape (n_candidates,), float64
-        Dice overlap for each study of the test set.
+        Dice overlap of the predicted and the observed map of each study of the test
+        set.
     predicted_img, observed_img : Nifti1Image of shape (nx, ny, nz)
-        The two maps, both on the scale of the predictions of the estimator.
+        The predicted and the observed map, both on the scale of the predictions of the
+        estimator.
 
     Examples
     --------
@@ -180,7 +183,8 @@ def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
     masker : KDEDiFuMoMasker
         Fitted masker that computed y.
     top : float, default=0.1
-        Fraction of voxels to compare, as in `dice_score`.
+        Fraction of voxels to compare, as in `dice_score`. The voxels with the highest
+        values are compared.
 
     Returns
     -------

@@ -14,11 +14,13 @@ from ..models import scale_like_predictions
 from ._neurocontext_model import NeuroContextModel
 from ._terms import count_terms
 
+# Maximum number of reference studies.
 _N_REFERENCE = 1000
 _N_FOLDS = 5
 # Maximum number of held-out texts for which each refit predicts maps.
 _N_HELD_OUT = 200
-# Smaller values of the null standard deviation are raised to this quantile of them.
+# Quantile over voxels of the null standard deviation. Lower values are replaced by the
+# value at this quantile.
 _FLOOR = 0.05
 
 
@@ -33,10 +35,11 @@ class TrainingStatistics:
     mean : ndarray of shape (n_components,), float32
         Mean coefficients of the training studies, on the scale of the predictions.
     null_std : ndarray of shape (n_voxels,), float32, or None
-        Null standard deviation of the predicted maps at each voxel. It is None if it
-        was not estimated.
+        Null standard deviation of the predicted maps at each voxel, or None if it was
+        not estimated.
     reference : ndarray of shape (n_reference, n_components), float32
-        Coefficients of randomly chosen training studies.
+        Coefficients of randomly chosen training studies. `NeuroContextModel.decode`
+        uses them to compute p values.
 
     Examples
     --------
@@ -68,16 +71,17 @@ def training_statistics(
 ) -> TrainingStatistics:
     r"""Compute the statistics that calibrate the maps of a `NeuroContextModel`.
 
-    The null standard deviation is estimated by permutations. In each permutation, the
-    texts of four fifths of the studies are paired with the maps of these studies in
-    random order. A copy of the model is fitted to these pairs. The copy predicts the
-    maps of up to 200 texts of the other studies. Let :math:`\bar m` be the mean map and
-    :math:`m_{pi}` the map of text i in permutation p, both smoothed. The null standard
-    deviation at voxel v is
+    The null standard deviation is estimated by permutations. The studies are split into
+    five folds. In each permutation, one fold is held out. The texts of the other four
+    folds are paired with the maps of the same studies in random order, and a copy of
+    the model is fitted to these pairs. The copy then predicts the maps of the texts in
+    the held-out fold. At most 200 of these texts are used. Let :math:`\bar m` be the
+    mean map of all studies, and let :math:`m_{pi}` be the predicted map of text i in
+    permutation p. Both maps are smoothed. The null standard deviation at voxel v is
 
     .. math:: s(v) = \sqrt{\operatorname{mean}_{p,i} (m_{pi}(v) - \bar m(v))^2}
 
-    Values of s below its 5 % quantile over voxels are replaced by this quantile.
+    Let q be the 5 % quantile of s over voxels. Values of s below q are replaced by q.
 
     Parameters
     ----------
@@ -92,13 +96,14 @@ def training_statistics(
     texts : sequence of str or None, default=None
         Texts of the studies, in which terms are counted. If None, no terms are counted.
     groups : array-like of shape (n_studies,) or None, default=None
-        Study of each row. If None, each row is a separate study.
+        Identifier of the study of each row. Rows with the same identifier are in the
+        same fold. If None, each row is a separate study.
     smoothing_fwhm : float, default=0.0
         Full width at half maximum of the Gaussian kernel that smooths maps, in mm.
     n_permutations : int, default=5
         Number of refits on permuted text-map pairs. If 0, `null_std` is None.
     random_state : int, default=0
-        Seed of the permutations, the folds and the choice of reference studies.
+        Seed of the folds, the permutations and the choice of reference studies.
     on_progress : callable or None, default=None
         Function called as ``on_progress(n_done, n_permutations)`` after each refit.
 
@@ -116,7 +121,7 @@ def training_statistics(
         If `n_permutations` is not an integer.
     ValueError
         If `n_permutations` is negative, or if it is positive and there are fewer than
-        five studies. Also if the model cannot be fitted to four fifths of the studies.
+        five studies. If the model cannot be fitted to four fifths of the studies.
 
     Examples
     --------
@@ -173,7 +178,7 @@ def compute_null_std(squares) -> np.ndarray:
     -------
     null_std : ndarray of shape (n_voxels,)
         Square root of the mean of `squares` over permutations. Values below the 5 %
-        quantile over voxels are replaced by this quantile.
+        quantile over voxels are replaced by the value of this quantile.
 
     Examples
     --------
@@ -186,12 +191,12 @@ def compute_null_std(squares) -> np.ndarray:
 
 
 def check_n_permutations(groups, n_permutations) -> None:
-    """Check the number of permutations and of the studies that they need.
+    """Check the number of permutations and that there are enough studies for them.
 
     Parameters
     ----------
     groups : array-like of shape (n_rows,)
-        Study of each row.
+        Identifier of the study of each row.
     n_permutations : int
         Number of refits on permuted text-map pairs.
 
@@ -251,20 +256,20 @@ def fit_model(
     texts : sequence of str
         Texts of the studies, in which terms are counted.
     groups : array-like of shape (n_studies,) or None, default=None
-        Study of each row. If None, each row is a separate study.
+        Identifier of the study of each row. If None, each row is a separate study.
     embedder : LLMChunkEmbedder or None, default=None
         Fitted embedder that computed X. Pass None if X contains texts.
     smoothing_fwhm : float, default=14.0
         Full width at half maximum, in mm, of the Gaussian kernel that smooths predicted
         maps.
     n_permutations : int, default=5
-        Number of refits on permuted text-map pairs, see `training_statistics`. If 0,
+        Number of refits on permuted text-map pairs (see `training_statistics`). If 0,
         the model has no z maps.
     random_state : int, default=0
-        Seed of the permutations, the folds and the choice of reference studies.
+        Seed of the folds, the permutations and the choice of reference studies.
     card : dict or None, default=None
-        Metadata of the model. The numbers of studies, reference studies and
-        permutations are added to a copy of it.
+        Metadata of the model. The card of the returned model also contains the numbers
+        of studies, reference studies and permutations.
     on_progress : callable or None, default=None
         Function called as ``on_progress(n_done, n_permutations)`` after each refit.
 

@@ -12,16 +12,21 @@ from sklearn.utils import gen_batches
 from .._utils.disk_cache import fetch_entry
 from ..persistence import fingerprint
 
-# Null similarities are computed for this many candidates at a time, to save memory.
+# Number of candidates in a batch. Null similarities are computed batch by batch to save
+# memory.
 _BATCH = 2048
 _COLUMNS = ["study_id", "pmid", "title", "year", "journal"]
-# Increase this number when the content of the cache changes. Old files are then not
-# read.
+# Version of the cached files. Increase this number when the content of the files
+# changes, so that files of an earlier version are not read.
 _FORMAT = 1
 
 
 def cosines(rows, one) -> np.ndarray:
-    """Return the cosine of each row with `one`, of shape (1, n); 0 if a norm is 0."""
+    """Return the cosine similarity of each row with a single vector.
+
+    `rows` has shape (n_rows, n_features), `one` has shape (1, n_features), and the
+    result has shape (n_rows,). If a norm is 0, the cosine is 0.
+    """
     products = normalize(rows) @ normalize(one).T
     return (products.toarray() if issparse(products) else products)[:, 0]
 
@@ -35,10 +40,13 @@ def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:
     reference studies. Similarities are standardized for each candidate:
     :math:`z_c = (s_c - \mu_c) / \sigma_c` and
     :math:`z_{cj} = (s_{cj} - \mu_c) / \sigma_c`. The null distribution consists of the
-    :math:`z_{dj}` of all candidates d and reference studies j. The p value of candidate
-    c is :math:`(1 + \#\{(d, j): z_{dj} \ge z_c\}) / (1 + n_{candidates} n)`. As the
-    null distribution is pooled over candidates, p values can be small enough to survive
-    the Benjamini-Hochberg correction (``q_value``).
+    :math:`z_{dj}` of all candidates d and reference studies j. Let K be the number of
+    pairs (d, j) with :math:`z_{dj} \ge z_c`. The p value of candidate c is
+    :math:`(1 + K) / (1 + n_{candidates} n)`. The null distribution is pooled over
+    candidates, because the p values would otherwise be at least
+    :math:`1 / (1 + n)`. Such p values are often too large to be significant after the
+    Benjamini-Hochberg correction. The column ``q_value`` contains the corrected p
+    values.
 
     `similarity` has shape (n_candidates,). ``null_similarity(rows)`` returns the
     similarities of a slice of candidates with the reference studies, an array of shape
@@ -71,7 +79,8 @@ class IndexedStudies:
     """Studies that have a title and at least one peak inside the mask.
 
     Coefficients of studies and features of titles are stored in the cache folder of the
-    package. File names contain a hash of the data from which an array was computed.
+    package. Each stored array is identified by a hash of the data from which it was
+    computed.
 
     Attributes
     ----------
@@ -85,7 +94,8 @@ class IndexedStudies:
     """
 
     def __init__(self, corpus, masker):
-        from ..datasets import study_texts  # Not needed to predict maps.
+        # Imported here because this subpackage is not needed to predict maps.
+        from ..datasets import study_texts
 
         name = _fingerprint_or_none(masker)
         if name is None:
@@ -112,9 +122,10 @@ class IndexedStudies:
     def features(self, compute, steps=None):
         """Return the features of the titles, of shape (n_studies, n_features).
 
-        Features are computed once, by ``compute(titles)``, and kept in memory. Dense
-        features are also stored in the cache folder if `steps`, the estimator that
-        `compute` uses, has a fingerprint.
+        The function `compute` returns the features of a list of texts, and `steps` is
+        the estimator that it uses. The features of all titles are computed once and
+        kept in memory. If they are dense and `steps` can be saved, they are also stored
+        in the cache folder.
         """
         if self._features is None:
             name = None if steps is None else _fingerprint_or_none(steps)
@@ -135,7 +146,7 @@ class IndexedStudies:
 
 
 def _fingerprint_or_none(estimator):
-    """Return the fingerprint of an estimator, or None if it cannot be saved."""
+    """Return a hash of a fitted estimator, or None if it cannot be saved."""
     try:
         return fingerprint(estimator)
     except TypeError:

@@ -25,14 +25,14 @@ class LowConfidenceWarning(UserWarning):
 class NeuroContextModel:
     """Model that predicts the brain maps of texts and decodes brain maps.
 
-    A map is decoded by ranking terms, studies or texts by their similarity with it.
-    `from_pretrained` loads the shipped model by default. In the shipped model, ridge
-    regression predicts maps, and kernel canonical correlation analysis (CCA) compares
-    texts with maps. Both use word features and MiniLM embeddings. The shipped model
-    does not contain the contrastive network. Any other fitted model of this package can
-    be used as well.
+    To decode a map, the model ranks terms, studies or texts by their similarity with
+    the map. `from_pretrained` loads the shipped model by default. In the shipped model,
+    ridge regression predicts maps, and kernel canonical correlation analysis (CCA)
+    compares texts with maps. Both use word features and MiniLM embeddings. The shipped
+    model does not contain the contrastive network. Any other fitted model of this
+    package can be used as well.
 
-    The interface is that of ``neuroquery.NeuroQueryModel``: ``model(text)`` and
+    The interface follows ``neuroquery.NeuroQueryModel``: ``model(text)`` and
     ``model.transform(texts)`` return dictionaries with the same keys.
 
     Parameters
@@ -55,12 +55,14 @@ class NeuroContextModel:
         Mean density of the training studies at each voxel of the mask, in the unit of
         the predictions. It can only be passed together with `mean`.
     quadratic_coef : float, default=0.0
-        Coefficient of the quadratic term of the brain map, see `transform`. The term
-        corrects the shrinkage of large positive differences from the mean map. The
+        Coefficient of the quadratic term in the formula of the brain map (see
+        `transform`). Regression shrinks the differences from the mean map. The
+        quadratic term corrects this shrinkage for large positive differences. The
         coefficient must be at least 0. A positive coefficient requires `mean`.
     null_std : array-like of shape (n_voxels,) or None, default=None
-        Null standard deviation of predicted maps at each voxel, see
-        `training_statistics`. z maps are divided by it. They also require `mean`.
+        Null standard deviation of predicted maps at each voxel (see
+        `training_statistics`). A z map is the difference between the predicted map and
+        the mean map, divided by `null_std`. z maps require both `null_std` and `mean`.
     z_threshold : float, default=0.0
         If the largest z of the map of a text is below this threshold, a
         `LowConfidenceWarning` is issued. The default, 0, disables the warning.
@@ -82,10 +84,11 @@ class NeuroContextModel:
     model, masker, smoothing_fwhm, terms, quadratic_coef, z_threshold, unit_maps, card
         Values of the parameters.
     mean_map : ndarray of shape (n_voxels,) or None
-        Value of the parameter. If the parameter is None, the smoothed map of `mean`, or
-        None if `mean` is None too.
+        Value of the parameter `mean_map`. If the parameter is None, the attribute is
+        the smoothed map of `mean`, or None if `mean` is also None.
     studies : IndexedStudies or None
-        Studies of the corpus that was passed to `index_corpus`. None before this call.
+        Studies of the corpus that was passed to `index_corpus`. The attribute is None
+        until `index_corpus` is called.
 
     Raises
     ------
@@ -162,9 +165,10 @@ class NeuroContextModel:
 
         The shipped model, ``"minilm"``, consists of ridge regression and kernel CCA on
         word features and MiniLM embeddings. It does not contain the contrastive
-        network. It requires the optional dependencies ``minilm`` of the package, but no
-        network connection. The file ``README.md`` in its folder describes its training
-        data, scores and limits. The attribute `card` contains the same figures.
+        network. It requires the optional dependency ``minilm`` of the package
+        (``pip install sklearn-neurocontext[minilm]``), but no connection to the
+        Internet. The file ``README.md`` in the folder of the model describes its
+        training data, scores and limits. The attribute `card` contains the same scores.
 
         Parameters
         ----------
@@ -174,7 +178,7 @@ class NeuroContextModel:
             Torch device. If None, the device with which the model was saved is used.
         allow_download : bool, default=False
             Whether to download a language model or the DiFuMo atlas if it is not on
-            this machine. By default, there is no connection to the network.
+            this machine. By default, nothing is downloaded.
 
         Returns
         -------
@@ -188,8 +192,8 @@ class NeuroContextModel:
         OSError
             If a language model or an atlas is not on this machine.
         ValueError
-            If a file of the model was altered. If the language model or the atlas of
-            this machine differs from the one used in training.
+            If a file of the model was altered. If the language model or the atlas on
+            this machine differs from the one that was used in training.
         """
         folder = find_folder(name_or_directory)
         return cls(**read_folder(folder, device, allow_download=allow_download))
@@ -256,14 +260,14 @@ class NeuroContextModel:
         result : dict
             Dictionary with the following keys:
 
-            - ``brain_map``: 3D image, see `transform`.
-            - ``z_map``: 3D image, see `transform`. The key is absent if the model has
+            - ``brain_map``: 3D image (see `transform`).
+            - ``z_map``: 3D image (see `transform`). The key is absent if the model has
               no `mean` or no `null_std`.
-            - ``similar_words``: DataFrame, see the method `similar_words`. The key is
+            - ``similar_words``: DataFrame (see the method `similar_words`). The key is
               absent if the model has no terms.
-            - ``similar_documents``: DataFrame, see the method `similar_documents`. The
+            - ``similar_documents``: DataFrame (see the method `similar_documents`). The
               value is None if no corpus was indexed.
-            - ``highlighted_text``: str, see the method `highlighted_text`.
+            - ``highlighted_text``: str (see the method `highlighted_text`).
 
         Raises
         ------
@@ -299,9 +303,9 @@ class NeuroContextModel:
         Returns
         -------
         maps_img : Nifti1Image of shape (nx, ny, nz, n_texts)
-            The ``brain_map`` of `transform` for each text. It is the expected density
-            of peaks in a study with this text, in the unit of the densities that the
-            model was fitted to.
+            The brain map of each text, as computed by `transform`. It is the expected
+            density of peaks in a study with this text. The unit is that of the
+            densities to which the model was fitted.
 
         Raises
         ------
@@ -327,13 +331,14 @@ class NeuroContextModel:
             z(v) = \frac{d(v)}{s(v)}
 
         The mean map :math:`\bar m` is `mean_map`, and :math:`\mu` is its mean over
-        voxels. The coefficient c is `quadratic_coef`. If c is zero and the parameter
-        `mean_map` was None, m is the smoothed prediction. Regression shrinks small and
-        large differences from the mean map by the same factor. The quadratic term
-        corrects this shrinkage for large positive differences.
+        voxels. The coefficient c is `quadratic_coef`. If c is zero and no `mean_map`
+        was passed to the constructor, m is the predicted map after smoothing.
+        Regression shrinks small and large differences from the mean map by the same
+        factor. The quadratic term corrects this shrinkage for large positive
+        differences.
 
         The null standard deviation s of d is `null_std`. It is estimated by refitting
-        the model to permuted text-map pairs, see `training_statistics`. The z values
+        the model to permuted text-map pairs (see `training_statistics`). The z values
         are not corrected for multiple comparisons over voxels. The maps of single words
         vary more than the maps of titles. If s was estimated from titles, as in the
         shipped model, it is too small for single words.
@@ -376,8 +381,9 @@ class NeuroContextModel:
         Returns
         -------
         message : str
-            Message with the largest z and `z_threshold`, for figures and HTML pages. It
-            is empty if a voxel reaches the threshold, or if the threshold is 0.
+            Message with the largest z and `z_threshold`, for figures and HTML pages.
+            The message is empty if z reaches the threshold in any voxel, or if the
+            threshold is 0.
 
         Examples
         --------
@@ -447,7 +453,7 @@ class NeuroContextModel:
         texts = check_texts([text], "text")
         query, known = self._features(texts), self._known_features()
         mean = 0 if self._mean is None else self._mean
-        shares = term_shares(text, self.terms)
+        shares = term_shares(texts[0], self.terms)
         columns = {"similarity": cosines(known, query)} if self._has_features else {}
         columns |= {
             "weight_in_brain_map": cosines(
@@ -484,10 +490,11 @@ class NeuroContextModel:
         """Index the studies of a corpus, for `similar_documents` and `decode`.
 
         Studies without a title or without a peak inside the mask are omitted. The
-        coefficients of the studies are stored in the cache folder of the package. When
-        ``decode(img, "studies")`` computes features of titles, dense features are
-        stored there too. The environment variable ``NEUROCONTEXT_CACHE`` sets the cache
-        folder. If a cached file was altered, its content is computed again.
+        coefficients of the studies are stored in the cache folder of the package.
+        ``decode(img, "studies")`` also stores the features of the titles in this
+        folder, unless they are sparse. The environment variable ``NEUROCONTEXT_CACHE``
+        sets the cache folder. If a cached file was altered, its content is computed
+        again.
 
         Parameters
         ----------
@@ -523,7 +530,7 @@ class NeuroContextModel:
         return self
 
     def similar_documents(self, text, *, k=100):
-        """Find the studies whose maps are most similar to a text.
+        """Find the indexed studies whose maps are most similar to a text.
 
         Parameters
         ----------
@@ -570,19 +577,22 @@ class NeuroContextModel:
         ranking : DataFrame
             Columns ``candidate``, ``similarity``, ``p_value`` and ``q_value``, in
             descending order of similarity. The null distribution of the p values
-            consists of the similarities of candidates with the maps of training
-            studies. A small p value means that the candidate is more similar to this
-            map than to the maps of most studies. The q values control the false
-            discovery rate among all candidates, including those not returned.
+            consists of the similarities between the candidates and the maps of training
+            studies, standardized for each candidate. A small p value means that the
+            candidate is more similar to this map than to the maps of most training
+            studies. The q values control the false discovery rate among all candidates,
+            including the candidates that are not returned.
 
         Raises
         ------
         ValueError
             If `img` contains several maps or only zeros. If the model has no
-            `reference`. If the requested terms or studies are missing in the model. If
-            a text is blank, or if `k` is not a positive integer.
+            `reference`. If `candidates` is "terms" and the model has no terms, or if it
+            is "studies" and no corpus was indexed. If a text is blank, or if `k` is not
+            a positive integer.
         TypeError
-            If `candidates` is any other string, or if it does not contain strings.
+            If `candidates` is a string other than "terms" and "studies", or if a
+            candidate is not a string.
         """
         if self._reference is None:
             raise ValueError(
@@ -628,7 +638,11 @@ class NeuroContextModel:
         return isinstance(self.model, Pipeline) and len(self.model) > 1
 
     def _features(self, texts):
-        """Return the input of `_last`: features of texts, or the texts themselves."""
+        """Return the input of `_last`.
+
+        The input is an array of features of the texts, or of the texts themselves if
+        the model has no steps that compute features.
+        """
         if not self._has_features:
             return np.array(texts, dtype=object)
         features = self.model[:-1].transform(texts)
@@ -691,11 +705,11 @@ class NeuroContextModel:
                 "candidates must be 'terms', 'studies' or a list of texts; got "
                 f"{candidates!r}. To rank a single text, pass [{candidates!r}]."
             )
-        texts = check_texts(candidates, "candidates")
-        return texts, self._features(texts)
+        features = self._features(check_texts(candidates, "candidates"))
+        return list(candidates), features
 
     def _known_features(self):
-        """Return the features of the terms, which are computed only once."""
+        """Return the features of the terms; compute them if they are not yet known."""
         if not self.terms:
             raise ValueError(
                 "This model has no terms. Pass terms to NeuroContextModel, or load a "
@@ -704,7 +718,8 @@ class NeuroContextModel:
         if self._term_features is None:
             features = self._features(list(self.terms))
             if features.dtype.kind == "f":
-                features = features.astype(np.float32)  # As in saved models.
+                # Saved models store features as float32.
+                features = features.astype(np.float32)
             self._term_features = features
         return self._term_features
 
@@ -724,7 +739,10 @@ class NeuroContextModel:
         return self.studies
 
     def _check_components(self) -> tuple[int, int]:
-        """Check the number of components; return it and the number of voxels."""
+        """Return the numbers of components and of voxels.
+
+        Check that the model and the masker have the same number of components.
+        """
         n_components = _innermost(self._last).n_components_
         if n_components != self.masker.n_elements_:
             raise ValueError(
@@ -764,7 +782,10 @@ def _check_model(model) -> None:
 
 
 def _innermost(estimator):
-    """Return the innermost model; for an ensemble, that of its first estimator."""
+    """Return the model inside pipelines and other wrappers.
+
+    For an ensemble, return the innermost model of its first estimator.
+    """
     model = innermost_model(estimator)
     if isinstance(model, TextBrainEnsemble):
         return _innermost(model.estimators_[0])
@@ -772,7 +793,10 @@ def _innermost(estimator):
 
 
 def _check_array(name: str, array, shape: tuple):
-    """Return an array as float32 if its shape fits; None in `shape` fits any size."""
+    """Check the shape and the values of an array and return it as float32.
+
+    If an element of `shape` is None, this dimension of the array can have any size.
+    """
     if array is None:
         return None
     array = np.asarray(array, dtype=np.float32)
@@ -803,7 +827,7 @@ def _check_count(name: str, value) -> int:
 
 
 def _check_terms(terms) -> dict:
-    """Check terms and numbers of studies, and return them as a dictionary of int."""
+    """Check terms and their numbers of studies, and return them as a dictionary."""
     terms = dict(terms or {})
     for term, n_studies in terms.items():
         words = " ".join(str(term).lower().split())
@@ -820,9 +844,12 @@ def _check_terms(terms) -> dict:
 def expected_density(mean_map, differences, quadratic_coef: float) -> np.ndarray:
     """Compute the brain maps of `NeuroContextModel.transform`.
 
-    The returned array has shape (n_maps, n_voxels). The quadratic term approximates a
-    log link, as used in coordinate-based meta-regression (Yu et al., Biostatistics
-    2024): µ exp(d / µ) ≈ µ + d + d² / (2 µ). In this expansion, c is 1/2.
+    `differences` and the returned array have shape (n_maps, n_voxels).
+
+    Let µ be the mean density and d the predicted difference from it. The quadratic term
+    approximates a log link: µ exp(d / µ) ≈ µ + d + d² / (2 µ). Coordinate-based
+    meta-regression uses such a link (Yu et al., Biostatistics 2024). In this expansion,
+    the value of `quadratic_coef` is 1/2.
 
     >>> expected_density(np.array([1.0, 3.0]), np.array([[2.0, -1.0]]), 0.5)
     array([[4., 2.]])

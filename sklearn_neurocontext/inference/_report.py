@@ -86,17 +86,18 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
       and, if a corpus was indexed, the studies with similar maps. The map is displayed
       in nilearn's interactive viewer, on a glass brain and on the cortical surface.
     - Corpus: scores for the retrieval of maps by titles and of titles by maps, the
-      studies with the best and worst ranks, and the mean map.
+      studies whose maps are retrieved with the best and worst ranks, and the mean map
+      of the studies.
     - Benchmark: scores with their chance levels, recall curves and paired differences.
 
     All pages end with metadata and the versions of libraries. Pages never connect to
-    the network. The texts of corpora and users are escaped.
+    the network. HTML markup in the texts of corpora and users is escaped.
 
     Parameters
     ----------
     model : NeuroContextModel or None
         Model that predicts the maps. To list similar studies on the page of a text,
-        call ``model.index_corpus`` first. For a benchmark, it may be None.
+        call ``model.index_corpus`` first. For a benchmark, `model` may be None.
     results : str, Bunch or BenchmarkResult
         A text of any length (str), a corpus as returned by a loader of
         `sklearn_neurocontext.datasets` (Bunch), or the value returned by
@@ -104,8 +105,8 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
     k : int, default=20
         Maximum number of rows in the tables of terms and studies.
     top : float, default=0.1
-        Fraction of voxels that the viewer and the pictures display. These are the
-        voxels with the highest values. It must be in (0, 1].
+        Fraction of voxels that the viewer and the pictures display. The voxels with the
+        highest values are displayed. The fraction must be in (0, 1].
 
     Returns
     -------
@@ -117,8 +118,7 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
     ------
     TypeError, ValueError
         If `results` has another type, if a text is blank, or if `top` is out of range.
-        Also if a corpus has fewer than two studies with a title and a peak inside the
-        mask.
+        If a corpus has fewer than two studies with a title and a peak inside the mask.
 
     Examples
     --------
@@ -161,8 +161,8 @@ def density_unit(model) -> str:
 def _draw_map(model, img, top, *, text=None, message="") -> dict:
     """Return the viewer and the pictures of a map, for a template.
 
-    If `text` is None, `img` must be the mean map of a corpus. In this case, there is no
-    glass brain.
+    If `text` is None, `img` must be the mean map of a corpus. In this case, the map is
+    not plotted on a glass brain.
     """
     unit = density_unit(model)
     kept_img = keep_strongest(img, top, "The map")
@@ -192,7 +192,7 @@ def _describe_text(model, text, k, top) -> dict:
     marked = model.highlighted_text(text)
     (img,) = maps["brain_map"]
     content = {
-        "marked": Markup(marked),  # The model has escaped it.
+        "marked": Markup(marked),  # `highlighted_text` has escaped the text.
         "has_marks": "<mark" in marked,
         "n_terms": len(model.terms),
         "message": message,
@@ -268,7 +268,7 @@ def _retrieval_table(matrix) -> dict:
 
 
 def _benchmark_title(result) -> str:
-    """Return a title; it names the corpus and the text field if they are known."""
+    """Return a title with the names of the corpus and the text field, if known."""
     settings = [run.get("settings", {}) for run in result.provenance or []]
     names = [
         str(one[key])
@@ -306,12 +306,15 @@ def _describe_benchmark(result) -> dict:
 
 
 def _numbers(frame, n_names) -> dict:
-    """Return a table in which only the first `n_names` columns are aligned as text."""
+    """Return a table in which all columns after the first `n_names` are numbers."""
     return table(frame, dict.fromkeys(frame.columns[n_names:], str))
 
 
 def _score_frame(summary, result):
-    """Return a table with a row per score, a column per estimator and chance levels."""
+    """Return a table with a row per score.
+
+    Each estimator has a column. The last column contains the chance levels.
+    """
     wide = _wide_frame(summary, result, 100)
     chance = summary.groupby("metric", sort=False)["chance"].mean()
     wide["chance"] = (100 * chance).map("{:.1f}".format).to_numpy()
@@ -338,9 +341,9 @@ def _wide_frame(summary, result, scale):
 
 
 def _describe_differences(result, differences) -> dict:
-    """Return a table of differences from the reference, and a plot for one score.
+    """Return a table and a plot of differences from the reference estimator.
 
-    The plot displays the differences in the first score of the table.
+    The plot displays only the differences in the first score of the table.
     """
     reference = differences["reference"].iloc[0]
     metric = differences["metric"].iloc[0]

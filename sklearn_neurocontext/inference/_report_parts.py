@@ -12,8 +12,9 @@ from nibabel.affines import apply_affine
 
 from .._utils.packages import library_versions
 
-# At this resolution, pictures and the page have the same font size. Pictures are saved
-# at twice this resolution, so that they are sharp on screens with small pixels.
+# At this resolution, the text in pictures has the same size as the text of the page.
+# Pictures are saved at twice this resolution, so that they are sharp on screens with a
+# high pixel density.
 _PIXELS_PER_INCH = 80
 _DOTS_PER_INCH = 2 * _PIXELS_PER_INCH
 # Sum of the margins above and below the viewer in its frame, in pixels.
@@ -21,7 +22,7 @@ _VIEW_MARGINS = 16
 
 
 def render(template: str, title: str, content: dict, metadata: dict) -> str:
-    """Return a page. All text is escaped, except strings of type `Markup`."""
+    """Return an HTML page. All text is escaped, except strings of type `Markup`."""
     made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     versions = library_versions()
     metadata = {"made": made, "versions": versions, **_shorten(metadata, versions)}
@@ -71,8 +72,8 @@ def viewer(kept_img) -> dict:
     values = kept_img.get_fdata()
     strongest = np.unravel_index(values.argmax(), values.shape)
     with warnings.catch_warnings():
-        # nilearn computes the median of a masked array, which causes this warning. No
-        # value of the array is masked.
+        # nilearn computes the median of a masked array, and NumPy warns that it ignores
+        # the mask. The warning is suppressed because no value of the array is masked.
         warnings.filterwarnings("ignore", ".*'partition' will ignore the 'mask'")
         view = view_img(
             kept_img,
@@ -84,8 +85,8 @@ def viewer(kept_img) -> dict:
             black_bg=False,
             width_view=900,
         )
-    # The script of the viewer, brainsprite, displays 0 as "0.". This is corrected here.
-    # If the script changes in a later version of nilearn, a test fails.
+    # The script of the viewer, brainsprite, displays 0 as "0.". The replacement removes
+    # the period. A test fails if a later version of nilearn changes the script.
     document = view.html.replace('replace(/0+$/,"")', 'replace(/\\.?0+$/,"")')
     return {"height": view.height + _VIEW_MARGINS, "document": document}
 
@@ -93,8 +94,8 @@ def viewer(kept_img) -> dict:
 def table(frame, formats) -> dict:
     """Return the columns and cells of a DataFrame, as strings, for a template.
 
-    The keys of `formats` are the names of the columns of numbers. The values are the
-    functions that format these numbers. Columns without any value are omitted.
+    The keys of `formats` are the names of the numeric columns. The values are functions
+    that format the numbers of these columns. Columns without any value are omitted.
     """
     cells = frame.astype(object)
     for name, write in ((n, w) for n, w in formats.items() if n in frame):
@@ -108,7 +109,7 @@ def table(frame, formats) -> dict:
 
 
 def _shorten(value, versions):
-    """Return metadata in which dictionaries equal to `versions` are "as above"."""
+    """Return metadata with "as above" in place of mappings equal to `versions`."""
     if isinstance(value, Mapping):
         return {
             name: "as above" if inside == versions else _shorten(inside, versions)

@@ -29,7 +29,11 @@ _ARRAYS = {"mean", "mean_map", "null_std", "reference", "term_features"}
 
 
 def write_folder(directory, model, masker, *, half, overwrite, statistics) -> Path:
-    """Write the constructor arguments of a `NeuroContextModel` to a folder."""
+    """Write the constructor arguments of a `NeuroContextModel` to a folder.
+
+    If `half` is True, matrices of floats are saved with 16 bits per value. `statistics`
+    contains all arguments except the model and the masker.
+    """
     check = check_overwritable if overwrite else check_new_folder
     known = {name: value for name, value in statistics.items() if value is not None}
     with atomic_folder(directory, check=check) as folder:
@@ -74,7 +78,7 @@ def check_overwritable(directory) -> None:
 
 
 def _holds_only(folder, names) -> bool:
-    """Check whether a path is a folder, not a link, that holds exactly `names`."""
+    """Return whether a folder contains exactly `names`; False for a symbolic link."""
     if folder.is_symlink() or not folder.is_dir():
         return False
     return {path.name for path in folder.iterdir()} == names

@@ -21,11 +21,13 @@ def count_terms(texts) -> dict:
     words = Counter()
     for text in texts:
         words.update({word for word in analyze(text) if _is_term(word)})
-    # A pair is at most as frequent as each of its words. Rare words need no pairs.
+    # Only pairs of frequent words are counted, because a pair of words cannot be more
+    # frequent than either of its words.
     words = _most_frequent(words)
     pairs = Counter()
     for text in texts:
-        # Stop words are removed after pairing. Thus "pain of heat" contains no pair.
+        # Words are paired before stop words are removed, because pairs must be adjacent
+        # in the text. For example, "pain of heat" does not yield the pair "pain heat".
         adjacent = pairwise(analyze(text))
         pairs.update({f"{a} {b}" for a, b in adjacent if a in words and b in words})
     terms = words | _most_frequent(pairs)
@@ -40,9 +42,10 @@ def _is_term(word) -> bool:
 
 
 def _most_frequent(counts) -> dict:
-    """Return the counts of the 1,000 most frequent terms, and of terms tied with these.
+    """Return the counts of the 1,000 most frequent terms.
 
-    Terms that occur in fewer than five studies are omitted.
+    If other terms are as frequent as the last of these terms, they are included. Terms
+    that occur in fewer than five studies are omitted.
     """
     ranked = sorted(counts.values(), reverse=True)
     least = max(_MIN_STUDIES, ranked[_N_TERMS - 1] if len(ranked) >= _N_TERMS else 0)
@@ -52,8 +55,8 @@ def _most_frequent(counts) -> dict:
 def find_terms(text: str, terms) -> list:
     """Return (start, end, term) of each known term that occurs in a text.
 
-    If several terms start at the same word, only the longest is returned. Terms do not
-    overlap.
+    The term consists of the characters ``text[start:end]``. If several terms start at
+    the same word, only the longest term is returned. Returned terms do not overlap.
 
     >>> find_terms("Working  memory load", {"memory", "working memory"})
     [(0, 15, 'working memory')]
@@ -75,7 +78,7 @@ def find_terms(text: str, terms) -> list:
 
 
 def term_shares(text: str, terms) -> dict:
-    """Return the count of each known term divided by the count of all known terms."""
+    """Return the count of each known term in a text, divided by the sum of counts."""
     counts = Counter(term for _, _, term in find_terms(text, terms))
     return {term: count / counts.total() for term, count in counts.items()}
 
@@ -83,7 +86,8 @@ def term_shares(text: str, terms) -> dict:
 def mark_terms(text: str, n_studies: dict) -> str:
     """Return a text as HTML in which known terms are marked.
 
-    The tooltip of each marked term shows its number of studies.
+    The tooltip of each marked term shows the number of studies that contain the term.
+    `n_studies` maps each known term to this number.
 
     >>> mark_terms("pain < heat", {"pain": 12})
     '<mark title="12 studies">pain</mark> &lt; heat'

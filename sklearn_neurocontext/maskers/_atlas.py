@@ -1,4 +1,4 @@
-"""Find an atlas by name, path or image, compute its hash, and sample it at voxels."""
+"""Find an atlas, compute its hash, and sample its maps at the voxels of a mask."""
 
 import hashlib
 from collections import Counter
@@ -28,8 +28,9 @@ from ._images import (
 DIFUMO_DIMENSIONS = (64, 128, 256, 512, 1024)
 SHIPPED_CENTERS = (128, 256, 512, 1024)
 _NAMES = "'geometric', 'geometric-soft', 'difumo'"
-# Number of parcels to which a voxel of the soft atlas belongs. The shares of all other
-# parcels would sum to less than 1e-4 (measured for 128, 512 and 1024 centers).
+# Number of nearest centers among which the soft atlas divides each voxel. The shares of
+# all other centers are omitted, because their sum would be less than 1e-4 (measured for
+# atlases with 128, 512 and 1024 centers).
 _N_SHARING = 16
 
 
@@ -40,10 +41,13 @@ class Atlas:
     # "hard": non-overlapping parcels around centers; "soft": overlapping parcels around
     # centers; "maps": a 4D image; "labels": a 3D image.
     kind: str
-    content: Any  # centers in mm, (n_components, 3), or an image
+    # Centers in mm, of shape (n_components, 3), for "hard" and "soft"; otherwise an
+    # image.
+    content: Any
     names: list | None  # distinct names of the maps; None for kind "labels"
     hash: str  # SHA-256 of the content
-    width: float | None = None  # standard deviation of soft parcels, in mm
+    # Standard deviation of the Gaussians that define soft parcels, in mm.
+    width: float | None = None
 
     @property
     def img(self):
@@ -52,7 +56,7 @@ class Atlas:
 
 
 def find_atlas(atlas, n_components, *, resolution_mm=2, data_dir=None) -> Atlas:
-    """Find an atlas by its name, path or image, without reading its maps."""
+    """Find an atlas by its name, path or image, without sampling its maps."""
     # The parameters are documented in KDEDiFuMoMasker.
     if isinstance(atlas, str) and atlas in ("geometric", "geometric-soft"):
         kind = "soft" if atlas == "geometric-soft" else "hard"
@@ -104,13 +108,13 @@ def _fetch_difumo(n_components, resolution_mm, data_dir):
 
 
 def _is_labels(volume) -> bool:
-    """Return whether a volume has only integers, and several nonzero values."""
+    """Return whether all values are integers and at least two nonzero values differ."""
     values = np.unique(np.nan_to_num(volume))
     return np.count_nonzero(values) > 1 and np.array_equal(values, np.rint(values))
 
 
 def _make_distinct(names):
-    """Add numbers to repeated names, because names of columns must be distinct."""
+    """Add a number to each repeated name, so that all names are distinct."""
     seen = Counter()
     distinct = []
     for name in names:
@@ -127,7 +131,7 @@ def _hash_files(img) -> str:
 
 
 def _hash_img(img) -> str:
-    """Hash the values and the affine of an image, one map in memory at a time."""
+    """Hash the shape, the affine and the values of an image; read one map at a time."""
     maps = (
         (img.dataobj[..., index] for index in range(img.shape[3]))
         if img.ndim == 4
@@ -154,8 +158,8 @@ def _hash(*parts) -> str:
 
 def geometric_centers(n_components: int) -> np.ndarray:
     """Return the centers of the geometric atlas in mm: (n_components, 3), float64."""
-    # The centers of these atlases are read from a file, so that coefficients do not
-    # depend on the version of scikit-learn.
+    # For the most common numbers of components, the centers are read from a file,
+    # because the result of k-means may depend on the version of scikit-learn.
     if n_components in SHIPPED_CENTERS:
         source = files("sklearn_neurocontext.maskers") / "data/geometric_centers.npz"
         with source.open("rb") as stream, np.load(stream) as centers:
@@ -165,7 +169,7 @@ def geometric_centers(n_components: int) -> np.ndarray:
 
 @cache
 def compute_centers(n_components: int) -> np.ndarray:
-    """Run k-means on the positions of the voxels of the MNI mask at 4 mm."""
+    """Compute centers in mm by k-means on the voxels of the MNI mask at 4 mm."""
     from sklearn.cluster import KMeans
 
     voxels = _brain_voxels()
@@ -175,12 +179,13 @@ def compute_centers(n_components: int) -> np.ndarray:
             f"MNI mask at 4 mm, for a geometric atlas; got {n_components}."
         )
     means = KMeans(n_components, n_init=1, max_iter=100, random_state=0)
-    # Several threads would add numbers in a varying order. The rounding errors would
-    # then decide to which of two equally near centers a voxel belongs.
+    # Only one thread is used, because several threads add numbers in an order that
+    # varies between runs. Rounding errors would then vary too. If a voxel is equally
+    # far from two centers, they would assign it to a different center in each run.
     with threadpool_limits(1):
         parcel_of = means.fit_predict(voxels)
-    # Positions are integers, so their sums are exact. The means computed by KMeans have
-    # rounding errors.
+    # The centers of KMeans are not used, because they have rounding errors. The sums
+    # below are exact, because the positions are integers.
     sums = [np.bincount(parcel_of, axis, n_components) for axis in voxels.T]
     return np.stack(sums, axis=1) / np.bincount(parcel_of)[:, None]
 
@@ -191,15 +196,19 @@ def _brain_voxels() -> np.ndarray:
 
 
 def parcel_width(centers) -> float:
-    """Compute the standard deviation in mm, per axis, of voxels around their center."""
+    """Compute the standard deviation of voxels around their nearest center, in mm."""
     distance, _ = cKDTree(centers).query(_brain_voxels())
-    # The width is rounded, because the hash of the atlas depends on it.
+    # The mean squared distance is divided by 3 to obtain the variance along one axis.
+    # The result is rounded, because rounding errors would change the hash of the atlas.
     return round(float(np.sqrt(np.mean(distance**2) / 3)), 3)
 
 
 def sample_atlas(atlas: Atlas, mask_img):
-    """Return the names of maps, and an iterator of (indices, values) of each map."""
-    # The indices are those of the voxels of the mask at which the map is nonzero.
+    """Return the names of the maps, and an iterator of one (indices, values) per map.
+
+    The voxels of the mask are numbered from 0. `indices` are the numbers of the voxels
+    at which the map is nonzero. `values` are the values of the map at these voxels.
+    """
     voxels = voxel_centers(mask_img)
     if atlas.kind == "hard":
         return atlas.names, _hard_parcels(atlas.content, voxels)
@@ -212,7 +221,7 @@ def sample_atlas(atlas: Atlas, mask_img):
 
 
 def _hard_parcels(centers, voxels):
-    """Assign each voxel to its nearest center; yield indices and ones by center."""
+    """Assign each voxel to its nearest center; yield (indices, ones) of each center."""
     _, parcel_of = cKDTree(centers).query(voxels)
     for parcel in range(len(centers)):
         nonzero = np.flatnonzero(parcel_of == parcel)
@@ -220,12 +229,13 @@ def _hard_parcels(centers, voxels):
 
 
 def _soft_parcels(centers, voxels, width: float):
-    """Share each voxel among the nearest centers; yield indices and shares by center.
+    """Divide each voxel among its nearest centers; yield (indices, shares) per center.
 
     The share of voxel v that belongs to center c is
-    exp(-|v-c|²/(2s²)) / Σₖ exp(-|v-cₖ|²/(2s²)), where s is the width and the sum is
-    over the nearest centers. These shares are the responsibilities of a mixture of
-    Gaussians.
+    exp(-|v-c|²/(2s²)) / Σₖ exp(-|v-cₖ|²/(2s²)), where |v-c| is the distance between v
+    and c in mm, s is the width in mm, and the sum is over the centers cₖ nearest to v.
+    In a mixture of Gaussians with equal weights, these shares are called
+    responsibilities.
     """
     n_sharing = min(_N_SHARING, len(centers))
     distance, center_of = cKDTree(centers).query(voxels, k=[*range(1, n_sharing + 1)])
@@ -239,11 +249,11 @@ def _soft_parcels(centers, voxels, width: float):
 
 def _sample_maps(img, mask_img, positions):
     """Interpolate maps linearly at positions; yield nonzero indices and values."""
-    # Positions are in voxels of the atlas image.
+    # `positions` are voxel coordinates in the atlas image, of shape (3, n_voxels).
     inside = np.asarray(mask_img.dataobj) > 0
     on_grid = same_grid(img, mask_img)
     for index in range(img.shape[3]):
-        # Many atlases have NaN outside a map.
+        # NaN is replaced by zero, because many atlases contain NaN outside a map.
         volume = np.nan_to_num(img.dataobj[..., index], posinf=np.inf, neginf=-np.inf)
         if not np.isfinite(volume).all():
             raise ValueError(

@@ -17,7 +17,7 @@ from nilearn.image import resample_img
 
 from .._utils.disk_cache import fetch_entry
 
-# Maximum size of the voxels in memory at a time, in bytes.
+# Maximum size in bytes of a batch of images in memory.
 _BATCH = 2**28
 
 
@@ -60,10 +60,10 @@ def is_path(img) -> bool:
 
 
 def _keep_open(img):
-    """Return a 4D image whose file remains open while its volumes are read."""
+    """Return an image; the file of a 4D image remains open between reads."""
     # If the file were opened for each volume, a .nii.gz file would be decompressed from
-    # its start each time. The affine and the header are not read again, because they
-    # may have been changed in memory.
+    # its start each time. The affine and the header are copied from the given image
+    # instead of the file, because the user may have changed them in memory.
     data = img.dataobj
     if type(data) is not ArrayProxy or img.ndim != 4:
         return img
@@ -73,7 +73,7 @@ def _keep_open(img):
 
 
 def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:
-    """Return a mask of ones and zeros on its own grid: (nx, ny, nz), uint8."""
+    """Open a mask and return it as an image of ones and zeros: (nx, ny, nz), uint8."""
     # If `mask_img` is None, the mask is the whole grid of `box_img`. If `box_img` is
     # also None, the mask is the whole grid of the MNI mask.
     if mask_img is None and box_img is not None:
@@ -93,7 +93,7 @@ def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:
 @cache
 def _open_mni_mask() -> nib.Nifti1Image:
     """Return nilearn's MNI mask at 2 mm."""
-    # The mask is cached, because nilearn needs almost a second to compute it.
+    # The mask is cached on disk, because nilearn needs almost a second to compute it.
     settings = {"nilearn": nilearn.__version__, "resolution": 2}
     arrays = fetch_entry("mni", settings, _build_mni_mask).arrays
     return nib.Nifti1Image(np.array(arrays["inside"]), arrays["affine"])
@@ -107,7 +107,7 @@ def _build_mni_mask(folder):
 
 
 def resample_mask(mask_img, target_affine, whole: bool = False) -> nib.Nifti1Image:
-    """Resample a mask by nearest-neighbor interpolation."""
+    """Resample a mask to a target affine by nearest-neighbor interpolation."""
     # If `whole` is True, all voxels of the new grid are in the mask.
     target = check_affine(target_affine)
     if target is not None:
@@ -157,7 +157,8 @@ def check_affine(target_affine) -> np.ndarray | None:
 
 def _check_orthogonal(affine):
     """Raise an error if a grid is sheared."""
-    # On a sheared grid, a Gaussian is not a product of one factor per axis.
+    # Peaks are smoothed along one axis after the other. This is valid only if the axes
+    # are orthogonal, because a 3D Gaussian is then a product of 1D Gaussians.
     axes = affine[:3, :3] / nib.affines.voxel_sizes(affine)
     if not np.allclose(axes.T @ axes, np.eye(3), atol=1e-4):
         raise ValueError(
@@ -187,7 +188,7 @@ def same_grid(img, mask_img) -> bool:
 
 
 def stream_images(imgs, mask_img):
-    """Yield batches of values of images at the voxels of a mask: (n, n_voxels)."""
+    """Yield the values of images in a mask, in batches (n_images, n_voxels)."""
     inside = np.asarray(mask_img.dataobj) > 0
     batch, size = [], max(1, _BATCH // (8 * np.count_nonzero(inside)))
     for number, img in enumerate(_iterate_3d(imgs)):
@@ -237,7 +238,7 @@ def _iterate_3d(imgs):
 
 
 class LazyMaps:
-    """Dense 4D array of sparse maps, whose values are computed when they are read."""
+    """4D array of maps. Its values are computed from sparse maps when they are read."""
 
     # nibabel requires these attributes of the data of an image.
     is_proxy = True

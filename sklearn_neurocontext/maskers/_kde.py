@@ -18,27 +18,29 @@ _N_PEAKS_BLOCK = 2048
 def density_map(peaks, mask_img, *, fwhm: float = 9.0, weights=None) -> np.ndarray:
     r"""Compute the kernel density of peaks at the voxels of a mask.
 
-    The density is a sum of Gaussians, :math:`d(v) = \sum_p w_p\, g(v - p)`. The
-    Gaussians are not truncated. They are centered at the exact coordinates of the
-    peaks, not at the nearest voxels.
+    The density at position v is a sum of Gaussians,
+    :math:`d(v) = \sum_p w_p\, g(v - p)`, where the sum is over the peaks p,
+    :math:`w_p` is the weight of peak p, and g is a Gaussian of unit mass. The Gaussians
+    are not truncated. They are centered at the exact coordinates of the peaks, not at
+    the nearest voxels.
 
     Parameters
     ----------
     peaks : array-like of shape (n_peaks, 3)
-        x, y, z in mm, in the space of the mask.
+        Coordinates x, y, z of the peaks in mm, in the space of the mask.
     mask_img : Nifti1Image of shape (nx, ny, nz)
         Mask with a diagonal affine. The density is computed where the mask is nonzero.
     fwhm : float, default=9.0
         Full width at half maximum of the Gaussian, in mm.
     weights : array-like of shape (n_peaks,) or None, default=None
-        Mass of each peak. None gives each peak a mass of one.
+        Weight, that is, mass of each peak. With None, each peak has a mass of one.
 
     Returns
     -------
     density : ndarray of shape (n_voxels,), float64
-        Mass per voxel, in the order of the nonzero voxels of the mask. The sum of the
-        density is less than the total mass of the peaks if a part of their Gaussians
-        is outside the mask.
+        Mass per voxel, in the order of the nonzero voxels of the mask. If a part of
+        the Gaussians is outside the mask, the sum of the density is less than the total
+        mass of the peaks.
 
     Raises
     ------
@@ -76,17 +78,27 @@ def density_map(peaks, mask_img, *, fwhm: float = 9.0, weights=None) -> np.ndarr
 
 
 def _normal_pdf(centers, n, sigma):
-    """Compute a normal density per center at the voxels 0 to n - 1: (n_centers, n)."""
+    """Compute the normal density of each center at voxels 0 to n - 1: (n_centers, n).
+
+    Centers and sigma are in voxels along one axis.
+    """
     distance = (np.arange(n) - centers[:, None]) / sigma
     return np.exp(-0.5 * distance**2) / (sigma * np.sqrt(2 * np.pi))
 
 
 def peaks_to_weights(peaks, affine, inside, *, voxelization="nearest"):
-    """Return the weights of voxels per study, and two numbers of peaks.
+    """Count the peaks of each study at each voxel, and the peaks outside the mask.
 
-    The weights are a csr_array of shape (n_studies, n_grid). The first number counts
-    the peaks outside the field of view, which are dropped. The second number counts the
-    peaks in the field of view but outside the mask, which only "neuroquery" keeps.
+    Returns
+    -------
+    weights : csr_array of shape (n_studies, n_grid), float32
+        Number of peaks of each study at each voxel of the grid. With "linear", it is
+        the sum of the shares of the peaks.
+    n_off_grid : int
+        Number of peaks outside the field of view. These peaks are dropped.
+    n_off_mask : int
+        Number of peaks in the field of view but outside the mask. These peaks are kept
+        with "neuroquery", and dropped otherwise.
     """
     study = np.repeat(np.arange(len(peaks)), [len(rows) for rows in peaks])
     locate = _floor_voxels if voxelization == "neuroquery" else _nearest_voxels
@@ -112,21 +124,25 @@ def peaks_to_weights(peaks, affine, inside, *, voxelization="nearest"):
 
 
 def _nearest_voxels(peaks, affine, shape):
-    """Return positions in voxels, the nearest voxels, and whether these exist."""
+    """Return voxel coordinates, nearest voxels, and whether these are on the grid."""
     xyz = np.concatenate([*peaks, np.zeros((0, 3))])
     linear, offset = np.linalg.inv(affine)[:3, :3], np.linalg.inv(affine)[:3, 3]
     positions = xyz @ linear.T + offset
     nearest = np.floor(positions + 0.5)
-    # The voxels are still floats here, because huge values would overflow as integers.
+    # The voxels are not converted to integers yet, because huge values would overflow.
     on_grid = ((nearest >= 0) & (nearest < shape)).all(axis=1)
     return positions, nearest, on_grid
 
 
 def _floor_voxels(peaks, affine, shape):
-    """Return positions, voxels, and whether these exist, as NeuroQuery 1.1 does."""
-    # The pseudoinverse has rounding errors of 1e-15. They move many peaks on the border
-    # of a voxel to the next lower voxel. To reproduce these errors, the matrix products
-    # must have the same shapes as in NeuroQuery, that is, one product per study.
+    """Return voxel coordinates, voxels, and whether the peaks are on the grid.
+
+    The result is the same as that of NeuroQuery 1.1, which rounds coordinates down.
+    """
+    # The pseudoinverse has rounding errors of about 1e-15. Because of these errors,
+    # many peaks on the border between two voxels are assigned to the lower voxel. To
+    # reproduce these errors, the matrix products must have the same shapes as in
+    # NeuroQuery, that is, one product per study.
     inverse = np.linalg.pinv(affine)
     ones = [np.column_stack([xyz, np.ones(len(xyz))]) for xyz in peaks]
     positions = [inverse.dot(xyz1.T)[:3].T for xyz1 in ones]
@@ -136,22 +152,27 @@ def _floor_voxels(peaks, affine, shape):
 
 
 def _linear_corners(positions, shape):
-    """Return the voxels around positions, (8, n, 3), and their shares, (8, n)."""
+    """Return the 8 voxels around each of n positions, and their shares of the peak.
+
+    The arrays have shapes (8, n, 3) and (8, n).
+    """
     low = np.floor(positions).astype(np.int64)
     fraction = positions - low
     corners, shares = [], []
     for corner in np.ndindex(2, 2, 2):
         step = np.array(corner)
         share = np.where(step, fraction, 1 - fraction).prod(axis=1)
-        # The border voxel gets the share of a corner beyond the border.
+        # If a corner is outside the grid, its share is given to the nearest voxel of
+        # the grid.
         corners.append(np.clip(low + step, 0, np.array(shape) - 1))
         shares.append(share)
     return np.stack(corners), np.stack(shares)
 
 
 def gaussian_matrix(n: int, sigma: float) -> np.ndarray:
-    """Compute the weights of an untruncated Gaussian between n points: (n, n)."""
-    # The weights would sum to one on an infinite line.
+    """Compute the Gaussian weight between each pair of n points on a line: (n, n)."""
+    # The Gaussian is not truncated. The weights of a point would sum to one if the line
+    # were infinite.
     steps = np.arange(n + math.ceil(10 * sigma))
     kernel = np.exp(-0.5 * (steps / sigma) ** 2)
     kernel /= kernel[0] + 2 * kernel[1:].sum()
@@ -159,8 +180,8 @@ def gaussian_matrix(n: int, sigma: float) -> np.ndarray:
 
 
 def reflected_matrix(n: int, sigma: float) -> np.ndarray:
-    """Compute the weights of NeuroQuery's reflected Gaussian of n points: (n, n)."""
-    # NeuroQuery reflects the Gaussian at both ends of an axis.
+    """Compute NeuroQuery's Gaussian weight between each pair of n points: (n, n)."""
+    # NeuroQuery truncates the Gaussian and reflects it at both ends of an axis.
     identity = np.eye(n)
     return gaussian_filter1d(
         identity, sigma, axis=0, mode="reflect", truncate=_TRUNCATE
@@ -173,16 +194,17 @@ KERNELS = {"endless": gaussian_matrix, "reflected": reflected_matrix}
 
 
 def kernel_margin(kernel: str, sigma) -> np.ndarray:
-    """Return the largest distance from the mask of peaks that have an effect."""
-    # The distance is in voxels along each axis, an int array of shape (3,).
+    """Return the largest distance from the mask at which a voxel needs a table row."""
+    # The distance is an integer array of shape (3,), in voxels along each axis.
     if kernel == "reflected":
         return (_TRUNCATE * np.asarray(sigma) + 0.5).astype(int)
-    # With voxelization="linear", a peak in the mask also has a share of the next voxel.
+    # Peaks outside the mask are dropped. With voxelization="linear", a peak in the mask
+    # also has shares at neighboring voxels, which may be outside the mask.
     return np.ones(3, dtype=int)
 
 
 def smooth_map(voxels, values, matrices) -> np.ndarray:
-    """Smooth values (n,) at voxels (n, 3) by one matrix per axis: (nx, ny, nz)."""
+    """Smooth values (n,) at voxels (n, 3) with one matrix per axis: (nx, ny, nz)."""
     if len(voxels) == 0:
         return np.zeros([len(matrix) for matrix in matrices])
     # Only the columns of the bounding box of `voxels` are needed.

@@ -33,24 +33,29 @@ from ._table import Recipe
 class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
     r"""Transform the peaks of studies into coefficients of a brain atlas.
 
-    The density of a study is a sum of Gaussians of unit mass at its peaks,
-    :math:`d(v) = \sum_p g(v - p)`, evaluated on a grid of voxels. The coefficients c of
-    the study are the least-squares fit of the maps of an atlas A to the density in a
-    mask M,
+    The density of a study at voxel v is a sum of Gaussians,
+    :math:`d(v) = \sum_p g(v - p)`, where the sum is over the peaks p of the study and g
+    is a Gaussian of unit mass. Let A be the atlas, a matrix with one row per voxel of a
+    grid and one column per map. Let M be the mask, a diagonal matrix of ones and zeros.
+    The coefficients c of the study are the least-squares fit of the maps to the density
+    in the mask,
 
     .. math::
 
         c = (A^T M A)^{-1} A^T M d.
 
-    Let G be the Gaussian kernel between voxels, and :math:`T_p` the row of the table T
-    at the voxel of peak p. The coefficients are then a sum of rows of the table,
+    Let G be the symmetric matrix of the Gaussian weights between voxels, and T the
+    table :math:`G \, M A (A^T M A)^{-1}` with one row per voxel. The coefficients are
+    then a sum of rows of the table,
 
     .. math::
 
-        c = \sum_p T_p, \quad T = G \, M A (A^T M A)^{-1}.
+        c = \sum_p T_p,
 
-    The first `fit` builds the table and saves it to disk. The unit of densities is
-    peaks per voxel. Coefficients have the same unit if the maps have no unit.
+    where :math:`T_p` is the row at the voxel of peak p. The first `fit` builds the
+    table and saves it to disk. Later fits with the same parameters read the table from
+    disk. The unit of densities is peaks per voxel. Coefficients have the same unit if
+    the maps have no unit.
 
     Parameters
     ----------
@@ -58,15 +63,15 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         Atlas of maps.
 
         - ``"difumo"`` is the DiFuMo atlas, which nilearn downloads.
-        - ``"geometric"`` is an atlas of the parcels that k-means finds among the voxels
-          of the MNI mask. It needs no download. The parcels of the atlases with 128,
-          256, 512 and 1024 parcels are stored in the package. Other numbers of parcels
-          are computed.
+        - ``"geometric"`` is an atlas of non-overlapping parcels. The parcels are the
+          clusters that k-means finds in the positions of the voxels of the MNI mask.
+          This atlas needs no download. The atlases with 128, 256, 512 and 1024 parcels
+          are stored in the package. Atlases with other numbers of parcels are computed.
         - ``"geometric-soft"`` is the geometric atlas with overlapping parcels.
         - An image is either a 4D image of maps or a 3D image of labels. NaN is replaced
           by zero.
-        - A path is the path of such an image. Pickles of the masker are smaller with a
-          path than with an image.
+        - A path is the path of such an image. A pickled masker is smaller with a path,
+          because the pickle then does not contain the image.
     n_components : int, default=512
         Number of maps. Ignored if the atlas is an image or a path.
     fwhm : float, default=9.0
@@ -76,26 +81,28 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
 
         - ``"nearest"`` moves each peak to the center of the nearest voxel.
         - ``"linear"`` divides each peak among the eight voxels around the peak.
-        - ``"neuroquery"`` reproduces NeuroQuery. Each peak moves to the next lower
-          voxel, and peaks outside the mask are kept. The Gaussian is truncated at four
-          standard deviations and reflected at the borders of the grid.
+        - ``"neuroquery"`` reproduces NeuroQuery. The voxel coordinates of each peak are
+          rounded down, and peaks outside the mask are kept. The Gaussian is truncated
+          at four standard deviations and reflected at the borders of the grid.
     target_affine : float, array-like of shape (3,), (3, 3), (4, 4) or None, default=4.0
         Voxel size of the grid in mm, or affine of the grid. None keeps the grid of the
         mask.
     mask_img : "mni", path-like, 3D Nifti image or None, default="mni"
-        Mask in which maps are fitted. ``"mni"`` is nilearn's MNI mask. None selects all
-        voxels of the grid of the MNI mask. If `target_affine` is also None and the
-        atlas is an image, None selects all voxels of the grid of the atlas.
+        Mask in which maps are fitted. ``"mni"`` is nilearn's MNI mask. With None, all
+        voxels of a grid are used. This grid is the grid of the atlas if the atlas is an
+        image and `target_affine` is also None. Otherwise it covers the field of view of
+        the MNI mask.
     resolution_mm : {2, 3}, default=2
         Resolution of the DiFuMo atlas to download, in mm.
     strategy : {"lstsq", "mean"}, default="lstsq"
-        How to compute coefficients. ``"lstsq"`` fits the maps by least squares.
-        ``"mean"`` computes the mean density weighted by each map, and requires maps
-        without negative values.
+        How to compute coefficients. ``"lstsq"`` fits the maps by least squares. With
+        ``"mean"``, the coefficient of a map is the weighted mean of the density, where
+        the weights are the values of the map. The maps must not have negative values.
     space : {"MNI", "TAL"}, default="MNI"
         Space of the peaks. ``"TAL"`` converts Talairach coordinates to MNI space by
-        Lancaster's transform. The loaders of this package return peaks in MNI space. A
-        second conversion would move these peaks by 6 mm on average.
+        Lancaster's transform. Do not use ``"TAL"`` for peaks from the loaders of this
+        package. These peaks are already in MNI space, and a second conversion would
+        move them by 6 mm on average.
     empty : {"zero", "error"}, default="zero"
         How to handle a study with no peak in the mask. ``"zero"`` returns coefficients
         of zero. ``"error"`` raises an error.
@@ -115,7 +122,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
     labels_ : list of str
         Names of the maps.
     atlas_hash_ : str
-        SHA-256 of the atlas. If the atlas has a file, the hash is that of the file.
+        SHA-256 hash of the atlas. If the atlas is ``"difumo"`` or a path, this is the
+        hash of its file.
     atlas_affine_ : ndarray of shape (4, 4), float64
         Affine of the atlas image, from voxels to mm. For geometric atlases, affine of
         the grid.
@@ -128,10 +136,10 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Maps and tables are cached on disk. The environment variable ``NEUROCONTEXT_CACHE``
-    contains the path of the cache folder. If it is not set, the cache folder of the
-    user is used. The files of 512 maps on the 4 mm grid need 0.1 GB. The cache folder
-    can be deleted at any time.
+    Maps and tables are cached on disk. To choose the cache folder, set the environment
+    variable ``NEUROCONTEXT_CACHE`` to its path. If the variable is not set, the cache
+    folder of the user is used. The files for 512 maps on the 4 mm grid need 0.1 GB. The
+    cache folder can be deleted at any time.
 
     References
     ----------
@@ -256,7 +264,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
               array, or a DataFrame with the columns ``x``, ``y``, ``z``.
             - One DataFrame of the peaks of all studies. It must have the columns ``x``,
               ``y``, ``z`` and a column of study ids named ``study_id``, ``pmid``,
-              ``pmcid`` or ``id``. The studies are in the order of their first rows.
+              ``pmcid`` or ``id``. Studies are returned in the order in which they first
+              appear in the DataFrame.
             - A sparse matrix with the number of peaks of each study at each voxel, such
               as ``bunch.data``, where ``bunch`` is the result of NiMARE's
               ``Studyset.to_bunch()``. The masker must then have the parameter
@@ -300,7 +309,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
             ids is not None
             and get_output_config("transform", self)["dense"] == "pandas"
         ):
-            # scikit-learn would use the index of the input, which has one row per peak.
+            # The DataFrame is created here, because scikit-learn would use the index of
+            # the input, which has one row per peak instead of one row per study.
             return pd.DataFrame(coefficients, index=ids, columns=self.labels_)
         return coefficients
 
@@ -311,8 +321,9 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         ``NiftiMapsMasker(masker.maps_img_, mask_img=masker.mask_img_,
         resampling_target="maps")``. This method is faster, because it inverts the Gram
         matrix of the maps only once. It reads images in batches of 256 MB. If maps have
-        negative values, omit `mask_img` in nilearn to obtain equal coefficients: with
-        `mask_img`, nilearn 0.13 excludes voxels at which no map is positive.
+        negative values, omit the parameter `mask_img` of ``NiftiMapsMasker`` to obtain
+        equal coefficients. With `mask_img`, nilearn 0.13 excludes voxels at which no
+        map is positive.
 
         Parameters
         ----------

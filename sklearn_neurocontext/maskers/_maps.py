@@ -15,24 +15,26 @@ from ._atlas import Atlas, sample_atlas
 
 # Number of maps in memory at a time.
 _BLOCK = 64
-# Maps are converted to dense arrays if their share of nonzero values is larger,
-# because products of dense arrays are then faster.
+# If the share of nonzero values of maps exceeds this threshold, the maps are converted
+# to dense arrays, because products of dense arrays are then faster.
 _DENSE_SHARE = 0.1
-# A map is treated as a linear combination of other maps if the residual of a regression
-# of the map on the other maps has at most this share of the squared norm of the map.
-# For an exact linear combination, rounding to float32 leaves a share of about 1e-14.
+# Threshold for linear combinations. If a map is regressed on other maps, its own share
+# is the squared norm of the residual divided by the squared norm of the map. If its own
+# share is at most this threshold, the map is treated as a linear combination of the
+# other maps. The share of an exact linear combination is about 1e-14 instead of 0,
+# because the values of maps are rounded to float32.
 _MIN_OWN_SHARE = 1e-12
-# Condition number of AᵀMA above which coefficients lose at least four of the seven
-# significant digits of the float32 maps.
+# If the condition number of AᵀMA exceeds this threshold, the masker warns, because
+# coefficients then lose at least four of the seven significant digits of float32.
 _ILL_CONDITIONED = 1e8
-# With this stack level, a warning points to the line of the user that calls fit. Below
-# that line are scikit-learn's wrapper of fit, fit and check_maps.
+# With this stack level, a warning points to the user's call of fit. This call runs
+# scikit-learn's wrapper, then fit itself and check_maps.
 _STACKLEVEL = 4
 
 
 @dataclass(frozen=True)
 class Maps:
-    """Maps at the voxels of a mask, and the inverse of their Gram matrix."""
+    """Maps at the voxels of a mask, and the inverse of their Gram matrix AᵀMA."""
 
     # Rows of MA at voxels in the mask: (n_voxels, n_components), float32.
     array: csc_array
@@ -90,8 +92,9 @@ def build_maps(folder: Path, atlas: Atlas, mask_img) -> dict:
     # Only one map at a time is in memory.
     labels, columns = sample_atlas(atlas, mask_img)
     n_voxels = int(np.count_nonzero(mask_img.dataobj))
-    # scipy requires the same integer type for indices and indptr. The largest possible
-    # value of both arrays is the last value of indptr, the number of nonzero values.
+    # scipy requires the same integer type for indices and indptr. No value of these
+    # arrays exceeds the number of nonzero values of all maps, which is at most the
+    # number of voxels times the number of maps.
     smallest = np.min_scalar_type(-n_voxels * len(labels) - 1)
     index_dtype = np.promote_types(np.int32, smallest)
     ends, lowest = [0], 0.0
@@ -123,8 +126,8 @@ def read_blocks(folder: Path):
 
     def read(block):
         """Return the maps of a block of components as a sparse array."""
-        # Each call maps the files into memory again, so that the memory of earlier
-        # blocks is released.
+        # Each call opens the files again as memory maps, so that the memory used for
+        # earlier blocks is released.
         ends = indptr[block.start : block.stop + 1]
         data, indices = (
             np.array(np.load(folder / name, mmap_mode="r")[ends[0] : ends[-1]])
@@ -153,7 +156,7 @@ def gram_matrix(blocks, read) -> np.ndarray:
 
 
 def _to_float64(maps):
-    """Return maps in float64, as a dense array unless few values are nonzero."""
+    """Return maps in float64, as a dense array if many values are nonzero."""
     maps = maps.astype(np.float64)
     return maps.toarray() if _is_dense(maps) else maps
 
@@ -163,7 +166,10 @@ def _is_dense(maps) -> bool:
 
 
 def invert_gram(gram):
-    """Return (AᵀMA)⁻¹, and the condition number of AᵀMA for maps of unit norm."""
+    """Return (AᵀMA)⁻¹, and the condition number of AᵀMA for maps of unit norm.
+
+    `gram` is AᵀMA, where the columns of A are the maps and M is the mask.
+    """
     # In the inverse, the rows and columns of empty maps are zero. If a map is a linear
     # combination of other maps, the pseudoinverse is returned, which results in
     # coefficients of minimum norm. The condition number is then infinite.
@@ -190,8 +196,12 @@ def _invert(matrix):
 
 
 def check_maps(maps: Maps, strategy: str) -> None:
-    """Raise if the strategy does not allow the maps; warn about unsuitable maps."""
-    # Empty maps and collinear maps are unsuitable.
+    """Raise an error or warn if the maps are not suitable for the strategy.
+
+    Negative values are an error with ``strategy="mean"``. Empty maps result in a
+    warning. With ``strategy="lstsq"``, exact and approximate linear combinations of
+    other maps also result in a warning.
+    """
     if strategy == "mean" and maps.lowest < 0:
         raise ValueError(
             "strategy='mean' requires maps without negative values; the lowest value "

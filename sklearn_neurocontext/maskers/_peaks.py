@@ -17,9 +17,10 @@ _SPACE_COLUMNS = ("space", "coordinate_space")
 
 
 def gather_peaks(peaks, *, space="MNI", counts_grid=None):
-    """Return the peaks of each study in MNI space and, for a table, the study ids."""
-    # A sparse matrix contains counts at the voxels of a grid. `counts_grid` is the
-    # shape and the affine of this grid.
+    """Return the peaks of each study in MNI space, and the study ids of a table."""
+    # The ids are None if the peaks are not a table. If the peaks are a sparse matrix,
+    # it contains the number of peaks of each study at each voxel of a grid, and
+    # `counts_grid` is the shape and the affine of this grid.
     ids = None
     if issparse(peaks):
         peaks = _read_counts(peaks, *counts_grid)
@@ -84,7 +85,7 @@ def _is_sequence(peaks) -> bool:
 
 
 def _read_frames(peaks, space):
-    """Select the columns x, y, z of each study that is a DataFrame."""
+    """Select the columns x, y, z of each study that is given as a DataFrame."""
     if not _is_sequence(peaks):
         return peaks
     frames = [rows for rows in peaks if isinstance(rows, pd.DataFrame)]
@@ -104,9 +105,10 @@ def _read_frames(peaks, space):
 
 
 def _check_spaces(tables, space):
-    """Raise if `space` is MNI but a peak is in Talairach space, or vice versa.
+    """Check that the peaks of tables are in `space`, the space of the masker.
 
-    Warn about peaks in an unknown space.
+    Raise an error if `space` is "MNI" and a peak is in Talairach space, or if `space`
+    is "TAL" and a peak is in MNI space. Warn about peaks in an unknown space.
     """
     for name in _SPACE_COLUMNS:
         columns = [table[name] for table in tables if name in table]
@@ -127,8 +129,8 @@ def _check_spaces(tables, space):
                 f"are in an unknown space. They are treated as {space} coordinates.",
                 UserWarning,
                 # The warning points to the user's call of transform. This call runs
-                # scikit-learn's wrapper, then transform itself, gather_peaks, a _read
-                # function and this function.
+                # scikit-learn's wrapper, then transform itself, gather_peaks,
+                # _read_table or _read_frames, and this function.
                 stacklevel=6,
             )
 
@@ -143,7 +145,7 @@ def _split_by_study(xyz, study_of, n_studies):
 
 
 def _read_counts(counts, shape, affine):
-    """Return peaks at voxel centers from counts: (n_studies, nx * ny * nz)."""
+    """Convert counts of shape (n_studies, nx * ny * nz) to peaks at voxel centers."""
     counts = csr_array(counts)
     if counts.shape[1] != np.prod(shape):
         raise ValueError(

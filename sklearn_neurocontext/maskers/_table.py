@@ -1,7 +1,7 @@
 """Build the table T = G·M·A(AᵀMA)⁻¹, whose rows are the coefficients of single peaks.
 
-A row of T contains the coefficients of a study with a single peak, which is at the
-voxel of the row. For a grid of n voxels and m maps,
+T has one row per voxel. The row of a voxel contains the coefficients of a study whose
+only peak is at this voxel. For a grid of n voxels and m maps,
 
 - G is a symmetric Gaussian kernel of shape (n, n);
 - M is the mask, a diagonal matrix of ones and zeros of shape (n, n);
@@ -9,10 +9,11 @@ voxel of the row. For a grid of n voxels and m maps,
 
 Let w, of shape (n,), be the number of peaks of a study at each voxel. The density of
 the study is d = Gw. The coefficients c of the study are the least-squares fit of the
-maps to the density in the mask, c = (AᵀMA)⁻¹AᵀMd = Tᵀw. They are therefore the sum of
-the rows of T at the voxels of the peaks.
+maps to the density in the mask, c = (AᵀMA)⁻¹AᵀMd = Tᵀw. Therefore, the coefficients are
+the sum of the rows of T at the voxels of the peaks.
 
-T does not depend on the studies. T is built once, in bounded memory, and saved to disk.
+T does not depend on the studies. Therefore, T is built once and saved to disk. Maps are
+processed in blocks to limit memory use.
 """
 
 import threading
@@ -42,19 +43,20 @@ _BLOCK = 8192
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of T at the voxels where peaks are kept, which are in or near the mask."""
+    """Rows of T at the voxels in or near the mask. The other rows are not needed."""
 
     rows: np.ndarray  # (n_rows,), int: flat indices of these voxels on the grid
     values: np.ndarray  # (n_rows, n_components), float32: rows of T
 
     def sum_rows(self, weights) -> np.ndarray:
         """Compute the coefficients Tᵀw of each study: (n_studies, n_components)."""
-        # `weights` has shape (n_studies, n_grid). Each row is the w of one study.
+        # `weights` has shape (n_studies, n_grid). Each row is the vector w of a study,
+        # that is, the number of peaks of the study at each voxel of the grid.
         return weights[:, self.rows] @ self.values
 
 
 def build_table(folder: Path, blocks, read, mixing, inside, *, fwhm, voxel_mm, kernel):
-    """Build T = G·M·A(AᵀMA)⁻¹ in bounded memory and write it to a folder.
+    """Build T = G·M·A(AᵀMA)⁻¹ block by block and write T to a folder.
 
     First, G·MA is written map by map to a temporary file. Then, blocks of rows of G·MA
     are multiplied by (AᵀMA)⁻¹.
@@ -100,7 +102,10 @@ def build_table(folder: Path, blocks, read, mixing, inside, *, fwhm, voxel_mm, k
 
 
 def _write_smooth(stream, maps, voxels, matrices, rows):
-    """Smooth each map of a block and append its values at the voxels `rows`."""
+    """Smooth each map of a block and append its values at the voxels `rows` to a file.
+
+    `voxels` are the indices (x, y, z) of the voxels in the mask.
+    """
     for component in range(maps.shape[1]):
         nonzero = slice(*maps.indptr[component : component + 2])
         smooth = smooth_map(voxels[maps.indices[nonzero]], maps.data[nonzero], matrices)
@@ -138,8 +143,8 @@ class RecentStore:
             return self._results[key]
 
 
-# Open maps and tables, with the folders of their files as keys. The clones of a masker,
-# for example in cross-validation, share these maps and tables.
+# Maps and tables that are in use. The keys are the folders of their files. The clones
+# of a masker, for example in cross-validation, share these maps and tables.
 _OPENED = RecentStore(size=16)
 
 
@@ -148,8 +153,9 @@ class Recipe:
     """Atlas, mask and kernel of a fitted masker, which determine its table."""
 
     # A pickled masker contains its recipe, but not its maps and its table.
-    # `atlas` is the parameter of the masker. For a geometric atlas, it is the Atlas
-    # instead, because k-means might find other centers on another machine.
+    # `atlas` is the parameter `atlas` of the masker. For a geometric atlas, it is an
+    # `Atlas` object instead, because k-means might find other centers on another
+    # machine.
     atlas: Any
     n_components: int
     resolution_mm: int
@@ -166,7 +172,7 @@ class Recipe:
         return {"format": _FORMAT, "atlas": self.atlas_hash, "grid": grid_hash}
 
     def maps(self) -> Maps:
-        """Open the maps of the atlas on the grid, or build the maps if missing."""
+        """Open the maps of the atlas on the grid, or build them if they are missing."""
         folder = entry_folder("maps", self._maps_settings)
         return _OPENED.get(folder, lambda: open_maps(self._fetch_maps()))
 

@@ -1,8 +1,9 @@
-"""Scores of retrieval and of predicted maps, and scorers for scikit-learn.
+"""Scores for retrieval and for predicted maps, and scorers for scikit-learn.
 
-Scores of retrieval and Dice overlap are fractions in [0, 1]. Recall depends on the
-number of candidates, so report this number with every recall. The chance level of
-mix&match is 0.5 for any number of candidates.
+Retrieval scores and the Dice overlap are fractions in [0, 1]. Recall depends on the
+number of candidates, so report this number with every recall. Mix&match is the share of
+wrong candidates that are less similar to the query than the true candidate. Its chance
+level is 0.5 for any number of candidates.
 """
 
 from ._maps import bootstrap_interval, dice_score, score_maps

@@ -1,4 +1,4 @@
-"""Scores of predicted maps: Dice overlap, correlation, rank, bootstrap intervals."""
+"""Dice overlap, correlation and rank of predicted maps, and bootstrap intervals."""
 
 import math
 from numbers import Real
@@ -13,14 +13,14 @@ from ._retrieval import count_greater_and_tied
 def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
     r"""Compute the Dice overlap of two maps after thresholding both.
 
-    If :math:`A` is the set of selected voxels of the true map and :math:`B` that of the
-    predicted map, the Dice overlap is
+    Let :math:`A` be the set of selected voxels of the true map. Let :math:`B` be the
+    set of selected voxels of the predicted map. The Dice overlap is
 
     .. math:: D = \frac{2 |A \cap B|}{|A| + |B|}.
 
-    It is 0 if both sets are empty. Use `top` to select the strongest voxels of each
-    map; the maps may then have different units. Use `threshold` only for maps with the
-    same unit.
+    The Dice overlap is 0 if both sets are empty. Use `top` to select the voxels with
+    the highest values in each map. The two maps may then have different units. Use
+    `threshold` only for maps with the same unit.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
         Fraction of the voxels to select, in (0, 1]. The cut is the k-th largest value,
         where k is `top` times the number of voxels, rounded up. Voxels above the cut
         are selected. Voxels equal to the cut are selected only if the cut is positive.
-        This excludes the zero background of a sparse map.
+        This rule excludes the zero background of a sparse map.
 
     Returns
     -------
@@ -43,9 +43,9 @@ def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
     Raises
     ------
     ValueError
-        If both or neither of `threshold` and `top` are given, or if the given value is
-        out of range. Also raised if the maps differ in shape or affine, are empty, or
-        contain NaN or infinity.
+        If both `threshold` and `top` are given, if both are None, or if the given value
+        is out of range. The error is also raised if the maps differ in shape or affine,
+        are empty, or contain NaN or infinity.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def _read_map(one) -> np.ndarray:
 
 
 def dice_of_rows(true, predicted) -> np.ndarray:
-    """Compute the Dice overlap of each pair of rows; 0 if both rows are empty."""
+    """Compute the Dice overlap of pairs of boolean rows; 0 if both are empty."""
     both = np.count_nonzero(true & predicted, axis=1)
     sizes = np.count_nonzero(true, axis=1) + np.count_nonzero(predicted, axis=1)
     return 2.0 * both / np.maximum(sizes, 1)
@@ -120,14 +120,15 @@ def score_maps(
     Parameters
     ----------
     predicted, observed : ndarray of shape (n_maps, n_voxels)
-        Voxel values. Row i of `predicted` and row i of `observed` belong together.
+        Voxel values. Row i of `observed` is the true map for row i of `predicted`.
     mean_map : ndarray of shape (n_voxels,)
-        Mean of the maps of the training studies. Because all maps resemble the mean
-        map, it is projected out of all maps before ``rank`` is computed.
+        Mean of the maps of the training studies. The mean map is projected out of all
+        maps before ``rank`` is computed, because all maps resemble the mean map.
     top : float, default=0.1
         Fraction of voxels that are selected in each map to compute ``dice``.
     tops : sequence of float, default=(0.02, 0.05, 0.1, 0.2, 0.3)
-        Fractions of voxels. ``dice_mean`` is the mean Dice overlap over them.
+        Fractions of voxels. ``dice_mean`` is the mean Dice overlap over these
+        fractions.
 
     Returns
     -------
@@ -137,9 +138,10 @@ def score_maps(
         - ``dice``: Dice overlap for the fraction `top`;
         - ``dice_mean``: mean Dice overlap over the fractions `tops`;
         - ``correlation``: Pearson correlation over voxels;
-        - ``rank``: rank of the true map among all observed maps, which are sorted by
-          their correlation with the predicted map after the mean map is projected out.
-          The best rank is 1. Each tied map adds one half.
+        - ``rank``: rank of the true map among all observed maps. The mean map is
+          projected out of all maps. The observed maps are then sorted by their
+          correlation with the predicted map. The best rank is 1. Each other map that
+          has the same correlation as the true map adds one half to the rank.
 
     Examples
     --------
@@ -167,6 +169,7 @@ def score_maps(
 
 
 def _center(maps):
+    """Subtract the mean over voxels from each map."""
     return maps - maps.mean(axis=1, keepdims=True)
 
 
@@ -176,6 +179,7 @@ def _project_out(maps, mean_map):
     maps = _center(maps)
     rest = maps - np.outer(maps @ direction, direction)
     # If a centered map is a multiple of the direction, only rounding errors remain.
+    # They are set to zero.
     rounding = np.linalg.norm(rest, axis=1) <= 1e-9 * np.linalg.norm(maps, axis=1)
     rest[rounding] = 0
     return rest

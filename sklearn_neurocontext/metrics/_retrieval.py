@@ -2,7 +2,8 @@
 
 All scores are computed from two counts per query (row). The first is the number of
 candidates that are more similar to the query than the true candidate. The second is the
-number of candidates that are as similar as the true candidate, which is included.
+number of candidates that are as similar to the query as the true candidate. The second
+number includes the true candidate itself.
 """
 
 from numbers import Integral
@@ -15,7 +16,12 @@ _BLOCK_ELEMENTS = 4_000_000
 
 
 def count_greater_and_tied(similarity) -> tuple[np.ndarray, np.ndarray]:
-    """Count, for each row, the candidates above the true one and tied with it."""
+    """Count the candidates of each row that are at least as similar as the true one.
+
+    The first returned array counts candidates that are more similar than the true
+    candidate. The second counts candidates that are as similar as the true candidate,
+    including the true candidate itself.
+    """
     n = len(similarity)
     n_greater = np.empty(n, dtype=np.int64)
     n_tied = np.empty(n, dtype=np.int64)
@@ -32,8 +38,9 @@ def count_greater_and_tied(similarity) -> tuple[np.ndarray, np.ndarray]:
 
 def recall_from_counts(n_greater, n_tied, k: int) -> float:
     """Compute recall at k from the counts of `count_greater_and_tied`."""
-    # Rows with the same number of ties share a denominator. Their integer numerators
-    # are summed before the division, so the sums are exact.
+    # The recall of a row is clip(k - n_greater, 0, n_tied) / n_tied. Numerators of rows
+    # with the same n_tied are summed before the division, because sums of integers have
+    # no rounding errors.
     won = np.bincount(n_tied, weights=np.clip(k - n_greater, 0, n_tied))
     return float((won[1:] / np.arange(1, len(won))).sum() / len(n_tied))
 
@@ -69,15 +76,17 @@ def recall_at_k(similarity, k: int = 10) -> float:
 
     For query :math:`i`, let :math:`g_i` be the number of candidates that are more
     similar than the true candidate. Let :math:`t_i` be the number of candidates that
-    are as similar as the true candidate, which is included. Then recall at k is
+    are as similar as the true candidate, including the true candidate itself. Then
+    recall at k is
 
     .. math:: R@k = \frac{1}{n} \sum_i \mathrm{clip}\!\left(
         \frac{k - g_i}{t_i}, 0, 1\right),
 
-    where :math:`n` is the number of queries and of candidates. This is the expected
-    recall if ties are broken at random. Because the chance level is ``k / n``, report
-    ``n`` with every recall. To compare results with different numbers of candidates,
-    prefer :func:`mix_match_score`.
+    where :math:`n` is the number of queries, which equals the number of candidates, and
+    clip limits a value to [0, 1]. The formula is the expected recall if ties are broken
+    at random. Because the chance level is ``k / n``, report ``n`` with every recall. To
+    compare results with different numbers of candidates, prefer
+    :func:`mix_match_score`.
 
     Parameters
     ----------
@@ -124,10 +133,12 @@ def recall_at_k(similarity, k: int = 10) -> float:
 def mix_match_score(similarity) -> float:
     r"""Compute the share of wrong candidates that are less similar than the true one.
 
-    The share of wrong candidates :math:`j` with :math:`s_{ij} < s_{ii}` is computed for
-    each query :math:`i` and averaged over queries. Ties count half. The chance level is
-    0.5 for any number of candidates. The score equals the mean of :func:`recall_at_k`
-    over all k from 1 to ``n - 1``.
+    Let :math:`s_{ij}` be the similarity of query :math:`i` and candidate :math:`j`. For
+    each query :math:`i`, the share of wrong candidates :math:`j` with :math:`s_{ij} <
+    s_{ii}` is computed. A wrong candidate with :math:`s_{ij} = s_{ii}` counts as one
+    half. The score is the mean of the shares over queries. Its chance level is 0.5 for
+    any number of candidates. The score equals the mean of :func:`recall_at_k` over all
+    k from 1 to ``n - 1``, where ``n`` is the number of candidates.
 
     Parameters
     ----------
@@ -177,7 +188,8 @@ def recall_curve(similarity) -> np.ndarray:
     -------
     recall : ndarray of shape (n,), float64
         ``recall[k - 1]`` equals ``recall_at_k(similarity, k)`` for k less than n. The
-        curve never decreases, and its last value is 1. The chance level is ``k / n``.
+        curve never decreases, and its last value is 1. The chance level of recall at k
+        is ``k / n``.
 
     Raises
     ------
@@ -193,13 +205,14 @@ def recall_curve(similarity) -> np.ndarray:
     n_greater, n_tied = count_greater_and_tied(check_similarity(similarity))
     n = len(n_greater)
     curve = np.zeros(n)
-    # The recall of a row rises linearly from 0 at k = n_greater to 1 at
+    # The recall of a row increases linearly with k, from 0 at k = n_greater to 1 at
     # k = n_greater + n_tied.
     for n_ties in np.unique(n_tied):
         starts = n_greater[n_tied == n_ties]
         slopes = np.bincount(starts, minlength=n + 1)
         slopes -= np.bincount(starts + n_ties, minlength=n + 1)
-        # The sums are integers, so the curve never decreases and ends at exactly 1.
+        # The cumulative sums are integers, so the curve never decreases and ends at
+        # exactly 1.
         curve += np.cumsum(np.cumsum(slopes[:n])) / n_ties
     return curve / n
 
@@ -207,11 +220,14 @@ def recall_curve(similarity) -> np.ndarray:
 def recall_curve_auc(recall) -> float:
     """Compute the area under a recall curve.
 
-    The curve shows recall at k as a function of ``k / n``. It starts at (0, 0) and ends
-    at (1, 1). The area is computed with the trapezoidal rule. Its chance level is 0.5,
-    and the best value is ``1 - 1 / (2 * n)``. The area equals ``((n - 1) * mix_match +
-    1 / 2) / n`` and therefore contains the same information as mix&match. Use it to
-    compare with publications that report it.
+    The curve shows recall at k as a function of ``k / n``, where n is the number of
+    candidates. The curve starts at (0, 0) and ends at (1, 1). The area is computed with
+    the trapezoidal rule. The chance level of the area is 0.5, and its best value is
+    ``1 - 1 / (2 * n)``.
+
+    The area equals ``((n - 1) * mix_match + 1 / 2) / n``, where ``mix_match`` is the
+    result of :func:`mix_match_score`. The area therefore contains the same information
+    as mix&match. Use the area to compare results with publications that report it.
 
     Parameters
     ----------
@@ -251,14 +267,15 @@ def csls(similarity, k: int = 10) -> np.ndarray:
 
     .. math:: 2 s_{ij} - r_i - c_j
 
-    where :math:`r_i` is the mean of the k largest entries of row i, and :math:`c_j` is
-    the mean of the k largest entries of column j. CSLS lowers the similarities of hubs,
-    that is, of candidates that are similar to most queries.
+    where :math:`s_{ij}` is the similarity of text i and map j, :math:`r_i` is the mean
+    of the k largest entries of row i, and :math:`c_j` is the mean of the k largest
+    entries of column j. CSLS lowers the similarities of hubs, that is, of candidates
+    that are similar to most queries.
 
     CSLS is *transductive*: each corrected similarity depends on all texts and maps in
     the matrix. State this with every result that uses CSLS. No estimator and no scorer
-    of this package applies CSLS. `KernelCCA` corrects hubness with training studies
-    instead.
+    of this package applies CSLS. `KernelCCA` also lowers the similarities of hubs, but
+    it detects them with training studies only.
 
     Parameters
     ----------

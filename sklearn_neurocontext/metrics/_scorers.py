@@ -1,7 +1,7 @@
-"""Scorers ``(estimator, X, y)`` for cross-validation and searches.
+"""Scorers for scikit-learn's cross-validation and hyperparameter searches.
 
-Each scorer is an instance of a small class. It can therefore be pickled and sent to
-parallel workers.
+Scorers are called as ``scorer(estimator, X, y)``. Each scorer is an instance of a small
+class, so that scorers can be pickled and sent to parallel workers.
 """
 
 import warnings
@@ -33,12 +33,12 @@ def similarity(estimator, X, y) -> np.ndarray:
     ----------
     estimator : estimator
         A fitted model of this package, a fitted Pipeline that ends in such a model, or
-        a fitted hyperparameter search over either.
+        a fitted hyperparameter search over such a model or Pipeline.
     X : array-like of shape (n_texts, n_features), or sequence of str
         Input of the estimator, for example embeddings. For a Pipeline that starts with
         an embedder, the input is texts.
     y : array-like of shape (n_maps, n_components)
-        Coefficients.
+        Coefficients of the maps.
 
     Returns
     -------
@@ -49,8 +49,8 @@ def similarity(estimator, X, y) -> np.ndarray:
     Raises
     ------
     TypeError
-        If the estimator contains no model with a method ``similarity``, or is a search
-        without ``best_estimator_``.
+        If the estimator contains no model with a method ``similarity``, or if it is a
+        hyperparameter search without the attribute ``best_estimator_``.
 
     Examples
     --------
@@ -87,6 +87,7 @@ def similarity(estimator, X, y) -> np.ndarray:
 
 
 def _paired_similarity(estimator, X, y) -> np.ndarray:
+    """Compute a square similarity matrix with true pairs on the diagonal."""
     matrix = check_similarity(similarity(estimator, X, y))
     check_enough_candidates(len(matrix))
     return matrix
@@ -171,8 +172,8 @@ def _mean_dice(masker, top: float, predicted, observed) -> float:
         )
         total += float(dice_of_rows(true, found).sum())
         start += step
-        # The number of voxels is known after the first row. It determines the number of
-        # rows per block.
+        # After the first row, the number of voxels is known. The other rows are then
+        # processed in blocks of at most _BLOCK_ELEMENTS voxels to limit memory.
         step = max(1, _BLOCK_ELEMENTS // true.shape[1])
     return total / len(observed)
 
@@ -180,10 +181,10 @@ def _mean_dice(masker, top: float, predicted, observed) -> float:
 def make_dice_scorer(masker, top: float = 0.1) -> DiceScorer:
     """Make a scorer of the mean Dice overlap of predicted and observed maps.
 
-    In each map, the strongest voxels are selected. The number of selected voxels is
-    `top` times the number of voxels in the mask. Multiplying the coefficients of a
-    study by a positive number therefore does not change its score. If the observed map
-    of a study is empty, its score is 0.
+    In each map, the voxels with the highest values are selected. The number of selected
+    voxels is `top` times the number of voxels in the mask. Therefore, the score of a
+    study does not change if its coefficients are multiplied by a positive number. The
+    score of a study is 0 if its observed map is zero in all voxels.
 
     Parameters
     ----------
@@ -287,15 +288,16 @@ def make_retrieval_scorer(
     Parameters
     ----------
     ks : sequence of int, default=(10, 100)
-        Values of k for recall at k. If k is not less than the number of candidates, the
-        recall is omitted and a warning is issued. ``cross_validate`` requires the same
-        keys for all folds, so choose each k less than the size of the smallest fold.
+        Values of k for recall at k. If k is greater than or equal to the number of
+        candidates, recall at k is omitted and a warning is issued. ``cross_validate``
+        requires the same keys for all folds. Therefore, choose only values of k that
+        are less than the number of studies in the smallest test fold.
     masker : KDEDiFuMoMasker or None, default=None
         The fitted masker that computed y. If given, the scorer also computes the mean
         Dice overlap. The estimator must then have a method ``predict``. For example,
         ``ContrastiveTextBrain`` must have a decoder.
     top : float, default=0.1
-        Fraction of voxels that Dice selects in each map, in (0, 1].
+        Fraction of voxels to select in each map for the Dice overlap, in (0, 1].
 
     Returns
     -------
@@ -313,9 +315,10 @@ def make_retrieval_scorer(
     Raises
     ------
     ValueError
-        If a k is not a positive integer, or `top` is not in (0, 1].
+        If a value in `ks` is not a positive integer, or if `top` is not in (0, 1].
     TypeError
-        If `ks` is not a sequence, or the masker cannot convert coefficients to voxels.
+        If `ks` is not a sequence, or if the masker cannot convert coefficients to
+        voxels.
 
     Examples
     --------

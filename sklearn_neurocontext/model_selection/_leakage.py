@@ -12,8 +12,10 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from .._utils.coordinate_spaces import mni_to_talairach, talairach_to_mni
+from .._utils.validation import normalize_text
 
-# Different studies can share fewer peaks than this by coincidence.
+# Two studies that share at least this number of peaks are duplicates. Different studies
+# can share fewer peaks by coincidence.
 _MIN_COMMON_PEAKS = 5
 
 
@@ -36,7 +38,7 @@ def normalize_title(title: str) -> str:
     >>> normalize_title("Pain: a <i>meta</i>-analysis (Erratum).")
     'pain a meta analysis erratum'
     """
-    without_tags = re.sub(r"</?[A-Za-z][^<>]*>", "", title)
+    without_tags = re.sub(r"</?[A-Za-z][^<>]*>", "", normalize_text(title))
     letters = unicodedata.normalize("NFKD", without_tags).casefold()
     letters = "".join(c for c in letters if not unicodedata.combining(c))
     return " ".join(re.findall(r"[^\W_]+", letters))
@@ -58,13 +60,14 @@ def duplicate_groups(titles, peaks, groups=None) -> np.ndarray:
     Parameters
     ----------
     titles : sequence of str
-        Title of each row. Rows with a missing title are not linked by title.
+        Title of each row. A missing title is not equal to any other title.
     peaks : sequence of ndarray of shape (n_peaks_i, 3)
         Peaks of each row, in mm. They are rounded to 0.1 mm before they are compared.
         Their order has no effect.
     groups : array-like of shape (n_rows,) or None, default=None
-        Identifier of the study of each row, if a study can have several rows (one per
-        analysis). Rows with a missing identifier are not linked by it.
+        Identifier of the study of each row. Pass it if a study can have several rows,
+        for example one row per analysis. A missing identifier is not equal to any other
+        identifier.
 
     Returns
     -------
@@ -103,7 +106,10 @@ def duplicate_groups(titles, peaks, groups=None) -> np.ndarray:
 
 
 def _link_equal_keys(keys):
-    """Link each row to the first row with the same key; ignore empty keys."""
+    """Return a sparse matrix that links each row to the first row with the same key.
+
+    Empty keys are ignored.
+    """
     first_row: dict = {}
     pairs = [(first_row.setdefault(key, i), i) for i, key in enumerate(keys) if key]
     left, right = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
@@ -111,8 +117,11 @@ def _link_equal_keys(keys):
 
 
 def _link_common_peaks(peaks):
-    """Link rows that share at least `_MIN_COMMON_PEAKS` distinct peaks."""
-    # Adding 0.0 replaces -0.0 by 0.0.
+    """Return a sparse matrix that links rows with common peaks.
+
+    Two rows are linked if they share at least `_MIN_COMMON_PEAKS` distinct peaks.
+    """
+    # Adding 0.0 replaces -0.0 by 0.0, so that both count as the same coordinate.
     distinct = [
         np.unique(np.round(np.reshape(xyz, (-1, 3)).astype(float), 1) + 0.0, axis=0)
         for xyz in peaks
@@ -150,9 +159,9 @@ def remove_leakage(splits, groups, *, exclude=None) -> list:
     Raises
     ------
     ValueError
-        If fewer than two rows remain in a test set, or if an index is out of range.
-        Also raised if `exclude` is neither an array of indices nor a boolean mask with
-        one entry per row.
+        If fewer than two rows remain in a test set, or if an index is out of range. The
+        error is also raised if `exclude` is neither an array of indices nor a boolean
+        mask with one entry per row.
 
     Examples
     --------
@@ -210,12 +219,15 @@ def find_studies_sharing_peaks(
     """Find training studies whose peaks are included in a meta-analysis.
 
     A meta-analysis collects the peaks of published experiments. Some of these
-    experiments may belong to training studies, whose peaks may be given in another
-    coordinate space. The function returns each training study that shares enough peaks
-    with at least one experiment. The number of shared peaks must be at least
-    `min_peaks`, and at least the fraction `min_share` of the distinct peaks of the
-    experiment. The peaks of an experiment are compared three times: unchanged,
-    converted from Talairach to MNI space, and converted from MNI to Talairach space.
+    experiments may belong to training studies. The function returns each training study
+    that shares enough peaks with at least one experiment. The number of shared peaks
+    must be at least `min_peaks`. It must also be at least `min_share` times the number
+    of distinct peaks of the experiment.
+
+    The coordinate space of the meta-analysis can differ from the coordinate space of a
+    training study. Therefore, the peaks of an experiment are compared with the peaks of
+    the training studies three times: unchanged, converted from Talairach to MNI space,
+    and converted from MNI to Talairach space.
 
     Parameters
     ----------
@@ -226,15 +238,15 @@ def find_studies_sharing_peaks(
     tolerance_mm : float, default=1.0
         Two peaks count as equal if they differ by at most this value along each axis.
     min_peaks : int, default=3
-        Minimal number of shared peaks; at least 1.
+        Minimum number of shared peaks; at least 1.
     min_share : float, default=0.5
-        Minimal fraction of the distinct peaks of the experiment that must be shared, in
+        Minimum fraction of the distinct peaks of the experiment that must be shared, in
         [0, 1].
 
     Returns
     -------
     rows : ndarray of int64
-        Sorted row indices of these training studies.
+        Sorted indices of the training studies that share peaks with an experiment.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Splits into training and test studies, which all published scores use."""
+"""Functions that split studies into training sets and test sets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ class PaperSplits(Sequence):
     n : int
         Number of studies.
     tests : tuple of ndarray of shape (n_candidates,), int64
-        Test set of each split, sorted.
+        Sorted indices of the test studies of each split.
     development : ndarray of shape (n_development,), int64
         Sorted indices of studies that are in no test set. Use them to choose
         hyperparameters. They belong to the training set of every split.
     overlapping : bool
-        Whether test sets can share studies, because the corpus is too small for
-        disjoint test sets.
+        True if test sets can share studies. This is the case if the corpus is too small
+        for disjoint test sets.
     random_state : int
-        Seed of the permutation.
+        Seed of the random choice of test studies.
 
     Examples
     --------
@@ -91,11 +91,12 @@ def paper_splits(
     n_splits : int, default=15
         Number of splits.
     n_candidates : int, default=1000
-        Number of studies in each test set, which are the candidates of retrieval.
+        Number of studies in each test set. The test studies are the candidates of
+        retrieval.
     random_state : int, default=0
-        Seed of the permutation.
+        Seed of the random choice of test studies.
     n_development : int, default=600
-        Minimal number of development studies. Use 300 for corpora of full texts.
+        Minimum number of development studies. Use 300 for corpora of full texts.
 
     Returns
     -------
@@ -162,9 +163,9 @@ def shuffled_folds(groups, n_splits: int = 15, random_state: int = 0) -> list:
     Returns
     -------
     folds : list of (train, test) index arrays
-        Training and test rows of each fold. They are computed by ``KFold`` if each
-        study has a single row, and by ``GroupKFold`` otherwise, both with
-        ``shuffle=True``.
+        Training and test rows of each fold. If each study has a single row, the folds
+        are computed by scikit-learn's ``KFold(shuffle=True)``. Otherwise, they are
+        computed by ``GroupKFold(shuffle=True)``.
 
     Raises
     ------

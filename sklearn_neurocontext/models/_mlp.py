@@ -9,21 +9,23 @@ from ._base import TextBrainEstimator, draw_seed
 class MLPBaseline(TextBrainEstimator):
     """Multilayer perceptron that minimizes the squared error of coefficients.
 
-    The perceptron predicts standardized coefficients. It has three linear layers. Layer
-    normalization and GELU follow the first and the second linear layer, and dropout
-    follows the first GELU.
+    The perceptron predicts standardized coefficients. It has three linear layers. Each
+    of the first two linear layers is followed by layer normalization and a GELU
+    activation. Dropout follows the first GELU activation.
 
-    Some training studies are held out for validation. After each epoch, all observed
-    validation maps are ranked for each validation text. They are ranked by the cosine
-    between predicted and observed standardized coefficients. The model keeps the
-    weights of the epoch with the smallest mean logarithm of the rank of the true map.
+    Some training studies are held out for validation. After each epoch, the perceptron
+    predicts the standardized coefficients of each validation text. All validation maps
+    are then sorted by the cosine between their standardized coefficients and the
+    prediction. The rank of the true map, which belongs to the same study as the text,
+    is computed. The model keeps the weights of the epoch with the smallest mean
+    logarithm of this rank.
 
     Parameters
     ----------
     hidden_dim : int, default=512
         Width of the two hidden layers.
     max_epochs : int, default=50
-        Maximal number of epochs.
+        Maximum number of epochs.
     batch_size : int, default=128
         Number of studies per batch.
     lr : float, default=0.0005
@@ -34,10 +36,10 @@ class MLPBaseline(TextBrainEstimator):
     dropout : float, default=0.5
         Dropout rate after the first hidden layer, in [0, 1).
     n_validation : int, default=1000
-        Number of validation studies, which are used to choose the best epoch. It is
-        limited to a tenth of the training studies. If this limit or `n_validation` is
-        less than 2, no studies are held out, and the epoch with the smallest training
-        loss is chosen.
+        Maximum number of validation studies, which are used to choose the best epoch.
+        At most one tenth of the training studies is held out for validation. If fewer
+        than two studies could be held out, there are no validation studies, and the
+        epoch with the smallest training loss is chosen.
     patience : int or None, default=5
         Number of epochs without improvement before training stops. None trains for
         `max_epochs`.
@@ -46,11 +48,11 @@ class MLPBaseline(TextBrainEstimator):
 
         - ``"unit"`` divides the coefficients of each study by their L2 norm, then
           standardizes each component.
-        - ``"sqrt"`` replaces each coefficient by its signed square root, then
-          continues as ``"unit"``.
-        - None subtracts the mean of each component and changes nothing else.
+        - ``"sqrt"`` first replaces each coefficient by its signed square root. The
+          steps of ``"unit"`` follow.
+        - None only subtracts the mean of each component.
     device : str, default="cpu"
-        Torch device of training and inference. Inputs and outputs are NumPy arrays.
+        Torch device for training and inference. Inputs and outputs are NumPy arrays.
 
     Attributes
     ----------
@@ -61,18 +63,20 @@ class MLPBaseline(TextBrainEstimator):
     n_epochs_ : int
         Number of epochs run.
     history_ : list of dict
-        Values of each epoch, by name:
+        One dictionary per epoch, with these keys:
 
-        - ``train_loss`` and ``valid_loss``: mean squared error;
-        - ``monitor``: mean log rank of the true map;
-        - ``dur``: duration in seconds.
+        - ``train_loss``: mean squared error on the training studies;
+        - ``valid_loss``: mean squared error on the validation studies;
+        - ``monitor``: mean logarithm of the rank of the true map;
+        - ``dur``: duration of the epoch in seconds.
 
         Without validation studies, ``valid_loss`` is missing and ``monitor`` is the
         training loss.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float32
-        Mean and standard deviation of each component over the training studies. If
-        `y_scaling` includes a square root or a division by the norm, they are computed
-        after these steps. If ``y_scaling=None``, `y_scale_` is 1.
+        Mean and standard deviation of each component over the training studies. With
+        ``"unit"`` and ``"sqrt"``, they are computed after the coefficients of each
+        study are divided by their norm. If ``y_scaling=None``, all values of `y_scale_`
+        are 1.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int
@@ -155,7 +159,7 @@ class MLPBaseline(TextBrainEstimator):
         Raises
         ------
         ValueError
-            If the loss becomes NaN or infinite.
+            If the training loss becomes NaN or infinite.
         """
         import torch
 

@@ -6,22 +6,25 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-# A logit scale beyond 100 makes the loss numerically flat (Radford et al. 2021).
+# The logit scale 1/τ is limited to 100, because training is unstable with larger values
+# (Radford et al. 2021).
 MAX_LOG_LOGIT_SCALE = math.log(100)
 
 
 def clamp_log_logit_scale(log_logit_scale):
-    """Limit the logit scale to at most 100, that is, τ to at least 0.01."""
+    """Return log(1/τ), limited so that the logit scale 1/τ is at most 100."""
     return log_logit_scale.clamp(max=MAX_LOG_LOGIT_SCALE)
 
 
 def info_nce(text_latents, brain_latents, log_logit_scale):
     """Compute the symmetric InfoNCE loss of a batch of text-map pairs.
 
-    Latents have shape (n_pairs, latent_dim) and rows of norm one. The logit scale is
-    1/τ. The loss is in nats: log(n_pairs) at chance level, and 0 for perfect matches.
-    It is the loss of van den Oord et al. (2018, eq. 4), averaged over both directions
-    as in CLIP (contrastive language-image pretraining, Radford et al. 2021).
+    Latents have shape (n_pairs, latent_dim), and each row has norm one.
+    `log_logit_scale` is log(1/τ), where τ is the temperature. The loss is measured in
+    nats. The loss equals log(n_pairs) at chance level and 0 for perfect matches. It was
+    proposed by van den Oord et al. (2018, eq. 4). As in CLIP (contrastive
+    language-image pretraining, Radford et al. 2021), the loss for the retrieval of maps
+    and the loss for the retrieval of texts are averaged.
     """
     logits = text_latents @ brain_latents.T * log_logit_scale.exp()
     pairs = torch.arange(len(logits), device=logits.device)
@@ -41,8 +44,8 @@ class InfoNCE(nn.Module):
 class Dropout(nn.Module):
     """Dropout that draws uniform random numbers instead of Bernoulli numbers.
 
-    Its output has the same distribution as that of `torch.nn.Dropout`, which takes four
-    times as long on a CPU.
+    The output has the same distribution as the output of `torch.nn.Dropout`. On a CPU,
+    this class is four times as fast as `torch.nn.Dropout`.
     """
 
     def __init__(self, rate):
@@ -50,7 +53,7 @@ class Dropout(nn.Module):
         self.rate = rate
 
     def forward(self, x):
-        """Zero values with probability `rate` and divide the others by 1 - rate."""
+        """Set values to 0 with probability `rate`; divide the others by 1 - rate."""
         if not self.training or self.rate == 0:
             return x
         kept = 1 - self.rate
@@ -58,7 +61,11 @@ class Dropout(nn.Module):
 
 
 class ProjectionHead(nn.Module):
-    """Linear projection, followed by a GELU and a linear layer with skip connection."""
+    """Neural network block that changes the dimension from `in_dim` to `out_dim`.
+
+    It computes ``norm(p + dropout(linear(gelu(p))))``, where p is a linear projection
+    of the input.
+    """
 
     def __init__(self, in_dim, out_dim, dropout):
         super().__init__()
@@ -68,7 +75,7 @@ class ProjectionHead(nn.Module):
         self.norm = nn.LayerNorm(out_dim)
 
     def forward(self, x):
-        """Map (n, in_dim) to (n, out_dim)."""
+        """Transform an input of shape (n, in_dim) to shape (n, out_dim)."""
         projected = self.projection(x)
         return self.norm(
             projected + self.dropout(self.linear(functional.gelu(projected)))
@@ -76,7 +83,10 @@ class ProjectionHead(nn.Module):
 
 
 class ResidualHead(nn.Module):
-    """Linear layer and GELU with a skip connection."""
+    """Neural network block with a skip connection; its input has dimension `dim`.
+
+    It computes ``norm(x + dropout(gelu(linear(x))))`` for the input x.
+    """
 
     def __init__(self, dim, dropout):
         super().__init__()
@@ -85,16 +95,17 @@ class ResidualHead(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, x):
-        """Map (n, dim) to (n, dim)."""
+        """Transform an input of shape (n, dim) to an output of the same shape."""
         return self.norm(x + self.dropout(functional.gelu(self.linear(x))))
 
 
 class TwoTowers(nn.Module):
-    """Text encoder and brain encoder with a common latent space and a learned τ.
+    """Text encoder and brain encoder with a shared latent space.
 
     The text encoder has a projection head and two residual heads. The brain encoder has
     three residual heads. If `latent_dim` differs from `n_components`, a projection head
-    replaces the first head of the brain encoder. The learned parameter is log(1/τ).
+    replaces the first head of the brain encoder. The module also learns the temperature
+    τ. Its parameter `log_logit_scale` is log(1/τ).
     """
 
     def __init__(self, n_features, n_components, latent_dim, dropout, temperature):
@@ -116,15 +127,15 @@ class TwoTowers(nn.Module):
         self.log_logit_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
 
     def encode_text(self, text):
-        """Map embeddings to latents of norm one."""
+        """Transform embeddings to latents of norm one."""
         return functional.normalize(self.text(text), dim=1)
 
     def encode_brain(self, brain):
-        """Map standardized coefficients to latents of norm one."""
+        """Transform standardized coefficients to latents of norm one."""
         return functional.normalize(self.brain(brain), dim=1)
 
     def forward(self, text, brain):
-        """Compute text latents, brain latents and the clamped log(1/τ)."""
+        """Compute text latents, brain latents and log(1/τ), limited to log(100)."""
         return (
             self.encode_text(text),
             self.encode_brain(brain),
@@ -143,12 +154,12 @@ class Decoder(nn.Module):
         self.output = nn.Linear(latent_dim, n_components)
 
     def forward(self, latents):
-        """Map (n, latent_dim) to (n, n_components)."""
+        """Transform latents of shape (n, latent_dim) to shape (n, n_components)."""
         return self.output(self.heads(latents))
 
 
 class Perceptron(nn.Module):
-    """Perceptron of `MLPBaseline`."""
+    """Multilayer perceptron with three linear layers; used by `MLPBaseline`."""
 
     def __init__(self, n_features, n_components, hidden_dim, dropout):
         super().__init__()
@@ -164,5 +175,5 @@ class Perceptron(nn.Module):
         )
 
     def forward(self, text):
-        """Map (n, n_features) to (n, n_components)."""
+        """Transform texts of shape (n, n_features) to shape (n, n_components)."""
         return self.layers(text)

@@ -1,4 +1,4 @@
-"""Average maps of studies with similar texts, as features of a text."""
+"""Transformer that replaces a text by the average map of similar training texts."""
 
 import numpy as np
 from scipy.sparse import issparse
@@ -19,24 +19,25 @@ from .._utils.validation import (
 )
 from ._base import normalize_studies
 
-# Number of texts that are compared with all training texts at once; limits memory.
+# Texts are compared with all training texts in blocks of this size to limit memory.
 _ROWS = 1000
-# Texts whose cosine exceeds 1 - _SAME count as equal and are not neighbors.
+# Two texts count as equal if their cosine exceeds 1 - _SAME.
 _SAME = 1e-5
 
 
 class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Transform a text to the average map of training studies with similar texts.
 
-    The features of a text x are the Nadaraya-Watson kernel regression
+    The features of a text x are computed by Nadaraya-Watson kernel regression:
 
     .. math:: \sum_n \frac{e^{\cos(x, x_n)/\tau}}{\sum_m e^{\cos(x, x_m)/\tau}} \, y_n
 
-    over training studies n with texts :math:`x_n` and normalized coefficients
-    :math:`y_n`. Training studies whose text equals x (cosine one) are left out of both
-    sums. Therefore, the features of a training study do not contain its own map, and a
-    model fitted to these features can generalize to new texts. If all training texts
-    equal x, the result is the mean of all :math:`y_n`.
+    where n and m are indices of training studies, :math:`x_n` is the text of study n,
+    :math:`y_n` are the normalized coefficients of study n, and τ is the temperature.
+    Training studies whose text equals x (cosine one) are left out of both sums.
+    Therefore, the features of a training study do not contain its own map, and a model
+    fitted to these features can generalize to new texts. If all training texts equal x,
+    the result is the mean of all :math:`y_n`.
 
     Parameters
     ----------
@@ -47,8 +48,8 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Normalization of y:
 
         - ``"unit"`` divides the coefficients of each study by their L2 norm.
-        - ``"sqrt"`` replaces each coefficient by its signed square root, then continues
-          as ``"unit"``.
+        - ``"sqrt"`` replaces each coefficient by its signed square root. The results
+          of each study are then divided by their L2 norm.
         - None leaves the coefficients unchanged.
 
     Attributes
@@ -150,12 +151,13 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         )
 
     def _average(self, rows):
-        """Compute the average maps of the neighbors of normalized texts."""
+        """Compute the average map of the neighbors of each text; rows have norm one."""
         cosines = rows @ self.texts_.T
         if issparse(cosines):
             cosines = cosines.toarray()
         cosines[cosines > 1 - _SAME] = -np.inf
         highest = cosines.max(axis=1, keepdims=True)
+        # If a text equals all training texts, all training studies get equal weights.
         alone = ~np.isfinite(highest[:, 0])
         cosines[alone], highest[alone] = 0, 0
         weights = np.exp((cosines - highest) / self.temperature)

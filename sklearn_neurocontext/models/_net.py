@@ -1,4 +1,4 @@
-"""Training of torch modules; the only module that imports skorch."""
+"""Training of neural networks with skorch, which no other file imports."""
 
 import copy
 import math
@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 from torch.nn.functional import normalize
 
-# Number of rows per forward pass outside training; limits memory.
+# Outside training, rows are passed to a network in blocks of this size to limit memory.
 _FORWARD_ROWS = 8192
 
 
@@ -23,20 +23,23 @@ def split_validation(n_studies, n_validation, seed):
     """Split row indices into sorted training rows and sorted validation rows.
 
     The number of validation rows is the smaller of `n_validation` and a tenth of
-    `n_studies`. It is 0 if the smaller of them is less than 2.
+    `n_studies`. If this number is less than 2, there are no validation rows.
     """
     order = np.random.default_rng(seed).permutation(n_studies)
     size = min(n_validation, n_studies // 10) if n_studies >= 20 else 0
-    size = 0 if size < 2 else size  # a single study cannot be ranked
+    size = 0 if size < 2 else size  # the rank of a single study is always 1
     return np.sort(order[size:]), np.sort(order[:size])
 
 
 def mean_log_rank(similarity):
     """Compute the mean logarithm of the rank of the true candidate.
 
-    Tied candidates count half. The best value is 0, and the worst is log(n_candidates).
-    Unlike the loss, the value does not depend on the temperature. Unlike recall, it
-    does not depend on a choice of k.
+    `similarity` has shape (n_queries, n_candidates), with true pairs on the diagonal.
+    The rank is 1 plus the number of candidates that are more similar to the query than
+    the true candidate. Each wrong candidate that is as similar as the true candidate
+    adds one half to the rank. The best value is 0, and the worst is log(n_candidates).
+    Unlike the InfoNCE loss, the value does not depend on the temperature. Unlike
+    recall, it does not depend on a choice of k.
     """
     true = similarity.diagonal()[:, None]
     greater = (similarity > true).sum(1)
@@ -45,13 +48,13 @@ def mean_log_rank(similarity):
 
 
 def rank_of_latents(outputs, _target):
-    """Compute the mean log rank of true maps, ranked by the cosine of latents."""
+    """Compute `mean_log_rank` from the cosines of text and brain latents."""
     text, brain, _ = outputs
     return mean_log_rank(text @ brain.T)
 
 
 def rank_of_predictions(predicted, target):
-    """Compute the mean log rank of true maps, ranked by cosine with predictions."""
+    """Compute `mean_log_rank` from the cosines of predictions and targets."""
     return mean_log_rank(normalize(predicted, dim=1) @ normalize(target, dim=1).T)
 
 
@@ -61,7 +64,12 @@ def squared_error(predicted, target):
 
 
 class _KeepBestEpoch(Callback):
-    """Callback that stops training early and restores the weights of the best epoch."""
+    """Callback that stops training early and restores the weights of the best epoch.
+
+    The best epoch has the smallest value of ``monitor(output, target)``. Training stops
+    after `patience` epochs without improvement. The learning rate `lr` is only used in
+    an error message.
+    """
 
     def __init__(self, monitor, patience, lr):
         self.monitor = monitor
@@ -69,7 +77,7 @@ class _KeepBestEpoch(Callback):
         self.lr = lr
 
     def on_train_begin(self, net, **kwargs):
-        """Reset the record."""
+        """Reset the attributes of the callback."""
         self.best_value_ = math.inf
         self.best_epoch_ = 0
         self.best_weights_ = None
@@ -81,12 +89,12 @@ class _KeepBestEpoch(Callback):
         self.value_ = None
 
     def on_batch_end(self, net, batch, training, y_pred, **kwargs):
-        """Compute the monitor on validation studies."""
-        if not training:  # all validation studies are one batch
+        """Compute the value of the monitor on the validation studies."""
+        if not training:  # all validation studies form one batch
             self.value_ = float(self.monitor(y_pred, batch[1]))
 
     def on_epoch_end(self, net, **kwargs):
-        """Keep the weights if they are the best; stop if patience is exhausted."""
+        """Store the weights of the best epoch; stop if `patience` is reached."""
         epoch = len(net.history)
         train_loss = net.history[-1, "train_loss"]
         self._check_finite(net, train_loss, epoch)
@@ -95,11 +103,12 @@ class _KeepBestEpoch(Callback):
         self.n_finished_ = epoch
         if value < self.best_value_:
             self.best_value_, self.best_epoch_ = value, epoch
-            # state_dict() shares memory with the weights, which later epochs change.
+            # The weights are copied, because state_dict() returns references to them,
+            # and later epochs change the weights in place.
             self.best_weights_ = copy.deepcopy(net.module_.state_dict())
         elif self.patience is not None and epoch - self.best_epoch_ >= self.patience:
             self.stopped_ = True
-            raise KeyboardInterrupt  # makes skorch end the training
+            raise KeyboardInterrupt  # skorch catches it and ends the training
 
     def on_train_end(self, net, **kwargs):
         """Restore the best weights."""
@@ -109,6 +118,7 @@ class _KeepBestEpoch(Callback):
     def _check_finite(self, net, train_loss, epoch):
         # The last optimizer step of an epoch can set weights to NaN. The training loss
         # of this epoch was computed before that step and can still be finite.
+        # Therefore, the weights are checked as well.
         finite = all(bool(w.isfinite().all()) for w in net.module_.parameters())
         loss = train_loss if finite else math.nan
         if not math.isfinite(loss):
@@ -122,7 +132,7 @@ class _KeepBestEpoch(Callback):
 
 
 class PairedTensors(torch.utils.data.Dataset):
-    """Dataset of named inputs and a target, indexed by arrays of rows."""
+    """Dataset of named inputs and a target, indexed by arrays of row indices."""
 
     def __init__(self, inputs, target):
         self.inputs = inputs
@@ -142,8 +152,8 @@ class WholeBatches:
     """Iterator that reads all rows of a batch in one indexing operation.
 
     This is faster than reading each study separately. If the last batch would contain a
-    single study, this study is added to the previous batch, because InfoNCE learns
-    nothing from a single pair.
+    single study, this study is added to the previous batch, because the InfoNCE loss of
+    a single pair is always 0.
     """
 
     def __init__(self, dataset, batch_size, shuffle=False):
@@ -163,7 +173,7 @@ class WholeBatches:
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """Best epoch, number of epochs, and history (losses and monitor per epoch)."""
+    """Best epoch, number of epochs, and history with one dictionary per epoch."""
 
     best_epoch: int
     n_epochs: int
@@ -190,9 +200,10 @@ def train_net(
 
     `inputs` maps argument names of the module to float32 arrays of shape (n_studies,
     n_inputs). `target` is a float32 array of shape (n_studies, n_targets). `rows` is a
-    pair of training rows and validation rows. The best epoch has the smallest
-    ``monitor(output, target)`` on the validation rows. Without validation rows, it has
-    the smallest training loss. If a loss or weight is not finite, ValueError is raised.
+    tuple of two index arrays, which select the training rows and the validation rows.
+    The best epoch has the smallest ``monitor(output, target)`` on the validation rows.
+    Without validation rows, the best epoch has the smallest training loss. ValueError
+    is raised if the training loss or a weight becomes NaN or infinite.
     """
     train, validation = (_take_rows(inputs, target, part, device) for part in rows)
     validation = validation if len(validation) else None
@@ -202,7 +213,7 @@ def train_net(
         optimizer=optimizer,
         optimizer__lr=lr,
         optimizer__weight_decay=weight_decay,
-        optimizer__fused=True,  # four times as fast as the default
+        optimizer__fused=True,  # four times as fast as fused=False
         optimizer__param_groups=[("*log_logit_scale", {"weight_decay": 0.0})],
         max_epochs=max_epochs,
         batch_size=batch_size,
@@ -218,7 +229,9 @@ def train_net(
     net.fit(train, y=None)
     keep_best = dict(net.callbacks_)["keep_best"]
     if not keep_best.stopped_ and keep_best.n_finished_ < max_epochs:
-        raise KeyboardInterrupt  # skorch caught Ctrl-C, but the fit is incomplete
+        # The user pressed Ctrl-C. skorch catches this interrupt and returns an
+        # incomplete fit, so the interrupt is raised again.
+        raise KeyboardInterrupt
     module.eval()
     names = ("epoch", "train_loss", "valid_loss", "monitor", "dur")
     return TrainingRecord(
@@ -232,7 +245,7 @@ def train_net(
 
 
 def _take_rows(inputs, target, rows, device):
-    """Select rows of the inputs and the target and move them to the device."""
+    """Return the given rows of inputs and target as tensors on the device."""
 
     def take(array):
         return torch.from_numpy(array[rows]).to(device)
@@ -243,7 +256,7 @@ def _take_rows(inputs, target, rows, device):
 
 
 def forward_rows(function, array, device):
-    """Apply a function of tensors to the rows of an array without gradients."""
+    """Apply a torch function to blocks of rows of an array, without gradients."""
     tensor = torch.from_numpy(np.ascontiguousarray(array))
     with torch.inference_mode():
         pieces = [

@@ -18,7 +18,8 @@ from .._utils.validation import (
     validate_data,
 )
 
-# Eigenvalues below this fraction of the largest eigenvalue are rounding errors.
+# Eigenvalues below this fraction of the largest eigenvalue are treated as zero, because
+# they consist mostly of rounding errors.
 _SMALLEST_EIGENVALUE = 1e-6
 
 
@@ -29,14 +30,22 @@ def choose_components(rows, n_components: int, random_state) -> np.ndarray:
 
 
 def gaussian_kernel(rows, components, width: float) -> np.ndarray:
-    """Compute ``exp(-‖u - v‖² / (2 width))`` for each row u and component v."""
+    """Compute a Gaussian kernel, of shape (n_rows, n_components).
+
+    The kernel is ``exp(-‖u - v‖² / (2 width))`` for row u and component v.
+    """
     squares = (rows**2).sum(axis=1)[:, None] + (components**2).sum(axis=1)
     distance = squares - 2 * rows @ components.T
     return np.exp(np.maximum(distance, 0) / (-2 * width))
 
 
 def nystroem_projection(components, width: float) -> np.ndarray:
-    """Compute the matrix that maps kernel values to Nyström features."""
+    """Compute the matrix that converts kernel values to Nyström features.
+
+    The columns of the matrix are the eigenvectors of the kernel between components.
+    Each eigenvector is divided by the square root of its eigenvalue. Eigenvectors with
+    an eigenvalue close to zero are left out.
+    """
     kernel = gaussian_kernel(components, components, width).astype(np.float64)
     values, vectors = eigh(kernel)
     kept = values > _SMALLEST_EIGENVALUE * values[-1]
@@ -47,9 +56,10 @@ class NystroemKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     r"""Transform embeddings to Nyström features of a Gaussian kernel.
 
     The inner product of the features of embeddings u and v approximates the kernel
-    :math:`\exp(-\|u - v\|^2 / (2h))`. The approximation uses `n_components` training
-    studies that are drawn at random. If there are not more than `n_components` training
-    studies, all are used, and the kernel between them is exact.
+    :math:`\exp(-\|u - v\|^2 / (2h))`, where h is `kernel_width`. The approximation uses
+    `n_components` training studies, which are called components and drawn at random. If
+    there are at most `n_components` training studies, all of them are components. The
+    kernel between two training studies is then exact.
 
     Parameters
     ----------
@@ -57,26 +67,27 @@ class NystroemKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Width h of the kernel; positive. For embeddings of norm one, the kernel equals
         ``exp((cosine - 1) / h)``.
     n_components : int, default=2500
-        Maximal number of training studies that the kernel is computed with.
+        Maximum number of components.
     random_state : int, RandomState instance or None, default=None
-        Controls the random choice of `n_components` training studies. With fewer
-        studies, all are used.
+        Controls the random choice of the components and their order.
 
     Attributes
     ----------
     components_ : ndarray of shape (min(n_components, n_studies), n_features_in_)
-        Embeddings of the training studies that the kernel is computed with.
+        Embeddings of the components.
     projection_ : ndarray of shape (len(components_), n_features_out)
-        Matrix that maps kernel values to features. If texts repeat, ``n_features_out``
-        is smaller than the number of components.
+        Matrix that converts the kernel between texts and components to features. The
+        number of features, ``n_features_out``, is smaller than the number of components
+        if several components have the same text.
     n_features_in_ : int
         Number of features of X.
 
     See Also
     --------
-    KernelCCA : Uses the same kernel between maps.
-    sklearn.kernel_approximation.Nystroem : Offers other kernels. It warns if there are
-        fewer studies than components. It loses precision in float32 if texts repeat.
+    KernelCCA : Model that uses the same kernel to compare maps.
+    sklearn.kernel_approximation.Nystroem : Transformer that offers other kernels. It
+        warns if there are fewer studies than `n_components`. It loses precision in
+        float32 if several studies have the same text.
 
     References
     ----------

@@ -10,7 +10,8 @@ from sklearn.linear_model import RidgeCV
 from .._utils.validation import StrOptions, fit_context
 from ._base import TextBrainEstimator
 
-# Columns of sparse X with a larger share of nonzeros are multiplied as dense arrays.
+# If more than this share of the values in a column of a sparse X is nonzero, the column
+# is converted to a dense array before matrix products.
 _DENSE_SHARE = 0.2
 
 
@@ -19,10 +20,12 @@ def solve_ridge(X, targets: np.ndarray, alpha: float, name: str = "alpha"):
 
     .. math:: \min_{W, b} \|Y - X W - 1 b^T\|^2 + \lambda \|W\|^2
 
-    where λ is α times the mean squared norm of the centered rows of X. Therefore, the
-    effect of α depends neither on the scale of X nor on its number of columns. The
-    solution uses the Cholesky factor of one matrix, whose size is the smaller of
-    n_features and n_studies.
+    where X are the features, Y the targets, W the weights, b the intercept, and 1 is a
+    vector of ones. The penalty λ is α times the mean squared norm of the centered rows
+    of X. Therefore, the effect of α is independent of the scale of X and of the number
+    of columns of X. The solution uses the Cholesky factorization of a single square
+    matrix. The number of rows of this matrix is the smaller of n_features and
+    n_studies.
 
     Parameters
     ----------
@@ -56,7 +59,8 @@ def solve_ridge(X, targets: np.ndarray, alpha: float, name: str = "alpha"):
     >>> weights.round(6).item(), intercept.round(6).item()
     (3.0, 1.0)
     """
-    # A ridge of alpha keeps the matrix positive definite if all variances are zero.
+    # If all columns of X are constant, the mean squared norm is 0. It is then replaced
+    # by 1, because the matrix is positive definite only with a positive penalty.
     ridge = alpha * (mean_squared_norm(X) or 1.0)
     mean = column_means(X)
     target_mean = targets.mean(axis=0)
@@ -86,7 +90,7 @@ def column_means(X) -> np.ndarray:
 
 @contextmanager
 def explain_singular(name: str, alpha: float, dtype):
-    """Raise a ValueError about the penalty if a Cholesky factorization fails."""
+    """Raise a ValueError that names the penalty if Cholesky factorization fails."""
     try:
         yield
     except LinAlgError as error:
@@ -99,19 +103,26 @@ def explain_singular(name: str, alpha: float, dtype):
 
 
 def _solve(gram, right, ridge):
-    """Solve ``(gram + ridge I) W = right`` for W and overwrite gram."""
+    """Solve ``(gram + ridge * I) W = right`` for W, where I is the identity matrix.
+
+    The array `gram` is overwritten.
+    """
     gram.flat[:: len(gram) + 1] += ridge
     factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
     return cho_solve(factor, right, check_finite=False)
 
 
 def _centered_gram(X, mean):
-    """Compute ``(X - m)ᵀ(X - m)`` as ``XᵀX - n m mᵀ``, where m is the mean row."""
+    """Compute ``(X - m)ᵀ(X - m)``, where m is the mean of the rows of X.
+
+    It is computed as ``XᵀX - n m mᵀ``, where n is the number of rows, so that X can be
+    sparse.
+    """
     return column_products(X) - X.shape[0] * np.outer(mean, mean)
 
 
 def _centered_kernel(X, mean):
-    """Compute ``(X - m)(X - m)ᵀ``, where m is the mean row."""
+    """Compute ``(X - m)(X - m)ᵀ``, where m is the mean of the rows of X."""
     if issparse(X):
         sparse, dense, _ = _split_columns(X)
         kernel = (sparse @ sparse.T).toarray() + dense @ dense.T
@@ -136,7 +147,10 @@ def column_products(X) -> np.ndarray:
 
 
 def _split_columns(X):
-    """Split X into a sparse and a dense block; return both and a mask of columns."""
+    """Split the columns of a sparse array into a sparse block and a dense block.
+
+    Return both blocks and a boolean mask of the columns that are in the dense block.
+    """
     columns = X.tocsc()
     is_dense = np.diff(columns.indptr) > _DENSE_SHARE * X.shape[0]
     sparse = columns[:, np.flatnonzero(~is_dense)].tocsr()
@@ -146,10 +160,10 @@ def _split_columns(X):
 class RidgeBaseline(TextBrainEstimator):
     r"""Ridge regression with a penalty chosen by leave-one-out cross-validation.
 
-    It minimizes :math:`\|Z - XW\|^2 + \alpha \|W\|^2` for centered embeddings X and
-    standardized coefficients Z. The penalty α is the same for all components. The
-    similarity of a text and a map is the cosine between predicted and observed
-    standardized coefficients.
+    It minimizes :math:`\|Z - XW\|^2 + \alpha \|W\|^2` over the weights W, where X are
+    the centered embeddings and Z the standardized coefficients of the training studies.
+    The penalty α is the same for all components. The similarity of a text and a map is
+    the cosine between predicted and observed standardized coefficients.
 
     Parameters
     ----------
@@ -161,22 +175,23 @@ class RidgeBaseline(TextBrainEstimator):
 
         - ``"unit"`` divides the coefficients of each study by their L2 norm, then
           standardizes each component.
-        - ``"sqrt"`` replaces each coefficient by its signed square root, then
-          continues as ``"unit"``.
-        - None subtracts the mean of each component and changes nothing else.
+        - ``"sqrt"`` first replaces each coefficient by its signed square root. The
+          steps of ``"unit"`` follow.
+        - None only subtracts the mean of each component.
 
     Attributes
     ----------
     alpha_ : float
         The chosen penalty.
     coef_ : ndarray of shape (n_components_, n_features_in_), float64
-        Transpose of W, for the prediction of standardized coefficients.
+        Transpose of the weights W, which predict standardized coefficients.
     intercept_ : ndarray of shape (n_components_,), float64
-        Intercepts, for the prediction of standardized coefficients.
+        Intercepts of the predicted standardized coefficients.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float64
-        Mean and standard deviation of each component over the training studies. If
-        `y_scaling` includes a square root or a division by the norm, they are computed
-        after these steps. If ``y_scaling=None``, `y_scale_` is 1.
+        Mean and standard deviation of each component over the training studies. With
+        ``"unit"`` and ``"sqrt"``, they are computed after the coefficients of each
+        study are divided by their norm. If ``y_scaling=None``, all values of `y_scale_`
+        are 1.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int

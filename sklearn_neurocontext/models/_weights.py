@@ -16,7 +16,7 @@ def read_weights(module) -> dict:
 
     See Also
     --------
-    build_module : Builds the module of an estimator from its weights.
+    build_module : Builds a neural network from these weights.
 
     Examples
     --------
@@ -32,13 +32,13 @@ def read_weights(module) -> dict:
 
 
 def build_module(estimator, attribute: str, weights: dict):
-    """Build a neural network of an estimator from its weights.
+    """Build a neural network of an estimator from saved weights.
 
     Parameters
     ----------
     estimator : ContrastiveTextBrain or MLPBaseline
-        Estimator with all parameters and all fitted attributes, except for the neural
-        networks.
+        Estimator with all parameters and all fitted attributes. Only the attributes
+        that hold neural networks may be missing.
     attribute : {"module_", "decoder_"}
         Attribute of the estimator that holds the network.
     weights : dict of str to ndarray
@@ -52,8 +52,8 @@ def build_module(estimator, attribute: str, weights: dict):
     Raises
     ------
     ValueError
-        If weights are missing, have unexpected names or have wrong shapes. Also raised
-        if the device of the estimator is not available.
+        If weights are missing, have unexpected names or have wrong shapes, or if the
+        device of the estimator is not available.
 
     See Also
     --------
@@ -109,7 +109,8 @@ def _empty_module(estimator, attribute, weights):
             estimator.dropout,
             estimator.temperature,
         )
-    # The parameter hidden_dim may have changed after fitting.
+    # The width is read from the weights, because the parameter hidden_dim may have been
+    # changed after fitting.
     hidden_dim = len(weights.get("layers.0.bias", ()))
     return Perceptron(
         estimator.n_features_in_,

@@ -1,4 +1,4 @@
-"""Write and read the files of saved models: JSON, arrays and hashes of both."""
+"""Write and read the files of a saved model: JSON, arrays and SHA-256 hashes."""
 
 import hashlib
 import json
@@ -15,8 +15,12 @@ from .._utils.files import atomic_folder
 _DTYPES = ("float16", "float32", "float64", "int32", "int64", "bool")
 _SPARSE_TYPES = {"csr_array": csr_array, "csr_matrix": csr_matrix}
 _SPARSE_PARTS = ("data", "indices", "indptr")
-# Float16 has 11 significant bits for absolute values from 2**-14 to 2**16.
+# A float16 number has 11 significant bits if its absolute value is at least 2**-14.
+# Rounding to float16 therefore changes such a number by at most 2**-11 of its absolute
+# value.
 _ROUNDING = 2.0**-11
+# If a matrix must be scaled to fit the range of float16, the scaled absolute values are
+# less than 2**15.
 _LARGEST_EXPONENT = 15
 DESCRIPTION = "model.json"
 ARRAYS = "model.safetensors"
@@ -28,12 +32,12 @@ _FORMAT_VERSION = 1
 
 @dataclass
 class Writer:
-    """Convert values to JSON and collect their arrays.
+    """Convert values to JSON, and collect the arrays that the values contain.
 
     Attributes
     ----------
     half : bool
-        Whether to save matrices of floats with 16 bits per value, see `to_half`.
+        Whether to save matrices of floats with 16 bits per value (see `to_half`).
     write_estimator : callable or None
         ``write_estimator(writer, estimator, where)`` returns an estimator as JSON. If
         None, estimators cannot be saved.
@@ -46,7 +50,7 @@ class Writer:
     arrays: dict = field(default_factory=dict)
 
     def write(self, value, where: str):
-        """Return a value as JSON; `where` names it in errors and in `arrays`."""
+        """Return a value as JSON; `where` is its name in errors and in `arrays`."""
         if isinstance(value, np.generic):
             value = value.item()
         if value is None or isinstance(value, bool | int | float | str):
@@ -130,14 +134,16 @@ class Writer:
 
 @dataclass
 class Module:
-    """Weights of a network that is built after all weights are read."""
+    """Weights of a neural network that is built after all other values are read."""
 
     weights: dict
 
 
 @dataclass
 class Reader:
-    """Convert JSON and arrays to values. Only the types in `read` are supported.
+    """Convert JSON and arrays to values.
+
+    Only the types that the method `read` handles are supported.
 
     Attributes
     ----------
@@ -152,7 +158,7 @@ class Reader:
     read_estimator: Callable | None = None
 
     def read(self, value, where: str):
-        """Convert JSON to a value; `where` names the value in errors."""
+        """Convert JSON to a value; `where` is the name of the value in errors."""
         if isinstance(value, list):
             return [self.read(item, f"{where}.{i}") for i, item in enumerate(value)]
         if not isinstance(value, dict):
@@ -195,10 +201,11 @@ def to_half(array: np.ndarray) -> tuple[np.ndarray, int]:
     r"""Return a matrix as 16-bit floats, and the exponent e of its scale.
 
     The returned matrix times :math:`2^e` approximates the given matrix. The error of
-    :math:`a_{ij}` is at most :math:`2^{-11}` times the smaller one of two values: the
-    largest absolute value in row i and the largest absolute value in column j. If the
-    errors of a matrix would be larger, the matrix is returned unchanged, with e = 0.
-    Vectors and arrays of other types are also returned unchanged.
+    the entry :math:`a_{ij}` is at most :math:`2^{-11}` times the smaller of two values:
+    the largest absolute value in row i and the largest absolute value in column j. If
+    the error of any entry would be larger, the matrix is returned unchanged, with
+    e = 0. Vectors, and arrays whose type is not float32 or float64, are also returned
+    unchanged, with e = 0.
     """
     if array.ndim < 2 or array.dtype.kind != "f" or array.itemsize <= 2:
         return array, 0
@@ -218,7 +225,7 @@ def to_half(array: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def from_half(array: np.ndarray, exponent: int, dtype) -> np.ndarray:
-    """Convert the output of `to_half` to an array of its original type."""
+    """Convert the output of `to_half` back to an array of type `dtype`."""
     with np.errstate(over="ignore", under="ignore"):
         return np.ldexp(array.astype(dtype), exponent).astype(dtype)
 
@@ -240,7 +247,7 @@ def _check_finite(value, where: str):
 
 
 def write_files(directory, description: dict, arrays: dict) -> Path:
-    """Write a description and its arrays into a new or empty folder."""
+    """Write the JSON description and the arrays of a model to a new or empty folder."""
     from safetensors.numpy import save
 
     description = {"format": _FORMAT, "format_version": _FORMAT_VERSION, **description}

@@ -1,19 +1,24 @@
 """Closed list of the types that can be saved, and their fitted attributes.
 
 To support another estimator, add an entry to `KINDS`. An entry lists only the fitted
-attributes. Constructor parameters need not be listed, because all of them are saved. A
-type or a string describes each fitted attribute:
+attributes. Constructor parameters need not be listed, because `save_model` saves all
+parameters except `LOCAL_PARAMETERS`. Each fitted attribute is described by a type or by
+a string:
 
-- A type, or a union of types: the value must be an instance of it. If the union
-  contains ``None``, the attribute may be missing.
+- A type, or a union of types: the value must have this type, or one of the types in the
+  union. If the union contains ``None``, the attribute may be missing.
 - ``"net"``: the value is a neural network.
 - Any other string: the value is an array. The string contains one word per dimension,
-  separated by spaces. If the word is the name of a fitted integer attribute of the
-  estimator, the size of the dimension must equal this attribute. Otherwise, all
-  dimensions of the entry that are described by the same word must have the same size.
-  The array contains floats, or integers if the string begins with ``int``. The array
-  may be sparse if the string begins with ``sparse``.
-- ``?`` at the end of a string: the attribute may be missing.
+  separated by spaces. If a word is the name of a fitted integer attribute of the
+  estimator, the size of that dimension must equal the value of the integer attribute.
+  If a word is not the name of an attribute, all dimensions of the estimator's arrays
+  that are described by this word must have the same size. The array contains floats.
+  If the string begins with the additional word ``int``, the array contains integers.
+  If the string begins with the additional word ``sparse``, the array may be sparse.
+- A string that ends with ``?``: the attribute may be missing.
+
+For example, ``"n_components_ latent_dim_"`` describes a matrix of floats whose shape is
+given by the fitted attributes ``n_components_`` and ``latent_dim_``.
 """
 
 from collections.abc import Mapping
@@ -21,8 +26,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# Parameters that are not saved, because they depend on the machine. The folder of
-# `memory` may also contain pickles.
+# Parameters that are not saved, because they depend on the machine. In addition, the
+# folder to which the parameter `memory` refers may contain pickles.
 LOCAL_PARAMETERS = ("cache", "memory", "shards", "token_env_variable")
 # Attributes that scikit-learn may set on any estimator.
 COMMON = {
@@ -41,7 +46,8 @@ class Kind:
     home : str
         Module from which the class is imported.
     learned : dict of str to str or type
-        Description of each fitted attribute, see the docstring of this module.
+        Name and description of each fitted attribute. The docstring of this module
+        explains the descriptions.
     transient : tuple of str
         Attributes that are not saved, because they are used only during fitting.
     """
@@ -134,8 +140,8 @@ KINDS = {
             "maps_": "n_studies _n_features_out",
         },
     ),
-    # The masker and the embedder learn nothing from studies. When a model is loaded,
-    # they are fitted again.
+    # The fitted attributes of the masker and the embedder do not depend on studies.
+    # Therefore they are not saved. `load_model` fits the masker and the embedder again.
     "KDEDiFuMoMasker": Kind("sklearn_neurocontext.maskers"),
     "LLMChunkEmbedder": Kind("sklearn_neurocontext.text"),
     "TermCounts": Kind(
@@ -185,7 +191,7 @@ KINDS = {
             "scale_": "n_features_in_?",
         },
     ),
-    # ContrastiveTextBrain(decoder="ridge") has a RidgeCV as its attribute decoder_.
+    # The attribute decoder_ of ContrastiveTextBrain(decoder="ridge") is a RidgeCV.
     "RidgeCV": Kind(
         "sklearn.linear_model",
         {

@@ -16,11 +16,15 @@ from .._utils.validation import check_is_fitted
 from ._format import Module, Reader, Writer, read_files, write_files
 from ._kinds import COMMON, KINDS, LOCAL_PARAMETERS
 
-# Peak in mm. Its coefficients are saved with a masker. When the model is loaded, they
-# are computed again, and an error is raised if they differ.
+# MNI coordinates in mm of the only peak of one study. When a masker is saved, the
+# coefficients of this peak are saved too. When the masker is loaded, the coefficients
+# are computed again. An error is raised if they differ from the saved coefficients.
 _PROBE = [[[-42.0, -22.0, 54.0]]]
-# The coefficients of a masker may differ between machines in their last digits.
+# Largest accepted difference between saved and recomputed coefficients, relative to the
+# largest absolute coefficient. Small differences are accepted, because the last digits
+# of coefficients may differ between machines.
 _TOLERANCE = 1e-4
+# Lock that is held while `_offline` sets the Hugging Face Hub library to offline mode.
 _SWITCHING = threading.RLock()
 _ADVICE = (
     "By default, language models and atlases are not downloaded. If you trust the "
@@ -39,10 +43,12 @@ def save_model(model, directory, *, half=False) -> Path:
       TfidfVectorizer, TfidfTransformer, TruncatedSVD, Nystroem, Normalizer,
       StandardScaler and RidgeCV.
 
-    Estimators may be nested. For the embedder and the masker, only parameters and a few
-    values that identify them are saved: hashes, the embedding dimension and the
-    coefficients of one peak. `load_model` fits the embedder and the masker again and
-    compares these values.
+    Estimators may be nested. The weights of the language model and the maps of the
+    atlas are not saved. For the embedder, only the parameters, the embedding dimension
+    and a hash of the language model are saved. For the masker, only the parameters, a
+    hash of the atlas, and the coefficients of one peak are saved. `load_model` fits the
+    embedder and the masker again, and raises an error if the new values differ from the
+    saved values.
 
     Parameters
     ----------
@@ -53,10 +59,11 @@ def save_model(model, directory, *, half=False) -> Path:
         ``SHA256SUMS`` are written to it.
     half : bool, default=False
         Whether to save matrices of floats with 16 bits per value. This reduces the size
-        of a float32 matrix by half, and that of a float64 matrix to a quarter. Loaded
-        matrices have their original type and about three correct decimal digits.
-        Vectors are saved with full precision. So are matrices whose range of values is
-        too large for 16 bits.
+        of a float32 matrix to one half, and the size of a float64 matrix to one
+        quarter. When the matrices are loaded, they are converted to their original
+        type, but only about three of their decimal digits are correct. Vectors are
+        always saved with full precision. Matrices whose range of values is too large
+        for 16 bits are also saved with full precision.
 
     Returns
     -------
@@ -101,11 +108,12 @@ def save_model(model, directory, *, half=False) -> Path:
 def load_model(directory, *, device=None, allow_download=False):
     """Load a model saved by `save_model`.
 
-    No code in the files is executed. Only the types that `save_model` can save are
-    loaded. Parameters are validated, and the shapes of arrays are checked. The hashes
-    detect files that were corrupted or truncated by accident. They do not detect files
-    that were tampered with. The embedder or the masker of a tampered model may open any
-    language model, atlas or mask. Load models only from sources that you trust.
+    Loading does not execute code from the files. Only the types that `save_model` can
+    save are loaded. Parameters are validated, and the shapes of arrays are checked. The
+    hashes in ``SHA256SUMS`` detect files that were corrupted or truncated by accident.
+    The hashes do not detect files that were tampered with. The embedder or the masker
+    of a tampered model may open any language model, atlas or mask. Load models only
+    from sources that you trust.
 
     Parameters
     ----------
@@ -115,8 +123,8 @@ def load_model(directory, *, device=None, allow_download=False):
         Torch device of the networks and the embedder. If None, the device with which
         the model was saved is used.
     allow_download : bool, default=False
-        Whether to download a language model or the DiFuMo atlas if it is not on this
-        machine. By default, there is no connection to the network. Language models are
+        Whether to download the language model or the DiFuMo atlas if the files are not
+        on this machine. By default, nothing is downloaded. Language models are then
         read from an installed package, a folder or the cache of the Hugging Face Hub.
 
     Returns
@@ -165,12 +173,12 @@ def save_values(values: dict, directory, *, half=False) -> Path:
     Parameters
     ----------
     values : dict
-        The values may be numbers, strings, arrays, and lists and dictionaries of such
-        values.
+        Dictionary whose keys are strings. Its values may be numbers, strings, arrays,
+        or lists and dictionaries of such values.
     directory : path-like
         New or empty folder. The same files as in `save_model` are written to it.
     half : bool, default=False
-        Whether to save matrices of floats with 16 bits per value, see `save_model`.
+        Whether to save matrices of floats with 16 bits per value. See `save_model`.
 
     Returns
     -------
@@ -208,8 +216,8 @@ def load_values(directory) -> dict:
     FileNotFoundError
         If the folder or one of its files is missing.
     ValueError
-        If a file was altered or cut off, or if another version wrote it in a format
-        that is not supported.
+        If a file was altered or cut off. If the version of the format is not
+        supported.
     """
     description, arrays = read_files(directory)
     with _explained_errors(directory):
@@ -227,9 +235,9 @@ def fingerprint(model) -> str:
     Returns
     -------
     digest : str
-        SHA-256 in hexadecimal. Different models have different hashes. If the same
-        model is fitted on another machine, its hash may differ, because the last digits
-        of its arrays may differ.
+        SHA-256 in hexadecimal. Different models have different hashes. If a model is
+        fitted to the same data on two machines, the two hashes may differ, because the
+        last digits of the fitted arrays may differ.
 
     Raises
     ------
@@ -356,7 +364,8 @@ def _read_estimator(reader, content, where, device, allow_download):
 
 
 def _set_learned(estimator, learned) -> None:
-    """Set fitted attributes. Networks are built last, from the other attributes."""
+    """Set fitted attributes."""
+    # Neural networks are built last, because `build_module` uses the other attributes.
     networks = {name for name, one in learned.items() if isinstance(one, Module)}
     vars(estimator).update({n: v for n, v in learned.items() if n not in networks})
     for name in networks:
@@ -386,7 +395,8 @@ def _check_learned(learned, expected, where) -> None:
 
 
 def _check_array(name, array, described, sizes) -> None:
-    """Check the type and shape of a fitted array; add its dimensions to `sizes`."""
+    """Check the type and shape of a fitted array, and add its sizes to `sizes`."""
+    # `sizes` maps each word of the descriptions in `KINDS` to the size of a dimension.
     words = described.split()
     kind = "i" if words[0] == "int" else "f"
     if words[0] in ("int", "sparse"):
@@ -409,15 +419,17 @@ def _identify_masker(masker) -> dict:
 
 
 def _identify_embedder(embedder) -> dict:
-    """Return the embedding dimension and a hash of the language model and settings."""
+    """Return the embedding dimension and the settings key of an embedder."""
     return {
         "settings_key": embedder.settings_key(),
         "embedding_dim": embedder.embedding_dim_,
     }
 
 
-# Classes that learn nothing from studies. When a model is loaded, they are fitted
-# again. The values that these functions return are then compared with the saved values.
+# The fitted attributes of these classes do not depend on studies. Instead of the fitted
+# attributes, the values that these functions return are saved. When a model is loaded,
+# its embedder and masker are fitted again, and the functions are called again. The
+# returned values must equal the saved values.
 _IDENTIFIERS = {
     "KDEDiFuMoMasker": _identify_masker,
     "LLMChunkEmbedder": _identify_embedder,
@@ -425,7 +437,9 @@ _IDENTIFIERS = {
 
 
 def _identify(estimator, where) -> dict:
-    """Fit a clone of a masker or an embedder and return the values that identify it."""
+    """Return the identifying values of a clone of a masker or an embedder."""
+    # A clone is fitted, because the values of the fitted estimator differ from those of
+    # the clone if parameters were set after fitting.
     identify = _IDENTIFIERS[type(estimator).__name__]
     fresh = clone(estimator)
     _refuse_remote_code(fresh)
@@ -438,7 +452,10 @@ def _identify(estimator, where) -> dict:
 
 
 def _fit_again(estimator, identity, where) -> None:
-    """Fit a masker or an embedder, and compare it with its saved values."""
+    """Fit a masker or an embedder, and compare its identifying values with `identity`.
+
+    `identity` contains the saved values.
+    """
     _refuse_remote_code(estimator)
     found = _IDENTIFIERS[type(estimator).__name__](estimator.fit())
     differing = [
@@ -463,7 +480,7 @@ def _refuse_remote_code(estimator) -> None:
 
 
 def _is_same(one, other) -> bool:
-    """Check whether two values are equal. Lists of numbers may differ by rounding."""
+    """Return whether two values are equal; lists of numbers may differ slightly."""
     if not (isinstance(one, list) and isinstance(other, list)):
         return one == other
     one, other = np.array(one), np.array(other)
@@ -493,7 +510,7 @@ def _offline(estimator):
 
 
 def _check_difumo(masker) -> None:
-    """Check that the DiFuMo files exist, as nilearn would download missing files."""
+    """Check that the DiFuMo files exist, because nilearn downloads missing files."""
     from nilearn.datasets import get_data_dirs
 
     if not (isinstance(masker.atlas, str) and masker.atlas == "difumo"):

@@ -58,9 +58,10 @@ def check_title(title, argument: str) -> str:
 
 
 def figure_with_title(title, n_rows, note=""):
-    """Create a figure with a title and a note; return it and the rectangle of each row.
+    """Create a figure with a title and a note; return the figure and row rectangles.
 
-    A rectangle is (left, bottom, width, height), in fractions of the figure size.
+    There is one rectangle per row: (left, bottom, width, height), in fractions of the
+    figure size.
     """
     from matplotlib.figure import Figure
 
@@ -143,7 +144,7 @@ def _draw_peak_legend(figure, rectangle):
 
 
 def density_colors():
-    """Return a color map for densities that has no very pale or very dark colors."""
+    """Return a color map for densities, without very pale or very dark colors."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
@@ -179,10 +180,10 @@ def plot_predicted_map(img, *, text, top=0.1, unit=DENSITY_UNIT, note=""):
         Predicted map in MNI space, for example
         ``masker.inverse_transform(model.predict([text]))``.
     text : str
-        Title of the figure. It is wrapped to two lines, and ``$`` is printed as it is.
+        Title of the figure. It is wrapped to two lines, and ``$`` is printed literally.
     top : float, default=0.1
-        Fraction of brain voxels to show, in (0, 1]. Voxels that are not positive are
-        never shown.
+        Fraction of brain voxels to show, in (0, 1]. The voxels with the highest values
+        are shown, except voxels whose value is zero or negative.
     unit : str, default="peak density (a.u.)"
         Unit of the map, printed beside the color bar.
     note : str, default=""
@@ -237,8 +238,9 @@ def plot_predicted_and_observed(
 
     Each map has its own color scale, because a predicted map resembles an average over
     studies and is flatter than the map of one study. Compare the locations of the
-    maps, not their values. For the same `top`,
-    :func:`~sklearn_neurocontext.metrics.dice_score` compares the voxels shown here.
+    voxels shown, not their values. With the same `top`,
+    :func:`~sklearn_neurocontext.metrics.dice_score` computes the overlap of the voxels
+    shown in the two maps.
 
     Parameters
     ----------
@@ -246,16 +248,17 @@ def plot_predicted_and_observed(
         Predicted map in MNI space, for example
         ``masker.inverse_transform(model.predict([text]))``.
     observed_img : Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
-        Map of the reported peaks, in the same unit as the predicted map. Before
-        ``masker.inverse_transform``, convert the coefficients of the study with
-        :func:`~sklearn_neurocontext.models.scale_like_predictions`.
+        Map of the reported peaks, in the same unit as the predicted map. To obtain it,
+        convert the coefficients of the study with
+        :func:`~sklearn_neurocontext.models.scale_like_predictions`, then pass them to
+        ``masker.inverse_transform``.
     title : str or None, default=None
-        Title of the study. It is wrapped to two lines, and ``$`` is printed as it is.
+        Title of the study. It is wrapped to two lines, and ``$`` is printed literally.
     peaks : array-like of shape (n_peaks, 3) or None, default=None
         Peaks of the study in mm, in MNI space. They are marked on the observed map.
     top : float, default=0.1
-        Fraction of brain voxels to show, in (0, 1]. Voxels that are not positive are
-        never shown.
+        Fraction of brain voxels to show, in (0, 1]. The voxels with the highest values
+        are shown, except voxels whose value is zero or negative.
     unit : str, default="peak density (a.u.)"
         Unit of both maps, printed beside the color bars.
 

@@ -1,4 +1,4 @@
-"""Check dictionaries and intervals that are passed to several plots."""
+"""Check dictionaries and intervals that are parameters of several plots."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def check_mapping(values, argument: str, content: str) -> dict:
-    """Check that an argument is a dictionary that is not empty, and return it."""
+    """Check that an argument is a nonempty dictionary, and return the dictionary."""
     if not isinstance(values, Mapping):
         raise TypeError(
             f"{argument} must be a dictionary of name to {content}; got "
@@ -18,7 +18,7 @@ def check_mapping(values, argument: str, content: str) -> dict:
 
 
 def check_intervals(intervals, names, *, fractions=False) -> dict:
-    """Check intervals and return a dictionary of name to array (low, high)."""
+    """Check intervals and return a dictionary from names to arrays (low, high)."""
     if intervals is None:
         return {}
     if not isinstance(intervals, Mapping):

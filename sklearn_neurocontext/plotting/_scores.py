@@ -24,7 +24,7 @@ def plot_recall_curves(curves, *, title=None, ax=None):
     Each line is the mean over splits. With several splits, a band extends one standard
     deviation over splits (``ddof=1``) above and below the mean. The chance level is
     ``k / n_candidates``. The label of the x axis states the number of candidates,
-    because recall cannot be interpreted without it.
+    because recall cannot be interpreted without this number.
 
     Parameters
     ----------
@@ -34,15 +34,15 @@ def plot_recall_curves(curves, *, title=None, ax=None):
         :func:`~sklearn_neurocontext.metrics.recall_curve`. The array of a single split
         may have shape (n_candidates,). The legend lists the best estimator first.
     title : str or None, default=None
-        Title of the axes. It is wrapped, and ``$`` is printed as it is.
+        Title of the axes. It is wrapped, and ``$`` is printed literally.
     ax : matplotlib Axes or None, default=None
         Axes to draw on. None creates a new figure.
 
     Returns
     -------
     ax : matplotlib Axes
-        Axes in which ``ax.lines[0]`` is the chance level and each further line is an
-        estimator.
+        Axes of the plot. ``ax.lines[0]`` shows the chance level, and each further line
+        shows an estimator.
 
     Raises
     ------
@@ -113,7 +113,8 @@ def _label_axes(ax, n_candidates):
     from matplotlib.ticker import LogLocator, PercentFormatter, StrMethodFormatter
 
     ax.set_xscale("log")
-    # With many candidates, only powers of ten are labeled, because more labels overlap.
+    # With many candidates, only powers of ten are labeled, because more labels would
+    # overlap.
     multiples = (1.0, 2.0, 5.0) if n_candidates <= 1000 else (1.0,)
     ax.xaxis.set_major_locator(LogLocator(subs=multiples, numticks=20))
     ax.minorticks_off()
@@ -177,7 +178,8 @@ def plot_paired_differences(
 
     Each row shows one estimator: a small point for each split, a large diamond for the
     mean over splits and, if given, the confidence interval. The function does not
-    estimate intervals, because splits that share studies are not independent.
+    compute intervals from the differences, because splits are not independent if they
+    share studies.
 
     Parameters
     ----------
@@ -185,12 +187,13 @@ def plot_paired_differences(
         Dictionary from the name of an estimator to its differences: on each split, the
         score of the estimator minus the score of the reference.
     intervals : dict of str to (float, float) or None, default=None
-        Lower and upper end of a confidence interval of the mean. Estimators may be
-        omitted.
+        Dictionary from the name of an estimator to the lower and upper end of a
+        confidence interval of its mean difference. Estimators without an interval may
+        be omitted.
     unit : str, default="points"
-        Unit of the differences, shown on the x axis.
+        Unit of the differences, shown in the label of the x axis.
     reference : str, default="the reference"
-        Name of the reference, shown on the x axis.
+        Name of the reference, shown in the label of the x axis.
     ax : matplotlib Axes or None, default=None
         Axes to draw on. None creates a new figure.
 
@@ -237,7 +240,8 @@ def plot_paired_differences(
 
 
 def _draw_row(ax, row, values, interval):
-    # Points of splits are drawn above the diamond of the mean, so both are visible.
+    # The points of the splits are placed higher than the diamond of the mean, so that
+    # they do not overlap.
     splits = ax.plot(
         values,
         np.full(len(values), row - 0.2),
@@ -281,8 +285,9 @@ def _check_differences(differences) -> dict:
 def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
     """Plot the mean Dice overlap of each method and the Dice overlap of each map.
 
-    All methods must be scored on the same maps; a line joins the points of each map.
-    Compare methods by the slopes of these lines, not by the overlap of intervals.
+    All methods must be scored on the same maps. For each map, a line joins its points
+    for all methods. Compare methods by the slopes of these lines, not by the overlap of
+    intervals.
 
     Parameters
     ----------
@@ -290,12 +295,13 @@ def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
         Dictionary from the name of a method to the Dice overlap of each map, in [0, 1].
         The maps and their order must be the same for all methods.
     intervals : dict of str to (float, float) or None, default=None
-        Lower and upper end of a confidence interval of the mean. Methods may be
-        omitted.
+        Dictionary from the name of a method to the lower and upper end of a confidence
+        interval of its mean Dice overlap. Methods without an interval may be omitted.
     top : float, default=0.1
-        Fraction of voxels that Dice compares, in (0, 1]. It is shown on the y axis.
+        Fraction of voxels from which the Dice overlap was computed, in (0, 1]. It is
+        shown in the label of the y axis.
     title : str or None, default=None
-        Title of the axes. It is wrapped, and ``$`` is printed as it is.
+        Title of the axes. It is wrapped, and ``$`` is printed literally.
     ax : matplotlib Axes or None, default=None
         Axes to draw on. None creates a new figure.
 

@@ -5,7 +5,8 @@ import numpy as np
 from .._utils.validation import check_similarity
 from ._style import LABEL_SIZE, TICK_SIZE, axes_or_new, set_axes_title, wrap
 
-# Largest number of rows or columns with names and rings; more of them would overlap.
+# Maximum number of rows or columns for which names and rings are drawn. More names or
+# rings would overlap.
 _MAX_NAMED = 30
 _CELL_INCHES = 0.42
 _COLOR_MAP = "RdBu_r"
@@ -16,9 +17,11 @@ def plot_similarity_matrix(
 ):
     """Plot the similarities of texts and maps, and mark the best map of each text.
 
-    A ring marks the most similar map of each text, unless several maps are tied. Colors
-    are symmetric around zero. With more than 30 rows or more than 30 columns, rings are
-    omitted. More than 30 row names or more than 30 column names are omitted, too.
+    A ring marks the most similar map of each text. A text has no ring if several maps
+    have the same highest similarity. The color scale is symmetric around zero. Rings
+    are omitted if the matrix has more than 30 rows or more than 30 columns. Row names
+    are omitted if there are more than 30 rows, and column names if there are more than
+    30 columns.
 
     Parameters
     ----------
@@ -26,13 +29,13 @@ def plot_similarity_matrix(
         Finite similarities, for example ``model.similarity(X, y)``.
     paired : bool, default=False
         Whether true pairs lie on the diagonal. If True, the label of the x axis states
-        how many texts are most similar to their own map; tied maps do not count.
+        how many texts are more similar to their own map than to any other map.
     texts : sequence of str of length n_texts or None, default=None
         Names of the rows. Each name is wrapped to two lines.
     maps : sequence of str of length n_maps or None, default=None
         Names of the columns. Each name is shortened to one line.
     title : str or None, default=None
-        Title of the axes. It is wrapped, and ``$`` is printed as it is.
+        Title of the axes. It is wrapped, and ``$`` is printed literally.
     ax : matplotlib Axes or None, default=None
         Axes to draw on. None creates a new figure.
 

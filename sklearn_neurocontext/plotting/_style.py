@@ -8,7 +8,8 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 # Colors repeat after seven lines. Dashes distinguish lines of the same color.
 LINE_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)))
 GRAY = "0.35"
-# Unit of maps predicted with y_scaling="unit" or "sqrt": both scale studies to norm 1.
+# Unit of maps that a model predicts with y_scaling="unit" or "sqrt". The unit is
+# arbitrary, because both settings scale the coefficients of each study to norm 1.
 DENSITY_UNIT = "peak density (a.u.)"
 TITLE_SIZE = 16
 LABEL_SIZE = 14
@@ -25,10 +26,10 @@ def line_style(position: int) -> dict:
 
 
 def wrap(text: str, width: int, max_lines: int = 6) -> str:
-    """Wrap a text into lines of similar length; an ellipsis replaces excess text."""
+    """Wrap a text into lines of similar length; shorten a long text by an ellipsis."""
     lines = textwrap.wrap(text, width, max_lines=max_lines, placeholder=" …")
     if len(textwrap.wrap(text, width)) <= max_lines:
-        # Reduce the width until the text would need another line. Otherwise the last
+        # Reduce the width as much as possible without another line. Otherwise the last
         # line could be a single word.
         longest = max(map(len, text.split()), default=0)
         while (
@@ -54,10 +55,10 @@ def axes_or_new(ax, figsize, grid="both"):
 
 
 def set_axes_title(ax, title) -> None:
-    """Set a title wrapped to the width of the axes; print ``$`` as it is."""
+    """Set a title wrapped to the width of the axes, without parsing ``$`` as math."""
     if title is None:
         return
-    # A character is about 0.6 font sizes wide.
+    # The width of a character is about 0.6 times the font size.
     width_points = 72 * ax.figure.get_figwidth() * ax.get_position().width
     ax.set_title(
         wrap(title, max(20, int(width_points / (0.58 * TITLE_SIZE)))),
@@ -67,8 +68,9 @@ def set_axes_title(ax, title) -> None:
 
 
 def draw_legend(ax, handles, names, **options) -> None:
-    """Draw a legend; print ``$`` in names as it is."""
-    # Names are set afterwards, because matplotlib omits names that start with "_".
+    """Draw a legend, without parsing ``$`` in names as math."""
+    # The legend is drawn with numbers, which are then replaced by the names. Otherwise
+    # matplotlib would omit names that start with "_".
     legend = ax.legend(
         handles,
         [str(i) for i in range(len(handles))],

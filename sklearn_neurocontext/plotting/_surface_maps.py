@@ -19,8 +19,8 @@ _SIDES = ("left", "left", "right", "right")
 _VIEWS = ("lateral", "medial", "medial", "lateral")
 # Fraction of the width of a row for the brains; the rest is for the color bar.
 _BRAINS_WIDTH = 0.86
-# Height of the axes relative to its row. It may exceed 1, because the cube around a
-# brain is mostly empty.
+# Height of the axes of a brain divided by the height of the row. It may exceed 1,
+# because a brain fills only a part of its 3D axes.
 _ZOOM = 1.12
 # Gray levels of gyri and sulci.
 _GYRUS, _SULCUS = 0.12, 0.4
@@ -35,20 +35,20 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     """Plot maps on the inflated cortical surface, one row per map.
 
     Maps are averaged over the thickness of the cortex of fsaverage5. Values below a
-    threshold are not shown. The threshold is the value that the fraction `top` of all
-    brain voxels reaches or exceeds, as in `plot_predicted_map` and
-    :func:`~sklearn_neurocontext.metrics.dice_score`. Subcortical voxels are not
-    visible, and the medial wall is gray.
+    threshold are not shown. The threshold is the lowest value of the brain voxels that
+    `plot_predicted_map` shows with the same `top`. These are also the voxels that
+    :func:`~sklearn_neurocontext.metrics.dice_score` compares. Subcortical voxels are
+    not visible, and the medial wall is gray.
 
     Parameters
     ----------
     maps : dict of str to Nifti1Image of shape (nx, ny, nz) or (nx, ny, nz, 1)
         Dictionary from the name of each row to its map, in MNI space.
     title : str or None, default=None
-        Title of the figure. It is wrapped to two lines, and ``$`` is printed as it is.
+        Title of the figure. It is wrapped to two lines, and ``$`` is printed literally.
     top : float, default=0.1
-        Fraction of brain voxels to show, in (0, 1]. Voxels that are not positive are
-        never shown.
+        Fraction of brain voxels to show, in (0, 1]. The voxels with the highest values
+        are shown, except voxels whose value is zero or negative.
     unit : str or dict of str to str, default="density"
         Unit of all maps, or a dictionary from the name of each map to its unit. Each
         map has its own color scale.
@@ -107,7 +107,8 @@ def _color_limits(img, top, name) -> tuple[float, float]:
 
 
 def _load_surface() -> dict:
-    """Load the surface data of each hemisphere that are shipped with nilearn."""
+    """Load the meshes, folding and cortical thickness of both hemispheres."""
+    # nilearn contains these data, so that no download is needed.
     from nilearn.datasets import load_fsaverage, load_fsaverage_data
 
     meshes = load_fsaverage("fsaverage5")

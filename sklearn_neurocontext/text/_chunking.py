@@ -1,4 +1,4 @@
-"""Embed texts chunk by chunk: split, batch, pool and average."""
+"""Split texts into chunks, embed the chunks in batches, and average the vectors."""
 
 import time
 from dataclasses import dataclass
@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-# Chunks of equal length form a separate batch if their tokens fill at least this share
-# of `batch_tokens`. Such a batch needs neither padding nor a mask.
+# Chunks of equal length form a separate batch if their total number of tokens is at
+# least this fraction of `batch_tokens`. Such a batch needs neither padding nor a mask.
 _MIN_FILLED_SHARE = 0.25
-# Vectors are copied from the device at this interval, because synchronizing a GPU after
-# each batch is slow. An interrupted run loses only the work of one interval.
+# Interval at which vectors are copied from the device to the CPU. They are not copied
+# after each batch, because waiting for a GPU after each batch is slow. An interrupted
+# run loses only the work of one interval.
 _SECONDS_BETWEEN_YIELDS = 2.0
 _N_CHARACTERS_SHOWN = 60
 
@@ -30,11 +31,11 @@ class ChunkSettings:
 
 @dataclass(frozen=True, eq=False)
 class Chunks:
-    """Windows of several texts in one int64 array of tokens, without special tokens."""
+    """Windows of several texts, without special tokens."""
 
-    tokens: np.ndarray  # (n_tokens,)
-    starts: np.ndarray  # (n_chunks,), indices of `tokens`
-    sizes: np.ndarray  # (n_chunks,)
+    tokens: np.ndarray  # (n_tokens,), int64; token ids of all texts
+    starts: np.ndarray  # (n_chunks,), index in `tokens` of the first token of a window
+    sizes: np.ndarray  # (n_chunks,), number of tokens in each window
     text_rows: np.ndarray  # (n_chunks,), row of the text of each chunk
 
 
@@ -86,7 +87,7 @@ def embed_texts(texts, language_model, settings: ChunkSettings):
 def make_chunks(texts, language_model, window: int, overlap: int) -> Chunks:
     """Tokenize texts and split them into windows."""
     encoded = language_model.tokenizer(
-        [_replace_surrogates(text) for text in texts],
+        list(texts),
         add_special_tokens=False,
         return_attention_mask=False,
         return_token_type_ids=False,
@@ -112,13 +113,6 @@ def make_chunks(texts, language_model, window: int, overlap: int) -> Chunks:
     )
 
 
-def _replace_surrogates(text):
-    """Replace unpaired surrogates, which tokenizers do not accept, with U+FFFD."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def split_windows(n_tokens: int, window: int, overlap: int = 0) -> tuple:
     """Return the starts and the sizes (n_windows,) of the windows of a text."""
     # A text without tokens has one empty window.
@@ -133,7 +127,7 @@ def weigh_chunks(sizes, text_rows, weighting: str) -> np.ndarray:
 
 
 def _chunk_vectors(chunks, language_model, settings):
-    """Run all batches; yield indices of chunks, their vectors and token count."""
+    """Run all batches; yield chunk indices, chunk vectors and the number of tokens."""
     lengths = chunks.sizes + language_model.n_special
     batches = batches_by_tokens(lengths, settings.batch_tokens)
     waiting, last_yield = [], time.monotonic()
@@ -151,13 +145,14 @@ def _chunk_vectors(chunks, language_model, settings):
 def batches_by_tokens(lengths, batch_tokens: int) -> list:
     """Return arrays of indices of chunks of similar length, shortest chunks first."""
     lengths = np.asarray(lengths)
-    # A stable sort keeps the full chunks of each text together, so that the texts are
-    # finished one after another.
+    # A stable sort keeps chunks of equal length in the order of their texts. Therefore
+    # the texts are finished one after another.
     order = np.argsort(lengths, kind="stable")
     batches, start = [], 0
     ordered = lengths[order]
     while start < len(order):
-        # Lengths ascend, so all chunks of a batch are padded to the length of the last.
+        # Lengths are in ascending order, so all chunks of a batch are padded to the
+        # length of the last chunk of the batch.
         padded = ordered[start:] * np.arange(1, len(order) - start + 1)
         size = max(1, int(np.searchsorted(padded, batch_tokens, side="right")))
         n_equal = int(np.searchsorted(ordered[start:], ordered[start], side="right"))
@@ -195,8 +190,8 @@ def pad_chunks(chunks, batch, language_model):
     sizes = chunks.sizes[batch][:, None]
     n_prefix = len(prefix)
     lengths = sizes[:, 0] + n_prefix + len(suffix)
-    # Padding is on the right. On the left, it would shift the positions of tokens by a
-    # number that depends on the other chunks of the batch.
+    # Padding is on the right. Padding on the left would shift the positions of the
+    # tokens, and the shift would depend on the other chunks of the batch.
     ids = np.full((len(batch), lengths.max()), language_model.pad_id, dtype=np.int64)
     ids[:, :n_prefix] = prefix
     rows, columns = np.nonzero(np.arange(sizes.max()) < sizes)
@@ -207,16 +202,17 @@ def pad_chunks(chunks, batch, language_model):
 
 
 def pool_states(states, lengths, pooling: str):
-    """Pool the first `lengths[i]` states of each chunk i: (n_chunks, dim)."""
-    # `states` has shape (n_chunks, n_tokens, dim), and `lengths` has shape (n_chunks,).
+    """Return one vector per chunk, pooled from the first `lengths[i]` states."""
+    # `states` has shape (n_chunks, n_tokens, dim). `lengths[i]` is the number of tokens
+    # in chunk i, without padding. The vectors have shape (n_chunks, dim).
     if pooling == "cls":
         return states[:, 0]
     if pooling == "last":
         return states[range(len(states)), lengths - 1]
     states = states.float()
     positions = lengths.new_ones(states.shape[1]).cumsum(0)
-    # States of padding may be NaN. They are replaced by zero, because NaN times
-    # zero would be NaN.
+    # Padding must not contribute to the sum. The states of padding are replaced by zero
+    # instead of multiplied by zero, because they may be NaN, and NaN times zero is NaN.
     padding = positions > lengths[:, None]
     if padding.any():
         states = states.masked_fill(padding.unsqueeze(-1), 0)
@@ -224,7 +220,7 @@ def pool_states(states, lengths, pooling: str):
 
 
 def _check_finite(vectors, text_rows, texts, dtype):
-    """Check that vectors are finite before a store saves them permanently."""
+    """Check that vectors are finite, because a store would save them permanently."""
     wrong = text_rows[~np.isfinite(vectors).all(axis=1)]
     if len(wrong):
         raise ValueError(

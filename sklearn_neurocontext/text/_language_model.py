@@ -39,12 +39,14 @@ _NO_COMMIT = "0" * 40
 # Prefix of the weights of the pooler. These weights do not affect embeddings, and
 # checkpoints that were saved as masked language models do not contain these weights.
 _UNUSED_WEIGHTS = "pooler."
-# Some tokenizers have no token limit, but report a huge number as the limit.
+# Some tokenizers have no token limit, but report a huge number as the limit. Limits of
+# at least this number are therefore ignored.
 _NO_LIMIT = 1_000_000_000
 _DEFAULT_LIMIT = 512
 _SENTENCE_CONFIG = "sentence_bert_config.json"
 _TOKENIZER_CONFIG = "tokenizer_config.json"
-# Configuration entries that may differ between copies of the same model.
+# Configuration entries that may differ between copies of the same model. They are not
+# part of the fingerprint.
 _COPY_CONFIG_KEYS = {
     "_name_or_path",
     "architectures",
@@ -109,8 +111,8 @@ def load_language_model(source: ModelSource) -> LanguageModel:
     if source.model_name.startswith("~"):
         folder = Path(source.model_name).expanduser()
         source = source._replace(model_name=str(folder))
-    # transformers draws weights at random if they are missing from the files. The fork
-    # restores the state of the caller's random number generator.
+    # If weights are missing from the files, transformers initializes them at random.
+    # `fork_rng` then restores the state of torch's random number generator.
     with _LOADING, torch.random.fork_rng(devices=[]):
         return _load(source, _folder_state(source.model_name))
 
@@ -164,7 +166,7 @@ def _load(source, folder_state):
 
 
 def wheel_folder() -> Path | None:
-    """Return the folder of the installed default model, or None if not installed."""
+    """Return the folder of the default model; None if it is not installed."""
     spec = importlib.util.find_spec(_WHEEL_MODULE)
     if spec is None:
         return None
@@ -218,7 +220,7 @@ def _read_token(variable):
 
 
 def _code_options(source) -> dict:
-    """Return the options of transformers for Python code distributed with a model."""
+    """Return the options of transformers that control running a model's own code."""
     if not source.trust_remote_code:
         return {"trust_remote_code": False}
     is_commit = re.fullmatch("[0-9a-f]{40}", source.revision or "")
@@ -290,7 +292,8 @@ def _advice(name):
     try:
         yield
     except (OSError, ValueError) as error:
-        # A few models on the Hub, such as "gpt2", have names without "/".
+        # A name without "/" is probably incomplete. Such a name is not rejected,
+        # because a few models on the Hub have such a name, for example "gpt2".
         is_short = "/" not in name and not Path(name).is_dir()
         hint = f"The default model is {DEFAULT_MODEL!r}. " if is_short else ""
         raise OSError(
@@ -355,7 +358,8 @@ def max_tokens(place, tokenizer, model, options) -> int:
 
 def _n_roberta_positions(model):
     """Return the number of usable positions of a RoBERTa model; None for others."""
-    # RoBERTa numbers positions from the id of the padding token plus one.
+    # The first token of a text has the position number p + 1, where p is the id of the
+    # padding token. The positions 0 to p are therefore not usable.
     embeddings = getattr(model, "embeddings", None)
     positions = getattr(embeddings, "position_embeddings", None)
     padding = getattr(positions, "padding_idx", None)
@@ -397,7 +401,8 @@ def probe_states(model, device) -> tuple[bool, int]:
         ids[0, -1] = last % n_words
         states.append(model(input_ids=ids).last_hidden_state[0, :-1].clone())
     is_causal = all(torch.equal(states[0], other) for other in states[1:])
-    # The configuration is not used: it may contain the dimension before a projection.
+    # The dimension is not read from the configuration, because some models project
+    # their hidden states to a dimension that differs from the configured dimension.
     return is_causal, states[0].shape[-1]
 
 
@@ -455,9 +460,10 @@ class PackedLinear(torch.nn.Module):
         )
 
 
-# Packed layers are faster: plain layers took 1.86 times their CPU time on 300 titles,
-# and 1.76 times their CPU time on a full text (MiniLM, two threads on an AMD EPYC,
-# torch 2.13; medians of five runs).
+# Packed layers are faster than plain layers. With plain layers, MiniLM took 1.86 times
+# the CPU time that it took with packed layers on 300 titles, and 1.76 times on a full
+# text. These ratios are medians of five runs with two threads on an AMD EPYC CPU and
+# torch 2.13.
 def pack_linear_layers(model) -> int:
     """Pack the float32 linear layers on the CPU; return the number of packed layers."""
     if not (torch.backends.mkldnn.is_available() and _can_pack()):
@@ -476,7 +482,8 @@ def pack_linear_layers(model) -> int:
 
 def _can_pack() -> bool:
     """Return whether this version of torch can pack a linear layer."""
-    # Packing uses undocumented operators of torch.
+    # Packing uses undocumented operators of torch. Other versions of torch may lack
+    # these operators.
     linear, inputs = torch.nn.Linear(8, 4), torch.ones(2, 3, 8)
     try:
         with torch.inference_mode():

@@ -98,8 +98,8 @@ class EmbeddingStore:
                 f"{_VERSION}; got {application:#x} and {version}"
             )
         self._enable_wal()
-        # In WAL mode, a power cut may then lose recent writes, but cannot corrupt the
-        # file.
+        # With this setting in WAL mode, recent writes may be lost if the power fails,
+        # but the file cannot be corrupted.
         execute("PRAGMA synchronous = NORMAL")
         if not n_tables:
             execute("BEGIN IMMEDIATE")
@@ -118,7 +118,8 @@ class EmbeddingStore:
                 ).fetchone()
                 break
             except sqlite3.OperationalError as error:
-                # The timeout of the connection does not apply to this statement.
+                # The timeout of the connection does not apply to a change of the
+                # journal mode. Therefore the statement is repeated here.
                 is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
                 if not is_busy or time.monotonic() > deadline:
                     raise
@@ -129,7 +130,8 @@ class EmbeddingStore:
     def get_many(self, keys) -> dict:
         """Return the vectors of the keys that are in the store.
 
-        Vectors with a wrong checksum are deleted from the store with a `StoreWarning`.
+        Vectors with a wrong checksum are not returned. They are deleted from the store,
+        and a `StoreWarning` is issued.
 
         Parameters
         ----------
@@ -233,7 +235,7 @@ class EmbeddingStore:
                 cursor.executemany(statement, rows)
                 cursor.execute("COMMIT")
             finally:
-                # If the disk is full, SQLite has already ended the transaction.
+                # If the disk is full, SQLite has already rolled back the transaction.
                 if self._connection.in_transaction:
                     cursor.execute("ROLLBACK")
 
@@ -294,20 +296,23 @@ def network_file_system(folder, mounts=None) -> str | None:
     if folder.startswith("\\\\"):
         return "Windows share"
     if mounts is None:
-        # On systems without this file, such as macOS, all folders count as local.
+        # On systems without the file _MOUNTS, such as macOS, all folders are assumed to
+        # be local.
         mounts = _MOUNTS.read_text() if _MOUNTS.is_file() else ""
     longest, kind = -1, None
     for line in mounts.splitlines():
         left, _, right = line.partition(" - ")
-        # In this file, \040 represents a space in a mount point.
+        # In the file _MOUNTS, \040 represents a space in a mount point.
         point = left.split()[4].replace("\\040", " ").rstrip("/")
         is_inside = folder == point or folder.startswith(point + "/")
-        # If several file systems have the same mount point, the last one is visible.
+        # If several file systems have the same mount point, only the file system of the
+        # last line is visible.
         if is_inside and len(point) >= longest:
             longest, kind = len(point), right.split()[0]
     if kind is None:
         return None
-    # Most FUSE file systems (sshfs, s3fs, glusterfs) use the network.
+    # FUSE file systems (types that begin with "fuse.") are assumed to use the network,
+    # because most of them do, for example sshfs, s3fs and glusterfs.
     is_network = kind in _NETWORK_FILE_SYSTEMS or kind.startswith("fuse.")
     return kind if is_network else None
 
@@ -332,7 +337,8 @@ class MemoryCache:
     def put_many(self, vectors: dict) -> None:
         """Cache copies of vectors.
 
-        If the vectors exceed `max_bytes`, the least recently used vectors are dropped.
+        If the cached vectors need more than `max_bytes` of memory, the least recently
+        used vectors are dropped.
         """
         with self._lock:
             for key, vector in vectors.items():
@@ -360,6 +366,5 @@ def open_cache(cache):
 
 
 def text_key(text: str, settings: str) -> bytes:
-    """Hash a text with the settings that determine its embedding."""
-    # Texts may contain unpaired surrogates, which strict UTF-8 cannot encode.
-    return hashlib.sha256(f"{settings}\0{text}".encode(errors="surrogatepass")).digest()
+    """Hash a normalized text with the settings that determine its embedding."""
+    return hashlib.sha256(f"{settings}\0{text}".encode()).digest()

@@ -2,16 +2,20 @@
 
 import re
 
-# The patterns of gaps and numbers have possessive quantifiers (``*+``). These do not
-# backtrack, so the search time is linear in the length of a text.
+from .._utils.validation import normalize_text
+
+# The patterns of numbers, and of the separators between numbers, contain possessive
+# quantifiers such as ``*+``. Possessive quantifiers do not backtrack, so the search
+# time is linear in the length of a text.
 _MINUS = r"\-\u2010-\u2014\u2212\ufe63\uff0d"
 _DIGITS = r"\d{1,3}+(?:\.\d++)?+(?!\d)"
 _CLOSE = rf"[+{_MINUS}]?+{_DIGITS}"
-# A space may follow a sign if "=", a comma or a bracket precedes the sign.
+# In _CLOSE, the sign directly precedes the digits. In _NUMBER, a space may follow the
+# sign, as in "x = - 46".
 _NUMBER = rf"(?:[+{_MINUS}]\s?+)?+{_DIGITS}"
 _SPREAD = rf"(?:\s*+(?:±|\+/[{_MINUS}])\s*+{_DIGITS})?+"
 _UNIT = r"\s*+(?:mm)?+"
-# A number ends with its unit, or if neither a word character nor a decimal follows.
+# Must follow a number: either "mm", or neither a word character nor a decimal part.
 _END = r"(?>\s*+mm\b|(?!\w|\.\d))"
 _BETWEEN = r"(?>\s*+[,;/]\s*+|\s++)(?:and\s++)?+"
 _TRIPLE = _BETWEEN.join([_NUMBER + _SPREAD] * 3)
@@ -31,27 +35,29 @@ _THREE = "(?:{}|{})".format(
     r"\s*+[,;]\s*+".join([_NUMBER + _SPREAD] * 3),
 )
 _BRACKETED = rf"[\[(]\s*+{_THREE}{_UNIT}\s*+[\])]"
-# Matches "(46, 56, 18" in "(46, 56, 18; Z = 4.5)", so that the statistic is kept.
+# Matches "(46, 56, 18" in "(46, 56, 18; Z = 4.5)". The statistic is not part of the
+# match and is kept in the text.
 _WITH_STATISTIC = (
     rf"(?P<bracket>[\[(])\s*+{_THREE}{_UNIT}"
     r"(?=\s*+[,;]\s*+(?:[ZTFPQKR]|BA|max\w*)\b(?:\s*+[=:<>≥≤(]|\s++\d))"
 )
-# Matches "MNI coordinates 46, 56, 18". The words are kept.
+# Matches "MNI coordinates 46, 56, 18". The words are kept in the text.
 _PLACE = r"(?:MNI|Talairach|co-?ordinates?|coords?)"
 _LABELED = (
     rf"(?<!\w)(?P<label>{_PLACE}(?:[\s=:,(\[]++(?:{_PLACE}|space|peaks?|at|of|in|is|was"
     rf"|are|were|mm)\b){{0,5}}+[\s=:,(\[]++)"
     rf"{_TRIPLE}(?:{_BETWEEN}{_TRIPLE})*+{_END}"
 )
-# The first lookahead rejects most characters. This makes the search three times faster.
+# The first lookahead tests whether a match can begin with the next character. Most
+# characters fail this test, which makes the search three times faster.
 _WORDED = re.compile(
     r"(?=[x(\[mtc])"
     rf"(?:(?<!\w)(?:{_NAMED}|{_LISTED})|{_BRACKETED}|{_WITH_STATISTIC}|{_LABELED})",
     re.IGNORECASE,
 )
-# Matches at least three consecutive numbers, as in the rows of tables. "and" may
-# precede the last number, and a space may follow a sign after a comma.
-# `_remove_coordinates` checks the signs.
+# Matches at least three consecutive numbers, as in the rows of tables. The word "and"
+# may precede the last number. If a comma precedes a sign, a space may follow the sign.
+# `_remove_coordinates` checks whether the numbers have signs.
 _NEXT = rf"(?>\s*+[,;/|][\s,;/|]*+{_NUMBER}{_END}|\s++{_CLOSE}{_END})"
 _LAST = rf"(?P<and>(?>\s*+[,;]\s*+|\s++)and\s++{_NUMBER}{_END})"
 _RUN = re.compile(
@@ -60,7 +66,8 @@ _RUN = re.compile(
 )
 _SIGN = re.compile(rf"[+{_MINUS}]")
 _NEGATIVE = re.compile(rf"[{_MINUS}]")
-# Units that show that numbers such as "-2, 0 and 4" are not coordinates.
+# Units that are not units of coordinates. If such a unit follows numbers, as in
+# "-2, 0 and 4 dB", the numbers are not coordinates.
 _OTHER_UNIT = re.compile(
     r"\s*+(?:[%°]|(?:[kM]?Hz|m?s|sec\w*|min\w*|h|hours?|days?|weeks?|months?|years?|dB"
     r"|[mμµ]?V|T|[ck]m|k?g|points?|trials?)\b)"
@@ -68,7 +75,7 @@ _OTHER_UNIT = re.compile(
 
 
 def strip_coordinates(text: str) -> str:
-    """Remove coordinates of peaks from a text, because they reveal its map.
+    """Remove coordinates of peaks from a text, because they reveal the map to predict.
 
     Numbers with at most three digits before the decimal point are removed if they are
     written in one of these notations:
@@ -80,7 +87,7 @@ def strip_coordinates(text: str) -> str:
     - three numbers after words such as ``MNI coordinates 46, 56, 18``;
     - rows of tables: at least three consecutive numbers, of which at least one has a
       sign. If "and" precedes the last number, at least one number must be negative,
-      and a unit such as "ms" or "%" must not follow.
+      and a unit such as "ms" or "%" must not follow the last number.
 
     Other triples of numbers are kept, because most of these triples are ages,
     frequencies or citations. Hyphens and dashes, including full-width hyphens, count as
@@ -94,8 +101,8 @@ def strip_coordinates(text: str) -> str:
     Returns
     -------
     stripped : str
-        Text in which each match is replaced by a space. Words or a bracket before a
-        match may be kept.
+        Text in Unicode normalization form NFKC, in which coordinates are replaced by
+        spaces. Words or a bracket before the coordinates may be kept.
 
     Examples
     --------
@@ -105,6 +112,9 @@ def strip_coordinates(text: str) -> str:
     >>> strip_coordinates("insula L 4.2 -36 18 2, Neuroimage 2005 24 1225")
     'insula L  , Neuroimage 2005 24 1225'
     """
+    # The text is normalized first, because the patterns do not match coordinates that
+    # contain invisible characters.
+    text = normalize_text(text)
     text = _WORDED.sub(_remove_numbers, text)
     return _RUN.sub(_remove_coordinates, text)
 
@@ -115,7 +125,7 @@ def _remove_numbers(match):
 
 
 def _remove_coordinates(run):
-    """Return a space if a run of numbers has coordinates, else the unchanged run."""
+    """Return a space if the numbers are coordinates, else the unchanged numbers."""
     if run["and"]:
         other_unit = _OTHER_UNIT.match(run.string, run.end())
         is_peak = _NEGATIVE.search(run.group()) and not other_unit

@@ -17,7 +17,8 @@ from .._utils.validation import (
     validate_data,
 )
 
-# Attributes that exist either only after a fit to texts or only after a fit to counts.
+# Attributes that exist only after a fit to texts, or only after a fit to counts. `fit`
+# deletes them first, because an earlier fit may have had another type of input.
 _INPUT_ATTRIBUTES = ("vectorizer_", "columns_", "n_features_in_", "feature_names_in_")
 
 
@@ -25,8 +26,8 @@ class TermCounts(TransformerMixin, BaseEstimator):
     """Count the terms that occur in at least `min_df` training studies.
 
     The input is either texts or an array of counts with one column per term. Some
-    corpora, such as NeuroQuery's abstracts, have counts instead of texts. From an array
-    of counts, the columns of the frequent terms are selected.
+    corpora, such as NeuroQuery's abstracts, have counts instead of texts. If the input
+    is an array of counts, the columns of the frequent terms are selected.
 
     In texts, terms consist of words that have at least two characters and begin with a
     letter, such as "b7". Numbers are not terms, because they could be coordinates of
@@ -224,16 +225,16 @@ class TermCounts(TransformerMixin, BaseEstimator):
 
 
 def _is_counts(X) -> bool:
-    """Return whether the input is two-dimensional, and therefore counts, not texts."""
-    # Lists are not converted to arrays, because an array of strings needs as much
-    # memory for each text as for the longest text.
+    """Return whether X contains counts, that is, whether X is two-dimensional."""
+    # Lists are not converted to arrays, because NumPy arrays of strings reserve the
+    # memory of the longest text for each text.
     if isinstance(X, list | tuple):
         return bool(X) and not isinstance(X[0], str) and np.ndim(X[0]) == 1
     return len(getattr(X, "shape", ())) == 2
 
 
 def _canonical(counts):
-    """Sum duplicate entries and remove explicit zeros, in place."""
+    """Sum duplicate entries of a sparse matrix and remove stored zeros, in place."""
     counts.sum_duplicates()
     counts.eliminate_zeros()
     return counts

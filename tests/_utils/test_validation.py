@@ -8,6 +8,7 @@ from sklearn_neurocontext._utils.validation import (
     check_peaks,
     check_similarity,
     check_texts,
+    normalize_text,
 )
 
 
@@ -86,3 +87,48 @@ def test_check_similarity_keeps_float32_and_converts_integers():
 def test_check_similarity_errors(similarity, message):
     with pytest.raises(ValueError, match=message):
         check_similarity(similarity)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("hip\u00adpo\u00adcampus", "hippocampus"),
+        ("hippo\u00ad\n  campus", "hippocampus"),  # a line end, as in PDF files
+        ("de\u0301ja\u0300 vu", "d\u00e9j\u00e0 vu"),
+        (
+            "\ufb01ber, e\ufb00ect, re\ufb02ex, di\ufb03cult",
+            "fiber, effect, reflex, difficult",
+        ),
+        (
+            "\uff46\uff2d\uff32\uff29 \uff12\uff0d\uff42\uff41\uff43\uff4b",
+            "fMRI 2-back",
+        ),
+        ("work\u200bing\ufeff mem\u2060ory\u200d", "working memory"),
+        ("\u202apain\u202c", "pain"),
+        ("n\u2011back, go\u2010no\u2010go", "n-back, go-no-go"),
+        ("working\u00a0memory, 5\u202fmm", "working memory, 5 mm"),
+        ("\u212bngstr\u00f6m, 5 \u00b5V", "\u00c5ngstr\u00f6m, 5 \u03bcV"),
+        ("mm\u00b3, \u210c, \u2160", "mm3, H, I"),
+        (
+            "\u03b2-amyloid \u2212 caf\u00e9 \U0001f9e0",
+            "\u03b2-amyloid \u2212 caf\u00e9 \U0001f9e0",
+        ),
+        ("pain \ud83d brain", "pain \ufffd brain"),
+    ],
+)
+def test_normalize_text(given, expected):
+    assert normalize_text(given) == expected
+    assert normalize_text(expected) == expected
+    assert check_texts([given]) == [expected]
+
+
+def test_normalize_text_is_idempotent(rng):
+    points = rng.integers(1, 0x30000, size=(2000, 8))
+    for row in points:
+        once = normalize_text("".join(map(chr, row)))
+        assert normalize_text(once) == once
+
+
+def test_text_of_invisible_characters_is_blank():
+    with pytest.raises(ValueError, match="got no text in row 1"):
+        check_texts(["pain", "\u200b\u00ad\ufeff"])

@@ -83,10 +83,9 @@ def test_text_report_shows_quantiles_of_similarity(report):
     model = NeuroContextModel(**make_parts()).index_corpus(make_corpus())
     scores = model.similar_documents(HOSTILE, k=150)["similarity"]
     median, high = np.quantile(scores, (0.5, 0.95))
-    assert (
-        f"150 studies of the corpus, whose median similarity is {median:.2f}" in words
-    )
-    assert f"95th percentile {high:.2f}" in words
+    assert "150 studies of the corpus" in words
+    assert f"median similarity is {median:.2f}" in words
+    assert f"95th percentile is {high:.2f}" in words
 
 
 def test_low_confidence_message_is_on_page_and_glass_brain(monkeypatch):

@@ -5,6 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
@@ -55,6 +56,27 @@ def test_strongest_voxels_of_tapping_and_faces_are_near_their_regions(shipped):
     assert list(queries) == ["finger tapping", "viewing faces"]
     imgs = shipped.transform(list(queries))["brain_map"]
     assert _share_near(imgs, queries) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "re\u00adsting hippo\u00adcampus, d\u00e9j\u00e0 vu and difficulty "
+        "reading \ufb01les",
+        "resting hippocampus, de\u0301ja\u0300 vu and di\ufb03culty reading files",
+        "\uff52\uff45\uff53\uff54\uff49\uff4e\uff47 hippocampus, "
+        "d\u00e9j\u00e0\u00a0vu and diffi\u200bculty reading files",
+    ],
+)
+def test_equivalent_unicode_forms_have_equal_maps_and_terms(shipped, text):
+    plain = "resting hippocampus, d\u00e9j\u00e0 vu and difficulty reading files"
+    one, other = shipped(text), shipped(plain)
+    for key in ("brain_map", "z_map"):
+        np.testing.assert_array_equal(one[key].get_fdata(), other[key].get_fdata())
+    pd.testing.assert_frame_equal(one["similar_words"], other["similar_words"])
+    assert one["highlighted_text"] == other["highlighted_text"]
+    ranking = shipped.decode(other["z_map"], candidates=[text, "pain"])
+    assert ranking["candidate"][0] == text
 
 
 def test_strongest_voxels_of_mean_map_are_far_from_regions(shipped):

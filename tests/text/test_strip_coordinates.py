@@ -140,3 +140,16 @@ def test_time_is_linear_in_length_of_gaps(text):
 def test_time_is_linear_in_number_of_repetitions(unit):
     long, short = strip_coordinates(unit * 20_000), strip_coordinates(unit * 50)
     assert set(long) == set(short)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "at (\uff0d46, \uff0d56, \uff11\uff18)",
+        "at (-4\u200b6, -5\u00ad6, 18)",
+        "at (\u221246,\u00a0\u221256,\u00a018)",
+        "at (\u207b46, \u207b56, 18)",
+    ],
+)
+def test_equivalent_unicode_forms_hide_no_coordinates(text):
+    assert not re.search(r"\d", strip_coordinates(text))
