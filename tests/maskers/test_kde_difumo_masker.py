@@ -298,7 +298,7 @@ WRONG_PEAKS = [
     ([[MOTOR, [1, 2]]], ValueError, "study 0 cannot be read as numbers"),
     ([[["x", "y", "z"]]], ValueError, "study 0 must be finite numbers; got"),
     ([[MOTOR], [[np.nan, 0, 0]]], ValueError, "study 1 must be finite"),
-    ([[[np.inf, 0, 0]]], ValueError, "study 0 hold NaN or infinity"),
+    ([[[np.inf, 0, 0]]], ValueError, "study 0 must be finite"),
 ]
 
 
