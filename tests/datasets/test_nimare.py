@@ -364,6 +364,11 @@ def test_points_without_coordinates_are_skipped(tmp_path, xyz, rows):
     assert_same_peaks(corpus.peaks, [[[1, 2, 3]], [[4, 5, 6], [7, 8, 9]]])
 
 
+def test_coordinates_stored_as_text(tmp_path):
+    path = _studyset(tmp_path, _study("a", [["\u22124", "2,5", "+3"], [1, 2, 3]]))
+    assert_same_peaks(load_nimare_studyset(path).peaks, [[[-4, 2.5, 3], [1, 2, 3]]])
+
+
 def test_null_points_are_skipped(tmp_path):
     studies = [_study(name, [[1, 2, 3]]) for name in "abc"]
     for study in studies:
