@@ -16,6 +16,7 @@ import pooch
 from scipy import sparse
 
 from .._utils.files import data_folder
+from .._utils.validation import read_numbers
 
 LOCAL_FOLDER_VARIABLE = "NEUROCONTEXT_DATA"
 _N_RETRIES = 2
@@ -168,16 +169,16 @@ def read_coordinates(table, source: str) -> np.ndarray:
             f"{source} has no column {', '.join(missing)}; it has "
             f"{', '.join(table)}. Expected x, y, z in mm."
         )
-    xyz = table[["x", "y", "z"]].apply(pd.to_numeric, errors="coerce")
-    wrong = table.index[xyz.isna().any(axis=1)]
+    xyz = np.stack([read_numbers(table[axis]) for axis in "xyz"], axis=1)
+    wrong = np.flatnonzero(np.isnan(xyz).any(axis=1))
     if len(wrong):
-        shown = ", ".join(map(str, table.loc[wrong[0], ["x", "y", "z"]]))
+        shown = ", ".join(map(str, table[["x", "y", "z"]].iloc[wrong[0]]))
         raise ValueError(
             f"In {source}, the coordinates of {len(wrong)} of {len(table)} peaks are "
-            f"not numbers. The first such row is row {wrong[0]}: {shown}. Expected "
-            "x, y, z in mm. Correct or drop these rows."
+            f"not numbers. The first such row is row {table.index[wrong[0]]}: {shown}. "
+            "Expected x, y, z in mm, with a decimal point. Correct or drop these rows."
         )
-    return xyz.to_numpy(dtype=np.float64)
+    return xyz
 
 
 def read_matrix(path: Path) -> sparse.csr_array:
