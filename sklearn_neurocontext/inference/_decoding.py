@@ -18,7 +18,7 @@ _BATCH = 2048
 _COLUMNS = ["study_id", "pmid", "title", "year", "journal"]
 # Version of the cached files. Increase this number when the content of the files
 # changes, so that files of an earlier version are not read.
-_FORMAT = 1
+_FORMAT = 2
 
 
 def cosines(rows, one) -> np.ndarray:

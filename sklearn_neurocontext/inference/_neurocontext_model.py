@@ -10,7 +10,12 @@ from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import normalize
 
-from .._utils.validation import check_is_fitted, check_texts, innermost_model
+from .._utils.validation import (
+    american_spelling,
+    check_is_fitted,
+    check_texts,
+    innermost_model,
+)
 from .._utils.volumes import smooth_voxels, voxels_to_imgs
 from ..models import TextBrainEnsemble
 from ._decoding import IndexedStudies, cosines, rank_candidates
@@ -640,9 +645,11 @@ class NeuroContextModel:
     def _features(self, texts):
         """Return the input of `_last`.
 
-        The input is an array of features of the texts, or of the texts themselves if
-        the model has no steps that compute features.
+        The texts are converted to American spelling. The input is an array of their
+        features, or of the converted texts if the model has no steps that compute
+        features.
         """
+        texts = [american_spelling(text) for text in texts]
         if not self._has_features:
             return np.array(texts, dtype=object)
         features = self.model[:-1].transform(texts)
