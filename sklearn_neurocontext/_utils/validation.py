@@ -20,6 +20,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .files import replace_surrogates
+
 __all__ = [
     "TERM_PATTERN",
     "BaseComposition",
@@ -78,9 +80,8 @@ def normalize_text(text: str) -> str:
     """
     if text.isascii():
         return text
-    # Neither tokenizers nor UTF-8 accept unpaired surrogates.
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+    text = _INVISIBLE.sub("", replace_surrogates(text))
+    text = unicodedata.normalize("NFKC", text)
     return text.translate(_HYPHENS)
 
 

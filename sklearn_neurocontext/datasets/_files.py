@@ -15,7 +15,7 @@ import pandas as pd
 import pooch
 from scipy import sparse
 
-from .._utils.files import data_folder
+from .._utils.files import data_folder, expand_path, replace_surrogates
 
 LOCAL_FOLDER_VARIABLE = "NEUROCONTEXT_DATA"
 _N_RETRIES = 2
@@ -24,7 +24,7 @@ _DAMAGED = (EOFError, BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFil
 
 def find_files(directory, names, source: str) -> list[Path]:
     """Find the files of a corpus in a folder, or in its subfolder ``data``."""
-    folder = Path(directory).expanduser()
+    folder = expand_path(directory)
     if not folder.is_dir():
         raise FileNotFoundError(
             f"The folder {str(directory)!r} does not exist. Pass the folder that "
@@ -58,7 +58,7 @@ def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> d
     folder = data_folder(data_home) / corpus
     files = {}
     for name, (n_bytes, sha256) in registry.items():
-        own = local and Path(local).expanduser() / corpus / name
+        own = local and expand_path(local) / corpus / name
         if own and own.is_file():
             files[own] = "local, unverified"
             continue
@@ -193,7 +193,12 @@ def read_matrix(path: Path) -> sparse.csr_array:
 def read_json(path: Path):
     """Read a JSON file."""
     with _name_file_in_errors(path, "JSON in UTF-8"):
-        return json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
+        if r"\ud" in text.lower():  # There may be escapes of unpaired surrogates.
+            text = replace_surrogates(json.dumps(content, ensure_ascii=False))
+            content = json.loads(text)
+        return content
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._utils.coordinate_spaces import mni_to_talairach, normalize_spaces
+from .._utils.files import expand_path, write_text
 from ._bunch import make_bunch, warn_about_spaces
 
 _SPACE_NAMES = {"MNI": "MNI", "TAL": "Talairach"}
@@ -196,9 +197,9 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
             UserWarning,
             stacklevel=2,
         )
-    path = Path(path).expanduser()
+    path = expand_path(path)
     text = f"// Reference={_SPACE_NAMES[space]}\n" + "\n".join(blocks)
-    path.write_text(text, encoding="utf-8", newline="\n")
+    write_text(path, text)
     return path
 
 

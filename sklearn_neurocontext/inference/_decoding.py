@@ -116,7 +116,8 @@ class IndexedStudies:
             )
         self.titles = [titles[row] for row in rows]
         self.coefficients = coefficients[rows]
-        self.table = corpus.studies.iloc[rows][_COLUMNS].reset_index(drop=True)
+        table = corpus.studies.iloc[rows][_COLUMNS].reset_index(drop=True)
+        self.table = table.assign(title=self.titles)
         self._features = None
 
     def features(self, compute, steps=None):
@@ -174,5 +175,5 @@ def _hash_peaks(peaks) -> str:
 def _hash_texts(texts) -> str:
     digest = hashlib.sha256()
     for text in texts:
-        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+        digest.update(text.encode() + b"\0")
     return digest.hexdigest()
