@@ -107,8 +107,8 @@ def fit(output, text, n_permutations, **settings):
         model.save(output / _MODEL, overwrite=True)
         _remove_written(output)
     click.echo(
-        f"{_MODEL}: model with {len(model.terms):,} terms. To use it in neurocontext "
-        f"map, decode and report, pass --model {output}"
+        f"{_MODEL}: model with {len(model.terms):,} terms. To use it, pass --model "
+        f"{output} to the commands map, decode and report"
     )
     click.echo(f"All results are in {output}")
 

@@ -10,6 +10,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
 
 from .._utils.disk_cache import fetch_entry
+from .._utils.files import replace_surrogates
 from ..persistence import fingerprint
 
 # Number of candidates in a batch. Null similarities are computed batch by batch to save
@@ -65,7 +66,7 @@ def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:
     p_values = (1 + n_as_large) / (1 + len(null))
     ranking = pd.DataFrame(
         {
-            "candidate": list(names),
+            "candidate": [replace_surrogates(name) for name in names],
             "similarity": similarity,
             "p_value": p_values,
             "q_value": false_discovery_control(p_values),
