@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from .._utils.files import expand_path
 from .._utils.packages import import_optional
 from ._bunch import SkippedPeaksWarning, make_bunch, warn_about_spaces
 from ._files import find_files, read_coordinates, read_json, read_parquet
@@ -86,7 +87,7 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     """
     if rows not in ("study", "analysis"):
         raise ValueError(f"rows must be 'study' or 'analysis'; got {rows!r}.")
-    path = _find_bundled() if path is None else Path(path).expanduser()
+    path = _find_bundled() if path is None else expand_path(path)
     if not path.exists():
         raise FileNotFoundError(
             f"{str(path)!r} does not exist. Expected a studyset: a JSON file or a "

@@ -98,7 +98,7 @@ def load_sleuth(path):
     >>> corpus.studies["title"].tolist(), corpus.peaks[0].shape, corpus.groups.tolist()
     (['Ito, 2003: tap > rest'], (2, 3), ['Ito, 2003'])
     """
-    path = Path(path).expanduser()
+    path = expand_path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"The file {str(path)!r} does not exist. Pass a text file of Sleuth or "

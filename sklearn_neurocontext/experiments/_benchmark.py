@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from .._utils.files import write_json
+from .._utils.files import expand_path, write_json
 from .._utils.packages import library_versions
 from ..metrics import (
     make_retrieval_scorer,
@@ -170,7 +170,7 @@ def run_benchmark(
     _check_groups(groups, splits, len(y))
     scorer = make_retrieval_scorer(_select_ks(ks, splits))
     hashes = _hash_data(inputs, y)
-    output = None if output is None else Path(output)
+    output = None if output is None else expand_path(output)
     this_run = {**provenance(), "settings": dict(settings or {})}
     n_total = len(splits) * len(estimators)
     records, runs = [], []
