@@ -77,20 +77,20 @@ def test_wrong_shapes_raise(xyz):
 LABELS = {
     "MNI": [
         "mni", " MNI\n", "MNI152", "MNI-152", "MNI 305", "MNI152NLin2009cAsym",
-        "M.N.I.", "ICBM152", "ICBM-152", "icbm 2009c non-linear", "Colin27", "MNIColin27",
-        "Montreal Neurological Institute", "Montréal (MNI)", "MNI_avg152T1+tlrc",
-        "FSL_MNI152", "SPM12 (MNI)", "converted to MNI", "MNI (occipital)", "ＭＮＩ",
+        "M.N.I.", "ICBM152", "ICBM-152", "icbm 2009c non-linear", "Colin27",
+        "MNIColin27", "Montreal Neurological Institute", "Montréal (MNI)",
+        "MNI_avg152T1+tlrc", "FSL_MNI152", "SPM12 (MNI)", "converted to MNI", "MNI (occipital)", "ＭＮＩ",
     ],
     "TAL": [
         "tal", "Tal.", "Talairach", "TALAIRACH SPACE", "TLRC", "TT_N27", "TT", "T&T",
         "T & T", "T and T", "T88", "T-88", "TT88", "Tailarach", "talaraich",
-        "Talariach", "Talirach", "Tailairach", "Telairach", "Tallairach", "Talairach and Tournoux",
-        "Talairach & Tournoux 1988", "Tournoux", "converted to Talairach",
-        "TT_avg152T1+tlrc",
+        "Talariach", "Talirach", "Tailairach", "Telairach", "Tallairach",
+        "Talairach and Tournoux", "Talairach & Tournoux 1988", "Tournoux",
+        "converted to Talairach", "TT_avg152T1+tlrc",
     ],
     "UNKNOWN": [
         "", "  ", None, np.nan, "?", "-", "n/a", "N/A", "NA", "n.a.", "none", "NR",
-        "unknown", "Unkown", "not reported", "Not specified.", "unspecified",
+        "unknown", "Unk.", "not reported", "Not specified.", "unspecified",
         "not available", "no information", "unknown (probably MNI)",
     ],
     "OTHER": [
