@@ -32,7 +32,7 @@ _TEXT_FIELDS = ("title", "abstract", "body", "title+abstract")
 
 
 class SkippedPeaksWarning(UserWarning):
-    """Warning that peaks of studies missing from the table of studies were skipped."""
+    """Warning that peaks without a known study or without coordinates were skipped."""
 
 
 def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra):
