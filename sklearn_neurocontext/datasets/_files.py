@@ -1,6 +1,7 @@
 """Find, download and read the files of a corpus."""
 
 import csv
+import gzip
 import io
 import json
 import lzma
@@ -28,6 +29,21 @@ _N_RETRIES = 2
 # Names that pandas gives to columns without a name.
 _UNNAMED = re.compile(r"\s*|Unnamed: \d+")
 _BLANKS = "skipped blanks"
+_GZIP = b"\x1f\x8b"
+# First bytes of files that are often passed in place of JSON, and advice.
+_NOT_JSON = {
+    b"\x80": (
+        "a Python pickle, which is not read because it can run code. Load it with the "
+        "program that wrote it, and save it as JSON; for a NiMARE studyset, with "
+        "json.dump(studyset.to_dict(), file)."
+    ),
+    b"PK\x03\x04": "a ZIP archive. Unpack it first.",
+    b"PAR1": "a Parquet table. Pass the folder with all tables of the studyset.",
+    b"<": "a web page. Download the file itself.",
+    b"version https://git-lfs": (
+        "a pointer of Git LFS. Download the file itself, for example with git lfs pull."
+    ),
+}
 _DAMAGED = (EOFError, BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
@@ -306,9 +322,17 @@ def read_matrix(path: Path) -> sparse.csr_array:
 
 
 def read_json(path: Path):
-    """Read a JSON file."""
+    """Read a JSON file, which may be compressed with gzip."""
     with _name_file_in_errors(path, "JSON in UTF-8"):
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+    for start, advice in _NOT_JSON.items():
+        if content[:100].lstrip().startswith(start):
+            raise ValueError(f"{str(path)!r} must be a JSON file; got {advice}")
+    with _name_file_in_errors(path, "JSON in UTF-8"):
+        # json.loads recognizes UTF-8 and UTF-16, with or without a byte order mark.
+        return json.loads(content)
 
 
 @contextmanager
@@ -320,6 +344,11 @@ def _name_file_in_errors(path, expected):
         raise OSError(
             f"{str(path)!r} cannot be read ({_message(error)}). The file is truncated "
             "or damaged. Download or copy it again."
+        ) from error
+    except RecursionError as error:
+        raise ValueError(
+            f"{str(path)!r} must be {expected}; it is nested too deeply. Check that it "
+            "is the right file."
         ) from error
     except UnicodeDecodeError as error:
         raise ValueError(
