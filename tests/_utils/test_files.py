@@ -92,7 +92,7 @@ def test_error_of_a_full_disk_names_the_file(tmp_path, full_disk):
         write_text(path, "new" * 100)
     assert raised.value.errno == errno.EFBIG
     assert path.read_text() == "older"
-    with pytest.raises(OSError, match="^other$"), atomic_write(path):
+    with pytest.raises(OSError, match=r"^other$"), atomic_write(path):
         raise OSError("other")
 
 
@@ -112,12 +112,12 @@ def test_staged_files_appear_only_when_all_are_complete(tmp_path):
 
 @pytest.mark.parametrize("name", ["~nosuchuser", "~nosuchuser/a.nii"])
 def test_unknown_home_folders_are_named(name, monkeypatch):
-    with pytest.raises(FileNotFoundError, match="'~nosuchuser.*without '~'"):
+    with pytest.raises(FileNotFoundError, match=r"'~nosuchuser.*without '~'"):
         expand_path(name)
     with pytest.raises(FileNotFoundError, match="~nosuchuser"):
         data_folder(name)
     monkeypatch.setenv("NEUROCONTEXT_CACHE", name)
-    with pytest.raises(FileNotFoundError, match="~nosuchuser.*NEUROCONTEXT_CACHE"):
+    with pytest.raises(FileNotFoundError, match=r"~nosuchuser.*NEUROCONTEXT_CACHE"):
         cache_folder()
 
 

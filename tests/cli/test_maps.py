@@ -132,7 +132,8 @@ def test_output_in_other_encodings(encoding, folder, image, tmp_path):
     program = f"""
 from sklearn_neurocontext.cli import main
 model = ["--model", {str(folder)!r}]
-main(["map", "pain τ", "-o", {str(tmp_path / "m.nii")!r}, *model], standalone_mode=False)
+output = ["-o", {str(tmp_path / "m.nii")!r}]
+main(["map", "pain τ", *output, *model], standalone_mode=False)
 main(["decode", {str(image)!r}, "--text", "pain τ", *model])
 """
     done = subprocess.run(
