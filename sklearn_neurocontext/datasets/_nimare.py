@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .._utils.files import expand_path, replace_surrogates
+from .._utils.files import expand_path
 from .._utils.packages import import_optional
 from .._utils.validation import read_numbers
 from ._bunch import SkippedPeaksWarning, make_bunch, warn_about_spaces
@@ -230,8 +230,7 @@ def _read_text(item, field, name):
             f"The field {field} of {name} must be a text; got {_show(value)}. Write "
             "the text itself."
         )
-    # JSON may contain unpaired surrogates, such as \ud800.
-    return None if value is None else replace_surrogates(str(value))
+    return None if value is None else str(value)
 
 
 def _read_metadata(study) -> dict:
