@@ -6,12 +6,16 @@ scikit-learn moves a private function, only this file must be changed.
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import _fit_context as fit_context
 from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing as select_rows
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Hidden, Interval, Options, StrOptions
 from sklearn.utils._set_output import _get_output_config as get_output_config
@@ -29,6 +33,7 @@ __all__ = [
     "Options",
     "Real",
     "StrOptions",
+    "array_output",
     "available_if",
     "check_feature_names_in",
     "check_is_fitted",
@@ -40,6 +45,7 @@ __all__ = [
     "get_output_config",
     "innermost_model",
     "normalize_text",
+    "select_rows",
     "validate_data",
 ]
 
@@ -199,6 +205,19 @@ def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
             "contain NaN or infinity."
         )
     return array
+
+
+@contextmanager
+def array_output():
+    """Let transformers return arrays, whatever ``set_config(transform_output)`` says.
+
+    Outputs of a step with its own ``set_output`` must be converted by the caller.
+    """
+    with config_context(transform_output="default"), warnings.catch_warnings():
+        # A step that was fitted to DataFrames would warn when it gets arrays.
+        names = "X (has|does not have valid) feature names"
+        warnings.filterwarnings("ignore", names, UserWarning)
+        yield
 
 
 def innermost_model(estimator):

@@ -7,6 +7,7 @@ from sklearn.utils import InputTags, get_tags, resample
 
 from .._utils.validation import (
     BaseComposition,
+    array_output,
     available_if,
     check_is_fitted,
     fit_context,
@@ -233,6 +234,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         return self
 
     @fit_context(prefer_skip_nested_validation=False)
+    @array_output()
     def fit(self, X, y):
         """Fit all estimators, then compute μ and σ of their similarities.
 
@@ -289,6 +291,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
     def _fitted_weights(self):
         return _check_weights(self.weights, len(self.estimators_))
 
+    @array_output()
     def similarity(self, X, y):
         """Compute the similarity of each text with each map.
 
@@ -319,6 +322,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         )
 
     @available_if(_all_predict)
+    @array_output()
     def predict(self, X):
         """Predict the coefficients of the brain map of each text.
 

@@ -22,7 +22,7 @@ from .._utils.validation import (
 _INPUT_ATTRIBUTES = ("vectorizer_", "columns_", "n_features_in_", "feature_names_in_")
 
 
-class TermCounts(TransformerMixin, BaseEstimator):
+class TermCounts(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     """Count the terms that occur in at least `min_df` training studies.
 
     The input is either texts or an array of counts with one column per term. Some
@@ -188,6 +188,23 @@ class TermCounts(TransformerMixin, BaseEstimator):
             raise TypeError("X must be counts, as in fit; got texts.")
         counts = csr_matrix(self._check_counts(X, reset=False))
         return _canonical(counts[:, self.columns_])
+
+    def set_output(self, *, transform=None):
+        """Return the transformer unchanged, because counts always remain sparse.
+
+        With this method, a Pipeline that contains the transformer has ``set_output``.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : TermCounts
+            The transformer.
+        """
+        return self
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the terms.
