@@ -37,6 +37,7 @@ __all__ = [
     "available_if",
     "check_feature_names_in",
     "check_is_fitted",
+    "check_numbers",
     "check_peaks",
     "check_random_state",
     "check_similarity",
@@ -134,6 +135,22 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
             f"{_name_rows(blank)}. Drop these rows, or fill in their text."
         )
     return texts
+
+
+def check_numbers(name: str, numbers, accept, expected: str) -> np.ndarray:
+    """Return a number or a sequence of numbers as a new 1D float64 array.
+
+    ValueError is raised if they are not finite numbers or ``accept(array)`` is False.
+    """
+    try:
+        array = np.atleast_1d(np.asarray(numbers))
+        if array.dtype.kind in "biufO" and array.ndim == 1 and array.size:
+            array = array.astype(np.float64)
+            if np.isfinite(array).all() and accept(array):
+                return array
+    except (TypeError, ValueError):
+        pass  # for example rows of different lengths
+    raise ValueError(f"{name} must be {expected}; got {numbers!r}.")
 
 
 def _check_peak_row(row: int, coordinates) -> np.ndarray:

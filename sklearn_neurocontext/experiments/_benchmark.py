@@ -170,6 +170,7 @@ def run_benchmark(
     inputs = _get_inputs(estimators, X)
     splits = _check_input(inputs, y, splits)
     _check_groups(groups, splits, len(y))
+    ks = make_retrieval_scorer(ks).ks
     scorer = make_retrieval_scorer(_select_ks(ks, splits))
     hashes = _hash_data(inputs, y)
     output = None if output is None else Path(output)

@@ -840,7 +840,7 @@ def _check_count(name: str, value) -> int:
 
 def _check_terms(terms) -> dict:
     """Check terms and their numbers of studies, and return them as a dictionary."""
-    terms = dict(terms or {})
+    terms = {} if terms is None else dict(terms)
     for term, n_studies in terms.items():
         words = " ".join(str(term).lower().split())
         is_count = isinstance(n_studies, Integral) and not isinstance(n_studies, bool)

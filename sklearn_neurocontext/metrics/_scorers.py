@@ -339,6 +339,7 @@ def make_retrieval_scorer(
         ) from error
     for k in ks:
         check_k(k, np.inf)
+    ks = tuple(int(k) for k in ks)
     if masker is not None:
         _check_masker(masker)
         check_top(top)

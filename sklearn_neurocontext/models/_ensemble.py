@@ -10,6 +10,7 @@ from .._utils.validation import (
     array_output,
     available_if,
     check_is_fitted,
+    check_numbers,
     fit_context,
     innermost_model,
 )
@@ -68,17 +69,14 @@ def _check_weights(weights, n_estimators: int) -> np.ndarray:
     """Check the weights and return them as float64; None is replaced by ones."""
     if weights is None:
         return np.ones(n_estimators)
-    try:
-        array = np.asarray(weights)
-    except ValueError:  # rows of different lengths
-        array = np.asarray(None)
-    if array.dtype.kind in "biuf" and array.shape == (n_estimators,):
-        array = array.astype(np.float64)
-        if np.isfinite(array).all() and (array >= 0).all() and array.any():
-            return array
-    raise ValueError(
-        f"weights must be None or {n_estimators} finite numbers, one per estimator, "
-        f"of which none is negative and at least one is positive; got {weights!r}."
+    return check_numbers(
+        "weights",
+        weights,
+        lambda array: (
+            array.shape == (n_estimators,) and (array >= 0).all() and array.any()
+        ),
+        f"None or {n_estimators} finite numbers, one per estimator, of which none is "
+        "negative and at least one is positive",
     )
 
 
@@ -148,7 +146,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
 
     Parameters
     ----------
-    estimators : list of (str, estimator)
+    estimators : list or tuple of (str, estimator)
         Pairs of a name and an estimator. An estimator is a model of this package (which
         may be an ensemble), a Pipeline that ends in such a model, or a hyperparameter
         search over either. All estimators must accept the same X: texts, counts or
@@ -192,7 +190,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "estimators": [list],
+        "estimators": [list, tuple],
         "weights": ["array-like", None],
         "random_state": ["random_state"],
     }
