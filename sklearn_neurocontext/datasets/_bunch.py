@@ -30,7 +30,7 @@ class CoordinateSpaceWarning(UserWarning):
 
 
 class SkippedPeaksWarning(UserWarning):
-    """Warning that peaks of studies missing from the table of studies were skipped."""
+    """Warning that peaks without a known study or without coordinates were skipped."""
 
 
 def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra):

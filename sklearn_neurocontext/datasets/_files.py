@@ -1,5 +1,6 @@
 """Find, download and read the files of a corpus."""
 
+import gzip
 import json
 import lzma
 import os
@@ -16,9 +17,25 @@ import pooch
 from scipy import sparse
 
 from .._utils.files import data_folder
+from .._utils.validation import read_numbers
 
 LOCAL_FOLDER_VARIABLE = "NEUROCONTEXT_DATA"
 _N_RETRIES = 2
+_GZIP = b"\x1f\x8b"
+# First bytes of files that are often passed in place of JSON, and advice.
+_NOT_JSON = {
+    b"\x80": (
+        "a Python pickle, which is not read because it can run code. Load it with the "
+        "program that wrote it, and save it as JSON; for a NiMARE studyset, with "
+        "json.dump(studyset.to_dict(), file)."
+    ),
+    b"PK\x03\x04": "a ZIP archive. Unpack it first.",
+    b"PAR1": "a Parquet table. Pass the folder with all tables of the studyset.",
+    b"<": "a web page. Download the file itself.",
+    b"version https://git-lfs": (
+        "a pointer of Git LFS. Download the file itself, for example with git lfs pull."
+    ),
+}
 _DAMAGED = (EOFError, BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
@@ -168,16 +185,16 @@ def read_coordinates(table, source: str) -> np.ndarray:
             f"{source} has no column {', '.join(missing)}; it has "
             f"{', '.join(table)}. Expected x, y, z in mm."
         )
-    xyz = table[["x", "y", "z"]].apply(pd.to_numeric, errors="coerce")
-    wrong = table.index[xyz.isna().any(axis=1)]
+    xyz = np.stack([read_numbers(table[axis]) for axis in "xyz"], axis=1)
+    wrong = np.flatnonzero(np.isnan(xyz).any(axis=1))
     if len(wrong):
-        shown = ", ".join(map(str, table.loc[wrong[0], ["x", "y", "z"]]))
+        shown = ", ".join(map(str, table[["x", "y", "z"]].iloc[wrong[0]]))
         raise ValueError(
             f"In {source}, the coordinates of {len(wrong)} of {len(table)} peaks are "
-            f"not numbers. The first such row is row {wrong[0]}: {shown}. Expected "
-            "x, y, z in mm. Correct or drop these rows."
+            f"not numbers. The first such row is row {table.index[wrong[0]]}: {shown}. "
+            "Expected x, y, z in mm, with a decimal point. Correct or drop these rows."
         )
-    return xyz.to_numpy(dtype=np.float64)
+    return xyz
 
 
 def read_matrix(path: Path) -> sparse.csr_array:
@@ -191,9 +208,17 @@ def read_matrix(path: Path) -> sparse.csr_array:
 
 
 def read_json(path: Path):
-    """Read a JSON file."""
+    """Read a JSON file, which may be compressed with gzip."""
     with _name_file_in_errors(path, "JSON in UTF-8"):
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+    for start, advice in _NOT_JSON.items():
+        if content[:100].lstrip().startswith(start):
+            raise ValueError(f"{str(path)!r} must be a JSON file; got {advice}")
+    with _name_file_in_errors(path, "JSON in UTF-8"):
+        # json.loads recognizes UTF-8 and UTF-16, with or without a byte order mark.
+        return json.loads(content)
 
 
 @contextmanager
@@ -205,6 +230,11 @@ def _name_file_in_errors(path, expected):
         raise OSError(
             f"{str(path)!r} cannot be read ({_message(error)}). The file is truncated "
             "or damaged. Download or copy it again."
+        ) from error
+    except RecursionError as error:
+        raise ValueError(
+            f"{str(path)!r} must be {expected}; it is nested too deeply. Check that it "
+            "is the right file."
         ) from error
     except UnicodeDecodeError as error:
         raise ValueError(

@@ -154,7 +154,7 @@ def group_articles(studies) -> pd.Series:
 
 
 def _letters(texts) -> pd.Series:
-    """Return the lowercase letters and digits of texts, without "Reprint of"."""
+    """Convert texts to lowercase; drop "Reprint of", spaces and punctuation."""
     texts = texts.astype("string").fillna("").map(normalize_text).str.lower()
     texts = texts.str.replace(r"^\W*reprint of\b", "", regex=True)
     return texts.str.replace(r"[\W_]+", "", regex=True)

@@ -59,7 +59,8 @@ def load_pubget(directory):
     """
     folder = _find_extraction(Path(directory).expanduser())
     info = folder / "info.json"
-    if info.is_file() and not read_json(info).get("is_complete", True):
+    content = read_json(info) if info.is_file() else {}
+    if isinstance(content, dict) and not content.get("is_complete", True):
         warnings.warn(
             f"According to pubget, the extraction in {folder.name} is incomplete. Some "
             "studies are missing. Run pubget again to complete the extraction.",

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.sparse import csr_array, issparse
 
 from .._utils.coordinate_spaces import normalize_spaces, talairach_to_mni
-from .._utils.validation import check_peaks
+from .._utils.validation import check_peaks, read_numbers
 
 STUDY_COLUMNS = ("study_id", "pmid", "pmcid", "id")
 _SPACE_COLUMNS = ("space", "coordinate_space")
@@ -53,13 +53,14 @@ def _read_table(table, space):
             f"{(study_of < 0).sum()} rows of the table of peaks have no {study}. Fill "
             "in the missing values, or drop these rows."
         )
-    try:
-        xyz = table[["x", "y", "z"]].to_numpy(dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    xyz = np.stack([read_numbers(table[axis]) for axis in "xyz"], axis=1)
+    wrong = np.flatnonzero(np.isnan(xyz).any(axis=1))
+    if len(wrong):
+        shown = table[["x", "y", "z"]].iloc[wrong[0]].tolist()
         raise ValueError(
             "The columns x, y, z of the table of peaks must contain numbers; got "
-            f"other values ({error}). Correct or drop these rows."
-        ) from error
+            f"{shown} in row {wrong[0]}. Correct or drop these rows."
+        )
     return _split_by_study(xyz, study_of, len(ids)), np.asarray(ids)
 
 
