@@ -83,8 +83,9 @@ class EmbeddingStore:
         self.path = Path(path).expanduser()
         _check_location(self.path)
         places = (self.path, self.path.resolve().parent)
-        self._is_read_only = not all(os.access(place, os.W_OK) for place in places)
-        self._is_read_only &= self.path.exists()
+        self._is_read_only = self.path.exists() and not all(
+            os.access(place, os.W_OK) for place in places
+        )
         try:
             # isolation_level=None selects autocommit mode, in which SQLite begins a
             # transaction only after an explicit BEGIN.
