@@ -184,10 +184,13 @@ def _write_studies(loaded, studies, output):
 
 def _predict_studies(model, loaded, studies, output):
     """Write the coefficients predicted for the training studies."""
-    if studies.X is None:
-        predicted = model.model.predict(studies.texts)
-    else:  # Skip the first step of the pipeline, which would embed the texts again.
-        predicted = model.model[1:].predict(studies.X)
+    from .._utils.validation import array_output
+
+    with array_output():
+        if studies.X is None:
+            predicted = model.model.predict(studies.texts)
+        else:  # Skip the first step of the pipeline: it would embed the texts again.
+            predicted = model.model[1:].predict(studies.X)
     ids = loaded.studies["study_id"].iloc[studies.rows].tolist()
     path = output / "training_predictions.csv"
     _write_table(predicted, "study_id", ids, model.masker, path)
@@ -202,11 +205,14 @@ def _predict_texts(model, texts, loaded, studies, output):
     """Write the predicted map, a figure and the nearest studies of each text."""
     import pandas as pd
 
+    from .._utils.validation import array_output
     from ..metrics import similarity
     from ..plotting import plot_predicted_map
 
     path = output / "predictions.csv"
-    _write_table(model.model.predict(texts), "text", texts, model.masker, path)
+    with array_output():
+        predicted = model.model.predict(texts)
+    _write_table(predicted, "text", texts, model.masker, path)
     click.echo(f"{path.name}: predicted coefficients of the texts, without smoothing")
     maps_img = model.predict_img(texts)
     maps_img.to_filename(output / "predictions.nii.gz")

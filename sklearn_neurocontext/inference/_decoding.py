@@ -100,7 +100,7 @@ class IndexedStudies:
 
         name = _fingerprint_or_none(masker)
         if name is None:
-            coefficients = masker.transform(corpus.peaks)
+            coefficients = np.asarray(masker.transform(corpus.peaks))
         else:
             coefficients = _cached(
                 "studies",

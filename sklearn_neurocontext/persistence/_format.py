@@ -51,8 +51,7 @@ class Writer:
 
     def write(self, value, where: str):
         """Return a value as JSON; `where` is its name in errors and in `arrays`."""
-        if isinstance(value, np.generic):
-            value = value.item()
+        value = _simplify(value)
         if value is None or isinstance(value, bool | int | float | str):
             return _check_finite(value, where)
         if isinstance(value, os.PathLike):
@@ -236,6 +235,15 @@ def _unknown(value, where: str) -> TypeError:
         "numbers, strings, arrays or estimators that save_model supports. If it is a "
         "random_state, set it to an integer."
     )
+
+
+def _simplify(value):
+    """Return a NumPy scalar, a range or a pandas object as a simpler type."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, range):
+        return list(value)
+    return value.to_numpy() if hasattr(value, "to_numpy") else value
 
 
 def _check_finite(value, where: str):
