@@ -6,8 +6,8 @@ patterns are in lower case.
 
 import re
 
-# Pairs of a British word and its American form.
-_PAIRS = """
+# Each British word is followed by its American form.
+_WORDS = """
 aeroplane airplane        aeroplanes airplanes     aluminium aluminum
 amongst among             biassed biased           caesium cesium
 caeruleus coeruleus       calliper caliper         callipers calipers
@@ -36,13 +36,13 @@ storey story              storeys stories          tranquillity tranquility
 tyre tire                 tyres tires              unbiassed unbiased
 whilst while              wilful willful           wilfully willfully
 woollen woolen            yoghurt yogurt           yoghurts yogurts
-""".split()
-AMERICAN_WORDS = dict(zip(_PAIRS[::2], _PAIRS[1::2], strict=True))
+"""
+AMERICAN_WORDS = dict(re.findall(r"(\w+) (\w+)", _WORDS))
 # Words that the rules below must not change.
-KEPT_WORDS = frozenset(
-    "annelise chemise chemises clitorises epidermises faecalis gonorrhoeae haemophilus "
-    "mantises metropolises moonrise mortise mortised necropolises pelvises promise "
-    "proboscises sunrise sunrises trellises".split()
+KEPT_WORDS = re.compile(
+    "annelise|chemises?|clitorises|epidermises|faecalis|faecium|gonorrhoeae|haggises|"
+    "haemophilus|mantises|metropolises|mortis(e|ed|es|ing)|necropolises|pelvises|"
+    "proboscises|(high|low|moon|sun)ris(e|es|er|ers|ing)|trellis(es|ed)"
 )
 # Stems of words in -ise that have no American form in -ize, because "ise" is not a
 # suffix in them ("exercise", "surprise"). The stem may follow other letters

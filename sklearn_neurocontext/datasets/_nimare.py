@@ -5,9 +5,12 @@ import json
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from .._utils.files import expand_path
 from .._utils.packages import import_optional
+from .._utils.validation import read_numbers
 from ._bunch import SkippedPeaksWarning, make_bunch, warn_about_spaces
 from ._files import find_files, read_coordinates, read_json, read_parquet
 from ._ids import group_articles, join_rows, read_integers
@@ -86,7 +89,7 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     """
     if rows not in ("study", "analysis"):
         raise ValueError(f"rows must be 'study' or 'analysis'; got {rows!r}.")
-    path = _find_bundled() if path is None else Path(path).expanduser()
+    path = _find_bundled() if path is None else expand_path(path)
     if not path.exists():
         raise FileNotFoundError(
             f"{str(path)!r} does not exist. Expected a studyset: a JSON file or a "
@@ -227,8 +230,7 @@ def _read_text(item, field, name):
             f"The field {field} of {name} must be a text; got {_show(value)}. Write "
             "the text itself."
         )
-    # An incomplete surrogate pair, such as \ud800, cannot be encoded in UTF-8.
-    return None if value is None else str(value).encode(errors="replace").decode()
+    return None if value is None else str(value)
 
 
 def _read_metadata(study) -> dict:
@@ -297,9 +299,8 @@ def _study_table(studies, metadata) -> pd.DataFrame:
         words = _first_known(studies, metadata, column).astype("string")
         words = words.fillna(slugs.str.extract(pattern)[0])
         table[column] = read_integers(words, column)
-    years = _first_known(studies, metadata, "year").astype("string")
-    years = pd.to_numeric(years, errors="coerce")  # "in press" becomes NaN.
-    table["year"] = years.where(years % 1 == 0)
+    years = read_numbers(_first_known(studies, metadata, "year"))
+    table["year"] = np.where(years % 1 == 0, years, np.nan)  # "in press" is NaN.
     keywords = _first_known(studies, metadata, "keywords")
     table["keywords"] = [_read_keywords(cell) for cell in keywords]
     return table
