@@ -52,6 +52,7 @@ _ISE_STEMS = (
     "improv|inc|merchand|parad|pr|pract|prec|prem|prom|rev|superv|surm|telev|treat|upr|"
     "w"
 )
+_ISE_ENDINGS = "(e|ed|er|ers|es|ing|ingly|able|ably|ability|ements?)$"
 # Verbs whose last letter is doubled in British spelling ("labelled").
 _L_VERBS = (
     "apparel|barrel|bevel|cancel|carol|channel|chisel|council|counsel|cudgel|devil|"
@@ -64,7 +65,7 @@ _L_VERBS = (
 # Patterns and their replacements. To each word, all of them are applied in this order.
 _REPLACEMENTS = {
     # -our: tumour, behavioural, discoloured, neighbourhood.
-    r"(behavi|col|demean|endeav|fav|flav|hon|hum|lab|neighb|od|rum|sav|splend|tum|vap|"
+    r"(behavi|col|demean|endeav|fav|flav|hon|hum|lab|neighb|od|rum|savi?|splend|tum|vap|"
     r"vig)our(?!oux)": r"\1or",
     r"^(un|dis)?(arb|ard|arm|cand|clam|enam|ferv|harb|parl|ranc|rig|succ|val)our": (
         r"\1\2or"
@@ -82,14 +83,14 @@ _REPLACEMENTS = {
     r"palae": "pale",
     r"phaeoc": "pheoc",
     r"caerulop": "cerulop",
-    r"^caesari?an": "cesarean",
+    r"^caesar[ei]an": "cesarean",
     r"(?<=medi|prim)aeval": "eval",
     r"chimaer": "chimer",
     r"spirochaet": "spirochet",
     # oe: foetal, oestrogen, diarrhoea. In American words such as "angioedema" and
     # "phytoestrogen", the "o" belongs to the first part of the word and is kept.
     r"foet": "fet",
-    r"^oe(?=stro|strad|stru|soph|dem)": "e",
+    r"^oe(?=str[oiu]|strad|soph|dem)": "e",
     r"ooe(?=str|soph|dem)": "oe",
     r"^(an|anti|di|met|non)oestr": r"\1estr",
     r"^(para|peri|trans)oesoph": r"\1esoph",
@@ -108,15 +109,14 @@ _REPLACEMENTS = {
     # "raise"), and the stem of most verbs has at least four letters ("advise").
     r"tranquillis": "tranquilis",
     r"practis(?=e|ing)": "practic",
-    rf"^(?!.*({_ISE_STEMS})is)(.{{3,}}[^aeiou]|ion|iod)is"
-    r"(?=(e|ed|ers?|es|ing|ingly|able|ements?)$)": r"\2iz",
-    r"^(.{3,}[^aeioud])isabl?(?=ility$|y$)": r"\1izab",
-    r"^(?!.*(improv)is)(.{2,}[^aeiou])is(?=ation)": r"\2iz",
+    rf"^(?!.*(disab|({_ISE_STEMS})is{_ISE_ENDINGS}))"
+    rf"(?P<stem>.{{3,}}[^aeiou]|ion|iod)is(?={_ISE_ENDINGS})": r"\g<stem>iz",
+    r"^(?!.*improvis)(.{2,}[^aeiou])is(?=ation)": r"\1iz",
     # Doubled l: labelled, modelling, counsellor.
     rf"({_L_VERBS})l(?=(ed|ings?|[eo]rs?|able|ists?)$)": r"\1",
     # -re: centre, fibre, millilitre, theatre.
     r"(cent|fib)re(?=d)": r"\1ere",
-    r"centre(?=$|s$|f|line|p)": "center",
+    r"centre(?=$|s$|[bfp]|line)": "center",
     r"fibre": "fiber",
     r"(theat|calib|diopt|goit|lust|meag|reconnoit|scept|sepulch|somb|spect|^sab|^tit|"
     r"lit|met)re(?=s?$)": r"\1er",

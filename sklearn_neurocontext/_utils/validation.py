@@ -123,8 +123,8 @@ def american_spelling(text: str) -> str:
     Words that the lists and rules in `spelling.py` do not contain are kept. A word in
     capitals, or with a capital first letter, remains so.
 
-    >>> american_spelling("Haemodynamic changes, GREY matter and behavioural exercises")
-    'Hemodynamic changes, GRAY matter and behavioral exercises'
+    >>> american_spelling("Haemodynamic changes, OEDEMA and odour exercises")
+    'Hemodynamic changes, EDEMA and odor exercises'
     """
     text = _PER_CENT.sub(r"\1\2", text)
     return _LETTERS.sub(lambda word: _american_word(word[0]), text)
