@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from .._utils.coordinate_spaces import find_sides
 from ._bunch import make_bunch, warn_about_spaces
 from ._files import (
     fetch_files,
@@ -254,6 +255,7 @@ def _read_tables(paths, columns, name, **extra):
         read_coordinates(coordinates[known], paths[0].name),
         spaces[rows[known]],
         description=f"Corpus of {name}, {len(studies):,} studies.",
+        sides=find_sides(coordinates[known]),
         **extra,
     )
 

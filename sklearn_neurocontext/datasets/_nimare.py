@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from .._utils.coordinate_spaces import find_sides
 from .._utils.packages import import_optional
 from ._bunch import SkippedPeaksWarning, make_bunch, warn_about_spaces
 from ._files import find_files, read_coordinates, read_json, read_parquet
@@ -109,6 +110,7 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
             f"A NiMARE studyset, {len(table):,} rows (one per {rows}). {skipped}"
         ).strip(),
         groups=table["group"],
+        sides=find_sides(points[known]),
     )
     if skipped:
         warnings.warn(skipped, SkippedPeaksWarning, stacklevel=2)

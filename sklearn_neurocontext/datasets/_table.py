@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from .._utils.coordinate_spaces import find_sides
 from ._bunch import STUDY_COLUMNS, SkippedPeaksWarning, make_bunch, warn_about_spaces
 from ._files import read_columns, read_coordinates
 from ._ids import join_rows, read_integers, write_ids, write_study_ids
@@ -30,7 +31,8 @@ def load_table(studies, peaks, *, space=None):
         Table with one row per peak, or the path of a CSV or TSV file with this table.
         The table must have the same id column as `studies`, and the columns ``x``,
         ``y`` and ``z`` in mm. The column ``coordinate_space`` (or ``space``) is
-        optional.
+        optional. If a column ``hemisphere`` or ``side`` contradicts the sign of ``x``,
+        a warning is issued.
     space : {"MNI", "TAL"} or None, default=None
         Coordinate space of the peaks whose space is not stated in the table of peaks.
         If None, the space of these peaks is taken from the table of studies. If the
@@ -61,6 +63,8 @@ def load_table(studies, peaks, *, space=None):
         If peaks belong to studies that are not in the table of studies.
     CoordinateSpaceWarning
         If at least one peak is not reported in MNI space.
+    DoubtfulPeaksWarning
+        If peaks are probably not in mm, or if ``x`` is probably unsigned.
 
     Examples
     --------
@@ -93,6 +97,7 @@ def load_table(studies, peaks, *, space=None):
         xyz[known],
         spaces[known],
         description=f"{description} {skipped}".strip(),
+        sides=find_sides(peaks[known]),
     )
     if skipped:
         warnings.warn(skipped, SkippedPeaksWarning, stacklevel=2)
