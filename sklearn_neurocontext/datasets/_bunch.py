@@ -9,9 +9,12 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from .._utils.coordinate_spaces import (
+    CoordinateSpaceWarning,
     DoubtfulPeaksWarning,
     describe_sides,
+    describe_unclear_labels,
     describe_units,
+    find_unclear_labels,
     normalize_spaces,
     talairach_to_mni,
 )
@@ -31,10 +34,6 @@ STUDY_COLUMNS = (
     "coordinate_space",
 )
 _TEXT_FIELDS = ("title", "abstract", "body", "title+abstract")
-
-
-class CoordinateSpaceWarning(UserWarning):
-    """Warning that the source does not report all peaks in MNI space."""
 
 
 class SkippedPeaksWarning(UserWarning):
@@ -62,6 +61,7 @@ def make_bunch(
     groups = np.asarray(studies["study_id"] if groups is None else groups, dtype=str)
     _check_rows(studies, rows, xyz)
     _warn_about_doubtful_peaks(xyz, sides, rows, groups)
+    unclear = find_unclear_labels(spaces)
     spaces = normalize_spaces(spaces)
     xyz = np.where((spaces == "TAL")[:, None], talairach_to_mni(xyz), xyz)
     order = np.argsort(rows, kind="stable")
@@ -80,6 +80,7 @@ def make_bunch(
         peak_spaces,
         groups,
         description,
+        unclear_spaces=unclear,
         **extra,
     )
 
@@ -105,11 +106,13 @@ def _find_stacklevel() -> int:
     return level
 
 
-def finish_bunch(studies, peaks, peak_spaces, groups, description, **extra):
+def finish_bunch(
+    studies, peaks, peak_spaces, groups, description, *, unclear_spaces, **extra
+):
     """Return a corpus; count its peaks by space, and complete its description."""
     counts = _count_spaces(peak_spaces)
     n_empty = sum(not len(of_study) for of_study in peaks)
-    description = f"{description} {describe_spaces(counts)}"
+    description = f"{description} {describe_spaces(counts, unclear_spaces)}"
     if n_empty:
         verb = "has" if n_empty == 1 else "have"
         description += f" {n_empty:,} of {len(peaks):,} studies {verb} no peak."
@@ -119,6 +122,7 @@ def finish_bunch(studies, peaks, peak_spaces, groups, description, **extra):
         peak_spaces=peak_spaces,
         groups=np.asarray(groups, dtype=str),
         space_counts=counts,
+        unclear_spaces=unclear_spaces,
         description=description,
         **extra,
     )
@@ -128,13 +132,13 @@ def warn_about_spaces(corpus, stacklevel=3):
     """Warn if any peak is not reported in MNI space; return the corpus unchanged."""
     # With the default `stacklevel`, the warning shows the line that calls the loader.
     if set(corpus.space_counts) - {"MNI"}:
-        text = describe_spaces(corpus.space_counts)
+        text = describe_spaces(corpus.space_counts, corpus.unclear_spaces)
         warnings.warn(text, CoordinateSpaceWarning, stacklevel=stacklevel)
     return corpus
 
 
-def describe_spaces(counts: dict) -> str:
-    """Return a sentence with the number of peaks reported in each space."""
+def describe_spaces(counts: dict, unclear_spaces=()) -> str:
+    """Return the number of peaks reported in each space, and unclear labels."""
     parts = []
     if n := counts.get("TAL", 0):
         parts.append(
@@ -152,7 +156,8 @@ def describe_spaces(counts: dict) -> str:
     total = sum(counts.values())
     if not parts:
         return f"All {total:,} peaks were reported in MNI space."
-    return f"Of {total:,} peaks, " + "; ".join(parts) + "."
+    text = f"Of {total:,} peaks, " + "; ".join(parts) + "."
+    return f"{text} {describe_unclear_labels(unclear_spaces)}".rstrip()
 
 
 def _count_spaces(peak_spaces) -> dict:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .._utils.coordinate_spaces import find_sides
+from .._utils.coordinate_spaces import find_sides, find_unclear_labels, normalize_spaces
 from ._bunch import STUDY_COLUMNS, SkippedPeaksWarning, make_bunch, warn_about_spaces
 from ._files import read_columns, read_coordinates
 from ._ids import join_rows, read_integers, write_ids, write_study_ids
@@ -168,7 +168,9 @@ def _choose_spaces(studies, peaks, rows, space) -> np.ndarray:
         stated.append(pd.Series(of_study, index=peaks.index))
     spaces = pd.Series(None, index=peaks.index, dtype=object)
     for column in reversed(stated):
-        known = column.astype("string").str.strip().fillna("") != ""
+        labels = column.to_numpy(dtype=object)
+        known = normalize_spaces(labels) != "UNKNOWN"
+        known |= column.isin(find_unclear_labels(labels)).to_numpy()
         spaces = column.astype(object).where(known, spaces)
     return spaces.to_numpy(dtype=object)
 

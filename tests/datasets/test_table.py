@@ -13,6 +13,7 @@ from sklearn_neurocontext.datasets import (
     SkippedPeaksWarning,
     load_table,
     make_studies,
+    merge_corpora,
 )
 from tests.datasets.corpora import assert_one_warning, assert_same_corpus
 
@@ -362,3 +363,28 @@ def test_unsigned_x_is_reported(column):
     np.testing.assert_array_equal(corpus.peaks[2][:, 0], [41, 43])
     peaks["x"] = [41, -42, -43]
     load_table(STUDIES, peaks, space="MNI")
+
+
+def test_unclear_labels_of_spaces_are_quoted_and_not_converted():
+    xyz = {"x": [10, 10, 10], "y": [20, 20, 20], "z": [30, 30, 30]}
+    labels = ["mni2tal", "Talairach & Tournoux 1988", "Talairach converted to MNI"]
+    studies = {"pmid": [1, 2, 3], "title": list("abc")}
+    with pytest.warns(CoordinateSpaceWarning, match="unclear from 'mni2tal', 'Talair"):
+        corpus = load_table(studies, {"pmid": [1, 2, 3], **xyz, "space": labels})
+    assert corpus.studies["coordinate_space"].tolist() == ["UNKNOWN", "TAL", "UNKNOWN"]
+    assert corpus.unclear_spaces == [labels[0], labels[2]]
+    assert "'Talairach converted to MNI'" in corpus.description
+    np.testing.assert_array_equal(corpus.peaks[0], [[10, 20, 30]])
+    np.testing.assert_array_equal(corpus.peaks[2], [[10, 20, 30]])
+    np.testing.assert_allclose(corpus.peaks[1], talairach_to_mni([[10, 20, 30]]))
+    with pytest.warns(CoordinateSpaceWarning, match="unclear from 'mni2tal'"):
+        merged = merge_corpora(corpus)
+    assert merged.unclear_spaces == corpus.unclear_spaces
+
+
+def test_the_space_of_the_user_replaces_labels_that_state_no_space():
+    peaks = {"pmid": [1, 1], "x": [0, 0], "y": [0, 0], "z": [9, 9]}
+    peaks["space"] = ["not reported", "tal2mni"]
+    with pytest.warns(CoordinateSpaceWarning, match="unclear from 'tal2mni'"):
+        corpus = load_table({"pmid": [1], "title": ["a"]}, peaks, space="MNI")
+    assert corpus.peak_spaces[0].tolist() == ["MNI", "UNKNOWN"]
