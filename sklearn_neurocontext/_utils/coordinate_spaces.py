@@ -122,13 +122,15 @@ def describe_units(xyz, rows, names) -> str:
     units = np.where(sizes[rows] < _MIN_PEAKS, len(names), rows)
     # Examine only studies without any peak that excludes all other units. This saves
     # time, because nearly every study has such a peak.
-    usual = (np.abs(xyz) >= _MAX_CM).any(axis=1) & (xyz < 0).any(axis=1)
-    chosen = np.flatnonzero(np.bincount(units[usual], minlength=len(names) + 1) == 0)
-    order = np.argsort(units, kind="stable")
-    bounds = np.searchsorted(units[order], np.arange(1, len(names) + 1))
-    parts = np.split(xyz[order], bounds)
+    is_large, is_negative = (np.abs(xyz) >= _MAX_CM).T, (xyz < 0).T
+    usual = np.logical_or.reduce(is_large) & np.logical_or.reduce(is_negative)
+    examined = np.bincount(units[usual], minlength=len(names) + 1) == 0
+    chosen = np.flatnonzero(examined[units])
+    chosen = chosen[np.argsort(units[chosen], kind="stable")]
+    indices, starts = np.unique(units[chosen], return_index=True)
     found = np.full(len(names) + 1, "", dtype=object)
-    found[chosen] = [_guess_unit(parts[unit]) for unit in chosen]
+    for index, part in zip(indices, np.split(xyz[chosen], starts)[1:], strict=True):
+        found[index] = _guess_unit(part)
     found = np.where(sizes < _MIN_PEAKS, found[-1], found[:-1])
     messages = [
         f"The peaks of {_describe_studies((found == unit) & (sizes > 0), names)} look "

@@ -5,6 +5,7 @@ import pandas as pd
 from .._utils.coordinate_spaces import find_sides
 from ._bunch import make_bunch, warn_about_spaces
 from ._files import (
+    describe_blanks,
     fetch_files,
     find_files,
     read_columns,
@@ -254,7 +255,8 @@ def _read_tables(paths, columns, name, **extra):
         rows[known],
         read_coordinates(coordinates[known], paths[0].name),
         spaces[rows[known]],
-        description=f"Corpus of {name}, {len(studies):,} studies.",
+        description=f"Corpus of {name}, {len(studies):,} studies."
+        + describe_blanks(metadata, coordinates),
         sides=find_sides(coordinates[known]),
         **extra,
     )

@@ -5,10 +5,12 @@ import json
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from .._utils.coordinate_spaces import find_sides
 from .._utils.packages import import_optional
+from .._utils.validation import read_numbers
 from ._bunch import SkippedPeaksWarning, make_bunch, warn_about_spaces
 from ._files import find_files, read_coordinates, read_json, read_parquet
 from ._ids import group_articles, join_rows, read_integers
@@ -299,9 +301,8 @@ def _study_table(studies, metadata) -> pd.DataFrame:
         words = _first_known(studies, metadata, column).astype("string")
         words = words.fillna(slugs.str.extract(pattern)[0])
         table[column] = read_integers(words, column)
-    years = _first_known(studies, metadata, "year").astype("string")
-    years = pd.to_numeric(years, errors="coerce")  # "in press" becomes NaN.
-    table["year"] = years.where(years % 1 == 0)
+    years = read_numbers(_first_known(studies, metadata, "year"))
+    table["year"] = np.where(years % 1 == 0, years, np.nan)  # "in press" is NaN.
     keywords = _first_known(studies, metadata, "keywords")
     table["keywords"] = [_read_keywords(cell) for cell in keywords]
     return table
