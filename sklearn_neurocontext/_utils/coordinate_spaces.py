@@ -122,8 +122,9 @@ def describe_units(xyz, rows, names) -> str:
     units = np.where(sizes[rows] < _MIN_PEAKS, len(names), rows)
     # Examine only studies without any peak that excludes all other units. This saves
     # time, because nearly every study has such a peak.
-    is_large, is_negative = (np.abs(xyz) >= _MAX_CM).T, (xyz < 0).T
-    usual = np.logical_or.reduce(is_large) & np.logical_or.reduce(is_negative)
+    # The product with `axes` is any(axis=1), which takes five times as long.
+    axes = np.ones(3, dtype=bool)
+    usual = ((np.abs(xyz) >= _MAX_CM) @ axes) & ((xyz < 0) @ axes)
     examined = np.bincount(units[usual], minlength=len(names) + 1) == 0
     chosen = np.flatnonzero(examined[units])
     chosen = chosen[np.argsort(units[chosen], kind="stable")]
