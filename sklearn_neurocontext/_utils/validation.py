@@ -58,8 +58,9 @@ _INVISIBLE = re.compile(
 )
 # NFKC replaces the non-breaking hyphen of word processors with U+2010, not with "-".
 _HYPHENS = str.maketrans("\u2010", "-")
-# A number with a decimal point, or with a decimal comma. White space may follow the
-# sign. A comma before exactly three digits may separate thousands: 12,345 is not read.
+# Matches numbers with a decimal point or a decimal comma. White space may follow the
+# sign. A comma before exactly three digits may separate thousands, so 12,345 does not
+# match.
 _NUMBER = re.compile(
     r"([+-]?)\s*("
     r"(?:[0-9]+\.?[0-9]*|\.[0-9]+|(?![1-9][0-9]{0,2},[0-9]{3}(?![0-9]))[0-9]*,[0-9]+)"
@@ -84,7 +85,7 @@ def _name_rows(rows) -> str:
 
 
 def normalize_text(text: str) -> str:
-    r"""Return the same text for all equivalent Unicode forms of a text.
+    r"""Convert a text to a normal form, so that equivalent Unicode texts become equal.
 
     Soft hyphens and characters of zero width are removed. The other characters are
     converted to Unicode's normalization form NFKC: for example, ligatures become
@@ -149,7 +150,7 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
 
 
 def read_numbers(values) -> np.ndarray:
-    """Return numbers, which may be stored as text, in float64; NaN for other values.
+    """Convert numbers, or text that contains numbers, to float64; others become NaN.
 
     Text may have any kind of minus sign, a plus sign, quotes and white space around the
     number, and a decimal comma. If a comma may separate thousands or the values of a
@@ -168,7 +169,7 @@ def read_numbers(values) -> np.ndarray:
 
 
 def _read_number(value) -> float:
-    """Return a number, which may be stored as text, as float; NaN for other values."""
+    """Convert a number, or text that contains a number, to float; or return NaN."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if not isinstance(value, str):

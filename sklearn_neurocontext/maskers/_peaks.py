@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, issparse
 
-from .._utils.coordinate_spaces import normalize_spaces, talairach_to_mni
+from .._utils.coordinate_spaces import (
+    CoordinateSpaceWarning,
+    describe_unclear_labels,
+    find_unclear_labels,
+    normalize_spaces,
+    talairach_to_mni,
+)
 from .._utils.validation import check_peaks, read_numbers
 
 STUDY_COLUMNS = ("study_id", "pmid", "pmcid", "id")
@@ -115,7 +121,8 @@ def _check_spaces(tables, space):
         columns = [table[name] for table in tables if name in table]
         if not columns:
             continue
-        words = normalize_spaces(pd.concat(columns))
+        labels = pd.concat(columns)
+        words = normalize_spaces(labels)
         if np.isin(words, list({"MNI", "TAL"} - {space})).any():
             raise ValueError(
                 f"The column {name!r} of the table must contain only the space of the "
@@ -125,10 +132,14 @@ def _check_spaces(tables, space):
                 "loader of this package, drop the column."
             )
         if n_others := np.count_nonzero(words != space):
-            warnings.warn(
+            message = (
                 f"According to the column {name!r}, {n_others} of {len(words)} peaks "
-                f"are in an unknown space. They are treated as {space} coordinates.",
-                UserWarning,
+                f"are in an unknown space. They are treated as {space} coordinates. "
+                f"{describe_unclear_labels(find_unclear_labels(labels))}"
+            )
+            warnings.warn(
+                message.rstrip(),
+                CoordinateSpaceWarning,
                 # The warning points to the user's call of transform. This call runs
                 # scikit-learn's wrapper, then transform itself, gather_peaks,
                 # _read_table or _read_frames, and this function.

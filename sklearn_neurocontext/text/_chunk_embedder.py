@@ -417,7 +417,10 @@ def _stream_blocks(embedder, texts, on_progress):
 
 
 def _missing_parts(group, keys, cached) -> list:
-    """Return a dict of cache key to uncached text per block, without empty dicts."""
+    """Return a list with one dict for each block that has uncached texts.
+
+    Each dict maps the cache keys of these texts to the texts.
+    """
     seen, parts = set(cached), []
     for (_, texts), part_keys in zip(group, keys, strict=True):
         pairs = zip(part_keys, texts, strict=True)

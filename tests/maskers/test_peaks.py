@@ -9,6 +9,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from sklearn_neurocontext import KDEDiFuMoMasker
+from sklearn_neurocontext.datasets import CoordinateSpaceWarning
 from sklearn_neurocontext.maskers._peaks import STUDY_COLUMNS, gather_peaks
 
 AFFINE = np.array([[-2.0, 0, 0, 90], [0, 2, 0, -126], [0, 0, 2, -72], [0, 0, 0, 1]])
@@ -137,6 +138,15 @@ def test_space_of_converted_peaks_raises():
     table = TABLE.assign(coordinate_space=["TAL", "MNI", "UNKNOWN"])
     with pytest.raises(ValueError, match=r"already converted, .* drop the column"):
         gather_peaks(table)
+
+
+def test_unclear_labels_of_spaces_are_quoted():
+    table = TABLE.assign(space=["MNI", "mni2tal", "Talairach converted to MNI"])
+    message = "2 of 3 peaks are in an unknown.* 'mni2tal', 'Talairach converted to MNI'"
+    with pytest.warns(CoordinateSpaceWarning, match=message):
+        peaks, _ = gather_peaks(table)
+    plain, _ = gather_peaks(TABLE)
+    np.testing.assert_array_equal(np.concatenate(peaks), np.concatenate(plain))
 
 
 @pytest.mark.parametrize("as_list", [False, True])
