@@ -2,12 +2,12 @@
 
 import warnings
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from .._utils.coordinate_spaces import find_unclear_labels, normalize_spaces
+from .._utils.files import expand_path
 from ._bunch import STUDY_COLUMNS, SkippedPeaksWarning, make_bunch, warn_about_spaces
 from ._files import describe_blanks, read_columns, read_coordinates, skip_blanks
 from ._ids import join_rows, read_integers, write_ids, write_study_ids
@@ -105,7 +105,7 @@ def load_table(studies, peaks, *, space=None):
 def _read(table, name) -> pd.DataFrame:
     """Return a table with lowercase column names; read it from a file if needed."""
     if isinstance(table, str | PathLike):
-        path = Path(table).expanduser()
+        path = expand_path(table)
         if not path.is_file():
             raise FileNotFoundError(
                 f"The table of {name}, {str(path)!r}, does not exist."
