@@ -262,6 +262,7 @@ def _read_tables(paths, columns, name, **extra):
     studies = metadata[["id", *columns]].rename(
         columns={"id": "pmid", "space": "coordinate_space"}
     )
+    studies["doi"] = metadata.get("doi")
     studies["study_id"] = write_study_ids(studies["pmid"], "pmid")
     rows = join_rows(studies, "pmid", coordinates["id"], paths[0].name)
     known = rows >= 0
