@@ -43,7 +43,7 @@ def read_dois(values) -> pd.Series:
     """Return DOIs in lowercase, without "https://doi.org/" or "doi:"; "" if unknown."""
     words = pd.Series(values).reset_index(drop=True).astype("string")
     dois = words.str.extract(r"(10\.\d{4,}(?:\.\d+)*/\S+)", expand=False)
-    return dois.str.lower().str.rstrip(".,;").fillna("").astype(object)
+    return dois.str.lower().str.rstrip(".,;").fillna("").astype(str)
 
 
 def write_ids(ids, kind: str) -> pd.Series:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from .._utils.files import expand_path
 from .._utils.packages import import_optional
 from .._utils.validation import read_numbers
 from ._bunch import SkippedPeaksWarning, make_bunch, warn_about_spaces
@@ -88,7 +89,7 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     """
     if rows not in ("study", "analysis"):
         raise ValueError(f"rows must be 'study' or 'analysis'; got {rows!r}.")
-    path = _find_bundled() if path is None else Path(path).expanduser()
+    path = _find_bundled() if path is None else expand_path(path)
     if not path.exists():
         raise FileNotFoundError(
             f"{str(path)!r} does not exist. Expected a studyset: a JSON file or a "
@@ -229,8 +230,7 @@ def _read_text(item, field, name):
             f"The field {field} of {name} must be a text; got {_show(value)}. Write "
             "the text itself."
         )
-    # An incomplete surrogate pair, such as \ud800, cannot be encoded in UTF-8.
-    return None if value is None else str(value).encode(errors="replace").decode()
+    return None if value is None else str(value)
 
 
 def _read_metadata(study) -> dict:

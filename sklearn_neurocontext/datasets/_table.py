@@ -2,12 +2,12 @@
 
 import warnings
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from .._utils.coordinate_spaces import find_unclear_labels, normalize_spaces
+from .._utils.files import expand_path
 from ._bunch import STUDY_COLUMNS, SkippedPeaksWarning, make_bunch, warn_about_spaces
 from ._files import describe_blanks, read_columns, read_coordinates, skip_blanks
 from ._ids import join_rows, read_integers, write_ids, write_study_ids
@@ -23,10 +23,10 @@ def load_table(studies, peaks, *, space=None):
     ----------
     studies : DataFrame, dict, or path-like
         Table with one row per study, or the path of a CSV or TSV file with this table.
-        The file may be compressed. A column ``study_id``, ``pmid``, ``pmcid``, ``doi`` or
-        ``id`` must identify the study. The columns ``title``, ``keywords``, ``abstract``,
-        ``body``, ``year``, ``journal`` and ``coordinate_space`` (or ``space``) are
-        optional.
+        The file may be compressed. A column ``study_id``, ``pmid``, ``pmcid``, ``doi``
+        or ``id`` must identify the study. The columns ``title``, ``keywords``,
+        ``abstract``, ``body``, ``year``, ``journal`` and ``coordinate_space`` (or
+        ``space``) are optional.
     peaks : DataFrame, dict, or path-like
         Table with one row per peak, or the path of a CSV or TSV file with this table.
         The table must have the same id column as `studies`, and the columns ``x``,
@@ -53,9 +53,9 @@ def load_table(studies, peaks, *, space=None):
         If a file is truncated or damaged.
     ValueError
         If a column is missing, if a row is longer than the header (except for blank
-        cells and one column without a name), if a study has no id or several rows, if ids are of the
-        wrong kind (for example, PMCIDs in the column ``pmid``), if the tables have no
-        id in common, or if a coordinate is not a number.
+        cells and one column without a name), if a study has no id or several rows, if
+        ids are of the wrong kind (for example, PMCIDs in the column ``pmid``), if the
+        tables have no id in common, or if a coordinate is not a number.
 
     Warns
     -----
@@ -106,7 +106,7 @@ def load_table(studies, peaks, *, space=None):
 def _read(table, name) -> pd.DataFrame:
     """Return a table with lowercase column names; read it from a file if needed."""
     if isinstance(table, str | PathLike):
-        path = Path(table).expanduser()
+        path = expand_path(table)
         if not path.is_file():
             raise FileNotFoundError(
                 f"The table of {name}, {str(path)!r}, does not exist."

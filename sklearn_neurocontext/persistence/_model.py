@@ -414,7 +414,7 @@ def _check_array(name, array, described, sizes) -> None:
 
 def _identify_masker(masker) -> dict:
     """Return the hash of the atlas of a masker and the coefficients of one peak."""
-    probe = masker.transform(_PROBE)[0].astype(float).tolist()
+    probe = np.asarray(masker.transform(_PROBE), dtype=float)[0].tolist()
     return {"atlas_hash": masker.atlas_hash_, "probe": probe}
 
 

@@ -234,7 +234,7 @@ def _without(table, column):
     return {name: cells for name, cells in table.items() if name != column}
 
 
-NO_ID = "must have the same id column, which must be one of study_id, pmid, pmcid, doi, id; got"
+NO_ID = "must have the same id column, .* one of study_id, pmid, pmcid, doi, id; got"
 ERRORS = {
     "no x": (STUDIES, _without(PEAKS, "x"), "has no column x; it has pmid, y, z"),
     "no id of peaks": (STUDIES, _without(PEAKS, "pmid"), NO_ID),
