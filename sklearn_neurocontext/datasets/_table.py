@@ -30,11 +30,9 @@ def load_table(studies, peaks, *, space=None):
     peaks : DataFrame, dict, or path-like
         Table with one row per peak, or the path of a CSV or TSV file with this table.
         The table must have the same id column as `studies`, and the columns ``x``,
-        ``y`` and ``z`` in mm. The column ``coordinate_space`` (or ``space``) is
-        optional. If a column ``hemisphere`` or ``side`` contradicts the sign of ``x``,
-        a warning is issued.
         ``y`` and ``z`` in mm. Numbers may be stored as text, also with a decimal comma.
-        The column ``coordinate_space`` (or ``space``) is optional.
+        The column ``coordinate_space`` (or ``space``) is optional. If a column
+        ``hemisphere`` or ``side`` contradicts the sign of ``x``, a warning is issued.
     space : {"MNI", "TAL"} or None, default=None
         Coordinate space of the peaks whose space is not stated in the table of peaks.
         If None, the space of these peaks is taken from the table of studies. If the
