@@ -14,13 +14,14 @@ from .._utils.coordinate_spaces import (
     talairach_to_mni,
 )
 from .._utils.files import replace_surrogates
-from ._ids import read_integers
+from ._ids import read_dois, read_integers
 
 TEXT_COLUMNS = ("title", "keywords", "abstract", "body", "journal")
 STUDY_COLUMNS = (
     "study_id",
     "pmid",
     "pmcid",
+    "doi",
     "title",
     "keywords",
     "abstract",
@@ -146,6 +147,8 @@ def _complete_columns(studies) -> pd.DataFrame:
         known = studies.get(column, pd.Series(pd.NA, index=complete.index))
         if column in ("pmid", "pmcid", "year"):
             complete[column] = read_integers(known, column)
+        elif column == "doi":
+            complete[column] = read_dois(known)
         else:
             words = known.astype(object).where(known.notna(), "")
             words = [replace_surrogates(str(word)).strip() for word in words]

@@ -226,6 +226,7 @@ def _study_table(metadata, texts) -> pd.DataFrame:
     studies["study_id"] = "PMC" + write_study_ids(studies["pmcid"], "pmcid")
     if "pmid" in metadata:
         studies["pmid"] = read_integers(metadata["pmid"], "pmid")
+    studies["doi"] = metadata.get("doi")
     studies["year"] = metadata.get("publication_year")
     studies["journal"] = metadata.get("journal")
     rows = join_rows(studies, "pmcid", texts["pmcid"], "text.csv")
