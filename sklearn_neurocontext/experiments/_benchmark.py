@@ -82,7 +82,7 @@ def read_record(path: Path, expected: dict, scores) -> dict | None:
     the names of the scores.
     """
     try:
-        record = json.loads(path.read_bytes())
+        record = json.loads(path.read_text(encoding="utf-8"))
         if _is_complete(record, expected, scores):
             return record
     except FileNotFoundError:
@@ -92,7 +92,7 @@ def read_record(path: Path, expected: dict, scores) -> dict | None:
     warnings.warn(
         f"The record {str(path)!r} is damaged. It is computed again and replaced.",
         UserWarning,
-        stacklevel=3,
+        stacklevel=4,  # The caller of run_benchmark, which has a decorator.
     )
     return None
 

@@ -126,7 +126,10 @@ def test_interrupted_run_resumes(problem, tmp_path):
     done[0].write_text('{"split": 0, "estim')
     seen = []
     n_fits = Regressor.n_fits
-    run_benchmark(*problem, output=tmp_path, on_progress=lambda *now: seen.append(now))
+    with pytest.warns(UserWarning, match=re.escape(str(done[0]))):
+        run_benchmark(
+            *problem, output=tmp_path, on_progress=lambda *now: seen.append(now)
+        )
     assert Regressor.n_fits - n_fits == 3
     assert [(done, total) for done, total, _ in seen] == [(i, 6) for i in range(1, 7)]
 
