@@ -1,4 +1,4 @@
-"""Smooth voxel maps, convert them to images, and select their strongest voxels."""
+"""Scale coefficients and smooth, convert and select voxels of maps."""
 
 import math
 from numbers import Real
@@ -54,6 +54,31 @@ def unit_rows(rows: np.ndarray) -> np.ndarray:
     """Divide each row by its L2 norm; rows of zeros stay zero."""
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(norms > 0, norms, 1)
+
+
+def normalize_studies(coefficients: np.ndarray, y_scaling: str | None) -> np.ndarray:
+    """Divide the coefficients of each study by their L2 norm.
+
+    `coefficients` has shape (n_studies, n_components). If `y_scaling` is ``"sqrt"``,
+    each coefficient c is first replaced by its signed square root,
+    ``sign(c) * sqrt(abs(c))``. If `y_scaling` is None, the coefficients are returned
+    unchanged.
+    """
+    if y_scaling is None:
+        return coefficients
+    if y_scaling == "sqrt":
+        coefficients = np.sign(coefficients) * np.sqrt(np.abs(coefficients))
+    return unit_rows(coefficients)
+
+
+def to_densities(normalized: np.ndarray, y_scaling: str | None) -> np.ndarray:
+    """Invert the signed square root of `normalize_studies`.
+
+    If `y_scaling` is not ``"sqrt"``, the values are returned unchanged.
+    """
+    if y_scaling == "sqrt":
+        return normalized * np.abs(normalized)
+    return normalized
 
 
 def check_top(top) -> None:

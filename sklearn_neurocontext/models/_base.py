@@ -16,33 +16,8 @@ from .._utils.validation import (
     innermost_model,
     validate_data,
 )
-from .._utils.volumes import unit_rows
+from .._utils.volumes import normalize_studies, to_densities, unit_rows
 from ..metrics import mix_match_score
-
-
-def normalize_studies(coefficients: np.ndarray, y_scaling: str | None) -> np.ndarray:
-    """Divide the coefficients of each study by their L2 norm.
-
-    `coefficients` has shape (n_studies, n_components). If `y_scaling` is ``"sqrt"``,
-    each coefficient c is first replaced by its signed square root,
-    ``sign(c) * sqrt(abs(c))``. If `y_scaling` is None, the coefficients are returned
-    unchanged.
-    """
-    if y_scaling is None:
-        return coefficients
-    if y_scaling == "sqrt":
-        coefficients = np.sign(coefficients) * np.sqrt(np.abs(coefficients))
-    return unit_rows(coefficients)
-
-
-def to_densities(normalized: np.ndarray, y_scaling: str | None) -> np.ndarray:
-    """Invert the signed square root of `normalize_studies`.
-
-    If `y_scaling` is not ``"sqrt"``, the values are returned unchanged.
-    """
-    if y_scaling == "sqrt":
-        return normalized * np.abs(normalized)
-    return normalized
 
 
 def compute_mean_and_scale(normalized: np.ndarray, y_scaling: str | None):

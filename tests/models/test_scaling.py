@@ -3,11 +3,8 @@
 import numpy as np
 import pytest
 
-from sklearn_neurocontext._utils.volumes import unit_rows
-from sklearn_neurocontext.models._base import (
-    compute_mean_and_scale,
-    normalize_studies,
-)
+from sklearn_neurocontext._utils.volumes import normalize_studies, unit_rows
+from sklearn_neurocontext.models._base import compute_mean_and_scale
 from tests.models.synthetic_pairs import SCALINGS, make_pairs, standardize_by_hand
 
 
