@@ -304,7 +304,7 @@ def read_coordinates(table, source: str) -> np.ndarray:
     xyz = np.stack([read_numbers(table[axis]) for axis in "xyz"], axis=1)
     wrong = np.flatnonzero(np.isnan(xyz).any(axis=1))
     if len(wrong):
-        shown = ", ".join(map(str, table[["x", "y", "z"]].iloc[wrong[0]]))
+        shown = "; ".join(map(str, table[["x", "y", "z"]].iloc[wrong[0]]))
         raise ValueError(
             f"In {source}, the coordinates of {len(wrong)} of {len(table)} peaks are "
             f"not numbers. The first such row is row {table.index[wrong[0]]}: {shown}. "
