@@ -128,7 +128,8 @@ def decode(img, corpus, text, k, output, model, allow_download):
         _index_corpus(loaded, corpus)
         note(f"Embedding {len(loaded.studies.titles):,} titles …")
         candidates = "studies"
-    ranking = loaded.decode(img, candidates, k=k)
+    with notes_for_warnings():
+        ranking = loaded.decode(img, candidates, k=k)
     if output:
         output.parent.mkdir(parents=True, exist_ok=True)
         ranking.to_csv(output, index=False, float_format="%.5g")
