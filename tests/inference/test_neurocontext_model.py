@@ -226,7 +226,11 @@ def test_ranking_does_not_depend_on_the_unit_of_the_map(parts, texts, y, y_scali
     expected = model.decode(nib.Nifti1Image(volume, img.affine))
     for factor in (1e-300, 1e-50, 1e-30, 1e-8, 1e18, 1e50, 1e300):
         scaled = model.decode(nib.Nifti1Image(factor * volume, img.affine))
-        pd.testing.assert_frame_equal(scaled, expected, rtol=1e-4, atol=1e-5)
+        # p values are shares of counts, which rounding errors can change by one.
+        assert scaled["candidate"].equals(expected["candidate"])
+        similarity = scaled["similarity"], expected["similarity"]
+        np.testing.assert_allclose(*similarity, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(scaled["p_value"], expected["p_value"], atol=0.01)
 
 
 def test_cosines_do_not_depend_on_the_unit():
