@@ -1,4 +1,4 @@
-"""Check texts, peaks and similarities; import scikit-learn's validation helpers.
+"""Check texts, numbers, peaks and similarities; import scikit-learn's helpers.
 
 Private functions of scikit-learn are imported only in this file. If a release of
 scikit-learn moves a private function, only this file must be changed.
@@ -7,6 +7,7 @@ scikit-learn moves a private function, only this file must be changed.
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from numbers import Integral, Real
 
 import numpy as np
@@ -40,6 +41,7 @@ __all__ = [
     "get_output_config",
     "innermost_model",
     "normalize_text",
+    "read_numbers",
     "validate_data",
 ]
 
@@ -56,6 +58,23 @@ _INVISIBLE = re.compile(
 )
 # NFKC replaces the non-breaking hyphen of word processors with U+2010, not with "-".
 _HYPHENS = str.maketrans("\u2010", "-")
+# Matches numbers with a decimal point or a decimal comma. White space may follow the
+# sign. A comma before exactly three digits may separate thousands, so 12,345 does not
+# match.
+_NUMBER = re.compile(
+    r"([+-]?)\s*("
+    r"(?:[0-9]+\.?[0-9]*|\.[0-9]+|(?![1-9][0-9]{0,2},[0-9]{3}(?![0-9]))[0-9]*,[0-9]+)"
+    r"(?:e[+-]?[0-9]+)?)",
+    re.IGNORECASE,
+)
+# Hyphens, dashes and minus signs (also superscript, small and full-width ones), and
+# the other full-width characters of numbers.
+_NUMBER_SIGNS = str.maketrans(
+    dict.fromkeys("\u02d7\u207b\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63", "-")
+    | dict(zip("\uff0d\uff0b\uff0e\uff0c\uff25\uff45\ufe62", "-+.,ee+", strict=True))
+    | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
+)
+_AROUND_NUMBERS = re.compile(r"^[\s\"'‘’“”]+|[\s\"'‘’“”]+$")
 
 
 def _name_rows(rows) -> str:
@@ -66,7 +85,7 @@ def _name_rows(rows) -> str:
 
 
 def normalize_text(text: str) -> str:
-    r"""Return the same text for all equivalent Unicode forms of a text.
+    r"""Convert a text to a normal form, so that equivalent Unicode texts become equal.
 
     Soft hyphens and characters of zero width are removed. The other characters are
     converted to Unicode's normalization form NFKC: for example, ligatures become
@@ -130,10 +149,43 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
     return texts
 
 
+def read_numbers(values) -> np.ndarray:
+    """Convert numbers, or text that contains numbers, to float64; others become NaN.
+
+    Text may have any kind of minus sign, a plus sign, quotes and white space around the
+    number, and a decimal comma. If a comma may separate thousands or the values of a
+    list, the value is NaN, because it can be read in two ways.
+
+    >>> read_numbers(["\u221242,5", "+4", "1,234", "left"]).tolist()
+    [-42.5, 4.0, nan, nan]
+    """
+    array = np.asarray(values)
+    if array.dtype.kind in "iuf":
+        return array.astype(np.float64, copy=False)
+    if array.dtype.kind not in "OUST":  # Booleans and dates are not numbers.
+        return np.full(array.shape, np.nan)
+    numbers = [_read_number(value) for value in array.ravel().tolist()]
+    return np.array(numbers, dtype=np.float64).reshape(array.shape)
+
+
+def _read_number(value) -> float:
+    """Convert a number, or text that contains a number, to float; or return NaN."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if not isinstance(value, str):
+        is_number = isinstance(value, Real | Decimal) and not isinstance(value, bool)
+        return float(value) if is_number else np.nan
+    # Soft hyphens are not removed, because in numbers they may stand for minus signs.
+    word = _INVISIBLE.sub(lambda found: found[0] if "\u00ad" in found[0] else "", value)
+    word = _AROUND_NUMBERS.sub("", word.translate(_NUMBER_SIGNS))
+    found = _NUMBER.fullmatch(word)
+    return float(found[1] + found[2].replace(",", ".")) if found else np.nan
+
+
 def _check_peak_row(row: int, coordinates) -> np.ndarray:
     """Check the peaks of one study; return them with shape (n_peaks, 3)."""
     try:
-        array = np.asarray(coordinates, dtype=np.float64)
+        array = read_numbers(coordinates)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"The peaks of study {row} cannot be read as numbers ({error}). Expected "
@@ -147,8 +199,10 @@ def _check_peak_row(row: int, coordinates) -> np.ndarray:
             "with x, y, z in mm. Write a single peak as [[x, y, z]]."
         )
     if not np.isfinite(array).all():
+        wrong = np.asarray(coordinates)[~np.isfinite(array)].tolist()[0]
         raise ValueError(
-            f"The peaks of study {row} hold NaN or infinity. Drop these peaks."
+            f"The peaks of study {row} must be finite numbers; got {wrong!r}. Correct "
+            "or drop these peaks."
         )
     return array
 

@@ -205,9 +205,9 @@ def demo(output, text):
     n_candidates = min(record["n_candidates"] for record in result.records)
     click.echo(
         f"Recall among {n_candidates} candidates is not comparable with published "
-        "values, which use 1,000 candidates. For the text of a study, mix&match is the "
-        "fraction of maps of other studies that are less similar to the text than the "
-        "map of this study."
+        "values, which use 1,000 candidates. Mix&match compares the text of each study "
+        "with its own map and with the maps of the other studies: it is the fraction "
+        "of these other maps that are less similar to the text than its own map is."
     )
     _plot_recall_curves(result, output, f"n-back and flanker: {title}")
     _plot_median_study(

@@ -99,8 +99,8 @@ def fit(output, text, n_permutations, **settings):
     # Replace an earlier model only after all slow steps have succeeded.
     model.save(output / _MODEL, overwrite=True)
     click.echo(
-        f"{_MODEL}: model with {len(model.terms):,} terms. To use it in neurocontext "
-        f"map, decode and report, pass --model {output}"
+        f"{_MODEL}: model with {len(model.terms):,} terms. To use it, pass --model "
+        f"{output} to the commands map, decode and report"
     )
     _remove_written(output)
     _write_training(model, output)

@@ -20,6 +20,8 @@ a corpus, which is a Bunch with these fields:
   article of the row. If several rows may come from the same article, pass this array as
   ``groups`` to `sklearn.model_selection.GroupKFold`;
 - ``space_counts``: dict that maps each space to its number of peaks;
+- ``unclear_spaces``: list of labels in the source that can be read as more than one
+  space, such as "MNI converted to Talairach". The space of their peaks is UNKNOWN;
 - ``description``: str that summarizes the source, the coordinate spaces and the number
   of studies without peaks.
 

@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from .._utils.coordinate_spaces import normalize_spaces, talairach_to_mni
+from .._utils.coordinate_spaces import (
+    CoordinateSpaceWarning,
+    describe_unclear_labels,
+    find_unclear_labels,
+    normalize_spaces,
+    talairach_to_mni,
+)
 from ._ids import read_integers
 
 TEXT_COLUMNS = ("title", "keywords", "abstract", "body", "journal")
@@ -25,12 +31,8 @@ STUDY_COLUMNS = (
 _TEXT_FIELDS = ("title", "abstract", "body", "title+abstract")
 
 
-class CoordinateSpaceWarning(UserWarning):
-    """Warning that the source does not report all peaks in MNI space."""
-
-
 class SkippedPeaksWarning(UserWarning):
-    """Warning that peaks of studies missing from the table of studies were skipped."""
+    """Warning that peaks without a known study or without coordinates were skipped."""
 
 
 def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra):
@@ -50,6 +52,7 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
     studies = _complete_columns(studies)
     xyz = np.asarray(xyz, dtype=np.float64).reshape(-1, 3)
     _check_rows(studies, rows, xyz)
+    unclear = find_unclear_labels(spaces)
     spaces = normalize_spaces(spaces)
     xyz = np.where((spaces == "TAL")[:, None], talairach_to_mni(xyz), xyz)
     order = np.argsort(rows, kind="stable")
@@ -68,15 +71,18 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
         peak_spaces,
         studies["study_id"] if groups is None else groups,
         description,
+        unclear_spaces=unclear,
         **extra,
     )
 
 
-def finish_bunch(studies, peaks, peak_spaces, groups, description, **extra):
+def finish_bunch(
+    studies, peaks, peak_spaces, groups, description, *, unclear_spaces, **extra
+):
     """Return a corpus; count its peaks by space, and complete its description."""
     counts = _count_spaces(peak_spaces)
     n_empty = sum(not len(of_study) for of_study in peaks)
-    description = f"{description} {describe_spaces(counts)}"
+    description = f"{description} {describe_spaces(counts, unclear_spaces)}"
     if n_empty:
         verb = "has" if n_empty == 1 else "have"
         description += f" {n_empty:,} of {len(peaks):,} studies {verb} no peak."
@@ -86,6 +92,7 @@ def finish_bunch(studies, peaks, peak_spaces, groups, description, **extra):
         peak_spaces=peak_spaces,
         groups=np.asarray(groups, dtype=str),
         space_counts=counts,
+        unclear_spaces=unclear_spaces,
         description=description,
         **extra,
     )
@@ -95,13 +102,13 @@ def warn_about_spaces(corpus, stacklevel=3):
     """Warn if any peak is not reported in MNI space; return the corpus unchanged."""
     # With the default `stacklevel`, the warning shows the line that calls the loader.
     if set(corpus.space_counts) - {"MNI"}:
-        text = describe_spaces(corpus.space_counts)
+        text = describe_spaces(corpus.space_counts, corpus.unclear_spaces)
         warnings.warn(text, CoordinateSpaceWarning, stacklevel=stacklevel)
     return corpus
 
 
-def describe_spaces(counts: dict) -> str:
-    """Return a sentence with the number of peaks reported in each space."""
+def describe_spaces(counts: dict, unclear_spaces=()) -> str:
+    """Return the number of peaks reported in each space, and unclear labels."""
     parts = []
     if n := counts.get("TAL", 0):
         parts.append(
@@ -119,7 +126,8 @@ def describe_spaces(counts: dict) -> str:
     total = sum(counts.values())
     if not parts:
         return f"All {total:,} peaks were reported in MNI space."
-    return f"Of {total:,} peaks, " + "; ".join(parts) + "."
+    text = f"Of {total:,} peaks, " + "; ".join(parts) + "."
+    return f"{text} {describe_unclear_labels(unclear_spaces)}".rstrip()
 
 
 def _count_spaces(peak_spaces) -> dict:

@@ -18,6 +18,7 @@ from ._pubget import load_pubget
 from ._table import load_table
 
 CORPORA = ("neuroquery", "neurosynth", "neuroquery+neurosynth", "nimare")
+_STUDYSETS = (".json", ".json.gz", ".pkl", ".pkl.gz", ".pickle")
 _SUPPORTED = (
     "a folder that contains (1) the file data-…_coordinates.tsv.gz of NeuroQuery or "
     "Neurosynth, (2) the file coordinates.csv or the folder subset_…_extractedData of "
@@ -42,8 +43,8 @@ def load_corpus(name_or_folder):
         A path must be one of these:
 
         - a folder with the files of NeuroQuery, Neurosynth or pubget;
-        - a NiMARE studyset, which is a JSON file, a folder with one JSON file, or a
-          folder of Parquet files;
+        - a NiMARE studyset, which is a JSON file (``.json`` or ``.json.gz``), a folder
+          with one JSON file, or a folder of Parquet files;
         - a folder with the tables ``studies.csv`` and ``peaks.csv`` (or ``.tsv``);
           see `load_table`.
 
@@ -91,7 +92,8 @@ def _load_named(name: str):
 def _load_folder(name_or_folder):
     """Load a JSON studyset, or load a folder with the first matching loader."""
     folder = Path(name_or_folder).expanduser()
-    if folder.is_file() and folder.suffix == ".json":
+    # A pickle is passed on as well, because the error then names its format.
+    if folder.is_file() and folder.name.lower().endswith(_STUDYSETS):
         return load_nimare_studyset(folder)
     if not folder.is_dir():
         raise ValueError(
@@ -129,7 +131,8 @@ def _load_tables(folder):
 def _load_studyset(folder):
     """Load a NiMARE studyset from a folder of Parquet files, or with one JSON file."""
     in_parquet = (folder / "studies.parquet").is_file()
-    return load_nimare_studyset(folder if in_parquet else _find_one(folder, "*.json"))
+    pattern = "*.json" if any(folder.glob("*.json")) else "*.json.gz"
+    return load_nimare_studyset(folder if in_parquet else _find_one(folder, pattern))
 
 
 # Map each loader to patterns of file names. A folder that contains a matching file is
@@ -149,7 +152,7 @@ _PATTERNS = {
         "*/subset_*_extractedData",
     ],
     _load_tables: ["studies.[ct]sv", "peaks.[ct]sv"],
-    _load_studyset: ["studies.parquet", "*.json"],
+    _load_studyset: ["studies.parquet", "*.json", "*.json.gz"],
 }
 
 

@@ -70,6 +70,7 @@ def merge_corpora(first, *others):
     studies = pd.DataFrame(rows, columns=first.studies.columns)
     studies = studies.astype(first.studies.dtypes.to_dict())
     _check_study_ids(studies)
+    unclear = [label for corpus in corpora for label in corpus.unclear_spaces]
     sizes = " and ".join(f"{len(corpus.studies):,}" for corpus in corpora)
     corpus = finish_bunch(
         studies,
@@ -77,6 +78,7 @@ def merge_corpora(first, *others):
         peak_spaces,
         groups,
         f"{len(studies):,} studies, merged by PMID from corpora of {sizes} studies.",
+        unclear_spaces=list(dict.fromkeys(unclear)),
         **_merge_term_counts(corpora, list(sources.values())),
         **_merge_files(corpora),
     )

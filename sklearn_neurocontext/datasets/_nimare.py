@@ -2,16 +2,20 @@
 
 import importlib.util
 import json
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from .._utils.packages import import_optional
-from ._bunch import make_bunch, warn_about_spaces
+from .._utils.validation import read_numbers
+from ._bunch import SkippedPeaksWarning, make_bunch, warn_about_spaces
 from ._files import find_files, read_coordinates, read_json, read_parquet
 from ._ids import group_articles, join_rows, read_integers
 
 _BUNDLED = "resources/nback_vs_flanker_studyset_2026-07"
+_NESTED_URL = "https://neurostore.org/api/studysets/<id>?nested=true"
 _TEXTS = {"title": "name", "abstract": "description", "journal": "publication"}
 _PARQUET_COLUMNS = {
     "studies": ("study_id",),
@@ -31,7 +35,8 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     Parameters
     ----------
     path : path-like or None, default=None
-        Path of a studyset, which is a JSON file or a folder of Parquet files. If None,
+        Path of a studyset, which is a JSON file or a folder of Parquet files. The JSON
+        file may be compressed with gzip. If None,
         the studyset bundled with the ``nimare`` package is loaded; it contains 320
         studies of n-back and flanker tasks. The extra ``[demo]`` installs ``nimare``.
     rows : {"study", "analysis"}, default="study"
@@ -55,8 +60,16 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     ImportError
         If ``nimare`` or ``pyarrow`` is needed and is not installed.
     ValueError
-        If the file is not a studyset, if an id is missing or has the wrong type, if a
-        point does not have three coordinates, or if `rows` is invalid.
+        If the file is not a studyset, if an id is missing or has the wrong type, if the
+        file contains ids in place of studies, analyses or points, if a point does not
+        have three coordinates, or if `rows` is invalid.
+
+    Warns
+    -----
+    SkippedPeaksWarning
+        If points have no coordinates; they are left out.
+    CoordinateSpaceWarning
+        If at least one peak is not reported in MNI space.
 
     References
     ----------
@@ -83,6 +96,7 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
         )
     read = _read_parquet_studyset if path.is_dir() else _read_json_studyset
     studies, analyses, points = read(path)
+    points, skipped = _drop_empty_points(points)
     table, keys = studies.assign(group=group_articles(studies)), points["study_id"]
     if rows == "analysis":
         table, keys = _analysis_rows(table, analyses), points["id"]
@@ -93,9 +107,13 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
         owners[known],
         read_coordinates(points[known], "the studyset's points"),
         points.loc[known, "space"].to_numpy(dtype=object),
-        description=f"A NiMARE studyset, {len(table):,} rows (one per {rows}).",
+        description=(
+            f"A NiMARE studyset, {len(table):,} rows (one per {rows}). {skipped}"
+        ).strip(),
         groups=table["group"],
     )
+    if skipped:
+        warnings.warn(skipped, SkippedPeaksWarning, stacklevel=2)
     return warn_about_spaces(corpus)
 
 
@@ -141,48 +159,134 @@ def _read_json_studyset(path: Path):
             "out_file='studyset.json')."
         )
     studies, analyses, points = [], [], []
-    for study in content["studies"]:
-        ids = {"study_id": _read_id(study, "A study")}
-        studies.append({**study, **ids})
-        for analysis in study.get("analyses") or []:
-            own = _read_id(analysis, f"An analysis of study {ids['study_id']}")
-            ids = {**ids, "id": f"{ids['study_id']}-{own}"}
-            analyses.append({**ids, "name": analysis.get("name")})
+    for study in _read_items(content, "studies", path.name):
+        study_id = _read_id(study, "A study")
+        name = f"study {study_id}"
+        texts = {field: _read_text(study, field, name) for field in _TEXTS.values()}
+        studies.append({**study, **texts, "study_id": study_id})
+        for analysis in _read_items(study, "analyses", name):
+            own = _read_id(analysis, f"An analysis of {name}")
+            ids = {"study_id": study_id, "id": f"{study_id}-{own}"}
+            name_of_own = f"analysis {ids['id']}"
+            analyses.append({**ids, "name": _read_text(analysis, "name", name_of_own)})
             points.extend(
-                {**ids, **_read_point(point, ids["id"])}
-                for point in analysis.get("points") or []
+                {**ids, **_read_point(point, name_of_own)}
+                for point in _read_items(analysis, "points", name_of_own)
             )
     if not points:
         raise ValueError(
             f"{path.name} has no points; expected a studyset with reported peaks. "
             "Studysets that contain only images are not supported."
         )
-    metadata = [study.get("metadata") or {} for study in content["studies"]]
+    metadata = [_read_metadata(study) for study in studies]
     table = _study_table(pd.DataFrame(studies), pd.DataFrame(metadata))
     return table, pd.DataFrame(analyses), pd.DataFrame(points)
 
 
+def _read_items(owner, field, name) -> list:
+    """Return a list of nested studies, analyses or points."""
+    items = owner.get(field)
+    if items is None and field != "studies":
+        return []
+    if not isinstance(items, list):
+        raise ValueError(
+            f"The field {field} of {name} must be a list; got {_show(items)}. Download "
+            f"the studyset with nested {field}, from {_NESTED_URL}."
+        )
+    if any(isinstance(item, str | int) for item in items):
+        raise ValueError(
+            f"The field {field} of {name} contains ids, for example "
+            f"{_show(items[0])}; expected the {field} themselves. Download the "
+            f"studyset with nested {field}, from {_NESTED_URL}."
+        )
+    return items
+
+
+def _show(value) -> str:
+    """Return the beginning of a value, as it is written in JSON."""
+    words = json.dumps(value)
+    return words if len(words) <= 60 else f"{words[:60]}…"
+
+
 def _read_id(item, name) -> str:
     """Return the id of a study or an analysis as str."""
-    if not isinstance(item, dict) or item.get("id") in (None, ""):
-        keys = ", ".join(item) if isinstance(item, dict) else repr(item)
+    own = item.get("id") if isinstance(item, dict) else None
+    if own in (None, "") or not isinstance(own, str | int | float):
+        keys = ", ".join(item) if isinstance(item, dict) else _show(item)
         raise ValueError(
             f"{name} has no id; it has {keys or 'no field'}. "
             "Expected the fields of a NiMARE studyset. Studies have the fields id, "
             "name and analyses; analyses have the fields id and points."
         )
-    return str(item["id"])
+    return str(own)
+
+
+def _read_text(item, field, name):
+    """Return a text field of a study or an analysis, or None if it is empty."""
+    value = item.get(field)
+    if isinstance(value, dict | list):
+        raise ValueError(
+            f"The field {field} of {name} must be a text; got {_show(value)}. Write "
+            "the text itself."
+        )
+    # An incomplete surrogate pair, such as \ud800, cannot be encoded in UTF-8.
+    return None if value is None else str(value).encode(errors="replace").decode()
+
+
+def _read_metadata(study) -> dict:
+    """Return the metadata of a study."""
+    metadata = study.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise ValueError(
+            f"The metadata of study {study['study_id']} must be an object in JSON, "
+            f'such as {{"year": 2001}}; got {_show(metadata)}.'
+        )
+    return metadata
 
 
 def _read_point(point, name) -> dict:
     """Return a dict with the keys x, y, z and space of a point."""
-    coordinates = point.get("coordinates")
-    if not isinstance(coordinates, list) or len(coordinates) != 3:
+    # A point without coordinates has the coordinates None; it is left out later.
+    point = {} if point is None else point
+    coordinates = point.get("coordinates") if isinstance(point, dict) else point
+    coordinates = coordinates or [None] * 3
+    if not isinstance(point, dict) or not _is_triple(coordinates):
         raise ValueError(
-            f"The coordinates of a point must be [x, y, z] in mm; got {coordinates!r} "
-            f"in analysis {name}. Correct or drop the point."
+            "A point must be an object with the field coordinates, which contains "
+            f"[x, y, z] in mm; got {_show(point)} in {name}. Correct or drop the point."
         )
-    return {**dict(zip("xyz", coordinates, strict=True)), "space": point.get("space")}
+    space = point.get("space")
+    if isinstance(space, dict | list | bool):
+        raise ValueError(
+            'The space of a point must be a name, such as "MNI"; got '
+            f"{_show(space)} in {name}. Write the name itself."
+        )
+    return {**dict(zip("xyz", coordinates, strict=True)), "space": space}
+
+
+def _is_triple(coordinates) -> bool:
+    """Return whether coordinates are a list of three numbers, texts or nulls."""
+    return (
+        isinstance(coordinates, list)
+        and len(coordinates) == 3
+        and not any(isinstance(value, dict | list | bool) for value in coordinates)
+    )
+
+
+def _drop_empty_points(points):
+    """Return the points with coordinates, and a message about the other points."""
+    empty = points[["x", "y", "z"]].isna().any(axis=1)
+    if not empty.any():
+        return points, ""
+    studies = points.loc[empty, "study_id"].drop_duplicates().tolist()
+    shown = ", ".join(studies[:2]) + (", …" if len(studies) > 2 else "")
+    message = (
+        f"Skipped {empty.sum():,} of {len(points):,} points, which have no coordinates "
+        f"({len(studies):,} {'study' if len(studies) == 1 else 'studies'}: {shown})."
+    )
+    if empty.all():
+        raise ValueError(f"{message} Expected a studyset with reported peaks.")
+    return points[~empty], message
 
 
 def _study_table(studies, metadata) -> pd.DataFrame:
@@ -195,9 +299,8 @@ def _study_table(studies, metadata) -> pd.DataFrame:
         words = _first_known(studies, metadata, column).astype("string")
         words = words.fillna(slugs.str.extract(pattern)[0])
         table[column] = read_integers(words, column)
-    years = _first_known(studies, metadata, "year").astype("string")
-    years = pd.to_numeric(years, errors="coerce")  # "in press" becomes NaN.
-    table["year"] = years.where(years % 1 == 0)
+    years = read_numbers(_first_known(studies, metadata, "year"))
+    table["year"] = np.where(years % 1 == 0, years, np.nan)  # "in press" is NaN.
     keywords = _first_known(studies, metadata, "keywords")
     table["keywords"] = [_read_keywords(cell) for cell in keywords]
     return table
@@ -215,7 +318,7 @@ def _read_keywords(cell) -> str:
     if isinstance(cell, str):
         try:
             cell = json.loads(cell)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             return cell
     return "; ".join(map(str, cell)) if isinstance(cell, list | tuple) else ""
 

@@ -1,4 +1,8 @@
-"""Sample the maps A of an atlas in a mask M, and cache MA and (AᵀMA)⁻¹ on disk."""
+"""Sample the maps of an atlas in a mask, and cache them on disk.
+
+The columns of the matrix A are the maps. The matrix M is diagonal, with 1 at the voxels
+in the mask and 0 elsewhere. The products MA and (AᵀMA)⁻¹ are cached.
+"""
 
 import warnings
 from dataclasses import dataclass
@@ -13,17 +17,17 @@ from sklearn.utils import gen_batches
 from .._utils.disk_cache import NpyWriter
 from ._atlas import Atlas, sample_atlas
 
-# Number of maps in memory at a time.
+# Number of maps per block. At most two blocks are in memory at a time.
 _BLOCK = 64
 # If the share of nonzero values of maps exceeds this threshold, the maps are converted
 # to dense arrays, because products of dense arrays are then faster.
 _DENSE_SHARE = 0.1
-# Threshold for linear combinations. If a map is regressed on other maps, its own share
-# is the squared norm of the residual divided by the squared norm of the map. If its own
-# share is at most this threshold, the map is treated as a linear combination of the
-# other maps. The share of an exact linear combination is about 1e-14 instead of 0,
+# Threshold for linear combinations. Regress a map on the other maps. The unexplained
+# share is the squared norm of the residual divided by the squared norm of the map. If
+# this share is at most the threshold, the map is treated as a linear combination of the
+# other maps. For an exact linear combination, the share is about 1e-14 instead of 0,
 # because the values of maps are rounded to float32.
-_MIN_OWN_SHARE = 1e-12
+_MIN_UNEXPLAINED_SHARE = 1e-12
 # If the condition number of AᵀMA exceeds this threshold, the masker warns, because
 # coefficients then lose at least four of the seven significant digits of float32.
 _ILL_CONDITIONED = 1e8
@@ -89,7 +93,7 @@ def open_maps(entry) -> Maps:
 
 def build_maps(folder: Path, atlas: Atlas, mask_img) -> dict:
     """Write the maps of an atlas at the voxels of a mask; return their properties."""
-    # Only one map at a time is in memory.
+    # `columns` is a generator, so only one map at a time is sampled and written.
     labels, columns = sample_atlas(atlas, mask_img)
     n_voxels = int(np.count_nonzero(mask_img.dataobj))
     # scipy requires the same integer type for indices and indptr. No value of these
@@ -187,12 +191,12 @@ def _invert(matrix):
     # For a singular matrix, return the pseudoinverse and infinity.
     try:
         factor = cho_factor(matrix, lower=True)
-        if np.diag(factor[0]).min() ** 2 > _MIN_OWN_SHARE:
+        if np.diag(factor[0]).min() ** 2 > _MIN_UNEXPLAINED_SHARE:
             reciprocal, _ = dpocon(factor[0], np.abs(matrix).sum(0).max(), uplo="L")
             return cho_solve(factor, np.eye(len(matrix))), 1 / reciprocal
     except LinAlgError:
         pass
-    return pinvh(matrix, rtol=_MIN_OWN_SHARE), np.inf
+    return pinvh(matrix, rtol=_MIN_UNEXPLAINED_SHARE), np.inf
 
 
 def check_maps(maps: Maps, strategy: str) -> None:

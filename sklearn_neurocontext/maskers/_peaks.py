@@ -9,8 +9,14 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, issparse
 
-from .._utils.coordinate_spaces import normalize_spaces, talairach_to_mni
-from .._utils.validation import check_peaks
+from .._utils.coordinate_spaces import (
+    CoordinateSpaceWarning,
+    describe_unclear_labels,
+    find_unclear_labels,
+    normalize_spaces,
+    talairach_to_mni,
+)
+from .._utils.validation import check_peaks, read_numbers
 
 STUDY_COLUMNS = ("study_id", "pmid", "pmcid", "id")
 _SPACE_COLUMNS = ("space", "coordinate_space")
@@ -53,13 +59,14 @@ def _read_table(table, space):
             f"{(study_of < 0).sum()} rows of the table of peaks have no {study}. Fill "
             "in the missing values, or drop these rows."
         )
-    try:
-        xyz = table[["x", "y", "z"]].to_numpy(dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    xyz = np.stack([read_numbers(table[axis]) for axis in "xyz"], axis=1)
+    wrong = np.flatnonzero(np.isnan(xyz).any(axis=1))
+    if len(wrong):
+        shown = table[["x", "y", "z"]].iloc[wrong[0]].tolist()
         raise ValueError(
             "The columns x, y, z of the table of peaks must contain numbers; got "
-            f"other values ({error}). Correct or drop these rows."
-        ) from error
+            f"{shown} in row {wrong[0]}. Correct or drop these rows."
+        )
     return _split_by_study(xyz, study_of, len(ids)), np.asarray(ids)
 
 
@@ -114,7 +121,8 @@ def _check_spaces(tables, space):
         columns = [table[name] for table in tables if name in table]
         if not columns:
             continue
-        words = normalize_spaces(pd.concat(columns))
+        labels = pd.concat(columns)
+        words = normalize_spaces(labels)
         if np.isin(words, list({"MNI", "TAL"} - {space})).any():
             raise ValueError(
                 f"The column {name!r} of the table must contain only the space of the "
@@ -124,10 +132,14 @@ def _check_spaces(tables, space):
                 "loader of this package, drop the column."
             )
         if n_others := np.count_nonzero(words != space):
-            warnings.warn(
+            message = (
                 f"According to the column {name!r}, {n_others} of {len(words)} peaks "
-                f"are in an unknown space. They are treated as {space} coordinates.",
-                UserWarning,
+                f"are in an unknown space. They are treated as {space} coordinates. "
+                f"{describe_unclear_labels(find_unclear_labels(labels))}"
+            )
+            warnings.warn(
+                message.rstrip(),
+                CoordinateSpaceWarning,
                 # The warning points to the user's call of transform. This call runs
                 # scikit-learn's wrapper, then transform itself, gather_peaks,
                 # _read_table or _read_frames, and this function.

@@ -1,4 +1,4 @@
-"""Base classes of the estimators, and the scaling of coefficients."""
+"""Base classes of the estimators, and functions that scale coefficients."""
 
 import numpy as np
 from scipy.sparse import issparse
@@ -21,8 +21,9 @@ from ..metrics import mix_match_score
 def normalize_studies(y: np.ndarray, y_scaling: str | None, dtype=None) -> np.ndarray:
     """Divide the coefficients of each study by their L2 norm, and set their dtype.
 
-    For ``"sqrt"``, each coefficient is first replaced by its signed square root. For
-    None, the coefficients are not scaled.
+        `y` has shape (n_studies, n_components). If `y_scaling` is ``"sqrt"``, each
+    coefficient c is first replaced by its signed square root,
+    ``sign(c) * sqrt(abs(c))``. If `y_scaling` is None, the coefficients are not scaled.
     """
     if y_scaling is None and dtype is None:
         return y
@@ -52,7 +53,10 @@ def _check_range(y, dtype):
 
 
 def to_densities(normalized: np.ndarray, y_scaling: str | None) -> np.ndarray:
-    """Invert the signed square root of `normalize_studies`."""
+    """Invert the signed square root of `normalize_studies`.
+
+    If `y_scaling` is not ``"sqrt"``, the values are returned unchanged.
+    """
     if y_scaling == "sqrt":
         return normalized * np.abs(normalized)
     return normalized
@@ -68,7 +72,8 @@ def compute_mean_and_scale(normalized: np.ndarray, y_scaling: str | None):
     if y_scaling is None:
         return mean, np.ones_like(mean)
     scale = normalized.std(axis=0)
-    # Because of rounding, a constant component can have a small nonzero deviation.
+    # Because of rounding errors, the computed standard deviation of a constant
+    # component can be slightly larger than zero.
     constant = scale <= 10 * np.finfo(normalized.dtype).eps * np.abs(mean)
     return mean, np.where(constant, 1, scale).astype(normalized.dtype)
 
@@ -80,14 +85,14 @@ def scale_like_predictions(estimator, y, *, average=False) -> np.ndarray:
     ----------
     estimator : estimator
         Model of this package, a Pipeline that ends in such a model, or a hyperparameter
-        search over either. A `TextBrainEnsemble` must be fitted.
+        search over such a model or Pipeline. A `TextBrainEnsemble` must be fitted.
     y : array-like of shape (n_studies, n_components)
         Coefficients of the studies.
     average : bool, default=False
         Whether to return the mean over studies. The mean approximates the prediction
         for an uninformative text. For ``y_scaling="sqrt"``, the function averages the
-        signed square roots and squares their mean, because models are fitted to the
-        square roots.
+        signed square roots, then squares their mean and keeps its sign, because models
+        are fitted to the signed square roots.
 
     Returns
     -------
@@ -125,7 +130,10 @@ def draw_seed(random_state) -> int:
 
 
 def _first_row(rows):
-    """Return the first row of a sequence of objects, or None if X holds numbers."""
+    """Return the first row of a list, a tuple or an array of objects or strings.
+
+    For other types, such as numeric arrays and sparse matrices, return None.
+    """
     kind = getattr(getattr(rows, "dtype", None), "kind", None)
     if isinstance(rows, list | tuple) or kind in ("O", "U", "T"):
         return next(iter(rows), None)
@@ -136,7 +144,10 @@ class MixMatchMixin:
     """Mixin that adds a mix&match `score` to estimators with a method `similarity`."""
 
     def score(self, X, y):
-        """Compute mix&match, the fraction of wrong maps ranked below the true map.
+        """Compute the mix&match score of texts and brain maps of the same studies.
+
+        For each text, mix&match is the fraction of wrong maps that are less similar to
+        the text than the true map is. The score is the average over texts.
 
         Parameters
         ----------
@@ -148,7 +159,7 @@ class MixMatchMixin:
         Returns
         -------
         mix_match : float
-            Fraction in [0, 1]; chance level is 0.5 for any number of candidates.
+            Fraction in [0, 1]. The chance level is 0.5 for any number of studies.
         """
         return mix_match_score(self.similarity(X, y))
 
@@ -162,15 +173,19 @@ class MixMatchMixin:
 class TextBrainEstimator(MixMatchMixin, BaseEstimator):
     """Base class of estimators that relate embeddings X to coefficients y.
 
-    A subclass defines `fit` and `_predict_standardized(X)`. It may override
-    `_similarity(X, standardized)`. A subclass that accepts sparse X sets
-    `_takes_sparse` to True.
+    A subclass defines `fit` and `_predict_standardized(X)`, which returns standardized
+    coefficients. A subclass may override `_similarity(X, standardized)`, where
+    `standardized` contains the standardized coefficients of the maps. A subclass that
+    accepts sparse X sets `_takes_sparse` to True.
     """
 
     _takes_sparse = False
 
     def _check_fit_input(self, X, y, *, dtype):
-        """Validate X and y, learn the scale of y, and return X and standardized y."""
+        """Validate X and y, and return X and the standardized y.
+
+        The mean and scale of y are stored in `y_mean_` and `y_scale_`.
+        """
         self._check_pipeline_stage(X, y)
         X, y = validate_data(
             self,
@@ -190,7 +205,7 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         return X, (normalized - self.y_mean_) / self.y_scale_
 
     def _check_X(self, X):
-        """Validate X of a fitted estimator."""
+        """Check that the estimator is fitted, and return the validated X."""
         check_is_fitted(self)
         self._check_pipeline_stage(X)
         return validate_data(
@@ -202,7 +217,11 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         )
 
     def _check_pipeline_stage(self, X, y=None):
-        """Raise TypeError if X or y must be preprocessed, for example embedded."""
+        """Raise TypeError if an earlier pipeline step must transform X or y.
+
+        For example, texts must be embedded, and peaks must be converted to
+        coefficients.
+        """
         name = type(self).__name__
         if isinstance(_first_row(X), str):
             raise TypeError(
@@ -221,7 +240,7 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
             )
 
     def _standardize(self, y):
-        """Validate coefficients and standardize them with the training statistics."""
+        """Validate coefficients and standardize them with `y_mean_` and `y_scale_`."""
         check_is_fitted(self)
         try:
             y = np.asarray(y)
@@ -247,7 +266,7 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         return (normalized - self.y_mean_) / self.y_scale_
 
     def _to_coefficients(self, standardized):
-        """Undo the standardization and the square roots of coefficients."""
+        """Undo the standardization and, for ``"sqrt"``, the signed square roots."""
         normalized = standardized * self.y_scale_ + self.y_mean_
         coefficients = to_densities(normalized, self.y_scaling)
         return coefficients[:, 0] if self._single_component else coefficients
@@ -265,12 +284,14 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         -------
         coefficients : ndarray of shape (n_texts, n_components)
             Predicted coefficients, which can be passed to ``masker.inverse_transform``.
-            Their scale depends on `y_scaling`:
+            They have the scale of the training coefficients after a normalization that
+            depends on `y_scaling`:
 
-            - ``"unit"``: as if the L2 norm of each training study were 1.
-            - ``"sqrt"``: as if the L1 norm of each training study were 1. The estimator
-              predicts signed square roots and squares them without changing the signs.
-            - None: the scale of the training coefficients.
+            - ``"unit"``: the coefficients of each study are divided by their L2 norm.
+            - ``"sqrt"``: the coefficients of each study are divided by their L1 norm.
+              The estimator predicts signed square roots, then squares them and keeps
+              their signs.
+            - None: the coefficients are unchanged.
 
             The dtype is float32 for neural networks, the dtype of the training X for
             KernelCCA, and float64 for the other estimators.
@@ -291,11 +312,11 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         Returns
         -------
         similarity : ndarray of shape (n_texts, n_maps)
-            Cosines in [-1, 1]. If the rows of X and y are the same studies, true pairs
-            lie on the diagonal. The dtype is the same as the dtype of `predict`. For
-            KernelCCA, values can lie outside [-1, 1], because it subtracts a hubness
-            correction from the cosines. With ``hubness_weight=w``, the values are in
-            [-1 - 2w, 1 + 2w].
+            Cosines in [-1, 1]. If X and y contain the same studies in the same order,
+            true pairs lie on the diagonal. The dtype is the same as that of the output
+            of `predict`. For KernelCCA, values can lie outside [-1, 1], because
+            KernelCCA subtracts a hubness correction from the cosines. With
+            ``hubness_weight=w``, the values are in [-1 - 2w, 1 + 2w].
         """
         return self._similarity(self._check_X(X), self._standardize(y))
 
@@ -308,11 +329,12 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
 class SharedSpaceEstimator(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, TextBrainEstimator
 ):
-    """Base class of estimators that embed texts and maps in one latent space.
+    """Base class of estimators that map texts and brain maps to one latent space.
 
-    A subclass defines `fit`, which sets `latent_dim_`, and the methods
-    `_text_latents(X)` and `_brain_latents(standardized)`. Both methods return rows of
-    norm one.
+    A subclass defines `fit`, which sets `latent_dim_`. It also defines the methods
+    `_text_latents(X)` and `_brain_latents(standardized)`, where `standardized` contains
+    the standardized coefficients of the maps. Both methods return latents of shape
+    (n_rows, latent_dim_); each row has L2 norm 1.
     """
 
     def transform(self, X):
@@ -327,7 +349,7 @@ class SharedSpaceEstimator(
         Returns
         -------
         latents : ndarray of shape (n_texts, latent_dim)
-            Rows of norm one.
+            Latents, one row per text. Each row has L2 norm 1.
         """
         return self._text_latents(self._check_X(X))
 
@@ -342,7 +364,7 @@ class SharedSpaceEstimator(
         Returns
         -------
         latents : ndarray of shape (n_maps, latent_dim)
-            Rows of norm one.
+            Latents, one row per map. Each row has L2 norm 1.
         """
         return self._brain_latents(self._standardize(y))
 

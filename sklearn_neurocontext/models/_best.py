@@ -1,4 +1,7 @@
-"""Models with the best retrieval, chosen on development studies."""
+"""Function that builds the model with the best retrieval for each text field.
+
+The models and their parameters were chosen by their retrieval on development studies.
+"""
 
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.pipeline import make_pipeline
@@ -11,44 +14,46 @@ from ._nystroem_kernel import NystroemKernel
 
 
 def best_text_brain(text_field: str = "abstract", random_state=None):
-    """Build the model with the best retrieval for a field of the studies.
+    """Build the model with the best retrieval for titles, abstracts or bodies.
 
     For abstracts and bodies, the model is a `KernelCCA` fitted to TF-IDF (term
     frequency-inverse document frequency) weights of words. For titles, which have few
-    words, the model is an ensemble of four `KernelCCA` with different features:
+    words, the model is an ensemble of four `KernelCCA` models. Each of them uses
+    different features of a title:
 
     - TF-IDF weights of words and word pairs;
-    - Nyström features of the embeddings of a language model;
-    - average maps of training studies with similar words;
-    - average maps of training studies with similar embeddings.
+    - Nyström features of the embedding, which a language model computes;
+    - the average map of the training studies whose titles have similar words;
+    - the average map of the training studies whose titles have similar embeddings.
 
-    ``fit`` fits all steps, so the model can be cross-validated.
+    The method ``fit`` fits all steps to the training studies only. Therefore, the model
+    can be cross-validated without leakage.
 
     Parameters
     ----------
     text_field : {"title", "abstract", "body"}, default="abstract"
-        Field of the studies that contains the texts. Use ``"abstract"`` also if each
-        text joins title, keywords and abstract. For ``"abstract"`` and ``"body"``, X
-        may contain term counts instead of texts.
+        Field of the studies that contains the texts. Also use ``"abstract"`` if each
+        text is the concatenation of title, keywords and abstract. For ``"abstract"``
+        and ``"body"``, X may contain term counts instead of texts.
     random_state : int, RandomState instance or None, default=None
-        Controls the random choice of Nyström components, the training studies that
-        kernels are computed with. Pass an int for reproducible results.
+        Controls the random choice of training studies, for example of those that serve
+        as Nyström components of a kernel. Pass an int for reproducible results.
 
     Returns
     -------
     estimator : Pipeline or TextBrainEnsemble
         Unfitted estimator. After ``estimator.fit(texts, y)``, call
-        ``estimator.predict(texts)`` or the function ``similarity(estimator, texts,
-        y)``.
+        ``estimator.predict(texts)`` to predict maps, or the function
+        ``similarity(estimator, texts, y)`` to compare texts with maps.
 
     Raises
     ------
     ValueError
-        If `text_field` is not a valid field.
+        If `text_field` is not one of the three fields.
 
     See Also
     --------
-    sklearn_neurocontext.experiments.run_benchmark : Scores estimators over splits.
+    sklearn_neurocontext.experiments.run_benchmark : Score estimators over splits.
 
     Examples
     --------
@@ -65,7 +70,10 @@ def best_text_brain(text_field: str = "abstract", random_state=None):
 
 
 def _words(terms, *steps):
-    """Build a pipeline that computes sublinear TF-IDF weights, then applies steps."""
+    """Build a pipeline that computes sublinear TF-IDF weights, then applies `steps`.
+
+    `terms` contains the parameters of `TermCounts`.
+    """
     return make_pipeline(
         TermCounts(**terms), TfidfTransformer(sublinear_tf=True), *steps
     )
@@ -97,7 +105,8 @@ def _title(random_state):
 
 
 def _abstract(random_state):
-    # Twice the default n_nystroem improves the approximation and doubles the time.
+    # Compared with the default n_nystroem=1500, 3000 Nyström components approximate
+    # the kernel better, but double the computation time.
     return _words({"min_df": 10}, KernelCCA(n_nystroem=3000, random_state=random_state))
 
 

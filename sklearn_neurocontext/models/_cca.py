@@ -12,16 +12,25 @@ from ._ridge import explain_singular
 def solve_cca(X, Z, *, alpha_text: float, alpha_brain: float):
     """Solve regularized canonical correlation analysis (CCA) of centered X and Z.
 
-    Return the weights of X (n_features, rank), the weights of Z (n_components, rank),
-    the correlations (rank,) in descending order, and the loadings (rank, n_components).
-    The ridge prediction of Z is ``(X @ text_weights * correlations) @ loadings``
-    (Vinod, 1976).
+    X contains text features and has shape (n_studies, n_features). Z contains
+    standardized coefficients and has shape (n_studies, n_components). The function
+    returns four arrays, where rank is the smaller of n_features and n_components:
+
+    - text_weights of shape (n_features, rank): the directions for X, one per column;
+    - brain_weights of shape (n_components, rank): the directions for Z;
+    - correlations of shape (rank,): the canonical correlations in descending order;
+    - loadings of shape (rank, n_components): the matrix that predicts Z.
+
+    The prediction of Z by ridge regression on X is
+    ``(X @ text_weights * correlations) @ loadings`` (Vinod, 1976).
     """
     with explain_singular("alpha_text", alpha_text, X.dtype):
         text_factor = _ridge_factor(X, alpha_text)
     with explain_singular("alpha_brain", alpha_brain, Z.dtype):
         brain_factor = _ridge_factor(Z, alpha_brain)
-    # Correlations are the singular values of Lx⁻¹ Cxz Lz⁻ᵀ, with Cholesky factors L.
+    # The correlations are the singular values of Lx⁻¹ Cxz Lz⁻ᵀ. Here, Cxz is the
+    # covariance matrix between X and Z (`cross`). Lx and Lz are the Cholesky factors of
+    # the regularized covariance matrices of X and Z (`text_factor`, `brain_factor`).
     cross = X.T @ Z / len(X)
     whitened = solve_triangular(text_factor, cross, lower=True)
     whitened = solve_triangular(brain_factor, whitened.T, lower=True).T
@@ -35,10 +44,11 @@ def solve_cca(X, Z, *, alpha_text: float, alpha_brain: float):
 
 
 def _ridge_factor(centered, alpha):
-    """Compute the lower Cholesky factor of a regularized covariance."""
+    """Compute the lower Cholesky factor of a regularized covariance matrix."""
     covariance = centered.T @ centered / len(centered)
     mean_variance = np.trace(covariance) / len(covariance)
-    # A ridge of alpha keeps the matrix positive definite if all variances are zero.
+    # If all variances are zero, the ridge is alpha, because the matrix must be positive
+    # definite.
     covariance.flat[:: len(covariance) + 1] += alpha * (mean_variance or 1.0)
     return cholesky(covariance, lower=True)
 
@@ -46,17 +56,21 @@ def _ridge_factor(centered, alpha):
 class CCABaseline(SharedSpaceEstimator):
     r"""Regularized canonical correlation analysis between texts and maps.
 
-    The model consists of pairs of directions, a for texts and b for maps. They are
-    computed in closed form, so that the projections of texts on a and of maps on b have
-    the largest correlation,
+    The model consists of pairs of directions. In each pair, a is a direction for the
+    embeddings of texts, and b is a direction for the standardized coefficients of maps.
+    The projections of texts on a and of maps on b have the largest regularized
+    correlation. The pairs are the closed-form solutions of
 
     .. math:: \max_{a, b} a^T C_{xz} b \quad
         \text{s.t. } a^T (C_{xx} + \alpha_x I) a = b^T (C_{zz} + \alpha_z I) b = 1.
 
     The covariance matrices of texts and maps are :math:`C_{xx}` and :math:`C_{zz}`; the
-    covariance matrix between texts and maps is :math:`C_{xz}`. Each projection is
-    multiplied by its canonical correlation, and the vector of projections is scaled to
-    norm one. The result is the latent of a text or a map.
+    covariance matrix between texts and maps is :math:`C_{xz}`. The parameters
+    `alpha_text` and `alpha_brain` set the ridges :math:`\alpha_x` and :math:`\alpha_z`.
+
+    To compute the latent of a text or a map, each projection is multiplied by the
+    canonical correlation of its pair. Then the vector of projections is divided by its
+    L2 norm.
 
     Parameters
     ----------
@@ -69,8 +83,8 @@ class CCABaseline(SharedSpaceEstimator):
         Ridge added to the covariance of the standardized coefficients, as a multiple of
         their mean variance; positive.
     correlation_power : float, default=1.0
-        Exponent of the canonical correlations that multiply the projections. With 0,
-        all directions have the same weight.
+        Exponent that is applied to the canonical correlations before they multiply the
+        projections. With 0, all directions have the same weight.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
         Scaling of y:
 
@@ -85,12 +99,12 @@ class CCABaseline(SharedSpaceEstimator):
     canonical_correlations_ : ndarray of shape (latent_dim_,), float64
         Regularized canonical correlations, in descending order.
     text_weights_ : ndarray of shape (n_features_in_, latent_dim_), float64
-        Directions in the embeddings.
+        Directions a for the embeddings, one per column.
     brain_weights_ : ndarray of shape (n_components_, latent_dim_), float64
-        Directions in the standardized coefficients.
+        Directions b for the standardized coefficients, one per column.
     brain_loadings_ : ndarray of shape (latent_dim_, n_components_), float64
-        Matrix that predicts standardized coefficients from text projections, after each
-        projection is multiplied by its correlation.
+        Matrix for `predict`. Text projections that are multiplied by the canonical
+        correlations, then by this matrix, are the predicted standardized coefficients.
     latent_dim_ : int
         Dimension of the shared space.
     X_mean_ : ndarray of shape (n_features_in_,), float64
@@ -106,8 +120,8 @@ class CCABaseline(SharedSpaceEstimator):
 
     See Also
     --------
-    ContrastiveTextBrain : Two encoders trained with InfoNCE.
-    KernelCCA : CCA with sparse text features and a kernel between maps.
+    ContrastiveTextBrain : Two neural networks trained with a contrastive loss.
+    KernelCCA : CCA with a kernel between maps, for sparse or dense text features.
 
     References
     ----------

@@ -26,11 +26,14 @@ PAPER_SETTINGS = MappingProxyType(
         "dropout": 0.5,
     }
 )
-"""Settings of the NeuroConText paper (MICCAI 2024); the defaults are the same."""
+"""Parameters of the NeuroConText paper (MICCAI 2024).
+
+The defaults of `ContrastiveTextBrain` have the same values.
+"""
 
 
 def _has_decoder(estimator):
-    """Raise AttributeError if an estimator has no decoder."""
+    """Return True if an estimator has a decoder, else raise AttributeError."""
     if estimator.decoder is None:
         raise AttributeError(
             "This ContrastiveTextBrain has decoder=None, so it cannot predict maps. "
@@ -42,37 +45,42 @@ def _has_decoder(estimator):
 class ContrastiveTextBrain(SharedSpaceEstimator):
     r"""Contrastive model with a text encoder and a brain map encoder.
 
-    Both encoders map to the same latent space. They are trained to minimize the
-    symmetric InfoNCE (information noise-contrastive estimation) loss over batches of N
-    text-map pairs,
+    The encoders are two neural networks. They map texts and brain maps to the same
+    latent space. They are trained to minimize the symmetric InfoNCE (information
+    noise-contrastive estimation) loss over batches of N text-map pairs,
 
     .. math:: -\frac{1}{2N} \sum_i \left( \log \frac{e^{s_{ii}/\tau}}{\sum_j
         e^{s_{ij}/\tau}} + \log \frac{e^{s_{ii}/\tau}}{\sum_j e^{s_{ji}/\tau}} \right),
 
     where :math:`s_{ij}` is the cosine of the latents of text i and map j, and the
-    temperature τ is learned. The text encoder consists of a projection head and two
-    residual heads. The brain encoder consists of three residual heads. If `latent_dim`
-    differs from the number of components, a projection head replaces the first head of
-    the brain encoder.
+    temperature τ is learned.
 
-    Some training studies are held out for validation. After each epoch, all validation
-    maps are ranked for each validation text by the cosine of their latents. The model
-    keeps the weights of the epoch with the smallest mean logarithm of the rank of the
-    true map. Then a decoder is trained to predict coefficients from text latents.
+    A residual head is a linear layer and a GELU (Gaussian error linear unit) with a
+    skip connection. A projection head is a linear layer that changes the dimension,
+    followed by a GELU and a second linear layer with a skip connection. The text
+    encoder consists of a projection head and two residual heads. The brain encoder
+    consists of three residual heads. If `latent_dim` differs from the number of
+    components, a projection head replaces the first head of the brain encoder.
+
+    Some training studies are held out for validation. After each epoch, the validation
+    maps are ranked for each validation text by the cosine between the latent of the
+    text and the latent of the map. The best epoch has the smallest mean logarithm of
+    the rank of the true map, and the model keeps the weights of this epoch. After the
+    encoders, a decoder is trained to predict coefficients from text latents.
 
     Parameters
     ----------
     latent_dim : int or None, default=None
         Dimension of the shared space. None uses the number of components of y.
     max_epochs : int, default=50
-        Maximal number of epochs. It applies to the encoders and to the residual
-        decoder separately.
+        Maximum number of epochs. The encoders are trained for at most this number of
+        epochs, and then the residual decoder, too.
     batch_size : int, default=128
         Number of studies per batch.
     lr : float, default=0.0005
         Learning rate of AdamW.
     temperature : float, default=0.1
-        Initial value of τ; positive.
+        Initial value of the temperature τ in the loss; positive.
     random_state : int, RandomState instance or None, default=None
         Controls initial weights, batches, dropout and the choice of validation studies.
         Pass an int for reproducible results.
@@ -81,10 +89,10 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     dropout : float, default=0.5
         Dropout rate in each head, in [0, 1).
     n_validation : int, default=1000
-        Number of validation studies, which are used to choose the best epoch. It is
-        limited to a tenth of the training studies. If this limit or `n_validation` is
-        less than 2, no studies are held out, and the epoch with the smallest training
-        loss is chosen.
+        Number of training studies that are held out to choose the best epoch. At most a
+        tenth of the training studies is held out. If fewer than two studies would be
+        held out, all studies are used for training, and the best epoch has the smallest
+        training loss.
     patience : int or None, default=5
         Number of epochs without improvement before training stops. None trains for
         `max_epochs`.
@@ -101,7 +109,8 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
           continues as ``"unit"``.
         - None subtracts the mean of each component and changes nothing else.
     device : str, default="cpu"
-        Torch device of training and inference. Inputs and outputs are NumPy arrays.
+        Torch device for training and inference. Inputs and outputs are NumPy arrays
+        for all devices.
 
     Attributes
     ----------
@@ -110,18 +119,21 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     decoder_ : torch.nn.Module or RidgeCV
         The decoder. Not set if ``decoder=None``.
     temperature_ : float
-        Learned τ.
+        Learned temperature τ.
     latent_dim_ : int
         Dimension of the shared space.
     best_epoch_ : int
-        Epoch whose weights were kept, counted from 1.
+        Best epoch of the encoders, counted from 1. `module_` has its weights.
     n_epochs_ : int
-        Number of epochs run.
+        Number of epochs for which the encoders were trained.
     history_ : list of dict
-        Values of each epoch of the encoders, by name:
+        Training history of the encoders, one dictionary per epoch, with the keys:
 
-        - ``train_loss`` and ``valid_loss``: InfoNCE loss in nats;
-        - ``monitor``: mean log rank of the true map;
+        - ``epoch``: number of the epoch, counted from 1;
+        - ``train_loss`` and ``valid_loss``: InfoNCE loss in nats, for the training and
+          the validation studies;
+        - ``monitor``: mean logarithm of the rank of the true map, for the validation
+          studies;
         - ``dur``: duration in seconds.
 
         Without validation studies, ``valid_loss`` is missing and ``monitor`` is the
@@ -231,7 +243,7 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         self.latent_dim_ = self.latent_dim or self.n_components_
         seed = draw_seed(self.random_state)
         rows = split_validation(len(X), self.n_validation, seed)
-        vars(self).pop("decoder_", None)  # left by an earlier fit
+        vars(self).pop("decoder_", None)  # from an earlier fit
         with seeded(seed, self.device):
             self._fit_encoders(X, standardized, rows)
             if self.decoder is not None:
@@ -274,7 +286,7 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         self._learn(self.decoder_, MSELoss, inputs, standardized, rows, squared_error)
 
     def _learn(self, module, criterion, inputs, target, rows, monitor):
-        """Train a module with the parameters of the estimator."""
+        """Train a module in place and return its training record."""
         from torch.optim import AdamW
 
         from ._net import train_net

@@ -15,14 +15,16 @@ from .._utils.validation import (
 from ..metrics import similarity
 from ._base import MixMatchMixin, draw_seed
 
-# Maximal number of training studies used to estimate means_ and stds_.
+# Maximum number of training studies from which means_ and stds_ are computed.
 _N_SCALE = 1000
 
 
 def wrong_pair_statistics(matrix: np.ndarray) -> tuple[float, float]:
-    """Compute the mean and standard deviation of the off-diagonal entries.
+    """Compute the mean and standard deviation of the similarities of wrong pairs.
 
-    The standard deviation is replaced by 1 if all these entries are equal.
+    `matrix` has shape (n_studies, n_studies), with true pairs on the diagonal and wrong
+    pairs elsewhere. If the similarities of all wrong pairs are equal, the standard
+    deviation is replaced by 1.
     """
     wrong = matrix[~np.eye(len(matrix), dtype=bool)]
     return float(wrong.mean()), float(wrong.std()) or 1.0
@@ -44,7 +46,7 @@ def _check_names(estimators: list) -> list[str]:
 
 
 def _check_model(name, estimator):
-    """Check that the innermost model of an estimator has a method similarity."""
+    """Check that an estimator is, or ends in, a model with a method `similarity`."""
     if isinstance(estimator, type) or not hasattr(estimator, "fit"):
         raise TypeError(
             f"{name!r} must be an estimator; got {_describe(estimator)}. To drop "
@@ -64,12 +66,15 @@ def _describe(value):
 
 
 def _check_weights(weights, n_estimators: int) -> np.ndarray:
-    """Check the weights and return them as float64; None is replaced by ones."""
+    """Check the weights and return them as float64.
+
+    If `weights` is None, all returned weights are 1.
+    """
     if weights is None:
         return np.ones(n_estimators)
     try:
         array = np.asarray(weights)
-    except ValueError:  # rows of different lengths
+    except ValueError:  # nested lists of different lengths are invalid, too
         array = np.asarray(None)
     if array.dtype.kind in "biuf" and array.shape == (n_estimators,):
         array = array.astype(np.float64)
@@ -82,7 +87,10 @@ def _check_weights(weights, n_estimators: int) -> np.ndarray:
 
 
 def _first_step(estimator):
-    """Return the step of a Pipeline or search that receives X first."""
+    """Return the first step of a Pipeline, or of a search over a Pipeline.
+
+    Other estimators are returned unchanged.
+    """
     if isinstance(estimator, Pipeline):
         steps = [s for _, s in estimator.steps if s not in (None, "passthrough")]
         return _first_step(steps[0])
@@ -92,20 +100,27 @@ def _first_step(estimator):
 
 
 def _input_tags(estimators: list) -> InputTags:
-    """Return the input tags of the first estimator, as all estimators share X."""
+    """Return the input tags of the first estimator.
+
+    They hold for the whole ensemble, because all estimators receive the same X.
+    """
     try:
         _, estimator = estimators[0]
         tags, first = get_tags(estimator).input_tags, get_tags(_first_step(estimator))
     except (TypeError, ValueError, IndexError, AttributeError):
-        return InputTags()  # fit reports the invalid list
-    # Pipelines and searches do not forward these two tags.
+        return InputTags()  # the list is invalid; fit raises an informative error
+    # These two tags are read from the first step, because a Pipeline or search does not
+    # copy them.
     tags.string = first.input_tags.string
     tags.two_d_array = first.input_tags.two_d_array
     return tags
 
 
 def _all_predict(ensemble):
-    """Raise AttributeError if an estimator of the ensemble has no method predict."""
+    """Return True if all estimators have a method predict.
+
+    Otherwise, raise AttributeError.
+    """
     estimators = getattr(ensemble, "estimators_", None)
     if estimators is None:
         estimators = [estimator for _, estimator in ensemble.estimators]
@@ -113,19 +128,19 @@ def _all_predict(ensemble):
     if lacking:
         name = type(innermost_model(lacking[0])).__name__
         raise AttributeError(
-            f"{name} in this TextBrainEnsemble has no method predict. Set its "
-            "parameter decoder, or remove it from the ensemble."
+            f"{name} in this TextBrainEnsemble has no method predict. Set the "
+            f"parameter decoder of {name}, or remove {name} from the ensemble."
         )
     return True
 
 
 def _shared_y_scaling(estimators):
-    """Return the y_scaling of all estimators; raise ValueError if they differ."""
+    """Return the y_scaling of all estimators, or raise ValueError if they differ."""
     scalings = {getattr(innermost_model(one), "y_scaling", None) for one in estimators}
     if len(scalings) > 1:
         raise ValueError(
             "predict requires that all estimators of a TextBrainEnsemble have the same "
-            "y_scaling, because it determines the scale of their predictions; got "
+            "y_scaling, because y_scaling determines the scale of predictions; got "
             f"{sorted(map(str, scalings))}. Set the same y_scaling in all estimators."
         )
     return scalings.pop()
@@ -138,45 +153,50 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
 
     .. math:: s_{ij} = \sum_m w_m \frac{s^{(m)}_{ij} - \mu_m}{\sigma_m}
 
-    where :math:`s^{(m)}_{ij}` is the similarity of model m. Its mean μ and standard
-    deviation σ are computed in `fit`, between training texts and the maps of *other*
-    training studies. The similarity of a text and a map therefore does not depend on
-    the other candidates. Because μ and σ are computed on the studies that the models
-    are fitted to, a model that overfits more has a larger σ and a smaller share in the
-    sum.
+    where :math:`w_m` is the weight of model m, and :math:`s^{(m)}_{ij}` is the
+    similarity that model m computes. The method `fit` computes the mean :math:`\mu_m`
+    and the standard deviation :math:`\sigma_m` of the similarities between training
+    texts and the maps of *other* training studies. Because these statistics come from
+    training studies, the similarity of a text and a map does not depend on the other
+    candidate maps.
+
+    The models are fitted to the same training studies. Therefore, a model that overfits
+    more has a larger :math:`\sigma_m` and contributes less to the sum.
 
     Parameters
     ----------
     estimators : list of (str, estimator)
-        Pairs of a name and an estimator. An estimator is a model of this package (which
-        may be an ensemble), a Pipeline that ends in such a model, or a hyperparameter
-        search over either. All estimators must accept the same X: texts, counts or
-        embeddings.
+        Pairs of a name and an estimator. An estimator is a model of this package
+        (possibly another ensemble), a Pipeline that ends in such a model, or a
+        hyperparameter search over such a model or Pipeline. All estimators must accept
+        the same X: texts, term counts or embeddings.
     weights : array-like of shape (n_estimators,) or None, default=None
-        Weights w. They must be finite and not negative, and at least one must be
-        positive. With None, all weights are 1.
+        Weight :math:`w_m` of each estimator. Weights must be finite and at least 0, and
+        one of them must be positive. With None, all weights are 1.
     random_state : int, RandomState instance or None, default=None
-        Controls the random choice of 1,000 training studies to compute μ and σ on. With
-        fewer studies, all are used. It does not affect the estimators.
+        Controls the random choice of the 1,000 training studies from which
+        :math:`\mu_m` and :math:`\sigma_m` are computed. With fewer training studies,
+        all are used. This `random_state` does not affect the fit of the estimators.
 
     Attributes
     ----------
     estimators_ : list of estimator
         Fitted clones of the estimators, in the same order.
     means_, stds_ : ndarray of shape (n_estimators,), float64
-        Mean μ and standard deviation σ of each estimator's similarities.
+        Mean :math:`\mu_m` and standard deviation :math:`\sigma_m` of the similarities
+        of each estimator.
     n_features_in_ : int
         Number of features of X. Present only if the first estimator has this attribute.
     feature_names_in_ : ndarray of shape (n_features_in_,), object
         Names of the features. Present only if the first estimator has this attribute.
     y_scaling : {"unit", "sqrt"} or None
-        The ``y_scaling`` that all estimators share. Reading it raises ValueError if the
-        estimators differ in ``y_scaling``.
+        The ``y_scaling`` that all estimators share. If the estimators differ in
+        ``y_scaling``, access to this attribute raises ValueError.
 
     See Also
     --------
-    KernelCCA : Model that `best_text_brain` combines for titles.
-    best_text_brain : Builds the model with the best retrieval for a field.
+    KernelCCA : Model that is well suited as an estimator of the ensemble.
+    best_text_brain : Build an ensemble of four `KernelCCA` models for titles.
 
     Examples
     --------
@@ -212,7 +232,8 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         Returns
         -------
         params : dict
-            Parameters by name; those of estimators as ``name__parameter``.
+            Values of the parameters by name. A parameter of an estimator is named
+            ``<name>__<parameter>``, for example ``words__alpha_text``.
         """
         return self._get_params("estimators", deep=deep)
 
@@ -222,7 +243,8 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         Parameters
         ----------
         **params
-            Parameters by name; those of estimators as ``name__parameter``.
+            Values of the parameters by name. A parameter of an estimator is named
+            ``<name>__<parameter>``, for example ``words__alpha_text``.
 
         Returns
         -------
@@ -234,7 +256,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
-        """Fit all estimators, then compute μ and σ of their similarities.
+        """Fit all estimators, then compute the statistics of their similarities.
 
         Parameters
         ----------
@@ -258,10 +280,11 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         self._validate_names(_check_names(self.estimators))
         _check_weights(self.weights, len(self.estimators))
         fitted = [clone(estimator).fit(X, y) for _, estimator in self.estimators]
-        # The estimators fit the studies of their Nyström components more closely than
-        # other studies. If random_state were passed directly, and the estimators had
-        # the same integer seed, exactly these studies would be selected. Therefore a
-        # new seed is drawn.
+        # Estimators draw training studies as Nyström components. They fit these studies
+        # more closely than other studies. If the ensemble and its estimators had the
+        # same integer random_state, and it were passed to `resample`, the same studies
+        # would be drawn again, and the statistics would be biased. Therefore, a new
+        # seed is drawn for `resample`.
         some_X, some_y = resample(
             X,
             y,
@@ -276,14 +299,14 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         self.estimators_ = fitted
         self.means_, self.stds_ = np.array(statistics).T
         for name in ("n_features_in_", "feature_names_in_"):
-            vars(self).pop(name, None)  # left by an earlier fit
+            vars(self).pop(name, None)  # from an earlier fit
             if hasattr(fitted[0], name):
                 setattr(self, name, getattr(fitted[0], name))
         return self
 
     @property
     def y_scaling(self):
-        """Shared ``y_scaling`` of all estimators; sets the scale of predictions."""
+        """The ``y_scaling`` that all estimators share."""
         return _shared_y_scaling(self.estimators_)
 
     def _fitted_weights(self):
@@ -302,8 +325,8 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         Returns
         -------
         similarity : ndarray of shape (n_texts, n_maps)
-            Weighted sum of standardized similarities. If rows of X and y are the same
-            studies, true pairs lie on the diagonal.
+            Weighted sum of standardized similarities. If X and y contain the same
+            studies in the same order, true pairs lie on the diagonal.
         """
         check_is_fitted(self)
         terms = zip(
@@ -330,12 +353,13 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         Returns
         -------
         coefficients : ndarray of shape (n_texts, n_components)
-            Weighted average of the estimators' predictions, which can be passed to
-            ``masker.inverse_transform``. The scale depends on `y_scaling`:
+            Weighted average of the predictions of the estimators. It can be passed to
+            ``masker.inverse_transform``. It has the scale of the training coefficients
+            after a normalization that depends on `y_scaling`:
 
-            - ``"unit"``: as if the L2 norm of each training study were 1.
-            - ``"sqrt"``: as if the L1 norm of each training study were 1.
-            - None: the scale of the training coefficients.
+            - ``"unit"``: the coefficients of each study are divided by their L2 norm.
+            - ``"sqrt"``: the coefficients of each study are divided by their L1 norm.
+            - None: the coefficients are unchanged.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Canonical correlation analysis of sparse texts with a kernel between brain maps."""
+"""Canonical correlation analysis of text features with a kernel between maps."""
 
 import numpy as np
 from scipy.linalg import cholesky, eigh, solve_triangular
@@ -11,9 +11,11 @@ from ._ridge import explain_singular, mean_squared_norm, solve_ridge
 
 
 def whitening(features: np.ndarray, alpha: float, name: str = "alpha") -> np.ndarray:
-    """Compute ``A`` such that ``Aᵀ (FᵀF + λI) A = nI`` for centered features F.
+    """Compute A such that ``Aᵀ (FᵀF + λI) A = nI`` for centered features F.
 
-    λ is defined as in `solve_ridge`. `name` is the name of alpha in error messages.
+    F is `features`, of shape (n, n_features), and A has shape (n_features, n_features).
+    λ is `alpha` times the mean squared norm of the rows of F. `name` is the name of
+    `alpha` in error messages.
     """
     n = len(features)
     covariance = (features.T @ features / n).astype(np.float64)
@@ -26,12 +28,15 @@ def whitening(features: np.ndarray, alpha: float, name: str = "alpha") -> np.nda
 
 
 def canonical_rotation(white: np.ndarray, predicted: np.ndarray, latent_dim: int):
-    """Compute the canonical directions of white features and their correlations.
+    """Compute the canonical directions of whitened features and their correlations.
 
-    `predicted` has shape (n_studies, n_features) and is the ridge prediction of `white`
-    from texts. Directions have shape (n_features, latent_dim) and are sorted by
-    correlation in descending order.
+    `white` contains whitened brain features and has shape (n_studies, n_features).
+    `predicted` has the same shape and contains the prediction of `white` from texts by
+    ridge regression. The function returns the directions, of shape (n_features,
+    latent_dim), and the canonical correlations, of shape (latent_dim,), in descending
+    order.
     """
+    # The eigenvalues of whiteᵀ predicted / n_studies are the squared correlations.
     shared = (white.T @ predicted / len(white)).astype(np.float64)
     n = len(shared)
     squares, vectors = eigh(
@@ -45,9 +50,10 @@ def canonical_rotation(white: np.ndarray, predicted: np.ndarray, latent_dim: int
 
 
 def soft_maximum(similarity: np.ndarray, temperature: float) -> np.ndarray:
-    """Compute ``τ log mean_j exp(s_j / τ)`` of each row.
+    """Compute the soft maximum ``τ log mean_j exp(s_j / τ)`` of each row.
 
-    As the temperature τ goes to 0, the result approaches the maximum of the row.
+    The s_j are the entries of a row of `similarity`, and τ is `temperature`. As τ goes
+    to 0, the result approaches the maximum of the row.
     """
     largest = similarity.max(axis=1)
     shifted = np.exp((similarity - largest[:, None]) / temperature)
@@ -71,10 +77,15 @@ def correct_hubness(
 
     .. math:: s_{ij} = t_i \cdot b_j - w\, m(t_i B^T) - w\, m(b_j T^T)
 
-    where m is `soft_maximum`, w is `weight`, and T and B are the latents of training
-    texts and maps. Cross-domain similarity local scaling (CSLS, Conneau et al., 2018)
-    instead subtracts the mean over the nearest candidates. Here, the correction is
-    computed from training studies, so a similarity does not depend on other candidates.
+    where :math:`t_i` is the latent of text i (a row of `text`), and :math:`b_j` is the
+    latent of map j (a row of `brain`). The rows of T and B are the latents of the
+    training texts and training maps (`text_references` and `brain_references`). The
+    function m is `soft_maximum`, and w is `weight`.
+
+    Cross-domain similarity local scaling (CSLS, Conneau et al., 2018) is similar, but
+    subtracts the mean similarity with the nearest candidates. Here, the correction is
+    computed from training studies, so that the similarity of a text and a map does not
+    depend on the other candidates.
     """
     similarity = text @ brain.T
     of_text = soft_maximum(text @ brain_references.T, temperature)
@@ -86,50 +97,64 @@ class KernelCCA(SharedSpaceEstimator):
     r"""Canonical correlation analysis (CCA) of texts with a kernel between maps.
 
     Text features can be sparse or dense. With centered text features X and centered
-    brain features F, it solves
+    brain features F, the model solves
 
     .. math:: \max_{a, b} a^T X^T F b \quad \text{s.t. }
         a^T (X^T X + \lambda_x I) a = b^T (F^T F + \lambda_z I) b = 1
 
-    for pairs of directions a and b. For the texts, only one matrix is factorized, and
-    its size is the smaller of n_features and n_studies. Therefore, X can contain many
-    word counts, without a reduction of its dimension. F contains Nyström features of a
-    Gaussian kernel between normalized coefficients. The kernel measures the similarity
-    of whole maps, which a linear function of the coefficients cannot express. Each
-    projection is multiplied by its canonical correlation, and the vector of projections
-    is scaled to norm one. The result is the latent of a text or a map.
+    for pairs of directions, a for texts and b for maps. For the texts, the solver
+    factorizes only one square matrix, whose size is the smaller of n_features and
+    n_studies. Therefore, X can contain the counts of many words, and its dimension need
+    not be reduced.
 
-    The similarity is the cosine of latents minus a hubness correction. The correction
-    lowers the similarities of texts and maps that are similar to many training studies.
+    F contains Nyström features of the normalized coefficients. Normalized coefficients
+    are the coefficients of a map after the square root and the division by the norm
+    that `y_scaling` selects, without standardization. The inner products of the Nyström
+    features approximate a Gaussian kernel, which measures the similarity of whole maps.
+    A linear function of the coefficients cannot express this similarity.
+
+    To compute the latent of a text or a map, each projection is multiplied by the
+    canonical correlation of its pair. Then the vector of projections is divided by its
+    L2 norm.
+
+    The similarity of a text and a map is the cosine of their latents minus a hubness
+    correction. The correction lowers the similarities of texts and maps that are
+    similar to many training studies.
 
     Parameters
     ----------
     latent_dim : int, default=512
-        Maximal number of pairs of directions.
+        Maximum number of pairs of directions.
     alpha_text : float, default=10.0
-        :math:`\lambda_x` in units of the mean squared norm of the centered rows of X;
-        positive.
+        Ridge for the texts; positive. :math:`\lambda_x` is `alpha_text` times the mean
+        squared norm of the centered rows of X.
     alpha_brain : float, default=25.0
-        :math:`\lambda_z` in units of the mean squared norm of the centered rows of F;
-        positive.
+        Ridge for the maps; positive. :math:`\lambda_z` is `alpha_brain` times the mean
+        squared norm of the centered rows of F.
     kernel_width : float or None, default=0.4
-        Width h of the kernel :math:`\exp(-\|u - v\|^2 / (2h))` between normalized
-        coefficients u and v. The unit of h is their mean squared norm, which is 1
-        unless ``y_scaling=None``. With ``kernel_width=None``, no kernel is used, and F
-        contains the standardized coefficients.
+        Width of the kernel; positive. The kernel between the normalized coefficients u
+        and v of two maps is :math:`\exp(-\|u - v\|^2 / (2h))`, where h is
+        `kernel_width` times the mean squared norm of the normalized coefficients of the
+        training studies. This mean is 1 unless ``y_scaling=None``. With
+        ``kernel_width=None``, no kernel is used, and F contains the standardized
+        coefficients.
     n_nystroem : int, default=1500
-        Maximal number of training studies that the kernel is computed with.
+        Maximum number of Nyström components. These are training studies: the Nyström
+        features of a map are computed from its kernel values with these studies.
     correlation_power : float, default=1.0
-        Exponent of the canonical correlations that multiply the projections. With 0,
-        directions have the same weight. With an exponent below 1, directions whose
-        correlation is at the level of rounding errors have weight 0.
+        Exponent that is applied to the canonical correlations before they multiply the
+        projections. With 0, all directions have the same weight. There is one
+        exception: with an exponent below 1, directions whose correlation is at the
+        level of rounding errors have weight 0.
     hubness_weight : float, default=0.5
-        Weight of the hubness correction. The correction is the sum of two soft maxima:
-        of the cosines between the text and all training maps, and of those between the
-        map and all training texts. With 0, similarities are cosines. A similarity does
-        not depend on the other candidates.
+        Weight of the hubness correction. The correction is this weight times the sum of
+        two soft maxima. The first is the soft maximum of the cosines between the text
+        and all training maps. The second is the soft maximum of the cosines between the
+        map and all training texts. Therefore, the similarity of a text and a map does
+        not depend on the other candidates. With 0, similarities are cosines.
     hubness_temperature : float, default=0.05
-        Temperature of the soft maximum; positive.
+        Temperature τ of the soft maximum; positive. The soft maximum of the cosines
+        :math:`s_j` is :math:`\tau \log \operatorname{mean}_j \exp(s_j / \tau)`.
     y_scaling : {"unit", "sqrt"} or None, default="sqrt"
         Scaling of y:
 
@@ -139,38 +164,40 @@ class KernelCCA(SharedSpaceEstimator):
           continues as ``"unit"``.
         - None subtracts the mean of each component and changes nothing else.
     random_state : int, RandomState instance or None, default=None
-        Controls the random choice of `n_nystroem` training studies for the kernel. With
-        fewer studies, all are used.
+        Controls the random choice of the `n_nystroem` training studies that are the
+        Nyström components. With fewer training studies, all are used.
 
     Attributes
     ----------
     canonical_correlations_ : ndarray of shape (latent_dim_,)
         Regularized canonical correlations, in descending order.
     text_weights_ : ndarray of shape (n_features_in_, latent_dim_)
-        Weights from X to the text projections. They already include the factor of the
-        canonical correlations.
+        Matrix that maps X to text projections. These projections are already multiplied
+        by the canonical correlations.
     text_intercept_ : ndarray of shape (latent_dim_,)
         Intercept of the text projections.
     brain_weights_ : ndarray of shape (n_brain_features, latent_dim_)
-        Weights from centered F to brain projections.
+        Matrix that maps the centered brain features F to brain projections.
     brain_mean_ : ndarray of shape (n_brain_features,)
-        Mean of the brain features before centering.
+        Mean of the brain features over the training studies. It is subtracted to center
+        the features.
     nystroem_components_ : ndarray of shape (min(n_nystroem, n_studies), n_components_)
-        Normalized coefficients of the studies that the kernel is computed with. Absent
-        with ``kernel_width=None``.
+        Normalized coefficients of the training studies that are the Nyström components.
+        Absent with ``kernel_width=None``.
     nystroem_projection_ : ndarray of shape (len(nystroem_components_), \
             n_brain_features)
-        Matrix from kernel values to brain features; absent with ``kernel_width=None``.
+        Matrix that maps kernel values to brain features. Absent with
+        ``kernel_width=None``.
     kernel_width_ : float
-        `kernel_width` times the mean squared norm of the normalized coefficients;
-        absent with ``kernel_width=None``.
+        Width h of the kernel. Absent with ``kernel_width=None``.
     coef_ : ndarray of shape (n_features_in_, n_components_)
-        Weights of a ridge regression of the standardized coefficients, for `predict`.
+        Weights of the ridge regression that `predict` uses. It predicts standardized
+        coefficients from X.
     intercept_ : ndarray of shape (n_components_,)
-        Intercept of the ridge regression for `predict`.
+        Intercept of the ridge regression that `predict` uses.
     text_references_, brain_references_ : ndarray of shape (n_studies, latent_dim_)
-        Latents of the training texts and maps; rows have norm one. Absent with
-        ``hubness_weight=0``.
+        Latents of the training texts and training maps, which the hubness correction
+        uses. Each row has L2 norm 1. Absent with ``hubness_weight=0``.
     latent_dim_ : int
         Dimension of the shared space.
     y_mean_, y_scale_ : ndarray of shape (n_components_,)
@@ -184,15 +211,18 @@ class KernelCCA(SharedSpaceEstimator):
 
     See Also
     --------
-    CCABaseline : CCA that is linear in coefficients, for dense embeddings.
-    TextBrainEnsemble : Adds the similarities of several models.
+    CCABaseline : CCA without a kernel, for dense embeddings.
+    TextBrainEnsemble : Weighted sum of the similarities of several models.
 
     Notes
     -----
-    Computations and fitted arrays have the dtype of X, float32 or float64. An X in
-    float32, for example from ``TfidfVectorizer(dtype="float32")``, halves time and
-    memory. ``n_brain_features`` is the rank of the kernel between the Nyström
-    components. With ``kernel_width=None``, it is the number of components of y.
+    Computations and fitted arrays have the dtype of X, float32 or float64. Compared
+    with float64, an X in float32 halves the time and the memory of `fit`. For example,
+    ``TfidfVectorizer(dtype="float32")`` returns such an X.
+
+    The number of brain features, ``n_brain_features``, is the rank of the kernel matrix
+    between the Nyström components. With ``kernel_width=None``, ``n_brain_features`` is
+    the number of components of y.
 
     References
     ----------
@@ -291,16 +321,16 @@ class KernelCCA(SharedSpaceEstimator):
         self.text_intercept_ = intercept[:n_white] @ rotation
         self.brain_weights_ = whitener @ rotation
         for name in ("text_references_", "brain_references_"):
-            vars(self).pop(name, None)  # left by an earlier fit
+            vars(self).pop(name, None)  # from an earlier fit
         if self.hubness_weight:
             self.text_references_ = self._scale_text(predicted @ rotation)
             self.brain_references_ = self._scale_brain(white @ rotation)
         return self
 
     def _fit_brain_features(self, standardized):
-        """Fit the kernel and return centered brain features of the training studies."""
+        """Choose the Nyström components, and return the centered brain features."""
         for name in ("nystroem_components_", "nystroem_projection_", "kernel_width_"):
-            vars(self).pop(name, None)  # left by an earlier fit
+            vars(self).pop(name, None)  # from an earlier fit
         if self.kernel_width is not None:
             rows = self._normalized(standardized)
             mean_square = float((rows**2).sum(axis=1).mean())
@@ -326,10 +356,14 @@ class KernelCCA(SharedSpaceEstimator):
         return kernel @ self.nystroem_projection_
 
     def _latent_scales(self):
-        """Return the factors of text projections and those of brain projections."""
-        # Text projections are already multiplied by the correlation. Therefore, their
-        # factor has the exponent `power - 1`. If it is negative, directions whose
-        # correlation is at the level of rounding errors get the factor zero instead.
+        """Return the factors of text projections and the factors of brain projections.
+
+        Both arrays have shape (latent_dim_,), one factor per direction.
+        """
+        # Text projections are already multiplied by the correlations. Therefore, their
+        # factors are the correlations to the power of `power - 1`. If this exponent is
+        # negative, a correlation at the level of rounding errors would result in a very
+        # large factor. Such directions get the factor zero instead.
         correlations, power = self.canonical_correlations_, self.correlation_power
         rounding = 0.0
         if power < 1:

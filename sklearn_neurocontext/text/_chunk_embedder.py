@@ -61,13 +61,17 @@ class LLMChunkEmbedder(
         the configurations contain no limit, 512 is used.
     chunk_overlap : int, default=0
         Number of tokens that neighboring chunks share.
-    pooling : {"mean", "cls", "last"}, default="mean"
+    pooling : {"auto", "mean", "cls", "last", "max"}, default="auto"
         How to reduce the hidden states of a chunk, special tokens included, to one
         vector:
 
+        - ``"auto"`` uses the pooling and the subsequent layers (Dense and Normalize)
+          of a sentence-transformers model. If the model states no pooling, it is
+          equal to ``"mean"``, as in the paper [1]_;
         - ``"mean"`` computes the mean of all states;
         - ``"cls"`` selects the first state;
-        - ``"last"`` selects the last state.
+        - ``"last"`` selects the last state;
+        - ``"max"`` computes the maximum of each dimension over all states.
     normalize_chunks : bool, default=True
         Whether to scale the vectors of chunks to norm one before averaging, as in the
         published code of NeuroConText.
@@ -117,6 +121,8 @@ class LLMChunkEmbedder(
         Maximum number of tokens in a chunk, special tokens included.
     embedding_dim_ : int
         Length of an embedding.
+    pooling_ : str
+        Pooling of the hidden states, for example ``"mean"``.
     dtype_ : str
         Precision of the model, for example ``"float32"``.
 
@@ -140,7 +146,7 @@ class LLMChunkEmbedder(
         "model_name": [str],
         "chunk_size": [Interval(Integral, 1, None, closed="left"), None],
         "chunk_overlap": [Interval(Integral, 0, None, closed="left")],
-        "pooling": [StrOptions({"mean", "cls", "last"})],
+        "pooling": [StrOptions({"auto", "mean", "cls", "last", "max"})],
         "normalize_chunks": ["boolean"],
         "chunk_weighting": [StrOptions({"uniform", "tokens"})],
         "batch_tokens": [Interval(Integral, 1, None, closed="left")],
@@ -160,7 +166,7 @@ class LLMChunkEmbedder(
         chunk_size=None,
         *,
         chunk_overlap=0,
-        pooling="mean",
+        pooling="auto",
         normalize_chunks=True,
         chunk_weighting="uniform",
         batch_tokens=2048,
@@ -208,9 +214,11 @@ class LLMChunkEmbedder(
         Raises
         ------
         OSError
-            If the model cannot be loaded.
+            If the model cannot be loaded, for example because its weights are cut off
+            or git-lfs pointers, or because the vocabulary of its tokenizer is missing.
         ValueError
-            If the model is neither an encoder nor a decoder. If `chunk_size`,
+            If the model is neither an encoder nor a decoder. If `pooling` is "auto",
+            and the pooling or a layer of the model is not supported. If `chunk_size`,
             `chunk_overlap`, `device`, `revision` or `token_env_variable` is invalid.
         """
         from ._chunking import choose_chunk_size
@@ -221,7 +229,8 @@ class LLMChunkEmbedder(
         self.chunk_size_ = choose_chunk_size(
             self.chunk_size, self.chunk_overlap, language_model
         )
-        self.embedding_dim_ = language_model.embedding_dim
+        pooling = self._choose_pooling()
+        self.embedding_dim_, self.pooling_ = pooling.embedding_dim, pooling.mode
         self.dtype_ = language_model.dtype
         return self
 
@@ -308,23 +317,24 @@ class LLMChunkEmbedder(
             are not included.
         """
         check_is_fitted(self)
-        language_model = self._language_model()
+        language_model, pooling = self._language_model(), self._choose_pooling()
         settings = [language_model.fingerprint, language_model.dtype, self.chunk_size_]
-        settings += [self.chunk_overlap, self.pooling, self.normalize_chunks]
+        settings += [self.chunk_overlap, pooling.key, pooling.normalize]
         return "|".join(str(value) for value in [*settings, self.chunk_weighting])
 
     def _embed(self, texts):
         """Yield embeddings of distinct texts as `FinishedTexts`, without a cache."""
         from ._chunking import ChunkSettings, embed_texts
 
-        language_model = self._language_model()
+        language_model, pooling = self._language_model(), self._choose_pooling()
         settings = ChunkSettings(
             window=self.chunk_size_ - language_model.n_special,
             overlap=self.chunk_overlap,
-            pooling=self.pooling,
-            normalize=self.normalize_chunks,
+            pooling=pooling.mode,
+            normalize=pooling.normalize,
             weighting=self.chunk_weighting,
             batch_tokens=self.batch_tokens,
+            layers=pooling.layers,
         )
         return embed_texts(texts, language_model, settings)
 
@@ -334,6 +344,14 @@ class LLMChunkEmbedder(
 
         source = {field: getattr(self, field) for field in ModelSource._fields}
         return load_language_model(ModelSource(**source))
+
+    def _choose_pooling(self):
+        """Return the pooling of the chunks and the subsequent layers."""
+        from ._chunking import choose_pooling
+
+        return choose_pooling(
+            self.pooling, self.normalize_chunks, self._language_model()
+        )
 
     @property
     def _n_features_out(self):
@@ -398,7 +416,10 @@ def _stream_blocks(embedder, texts, on_progress):
 
 
 def _missing_parts(group, keys, cached) -> list:
-    """Return a dict of cache key to uncached text per block, without empty dicts."""
+    """Return a list with one dict for each block that has uncached texts.
+
+    Each dict maps the cache keys of these texts to the texts.
+    """
     seen, parts = set(cached), []
     for (_, texts), part_keys in zip(group, keys, strict=True):
         pairs = zip(part_keys, texts, strict=True)

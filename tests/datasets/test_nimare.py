@@ -1,7 +1,9 @@
 """Load NiMARE studysets: the bundled one, and small ones in JSON and Parquet."""
 
+import gzip
 import importlib.util
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +15,18 @@ import pytest
 from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
 from sklearn_neurocontext.datasets import (
     CoordinateSpaceWarning,
+    SkippedPeaksWarning,
+    load_corpus,
     load_nimare_studyset,
     merge_corpora,
 )
 from sklearn_neurocontext.model_selection import shuffled_folds
-from tests.datasets.corpora import assert_one_warning, assert_same_corpus, quiet
+from tests.datasets.corpora import (
+    assert_one_warning,
+    assert_same_corpus,
+    assert_same_peaks,
+    quiet,
+)
 
 # Ids of two bundled studies that are the same article.
 REPRINTED, REPRINT = "3iFzKZYtJ8fr", "4CAE7uGTB2gw"
@@ -263,6 +272,14 @@ def _study(study_id, points=(), **more):
     return {"id": study_id, "analyses": [{"id": "1", "points": points}], **more}
 
 
+def _analysis(points):
+    return {"id": "a", "analyses": [{"id": "1", "points": points}]}
+
+
+def _point(space):
+    return {"space": space, "coordinates": [1, 2, 3]}
+
+
 def test_metadata_of_studies_in_json(tmp_path):
     path = _studyset(
         tmp_path,
@@ -320,18 +337,143 @@ def test_studyset_without_points_raises(tmp_path):
         load_nimare_studyset(_studyset(tmp_path, _study("a")))
 
 
-@pytest.mark.parametrize("xyz", [[1, 2], None, [1, 2, 3, 4]])
+@pytest.mark.parametrize(
+    "xyz", [[1, 2], [1, 2, 3, 4], "1 2 3", {"x": 1}, [[1], 2, 3], [True, 2, 3]]
+)
 def test_point_without_three_coordinates_raises(tmp_path, xyz):
     path = _studyset(tmp_path, _study("a", [xyz]))
-    with pytest.raises(ValueError, match=r"a point must be \[x, y, z\] .* analysis a"):
+    with pytest.raises(ValueError, match=r"\[x, y, z\] in mm; got .* in analysis a-1"):
         load_nimare_studyset(path)
 
 
-@pytest.mark.parametrize("value", [None, "left"])
-def test_coordinate_other_than_a_number_raises(tmp_path, value):
-    path = _studyset(tmp_path, _study("a", [[1, 2, value]]))
+def test_coordinate_other_than_a_number_raises(tmp_path):
+    path = _studyset(tmp_path, _study("a", [[1, 2, "left"]]))
     with pytest.raises(ValueError, match=r"studyset's points, .* 1 of 1 peaks are not"):
         load_nimare_studyset(path)
+
+
+@pytest.mark.parametrize("xyz", [None, [], [None, 2, 3], [None] * 3, [1, 2, np.nan]])
+@pytest.mark.parametrize("rows", ["study", "analysis"])
+def test_points_without_coordinates_are_skipped(tmp_path, xyz, rows):
+    studies = [_study("a", [[1, 2, 3]]), _study("b", [[4, 5, 6], xyz, [7, 8, 9]])]
+    message = r"Skipped 1 of 4 points, which have no coordinates \(1 study: b\)\."
+    with pytest.warns(SkippedPeaksWarning, match=message) as record:
+        corpus = load_nimare_studyset(_studyset(tmp_path, *studies), rows=rows)
+    assert_one_warning(record, SkippedPeaksWarning, __file__)
+    assert str(record[0].message) in corpus.description
+    assert_same_peaks(corpus.peaks, [[[1, 2, 3]], [[4, 5, 6], [7, 8, 9]]])
+
+
+def test_coordinates_stored_as_text(tmp_path):
+    path = _studyset(tmp_path, _study("a", [["\u22124", "2,5", "+3"], [1, 2, 3]]))
+    assert_same_peaks(load_nimare_studyset(path).peaks, [[[-4, 2.5, 3], [1, 2, 3]]])
+
+
+def test_null_points_are_skipped(tmp_path):
+    studies = [_study(name, [[1, 2, 3]]) for name in "abc"]
+    for study in studies:
+        study["analyses"][0]["points"] += [None, {"space": "MNI"}]
+    with pytest.warns(SkippedPeaksWarning, match=r"Skipped 6 of 9 .*3 studies: a, b,"):
+        corpus = load_nimare_studyset(_studyset(tmp_path, *studies))
+    assert_same_peaks(corpus.peaks, [[[1, 2, 3]]] * 3)
+
+
+def test_studyset_without_any_coordinates_raises(tmp_path):
+    path = _studyset(tmp_path, _study("a", [None, None]))
+    with pytest.raises(
+        ValueError, match=r"Skipped 2 of 2 points.* Expected a studyset"
+    ):
+        load_nimare_studyset(path)
+
+
+@quiet
+def test_points_without_coordinates_in_parquet_are_skipped(tmp_path, tables):
+    pytest.importorskip("pyarrow")
+    points = tables["coordinates"].copy()
+    points.loc[[0, 5], "y"] = np.nan
+    for name, table in (tables | {"coordinates": points}).items():
+        table.to_parquet(tmp_path / f"{name}.parquet")
+    with pytest.warns(SkippedPeaksWarning, match=f"Skipped 2 of {len(points):,} "):
+        corpus = load_nimare_studyset(tmp_path)
+    assert sum(map(len, corpus.peaks)) == len(points) - 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"studies": None}, "studies of set.json must be a list; got null. Download"),
+        ({"studies": {"a": 1}}, "studies of set.json must be a list; got {"),
+        ({"studies": ["3zutS8kyg2sy"]}, 'studies of set.json contains ids, .* "3zutS8'),
+        (_study("a", analyses=["x1"]), 'analyses of study a contains ids, .* "x1"'),
+        (_study("a", analyses={"id": 1}), "analyses of study a must be a list; got {"),
+        (_analysis(["p1"]), 'points of analysis a-1 contains ids, .* "p1"'),
+        (_analysis({"x": 1}), "points of analysis a-1 must be a list; got {"),
+        (_analysis(3), "points of analysis a-1 must be a list; got 3"),
+        (_analysis([[1, 2, 3]]), r"got \[1, 2, 3\] in analysis a-1"),
+        (_analysis([_point(space={"name": "MNI"})]), 'space .* {"name": "MNI"} in an'),
+        (_analysis([_point(space=["MNI"])]), r'space .* \["MNI"\] in analysis a-1'),
+        (_study("a", name={"text": "Pain"}), "name of study a must be a text; got {"),
+        (
+            _study("a", [[1, 2, 3]], metadata=["x"]),
+            r'metadata of study a must .* got \["x"\]',
+        ),
+        (_study({"x": 1}), "A study has no id"),
+    ],
+)
+def test_values_of_the_wrong_type_raise(tmp_path, content, message):
+    content = content if "studies" in content else {"studies": [content]}
+    path = tmp_path / "set.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
+        load_nimare_studyset(path)
+
+
+def test_compressed_studysets(tmp_path):
+    path = _studyset(tmp_path, _study("a", [[1, 2, 3]], name="Pain"))
+    expected = load_nimare_studyset(path)
+    compressed = tmp_path / "folder" / "set.json.gz"
+    compressed.parent.mkdir()
+    compressed.write_bytes(gzip.compress(path.read_bytes()))
+    for form in (compressed, compressed.parent):
+        assert_same_corpus(load_corpus(form), expected)
+    compressed.write_bytes(compressed.read_bytes()[:-12])
+    with pytest.raises(OSError, match=r"set\.json\.gz' cannot be read .* truncated"):
+        load_corpus(compressed)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_byte_order_marks_are_read(tmp_path, encoding):
+    path = _studyset(tmp_path, _study("a", [[1, 2, 3]], name="Mémoire"))
+    expected = load_nimare_studyset(path)
+    content = json.dumps(json.loads(path.read_bytes()), ensure_ascii=False)
+    path.write_text(content, encoding=encoding)
+    assert_same_corpus(load_nimare_studyset(path), expected)
+    assert expected.studies["title"].tolist() == ["Mémoire"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (pickle.dumps({"studies": []}), "got a Python pickle, .* can run code"),
+        (gzip.compress(pickle.dumps(1)), "got a Python pickle, .* can run code"),
+        (b"PK\x03\x04" + bytes(30), "got a ZIP archive. Unpack it"),
+        (b"\n<!DOCTYPE html>", "got a web page"),
+        (b"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS"),
+        (b"PAR1" + bytes(30), "got a Parquet table. Pass the folder"),
+        (b"[" * 100_000, "must be JSON in UTF-8; it is nested too deeply"),
+        ('{"studies": "é"}'.encode("latin-1"), "is not JSON in UTF-8 .* Save it as"),
+    ],
+)
+@pytest.mark.parametrize("name", ["set.json", "set.pkl.gz"])
+def test_other_formats_are_named(tmp_path, content, message, name):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        load_corpus(tmp_path / name)
+
+
+def test_incomplete_surrogate_pairs_are_replaced(tmp_path):
+    path = _studyset(tmp_path, _study("a", [[1, 2, 3]], name="Pain \ud800"))
+    assert load_nimare_studyset(path).studies["title"].tolist() == ["Pain ?"]
 
 
 def test_studies_and_analyses_without_id_raise(tmp_path):

@@ -296,9 +296,9 @@ WRONG_PEAKS = [
     ([MOTOR], ValueError, r"study 0 have shape \(3,\)"),
     ([[MOTOR], [[1, 2]]], ValueError, r"study 1 have shape \(1, 2\)"),
     ([[MOTOR, [1, 2]]], ValueError, "study 0 cannot be read as numbers"),
-    ([[["x", "y", "z"]]], ValueError, "study 0 cannot be read as numbers"),
-    ([[MOTOR], [[np.nan, 0, 0]]], ValueError, "study 1 hold NaN or infinity"),
-    ([[[np.inf, 0, 0]]], ValueError, "study 0 hold NaN or infinity"),
+    ([[["x", "y", "z"]]], ValueError, "study 0 must be finite numbers; got"),
+    ([[MOTOR], [[np.nan, 0, 0]]], ValueError, "study 1 must be finite"),
+    ([[[np.inf, 0, 0]]], ValueError, "study 0 must be finite"),
 ]
 
 

@@ -115,7 +115,7 @@ def test_without_scaling_y_must_fit_float32(estimator, factor):
         model.fit(X, factor * y)
     if hasattr(model, "similarity"):
         model.fit(X, y)
-        with pytest.raises(ValueError, match="largest coefficient of y must be betwee"):
+        with pytest.raises(ValueError, match="largest coefficient of y must be"):
             model.similarity(X, factor * y)
 
 

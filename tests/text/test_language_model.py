@@ -141,6 +141,47 @@ def test_pickled_weights_raise(load, tmp_path):
         load(folder)
 
 
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "message"),
+    [
+        ("model.safetensors", lambda old: POINTER.encode(), "Run 'git lfs pull'"),
+        ("model.safetensors", lambda old: old[: len(old) // 2], "cut off: .*not fully"),
+        ("model.safetensors", lambda old: old[:5], r"cut off: .*Download the saf"),
+        ("model.safetensors", lambda old: b"<!DOCTYPE html>" * 9, "cut off"),
+        ("tokenizer.json", lambda old: POINTER.encode(), "tokenizer.json must"),
+        ("tokenizer.json", lambda old: b"{}", "Download the files of the model"),
+        ("sentence_bert_config.json", lambda old: b"{", "must be a JSON file"),
+    ],
+)
+def test_damaged_files_raise(load, tmp_path, name, damage, message):
+    path = Path(save_tiny_model(tmp_path, "bert"), name)
+    path.write_bytes(damage(path.read_bytes() if path.exists() else b""))
+    with pytest.raises(OSError, match=f"could not be loaded.*{message}"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("words", [[], ["the"], ["fingers", "tap"]])
+def test_tokenizer_without_vocabulary_raises(load, tmp_path, words):
+    path = Path(save_tiny_model(tmp_path, "bert"), "tokenizer.json")
+    content = json.loads(path.read_text())
+    kept = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", *words]
+    content["model"]["vocab"] = {word: index for index, word in enumerate(kept)}
+    path.write_text(json.dumps(content))
+    with pytest.raises(OSError, match=r"vocabulary .* is missing or incomplete"):
+        load(tmp_path)
+
+
+def test_default_model_without_its_vocabulary_raises(load, tmp_path):
+    for path in wheel_folder().iterdir():
+        if path.is_file() and path.name not in ("tokenizer.json", "vocab.txt"):
+            (tmp_path / path.name).symlink_to(path)
+    with pytest.raises(OSError, match=r"got \['\[UNK\]'\] for each"):
+        load(tmp_path)
+
+
 def test_encoder_decoder_raises(load, tmp_path):
     config = T5Config(vocab_size=9, d_model=8, d_kv=4, d_ff=8, num_layers=1)
     T5Model(config).save_pretrained(tmp_path)
