@@ -149,16 +149,18 @@ def stream_images(imgs, mask_img, resampling):
     inside = np.asarray(mask_img.dataobj) > 0
     batch, size = [], max(1, _BATCH // (8 * np.count_nonzero(inside)))
     for number, (img, index) in enumerate(_iterate_3d(imgs)):
-        volume = _read_finite(img, index, number)
+        path = img.get_filename()
+        name = f"Image {number} ({path})" if path else f"Image {number}"
+        volume = _read_finite(img, index, name)
         largest = np.abs(volume).max(initial=0)
         if not same_grid(img, mask_img):
             volume = _resample(volume, img.affine, mask_img, resampling)
         voxels = volume[inside]
         if largest > 0 and np.abs(voxels).max() <= _ROUNDING * largest:
             raise ValueError(
-                f"Image {number} must have nonzero values in the mask; all its nonzero "
-                f"values are outside the mask or lost with resampling={resampling!r}. "
-                "Check that its affine is in mm and in MNI space"
+                f"{name} must have nonzero values in the mask; got only values that "
+                f"are outside the mask or lost with resampling={resampling!r}. Check "
+                "that its affine is in mm and in MNI space"
                 + ("." if resampling == "average" else ", or pass 'average'.")
             )
         batch.append(voxels)
@@ -169,20 +171,20 @@ def stream_images(imgs, mask_img, resampling):
         yield np.stack(batch)
 
 
-def _read_finite(img, index, number):
+def _read_finite(img, index, name):
     """Read a 3D volume as float64 and replace NaN by zero; infinity is an error."""
     try:
         volume = np.asarray(img.dataobj[index], dtype=np.float64)
     except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
         raise ValueError(
-            f"Image {number} cannot be read ({error}). The file may be incomplete; "
+            f"{name} cannot be read ({error}). The file may be incomplete; "
             "copy or download it again."
         ) from error
     n_infinite = np.count_nonzero(np.isinf(volume))
     if n_infinite:
         raise ValueError(
-            f"Image {number} must be finite; got infinite values in {n_infinite} "
-            "voxels. Replace these values first."
+            f"{name} must be finite; got infinite values (number of voxels: "
+            f"{n_infinite}). Replace these values first."
         )
     return np.nan_to_num(volume)
 

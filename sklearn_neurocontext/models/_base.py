@@ -21,7 +21,7 @@ from ..metrics import mix_match_score
 def normalize_studies(y: np.ndarray, y_scaling: str | None, dtype=None) -> np.ndarray:
     """Divide the coefficients of each study by their L2 norm, and set their dtype.
 
-        `y` has shape (n_studies, n_components). If `y_scaling` is ``"sqrt"``, each
+    `y` has shape (n_studies, n_components). If `y_scaling` is ``"sqrt"``, each
     coefficient c is first replaced by its signed square root,
     ``sign(c) * sqrt(abs(c))``. If `y_scaling` is None, the coefficients are not scaled.
     """
