@@ -4,7 +4,6 @@ import math
 import os
 import warnings
 from numbers import Real
-from pathlib import Path
 from xml.parsers.expat import ExpatError
 
 import nibabel as nib
@@ -13,6 +12,8 @@ from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from scipy.ndimage import gaussian_filter
+
+from .files import expand_path
 
 # `keep_strongest` sets a voxel to zero if its value is at most this fraction of the
 # maximum of the map. The reason is that, in a map of few peaks, the density of many of
@@ -49,7 +50,7 @@ def is_path(img) -> bool:
 
 def _load_img(img, name, others):
     """Open the image at a path."""
-    path = Path(img).expanduser()
+    path = expand_path(img)
     if not path.is_file():
         raise FileNotFoundError(
             f"{name} must be {others}the path of an image, or an image loaded by "

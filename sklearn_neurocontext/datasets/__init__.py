@@ -4,7 +4,7 @@ Functions named ``load_*`` read files, functions named ``fetch_*`` download file
 functions named ``make_*`` generate data. Each of them, except `fetch_ibc_maps`, returns
 a corpus, which is a Bunch with these fields:
 
-- ``studies``: DataFrame with the columns study_id, pmid, pmcid, title, keywords,
+- ``studies``: DataFrame with the columns study_id, pmid, pmcid, doi, title, keywords,
   abstract, body, year, journal and coordinate_space, and usually one row per study.
   ``pmid`` is the identifier of the article in PubMed, and ``pmcid`` is its identifier
   in PubMed Central. An unknown text is an empty string, and an unknown number is NA.

@@ -13,13 +13,15 @@ from .._utils.coordinate_spaces import (
     normalize_spaces,
     talairach_to_mni,
 )
-from ._ids import read_integers
+from .._utils.files import replace_surrogates
+from ._ids import read_dois, read_integers
 
 TEXT_COLUMNS = ("title", "keywords", "abstract", "body", "journal")
 STUDY_COLUMNS = (
     "study_id",
     "pmid",
     "pmcid",
+    "doi",
     "title",
     "keywords",
     "abstract",
@@ -139,14 +141,18 @@ def _count_spaces(peak_spaces) -> dict:
 def _complete_columns(studies) -> pd.DataFrame:
     """Return the studies with all `STUDY_COLUMNS`; unknown cells are "" or NA."""
     studies = studies.reset_index(drop=True)
-    complete = pd.DataFrame({"study_id": studies["study_id"].astype(str)})
+    ids = [replace_surrogates(str(one)) for one in studies["study_id"]]
+    complete = pd.DataFrame({"study_id": pd.Series(ids, dtype=str)})
     for column in STUDY_COLUMNS[1:]:
         known = studies.get(column, pd.Series(pd.NA, index=complete.index))
         if column in ("pmid", "pmcid", "year"):
             complete[column] = read_integers(known, column)
+        elif column == "doi":
+            complete[column] = read_dois(known)
         else:
             words = known.astype(object).where(known.notna(), "")
-            complete[column] = words.astype(str).str.strip()
+            words = [replace_surrogates(str(word)).strip() for word in words]
+            complete[column] = pd.Series(words, dtype=str)
     return complete
 
 
@@ -203,7 +209,8 @@ def study_texts(corpus, text_field: str = "title+abstract") -> list[str]:
             f"text_field must be one of {', '.join(_TEXT_FIELDS)}; got {text_field!r}."
         )
     columns = [corpus.studies[name].str.strip() for name in text_field.split("+")]
-    texts = ["\n".join(filter(None, row)) for row in zip(*columns, strict=True)]
+    rows = zip(*columns, strict=True)
+    texts = [replace_surrogates("\n".join(filter(None, row))) for row in rows]
     if not any(texts):
         known = [f for f in _TEXT_FIELDS[:3] if corpus.studies[f].str.strip().any()]
         raise ValueError(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .._utils.files import expand_path
 from ._bunch import CoordinateSpaceWarning, SkippedPeaksWarning
 from ._merge import merge_corpora
 from ._neuroquery_neurosynth import (
@@ -91,7 +92,7 @@ def _load_named(name: str):
 
 def _load_folder(name_or_folder):
     """Load a JSON studyset, or load a folder with the first matching loader."""
-    folder = Path(name_or_folder).expanduser()
+    folder = expand_path(name_or_folder)
     # A pickle is passed on as well, because the error then names its format.
     if folder.is_file() and folder.name.lower().endswith(_STUDYSETS):
         return load_nimare_studyset(folder)

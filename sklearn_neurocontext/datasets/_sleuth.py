@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._utils.coordinate_spaces import mni_to_talairach, normalize_spaces
+from .._utils.files import expand_path, write_text
 from ._bunch import make_bunch, warn_about_spaces
 
 _SPACE_NAMES = {"MNI": "MNI", "TAL": "Talairach"}
@@ -97,7 +98,7 @@ def load_sleuth(path):
     >>> corpus.studies["title"].tolist(), corpus.peaks[0].shape, corpus.groups.tolist()
     (['Ito, 2003: tap > rest'], (2, 3), ['Ito, 2003'])
     """
-    path = Path(path).expanduser()
+    path = expand_path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"The file {str(path)!r} does not exist. Pass a text file of Sleuth or "
@@ -196,9 +197,9 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
             UserWarning,
             stacklevel=2,
         )
-    path = Path(path).expanduser()
+    path = expand_path(path)
     text = f"// Reference={_SPACE_NAMES[space]}\n" + "\n".join(blocks)
-    path.write_text(text, encoding="utf-8", newline="\n")
+    write_text(path, text)
     return path
 
 

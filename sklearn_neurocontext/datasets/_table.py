@@ -2,17 +2,17 @@
 
 import warnings
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from .._utils.coordinate_spaces import find_unclear_labels, normalize_spaces
+from .._utils.files import expand_path
 from ._bunch import STUDY_COLUMNS, SkippedPeaksWarning, make_bunch, warn_about_spaces
 from ._files import describe_blanks, read_columns, read_coordinates, skip_blanks
 from ._ids import join_rows, read_integers, write_ids, write_study_ids
 
-_ID_COLUMNS = ("study_id", "pmid", "pmcid", "id")
+_ID_COLUMNS = ("study_id", "pmid", "pmcid", "doi", "id")
 _SPACE_COLUMNS = ("coordinate_space", "space")
 
 
@@ -23,15 +23,15 @@ def load_table(studies, peaks, *, space=None):
     ----------
     studies : DataFrame, dict, or path-like
         Table with one row per study, or the path of a CSV or TSV file with this table.
-        The file may be compressed. A column ``study_id``, ``pmid``, ``pmcid`` or ``id``
-        must identify the study. The columns ``title``, ``keywords``, ``abstract``,
-        ``body``, ``year``, ``journal`` and ``coordinate_space`` (or ``space``) are
-        optional.
+        The file may be compressed. A column ``study_id``, ``pmid``, ``pmcid``, ``doi``
+        or ``id`` must identify the study. The columns ``title``, ``keywords``,
+        ``abstract``, ``body``, ``year``, ``journal`` and ``coordinate_space`` (or
+        ``space``) are optional.
     peaks : DataFrame, dict, or path-like
         Table with one row per peak, or the path of a CSV or TSV file with this table.
         The table must have the same id column as `studies`, and the columns ``x``,
-        ``y`` and ``z`` in mm. The column ``coordinate_space`` (or ``space``) is
-        optional.
+        ``y`` and ``z`` in mm. Numbers may be stored as text, also with a decimal comma.
+        The column ``coordinate_space`` (or ``space``) is optional.
     space : {"MNI", "TAL"} or None, default=None
         Coordinate space of the peaks whose space is not stated in the table of peaks.
         If None, the space of these peaks is taken from the table of studies. If the
@@ -43,7 +43,7 @@ def load_table(studies, peaks, *, space=None):
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`. Peaks of studies that
         are not in the table of studies are skipped, and the field ``description``
-        contains the number of skipped peaks.
+        contains the number of skipped peaks, blank rows and blank columns.
 
     Raises
     ------
@@ -52,9 +52,10 @@ def load_table(studies, peaks, *, space=None):
     OSError
         If a file is truncated or damaged.
     ValueError
-        If a column is missing, if a study has no id or several rows, if ids are of the
-        wrong kind (for example, PMCIDs in the column ``pmid``), if the tables have no
-        id in common, or if a coordinate is not a number.
+        If a column is missing, if a row is longer than the header (except for blank
+        cells and one column without a name), if a study has no id or several rows, if
+        ids are of the wrong kind (for example, PMCIDs in the column ``pmid``), if the
+        tables have no id in common, or if a coordinate is not a number.
 
     Warns
     -----
@@ -105,7 +106,7 @@ def load_table(studies, peaks, *, space=None):
 def _read(table, name) -> pd.DataFrame:
     """Return a table with lowercase column names; read it from a file if needed."""
     if isinstance(table, str | PathLike):
-        path = Path(table).expanduser()
+        path = expand_path(table)
         if not path.is_file():
             raise FileNotFoundError(
                 f"The table of {name}, {str(path)!r}, does not exist."
@@ -152,7 +153,7 @@ def _study_table(studies, kind) -> pd.DataFrame:
         **{c: read_integers(studies[c], c) for c in ("pmid", "pmcid") if c in studies}
     )
     studies["study_id"] = write_study_ids(studies[kind], kind)
-    kept = [column for column in (*STUDY_COLUMNS, "id", "doi") if column in studies]
+    kept = [column for column in (*STUDY_COLUMNS, "id") if column in studies]
     return studies[kept]
 
 

@@ -5,7 +5,6 @@ import os
 import socket
 from collections.abc import Mapping
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 
+from .._utils.files import expand_path
 from .._utils.validation import (
     Integral,
     Interval,
@@ -402,7 +402,8 @@ def _stream_blocks(embedder, texts, on_progress):
     with open_cache(embedder.cache) as cache:
         while group := list(islice(blocks, size)):
             keys = [[text_key(text, settings) for text in part] for _, part in group]
-            vectors = cache.get_many({key for part in keys for key in part})
+            distinct = {key for part in keys for key in part}
+            vectors = cache.get_many(distinct, embedder.embedding_dim_)
             parts = _missing_parts(group, keys, vectors)
             n_missing = sum(_count_characters(part.values()) for part in parts)
             n_all = sum(_count_characters(part) for _, part in group)
@@ -474,7 +475,7 @@ def _embed_part(embedder, settings, number, texts):
         )
     embedder = copy.copy(embedder)
     if embedder.shards is not None:
-        folder = Path(embedder.shards).expanduser()
+        folder = expand_path(embedder.shards)
         folder.mkdir(parents=True, exist_ok=True)
         embedder.cache = folder / f"{socket.gethostname()}.sqlite"
     steps = []

@@ -234,9 +234,7 @@ def _without(table, column):
     return {name: cells for name, cells in table.items() if name != column}
 
 
-NO_ID = (
-    "must have the same id column, which must be one of study_id, pmid, pmcid, id; got"
-)
+NO_ID = "must have the same id column, .* one of study_id, pmid, pmcid, doi, id; got"
 ERRORS = {
     "no x": (STUDIES, _without(PEAKS, "x"), "has no column x; it has pmid, y, z"),
     "no id of peaks": (STUDIES, _without(PEAKS, "pmid"), NO_ID),
@@ -381,3 +379,13 @@ def test_the_space_of_the_user_replaces_labels_that_state_no_space():
     with pytest.warns(CoordinateSpaceWarning, match="unclear from 'tal2mni'"):
         corpus = load_table({"pmid": [1], "title": ["a"]}, peaks, space="MNI")
     assert corpus.peak_spaces[0].tolist() == ["MNI", "UNKNOWN"]
+
+
+def test_tables_joined_by_doi():
+    studies = {"doi": ["https://doi.org/10.1002/HBM.1", "10.1002/hbm.2"]}
+    peaks = {"doi": ["10.1002/hbm.2", "10.1002/hbm.1"], "x": [1, 2], "y": [0, 0]}
+    corpus = load_table(studies, {**peaks, "z": [0, 0]}, space="MNI")
+    assert corpus.studies["doi"].tolist() == ["10.1002/hbm.1", "10.1002/hbm.2"]
+    assert [peaks[0, 0] for peaks in corpus.peaks] == [2, 1]
+    with pytest.raises(ValueError, match="1 studies have no doi"):
+        load_table({"doi": ["10.1002/hbm.2", "in press"]}, {**peaks, "z": [0, 0]})
