@@ -239,7 +239,7 @@ def test_images_without_position_or_real_numbers_raise():
         (nib.Nifti1Image(volume + 0j, AFFINE), "got complex numbers"),
     ):
         with pytest.raises(ValueError, match=words):
-            plot_predicted_map(img)
+            plot_predicted_map(img, text="pain")
 
 
 @pytest.mark.parametrize("factor", [1e-30, 1e30])
