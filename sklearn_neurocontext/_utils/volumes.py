@@ -19,8 +19,14 @@ from .files import expand_path
 # maximum of the map. The reason is that, in a map of few peaks, the density of many of
 # the top 10 % of voxels is almost zero.
 _MIN_FRACTION = 0.01
+# Smallest and largest voxel size of an image, in mm. An affine with other voxel sizes is
+# probably in meters or micrometers.
+_VOXEL_MM = 0.1, 100.0
 # Standard deviation of a Gaussian, divided by its full width at half maximum (fwhm).
 FWHM_TO_SIGMA = 1 / math.sqrt(8 * math.log(2))
+# Largest full width at half maximum, in mm. A brain is about 180 mm long, and the size
+# of a kernel, which grows with its width, must be limited.
+MAX_FWHM = 1000.0
 
 
 def open_img(img, name: str, others: str = ""):
@@ -112,6 +118,14 @@ def _check_position(img, name):
         raise ValueError(
             f"{name} must have an invertible affine; got\n{affine}\n{advice}"
         )
+    sizes = nib.affines.voxel_sizes(affine)
+    low, high = _VOXEL_MM
+    if sizes.min() < low or sizes.max() > high:
+        raise ValueError(
+            f"{name} must have voxels of {low:g} to {high:g} mm; got voxel sizes "
+            f"{sizes.round(6).tolist()}. If the affine is in another unit, convert it "
+            "to mm."
+        )
     # If the header of a NIfTI or Analyze file contains no position, nibabel returns an
     # affine whose origin is the center of the image. This is not the origin of MNI
     # space.
@@ -154,6 +168,11 @@ def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
     # maps decrease toward the border of the mask, as maps of peak density do.
     if fwhm == 0:
         return voxels
+    if fwhm > MAX_FWHM:
+        raise ValueError(
+            f"smoothing_fwhm must be at most {MAX_FWHM:g} mm; got {fwhm:g}. Use a "
+            "smaller value, for example 14."
+        )
     inside = np.asarray(mask_img.dataobj) > 0
     sigma = fwhm * FWHM_TO_SIGMA / np.sqrt((mask_img.affine[:3, :3] ** 2).sum(axis=0))
     smoothed = np.empty_like(voxels)

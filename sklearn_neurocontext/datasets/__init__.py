@@ -26,9 +26,12 @@ a corpus, which is a Bunch with these fields:
   of studies without peaks.
 
 All functions that return a corpus, except `load_corpus`, issue a
-`CoordinateSpaceWarning` if at least one peak is not reported in MNI space.
+`CoordinateSpaceWarning` if at least one peak is not reported in MNI space. Loaders
+issue a `DoubtfulPeaksWarning` if the peaks of an article are probably not in mm, for
+example in centimeters or voxel indices, or if x is probably unsigned.
 """
 
+from .._utils.coordinate_spaces import DoubtfulPeaksWarning
 from ._bunch import CoordinateSpaceWarning, SkippedPeaksWarning, study_texts
 from ._ibc import fetch_ibc_maps
 from ._load_corpus import CORPORA, load_corpus, usable_rows
@@ -48,6 +51,7 @@ from ._table import load_table
 __all__ = [
     "CORPORA",
     "CoordinateSpaceWarning",
+    "DoubtfulPeaksWarning",
     "SkippedPeaksWarning",
     "fetch_ibc_maps",
     "fetch_neuroquery",

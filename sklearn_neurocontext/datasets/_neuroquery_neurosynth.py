@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from .._utils.coordinate_spaces import find_sides
 from ._bunch import make_bunch, warn_about_spaces
 from ._files import (
     describe_blanks,
@@ -275,6 +276,7 @@ def _read_tables(paths, columns, name, **extra):
         spaces[rows[known]],
         description=f"Corpus of {name}, {len(studies):,} studies."
         + describe_blanks(metadata, coordinates),
+        sides=find_sides(coordinates[known]),
         **extra,
     )
 

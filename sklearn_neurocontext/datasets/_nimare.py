@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from .._utils.coordinate_spaces import find_sides
 from .._utils.files import expand_path
 from .._utils.packages import import_optional
 from .._utils.validation import read_numbers
@@ -112,6 +113,7 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
             f"A NiMARE studyset, {len(table):,} rows (one per {rows}). {skipped}"
         ).strip(),
         groups=table["group"],
+        sides=find_sides(points[known]),
     )
     if skipped:
         warnings.warn(skipped, SkippedPeaksWarning, stacklevel=2)

@@ -6,7 +6,7 @@ from os import PathLike
 import numpy as np
 import pandas as pd
 
-from .._utils.coordinate_spaces import find_unclear_labels, normalize_spaces
+from .._utils.coordinate_spaces import find_sides, find_unclear_labels, normalize_spaces
 from .._utils.files import expand_path
 from ._bunch import STUDY_COLUMNS, SkippedPeaksWarning, make_bunch, warn_about_spaces
 from ._files import describe_blanks, read_columns, read_coordinates, skip_blanks
@@ -31,7 +31,8 @@ def load_table(studies, peaks, *, space=None):
         Table with one row per peak, or the path of a CSV or TSV file with this table.
         The table must have the same id column as `studies`, and the columns ``x``,
         ``y`` and ``z`` in mm. Numbers may be stored as text, also with a decimal comma.
-        The column ``coordinate_space`` (or ``space``) is optional.
+        The column ``coordinate_space`` (or ``space``) is optional. If a column
+        ``hemisphere`` or ``side`` contradicts the sign of ``x``, a warning is issued.
     space : {"MNI", "TAL"} or None, default=None
         Coordinate space of the peaks whose space is not stated in the table of peaks.
         If None, the space of these peaks is taken from the table of studies. If the
@@ -63,6 +64,8 @@ def load_table(studies, peaks, *, space=None):
         If peaks belong to studies that are not in the table of studies.
     CoordinateSpaceWarning
         If at least one peak is not reported in MNI space.
+    DoubtfulPeaksWarning
+        If peaks are probably not in mm, or if ``x`` is probably unsigned.
 
     Examples
     --------
@@ -97,6 +100,7 @@ def load_table(studies, peaks, *, space=None):
         xyz[known],
         spaces[known],
         description=f"{description} {skipped}".strip(),
+        sides=find_sides(peaks[known]),
     )
     if skipped:
         warnings.warn(skipped, SkippedPeaksWarning, stacklevel=2)

@@ -9,8 +9,10 @@ import pytest
 from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
 from sklearn_neurocontext.datasets import (
     CoordinateSpaceWarning,
+    DoubtfulPeaksWarning,
     SkippedPeaksWarning,
     load_table,
+    make_studies,
     merge_corpora,
 )
 from tests.datasets.corpora import assert_one_warning, assert_same_corpus
@@ -318,6 +320,51 @@ def test_truncated_file_raises(tmp_path):
     path.write_bytes(path.read_bytes()[:-12])
     with pytest.raises(OSError, match=r"studies\.csv\.gz' cannot be read .* truncated"):
         load_table(path, PEAKS)
+
+
+# Peaks that are probably not signed mm
+
+
+def _draw_peaks(n_peaks):
+    """Draw the peaks of one study in the brain, in mm."""
+    corpus = make_studies(1, n_peaks=n_peaks, random_state=0)
+    return {
+        "pmid": [1] * len(corpus.peaks[0]),
+        **dict(zip("xyz", corpus.peaks[0].T, strict=True)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("centimeters", 0.1), ("meters", 0.001), ("mm", 1)]
+)
+@pytest.mark.parametrize("space", ["MNI", "TAL"])
+@pytest.mark.filterwarnings(
+    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
+)
+def test_units_other_than_mm_are_reported(unit, factor, space):
+    peaks = _draw_peaks(30) | {"space": space}
+    peaks |= {axis: peaks[axis] * factor for axis in "xyz"}
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always", DoubtfulPeaksWarning)
+        corpus = load_table({"pmid": [1]}, peaks)
+    xyz = np.transpose([peaks[axis] for axis in "xyz"])
+    expected = talairach_to_mni(xyz) if space == "TAL" else xyz
+    np.testing.assert_allclose(corpus.peaks[0], expected)
+    if unit == "mm":
+        assert not [w for w in record if w.category is DoubtfulPeaksWarning]
+    else:
+        assert_one_warning(record, DoubtfulPeaksWarning, __file__)
+        assert f"1 of 1 study (1) look like {unit}" in str(record[-1].message)
+
+
+@pytest.mark.parametrize("column", ["hemisphere", "Side"])
+def test_unsigned_x_is_reported(column):
+    peaks = {**PEAKS, "x": [41, 42, 43], column: ["R", "L", "L"]}
+    with pytest.warns(DoubtfulPeaksWarning, match="In 2 of 3 studies .11, 13., x is"):
+        corpus = load_table(STUDIES, peaks, space="MNI")
+    np.testing.assert_array_equal(corpus.peaks[2][:, 0], [41, 43])
+    peaks["x"] = [41, -42, -43]
+    load_table(STUDIES, peaks, space="MNI")
 
 
 def test_blank_rows_and_columns_of_frames_are_skipped():
