@@ -19,7 +19,7 @@ from .files import expand_path
 # maximum of the map. The reason is that, in a map of few peaks, the density of many of
 # the top 10 % of voxels is almost zero.
 _MIN_FRACTION = 0.01
-# Smallest and largest voxel size of an image, in mm. An affine with other voxel sizes is
+# Smallest and largest voxel size of an image, in mm. Other voxel sizes of an affine are
 # probably in meters or micrometers.
 _VOXEL_MM = 0.1, 100.0
 # Standard deviation of a Gaussian, divided by its full width at half maximum (fwhm).
