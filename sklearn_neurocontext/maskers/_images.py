@@ -1,6 +1,7 @@
 """Open and resample masks and images, and read values at the voxels of a mask."""
 
 import os
+import zlib
 from functools import cache
 from xml.parsers.expat import ExpatError
 
@@ -89,8 +90,20 @@ def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:
     img = open_img(mask_img, "mask_img", "'mni', None")
     if img.ndim != 3:
         raise ValueError(f"mask_img must be a 3D image; got shape {img.shape}.")
-    inside = np.nan_to_num(np.asanyarray(img.dataobj)) != 0
+    inside = np.nan_to_num(read_voxels(img, ..., "mask_img")) != 0
     return nib.Nifti1Image(inside.astype(np.uint8), img.affine)
+
+
+def read_voxels(img, index, name: str) -> np.ndarray:
+    """Read the values of an image; if its file is incomplete, name it in the error."""
+    try:
+        return np.asanyarray(img.dataobj[index])
+    except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{name} {img.get_filename() or ''!r} cannot be read ({reason}). The file "
+            "may be incomplete; copy or download it again."
+        ) from error
 
 
 @cache
