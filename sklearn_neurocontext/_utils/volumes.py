@@ -13,6 +13,9 @@ from scipy.ndimage import gaussian_filter
 _MIN_FRACTION = 0.01
 # Standard deviation of a Gaussian, divided by its full width at half maximum (fwhm).
 FWHM_TO_SIGMA = 1 / math.sqrt(8 * math.log(2))
+# Largest full width at half maximum, in mm. A brain is about 180 mm long, and the size
+# of a kernel, which grows with its width, must be limited.
+MAX_FWHM = 1000.0
 
 
 def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
@@ -21,6 +24,11 @@ def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
     # maps decrease toward the border of the mask, as maps of peak density do.
     if fwhm == 0:
         return voxels
+    if fwhm > MAX_FWHM:
+        raise ValueError(
+            f"smoothing_fwhm must be at most {MAX_FWHM:g} mm; got {fwhm:g}. Use a "
+            "smaller value, for example 14."
+        )
     inside = np.asarray(mask_img.dataobj) > 0
     sigma = fwhm * FWHM_TO_SIGMA / np.sqrt((mask_img.affine[:3, :3] ** 2).sum(axis=0))
     smoothed = np.empty_like(voxels)

@@ -1,13 +1,14 @@
 """Prepare the studies of a corpus and compute the maps of a typical study."""
 
 import time
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import clone
 
 from .._utils.validation import array_output, select_rows
-from ..datasets import study_texts, usable_rows
+from ..datasets import DoubtfulPeaksWarning, study_texts, usable_rows
 from ..metrics import dice_score
 from ..models import scale_like_predictions
 
@@ -104,7 +105,10 @@ def prepare_studies(
     (4, 384)
     """
     started = time.perf_counter()
-    y = np.asarray(masker.fit(corpus.peaks).transform(corpus.peaks))
+    with warnings.catch_warnings():
+        # The loader of the corpus has issued this warning, with the ids of the studies.
+        warnings.simplefilter("ignore", DoubtfulPeaksWarning)
+        y = np.asarray(masker.fit(corpus.peaks).transform(corpus.peaks))
     texts = study_texts(corpus, text_field)
     rows = usable_rows(texts, y)
     texts = [texts[row] for row in rows]

@@ -180,7 +180,7 @@ class NeuroContextModel:
         name_or_directory : str or path-like, default="minilm"
             ``"minilm"``, or a folder written by `save` or ``neurocontext fit``.
         device : str or None, default=None
-            Torch device. If None, the device with which the model was saved is used.
+            Torch device. If None, the CPU is used.
         allow_download : bool, default=False
             Whether to download a language model or the DiFuMo atlas if it is not on
             this machine. By default, nothing is downloaded.

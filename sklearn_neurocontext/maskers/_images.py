@@ -19,6 +19,9 @@ from .._utils.files import expand_path
 
 # Maximum size in bytes of a batch of images in memory.
 _BATCH = 2**28
+# Maximum memory in bytes for the volumes and the smoothing kernels of a grid. A grid of
+# the whole brain with voxels of 0.6 mm needs 1 GB.
+_MAX_GRID_MEMORY = 2**30
 
 
 def open_img(img, name: str, others: str = ""):
@@ -110,6 +113,7 @@ def resample_mask(mask_img, target_affine, whole: bool = False) -> nib.Nifti1Ima
     """Resample a mask to a target affine by nearest-neighbor interpolation."""
     # If `whole` is True, all voxels of the new grid are in the mask.
     target = check_affine(target_affine)
+    _check_grid_size(mask_img, target)
     if target is not None:
         own = mask_img.affine[: len(target), : len(target)]
         if not np.allclose(own, target, rtol=0, atol=1e-6):
@@ -130,6 +134,29 @@ def resample_mask(mask_img, target_affine, whole: bool = False) -> nib.Nifti1Ima
             "Use smaller voxels, for example of 4 mm."
         )
     return nib.Nifti1Image(inside.astype(np.uint8), mask_img.affine)
+
+
+def _check_grid_size(mask_img, target):
+    """Raise an error if the grid of a mask or a target affine needs too much memory."""
+    shape = np.array(mask_img.shape[:3], dtype=float)
+    if target is not None:
+        to_grid = np.linalg.inv(target[:3, :3]) @ mask_img.affine[:3, :3]
+        corners = np.array(list(np.ndindex(2, 2, 2))) * (shape - 1) @ to_grid.T
+        shape = np.ptp(corners, axis=0) + 1
+        if len(target) == 4:  # The grid starts at the origin of the affine.
+            first = np.linalg.solve(target, mask_img.affine[:, 3])[:3]
+            shape = np.maximum(first + corners.max(axis=0) + 1, 1)
+    n_voxels = np.ceil(shape - 1e-6).prod()
+    # Smoothing a map needs three volumes of float64 and, along each axis, a matrix of
+    # float64 and one of integers.
+    memory = 24 * n_voxels + 16 * (shape**2).sum()
+    if memory > _MAX_GRID_MEMORY:
+        raise ValueError(
+            f"The grid must need at most {_MAX_GRID_MEMORY / 2**30:g} GB of memory, as "
+            "for a whole brain with voxels of 0.6 mm; got a grid of "
+            f"{n_voxels:,.0f} voxels, which needs {memory / 2**30:,.0f} GB. Use a "
+            "'target_affine' with larger voxels, for example 4."
+        )
 
 
 def check_affine(target_affine) -> np.ndarray | None:

@@ -15,6 +15,7 @@ from .._utils.validation import (
     fit_context,
     get_output_config,
 )
+from .._utils.volumes import MAX_FWHM
 from ._atlas import find_atlas
 from ._images import (
     LazyMaps,
@@ -75,7 +76,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
     n_components : int, default=512
         Number of maps. Ignored if the atlas is an image or a path.
     fwhm : float, default=9.0
-        Full width at half maximum of the Gaussian, in mm.
+        Full width at half maximum of the Gaussian, in mm; at most 1000.
     voxelization : {"nearest", "linear", "neuroquery"}, default="nearest"
         How to assign peaks to voxels.
 
@@ -160,7 +161,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
     _parameter_constraints = {
         "atlas": "no_validation",
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "fwhm": [Interval(Real, 0, None, closed="neither")],
+        "fwhm": [Interval(Real, 0, MAX_FWHM, closed="right")],
         "voxelization": [StrOptions({"nearest", "linear", "neuroquery"})],
         "target_affine": "no_validation",
         "mask_img": "no_validation",

@@ -257,7 +257,9 @@ def _take_rows(inputs, target, rows, device):
 
 
 def forward_rows(function, array, device):
-    """Apply a torch function to blocks of rows of an array, without gradients."""
+    """Apply a module, or its method, to blocks of rows of an array on a device."""
+    # The module may be on another device, because it was pickled on the CPU.
+    getattr(function, "__self__", function).to(device)
     with torch.inference_mode():
         # Blocks are copied, because torch warns about arrays that are read-only.
         pieces = [

@@ -1,5 +1,7 @@
 """Masks and grids; coefficients of images are those of nilearn."""
 
+import math
+import tracemalloc
 import warnings
 
 import nibabel as nib
@@ -9,15 +11,17 @@ from nibabel.openers import ImageOpener
 from nilearn.maskers import NiftiLabelsMasker, NiftiMapsMasker
 from scipy.ndimage import gaussian_filter
 
-from sklearn_neurocontext import KDEDiFuMoMasker
+from sklearn_neurocontext import KDEDiFuMoMasker, load_model, save_model
 from sklearn_neurocontext.maskers import _images
 from sklearn_neurocontext.maskers._images import (
+    _check_grid_size,
     check_affine,
     open_mask,
     resample_mask,
     to_volume,
     voxel_centers,
 )
+from tests.persistence.editing import edit
 
 
 @pytest.fixture(scope="module")
@@ -296,3 +300,40 @@ def test_maps_of_both_signs_equal_nilearns_without_its_mask(grid, imgs, rng):
     largest = np.abs(without).max()
     np.testing.assert_allclose(coefficients, without, atol=1e-4 * largest, rtol=0)
     assert np.abs(coefficients - with_mask).max() > 1e-2 * largest
+
+
+@pytest.mark.parametrize(
+    ("target_affine", "shape"),
+    [
+        (0.2, (981, 1161, 941)),
+        (0.5, (393, 465, 377)),
+        ((0.001, 100, 100), (196_001, 4, 3)),
+        ([[4, 0, 0, -4e9], [0, 4, 0, -134], [0, 0, 4, -72], [0, 0, 0, 1]], None),
+    ],
+)
+def test_grids_of_unlimited_memory_raise(target_affine, shape):
+    match = "" if shape is None else f"{math.prod(shape):,} voxels, which needs [1-9]"
+    with pytest.raises(ValueError, match=f"at most 1 GB .*{match}"):
+        resample_mask(open_mask("mni"), target_affine)
+
+
+@pytest.mark.parametrize("target_affine", [None, 1, 2, 4, (1, 2, 3)])
+def test_usual_grids_have_the_expected_size(target_affine):
+    _check_grid_size(open_mask("mni"), check_affine(target_affine))
+
+
+def test_forged_masker_raises_before_memory_is_used(tmp_path):
+    masker = KDEDiFuMoMasker("geometric", 128).fit()
+    for name, value in (("target_affine", 0.2), ("fwhm", 1e15)):
+        folder = save_model(masker, tmp_path / name)
+
+        def forge(description, name=name, value=value):
+            description["model"]["params"][name] = value
+
+        edit(folder, forge)
+        tracemalloc.start()
+        with pytest.raises(ValueError, match=name):
+            load_model(folder)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1e8
