@@ -681,7 +681,9 @@ class NeuroContextModel:
 
     def _arrays(self):
         """Return a context in which the steps of the model take and return arrays."""
-        return array_output(ignore_names=hasattr(self._last, "feature_names_in_"))
+        steps = [step for _, step in getattr(self.model, "steps", [])]
+        has_names = any(hasattr(step, "feature_names_in_") for step in steps)
+        return array_output(ignore_names=has_names)
 
     def _features(self, texts):
         """Return the input of `_last`.

@@ -26,7 +26,6 @@ _DIRECTIONS = ("text_to_brain", "brain_to_text")
 _BLOCK_ELEMENTS = 8_000_000
 
 
-@array_output()
 def similarity(estimator, X, y) -> np.ndarray:
     """Compute the similarity of texts and maps with the model inside an estimator.
 
@@ -67,10 +66,11 @@ def similarity(estimator, X, y) -> np.ndarray:
     (3, 5)
     """
     if isinstance(estimator, Pipeline):
-        for _, step in estimator.steps[:-1]:
-            if step is not None and step != "passthrough":
-                X = step.transform(X)
-        return similarity(estimator.steps[-1][1], X, y)
+        with array_output(ignore_names=True):
+            for _, step in estimator.steps[:-1]:
+                if step is not None and step != "passthrough":
+                    X = step.transform(X)
+            return similarity(estimator.steps[-1][1], X, y)
     if hasattr(estimator, "similarity"):
         return estimator.similarity(X, y)
     if hasattr(estimator, "best_estimator_"):
