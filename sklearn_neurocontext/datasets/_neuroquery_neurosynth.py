@@ -226,7 +226,7 @@ def fetch_neurosynth(data_home=None):
 def _read_neuroquery(paths):
     """Read the corpus; `paths` has the same order as `NEUROQUERY_FILES`."""
     counts = dict(zip(COUNTED_FIELDS, map(read_matrix, paths[2:5]), strict=True))
-    vocabulary = paths[5].read_text(encoding="utf-8").splitlines()
+    vocabulary = paths[5].read_text(encoding="utf-8").rstrip().splitlines()
     corpus = _read_tables(
         paths, ("title",), "NeuroQuery", term_counts=counts, vocabulary=vocabulary
     )
