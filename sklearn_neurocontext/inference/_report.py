@@ -207,7 +207,9 @@ def _describe_text(model, text, k, top) -> dict:
         ranked = model.similar_documents(text, k=len(model.studies.titles))
         median, high = np.quantile(ranked["similarity"], (0.5, 0.95))
         content |= {
-            "documents": table(ranked.head(k), {"similarity": _TWO_DIGITS}),
+            "documents": table(
+                ranked.head(k).drop(columns="pubmed_url"), {"similarity": _TWO_DIGITS}
+            ),
             "n_documents": len(ranked),
             "median": median,
             "high": high,

@@ -31,7 +31,6 @@ _DIRECTIONS = ("text_to_brain", "brain_to_text")
 _BLOCK_ELEMENTS = 8_000_000
 
 
-@array_output()
 def similarity(estimator, X, y) -> np.ndarray:
     """Compute the similarity of texts and maps with the model inside an estimator.
 
@@ -72,10 +71,11 @@ def similarity(estimator, X, y) -> np.ndarray:
     (3, 5)
     """
     if isinstance(estimator, Pipeline):
-        for _, step in estimator.steps[:-1]:
-            if step is not None and step != "passthrough":
-                X = step.transform(X)
-        return similarity(estimator.steps[-1][1], X, y)
+        with array_output(ignore_names=True):
+            for _, step in estimator.steps[:-1]:
+                if step is not None and step != "passthrough":
+                    X = step.transform(X)
+            return similarity(estimator.steps[-1][1], X, y)
     if hasattr(estimator, "similarity"):
         return estimator.similarity(X, y)
     if hasattr(estimator, "best_estimator_"):
@@ -106,7 +106,8 @@ class ScalarRetrievalScorer:
     Parameters
     ----------
     k : int or None, default=None
-        If an int, compute recall at k. If None, compute mix&match.
+        If an int, compute recall at k. If None, compute mix&match. If k is greater than
+        or equal to the number of candidates, the score is nan and a warning is issued.
     direction : {"text_to_brain", "brain_to_text"}, default="text_to_brain"
         ``"text_to_brain"`` retrieves maps for texts. ``"brain_to_text"`` retrieves
         texts for maps.
@@ -129,7 +130,16 @@ class ScalarRetrievalScorer:
             )
         matrix = _paired_similarity(estimator, X, y)
         if self.k is not None:
-            check_k(self.k, len(matrix))
+            check_k(self.k, np.inf)
+            if self.k >= len(matrix):
+                warnings.warn(
+                    f"Recall at k={self.k} is nan, because there are only "
+                    f"{len(matrix)} candidates. Score more studies at once, or use "
+                    "ScalarRetrievalScorer with k less than the number of candidates.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+                return np.nan
         if self.direction == "brain_to_text":
             matrix = matrix.T
         counts = count_greater_and_tied(matrix)
