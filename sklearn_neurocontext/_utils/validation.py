@@ -14,7 +14,7 @@ from functools import lru_cache
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn import config_context
+from sklearn import config_context, get_config
 from sklearn.base import _fit_context as fit_context
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing as select_rows
@@ -317,13 +317,17 @@ def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
 
 
 @contextmanager
-def array_output():
+def array_output(ignore_names: bool = False):
     """Let transformers return arrays, whatever ``set_config(transform_output)`` says.
 
-    Outputs of a step with its own ``set_output`` must be converted by the caller.
+    Outputs of a step with its own ``set_output`` must be converted by the caller. If
+    `ignore_names` is True, steps that were fitted to DataFrames accept arrays silently.
     """
+    is_default = get_config()["transform_output"] == "default"
+    if is_default and not ignore_names:
+        yield
+        return
     with config_context(transform_output="default"), warnings.catch_warnings():
-        # A step that was fitted to DataFrames would warn when it gets arrays.
         names = "X (has|does not have valid) feature names"
         warnings.filterwarnings("ignore", names, UserWarning)
         yield

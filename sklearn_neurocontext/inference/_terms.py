@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from html import unescape
 from itertools import pairwise
 
 from markupsafe import Markup, escape
@@ -12,6 +13,7 @@ from .._utils.validation import TERM_PATTERN, american_spelling
 _N_TERMS = 1000
 _MIN_STUDIES = 5
 _WORD = re.compile(r"\w+")
+_MARKED = re.compile(r"<mark[^>]*>(.*?)</mark>", re.DOTALL)
 _MARK = Markup('<mark title="{:,} studies">{}</mark>')
 
 
@@ -108,3 +110,20 @@ def mark_terms(text: str, n_studies: dict) -> str:
         parts.append(_MARK.format(n_studies[term], text[start:stop]))
         last = stop
     return str(Markup("").join([*parts, text[last:]]))
+
+
+def print_highlighted_text(text) -> None:
+    """Write a text to the terminal, with its marked terms in blue and in brackets.
+
+    Parameters
+    ----------
+    text : str
+        Text in which `NeuroContextModel.highlighted_text` has marked the terms.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.inference import print_highlighted_text
+    >>> print_highlighted_text("words &amp; tasks without marks")
+    words & tasks without marks
+    """
+    print(unescape(_MARKED.sub("\033[94m[\\1]\033[0m", text)))
