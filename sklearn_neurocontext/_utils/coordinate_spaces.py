@@ -25,7 +25,7 @@ _BRAIN_RADII = np.array([81.0, 99.0, 86.0])
 # The unit of a study is guessed from at least ten peaks, which must have this extent
 # along an axis. The limits were chosen on the 18,000 studies of NeuroQuery and
 # Neurosynth, of which 18 are reported; most of these really contain voxel indices.
-_MIN_PEAKS = 10
+MIN_PEAKS = 10
 _MIN_EXTENT_MM = 45
 _MAX_CM = 12
 _MAX_METERS = 0.2
@@ -119,7 +119,7 @@ def describe_units(xyz, rows, names) -> str:
     of `xyz`. Studies with fewer than ten peaks are examined together.
     """
     sizes = np.bincount(rows, minlength=len(names))
-    units = np.where(sizes[rows] < _MIN_PEAKS, len(names), rows)
+    units = np.where(sizes[rows] < MIN_PEAKS, len(names), rows)
     # Examine only studies without any peak that excludes all other units. This saves
     # time, because nearly every study has such a peak.
     # The product with `axes` is any(axis=1), which takes five times as long.
@@ -132,7 +132,7 @@ def describe_units(xyz, rows, names) -> str:
     found = np.full(len(names) + 1, "", dtype=object)
     for index, part in zip(indices, np.split(xyz[chosen], starts)[1:], strict=True):
         found[index] = _guess_unit(part)
-    found = np.where(sizes < _MIN_PEAKS, found[-1], found[:-1])
+    found = np.where(sizes < MIN_PEAKS, found[-1], found[:-1])
     messages = [
         f"The peaks of {_describe_studies((found == unit) & (sizes > 0), names)} look "
         f"like {unit}. They must be in mm. If necessary, {advice}."
@@ -144,7 +144,7 @@ def describe_units(xyz, rows, names) -> str:
 
 def _guess_unit(xyz) -> str:
     """Return the probable unit of the peaks of a study; "" stands for mm."""
-    if len(xyz) < _MIN_PEAKS:
+    if len(xyz) < MIN_PEAKS:
         return ""
     largest = np.abs(xyz).max()
     if 0 < largest < _MAX_METERS:
