@@ -93,7 +93,7 @@ def _load_named(name: str):
 def _load_folder(name_or_folder):
     """Load a JSON studyset, or load a folder with the first matching loader."""
     folder = expand_path(name_or_folder)
-    # A pickle is passed on as well, because the error then names its format.
+    # `load_nimare_studyset` does not read pickles, but its error explains why.
     if folder.is_file() and folder.name.lower().endswith(_STUDYSETS):
         return load_nimare_studyset(folder)
     if not folder.is_dir():
