@@ -216,8 +216,8 @@ def _read_long_rows(path, separator, error) -> list:
 
 def _may_have_row_names(rows) -> bool:
     """Return whether all rows have one more cell than the header."""
-    # If all last cells are blank, there are no row names, because the additional cell is
-    # caused by a separator at the end of each row.
+    # If all last cells are blank, the rows only end with a separator, and there are no
+    # row names.
     one_longer = {len(row) for row in rows[1:]} == {len(rows[0]) + 1}
     return one_longer and any(row[-1].strip() for row in rows[1:])
 

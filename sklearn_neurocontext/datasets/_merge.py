@@ -116,7 +116,8 @@ def _find_articles(corpora) -> list:
 
 
 def _is_one_article(ids) -> bool:
-    """Return whether rows of different corpora have at most one PMID and one PMCID."""
+    """Return whether rows can describe the same article."""
+    # They must be from different corpora, and must not have different PMIDs or PMCIDs.
     return ids["corpus"].is_unique and (ids[["pmid", "pmcid"]].nunique() <= 1).all()
 
 

@@ -330,8 +330,8 @@ def _list_modules(loaded) -> list:
                     f"{name} is missing beside the folder 1_Pooling"
                 )
             return []
-        # Shorten names such as "sentence_transformers.models.Pooling" to "Pooling". Names
-        # of classes outside sentence-transformers are not shortened.
+        # Shorten names such as "sentence_transformers.models.Pooling" to "Pooling". The
+        # names of other classes are not shortened.
         kinds = [
             re.sub(r"^sentence_transformers\..*\.", "", one["type"]) for one in modules
         ]
