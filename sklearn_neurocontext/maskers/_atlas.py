@@ -187,8 +187,9 @@ def compute_centers(n_components: int) -> np.ndarray:
         )
     means = KMeans(n_components, n_init=1, max_iter=100, random_state=0)
     # Only one thread is used, because several threads add numbers in an order that
-    # varies between runs. Rounding errors would then vary too. If a voxel is equally
-    # far from two centers, they would assign it to a different center in each run.
+    # varies between runs. Rounding errors would then vary too. As a result, a voxel
+    # that is equally far from two centers could be assigned to a different center in
+    # each run.
     with threadpool_limits(1):
         parcel_of = means.fit_predict(voxels)
     # The centers of KMeans are not used, because they have rounding errors. The sums

@@ -19,8 +19,8 @@ from .._utils.volumes import is_path, open_img
 
 # Maximum size in bytes of a batch of images in memory.
 _BATCH = 2**28
-# Values in the mask are rounding errors of the resampling if they are at most this
-# fraction of the largest value of the image. Resampling is done in float64.
+# If no value in the mask exceeds this fraction of the largest value of the image, the
+# values are treated as rounding errors of the resampling, which uses float64.
 _ROUNDING = 1e-12
 # Maximum memory in bytes for the volumes and the smoothing kernels of a grid. A grid of
 # the whole brain with voxels of 0.6 mm needs 1 GB.
@@ -251,15 +251,15 @@ def _resample(volume, affine, mask_img, resampling):
 def _average(volume, to_img, shape, n_finer):
     """Compute the mean of a volume in each voxel of a coarser grid.
 
-    The affine `to_img` converts voxel indices of the coarser grid of this shape to
-    those of the volume. Along each axis, a voxel of the coarser grid is divided into
-    `n_finer` parts. The mean is over the centers of the parts, where the volume is
-    interpolated linearly.
+    `shape` is the shape of the coarser grid. The affine `to_img` converts voxel indices
+    of the coarser grid to voxel indices of the volume. Along each axis, a voxel of the
+    coarser grid is divided into `n_finer` parts. The volume is interpolated linearly at
+    the centers of the parts, and the interpolated values are averaged.
     """
     to_coarse = nib.affines.from_matvec(np.diag(1 / n_finer), (1 / n_finer - 1) / 2)
     matrix, offset = nib.affines.to_matvec(to_img @ to_coarse)
     means = np.empty(shape)
-    # One layer of the coarser grid at a time, to limit memory.
+    # To limit memory, one layer of the coarser grid is computed at a time.
     for layer in range(shape[0]):
         parts = affine_transform(
             volume,
