@@ -367,6 +367,42 @@ def test_dice_scorer_equals_dice_of_images(overlapping, wrap_model, y_scaling):
     assert 0.05 < score < 1
 
 
+@pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
+@pytest.mark.parametrize("wrap_model", [lambda model: model, make_pipeline])
+def test_threshold_applies_to_maps_of_one_unit(overlapping, wrap_model, y_scaling):
+    """Observed maps have the unit of predictions, which depends on `y_scaling`."""
+    masker, X, y = overlapping
+    model = wrap_model(RidgeBaseline(y_scaling=y_scaling)).fit(X[:40], y[:40])
+    order = {"unit": 2, "sqrt": 1, None: None}[y_scaling]
+    scaled = np.array([c / np.linalg.norm(c, order) if order else c for c in y[40:]])
+    maps = [masker.coefficients_to_voxels(c) for c in (scaled, model.predict(X[40:]))]
+    threshold = float(np.quantile(maps[0], 0.9))
+    expected = np.mean(
+        [dice_score(*pair, threshold=threshold) for pair in zip(*maps, strict=True)]
+    )
+    scorer = pickle.loads(pickle.dumps(make_dice_scorer(masker, threshold=threshold)))
+    assert scorer.top is None
+    assert scorer(model, X[40:], y[40:]) == pytest.approx(expected, abs=1e-12)
+    both = make_retrieval_scorer((1,), masker=masker, threshold=threshold)
+    assert both(model, X[40:], y[40:])["dice"] == pytest.approx(expected, abs=1e-12)
+    assert 0.05 < expected < 1
+    assert make_dice_scorer(masker, threshold=1e9)(model, X[40:], y[40:]) == 0
+
+
+def test_threshold_of_predictions_scaled_by_a_search(overlapping):
+    """The score of a study does not depend on its norm if y_scaling is "unit"."""
+    masker, X, y = overlapping
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), RidgeBaseline()),
+        {"ridgebaseline__y_scaling": ["unit"]},
+        scoring=make_dice_scorer(masker, threshold=1e-4),
+        cv=2,
+    ).fit(X, y)
+    scorer = make_dice_scorer(masker, threshold=1e-4)
+    assert search.best_score_ > 0.1
+    assert scorer(search, X, 7 * y) == pytest.approx(scorer(search, X, y), abs=1e-12)
+
+
 def test_k_between_fold_sizes_warns(data):
     with (
         pytest.warns(UserWarning, match="less than the size of the smallest fold"),
@@ -384,11 +420,27 @@ def test_different_numbers_of_maps_raise(data):
         scorer(Regressor().fit(X, y), X, y[:5])
 
 
-@pytest.mark.parametrize(
+MAKERS = pytest.mark.parametrize(
     "make",
-    [make_dice_scorer, lambda masker: make_retrieval_scorer(masker=masker)],
+    [
+        make_dice_scorer,
+        lambda masker, **cut: make_retrieval_scorer(masker=masker, **cut),
+    ],
     ids=["dice", "retrieval"],
 )
+
+
+@MAKERS
+def test_invalid_threshold_raises(make):
+    masker = Masker().fit()
+    with pytest.raises(ValueError, match=r"exactly one .* threshold=0\.5, top=0\.1"):
+        make(masker, threshold=0.5, top=0.1)
+    for threshold in (np.nan, np.inf, "0.5", [0.5]):
+        with pytest.raises(ValueError, match="threshold must be a finite number"):
+            make(masker, threshold=threshold)
+
+
+@MAKERS
 def test_invalid_masker_raises(make):
     with pytest.raises(TypeError, match="Pass the fitted KDEDiFuMoMasker"):
         make(StandardScaler())
