@@ -79,7 +79,8 @@ LABELS = {
         "mni", " MNI\n", "MNI152", "MNI-152", "MNI 305", "MNI152NLin2009cAsym",
         "M.N.I.", "ICBM152", "ICBM-152", "icbm 2009c non-linear", "Colin27",
         "MNIColin27", "Montreal Neurological Institute", "Montréal (MNI)",
-        "MNI_avg152T1+tlrc", "FSL_MNI152", "SPM12 (MNI)", "converted to MNI", "MNI (occipital)", "ＭＮＩ",
+        "MNI_avg152T1+tlrc", "FSL_MNI152", "SPM12 (MNI)", "converted to MNI",
+        "MNI (occipital)", "ＭＮＩ",
     ],
     "TAL": [
         "tal", "Tal.", "Talairach", "TALAIRACH SPACE", "TLRC", "TT_N27", "TT", "T&T",
