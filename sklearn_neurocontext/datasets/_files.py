@@ -1,9 +1,13 @@
 """Find, download and read the files of a corpus."""
 
+import csv
 import gzip
+import io
 import json
 import lzma
 import os
+import re
+import sys
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -14,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pooch
+from pandas.io.common import get_handle
 from scipy import sparse
 
 from .._utils.files import data_folder
@@ -21,6 +26,9 @@ from .._utils.validation import read_numbers
 
 LOCAL_FOLDER_VARIABLE = "NEUROCONTEXT_DATA"
 _N_RETRIES = 2
+# Names that pandas gives to columns without a name.
+_UNNAMED = re.compile(r"\s*|Unnamed: \d+")
+_BLANKS = "skipped blanks"
 _GZIP = b"\x1f\x8b"
 # First bytes of files that are often passed in place of JSON, and advice.
 _NOT_JSON = {
@@ -145,18 +153,124 @@ class _BoundedFile:
 
 
 def read_columns(path: Path, required=(), **options) -> pd.DataFrame:
-    """Read a CSV or TSV file and check that it has the required columns."""
+    """Read a CSV or TSV file and check that it has the required columns.
+
+    Blank rows and columns are skipped; `describe_blanks` describes them.
+    """
     separator = "\t" if ".tsv" in path.suffixes else ","
+    rows = None
     with _name_file_in_errors(path, "a table in UTF-8"):
-        table = pd.read_csv(path, sep=separator, **options)
-    if len(table.columns) == 1:
-        for other in {";", "\t", ","} & set(str(table.columns[0])):
+        try:
+            # If the first row is longer than the header, pandas would use the first
+            # column as an index. With `header=None`, it raises ParserError instead, as
+            # it does for longer rows below the first one.
+            pd.read_csv(path, sep=separator, header=None, nrows=2)
+            table = pd.read_csv(path, sep=separator, index_col=False, **options)
+        except pd.errors.ParserError as error:
+            rows = _read_long_rows(path, separator, error)
+    if rows:
+        _check_separator(rows[0], separator, path)
+        buffer = io.StringIO(newline="")
+        csv.writer(buffer).writerows(_complete_header(rows, separator, path))
+        buffer.seek(0)
+        table = pd.read_csv(buffer, **options)
+    _check_separator(table.columns, separator, path)
+    return _check_columns(skip_blanks(table, path.name), required, path)
+
+
+def _check_separator(header, separator, path):
+    """Raise ValueError if the columns are separated by another character."""
+    if len(header) == 1:
+        for other in {";", "\t", ","} & set(str(header[0])):
             raise ValueError(
                 f"The columns of {str(path)!r} must be separated by {separator!r}, as "
                 f"its file extension indicates; got {other!r}. Save the table with "
                 f"{separator!r} as separator, or change the extension."
             )
-    return _check_columns(table, required, path)
+
+
+def _read_long_rows(path, separator, error) -> list:
+    """Return the rows of a table; raise `error` if none is longer than the header."""
+    with get_handle(path, "r", encoding="utf-8-sig", compression="infer") as handles:
+        text = handles.handle.read()
+    limit = csv.field_size_limit(sys.maxsize)
+    try:
+        lines = io.StringIO(text, newline="")
+        reader = csv.reader(lines, delimiter=separator, strict=True)
+        rows = [row for row in reader if row]
+    except csv.Error:
+        raise error from None
+    finally:
+        csv.field_size_limit(limit)
+    if not rows or max(map(len, rows)) == len(rows[0]):
+        raise error
+    # R writes names in quotes, and by default the row numbers without a name.
+    if text.startswith('"') and _has_row_numbers(rows):
+        rows[0] = ["", *rows[0]]
+    return rows
+
+
+def _has_row_numbers(rows) -> bool:
+    """Return whether each row is its number, followed by a cell for each column."""
+    one_longer = {len(row) for row in rows[1:]} == {len(rows[0]) + 1}
+    numbered = all(row[0] == str(i) for i, row in enumerate(rows) if i)
+    return one_longer and numbered and any(row[-1].strip() for row in rows[1:])
+
+
+def _complete_header(rows, separator, path) -> list:
+    """Return the rows of a table after adding empty names to its header."""
+    # Rows may have blank cells beyond the header, or all rows may have one more column.
+    # Other long rows may contain an unquoted comma, for example a decimal comma, so
+    # that their cells would be read as values of another column.
+    n = len(rows[0])
+    filled = [row for row in rows[1:] if any(map(str.strip, row))]
+    long = [row for row in filled if any(map(str.strip, row[n:]))]
+    wrong = [row for row in long if any(map(str.strip, row[n + 1 :]))]
+    if any(len(row) <= n for row in filled) or (
+        _has_row_numbers(rows) and not np.isnan(read_numbers(rows[1][-1]))
+    ):
+        wrong = long
+    if wrong:
+        shown = separator.join(wrong[0])
+        raise ValueError(
+            f"The rows of {str(path)!r} must not be longer than its header of {n} "
+            f"columns ({separator.join(rows[0])[:60]}); got {shown[:60]!r}. Name all "
+            f"columns in the header, and put cells that contain {separator!r} in "
+            "quotes. In R, write the table with row.names = FALSE."
+        )
+    return [rows[0] + [""] * (max(map(len, rows)) - n), *rows[1:]]
+
+
+def skip_blanks(table, name: str) -> pd.DataFrame:
+    """Return a table without blank rows and without blank columns that have no name."""
+    rows = np.arange(len(table))
+    for place in range(table.shape[1]):
+        rows = rows[_is_blank(table.iloc[rows, place])]
+    kept = [
+        not (_UNNAMED.fullmatch(str(column)) and _is_blank(table.iloc[:, place]).all())
+        for place, column in enumerate(table)
+    ]
+    counts = {"row": len(rows), "column": kept.count(False)}
+    filled = np.delete(np.arange(len(table)), rows)
+    table = table.iloc[filled].loc[:, kept].reset_index(drop=True)
+    parts = [f"{n:,} blank {kind}{'s'[: n > 1]}" for kind, n in counts.items() if n]
+    table.attrs[_BLANKS] = f"Skipped {' and '.join(parts)} of {name}." if parts else ""
+    return table
+
+
+def _is_blank(column) -> np.ndarray:
+    """Return whether each cell of a column is missing or contains only white space."""
+    if not pd.api.types.is_numeric_dtype(column):
+        column = column.astype("string").str.strip().replace("", pd.NA)
+    return column.isna().to_numpy()
+
+
+def describe_blanks(*tables) -> str:
+    """Return a description of the blank rows and columns that were skipped in tables.
+
+    The description starts with a space, or is empty if nothing was skipped.
+    """
+    return "".join(f" {text}" for table in tables if (text := table.attrs.get(_BLANKS)))
 
 
 def read_parquet(path: Path, required=()) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from .._utils.validation import normalize_text
+from .._utils.validation import normalize_text, read_numbers
 
 _KINDS = {"pmid": "PMIDs", "pmcid": "PMCIDs", "study_id": "study ids", "doi": "DOIs"}
 
@@ -24,16 +24,16 @@ def read_integers(values, column: str) -> pd.Series:
             )
         if column == "pmcid":
             words = words.str.replace(r"(?i)^PMC", "", regex=True)
-    numbers = pd.to_numeric(words, errors="coerce").astype("Float64")
-    whole = numbers.notna() & np.isfinite(numbers) & (numbers % 1 == 0)
-    wrong = values[(~whole).fillna(True) & words.notna()]
+    numbers = read_numbers(words)
+    whole = np.isfinite(numbers) & (numbers == np.round(numbers))
+    wrong = values[~whole & words.notna()]
     if len(wrong):
         raise ValueError(
             f"{len(wrong)} cells of the column {column} are not integers, for example "
             f"{_plain(wrong.iloc[0])!r}; expected {_KINDS.get(column, 'years')}. Leave "
             "unknown cells empty."
         )
-    return numbers.astype("Int64")
+    return pd.Series(numbers).astype("Int64")
 
 
 def write_ids(ids, kind: str) -> pd.Series:

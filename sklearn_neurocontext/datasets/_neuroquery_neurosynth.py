@@ -4,6 +4,7 @@ import pandas as pd
 
 from ._bunch import make_bunch, warn_about_spaces
 from ._files import (
+    describe_blanks,
     fetch_files,
     find_files,
     read_columns,
@@ -253,7 +254,8 @@ def _read_tables(paths, columns, name, **extra):
         rows[known],
         read_coordinates(coordinates[known], paths[0].name),
         spaces[rows[known]],
-        description=f"Corpus of {name}, {len(studies):,} studies.",
+        description=f"Corpus of {name}, {len(studies):,} studies."
+        + describe_blanks(metadata, coordinates),
         **extra,
     )
 

@@ -5,9 +5,11 @@ import json
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from .._utils.packages import import_optional
+from .._utils.validation import read_numbers
 from ._bunch import SkippedPeaksWarning, make_bunch, warn_about_spaces
 from ._files import find_files, read_coordinates, read_json, read_parquet
 from ._ids import group_articles, join_rows, read_integers
@@ -297,9 +299,8 @@ def _study_table(studies, metadata) -> pd.DataFrame:
         words = _first_known(studies, metadata, column).astype("string")
         words = words.fillna(slugs.str.extract(pattern)[0])
         table[column] = read_integers(words, column)
-    years = _first_known(studies, metadata, "year").astype("string")
-    years = pd.to_numeric(years, errors="coerce")  # "in press" becomes NaN.
-    table["year"] = years.where(years % 1 == 0)
+    years = read_numbers(_first_known(studies, metadata, "year"))
+    table["year"] = np.where(years % 1 == 0, years, np.nan)  # "in press" is NaN.
     keywords = _first_known(studies, metadata, "keywords")
     table["keywords"] = [_read_keywords(cell) for cell in keywords]
     return table

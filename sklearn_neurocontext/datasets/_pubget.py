@@ -1,5 +1,6 @@
 """Load and download articles of PubMed Central with pubget."""
 
+import codecs
 import warnings
 from pathlib import Path
 
@@ -8,7 +9,13 @@ import pandas as pd
 
 from .._utils.files import data_folder
 from ._bunch import make_bunch, warn_about_spaces
-from ._files import find_files, read_columns, read_coordinates, read_json
+from ._files import (
+    describe_blanks,
+    find_files,
+    read_columns,
+    read_coordinates,
+    read_json,
+)
 from ._ids import join_rows, read_integers, write_study_ids
 
 _SUBSET = "subset_*_extractedData"
@@ -45,7 +52,8 @@ def load_pubget(directory):
     Warns
     -----
     UserWarning
-        If pubget recorded that the extraction is incomplete.
+        If pubget recorded that the extraction is incomplete, or if the file
+        ``coordinate_space.csv`` is empty or belongs to other articles.
 
     References
     ----------
@@ -199,7 +207,8 @@ def _read_extraction(folder: Path):
             "Check the query."
         )
     studies = _study_table(metadata, texts)
-    studies["coordinate_space"] = _read_spaces(folder, studies)
+    studies["coordinate_space"], spaces = _read_spaces(folder, studies)
+    blanks = describe_blanks(metadata, texts, coordinates, spaces)
     rows = join_rows(studies, "pmcid", coordinates["pmcid"], "coordinates.csv")
     known = rows >= 0
     return make_bunch(
@@ -207,7 +216,7 @@ def _read_extraction(folder: Path):
         rows[known],
         read_coordinates(coordinates[known], "coordinates.csv"),
         studies["coordinate_space"].to_numpy(dtype=object)[rows[known]],
-        description=f"{len(studies):,} articles extracted by pubget.",
+        description=f"{len(studies):,} articles extracted by pubget.{blanks}",
     )
 
 
@@ -230,12 +239,24 @@ def _study_table(metadata, texts) -> pd.DataFrame:
     return studies
 
 
-def _read_spaces(folder: Path, studies) -> np.ndarray:
-    """Read the coordinate space of each study; None if unknown."""
+def _read_spaces(folder: Path, studies):
+    """Read the coordinate space of each study (None if unknown), and its table."""
+    columns = ("pmcid", "coordinate_space")
     path = folder / "coordinate_space.csv"
     spaces = np.full(len(studies), None, dtype=object)
-    if path.is_file():
-        table = read_columns(path, ("pmcid", "coordinate_space"))
+    table = pd.DataFrame(columns=columns)
+    if not path.is_file():
+        return spaces, table
+    if path.read_bytes().removeprefix(codecs.BOM_UTF8).strip():
+        table = read_columns(path, columns)
+    try:
         rows = join_rows(studies, "pmcid", table["pmcid"], path.name)
-        spaces[rows[rows >= 0]] = table["coordinate_space"].to_numpy()[rows >= 0]
-    return spaces
+    except ValueError as error:  # No id, or only ids of other articles.
+        warnings.warn(
+            f"{path.name} is ignored, and all coordinate spaces are unknown. {error}",
+            UserWarning,
+            stacklevel=4,
+        )
+        return spaces, table
+    spaces[rows[rows >= 0]] = table["coordinate_space"].to_numpy()[rows >= 0]
+    return spaces, table

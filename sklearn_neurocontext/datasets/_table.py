@@ -9,7 +9,7 @@ import pandas as pd
 
 from .._utils.coordinate_spaces import find_unclear_labels, normalize_spaces
 from ._bunch import STUDY_COLUMNS, SkippedPeaksWarning, make_bunch, warn_about_spaces
-from ._files import read_columns, read_coordinates
+from ._files import describe_blanks, read_columns, read_coordinates, skip_blanks
 from ._ids import join_rows, read_integers, write_ids, write_study_ids
 
 _ID_COLUMNS = ("study_id", "pmid", "pmcid", "id")
@@ -76,7 +76,8 @@ def load_table(studies, peaks, *, space=None):
     """
     if space not in (None, "MNI", "TAL"):
         raise ValueError(f"space must be 'MNI', 'TAL' or None; got {space!r}.")
-    studies, peaks = _read(studies, "studies"), _read(peaks, "peaks")
+    tables = _read(studies, "studies"), _read(peaks, "peaks")
+    studies, peaks = tables
     kind = _find_id_column(studies, peaks)
     studies = _study_table(studies, kind)
     ids = peaks[kind]
@@ -87,6 +88,7 @@ def load_table(studies, peaks, *, space=None):
     xyz = read_coordinates(peaks, "the table of peaks")
     spaces = _choose_spaces(studies, peaks, rows, space)
     description = f"{len(studies):,} studies from a table."
+    description += describe_blanks(*tables)
     skipped = "" if known.all() else _describe_skipped(ids[~known], kind)
     corpus = make_bunch(
         studies,
@@ -112,7 +114,9 @@ def _read(table, name) -> pd.DataFrame:
         # Ids are read as strings, because pandas would read 007 as 7.
         ids = {c: str for c in header if c.strip().lower() in _ID_COLUMNS}
         table = read_columns(path, dtype=ids)
-    table = pd.DataFrame(table).rename(columns=lambda name: str(name).strip().lower())
+    else:
+        table = skip_blanks(pd.DataFrame(table), f"the table of {name}")
+    table = table.rename(columns=lambda name: str(name).strip().lower())
     repeated = table.columns[table.columns.duplicated()]
     if len(repeated):
         raise ValueError(

@@ -402,7 +402,8 @@ def _stream_blocks(embedder, texts, on_progress):
     with open_cache(embedder.cache) as cache:
         while group := list(islice(blocks, size)):
             keys = [[text_key(text, settings) for text in part] for _, part in group]
-            vectors = cache.get_many({key for part in keys for key in part})
+            distinct = {key for part in keys for key in part}
+            vectors = cache.get_many(distinct, embedder.embedding_dim_)
             parts = _missing_parts(group, keys, vectors)
             n_missing = sum(_count_characters(part.values()) for part in parts)
             n_all = sum(_count_characters(part) for _, part in group)

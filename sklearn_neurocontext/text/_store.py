@@ -25,6 +25,15 @@ CREATE TABLE IF NOT EXISTS embeddings (
     checksum INTEGER NOT NULL
 )
 """
+# The casts prevent SQLite from failing to decode text that is not UTF-8.
+_SELECT = (
+    "SELECT key, typeof(vector), CAST(vector AS BLOB), CAST(checksum AS INTEGER) "
+    "FROM embeddings"
+)
+_COPY_ADVICE = (
+    "Copy the store, together with its file that ends with -wal if it exists, to a "
+    "folder that you can write to, and pass the copy."
+)
 _MEMORY_BYTES = 512 * 2**20
 _NETWORK_FILE_SYSTEMS = {
     *("9p", "afs", "beegfs", "ceph", "cifs", "coda", "gfs2", "glusterfs", "gpfs"),
@@ -50,7 +59,8 @@ class EmbeddingStore:
     path : path-like
         File of the store. It is created if it does not exist. It must be on a local
         disk, because the write-ahead log (WAL) of SQLite does not work on network file
-        systems.
+        systems. A store that the user may not write to, for example in a read-only
+        folder, can be read.
 
     Raises
     ------
@@ -72,19 +82,41 @@ class EmbeddingStore:
     def __init__(self, path):
         self.path = Path(path).expanduser()
         _check_location(self.path)
+        places = (self.path, self.path.resolve().parent)
+        self._is_read_only = self.path.exists() and not all(
+            os.access(place, os.W_OK) for place in places
+        )
         try:
             # isolation_level=None selects autocommit mode, in which SQLite begins a
             # transaction only after an explicit BEGIN.
             self._connection = sqlite3.connect(
-                self.path, timeout=_TIMEOUT_SECONDS, isolation_level=None
+                self._address(),
+                timeout=_TIMEOUT_SECONDS,
+                isolation_level=None,
+                uri=True,
             )
             self._prepare()
         except sqlite3.Error as error:
-            raise OSError(
-                f"{self.path} cannot be opened as an embedding store ({error}). "
+            advice = (
                 "Pass the path of a store, or a path that does not exist. If the file "
                 "is a corrupted store, delete it and embed its texts again."
+            )
+            raise OSError(
+                f"{self.path} cannot be opened as an embedding store ({error}). "
+                f"{_COPY_ADVICE if self._is_read_only else advice}"
             ) from error
+
+    def _address(self) -> str:
+        """Return the URI of the file, with the mode in which to open it."""
+        path = self.path.resolve()
+        if not self._is_read_only:
+            return path.as_uri()
+        # SQLite writes files beside a store, even for reading, unless the store is
+        # declared immutable. It then ignores the write-ahead log, which exists only if
+        # another process writes to the store or was killed.
+        log = path.with_name(f"{path.name}-wal")
+        has_log = log.is_file() and log.stat().st_size > 0
+        return f"{path.as_uri()}?{'mode=ro' if has_log else 'immutable=1'}"
 
     def _prepare(self):
         """Create the table in a new file, or check that the file is a store."""
@@ -92,11 +124,14 @@ class EmbeddingStore:
         (n_tables,) = execute("SELECT count(*) FROM sqlite_master").fetchone()
         (application,) = execute("PRAGMA application_id").fetchone()
         (version,) = execute("PRAGMA user_version").fetchone()
-        if n_tables and (application, version) != (_APPLICATION_ID, _VERSION):
+        is_used = n_tables or self._is_read_only
+        if is_used and (application, version) != (_APPLICATION_ID, _VERSION):
             raise sqlite3.DatabaseError(
                 f"the application id must be {_APPLICATION_ID:#x} and the version "
                 f"{_VERSION}; got {application:#x} and {version}"
             )
+        if self._is_read_only:
+            return
         self._enable_wal()
         # With this setting in WAL mode, recent writes may be lost if the power fails,
         # but the file cannot be corrupted.
@@ -127,16 +162,19 @@ class EmbeddingStore:
         if mode != "wal":
             raise sqlite3.OperationalError("its file system does not support WAL mode")
 
-    def get_many(self, keys) -> dict:
+    def get_many(self, keys, embedding_dim=None) -> dict:
         """Return the vectors of the keys that are in the store.
 
-        Vectors with a wrong checksum are not returned. They are deleted from the store,
-        and a `StoreWarning` is issued.
+        Vectors with a wrong checksum, a wrong type or a wrong length, NaN or infinity
+        are not returned. They are deleted from the store if it can be written to, and a
+        `StoreWarning` is issued.
 
         Parameters
         ----------
         keys : iterable of bytes
             Hashes of texts and settings.
+        embedding_dim : int or None, default=None
+            Expected length of the vectors. If None, any length is accepted.
 
         Returns
         -------
@@ -152,12 +190,13 @@ class EmbeddingStore:
         for start in range(0, len(keys), _KEYS_PER_QUERY):
             part = keys[start : start + _KEYS_PER_QUERY]
             marks = ",".join("?" * len(part))
-            query = f"SELECT * FROM embeddings WHERE key IN ({marks})"
-            for key, vector, checksum in self._read(query, part):
-                if zlib.crc32(vector) == checksum:
-                    found[key] = np.frombuffer(vector, dtype="<f4")
-                else:
+            query = f"{_SELECT} WHERE key IN ({marks})"
+            for key, *content in self._read(query, part):
+                vector = _decode(*content)
+                if vector is None or embedding_dim not in (None, len(vector)):
                     corrupted.append(key)
+                else:
+                    found[key] = vector
         if corrupted:
             self._drop(corrupted)
         return found
@@ -207,19 +246,23 @@ class EmbeddingStore:
             raise OSError(f"other must be the file of a store; got {other}.")
         n_before = len(self)
         with EmbeddingStore(other) as shard:
-            keys = [key for (key,) in shard._read("SELECT key FROM embeddings")]
+            rows = shard._read("SELECT key FROM embeddings WHERE typeof(key) = 'blob'")
+            keys = [key for (key,) in rows]
             for start in range(0, len(keys), _KEYS_PER_QUERY):
                 self.put_many(shard.get_many(keys[start : start + _KEYS_PER_QUERY]))
         return len(self) - n_before
 
     def _drop(self, keys):
         """Delete corrupted vectors and warn about them."""
+        done = "ignored" if self._is_read_only else "deleted"
         warnings.warn(
-            f"{len(keys)} vectors in {self.path} are corrupted and were deleted. The "
+            f"{len(keys)} vectors in {self.path} are corrupted and were {done}. The "
             "texts of these vectors are embedded again when needed. Check the disk.",
             StoreWarning,
             stacklevel=3,
         )
+        if self._is_read_only:
+            return
         self._write("DELETE FROM embeddings WHERE key = ?", [(key,) for key in keys])
 
     def _read(self, query, values=()):
@@ -229,6 +272,11 @@ class EmbeddingStore:
 
     def _write(self, statement, rows):
         """Run a statement for all rows in one transaction."""
+        if self._is_read_only:
+            raise OSError(
+                f"The store {self.path} must be writable to store new vectors; got a "
+                f"read-only file or folder. {_COPY_ADVICE}"
+            )
         with self._helpful_errors(), closing(self._connection.cursor()) as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             try:
@@ -268,6 +316,14 @@ class EmbeddingStore:
         self.close()
 
 
+def _decode(type_name, content, checksum) -> np.ndarray | None:
+    """Return a stored vector; None if it is not what `put_many` writes."""
+    if type_name != "blob" or len(content) % 4 or zlib.crc32(content) != checksum:
+        return None
+    vector = np.frombuffer(content, dtype="<f4")
+    return vector if len(vector) and np.isfinite(vector).all() else None
+
+
 def _check_location(path):
     """Check that a path is not a folder, and that its folder exists and is local."""
     if path.is_dir():
@@ -279,6 +335,11 @@ def _check_location(path):
         raise OSError(
             f"The folder {path.parent} of the store {path.name} does not exist. Create "
             "it, or pass another path."
+        )
+    if not path.exists() and not os.access(path.parent, os.W_OK):
+        raise OSError(
+            f"The store {path} cannot be created, because the folder {path.parent} is "
+            "read-only. Pass the path of a file in another folder."
         )
     kind = network_file_system(path.parent)
     if kind is not None:
@@ -326,7 +387,7 @@ class MemoryCache:
         self._n_bytes = 0
         self._lock = threading.Lock()
 
-    def get_many(self, keys) -> dict:
+    def get_many(self, keys, embedding_dim=None) -> dict:
         """Return the vectors of the keys that are in the cache."""
         with self._lock:
             found = {key: self._vectors[key] for key in keys if key in self._vectors}

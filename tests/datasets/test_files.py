@@ -1,5 +1,6 @@
 """Find, download and read files; errors of damaged and incomplete files."""
 
+import gzip
 import hashlib
 import lzma
 import stat
@@ -11,6 +12,7 @@ import pytest
 from scipy import sparse
 
 from sklearn_neurocontext.datasets._files import (
+    describe_blanks,
     fetch_files,
     find_files,
     read_columns,
@@ -278,3 +280,106 @@ def test_local_files_take_precedence(address, tmp_path, monkeypatch, server):
     assert files == {local: "local, unverified", downloaded: "verified"}
     assert list(files) == [local, downloaded]
     assert server.requests == [NAME]
+
+
+# Rows longer than the header
+
+HEADER = "pmid,x,y,z"
+
+
+def _write_long_rows(path, table, header, ends):
+    """Write a table in CSV or TSV; append `ends[i % len(ends)]` to row i."""
+    rows = [",".join(map(repr, row)) for row in table.to_numpy().tolist()]
+    rows = [row + ends[i % len(ends)] for i, row in enumerate(rows)]
+    separator = "\t" if ".tsv" in path.suffixes else ","
+    text = "\n".join([header, *rows, ""]).replace(",", separator)
+    open_file = gzip.open if path.suffix == ".gz" else open
+    with open_file(path, "wt", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+@pytest.fixture
+def peaks(rng):
+    """Return 200 peaks whose ids would also be valid indices."""
+    table = pd.DataFrame(rng.normal(scale=40, size=(200, 4)), columns=HEADER.split(","))
+    return table.assign(pmid=rng.integers(1, 60, size=200).astype(float))
+
+
+@pytest.mark.parametrize("extension", [".csv", ".tsv", ".csv.gz", ".tsv.gz"])
+@pytest.mark.parametrize(
+    ("header", "ends"),
+    [
+        (HEADER, [","]),
+        (HEADER, [",,,"]),
+        (HEADER, ["", ",", ", ,"]),
+        (HEADER, [",left"]),
+        (HEADER, [",", ",7", ",5.5,"]),
+        (HEADER + ",", [",left"]),
+        (HEADER + ",", [",left,,", ","]),
+        ("\ufeff" + HEADER, [","]),
+    ],
+)
+def test_rows_longer_than_the_header(peaks, tmp_path, extension, header, ends):
+    path = tmp_path / f"peaks{extension}"
+    _write_long_rows(path, peaks, header, ends)
+    found = read_columns(path)[HEADER.split(",")]
+    pd.testing.assert_frame_equal(found, peaks)
+
+
+def test_ids_that_count_rows_are_not_an_index(peaks, tmp_path):
+    path = tmp_path / "peaks.csv"
+    for first in (0, 1):
+        table = peaks.assign(pmid=np.arange(first, 200.0 + first))
+        _write_long_rows(path, table, HEADER, [","])
+        pd.testing.assert_frame_equal(read_columns(path), table)
+
+
+def test_row_numbers_of_r(peaks, tmp_path):
+    # The function write.table of R writes row names without a name in the header.
+    path = tmp_path / "peaks.tsv"
+    header = '"pmid"\t"x"\t"y"\t"z"\n'
+    rows = peaks.set_axis(peaks.index + 1).to_csv(sep="\t", header=False)
+    path.write_text(header + rows)
+    pd.testing.assert_frame_equal(read_columns(path)[peaks.columns], peaks)
+    path.write_text(header.replace('"', "") + rows)
+    with pytest.raises(ValueError, match=r"(?s)must not be longer.*row\.names = FALSE"):
+        read_columns(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "shown"),
+    [
+        ("pmid,title,year", ["11,Pain,2001", "12,Pain, and heat,2002"], "12,Pain, and"),
+        ("pmid,x,y,z", ["11,-42,5,-22,0,54,5", "12,4,5,0,5,60,5"], "11,-42,5"),
+        ("pmid,title", ["11,Pain,a,b", "12,Words,a,b"], "11,Pain,a,b"),
+    ],
+)
+def test_rows_with_unquoted_commas_raise(tmp_path, header, rows, shown):
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join([header, *rows]))
+    with pytest.raises(ValueError, match=f"table.csv' must not be longer .* '{shown}"):
+        read_columns(path)
+
+
+def test_blank_rows_and_columns_are_counted(tmp_path):
+    path = tmp_path / "studies.csv"
+    path.write_text("pmid,title,,\n11,Pain,,\n12,,,\n , ,,\n,,,\n")
+    table = read_columns(path)
+    assert table.to_dict("list") == {"pmid": ["11", "12"], "title": ["Pain", np.nan]}
+    expected = " Skipped 2 blank rows and 2 blank columns of studies.csv."
+    assert describe_blanks(table, table[["pmid"]]) == expected + expected
+    path.write_text("pmid,title\n11,Pain\n")
+    assert describe_blanks(read_columns(path)) == ""
+
+
+def test_long_texts_in_long_rows(tmp_path):
+    body = 'words, and "words"\n' * 10_000
+    path = tmp_path / "text.csv"
+    quoted = body.replace('"', '""')
+    path.write_text(f'pmcid,body\n1,"{quoted}",\n2,"b",\n')
+    assert read_columns(path)["body"].tolist() == [body, "b"]
+    path.write_text('pmcid,body\n1,"b",\n2,"b,\n')
+    with pytest.raises(
+        ValueError, match=r"text\.csv' is not a table in UTF-8, or is tr"
+    ):
+        read_columns(path)

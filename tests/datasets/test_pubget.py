@@ -1,5 +1,6 @@
 """Load extractions of pubget, and run pubget on articles of a fake Entrez client."""
 
+import re
 import shutil
 import warnings
 
@@ -70,6 +71,55 @@ def test_other_files_of_pubget_are_ignored(small):
     (small / "authors.csv").write_text("pmcid,surname,given-names\n91,Doe,Jo\n")
     (small / "links.csv").write_text("pmcid,ext-link-type,href\n")
     assert len(load_pubget(small).studies) == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "\ufeff\n",
+        "pmcid,coordinate_space\n",
+        "pmcid,coordinate_space\n,\n",
+        "pmcid,coordinate_space\n17,MNI\n18,TAL\n",
+        "pmcid,coordinate_space\n11,MNI\n12,TAL\n",  # PMIDs
+    ],
+)
+def test_spaces_without_any_article_of_the_corpus_are_ignored(small, content):
+    (small / "coordinate_space.csv").unlink()
+    with pytest.warns(CoordinateSpaceWarning):
+        expected = load_pubget(small)
+    (small / "coordinate_space.csv").write_text(content, encoding="utf-8")
+    with (
+        pytest.warns(CoordinateSpaceWarning, match="2 are of unknown space"),
+        pytest.warns(UserWarning, match=r"coordinate_space\.csv is ign") as record,
+    ):
+        corpus = load_pubget(small)
+    assert_same_corpus(corpus, expected)
+    assert corpus.space_counts == {"UNKNOWN": 2}
+    assert_one_warning(record, UserWarning, __file__)
+
+
+@quiet
+def test_spaces_of_some_other_articles_are_ignored(small):
+    (small / "coordinate_space.csv").write_text(
+        "pmcid,coordinate_space\n17,MNI\n91,MNI\n"
+    )
+    assert load_pubget(small).space_counts == {"MNI": 2}
+
+
+@quiet
+@pytest.mark.parametrize("end", [",", ",,,", ",note"])
+@pytest.mark.parametrize(
+    "name", ["metadata.csv", "text.csv", "coordinates.csv", "coordinate_space.csv"]
+)
+def test_rows_longer_than_the_header(small, name, end):
+    expected = load_pubget(small)
+    lines = (small / name).read_text().splitlines()
+    lines[1:] = [line + end for line in lines[1:]]
+    (small / name).write_text("\n".join([*lines, ",,,,", ",,,,", ""]))
+    corpus = load_pubget(small)
+    assert_same_corpus(corpus, expected)
+    assert re.search(rf"2 blank rows.* of {name}\.", corpus.description)
 
 
 @quiet
@@ -156,7 +206,7 @@ def test_missing_column_raises(small, name, column):
 
 def test_article_without_pmcid_raises(small):
     path = small / "metadata.csv"
-    pd.DataFrame({"pmcid": [91, None]}).to_csv(path, index=False)
+    pd.DataFrame({"pmcid": [91, None], "pmid": [11, 12]}).to_csv(path, index=False)
     with pytest.raises(
         ValueError, match=r"1 studies have no pmcid. The first of them is in row 1"
     ):

@@ -279,11 +279,15 @@ ERRORS = {
         r"studies has several columns 'pmid' \(ignoring case\)",
     ),
     "study with a blank id": (
-        {"id": ["a", " "]},
+        {"id": ["a", " "], "title": ["pain", "words"]},
         {"id": ["a"]},
         "1 studies have no id",
     ),
-    "study without id": ({"pmid": [11, None]}, PEAKS, "1 studies have no pmid.*row 1"),
+    "study without id": (
+        {"pmid": [11, None], "title": ["pain", "words"]},
+        PEAKS,
+        "1 studies have no pmid.*row 1",
+    ),
 }
 
 
@@ -316,6 +320,42 @@ def test_truncated_file_raises(tmp_path):
     path.write_bytes(path.read_bytes()[:-12])
     with pytest.raises(OSError, match=r"studies\.csv\.gz' cannot be read .* truncated"):
         load_table(path, PEAKS)
+
+
+def test_blank_rows_and_columns_of_frames_are_skipped():
+    # A sheet that pandas.read_excel returns, with formatted cells beyond the table.
+    blank = {"pmid": [None, " "], "x": [None] * 2, "y": [None] * 2, "z": ["", None]}
+    peaks = pd.concat([pd.DataFrame(PEAKS), pd.DataFrame(blank)])
+    peaks["Unnamed: 4"] = " "
+    corpus = load_table(STUDIES, peaks, space="MNI")
+    assert_same_corpus(corpus, load_table(STUDIES, PEAKS, space="MNI"))
+    assert (
+        "Skipped 2 blank rows and 1 blank column of the table of p"
+        in corpus.description
+    )
+
+
+def test_numbers_stored_as_text(tmp_path):
+    xyz = {
+        "x": ["−1", "–2,5", "+3"],
+        "y": ["4,0", "'5", " 6"],
+        "z": ["7", "８", "\xa09"],
+    }
+    peaks = {"pmid": PEAKS["pmid"], **xyz}
+    expected = {**PEAKS, "x": [-1, -2.5, 3]}
+    expected = load_table(STUDIES, expected, space="MNI")
+    assert_same_corpus(load_table(STUDIES, peaks, space="MNI"), expected)
+    pd.DataFrame(peaks).to_csv(tmp_path / "peaks.csv", index=False)
+    corpus = load_table(STUDIES, tmp_path / "peaks.csv", space="MNI")
+    assert_same_corpus(corpus, expected)
+
+
+def test_number_with_an_ambiguous_comma_raises():
+    peaks = {**PEAKS, "y": ["4", "12,345", "6"]}
+    with pytest.raises(
+        ValueError, match=r"1 of 3 peaks are not .* row 1: 2, 12,345, 8"
+    ):
+        load_table(STUDIES, peaks, space="MNI")
 
 
 def test_unclear_labels_of_spaces_are_quoted_and_not_converted():

@@ -1,13 +1,16 @@
 """Tests of the embedding store, the memory cache and their keys."""
 
+import os
 import sqlite3
 import subprocess
 import sys
 import threading
+import zlib
 
 import numpy as np
 import pytest
 
+from sklearn_neurocontext import LLMChunkEmbedder
 from sklearn_neurocontext.text import EmbeddingStore, StoreWarning, _store
 from sklearn_neurocontext.text._store import (
     MemoryCache,
@@ -122,6 +125,142 @@ def test_corrupted_vectors_are_deleted_with_warning(path):
         assert found.keys() == {first, others[1]}
         store.put_many(vectors)
         assert_same(store.get_many(vectors), vectors)
+
+
+def change_row(path, key, vector, checksum=None):
+    """Replace the vector of a key; the checksum fits unless it is given."""
+    if checksum is None:
+        checksum = zlib.crc32(vector if isinstance(vector, bytes) else b"text")
+    connection = sqlite3.connect(path)
+    connection.execute(
+        "UPDATE embeddings SET vector = ?, checksum = ? WHERE key = ?",
+        (vector, checksum, key),
+    )
+    if vector == "not UTF-8":
+        connection.execute("UPDATE embeddings SET vector = CAST(x'ff80' AS TEXT)")
+    connection.commit()
+    connection.close()
+
+
+INVALID = {
+    "text": ("text", None),
+    "not UTF-8": ("not UTF-8", None),
+    "number": (3.5, None),
+    "checksum": (b"\0" * 32, "text"),
+    "NaN": (np.full(8, np.nan, "f4").tobytes(), None),
+    "infinity": (np.full(8, -np.inf, "f4").tobytes(), None),
+    "empty": (b"", None),
+    "cut off": (b"\0" * 31, None),
+}
+
+
+@pytest.mark.parametrize("kind", INVALID)
+def test_invalid_rows_are_deleted_with_warning(path, kind):
+    vectors = make_vectors(1)
+    (key,) = vectors
+    with EmbeddingStore(path) as store:
+        store.put_many(vectors)
+    change_row(path, key, *INVALID[kind])
+    with EmbeddingStore(path) as store:
+        with pytest.warns(StoreWarning, match="1 vectors in .* corrupted and were del"):
+            assert store.get_many([key]) == {}
+        assert len(store) == 0
+        store.put_many(vectors)
+        assert_same(store.get_many(vectors), vectors)
+
+
+def test_embedder_replaces_vectors_of_another_length(path):
+    texts = ["pain", "reading words"]
+    expected = LLMChunkEmbedder(cache=None).fit_transform(texts)
+    embedder = LLMChunkEmbedder(cache=path).fit()
+    keys = [text_key(text, embedder.settings_key()) for text in texts]
+    with EmbeddingStore(path) as store:
+        store.put_many({keys[0]: np.ones(383), keys[1]: expected[1]})
+    with pytest.warns(StoreWarning, match="1 vectors in .* are corrupted"):
+        found = embedder.transform(texts)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(embedder.transform(texts), found)
+
+
+def test_invalid_rows_are_not_merged(tmp_path, path):
+    vectors = make_vectors(3)
+    first, second, third = vectors
+    with EmbeddingStore(path) as store:
+        store.put_many(vectors)
+    change_row(path, first, np.full(8, np.nan, "f4").tobytes())
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE embeddings SET key = 'text' WHERE key = ?", (second,))
+    connection.commit()
+    connection.close()
+    with EmbeddingStore(tmp_path / "all.sqlite") as store:
+        with pytest.warns(StoreWarning, match="1 vectors in .* are corrupted"):
+            assert store.merge(path) == 1
+        assert_same(store.get_many(vectors), {third: vectors[third]})
+
+
+@pytest.fixture
+def read_only(path, monkeypatch):
+    """Return vectors of a store that is read-only, also for the administrator."""
+    vectors = make_vectors(3)
+    with EmbeddingStore(path) as store:
+        store.put_many(vectors)
+    path.chmod(0o444)
+    path.parent.chmod(0o555)
+    real = os.access
+    monkeypatch.setattr(
+        os, "access", lambda place, mode: mode != os.W_OK and real(place, mode)
+    )
+    yield vectors
+    path.parent.chmod(0o755)
+
+
+def test_read_only_store_is_read(path, read_only):
+    content = path.read_bytes()
+    with EmbeddingStore(path) as store:
+        assert len(store) == 3
+        assert_same(store.get_many([*read_only, b"other"]), read_only)
+        assert [one.name for one in path.parent.iterdir()] == [path.name]
+        with pytest.raises(OSError, match=r"must be writable .*Copy the store"):
+            store.put_many(make_vectors(1, start=9))
+    assert path.read_bytes() == content
+    with pytest.raises(OSError, match=r"new\.sqlite cannot be created.* is read-only"):
+        EmbeddingStore(path.with_name("new.sqlite"))
+
+
+def test_invalid_rows_of_read_only_store_are_ignored(path, read_only):
+    first, *_ = read_only
+    path.chmod(0o644)
+    change_row(path, first, "text")
+    with (
+        EmbeddingStore(path) as store,
+        pytest.warns(StoreWarning, match="are corrupted and were ignored"),
+    ):
+        assert len(store.get_many(read_only)) == 2
+
+
+def test_read_only_store_with_log_is_read(path, read_only, tmp_path):
+    # The log of a process that was killed contains vectors that are not in the file.
+    script = (
+        "import os, sys, numpy as np\n"
+        "from sklearn_neurocontext.text import EmbeddingStore\n"
+        "store = EmbeddingStore(sys.argv[1])\n"
+        "store.put_many({b'last': np.ones(8)})\n"
+        "os._exit(0)\n"
+    )
+    path.chmod(0o644)
+    path.parent.chmod(0o755)
+    subprocess.run([sys.executable, "-c", script, path], check=True)
+    assert path.with_name("store.sqlite-wal").stat().st_size
+    with EmbeddingStore(path) as store:
+        assert len(store) == 4
+        np.testing.assert_array_equal(store.get_many([b"last"])[b"last"], np.ones(8))
+
+
+def test_other_read_only_files_raise(path, read_only):
+    path.chmod(0o644)
+    path.write_bytes(b"")
+    with pytest.raises(OSError, match="cannot be opened as an embedding store"):
+        EmbeddingStore(path)
 
 
 def test_concurrent_threads_create_store(tmp_path):
