@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,23 @@ def shared_data():
     if not _SHARED_DATA.is_dir():
         pytest.skip("the real corpora are not beside this checkout")
     return _SHARED_DATA
+
+
+@pytest.fixture
+def full_disk():
+    """Return a context in which no file can exceed `n_bytes`, as on a full disk."""
+    resource = pytest.importorskip("resource")
+
+    @contextmanager
+    def limit(n_bytes):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limit
 
 
 @pytest.fixture

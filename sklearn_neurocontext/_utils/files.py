@@ -1,5 +1,6 @@
 """Locate the cache and data folders; write files and folders atomically."""
 
+import errno
 import json
 import os
 import secrets
@@ -13,21 +14,51 @@ _APP_NAME = "sklearn_neurocontext"
 # Maximum length of a double extension such as .nii.gz. If the last two suffixes of a
 # file name are longer, only the last suffix is used as the extension.
 _MAX_EXTENSION = 16
+# Error numbers of the operating system if a disk is full, if the user has used all the
+# space that is allowed, or if a file would become too large.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def expand_path(path) -> Path:
+    """Return a path in which ``~`` and ``~user`` are replaced by the home folder."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise FileNotFoundError(
+            f"{str(path)!r} begins with a home folder, which was not found on this "
+            "machine. Pass a path without '~'."
+        ) from error
 
 
 def cache_folder() -> Path:
     """Return the cache folder."""
-    # The environment variable NEUROCONTEXT_CACHE replaces the default folder.
-    if named := os.environ.get("NEUROCONTEXT_CACHE"):
-        return Path(named).expanduser()
-    return platformdirs.user_cache_path(_APP_NAME, appauthor=False)
+    # The environment variable NEUROCONTEXT_CACHE replaces the default folder. The
+    # default folder begins with "~" if the user has no home folder.
+    named = os.environ.get("NEUROCONTEXT_CACHE")
+    folder = named or platformdirs.user_cache_path(_APP_NAME, appauthor=False)
+    try:
+        return expand_path(folder)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"The cache folder {str(folder)!r} is in a home folder, which was not "
+            "found on this machine. Set the environment variable NEUROCONTEXT_CACHE "
+            "to the full path of a folder."
+        ) from error
 
 
 def data_folder(data_home=None) -> Path:
     """Return `data_home`; if it is None, return the data folder of this package."""
-    if data_home is not None:
-        return Path(data_home).expanduser()
-    return platformdirs.user_data_path(_APP_NAME, appauthor=False)
+    if data_home is None:
+        data_home = platformdirs.user_data_path(_APP_NAME, appauthor=False)
+    return expand_path(data_home)
+
+
+def replace_surrogates(text: str) -> str:
+    """Return a text with U+FFFD in place of unpaired surrogates."""
+    # UTF-8, tokenizers and pandas do not accept unpaired surrogates.
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @contextmanager
@@ -36,7 +67,7 @@ def atomic_write(path):
 
     This context manager yields the path of the temporary file. The permissions of the
     file follow the umask. If `path` is a symbolic link, the link is kept, and the file
-    to which it points is replaced.
+    to which it points is replaced. If the disk is full, the error names `path`.
     """
     path = Path(path).resolve()
     extension = "".join(path.suffixes[-2:])
@@ -48,15 +79,32 @@ def atomic_write(path):
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if error.errno not in DISK_FULL and error.filename != str(temporary):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically, as UTF-8; create its folder if needed."""
+@contextmanager
+def atomic_output(path):
+    """Create the folder of a file if needed, and write the file with `atomic_write`."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        yield temporary
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, as UTF-8; create its folder if needed."""
+    with atomic_output(path) as temporary:
+        temporary.write_bytes(replace_surrogates(text).encode())
+
+
+def write_table(path: Path, table, **options) -> None:
+    """Write a DataFrame as CSV atomically, without its index; see `write_text`."""
+    write_text(path, table.to_csv(index=False, lineterminator="\n", **options))
 
 
 def write_json(path: Path, content) -> None:
@@ -77,13 +125,30 @@ def check_new_folder(directory: Path) -> None:
 
 
 @contextmanager
+def staged_files(folder: Path):
+    """Write files to a temporary folder; move them to `folder` when all are complete.
+
+    This context manager yields the path of the temporary folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{secrets.token_hex(8)}"
+    temporary.mkdir()
+    try:
+        yield temporary
+        for path in temporary.iterdir():
+            path.replace(folder / path.name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
 def atomic_folder(directory, *, check=check_new_folder):
     """Write a temporary folder, and rename it to `directory` when it is complete.
 
     This context manager yields the path of the temporary folder. `check` is a function
     that raises an error if `directory` exists and must not be replaced.
     """
-    directory = Path(directory).expanduser().absolute()
+    directory = expand_path(directory).absolute()
     check(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
     new, old = (

@@ -6,13 +6,17 @@ scikit-learn moves a private function, only this file must be changed.
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import _fit_context as fit_context
 from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing as select_rows
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Hidden, Interval, Options, StrOptions
 from sklearn.utils._set_output import _get_output_config as get_output_config
@@ -20,6 +24,8 @@ from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .files import replace_surrogates
 
 __all__ = [
     "TERM_PATTERN",
@@ -30,9 +36,11 @@ __all__ = [
     "Options",
     "Real",
     "StrOptions",
+    "array_output",
     "available_if",
     "check_feature_names_in",
     "check_is_fitted",
+    "check_numbers",
     "check_peaks",
     "check_random_state",
     "check_similarity",
@@ -42,6 +50,7 @@ __all__ = [
     "innermost_model",
     "normalize_text",
     "read_numbers",
+    "select_rows",
     "validate_data",
 ]
 
@@ -97,9 +106,8 @@ def normalize_text(text: str) -> str:
     """
     if text.isascii():
         return text
-    # Neither tokenizers nor UTF-8 accept unpaired surrogates.
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+    text = _INVISIBLE.sub("", replace_surrogates(text))
+    text = unicodedata.normalize("NFKC", text)
     return text.translate(_HYPHENS)
 
 
@@ -147,6 +155,22 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
             f"{_name_rows(blank)}. Drop these rows, or fill in their text."
         )
     return texts
+
+
+def check_numbers(name: str, numbers, accept, expected: str) -> np.ndarray:
+    """Return a number or a sequence of numbers as a new 1D float64 array.
+
+    ValueError is raised if they are not finite numbers or ``accept(array)`` is False.
+    """
+    try:
+        array = np.atleast_1d(np.asarray(numbers))
+        if array.dtype.kind in "biufO" and array.ndim == 1 and array.size:
+            array = array.astype(np.float64)
+            if np.isfinite(array).all() and accept(array):
+                return array
+    except (TypeError, ValueError):
+        pass  # for example rows of different lengths
+    raise ValueError(f"{name} must be {expected}; got {numbers!r}.")
 
 
 def read_numbers(values) -> np.ndarray:
@@ -253,6 +277,19 @@ def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
             "contain NaN or infinity."
         )
     return array
+
+
+@contextmanager
+def array_output():
+    """Let transformers return arrays, whatever ``set_config(transform_output)`` says.
+
+    Outputs of a step with its own ``set_output`` must be converted by the caller.
+    """
+    with config_context(transform_output="default"), warnings.catch_warnings():
+        # A step that was fitted to DataFrames would warn when it gets arrays.
+        names = "X (has|does not have valid) feature names"
+        warnings.filterwarnings("ignore", names, UserWarning)
+        yield
 
 
 def innermost_model(estimator):

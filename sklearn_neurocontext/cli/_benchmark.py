@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from .._utils.files import atomic_output
 from ._common import (
     CORPUS_HELP,
     ESTIMATORS,
@@ -344,7 +345,8 @@ def _predict_text(text, studies, masker, output):
     settings = _DEMO_SETTINGS | {"estimator": "contrastive"}
     model = fit_settings(settings, studies, masker, n_permutations=0)
     img = model.predict_img([text]).slicer[..., 0]
-    img.to_filename(output / "text.nii.gz")
+    with atomic_output(output / "text.nii.gz") as temporary:
+        img.to_filename(temporary)
     save_figure(plot_predicted_map(img, text=text), output / "text.png")
     click.echo(f"text.png, text.nii.gz: predicted map of “{text}”")
 

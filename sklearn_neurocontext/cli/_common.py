@@ -4,11 +4,13 @@ Slow libraries are imported inside functions, so that ``--help`` is fast.
 """
 
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import click
+
+from .._utils.files import atomic_output, expand_path
 
 # These values are also defined in the subpackages datasets and experiments. They are
 # repeated here, because importing these subpackages would slow down --help.
@@ -33,7 +35,11 @@ class Text(click.ParamType):
     name = "text"
 
     def convert(self, value, param, ctx):
-        """Check a text and return it unchanged."""
+        """Check a text, and return it as Unicode."""
+        # In the locale C, Python decodes the command line as ASCII, and represents the
+        # bytes of other characters as surrogates.
+        with suppress(UnicodeEncodeError):
+            value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         if not value.strip():
             self.fail("must contain at least one word.", param, ctx)
         return value
@@ -48,7 +54,7 @@ class OutputPath(click.Path):
 
     def convert(self, value, param, ctx):
         """Expand ``~``, check the extension, and return a Path."""
-        path = super().convert(Path(value).expanduser(), param, ctx)
+        path = super().convert(expand_path(value), param, ctx)
         if self.endings and not path.name.endswith(self.endings):
             expected = " or ".join(self.endings)
             self.fail(f"{str(path)!r} must end in {expected}.", param, ctx)
@@ -176,6 +182,6 @@ def prepare(settings, estimators, check=None):
 
 def save_figure(figure, path) -> Path:
     """Save a figure at 150 dpi and return the path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    with atomic_output(path) as temporary:
+        figure.savefig(temporary, dpi=150)
     return path

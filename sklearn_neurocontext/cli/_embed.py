@@ -1,11 +1,12 @@
 """Commands embed and merge-stores, which compute and merge embeddings."""
 
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import click
 
+from .._utils.files import atomic_output, write_table
 from ._common import (
     CORPUS_HELP,
     POSITIVE_INTEGER,
@@ -95,9 +96,14 @@ def embed(corpus, output, cache, text_field, model_name, **options):
     note(f"{len(rows):,} of {len(texts):,} studies have a text ({text_field})")
     given = {name: value for name, value in options.items() if value is not None}
     embedder = make_embedder(model_name).set_params(cache=cache, **given)
-    n_tokens = _embed(embedder.fit(), [texts[row] for row in rows], output)
+    listed = loaded.studies.iloc[rows][_COLUMNS]
+    # The array and the table replace older files together, because the rows of one
+    # belong to the rows of the other.
+    with nullcontext() if output is None else atomic_output(table) as temporary:
+        if temporary is not None:
+            write_table(temporary, listed)
+        n_tokens = _embed(embedder.fit(), [texts[row] for row in rows], output)
     if output is not None:
-        loaded.studies.iloc[rows][_COLUMNS].to_csv(table, index=False)
         click.echo(f"Wrote {len(rows):,} embeddings to {output}")
         click.echo(f"Wrote the table of studies to {table}")
     if cache is not None:
@@ -135,7 +141,7 @@ def _check_table(path):
     """Check that a CSV file does not exist or was written by this command."""
     if not path.exists():
         return
-    with path.open(errors="replace") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:
         header = file.readline().strip()
     if header != ",".join(_COLUMNS) or not path.with_suffix(".npy").exists():
         raise FileExistsError(
@@ -148,7 +154,7 @@ def _embed(embedder, texts, output) -> int:
     """Embed texts, write the array to `output`, and return the number of tokens."""
     import numpy as np
 
-    from .._utils.files import atomic_write
+    from .._utils.disk_cache import NpyWriter
 
     n_tokens = n_characters = n_done = 0
     n_all = sum(map(len, texts))
@@ -162,17 +168,16 @@ def _embed(embedder, texts, output) -> int:
         label = f"embedding {n_done:,}/{len(texts):,} texts, {rate:,.0f} tokens/s"
         update(n_characters, n_all, label)
 
-    array = None
-    with nullcontext() if output is None else atomic_write(output) as temporary:
-        if temporary is not None:
-            shape = (len(texts), embedder.embedding_dim_)
-            array = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
-        with progress_bar("embedding", show_counts=False) as update:
-            for block in embedder.embed_blocks(texts, show):
-                n_done = block.first_row + len(block.vectors)
-                if array is not None:
-                    array[block.first_row : n_done] = block.vectors
-                show()
-        if array is not None:
-            array.flush()
+    with ExitStack() as stack:
+        array = None
+        if output is not None:
+            temporary = stack.enter_context(atomic_output(output))
+            row_shape = (embedder.embedding_dim_,)
+            array = stack.enter_context(NpyWriter(temporary, np.float32, row_shape))
+        update = stack.enter_context(progress_bar("embedding", show_counts=False))
+        for block in embedder.embed_blocks(texts, show):
+            n_done += len(block.vectors)
+            if array is not None:
+                array.append(block.vectors)
+            show()
     return n_tokens

@@ -2,10 +2,10 @@
 
 import re
 from contextlib import nullcontext
-from pathlib import Path
 
 import click
 
+from .._utils.files import expand_path, staged_files, write_table
 from ._common import (
     CORPUS_HELP,
     ESTIMATORS,
@@ -96,19 +96,20 @@ def fit(output, text, n_permutations, **settings):
     )
     note(f"Fitting {estimator} to {len(studies.texts):,} studies …")
     model = fit_settings(settings, studies, masker, n_permutations)
-    # Replace an earlier model only after all slow steps have succeeded.
-    model.save(output / _MODEL, overwrite=True)
+    # Replace an earlier model and its results only when all new results are written.
+    with staged_files(output) as staged:
+        _write_training(model, staged)
+        _write_studies(loaded, studies, staged)
+        if text:
+            _predict_texts(model, list(text), loaded, studies, staged)
+        else:
+            _predict_studies(model, loaded, studies, staged)
+        model.save(output / _MODEL, overwrite=True)
+        _remove_written(output)
     click.echo(
         f"{_MODEL}: model with {len(model.terms):,} terms. To use it, pass --model "
         f"{output} to the commands map, decode and report"
     )
-    _remove_written(output)
-    _write_training(model, output)
-    _write_studies(loaded, studies, output)
-    if text:
-        _predict_texts(model, list(text), loaded, studies, output)
-    else:
-        _predict_studies(model, loaded, studies, output)
     click.echo(f"All results are in {output}")
 
 
@@ -144,7 +145,7 @@ def _describe_settings(settings) -> dict:
     """Return the settings that are not None; replace existing paths by file names."""
     settings = {key: value for key, value in settings.items() if value is not None}
     for name in {"corpus", "atlas", "model_name"} & set(settings):
-        path = Path(settings[name]).expanduser()
+        path = expand_path(settings[name])
         if path.exists():
             settings[name] = path.resolve().name
     return settings
@@ -167,7 +168,7 @@ def _write_training(model, output):
     network = model.model[-1] if isinstance(model.model, Pipeline) else model.model
     if not hasattr(network, "history_"):
         return
-    pd.DataFrame(network.history_).to_csv(output / "training.csv", index=False)
+    write_table(output / "training.csv", pd.DataFrame(network.history_))
     axes = plot_training_curve(network.history_, best_epoch=network.best_epoch_)
     save_figure(axes.figure, output / "training.png")
     click.echo(f"training.csv, training.png: best epoch {network.best_epoch_}")
@@ -177,16 +178,19 @@ def _write_studies(loaded, studies, output):
     """Write the table of the training studies."""
     columns = ["study_id", "pmid", "pmcid", "title", "coordinate_space"]
     used = loaded.studies.iloc[studies.rows][columns]
-    used.to_csv(output / "studies.csv", index=False)
+    write_table(output / "studies.csv", used)
     click.echo(f"studies.csv: the {len(used):,} training studies")
 
 
 def _predict_studies(model, loaded, studies, output):
     """Write the coefficients predicted for the training studies."""
-    if studies.X is None:
-        predicted = model.model.predict(studies.texts)
-    else:  # Skip the first step of the pipeline, which would embed the texts again.
-        predicted = model.model[1:].predict(studies.X)
+    from .._utils.validation import array_output
+
+    with array_output():
+        if studies.X is None:
+            predicted = model.model.predict(studies.texts)
+        else:  # Skip the first step of the pipeline: it would embed the texts again.
+            predicted = model.model[1:].predict(studies.X)
     ids = loaded.studies["study_id"].iloc[studies.rows].tolist()
     path = output / "training_predictions.csv"
     _write_table(predicted, "study_id", ids, model.masker, path)
@@ -201,11 +205,14 @@ def _predict_texts(model, texts, loaded, studies, output):
     """Write the predicted map, a figure and the nearest studies of each text."""
     import pandas as pd
 
+    from .._utils.validation import array_output
     from ..metrics import similarity
     from ..plotting import plot_predicted_map
 
     path = output / "predictions.csv"
-    _write_table(model.model.predict(texts), "text", texts, model.masker, path)
+    with array_output():
+        predicted = model.model.predict(texts)
+    _write_table(predicted, "text", texts, model.masker, path)
     click.echo(f"{path.name}: predicted coefficients of the texts, without smoothing")
     maps_img = model.predict_img(texts)
     maps_img.to_filename(output / "predictions.nii.gz")
@@ -223,7 +230,7 @@ def _predict_texts(model, texts, loaded, studies, output):
         found.insert(0, "text", text)
         found.insert(1, "rank", range(1, len(found) + 1))
         nearest.append(found)
-    pd.concat(nearest).to_csv(output / "nearest_studies.csv", index=False)
+    write_table(output / "nearest_studies.csv", pd.concat(nearest))
     click.echo(
         f"nearest_studies.csv: the {_N_NEAREST} studies with the most similar maps"
     )
@@ -235,4 +242,4 @@ def _write_table(predicted, heading, names, masker, path):
 
     table = pd.DataFrame(predicted, columns=masker.get_feature_names_out())
     table.insert(0, heading, names)
-    table.to_csv(path, index=False, float_format="%.5g")
+    write_table(path, table, float_format="%.5g")

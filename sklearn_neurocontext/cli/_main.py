@@ -1,6 +1,7 @@
 """Command neurocontext, which groups all commands and prints their errors."""
 
 import os
+import sys
 import traceback as tracebacks
 
 import click
@@ -26,6 +27,13 @@ class _Group(click.Group):
     def list_commands(self, ctx):
         """Return the names of the commands in order."""
         return list(self.commands)
+
+    def main(self, *args, **options):
+        """Run the command line; print "?" for characters that cannot be encoded."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")
+        return super().main(*args, **options)
 
     def invoke(self, ctx):
         """Run a command, and print an error in one line."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from .._utils.files import atomic_output, write_table
 from ._common import (
     POSITIVE_INTEGER,
     OutputPath,
@@ -73,8 +74,8 @@ def map_(text, output, plot, z, model, allow_download):
             "Fit the model with --n-permutations above 0."
         )
     (img,) = maps[name]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    img.to_filename(output)
+    with atomic_output(output) as temporary:
+        img.to_filename(temporary)
     click.echo(f"{output}: {'z map' if z else 'map'} of “{text}”")
     if plot:
         from ..plotting import plot_predicted_map
@@ -130,8 +131,7 @@ def decode(img, corpus, text, k, output, model, allow_download):
         candidates = "studies"
     ranking = loaded.decode(img, candidates, k=k)
     if output:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        ranking.to_csv(output, index=False, float_format="%.5g")
+        write_table(output, ranking, float_format="%.5g")
         click.echo(f"{output}: the {len(ranking)} best candidates")
     else:
         _print_frame(ranking, f"Best candidates for {img.name}")

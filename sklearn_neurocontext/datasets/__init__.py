@@ -4,7 +4,7 @@ Functions named ``load_*`` read files, functions named ``fetch_*`` download file
 functions named ``make_*`` generate data. Each of them, except `fetch_ibc_maps`, returns
 a corpus, which is a Bunch with these fields:
 
-- ``studies``: DataFrame with the columns study_id, pmid, pmcid, title, keywords,
+- ``studies``: DataFrame with the columns study_id, pmid, pmcid, doi, title, keywords,
   abstract, body, year, journal and coordinate_space, and usually one row per study.
   ``pmid`` is the identifier of the article in PubMed, and ``pmcid`` is its identifier
   in PubMed Central. An unknown text is an empty string, and an unknown number is NA.
@@ -26,9 +26,12 @@ a corpus, which is a Bunch with these fields:
   of studies without peaks.
 
 All functions that return a corpus, except `load_corpus`, issue a
-`CoordinateSpaceWarning` if at least one peak is not reported in MNI space.
+`CoordinateSpaceWarning` if at least one peak is not reported in MNI space. Loaders
+issue a `DoubtfulPeaksWarning` if the peaks of an article are probably not in mm, for
+example in centimeters or voxel indices, or if x is probably unsigned.
 """
 
+from .._utils.coordinate_spaces import DoubtfulPeaksWarning
 from ._bunch import CoordinateSpaceWarning, SkippedPeaksWarning, study_texts
 from ._ibc import fetch_ibc_maps
 from ._load_corpus import CORPORA, load_corpus, usable_rows
@@ -48,6 +51,7 @@ from ._table import load_table
 __all__ = [
     "CORPORA",
     "CoordinateSpaceWarning",
+    "DoubtfulPeaksWarning",
     "SkippedPeaksWarning",
     "fetch_ibc_maps",
     "fetch_neuroquery",

@@ -1,6 +1,8 @@
 """Build the corpus that every loader returns, and describe its coordinate spaces."""
 
+import inspect
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,18 +10,23 @@ from sklearn.utils import Bunch
 
 from .._utils.coordinate_spaces import (
     CoordinateSpaceWarning,
+    DoubtfulPeaksWarning,
+    describe_sides,
     describe_unclear_labels,
+    describe_units,
     find_unclear_labels,
     normalize_spaces,
     talairach_to_mni,
 )
-from ._ids import read_integers
+from .._utils.files import replace_surrogates
+from ._ids import read_dois, read_integers
 
 TEXT_COLUMNS = ("title", "keywords", "abstract", "body", "journal")
 STUDY_COLUMNS = (
     "study_id",
     "pmid",
     "pmcid",
+    "doi",
     "title",
     "keywords",
     "abstract",
@@ -35,7 +42,9 @@ class SkippedPeaksWarning(UserWarning):
     """Warning that peaks without a known study or without coordinates were skipped."""
 
 
-def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra):
+def make_bunch(
+    studies, rows, xyz, spaces, *, description, groups=None, sides=None, **extra
+):
     """Return a corpus; Talairach peaks are converted to MNI space.
 
     `studies` must have the column ``study_id``, and may have the other columns of
@@ -47,11 +56,13 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
       source.
 
     `groups` contains an identifier of the article of each row of `studies`. If it is
-    None, each row is a separate article.
+    None, each row is a separate article. `sides` is the result of `find_sides`.
     """
     studies = _complete_columns(studies)
     xyz = np.asarray(xyz, dtype=np.float64).reshape(-1, 3)
+    groups = np.asarray(studies["study_id"] if groups is None else groups, dtype=str)
     _check_rows(studies, rows, xyz)
+    _warn_about_doubtful_peaks(xyz, sides, rows, groups)
     unclear = find_unclear_labels(spaces)
     spaces = normalize_spaces(spaces)
     xyz = np.where((spaces == "TAL")[:, None], talairach_to_mni(xyz), xyz)
@@ -69,11 +80,32 @@ def make_bunch(studies, rows, xyz, spaces, *, description, groups=None, **extra)
         studies,
         peaks,
         peak_spaces,
-        studies["study_id"] if groups is None else groups,
+        groups,
         description,
         unclear_spaces=unclear,
         **extra,
     )
+
+
+def _warn_about_doubtful_peaks(xyz, sides, rows, groups):
+    """Warn if peaks are probably not in mm, or if x is probably unsigned."""
+    codes, names = pd.factorize(groups)
+    messages = [describe_units(xyz, codes[rows], names)]
+    if sides is not None:
+        messages.append(describe_sides(xyz[:, 0], sides, codes[rows], names))
+    if message := " ".join(filter(None, messages)):
+        message += " The coordinates were not changed."
+        level = _find_stacklevel()
+        warnings.warn(message, DoubtfulPeaksWarning, stacklevel=level)
+
+
+def _find_stacklevel() -> int:
+    """Return the stack level, seen from the caller, of the code that uses a loader."""
+    package = str(Path(__file__).parents[1])
+    frame, level = inspect.currentframe().f_back, 1
+    while frame is not None and frame.f_code.co_filename.startswith(package):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def finish_bunch(
@@ -139,14 +171,18 @@ def _count_spaces(peak_spaces) -> dict:
 def _complete_columns(studies) -> pd.DataFrame:
     """Return the studies with all `STUDY_COLUMNS`; unknown cells are "" or NA."""
     studies = studies.reset_index(drop=True)
-    complete = pd.DataFrame({"study_id": studies["study_id"].astype(str)})
+    ids = [replace_surrogates(str(one)) for one in studies["study_id"]]
+    complete = pd.DataFrame({"study_id": pd.Series(ids, dtype=str)})
     for column in STUDY_COLUMNS[1:]:
         known = studies.get(column, pd.Series(pd.NA, index=complete.index))
         if column in ("pmid", "pmcid", "year"):
             complete[column] = read_integers(known, column)
+        elif column == "doi":
+            complete[column] = read_dois(known)
         else:
             words = known.astype(object).where(known.notna(), "")
-            complete[column] = words.astype(str).str.strip()
+            words = [replace_surrogates(str(word)).strip() for word in words]
+            complete[column] = pd.Series(words, dtype=str)
     return complete
 
 
@@ -203,7 +239,8 @@ def study_texts(corpus, text_field: str = "title+abstract") -> list[str]:
             f"text_field must be one of {', '.join(_TEXT_FIELDS)}; got {text_field!r}."
         )
     columns = [corpus.studies[name].str.strip() for name in text_field.split("+")]
-    texts = ["\n".join(filter(None, row)) for row in zip(*columns, strict=True)]
+    rows = zip(*columns, strict=True)
+    texts = [replace_surrogates("\n".join(filter(None, row))) for row in rows]
     if not any(texts):
         known = [f for f in _TEXT_FIELDS[:3] if corpus.studies[f].str.strip().any()]
         raise ValueError(

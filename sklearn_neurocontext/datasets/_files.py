@@ -21,7 +21,7 @@ import pooch
 from pandas.io.common import get_handle
 from scipy import sparse
 
-from .._utils.files import data_folder
+from .._utils.files import data_folder, expand_path, replace_surrogates
 from .._utils.validation import read_numbers
 
 LOCAL_FOLDER_VARIABLE = "NEUROCONTEXT_DATA"
@@ -44,12 +44,14 @@ _NOT_JSON = {
         "a pointer of Git LFS. Download the file itself, for example with git lfs pull."
     ),
 }
+# Escapes and bytes of surrogates in JSON, which may be unpaired.
+_SURROGATES = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 _DAMAGED = (EOFError, BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 def find_files(directory, names, source: str) -> list[Path]:
     """Find the files of a corpus in a folder, or in its subfolder ``data``."""
-    folder = Path(directory).expanduser()
+    folder = expand_path(directory)
     if not folder.is_dir():
         raise FileNotFoundError(
             f"The folder {str(directory)!r} does not exist. Pass the folder that "
@@ -83,7 +85,7 @@ def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> d
     folder = data_folder(data_home) / corpus
     files = {}
     for name, (n_bytes, sha256) in registry.items():
-        own = local and Path(local).expanduser() / corpus / name
+        own = local and expand_path(local) / corpus / name
         if own and own.is_file():
             files[own] = "local, unverified"
             continue
@@ -332,7 +334,11 @@ def read_json(path: Path):
             raise ValueError(f"{str(path)!r} must be a JSON file; got {advice}")
     with _name_file_in_errors(path, "JSON in UTF-8"):
         # json.loads recognizes UTF-8 and UTF-16, with or without a byte order mark.
-        return json.loads(content)
+        parsed = json.loads(content)
+        if _SURROGATES.search(content):
+            text = replace_surrogates(json.dumps(parsed, ensure_ascii=False))
+            parsed = json.loads(text)
+        return parsed
 
 
 @contextmanager

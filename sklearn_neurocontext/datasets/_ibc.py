@@ -20,7 +20,7 @@ import pooch
 from filelock import FileLock
 from sklearn.utils import Bunch
 
-from .._utils.files import atomic_write, data_folder, write_json
+from .._utils.files import atomic_write, data_folder, write_json, write_text
 from ._files import read_json
 
 _KEPT_FIELDS = (
@@ -272,5 +272,5 @@ def _average(images, folder: Path) -> str:
     mean = nib.Nifti1Image((total / len(images)).astype(np.float32), first.affine)
     with atomic_write(path) as temporary:
         mean.to_filename(temporary)
-        note.write_text(pooch.file_hash(str(temporary)))
+        write_text(note, pooch.file_hash(str(temporary)))
     return str(path)

@@ -9,6 +9,9 @@ from .._utils.validation import normalize_text, read_numbers
 
 _KINDS = {"pmid": "PMIDs", "pmcid": "PMCIDs", "study_id": "study ids", "doi": "DOIs"}
 
+# Columns that identify an article, in order of precedence.
+ARTICLE_IDS = ("pmid", "pmcid", "doi")
+
 
 def read_integers(values, column: str) -> pd.Series:
     """Return PMIDs, PMCIDs or years as Int64; PMCIDs may have the prefix PMC."""
@@ -36,12 +39,20 @@ def read_integers(values, column: str) -> pd.Series:
     return pd.Series(numbers).astype("Int64")
 
 
+def read_dois(values) -> pd.Series:
+    """Return DOIs in lowercase, without "https://doi.org/" or "doi:"; "" if unknown."""
+    words = pd.Series(values).reset_index(drop=True).astype("string")
+    dois = words.str.extract(r"(10\.\d{4,}(?:\.\d+)*/\S+)", expand=False)
+    return dois.str.lower().str.rstrip(".,;").fillna("").astype(str)
+
+
 def write_ids(ids, kind: str) -> pd.Series:
     """Return ids as strings; unknown ids are NA."""
     # If a cell of a column is empty, pandas reads the integers of this column as
     # floats. Therefore, floats that are whole numbers are formatted as integers.
     # Strings are not changed, because "1" and "1.0" may be different ids. There are two
     # exceptions: PMIDs and PMCIDs lose the suffix ".0", and PMCIDs lose the prefix PMC.
+    # The spelling of DOIs is standardized.
     ids = pd.Series(ids).reset_index(drop=True)
     if ids.dtype == object or pd.api.types.is_float_dtype(ids):
         ids = pd.Series([_plain_integer(value) for value in ids], dtype=object)
@@ -50,6 +61,8 @@ def write_ids(ids, kind: str) -> pd.Series:
         words = words.str.removesuffix(".0")
     if kind == "pmcid":
         words = words.str.replace(r"(?i)^PMC(?=\d)", "", regex=True)
+    if kind == "doi":
+        words = read_dois(words).replace("", pd.NA).astype("string")
     return words
 
 
@@ -136,18 +149,19 @@ def _plain_integer(value):
 
 def group_articles(studies) -> pd.Series:
     """Return, for each row, the study id of the first row of the same article."""
-    # Two rows belong to the same article if they have the same PMID, or if they have
-    # the same title and the same abstract. The comparison of texts ignores case,
-    # punctuation and the words "Reprint of" at the beginning.
+    # Two rows belong to the same article if they have the same PMID, PMCID or DOI, or
+    # if they have the same title and the same abstract. The comparison of texts ignores
+    # case, punctuation and the words "Reprint of" at the beginning.
     studies = studies.reset_index(drop=True)
     titles, abstracts = _letters(studies["title"]), _letters(studies["abstract"])
     texts = (titles + "\n" + abstracts).where((titles != "") & (abstracts != ""))
     rows = pd.Series(np.arange(len(studies)))
-    links = [rows.groupby(key).transform("first") for key in (studies["pmid"], texts)]
-    # Link each row to the first row with the same PMID, and to the first row with the
-    # same text. If the PMID or the text of a row is missing, link the row to itself.
+    ids = [write_ids(studies[kind], kind) for kind in ARTICLE_IDS if kind in studies]
+    links = [rows.groupby(key).transform("first") for key in (*ids, texts)]
+    # Link each row to the first row with the same id, and to the first row with the
+    # same text. If the id or the text of a row is missing, link the row to itself.
     first = pd.concat([link.fillna(rows) for link in links]).to_numpy(dtype=int)
-    edges = (np.ones(len(first)), (np.tile(rows, 2), first))
+    edges = (np.ones(len(first)), (np.tile(rows, len(links)), first))
     graph = sparse.coo_array(edges, shape=(len(rows), len(rows)))
     _, articles = connected_components(graph, directed=False)
     return studies["study_id"].groupby(articles).transform("first")

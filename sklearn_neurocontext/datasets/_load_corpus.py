@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .._utils.files import expand_path
 from ._bunch import CoordinateSpaceWarning, SkippedPeaksWarning
 from ._merge import merge_corpora
 from ._neuroquery_neurosynth import (
@@ -99,7 +100,7 @@ def _load_named(name: str):
 
 def _load_folder(name_or_folder):
     """Load a studyset or Sleuth file, or a folder with the first matching loader."""
-    folder = Path(name_or_folder).expanduser()
+    folder = expand_path(name_or_folder)
     if folder.is_file() and folder.suffix.lower() == ".txt":
         return load_sleuth(folder)
     # A pickle is passed on as well, because the error then names its format.

@@ -1,6 +1,4 @@
-"""Merge corpora by PMID."""
-
-from collections import defaultdict
+"""Merge corpora by PMID, PMCID and DOI."""
 
 import numpy as np
 import pandas as pd
@@ -8,22 +6,27 @@ from scipy import sparse
 
 from .._utils.coordinate_spaces import talairach_to_mni
 from ._bunch import TEXT_COLUMNS, finish_bunch, warn_about_spaces
+from ._ids import ARTICLE_IDS
 
-_FILLED_COLUMNS = (*TEXT_COLUMNS, "pmcid", "year")
+_FILLED_COLUMNS = (*TEXT_COLUMNS, *ARTICLE_IDS, "year")
 # Coordinate spaces that may be copied from another corpus. MIXED is excluded, because
 # it does not determine the space of each peak.
 _FILLING_SPACES = ("MNI", "TAL", "OTHER")
 
 
 def merge_corpora(first, *others):
-    """Merge corpora into one row per PMID; earlier corpora take precedence.
+    """Merge corpora into one row per article; earlier corpora take precedence.
+
+    Two rows of different corpora belong to the same article if they have the same PMID.
+    If the PMID of a row is unknown, they also belong to the same article if they have
+    the same PMCID, or else the same DOI. A PMCID or DOI that would join different
+    PMIDs, different PMCIDs or two rows of one corpus is ignored.
 
     The peaks of a study are taken from the first corpus that contains peaks of this
     study. Every other field is taken from the first corpus in which it is not empty.
     Some corpora, such as NeuroQuery, do not state the coordinate space of the peaks. In
     this case, the space is taken from another corpus that contains the study, and
-    Talairach peaks are converted to MNI space. A study without a PMID keeps its own
-    row.
+    Talairach peaks are converted to MNI space.
 
     Parameters
     ----------
@@ -57,10 +60,10 @@ def merge_corpora(first, *others):
     """
     corpora = (first, *others)
     _check_pmids(corpora)
-    sources = _rows_by_study(corpora)
+    sources = _find_articles(corpora)
     tables = [corpus.studies.to_dict("records") for corpus in corpora]
     rows, peaks, groups, peak_spaces = [], [], [], []
-    for of_study in sources.values():
+    for of_study in sources:
         row = _fill_row(tables, of_study)
         xyz, spaces, row["coordinate_space"] = _choose_peaks(corpora, tables, of_study)
         rows.append(row)
@@ -77,24 +80,44 @@ def merge_corpora(first, *others):
         peaks,
         peak_spaces,
         groups,
-        f"{len(studies):,} studies, merged by PMID from corpora of {sizes} studies.",
+        f"{len(studies):,} studies, merged by PMID, PMCID and DOI from corpora of "
+        f"{sizes} studies.",
         unclear_spaces=list(dict.fromkeys(unclear)),
-        **_merge_term_counts(corpora, list(sources.values())),
+        **_merge_term_counts(corpora, sources),
         **_merge_files(corpora),
     )
     return warn_about_spaces(corpus)
 
 
-def _rows_by_study(corpora) -> dict:
-    """Return a dict that maps each study to a list of pairs (corpus index, row)."""
-    # The key of a study is its PMID. A row without a PMID is a separate study, and its
-    # key is the pair itself.
-    sources = defaultdict(list)
-    for index, corpus in enumerate(corpora):
-        for row, pmid in enumerate(corpus.studies["pmid"]):
-            key = (index, row) if pd.isna(pmid) else int(pmid)
-            sources[key].append((index, row))
-    return sources
+def _find_articles(corpora) -> list:
+    """Return the rows of each article, as a list of pairs (corpus index, row)."""
+    ids = pd.concat(
+        [corpus.studies[[*ARTICLE_IDS]] for corpus in corpora],
+        keys=range(len(corpora)),
+        names=["corpus", "row"],
+    ).reset_index()
+    ids["doi"] = ids["doi"].replace("", pd.NA)
+    article_of = list(range(len(ids)))
+    articles = {index: [index] for index in article_of}
+    for kind in ARTICLE_IDS:
+        for indices in ids.groupby(kind, sort=False).indices.values():
+            joined = sorted({article_of[index] for index in indices})
+            members = sorted(index for name in joined for index in articles[name])
+            if len(joined) > 1 and (
+                kind == "pmid" or _is_one_article(ids.iloc[members])
+            ):
+                for name in joined[1:]:
+                    del articles[name]
+                articles[joined[0]] = members
+                for index in members:
+                    article_of[index] = joined[0]
+    pairs = list(zip(ids["corpus"], ids["row"], strict=True))
+    return [[pairs[index] for index in members] for members in articles.values()]
+
+
+def _is_one_article(ids) -> bool:
+    """Return whether rows are of different corpora and have at most one PMID, PMCID."""
+    return ids["corpus"].is_unique and (ids[["pmid", "pmcid"]].nunique() <= 1).all()
 
 
 def _fill_row(tables, of_study) -> dict:

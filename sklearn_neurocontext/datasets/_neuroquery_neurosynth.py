@@ -1,7 +1,11 @@
 """Load and download the public corpora of NeuroQuery and Neurosynth."""
 
+import re
+from pathlib import Path
+
 import pandas as pd
 
+from .._utils.coordinate_spaces import find_sides
 from ._bunch import make_bunch, warn_about_spaces
 from ._files import (
     describe_blanks,
@@ -61,6 +65,8 @@ NEUROSYNTH_FILES = {
         "8acde7de2a14ee2a12b406e50a8805e83288b0bc78924ddb36879d496dfb757b",
     ),
 }
+
+_NEUROSYNTH = re.compile(r"data-neurosynth_version-(\d+)_coordinates\.tsv\.gz")
 
 
 def load_neuroquery(directory):
@@ -142,12 +148,15 @@ def fetch_neuroquery(data_home=None):
 
 
 def load_neurosynth(directory):
-    """Load the corpus of Neurosynth, version 7, from a folder.
+    """Load the corpus of Neurosynth from a folder.
 
     Parameters
     ----------
     directory : path-like
-        Folder with the public files.
+        Folder with the public files, for example
+        ``data-neurosynth_version-7_coordinates.tsv.gz`` and
+        ``data-neurosynth_version-7_metadata.tsv.gz``. Versions 3 to 7 are supported. If
+        the folder contains several versions, the newest one is loaded.
 
     Returns
     -------
@@ -173,7 +182,8 @@ def load_neurosynth(directory):
     >>> from sklearn_neurocontext.datasets import load_neurosynth
     >>> corpus = load_neurosynth("neurosynth-data")  # doctest: +SKIP
     """
-    paths = find_files(directory, [*NEUROSYNTH_FILES], "Neurosynth's public files")
+    names = _newest_neurosynth_files(Path(directory).expanduser())
+    paths = find_files(directory, names, "Neurosynth's public files")
     return warn_about_spaces(_read_neurosynth(paths))
 
 
@@ -231,10 +241,19 @@ def _read_neuroquery(paths):
     return corpus
 
 
+def _newest_neurosynth_files(folder) -> list[str]:
+    """Return the names of the files of the newest version of Neurosynth in a folder."""
+    names = [path.name for part in (folder, folder / "data") for path in part.glob("*")]
+    versions = [int(found[1]) for found in map(_NEUROSYNTH.fullmatch, names) if found]
+    newest = f"version-{max(versions, default=7)}_"
+    return [name.replace("version-7_", newest) for name in NEUROSYNTH_FILES]
+
+
 def _read_neurosynth(paths):
     """Read the corpus; `paths` has the same order as `NEUROSYNTH_FILES`."""
     columns = ("space", "title", "year", "journal")
-    return _read_tables(paths, columns, "Neurosynth, version 7")
+    version = _NEUROSYNTH.fullmatch(paths[0].name)[1]
+    return _read_tables(paths, columns, f"Neurosynth, version {version}")
 
 
 def _read_tables(paths, columns, name, **extra):
@@ -244,6 +263,7 @@ def _read_tables(paths, columns, name, **extra):
     studies = metadata[["id", *columns]].rename(
         columns={"id": "pmid", "space": "coordinate_space"}
     )
+    studies["doi"] = metadata.get("doi")
     studies["study_id"] = write_study_ids(studies["pmid"], "pmid")
     rows = join_rows(studies, "pmid", coordinates["id"], paths[0].name)
     known = rows >= 0
@@ -256,6 +276,7 @@ def _read_tables(paths, columns, name, **extra):
         spaces[rows[known]],
         description=f"Corpus of {name}, {len(studies):,} studies."
         + describe_blanks(metadata, coordinates),
+        sides=find_sides(coordinates[known]),
         **extra,
     )
 

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from .._utils.coordinate_spaces import find_sides
+from .._utils.files import expand_path
 from .._utils.packages import import_optional
 from .._utils.validation import read_numbers
 from ._bunch import SkippedPeaksWarning, make_bunch, warn_about_spaces
 from ._files import find_files, read_coordinates, read_json, read_parquet
-from ._ids import group_articles, join_rows, read_integers
+from ._ids import group_articles, join_rows, read_dois, read_integers
 
 _BUNDLED = "resources/nback_vs_flanker_studyset_2026-07"
 _NESTED_URL = "https://neurostore.org/api/studysets/<id>?nested=true"
@@ -48,7 +50,7 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     -------
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`. Two studies are in
-        the same group if they have the same PMID, or if they have the same title and
+        the same group if they have the same PMID, PMCID or DOI, or the same title and
         abstract. The words "Reprint of" at the beginning of a title are ignored. For
         example, the bundled studies ``3iFzKZYtJ8fr`` and ``4CAE7uGTB2gw`` are in the
         same group.
@@ -84,11 +86,11 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     ...     warnings.simplefilter("ignore", datasets.CoordinateSpaceWarning)
     ...     corpus = datasets.load_nimare_studyset()
     >>> corpus.studies.shape
-    (320, 10)
+    (320, 11)
     """
     if rows not in ("study", "analysis"):
         raise ValueError(f"rows must be 'study' or 'analysis'; got {rows!r}.")
-    path = _find_bundled() if path is None else Path(path).expanduser()
+    path = _find_bundled() if path is None else expand_path(path)
     if not path.exists():
         raise FileNotFoundError(
             f"{str(path)!r} does not exist. Expected a studyset: a JSON file or a "
@@ -111,6 +113,7 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
             f"A NiMARE studyset, {len(table):,} rows (one per {rows}). {skipped}"
         ).strip(),
         groups=table["group"],
+        sides=find_sides(points[known]),
     )
     if skipped:
         warnings.warn(skipped, SkippedPeaksWarning, stacklevel=2)
@@ -229,8 +232,7 @@ def _read_text(item, field, name):
             f"The field {field} of {name} must be a text; got {_show(value)}. Write "
             "the text itself."
         )
-    # An incomplete surrogate pair, such as \ud800, cannot be encoded in UTF-8.
-    return None if value is None else str(value).encode(errors="replace").decode()
+    return None if value is None else str(value)
 
 
 def _read_metadata(study) -> dict:
@@ -299,6 +301,7 @@ def _study_table(studies, metadata) -> pd.DataFrame:
         words = _first_known(studies, metadata, column).astype("string")
         words = words.fillna(slugs.str.extract(pattern)[0])
         table[column] = read_integers(words, column)
+    table["doi"] = read_dois(_first_known(studies, metadata, "doi"))
     years = read_numbers(_first_known(studies, metadata, "year"))
     table["year"] = np.where(years % 1 == 0, years, np.nan)  # "in press" is NaN.
     keywords = _first_known(studies, metadata, "keywords")

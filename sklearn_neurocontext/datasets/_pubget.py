@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .._utils.files import data_folder
+from .._utils.coordinate_spaces import find_sides
+from .._utils.files import data_folder, expand_path
 from ._bunch import make_bunch, warn_about_spaces
 from ._files import (
     describe_blanks,
@@ -65,7 +66,7 @@ def load_pubget(directory):
     >>> from sklearn_neurocontext.datasets import load_pubget
     >>> corpus = load_pubget("pubget_data/query_d41d8")  # doctest: +SKIP
     """
-    folder = _find_extraction(Path(directory).expanduser())
+    folder = _find_extraction(expand_path(directory))
     info = folder / "info.json"
     content = read_json(info) if info.is_file() else {}
     if isinstance(content, dict) and not content.get("is_complete", True):
@@ -217,6 +218,7 @@ def _read_extraction(folder: Path):
         read_coordinates(coordinates[known], "coordinates.csv"),
         studies["coordinate_space"].to_numpy(dtype=object)[rows[known]],
         description=f"{len(studies):,} articles extracted by pubget.{blanks}",
+        sides=find_sides(coordinates[known]),
     )
 
 
@@ -226,6 +228,7 @@ def _study_table(metadata, texts) -> pd.DataFrame:
     studies["study_id"] = "PMC" + write_study_ids(studies["pmcid"], "pmcid")
     if "pmid" in metadata:
         studies["pmid"] = read_integers(metadata["pmid"], "pmid")
+    studies["doi"] = metadata.get("doi")
     studies["year"] = metadata.get("publication_year")
     studies["journal"] = metadata.get("journal")
     rows = join_rows(studies, "pmcid", texts["pmcid"], "text.csv")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._utils.coordinate_spaces import mni_to_talairach, normalize_spaces
+from .._utils.files import expand_path, write_text
 from .._utils.validation import read_numbers
 from ._bunch import make_bunch, warn_about_spaces
 
@@ -115,7 +116,7 @@ def load_sleuth(path):
     (['Ito, 2003: tap > rest'], (2, 3), ['Ito, 2003'])
     """
     paths = [path] if isinstance(path, str | PathLike) else list(path)
-    paths = [Path(each).expanduser() for each in paths]
+    paths = [expand_path(each) for each in paths]
     files = [_parse(_read_text(each), each.name) for each in paths]
     experiments = [one for file in files for one in file.experiments]
     names = [experiment.name for experiment in experiments]
@@ -198,7 +199,8 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
     ------
     ValueError
         If `space` is invalid, if no row has a peak, or if a title has the form
-        ``Reference=…`` or ``Subjects=…``, because it would not be read as a name.
+        ``Reference=…``, ``Subjects=…`` or ``N=…``, or of a peak, because it would not be
+        read as a name.
 
     Warns
     -----
@@ -237,9 +239,9 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
             UserWarning,
             stacklevel=2,
         )
-    path = Path(path).expanduser()
+    path = expand_path(path)
     text = f"// Reference={_SPACE_NAMES[space]}\n" + "\n".join(blocks)
-    path.write_text(text, encoding="utf-8", newline="\n")
+    write_text(path, text)
     return path
 
 

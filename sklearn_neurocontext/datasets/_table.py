@@ -2,17 +2,17 @@
 
 import warnings
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from .._utils.coordinate_spaces import find_unclear_labels, normalize_spaces
+from .._utils.coordinate_spaces import find_sides, find_unclear_labels, normalize_spaces
+from .._utils.files import expand_path
 from ._bunch import STUDY_COLUMNS, SkippedPeaksWarning, make_bunch, warn_about_spaces
 from ._files import describe_blanks, read_columns, read_coordinates, skip_blanks
 from ._ids import join_rows, read_integers, write_ids, write_study_ids
 
-_ID_COLUMNS = ("study_id", "pmid", "pmcid", "id")
+_ID_COLUMNS = ("study_id", "pmid", "pmcid", "doi", "id")
 _SPACE_COLUMNS = ("coordinate_space", "space")
 
 
@@ -23,15 +23,16 @@ def load_table(studies, peaks, *, space=None):
     ----------
     studies : DataFrame, dict, or path-like
         Table with one row per study, or the path of a CSV or TSV file with this table.
-        The file may be compressed. A column ``study_id``, ``pmid``, ``pmcid`` or ``id``
-        must identify the study. The columns ``title``, ``keywords``, ``abstract``,
-        ``body``, ``year``, ``journal`` and ``coordinate_space`` (or ``space``) are
-        optional.
+        The file may be compressed. A column ``study_id``, ``pmid``, ``pmcid``, ``doi``
+        or ``id`` must identify the study. The columns ``title``, ``keywords``,
+        ``abstract``, ``body``, ``year``, ``journal`` and ``coordinate_space`` (or
+        ``space``) are optional.
     peaks : DataFrame, dict, or path-like
         Table with one row per peak, or the path of a CSV or TSV file with this table.
         The table must have the same id column as `studies`, and the columns ``x``,
-        ``y`` and ``z`` in mm. The column ``coordinate_space`` (or ``space``) is
-        optional.
+        ``y`` and ``z`` in mm. Numbers may be stored as text, also with a decimal comma.
+        The column ``coordinate_space`` (or ``space``) is optional. If a column
+        ``hemisphere`` or ``side`` contradicts the sign of ``x``, a warning is issued.
     space : {"MNI", "TAL"} or None, default=None
         Coordinate space of the peaks whose space is not stated in the table of peaks.
         If None, the space of these peaks is taken from the table of studies. If the
@@ -43,7 +44,7 @@ def load_table(studies, peaks, *, space=None):
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`. Peaks of studies that
         are not in the table of studies are skipped, and the field ``description``
-        contains the number of skipped peaks.
+        contains the number of skipped peaks, blank rows and blank columns.
 
     Raises
     ------
@@ -52,9 +53,10 @@ def load_table(studies, peaks, *, space=None):
     OSError
         If a file is truncated or damaged.
     ValueError
-        If a column is missing, if a study has no id or several rows, if ids are of the
-        wrong kind (for example, PMCIDs in the column ``pmid``), if the tables have no
-        id in common, or if a coordinate is not a number.
+        If a column is missing, if a row is longer than the header (except for blank
+        cells and one column without a name), if a study has no id or several rows, if
+        ids are of the wrong kind (for example, PMCIDs in the column ``pmid``), if the
+        tables have no id in common, or if a coordinate is not a number.
 
     Warns
     -----
@@ -62,6 +64,8 @@ def load_table(studies, peaks, *, space=None):
         If peaks belong to studies that are not in the table of studies.
     CoordinateSpaceWarning
         If at least one peak is not reported in MNI space.
+    DoubtfulPeaksWarning
+        If peaks are probably not in mm, or if ``x`` is probably unsigned.
 
     Examples
     --------
@@ -96,6 +100,7 @@ def load_table(studies, peaks, *, space=None):
         xyz[known],
         spaces[known],
         description=f"{description} {skipped}".strip(),
+        sides=find_sides(peaks[known]),
     )
     if skipped:
         warnings.warn(skipped, SkippedPeaksWarning, stacklevel=2)
@@ -105,7 +110,7 @@ def load_table(studies, peaks, *, space=None):
 def _read(table, name) -> pd.DataFrame:
     """Return a table with lowercase column names; read it from a file if needed."""
     if isinstance(table, str | PathLike):
-        path = Path(table).expanduser()
+        path = expand_path(table)
         if not path.is_file():
             raise FileNotFoundError(
                 f"The table of {name}, {str(path)!r}, does not exist."
@@ -152,7 +157,7 @@ def _study_table(studies, kind) -> pd.DataFrame:
         **{c: read_integers(studies[c], c) for c in ("pmid", "pmcid") if c in studies}
     )
     studies["study_id"] = write_study_ids(studies[kind], kind)
-    kept = [column for column in (*STUDY_COLUMNS, "id", "doi") if column in studies]
+    kept = [column for column in (*STUDY_COLUMNS, "id") if column in studies]
     return studies[kept]
 
 

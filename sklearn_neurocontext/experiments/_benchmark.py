@@ -18,8 +18,9 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from .._utils.files import write_json
+from .._utils.files import expand_path, write_json
 from .._utils.packages import library_versions
+from .._utils.validation import array_output, select_rows
 from ..metrics import (
     make_retrieval_scorer,
     recall_curve,
@@ -81,6 +82,7 @@ def read_record(path: Path, digest: str) -> dict | None:
     return record if record.get("settings_hash") == digest else None
 
 
+@array_output()
 def run_benchmark(
     estimators,
     X,
@@ -168,9 +170,10 @@ def run_benchmark(
     inputs = _get_inputs(estimators, X)
     splits = _check_input(inputs, y, splits)
     _check_groups(groups, splits, len(y))
+    ks = make_retrieval_scorer(ks).ks
     scorer = make_retrieval_scorer(_select_ks(ks, splits))
     hashes = _hash_data(inputs, y)
-    output = None if output is None else Path(output)
+    output = None if output is None else expand_path(output)
     this_run = {**provenance(), "settings": dict(settings or {})}
     n_total = len(splits) * len(estimators)
     records, runs = [], []
@@ -275,23 +278,14 @@ def _test_sets_overlap(splits) -> bool:
     return len(np.unique(tested)) < len(tested)
 
 
-def _select_rows(X, rows):
-    """Return the selected rows of an array, a DataFrame or a list."""
-    if hasattr(X, "iloc"):
-        return X.iloc[rows]
-    if hasattr(X, "shape"):
-        return X[rows]
-    return [X[row] for row in rows]
-
-
 def _score_split(estimator, X, y, train, test, scorer) -> dict:
     """Fit a clone on the training set and score it on the test set."""
     model = clone(estimator)
     was_reset = reset_peak_memory()
     started, cpu = time.perf_counter(), time.process_time()
-    model.fit(_select_rows(X, train), _select_rows(y, train))
+    model.fit(select_rows(X, train), select_rows(y, train))
     fitted, cpu = time.perf_counter(), time.process_time() - cpu
-    matrix = similarity(model, _select_rows(X, test), _select_rows(y, test))
+    matrix = similarity(model, select_rows(X, test), select_rows(y, test))
     scores = scorer.from_similarity(matrix)
     curve = recall_curve(matrix)
     scores["recall_curve_auc"] = recall_curve_auc(curve)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .._utils.files import write_json, write_text
+from .._utils.files import expand_path, write_json, write_table, write_text
 
 BRAIN_TO_TEXT = "_brain_to_text"
 DIRECTIONS = ("text→brain", "brain→text")
@@ -386,17 +386,16 @@ class BenchmarkResult:
             and ``results.json``. The file ``results.json`` contains records, summary,
             differences and provenance.
         """
-        output = Path(output)
+        output = expand_path(output)
         summary, differences = self.summary(), self.differences()
         tables = {
             "records": self.table(),
             "summary": summary,
             "differences": differences,
         }
-        texts = {f"{name}.csv": one.to_csv(index=False) for name, one in tables.items()}
-        texts["table.md"] = self.to_markdown()
-        for name, text in texts.items():
-            write_text(output / name, text)
+        for name, table in tables.items():
+            write_table(output / f"{name}.csv", table)
+        write_text(output / "table.md", self.to_markdown())
         content = {
             "provenance": self.provenance or [],
             "overlapping": self.overlapping,
@@ -406,7 +405,8 @@ class BenchmarkResult:
             "records": self.records,
         }
         write_json(output / "results.json", content)
-        return [output / name for name in (*texts, "results.json")]
+        names = [*(f"{name}.csv" for name in tables), "table.md", "results.json"]
+        return [output / name for name in names]
 
 
 def _resample_curve(curve, n: int) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Prepare the studies of a corpus and compute the maps of a typical study."""
 
 import time
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import clone
 
-from ..datasets import study_texts, usable_rows
+from .._utils.validation import array_output, select_rows
+from ..datasets import DoubtfulPeaksWarning, study_texts, usable_rows
 from ..metrics import dice_score
 from ..models import scale_like_predictions
 
@@ -103,7 +105,10 @@ def prepare_studies(
     (4, 384)
     """
     started = time.perf_counter()
-    y = masker.fit(corpus.peaks).transform(corpus.peaks)
+    with warnings.catch_warnings():
+        # The loader of the corpus has issued this warning, with the ids of the studies.
+        warnings.simplefilter("ignore", DoubtfulPeaksWarning)
+        y = np.asarray(masker.fit(corpus.peaks).transform(corpus.peaks))
     texts = study_texts(corpus, text_field)
     rows = usable_rows(texts, y)
     texts = [texts[row] for row in rows]
@@ -165,6 +170,7 @@ class StudyMaps:
     observed_img: object
 
 
+@array_output()
 def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
     """Predict the maps of the test set and select the study with the median Dice.
 
@@ -174,9 +180,9 @@ def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
     ----------
     estimator : estimator
         Unfitted estimator with a method ``predict``. A clone of it is fitted.
-    X : ndarray of shape (n_studies, …)
+    X : array-like of shape (n_studies, n_features), or sequence of str
         Input of the estimator: embeddings or texts.
-    y : ndarray of shape (n_studies, n_components)
+    y : array-like of shape (n_studies, n_components)
         Coefficients.
     split : tuple of ndarray
         Indices of the training rows and of the test rows.
@@ -206,8 +212,9 @@ def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
     True
     """
     train, test = (np.asarray(rows) for rows in split)
-    model = clone(estimator).fit(X[train], y[train])
-    predicted = model.predict(X[test])
+    y = np.asarray(y)
+    model = clone(estimator).fit(select_rows(X, train), y[train])
+    predicted = model.predict(select_rows(X, test))
     overlaps = np.array(
         [
             dice_score(*masker.coefficients_to_voxels(pair), top=top)

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from .._utils.validation import Integral
+from .._utils.validation import Integral, array_output, select_rows
 from .._utils.volumes import smooth_voxels
 from ..model_selection import shuffled_folds
 from ..models import scale_like_predictions
@@ -56,6 +56,7 @@ class TrainingStatistics:
     reference: np.ndarray
 
 
+@array_output()
 def training_statistics(
     model,
     X,
@@ -87,9 +88,9 @@ def training_statistics(
     ----------
     model : estimator
         Estimator fitted to X and y.
-    X : ndarray of shape (n_studies, ...)
+    X : array-like of shape (n_studies, n_features), or sequence of str
         Embeddings or texts.
-    y : ndarray of shape (n_studies, n_components)
+    y : array-like of shape (n_studies, n_components)
         Coefficients of the studies.
     masker : KDEDiFuMoMasker
         The fitted masker that computed y.
@@ -138,6 +139,7 @@ def training_statistics(
     >>> statistics.null_std.shape
     (29398,)
     """
+    y = np.asarray(y)
     groups = np.arange(len(y)) if groups is None else groups
     check_n_permutations(groups, n_permutations)
     mean = scale_like_predictions(model, y, average=True)
@@ -150,8 +152,9 @@ def training_statistics(
         squares = []
         for train, held_out in islice(cycle(folds), n_permutations):
             held_out = rng.permutation(held_out)[:_N_HELD_OUT]
-            null_model = clone(model).fit(X[train], y[rng.permutation(train)])
-            differences = null_model.predict(X[held_out]) - mean
+            null_model = clone(model)
+            null_model.fit(select_rows(X, train), y[rng.permutation(train)])
+            differences = null_model.predict(select_rows(X, held_out)) - mean
             voxels = masker.coefficients_to_voxels(differences).astype(np.float64)
             voxels = smooth_voxels(voxels, masker.mask_img_, smoothing_fwhm)
             squares.append((voxels**2).mean(axis=0))
@@ -226,6 +229,7 @@ def check_n_permutations(groups, n_permutations) -> None:
         )
 
 
+@array_output()
 def fit_model(
     estimator,
     X,
@@ -247,9 +251,9 @@ def fit_model(
     ----------
     estimator : estimator
         Estimator whose clone is fitted to X and y.
-    X : ndarray of shape (n_studies, ...)
+    X : array-like of shape (n_studies, n_features), or sequence of str
         Texts, or embeddings of the texts computed by `embedder`.
-    y : ndarray of shape (n_studies, n_components)
+    y : array-like of shape (n_studies, n_components)
         Coefficients of the studies.
     masker : KDEDiFuMoMasker
         The fitted masker that computed y.

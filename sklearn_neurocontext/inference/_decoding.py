@@ -10,6 +10,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
 
 from .._utils.disk_cache import fetch_entry
+from .._utils.files import replace_surrogates
 from ..persistence import fingerprint
 
 # Number of candidates in a batch. Null similarities are computed batch by batch to save
@@ -65,7 +66,7 @@ def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:
     p_values = (1 + n_as_large) / (1 + len(null))
     ranking = pd.DataFrame(
         {
-            "candidate": list(names),
+            "candidate": [replace_surrogates(name) for name in names],
             "similarity": similarity,
             "p_value": p_values,
             "q_value": false_discovery_control(p_values),
@@ -99,7 +100,7 @@ class IndexedStudies:
 
         name = _fingerprint_or_none(masker)
         if name is None:
-            coefficients = masker.transform(corpus.peaks)
+            coefficients = np.asarray(masker.transform(corpus.peaks))
         else:
             coefficients = _cached(
                 "studies",
@@ -116,7 +117,8 @@ class IndexedStudies:
             )
         self.titles = [titles[row] for row in rows]
         self.coefficients = coefficients[rows]
-        self.table = corpus.studies.iloc[rows][_COLUMNS].reset_index(drop=True)
+        table = corpus.studies.iloc[rows][_COLUMNS].reset_index(drop=True)
+        self.table = table.assign(title=self.titles)
         self._features = None
 
     def features(self, compute, steps=None):
@@ -174,5 +176,5 @@ def _hash_peaks(peaks) -> str:
 def _hash_texts(texts) -> str:
     digest = hashlib.sha256()
     for text in texts:
-        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+        digest.update(text.encode() + b"\0")
     return digest.hexdigest()

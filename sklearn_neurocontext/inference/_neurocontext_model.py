@@ -10,7 +10,12 @@ from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import normalize
 
-from .._utils.validation import check_is_fitted, check_texts, innermost_model
+from .._utils.validation import (
+    array_output,
+    check_is_fitted,
+    check_texts,
+    innermost_model,
+)
 from .._utils.volumes import smooth_voxels, voxels_to_imgs
 from ..models import TextBrainEnsemble
 from ._decoding import IndexedStudies, cosines, rank_candidates
@@ -175,7 +180,7 @@ class NeuroContextModel:
         name_or_directory : str or path-like, default="minilm"
             ``"minilm"``, or a folder written by `save` or ``neurocontext fit``.
         device : str or None, default=None
-            Torch device. If None, the device with which the model was saved is used.
+            Torch device. If None, the CPU is used.
         allow_download : bool, default=False
             Whether to download a language model or the DiFuMo atlas if it is not on
             this machine. By default, nothing is downloaded.
@@ -457,7 +462,7 @@ class NeuroContextModel:
         columns = {"similarity": cosines(known, query)} if self._has_features else {}
         columns |= {
             "weight_in_brain_map": cosines(
-                self._last.predict(known) - mean, self._last.predict(query) - mean
+                self._predict(known) - mean, self._predict(query) - mean
             ),
             "weight_in_query": [shares.get(term, 0.0) for term in self.terms],
             "n_documents": list(self.terms.values()),
@@ -645,19 +650,26 @@ class NeuroContextModel:
         """
         if not self._has_features:
             return np.array(texts, dtype=object)
-        features = self.model[:-1].transform(texts)
-        return features.tocsr() if issparse(features) else features
+        with array_output():
+            features = self.model[:-1].transform(texts)
+        return features.tocsr() if issparse(features) else np.asarray(features)
 
     def _similarity(self, features, coefficients):
         """Return the similarities of texts with maps, of shape (n_texts, n_maps)."""
         if self.unit_maps:
             coefficients = normalize(coefficients)
-        return self._last.similarity(features, coefficients)
+        with array_output():
+            return self._last.similarity(features, coefficients)
+
+    def _predict(self, features):
+        """Return the predicted coefficients of texts."""
+        with array_output():
+            return self._last.predict(features)
 
     def _predict_voxels(self, texts):
         """Return brain maps and z maps (or None), each of shape (n_texts, n_voxels)."""
         texts = check_texts(texts)
-        coefficients = self._last.predict(self._features(texts))
+        coefficients = self._predict(self._features(texts))
         if self._mean is None:
             return self._smooth(coefficients), None
         differences, z = self._smooth(coefficients - self._mean), None
@@ -828,7 +840,7 @@ def _check_count(name: str, value) -> int:
 
 def _check_terms(terms) -> dict:
     """Check terms and their numbers of studies, and return them as a dictionary."""
-    terms = dict(terms or {})
+    terms = {} if terms is None else dict(terms)
     for term, n_studies in terms.items():
         words = " ".join(str(term).lower().split())
         is_count = isinstance(n_studies, Integral) and not isinstance(n_studies, bool)

@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 from sklearn.preprocessing import normalize
 
-from .._utils.files import atomic_write
+from .._utils.files import expand_path, replace_surrogates, write_text
 from .._utils.validation import check_texts, innermost_model
 from .._utils.volumes import keep_strongest
 from ..metrics import mix_match_score, recall_at_k, recall_curve, similarity
@@ -57,16 +57,15 @@ class Report:
         Parameters
         ----------
         path : path-like
-            File to write. Its folder must exist.
+            File to write. Its folder is created if needed.
 
         Returns
         -------
         path : Path
             The written file.
         """
-        path = Path(path).expanduser()
-        with atomic_write(path) as part:
-            part.write_text(self.html, encoding="utf-8")
+        path = expand_path(path)
+        write_text(path, self.html)
         return path
 
     def _repr_html_(self):
@@ -148,7 +147,7 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
         metadata["model"] = model.card
     if len(title) > _MAX_TITLE:
         title = title[:_MAX_TITLE] + " …"
-    return Report(render(name, title, content, metadata))
+    return Report(replace_surrogates(render(name, title, content, metadata)))
 
 
 def density_unit(model) -> str:

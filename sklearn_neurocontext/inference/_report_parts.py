@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 from nibabel.affines import apply_affine
 
+from .._utils.files import replace_surrogates
 from .._utils.packages import library_versions
 
 # At this resolution, the text in pictures has the same size as the text of the page.
@@ -100,7 +101,7 @@ def table(frame, formats) -> dict:
     cells = frame.astype(object)
     for name, write in ((n, w) for n, w in formats.items() if n in frame):
         cells[name] = cells[name].map(write, na_action="ignore")
-    cells = cells.where(frame.notna(), "").map(str)
+    cells = cells.where(frame.notna(), "").map(lambda one: replace_surrogates(str(one)))
     cells = cells.loc[:, (cells != "").any()]
     return {
         "columns": [(str(name), name in formats) for name in cells],

@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from .._utils.files import atomic_folder, check_new_folder
+from .._utils.files import atomic_folder, check_new_folder, expand_path
 from ..persistence import (
     SAVED_FILES,
     hash_folder,
@@ -41,7 +41,7 @@ def write_folder(directory, model, masker, *, half, overwrite, statistics) -> Pa
         save_model(masker, folder / "masker")
         hashes = {name: hash_folder(folder / name) for name in _PARTS}
         save_values({"hashes": hashes, **known}, folder / _INDEX, half=half)
-    return Path(directory).expanduser()
+    return expand_path(directory)
 
 
 def check_overwritable(directory) -> None:
@@ -62,7 +62,7 @@ def check_overwritable(directory) -> None:
     >>> from sklearn_neurocontext.inference import check_overwritable
     >>> check_overwritable("a_new_folder")
     """
-    directory = Path(directory).expanduser()
+    directory = expand_path(directory)
     is_model = _holds_only(directory, {_INDEX, *_PARTS}) and all(
         _holds_only(directory / name, set(SAVED_FILES)) for name in (_INDEX, *_PARTS)
     )
@@ -93,7 +93,7 @@ def find_folder(name_or_directory) -> Path:
     # A local folder with the same name as a shipped model can be passed as "./minilm".
     if name_or_directory in _SHIPPED:
         return Path(files(__package__) / "data" / name_or_directory)
-    folder = Path(name_or_directory).expanduser()
+    folder = expand_path(name_or_directory)
     inside = folder / "model"
     is_inside = not (folder / _INDEX).is_dir() and (inside / _INDEX).is_dir()
     return inside if is_inside else folder
@@ -101,7 +101,7 @@ def find_folder(name_or_directory) -> Path:
 
 def read_folder(directory, device, *, allow_download=False) -> dict:
     """Read the constructor arguments of a `NeuroContextModel` from a folder."""
-    directory = Path(directory).expanduser()
+    directory = expand_path(directory)
     if not (directory / _INDEX).is_dir():
         raise FileNotFoundError(
             f"{str(directory)!r} is not the folder of a saved model. Pass the name of "

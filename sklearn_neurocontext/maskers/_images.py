@@ -2,7 +2,6 @@
 
 import os
 from functools import cache
-from pathlib import Path
 from xml.parsers.expat import ExpatError
 
 import nibabel as nib
@@ -16,6 +15,7 @@ from nilearn.datasets import load_mni152_brain_mask
 from nilearn.image import resample_img
 
 from .._utils.disk_cache import fetch_entry
+from .._utils.files import expand_path
 
 # Maximum size in bytes of a batch of images in memory.
 _BATCH = 2**28
@@ -33,7 +33,7 @@ def open_img(img, name: str, others: str = ""):
             f"{name} must be {others}the path of an image, or an image loaded by "
             f"nibabel; got {type(img).__name__}."
         )
-    path = Path(img).expanduser()
+    path = expand_path(img)
     if not path.is_file():
         raise FileNotFoundError(
             f"{name} must be {others}the path of an image, or an image loaded by "

@@ -11,7 +11,11 @@ from scipy.sparse import csr_array, issparse
 
 from .._utils.coordinate_spaces import (
     CoordinateSpaceWarning,
+    DoubtfulPeaksWarning,
+    describe_sides,
     describe_unclear_labels,
+    describe_units,
+    find_sides,
     find_unclear_labels,
     normalize_spaces,
     talairach_to_mni,
@@ -36,10 +40,24 @@ def gather_peaks(peaks, *, space="MNI", counts_grid=None):
         _refuse_other_types(peaks)
         peaks = _read_frames(peaks, space)
     peaks = check_peaks(peaks)
+    sizes = [len(rows) for rows in peaks]
+    xyz, study_of = np.concatenate(peaks), np.repeat(np.arange(len(peaks)), sizes)
+    _warn_about_doubtful_peaks(
+        describe_units(xyz, study_of, np.arange(len(peaks)) if ids is None else ids),
+    )
     if space == "TAL":
-        ends = np.cumsum([len(rows) for rows in peaks])[:-1]
-        peaks = np.split(talairach_to_mni(np.concatenate(peaks)), ends)
+        peaks = np.split(talairach_to_mni(xyz), np.cumsum(sizes)[:-1])
     return peaks, ids
+
+
+def _warn_about_doubtful_peaks(message, stacklevel=5):
+    """Warn if `message`, which describes units or sides of peaks, is not empty."""
+    # With the default `stacklevel`, the warning points to the user's call of transform.
+    # This call runs scikit-learn's wrapper, then transform itself, gather_peaks, and
+    # this function.
+    if message:
+        message += " The coordinates were not changed."
+        warnings.warn(message, DoubtfulPeaksWarning, stacklevel=stacklevel)
 
 
 def _read_table(table, space):
@@ -67,6 +85,7 @@ def _read_table(table, space):
             "The columns x, y, z of the table of peaks must contain numbers; got "
             f"{shown} in row {wrong[0]}. Correct or drop these rows."
         )
+    _check_sides(table, study_of, ids)
     return _split_by_study(xyz, study_of, len(ids)), np.asarray(ids)
 
 
@@ -95,16 +114,22 @@ def _read_frames(peaks, space):
     """Select the columns x, y, z of each study that is given as a DataFrame."""
     if not _is_sequence(peaks):
         return peaks
-    frames = [rows for rows in peaks if isinstance(rows, pd.DataFrame)]
+    frames = {
+        row: of_study
+        for row, of_study in enumerate(peaks)
+        if isinstance(of_study, pd.DataFrame)
+    }
     if not frames:
         return peaks
-    for frame in frames:
+    for frame in frames.values():
         if not {"x", "y", "z"} <= set(frame):
             raise ValueError(
                 "The table of a study must have the columns x, y, z in mm; got "
                 f"{', '.join(map(str, frame))}. Rename the columns."
             )
-    _check_spaces(frames, space)
+    _check_spaces(frames.values(), space)
+    study_of = np.repeat([*frames], [len(frame) for frame in frames.values()])
+    _check_sides(pd.concat(frames), study_of, np.arange(len(peaks)))
     return [
         rows[["x", "y", "z"]] if isinstance(rows, pd.DataFrame) else rows
         for rows in peaks
@@ -145,6 +170,15 @@ def _check_spaces(tables, space):
                 # _read_table or _read_frames, and this function.
                 stacklevel=6,
             )
+
+
+def _check_sides(table, study_of, names):
+    """Warn if the sides of peaks, in a column of a table, contradict the sign of x."""
+    sides = find_sides(table)
+    if sides is not None:
+        message = describe_sides(read_numbers(table["x"]), sides, study_of, names)
+        # The call of transform also runs _read_table or _read_frames.
+        _warn_about_doubtful_peaks(message, stacklevel=7)
 
 
 def _split_by_study(xyz, study_of, n_studies):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from .._utils.validation import check_is_fitted, check_similarity
+from .._utils.validation import array_output, check_is_fitted, check_similarity
 from .._utils.volumes import check_top, select_top
 from ._maps import dice_of_rows
 from ._retrieval import (
@@ -26,6 +26,7 @@ _DIRECTIONS = ("text_to_brain", "brain_to_text")
 _BLOCK_ELEMENTS = 8_000_000
 
 
+@array_output()
 def similarity(estimator, X, y) -> np.ndarray:
     """Compute the similarity of texts and maps with the model inside an estimator.
 
@@ -141,7 +142,8 @@ class DiceScorer:
 
     def __call__(self, estimator, X, y) -> float:
         """Score a fitted estimator on texts `X` and coefficients `y`."""
-        predicted = np.asarray(estimator.predict(X))
+        with array_output():
+            predicted = np.asarray(estimator.predict(X))
         return _mean_dice(self.masker, self.top, predicted, np.asarray(y))
 
 
@@ -337,6 +339,7 @@ def make_retrieval_scorer(
         ) from error
     for k in ks:
         check_k(k, np.inf)
+    ks = tuple(int(k) for k in ks)
     if masker is not None:
         _check_masker(masker)
         check_top(top)

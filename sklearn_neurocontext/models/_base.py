@@ -1,5 +1,7 @@
 """Base classes of the estimators, and functions that scale coefficients."""
 
+import copy
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import (
@@ -161,6 +163,14 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
     """
 
     _takes_sparse = False
+
+    def __getstate__(self):
+        # Networks are pickled on the CPU, because pickles of other devices cannot be
+        # loaded on machines without these devices.
+        return {
+            name: copy.deepcopy(value).cpu() if hasattr(value, "state_dict") else value
+            for name, value in super().__getstate__().items()
+        }
 
     def _check_fit_input(self, X, y, *, dtype):
         """Validate X and y, and return X and the standardized y.

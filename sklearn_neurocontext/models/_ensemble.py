@@ -7,8 +7,10 @@ from sklearn.utils import InputTags, get_tags, resample
 
 from .._utils.validation import (
     BaseComposition,
+    array_output,
     available_if,
     check_is_fitted,
+    check_numbers,
     fit_context,
     innermost_model,
 )
@@ -72,17 +74,14 @@ def _check_weights(weights, n_estimators: int) -> np.ndarray:
     """
     if weights is None:
         return np.ones(n_estimators)
-    try:
-        array = np.asarray(weights)
-    except ValueError:  # nested lists of different lengths are invalid, too
-        array = np.asarray(None)
-    if array.dtype.kind in "biuf" and array.shape == (n_estimators,):
-        array = array.astype(np.float64)
-        if np.isfinite(array).all() and (array >= 0).all() and array.any():
-            return array
-    raise ValueError(
-        f"weights must be None or {n_estimators} finite numbers, one per estimator, "
-        f"of which none is negative and at least one is positive; got {weights!r}."
+    return check_numbers(
+        "weights",
+        weights,
+        lambda array: (
+            array.shape == (n_estimators,) and (array >= 0).all() and array.any()
+        ),
+        f"None or {n_estimators} finite numbers, one per estimator, of which none is "
+        "negative and at least one is positive",
     )
 
 
@@ -165,7 +164,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
 
     Parameters
     ----------
-    estimators : list of (str, estimator)
+    estimators : list or tuple of (str, estimator)
         Pairs of a name and an estimator. An estimator is a model of this package
         (possibly another ensemble), a Pipeline that ends in such a model, or a
         hyperparameter search over such a model or Pipeline. All estimators must accept
@@ -211,7 +210,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "estimators": [list],
+        "estimators": [list, tuple],
         "weights": ["array-like", None],
         "random_state": ["random_state"],
     }
@@ -255,6 +254,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         return self
 
     @fit_context(prefer_skip_nested_validation=False)
+    @array_output()
     def fit(self, X, y):
         """Fit all estimators, then compute the statistics of their similarities.
 
@@ -312,6 +312,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
     def _fitted_weights(self):
         return _check_weights(self.weights, len(self.estimators_))
 
+    @array_output()
     def similarity(self, X, y):
         """Compute the similarity of each text with each map.
 
@@ -342,6 +343,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         )
 
     @available_if(_all_predict)
+    @array_output()
     def predict(self, X):
         """Predict the coefficients of the brain map of each text.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from sklearn.utils import gen_batches
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.helper import predefined_split
@@ -256,11 +257,14 @@ def _take_rows(inputs, target, rows, device):
 
 
 def forward_rows(function, array, device):
-    """Apply a torch function to blocks of rows of an array, without gradients."""
-    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    """Apply a module, or its method, to blocks of rows of an array on a device."""
+    # The module may be on another device, because it was pickled on the CPU.
+    getattr(function, "__self__", function).to(device)
     with torch.inference_mode():
+        # Blocks are copied, because torch warns about arrays that are read-only.
         pieces = [
-            function(piece.to(device)).cpu() for piece in tensor.split(_FORWARD_ROWS)
+            function(torch.from_numpy(array[rows].copy()).to(device)).cpu()
+            for rows in gen_batches(len(array), _FORWARD_ROWS)
         ]
     return torch.cat(pieces).numpy()
 

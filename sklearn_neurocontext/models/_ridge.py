@@ -7,7 +7,13 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.sparse import issparse
 from sklearn.linear_model import RidgeCV
 
-from .._utils.validation import StrOptions, fit_context
+from .._utils.validation import (
+    Interval,
+    Real,
+    StrOptions,
+    check_numbers,
+    fit_context,
+)
 from ._base import TextBrainEstimator
 
 # If more than this share of the values in a column of a sparse X is nonzero, the column
@@ -167,7 +173,7 @@ class RidgeBaseline(TextBrainEstimator):
 
     Parameters
     ----------
-    alphas : array-like of shape (n_alphas,) or None, default=None
+    alphas : float, array-like of shape (n_alphas,) or None, default=None
         Candidate values of the penalty; positive. With None, 13 logarithmically spaced
         values from 0.1 to 100,000 are used.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
@@ -217,7 +223,7 @@ class RidgeBaseline(TextBrainEstimator):
     """
 
     _parameter_constraints = {
-        "alphas": ["array-like", None],
+        "alphas": ["array-like", Interval(Real, 0, None, closed="neither"), None],
         "y_scaling": [StrOptions({"unit", "sqrt"}), None],
     }
 
@@ -241,8 +247,13 @@ class RidgeBaseline(TextBrainEstimator):
         self : RidgeBaseline
             The fitted estimator.
         """
+        alphas = check_numbers(
+            "alphas",
+            np.logspace(-1, 5, 13) if self.alphas is None else self.alphas,
+            lambda array: (array > 0).all(),
+            "a positive number or a sequence of positive numbers",
+        )
         X, standardized = self._check_fit_input(X, y, dtype=np.float64)
-        alphas = np.logspace(-1, 5, 13) if self.alphas is None else self.alphas
         ridge = RidgeCV(alphas=alphas).fit(X, standardized)
         self.alpha_ = float(ridge.alpha_)
         self.coef_ = ridge.coef_.reshape(self.n_components_, -1)

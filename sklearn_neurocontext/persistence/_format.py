@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array, csr_matrix, issparse
 
-from .._utils.files import atomic_folder
+from .._utils.files import atomic_folder, expand_path
 
 _DTYPES = ("float16", "float32", "float64", "int32", "int64", "bool")
 _SPARSE_TYPES = {"csr_array": csr_array, "csr_matrix": csr_matrix}
@@ -51,8 +51,7 @@ class Writer:
 
     def write(self, value, where: str):
         """Return a value as JSON; `where` is its name in errors and in `arrays`."""
-        if isinstance(value, np.generic):
-            value = value.item()
+        value = _simplify(value)
         if value is None or isinstance(value, bool | int | float | str):
             return _check_finite(value, where)
         if isinstance(value, os.PathLike):
@@ -238,6 +237,15 @@ def _unknown(value, where: str) -> TypeError:
     )
 
 
+def _simplify(value):
+    """Return a NumPy scalar, a range or a pandas object as a simpler type."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, range):
+        return list(value)
+    return value.to_numpy() if hasattr(value, "to_numpy") else value
+
+
 def _check_finite(value, where: str):
     if isinstance(value, float) and not np.isfinite(value):
         raise ValueError(
@@ -261,14 +269,14 @@ def write_files(directory, description: dict, arrays: dict) -> Path:
         for name, content in files.items():
             (folder / name).write_bytes(content)
         (folder / HASHES).write_text("".join(hashes), encoding="ascii")
-    return Path(directory).expanduser()
+    return expand_path(directory)
 
 
 def read_files(directory) -> tuple[dict, dict]:
     """Check the hashes of the files in a folder; return its description and arrays."""
     from safetensors.numpy import load
 
-    directory = Path(directory).expanduser()
+    directory = expand_path(directory)
     hashes = _read_hashes(directory)
     for name in (DESCRIPTION, ARRAYS):
         found = _hash_file(directory, name)
@@ -307,7 +315,7 @@ def hash_folder(directory) -> str:
     FileNotFoundError
         If the folder does not contain a saved model.
     """
-    return _hash_file(Path(directory).expanduser(), HASHES)
+    return _hash_file(expand_path(directory), HASHES)
 
 
 def _read_hashes(directory) -> dict:

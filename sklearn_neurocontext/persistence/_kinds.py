@@ -26,9 +26,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# Parameters that are not saved, because they depend on the machine. In addition, the
-# folder to which the parameter `memory` refers may contain pickles.
-LOCAL_PARAMETERS = ("cache", "memory", "shards", "token_env_variable")
+# Parameters that are neither saved nor loaded, because they depend on the machine.
+# Loaded estimators have their defaults. In addition, the folder to which the parameter
+# `memory` refers may contain pickles.
+LOCAL_PARAMETERS = (
+    *("cache", "data_dir", "device", "memory", "n_jobs", "shards"),
+    "token_env_variable",
+)
 # Attributes that scikit-learn may set on any estimator.
 COMMON = {
     "n_features_in_": int | None,

@@ -43,7 +43,10 @@ def save_model(model, directory, *, half=False) -> Path:
       TfidfVectorizer, TfidfTransformer, TruncatedSVD, Nystroem, Normalizer,
       StandardScaler and RidgeCV.
 
-    Estimators may be nested. The weights of the language model and the maps of the
+    Estimators may be nested. Parameters that depend on the machine are not saved:
+    `cache`, `data_dir`, `device`, `memory`, `n_jobs`, `shards` and
+    `token_env_variable`. Loaded estimators have the defaults of these parameters. The
+    weights of the language model and the maps of the
     atlas are not saved. For the embedder, only the parameters, the embedding dimension
     and a hash of the language model are saved. For the masker, only the parameters, a
     hash of the atlas, and the coefficients of one peak are saved. `load_model` fits the
@@ -120,8 +123,8 @@ def load_model(directory, *, device=None, allow_download=False):
     directory : path-like
         Folder written by `save_model`.
     device : str or None, default=None
-        Torch device of the networks and the embedder. If None, the device with which
-        the model was saved is used.
+        Torch device of the networks and the embedder. If None, the CPU is used,
+        because the device with which the model was saved may not exist.
     allow_download : bool, default=False
         Whether to download the language model or the DiFuMo atlas if the files are not
         on this machine. By default, nothing is downloaded. Language models are then
@@ -345,9 +348,9 @@ def _read_estimator(reader, content, where, device, allow_download):
         for key, value in content["params"].items()
         if key not in LOCAL_PARAMETERS
     }
-    if device is not None and "device" in params:
-        params["device"] = device
     estimator = _load_class(name)(**params)
+    if device is not None and hasattr(estimator, "device"):
+        estimator.set_params(device=device)
     if hasattr(estimator, "_parameter_constraints"):
         estimator._validate_params()
     learned = {
@@ -414,7 +417,7 @@ def _check_array(name, array, described, sizes) -> None:
 
 def _identify_masker(masker) -> dict:
     """Return the hash of the atlas of a masker and the coefficients of one peak."""
-    probe = masker.transform(_PROBE)[0].astype(float).tolist()
+    probe = np.asarray(masker.transform(_PROBE), dtype=float)[0].tolist()
     return {"atlas_hash": masker.atlas_hash_, "probe": probe}
 
 
@@ -457,7 +460,7 @@ def _fit_again(estimator, identity, where) -> None:
     `identity` contains the saved values.
     """
     _refuse_remote_code(estimator)
-    found = _IDENTIFIERS[type(estimator).__name__](estimator.fit())
+    found = _IDENTIFIERS[type(estimator).__name__](_fit_as_saved(estimator, identity))
     differing = [
         f"{name} is {str(value)[:70]} instead of {str(identity.get(name))[:70]}"
         for name, value in found.items()
@@ -469,6 +472,17 @@ def _fit_again(estimator, identity, where) -> None:
             f"{', '.join(differing)}. Install the atlas or the language model that was "
             "used in training"
         )
+
+
+def _fit_as_saved(estimator, identity):
+    """Fit a masker or an embedder with the saved precision; return it."""
+    estimator.fit()
+    # dtype="auto" depends on the device, which may differ from the device on which the
+    # model was fitted. The precision is the second part of the settings key.
+    _, *settings = identity.get("settings_key", "").split("|")
+    if settings and estimator.dtype == "auto" and estimator.dtype_ != settings[0]:
+        estimator.set_params(dtype=settings[0]).fit()
+    return estimator
 
 
 def _refuse_remote_code(estimator) -> None:
@@ -525,5 +539,6 @@ def _check_difumo(masker) -> None:
         if not (folder / name).is_file():
             raise OSError(
                 f"The DiFuMo atlas with {n} maps is not on this machine: "
-                f"{str(folder / name)!r} is missing. {_ADVICE}"
+                f"{str(folder / name)!r} is missing. If it is in another folder, set "
+                f"the environment variable NILEARN_DATA to that folder. {_ADVICE}"
             )

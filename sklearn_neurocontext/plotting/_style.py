@@ -2,6 +2,8 @@
 
 import textwrap
 
+from .._utils.files import replace_surrogates
+
 # The palette of Okabe and Ito for color-blind readers (Wong, Nature Methods 8, 2011).
 # Yellow is omitted because it is too pale on a white background.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -27,6 +29,7 @@ def line_style(position: int) -> dict:
 
 def wrap(text: str, width: int, max_lines: int = 6) -> str:
     """Wrap a text into lines of similar length; shorten a long text by an ellipsis."""
+    text = replace_surrogates(text)
     lines = textwrap.wrap(text, width, max_lines=max_lines, placeholder=" …")
     if len(textwrap.wrap(text, width)) <= max_lines:
         # Reduce the width as much as possible without another line. Otherwise the last
@@ -80,4 +83,4 @@ def draw_legend(ax, handles, names, **options) -> None:
     )
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_parse_math(False)
-        text.set_text(name)
+        text.set_text(replace_surrogates(name))

@@ -5,7 +5,6 @@ import os
 import socket
 from collections.abc import Mapping
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 
+from .._utils.files import expand_path
 from .._utils.validation import (
     Integral,
     Interval,
@@ -475,7 +475,7 @@ def _embed_part(embedder, settings, number, texts):
         )
     embedder = copy.copy(embedder)
     if embedder.shards is not None:
-        folder = Path(embedder.shards).expanduser()
+        folder = expand_path(embedder.shards)
         folder.mkdir(parents=True, exist_ok=True)
         embedder.cache = folder / f"{socket.gethostname()}.sqlite"
     steps = []

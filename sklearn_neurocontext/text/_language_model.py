@@ -29,6 +29,8 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
+from .._utils.files import expand_path
+
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 # Commit of the default model on the Hub. It is used if the Python package with the same
 # weights is not installed.
@@ -115,7 +117,7 @@ class LanguageModel:
 def load_language_model(source: ModelSource) -> LanguageModel:
     """Load a model once per process, even if several threads request it."""
     if source.model_name.startswith("~"):
-        folder = Path(source.model_name).expanduser()
+        folder = expand_path(source.model_name)
         source = source._replace(model_name=str(folder))
     # If weights are missing from the files, transformers initializes them at random.
     # `fork_rng` then restores the state of torch's random number generator.

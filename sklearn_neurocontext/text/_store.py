@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .._utils.files import expand_path
+
 _APPLICATION_ID = 0x4E437478  # "NCtx" in ASCII; identifies the file of a store
 _VERSION = 1  # version of the columns of the table
 _TIMEOUT_SECONDS = 120
@@ -80,7 +82,7 @@ class EmbeddingStore:
     """
 
     def __init__(self, path):
-        self.path = Path(path).expanduser()
+        self.path = expand_path(path)
         _check_location(self.path)
         places = (self.path, self.path.resolve().parent)
         self._is_read_only = self.path.exists() and not all(
@@ -241,7 +243,7 @@ class EmbeddingStore:
         OSError
             If `other` does not exist or is not a store.
         """
-        other = Path(other).expanduser()
+        other = expand_path(other)
         if not other.is_file():
             raise OSError(f"other must be the file of a store; got {other}.")
         n_before = len(self)

@@ -1,7 +1,7 @@
 """Count frequent terms in texts, or select frequent terms from given counts."""
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, issparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer
 
@@ -22,7 +22,7 @@ from .._utils.validation import (
 _INPUT_ATTRIBUTES = ("vectorizer_", "columns_", "n_features_in_", "feature_names_in_")
 
 
-class TermCounts(TransformerMixin, BaseEstimator):
+class TermCounts(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     """Count the terms that occur in at least `min_df` training studies.
 
     The input is either texts or an array of counts with one column per term. Some
@@ -39,7 +39,7 @@ class TermCounts(TransformerMixin, BaseEstimator):
     ----------
     min_df : int, default=10
         Minimum number of training studies in which a term must occur.
-    ngram_range : tuple (int, int), default=(1, 1)
+    ngram_range : array-like of shape (2,), default=(1, 1)
         Minimum and maximum number of words in a term, both at least 1. Ignored for
         counts.
     stop_words : {"english"} or None, default=None
@@ -76,7 +76,7 @@ class TermCounts(TransformerMixin, BaseEstimator):
 
     _parameter_constraints = {
         "min_df": [Interval(Integral, 1, None, closed="left")],
-        "ngram_range": [tuple],
+        "ngram_range": ["array-like"],
         "stop_words": [StrOptions({"english"}), None],
     }
 
@@ -109,7 +109,7 @@ class TermCounts(TransformerMixin, BaseEstimator):
             If no term occurs in at least `min_df` studies, if a text is empty, or if
             `ngram_range` is not a pair of ascending integers of at least 1.
         """
-        self._check_ngram_range()
+        ngram_range = self._check_ngram_range()
         for name in _INPUT_ATTRIBUTES:
             vars(self).pop(name, None)
         if _is_counts(X):
@@ -123,26 +123,27 @@ class TermCounts(TransformerMixin, BaseEstimator):
                     "more studies or longer texts, or lower min_df."
                 )
         else:
-            self.vectorizer_ = self._fit_vectorizer(check_texts(X))
+            self.vectorizer_ = self._fit_vectorizer(check_texts(X), ngram_range)
             self.n_terms_ = len(self.vectorizer_.vocabulary_)
         return self
 
-    def _check_ngram_range(self):
-        """Check that `ngram_range` is a pair of ascending positive integers."""
+    def _check_ngram_range(self) -> tuple:
+        """Check that `ngram_range` is two ascending positive integers; return them."""
         given = self.ngram_range
-        integers = [n for n in given if isinstance(n, Integral) and n >= 1]
+        integers = [int(n) for n in given if isinstance(n, Integral) and n >= 1]
         if not len(given) == len(integers) == 2 or integers[0] > integers[1]:
             raise ValueError(
                 "ngram_range must be two ascending integers of at least 1, the minimum "
                 f"and maximum number of words in a term; got {given!r}. Use for "
                 "example (1, 2)."
             )
+        return tuple(integers)
 
-    def _fit_vectorizer(self, texts):
+    def _fit_vectorizer(self, texts, ngram_range):
         """Return a fitted CountVectorizer."""
         vectorizer = CountVectorizer(
             min_df=self.min_df,
-            ngram_range=self.ngram_range,
+            ngram_range=ngram_range,
             stop_words=self.stop_words,
             token_pattern=TERM_PATTERN,
             dtype=np.float32,
@@ -189,6 +190,23 @@ class TermCounts(TransformerMixin, BaseEstimator):
         counts = csr_matrix(self._check_counts(X, reset=False))
         return _canonical(counts[:, self.columns_])
 
+    def set_output(self, *, transform=None):
+        """Return the transformer unchanged, because counts always remain sparse.
+
+        With this method, a Pipeline that contains the transformer has ``set_output``.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : TermCounts
+            The transformer.
+        """
+        return self
+
     def get_feature_names_out(self, input_features=None):
         """Return the names of the terms.
 
@@ -225,12 +243,15 @@ class TermCounts(TransformerMixin, BaseEstimator):
 
 
 def _is_counts(X) -> bool:
-    """Return whether X contains counts, that is, whether X is two-dimensional."""
+    """Return whether X contains counts, that is, is two-dimensional without texts."""
     # Lists are not converted to arrays, because NumPy arrays of strings reserve the
     # memory of the longest text for each text.
     if isinstance(X, list | tuple):
         return bool(X) and not isinstance(X[0], str) and np.ndim(X[0]) == 1
-    return len(getattr(X, "shape", ())) == 2
+    if len(getattr(X, "shape", ())) != 2:
+        return False
+    # `check_texts` names a table of texts, from which a column must be selected.
+    return issparse(X) or not any(isinstance(one, str) for one in np.ravel(X[:1]))
 
 
 def _canonical(counts):

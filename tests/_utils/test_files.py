@@ -1,5 +1,6 @@
 """Cache and download folders, and atomic writes."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -13,7 +14,11 @@ from sklearn_neurocontext._utils.files import (
     atomic_write,
     cache_folder,
     data_folder,
+    expand_path,
+    replace_surrogates,
+    staged_files,
     write_json,
+    write_text,
 )
 from sklearn_neurocontext.inference import Report
 
@@ -78,6 +83,48 @@ def test_old_file_remains_after_an_error(tmp_path):
     with atomic_write(path) as temporary:
         temporary.write_text("new")
     assert path.read_text() == "new"
+
+
+def test_error_of_a_full_disk_names_the_file(tmp_path, full_disk):
+    path = tmp_path / "table.csv"
+    write_text(path, "older")
+    with full_disk(100), pytest.raises(OSError, match=r"table\.csv") as raised:
+        write_text(path, "new" * 100)
+    assert raised.value.errno == errno.EFBIG
+    assert path.read_text() == "older"
+    with pytest.raises(OSError, match=r"^other$"), atomic_write(path):
+        raise OSError("other")
+
+
+def test_staged_files_appear_only_when_all_are_complete(tmp_path):
+    (tmp_path / "a").write_text("older")
+    with pytest.raises(RuntimeError), staged_files(tmp_path) as staged:
+        (staged / "a").write_text("new")
+        raise RuntimeError
+    assert (tmp_path / "a").read_text() == "older"
+    with staged_files(tmp_path) as staged:
+        (staged / "a").write_text("new")
+        (staged / "b").write_text("new")
+        assert (tmp_path / "a").read_text() == "older"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+    assert (tmp_path / "a").read_text() == "new"
+
+
+@pytest.mark.parametrize("name", ["~nosuchuser", "~nosuchuser/a.nii"])
+def test_unknown_home_folders_are_named(name, monkeypatch):
+    with pytest.raises(FileNotFoundError, match=r"'~nosuchuser.*without '~'"):
+        expand_path(name)
+    with pytest.raises(FileNotFoundError, match="~nosuchuser"):
+        data_folder(name)
+    monkeypatch.setenv("NEUROCONTEXT_CACHE", name)
+    with pytest.raises(FileNotFoundError, match=r"~nosuchuser.*NEUROCONTEXT_CACHE"):
+        cache_folder()
+
+
+def test_unpaired_surrogates_are_replaced(tmp_path):
+    assert replace_surrogates("a\ud800b \ud83d\ude00") == "a\ufffdb \U0001f600"
+    write_text(tmp_path / "text", "a\udc80 é")
+    assert (tmp_path / "text").read_bytes().decode() == "a\ufffd é"
 
 
 def test_longest_file_names(tmp_path):

@@ -1,8 +1,10 @@
 """Tests of the commands map, decode and report."""
 
+import os
 import subprocess
 import sys
 import warnings
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 
 from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext.cli._common import notes_for_warnings
+from sklearn_neurocontext.inference import Report
 from tests.cli.console import run
 from tests.text_model import make_corpus, make_parts
 
@@ -79,6 +82,74 @@ def test_figure_has_low_confidence_message(tmp_path, monkeypatch):
         (z_img,) = model.transform(["pain"])["z_map"]
     assert model.low_confidence_message(z_img) in " ".join(words.split())
     assert "Note: " in result.stderr
+
+
+# nibabel does not close a file that it cannot write.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    ("command", "name", "option"),
+    [
+        ("map", "map.nii", "-o"),
+        ("map", "map.nii.gz", "-o"),
+        ("map", "map.png", "-o map.nii --plot"),
+        ("map", "map.svg", "-o map.nii --plot"),
+        ("decode", "table.csv", "-o"),
+        ("report", "page.html", "-o"),
+    ],
+)
+def test_full_disk_keeps_older_results(
+    command, name, option, folder, image, tmp_path, monkeypatch, full_disk, request
+):
+    monkeypatch.chdir(tmp_path)
+    if command == "report":
+        page = SimpleNamespace(save=Report("x" * 10_000).save)
+        monkeypatch.setattr(
+            "sklearn_neurocontext.inference.make_report", lambda *_: page
+        )
+    if name.endswith(".svg"):
+        request.getfixturevalue("quick_pictures")
+    older = tmp_path / name
+    older.write_text("older")
+    subject = image if command == "decode" else "pain heat"
+    arguments = [command, subject, *option.split(), name, "--model", folder]
+    limit = {".svg": 500, ".csv": 30, ".png": 8000}.get(older.suffix, 5000)
+    if "--plot" in option:
+        monkeypatch.setattr(
+            nib.Nifti1Image, "to_filename", lambda self, path: path.touch()
+        )
+    with full_disk(limit):
+        result = run(*arguments)
+    assert result.exit_code == 1
+    (line,) = [line for line in result.stderr.splitlines() if "Error" in line]
+    assert str(older) in line
+    assert "File too large" in line
+    assert older.read_text() == "older"
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_output_in_other_encodings(encoding, folder, image, tmp_path):
+    program = f"""
+from sklearn_neurocontext.cli import main
+model = ["--model", {str(folder)!r}]
+output = ["-o", {str(tmp_path / "m.nii")!r}]
+main(["map", "pain τ", *output, *model], standalone_mode=False)
+main(["decode", {str(image)!r}, "--text", "pain τ", *model])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"pain ?" in done.stdout
+
+
+def test_text_in_the_locale_c(folder, tmp_path):
+    # Python represents each of the two bytes of é as a surrogate.
+    text = "pain é".encode().decode("ascii", "surrogateescape")
+    result = run("map", text, "-o", tmp_path / "map.nii", "--model", folder)
+    assert "map of “pain é”" in result.stdout
 
 
 def test_deprecations_are_not_printed(capsys):

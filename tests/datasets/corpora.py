@@ -14,7 +14,8 @@ from sklearn_neurocontext.datasets._neuroquery_neurosynth import (
 )
 
 quiet = pytest.mark.filterwarnings(
-    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
+    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning",
+    "ignore::sklearn_neurocontext.datasets.DoubtfulPeaksWarning",
 )
 SUBSET = "subset_articlesWithCoords_extractedData"
 

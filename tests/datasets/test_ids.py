@@ -7,6 +7,7 @@ import pytest
 from sklearn_neurocontext.datasets._ids import (
     group_articles,
     join_rows,
+    read_dois,
     read_integers,
     write_ids,
 )
@@ -207,3 +208,32 @@ def test_groups_equal_those_of_a_loop(rng):
     found = group_articles(table).tolist()
     assert found == [f"s{group}" for group in expected]
     assert len(set(found)) < 45
+
+
+def test_dois_are_read_in_all_spellings():
+    dois = ["10.1002/HBM.1", "doi:10.1002/hbm.1.", "https://doi.org/10.1002/hbm.1", " "]
+    expected = ["10.1002/hbm.1"] * 3 + [""] * 3
+    assert read_dois(pd.Series([*dois, None, "in press"])).tolist() == expected
+    rows = join_rows(pd.DataFrame({"doi": dois[:1]}), "doi", dois[1:], "peaks")
+    assert rows.tolist() == [0, 0, -1]
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        ("pmcid", ["PMC7", "8", "7"]),
+        ("doi", ["10.1002/a", "10.1002/b", "https://doi.org/10.1002/A"]),
+    ],
+)
+def test_same_pmcid_or_doi_is_one_article(column, cells):
+    studies = _studies((1, "a", "A"), (2, "b", "B"), (3, "c", "C"))
+    groups = group_articles(studies.assign(**{column: cells}))
+    assert groups.tolist() == ["s0", "s1", "s0"]
+
+
+@pytest.mark.parametrize("as_kind", [object, "string"])
+def test_ids_stored_as_text_with_other_signs(as_kind):
+    cells = pd.Series(["２００１", "\xa02002\u2009", "'2003", "2004,0"], dtype=as_kind)
+    assert read_integers(cells, "year").tolist() == [2001, 2002, 2003, 2004]
+    with pytest.raises(ValueError, match="for example '2,001'"):
+        read_integers(pd.Series(["2,001"], dtype=as_kind), "year")

@@ -6,8 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_neurocontext.datasets import load_corpus, usable_rows
+from sklearn_neurocontext.datasets import (
+    DoubtfulPeaksWarning,
+    load_corpus,
+    load_sleuth,
+    make_studies,
+    merge_corpora,
+    usable_rows,
+    write_sleuth,
+)
 from tests.datasets.corpora import (
+    assert_one_warning,
     assert_same_corpus,
     write_neuroquery,
     write_neurosynth,
@@ -153,3 +162,46 @@ def test_usable_rows_errors():
         usable_rows(["pain", ""], np.array([[0.0], [1.0]]))
     with pytest.raises(ValueError, match="got 1 texts and 2 rows of y"):
         usable_rows(["pain"], np.ones((2, 1)))
+
+
+def _write_centimeters(folder):
+    """Write a studyset and a file of Sleuth with peaks in cm; each has two articles."""
+    corpus = make_studies(2, n_peaks=20, random_state=0)
+    corpus.peaks = [0.1 * of_study for of_study in corpus.peaks]
+    studies = [
+        {
+            "id": name,
+            "analyses": [{"id": "1", "points": [{"coordinates": [*p]} for p in peaks]}],
+        }
+        for name, peaks in zip("ab", corpus.peaks, strict=True)
+    ]
+    (folder / "set.json").write_text(json.dumps({"studies": studies}))
+    (folder / "peaks.csv").write_text(
+        "id,x,y,z\n"
+        + "".join(
+            f"{name},{x},{y},{z}\n"
+            for name, peaks in zip("ab", corpus.peaks, strict=True)
+            for x, y, z in peaks
+        )
+    )
+    (folder / "studies.csv").write_text("id,title\na,Pain\nb,Faces\n")
+    write_sleuth(corpus, folder / "sleuth.txt")
+
+
+@pytest.mark.filterwarnings(
+    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
+)
+def test_loaders_report_units_once(tmp_path):
+    _write_centimeters(tmp_path)
+    for load, path in (
+        (load_corpus, tmp_path),
+        (load_corpus, tmp_path / "set.json"),
+        (load_sleuth, tmp_path / "sleuth.txt"),
+    ):
+        with pytest.warns(
+            DoubtfulPeaksWarning, match="2 of 2 studies .* cent"
+        ) as record:
+            corpus = load(path)
+        assert_one_warning(record, DoubtfulPeaksWarning, __file__)
+        assert np.abs(np.concatenate(corpus.peaks)).max() < 12
+        assert len(merge_corpora(corpus).peaks) == 2

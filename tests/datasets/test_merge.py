@@ -1,4 +1,4 @@
-"""Merging of corpora by PMID."""
+"""Merging of corpora by PMID, PMCID and DOI."""
 
 import numpy as np
 import pandas as pd
@@ -42,10 +42,8 @@ def test_order_of_studies():
     assert merged.studies["pmid"].tolist() == [5, 1, 9, 3, 7]
     np.testing.assert_array_equal(np.concatenate(merged.peaks), _at(5, 1, 9, 3, 7))
     assert merged.groups.tolist() == merged.studies["study_id"].tolist()
-    assert (
-        "5 studies, merged by PMID from corpora of 2 and 3 and 2 studies."
-        in merged.description
-    )
+    text = "5 studies, merged by PMID, PMCID and DOI from corpora of 2 and 3 and 2 st"
+    assert text in merged.description
 
 
 def test_columns_keep_their_dtypes():
@@ -194,3 +192,99 @@ def test_files_are_merged():
     first.files, second.files = {"a": "verified"}, {"b": "local, unverified"}
     files = {"a": "verified", "b": "local, unverified"}
     assert merge_corpora(first, second).files == files
+
+
+def _articles(prefix, x, **ids):
+    """Return a corpus with one peak per study; `ids` are the columns of article ids."""
+    study_ids = [f"{prefix}{row}" for row in range(len(x))]
+    peaks = {"study_id": study_ids, "x": x, "y": [0] * len(x), "z": [0] * len(x)}
+    return load_table({"study_id": study_ids, **ids}, peaks, space="MNI")
+
+
+def _merged_ids(*corpora):
+    """Return the study id and the x coordinates of each merged study."""
+    merged = merge_corpora(*corpora)
+    xyz = [peaks[:, 0].tolist() for peaks in merged.peaks]
+    return dict(zip(merged.studies["study_id"], xyz, strict=True))
+
+
+DOI = "10.1016/j.neuroimage.2005.01.001"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        DOI,
+        DOI.upper(),
+        f" doi:{DOI}",
+        f"https://doi.org/{DOI}",
+        f"http://dx.doi.org/{DOI}.",
+        f"DOI: {DOI}",
+    ],
+)
+def test_studies_with_the_same_doi_are_one_row(spelling):
+    first = _articles("a", [1, 2], doi=[DOI, "10.1002/hbm.1"])
+    second = _articles("b", [3, 4], doi=["10.1002/hbm.11", spelling])
+    assert _merged_ids(first, second) == {"a0": [1], "a1": [2], "b0": [3]}
+    assert merge_corpora(second, first).studies["doi"].tolist()[1] == DOI
+
+
+def test_studies_with_the_same_pmcid_are_one_row():
+    first = _articles("a", [1, 2], pmcid=["PMC91", "92"], doi=["", DOI])
+    second = _articles("b", [3, 4], pmcid=[93, 91], pmid=[5, 6], doi=[None, "n/a"])
+    merged = merge_corpora(first, second)
+    assert merged.studies["study_id"].tolist() == ["a0", "a1", "b0"]
+    assert merged.studies["pmid"].tolist() == [6, pd.NA, 5]
+    assert merged.studies["pmcid"].tolist() == [91, 92, 93]
+    assert merged.studies["doi"].tolist() == ["", DOI, ""]
+    assert [peaks[0, 0] for peaks in merged.peaks] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
+def test_rows_linked_by_a_row_with_several_ids_are_one_row(order):
+    corpora = [
+        _articles("a", [1, 2], pmid=[11, 12]),
+        _articles("b", [3], doi=[DOI]),
+        _articles("c", [4], pmid=[12], pmcid=[92], doi=[DOI]),
+    ]
+    merged = _merged_ids(*[corpora[place] for place in order])
+    assert len(merged) == 2
+    assert merged["a0"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"pmid": [1], "doi": [DOI]}, {"pmid": [2], "doi": [DOI]}),
+        ({"pmid": [1], "pmcid": [9]}, {"pmid": [2], "pmcid": [9]}),
+        ({"pmcid": [1], "doi": [DOI]}, {"pmcid": [2], "doi": [DOI]}),
+        ({"pmid": [1], "pmcid": [2]}, {"pmid": [2], "pmcid": [1]}),
+        ({"doi": ["unknown"]}, {"doi": ["unknown"]}),
+        ({"doi": [""], "pmid": [None]}, {"doi": [""], "pmid": [None]}),
+    ],
+)
+def test_studies_with_different_ids_are_all_kept(first, second):
+    corpora = _articles("a", [1], **first), _articles("b", [2], **second)
+    assert _merged_ids(*corpora) == {"a0": [1], "b0": [2]}
+
+
+def test_rows_of_one_corpus_are_never_joined():
+    # An erratum may have the DOI of its article, but another PMID.
+    first = _articles("a", [1, 2], pmid=[1, None], doi=[DOI, DOI])
+    assert _merged_ids(first) == {"a0": [1], "a1": [2]}
+    second = _articles("b", [3], doi=[DOI])
+    assert _merged_ids(first, second) == {"a0": [1], "a1": [2], "b0": [3]}
+    third = _articles("c", [4], pmid=[1], doi=[DOI])
+    assert _merged_ids(first, third) == {"a0": [1], "a1": [2]}
+
+
+@quiet
+def test_space_is_filled_from_a_study_with_the_same_pmcid():
+    first = _articles("a", [30], pmcid=[9])
+    first.studies["coordinate_space"] = first.peak_spaces[0][:] = "UNKNOWN"
+    second = load_table(
+        {"pmcid": ["PMC9"]}, {"pmcid": [9], "x": [1], "y": [1], "z": [1]}, space="TAL"
+    )
+    merged = merge_corpora(first, second)
+    np.testing.assert_allclose(merged.peaks[0], talairach_to_mni([[30, 0, 0]]))
+    assert merged.studies["coordinate_space"].tolist() == ["TAL"]

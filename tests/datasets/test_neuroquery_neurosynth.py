@@ -83,6 +83,40 @@ def test_load_neurosynth(neurosynth):
     assert corpus.peaks[1].shape == (0, 3)
 
 
+def _rename_version(folder, version):
+    for name in NEUROSYNTH_FILES:
+        (folder / name).rename(folder / name.replace("version-7", f"version-{version}"))
+    return folder
+
+
+@quiet
+@pytest.mark.parametrize("version", [3, 4, 5, 6])
+def test_earlier_versions_of_neurosynth(neurosynth, version):
+    expected = load_neurosynth(neurosynth)
+    folder = _rename_version(neurosynth, version)
+    for found in (load_neurosynth(folder), datasets.load_corpus(folder)):
+        assert_same_corpus(found, expected)
+        text = f"Corpus of Neurosynth, version {version}, 2 studies."
+        assert found.description == expected.description.replace(
+            "Corpus of Neurosynth, version 7, 2 studies.", text
+        )
+
+
+@quiet
+def test_newest_version_of_neurosynth_is_loaded(tmp_path):
+    folder = write_neurosynth(_rename_version(write_neurosynth(tmp_path / "a"), 6))
+    assert "version 7," in load_neurosynth(folder).description
+    _rename_version(folder, 10)
+    assert "version 10," in load_neurosynth(folder).description
+    shutil.copytree(folder, tmp_path / "checkout" / "data")
+    assert "version 10," in load_neurosynth(tmp_path / "checkout").description
+    (folder / STUDIES.replace("version-7", "version-10")).unlink()
+    with pytest.raises(
+        FileNotFoundError, match=r"version-10_metadata\.tsv\.gz is miss"
+    ):
+        load_neurosynth(folder)
+
+
 @quiet
 def test_load_from_a_checkout(neuroquery, tmp_path):
     shutil.copytree(neuroquery, tmp_path / "checkout" / "data")

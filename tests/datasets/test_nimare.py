@@ -472,8 +472,10 @@ def test_other_formats_are_named(tmp_path, content, message, name):
 
 
 def test_incomplete_surrogate_pairs_are_replaced(tmp_path):
-    path = _studyset(tmp_path, _study("a", [[1, 2, 3]], name="Pain \ud800"))
-    assert load_nimare_studyset(path).studies["title"].tolist() == ["Pain ?"]
+    path = _studyset(tmp_path, _study("a\udc80", [[1, 2, 3]], name="Pain \ud800"))
+    studies = load_nimare_studyset(path).studies
+    assert studies["title"].tolist() == ["Pain \ufffd"]
+    assert studies["study_id"].tolist() == ["a\ufffd"]
 
 
 def test_studies_and_analyses_without_id_raise(tmp_path):

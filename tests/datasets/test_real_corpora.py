@@ -12,7 +12,10 @@ import pytest
 from nilearn.datasets import load_mni152_brain_mask
 
 from sklearn_neurocontext import datasets
-from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
+from sklearn_neurocontext._utils.coordinate_spaces import (
+    describe_units,
+    talairach_to_mni,
+)
 from sklearn_neurocontext.datasets import _neuroquery_neurosynth as public
 from sklearn_neurocontext.datasets import load_sleuth, merge_corpora
 from tests.datasets.corpora import assert_same_corpus, check_corpus, quiet
@@ -23,6 +26,7 @@ pytestmark = pytest.mark.slow
 def _load_quietly(load, *args):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", datasets.CoordinateSpaceWarning)
+        warnings.simplefilter("ignore", datasets.DoubtfulPeaksWarning)
         return load(*args)
 
 
@@ -63,6 +67,25 @@ def test_fields(name, request):
     corpus = request.getfixturevalue(name)
     check_corpus(corpus)
     assert (corpus.groups == corpus.studies["study_id"]).all()
+
+
+def test_units_of_18_real_studies_are_doubtful(neuroquery, neurosynth, merged):
+    """The warning names few real studies, but nearly all studies in other units."""
+    doubtful = {
+        study
+        for corpus in (neuroquery, neurosynth)
+        for study, peaks in zip(corpus.studies["study_id"], corpus.peaks, strict=True)
+        if describe_units(peaks, np.zeros(len(peaks), dtype=int), [study])
+    }
+    assert len(doubtful) <= 18
+    peaks = [of_study for of_study in merged.peaks if len(of_study) >= 10]
+    xyz = np.concatenate(peaks)
+    rows = np.repeat(np.arange(len(peaks)), [*map(len, peaks)])
+    voxels = np.rint((xyz * [-1, 1, 1] + [90, 126, 72]) / 2)
+    for converted in (0.1 * xyz, 0.001 * xyz, voxels):
+        message = describe_units(converted, rows, range(len(peaks)))
+        n_studies = int(message.split()[3].replace(",", ""))
+        assert n_studies > 0.96 * len(peaks)
 
 
 @pytest.mark.parametrize("name", ["neuroquery", "neurosynth"])

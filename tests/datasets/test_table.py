@@ -9,8 +9,10 @@ import pytest
 from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
 from sklearn_neurocontext.datasets import (
     CoordinateSpaceWarning,
+    DoubtfulPeaksWarning,
     SkippedPeaksWarning,
     load_table,
+    make_studies,
     merge_corpora,
 )
 from tests.datasets.corpora import assert_one_warning, assert_same_corpus
@@ -234,9 +236,7 @@ def _without(table, column):
     return {name: cells for name, cells in table.items() if name != column}
 
 
-NO_ID = (
-    "must have the same id column, which must be one of study_id, pmid, pmcid, id; got"
-)
+NO_ID = "must have the same id column, .* one of study_id, pmid, pmcid, doi, id; got"
 ERRORS = {
     "no x": (STUDIES, _without(PEAKS, "x"), "has no column x; it has pmid, y, z"),
     "no id of peaks": (STUDIES, _without(PEAKS, "pmid"), NO_ID),
@@ -322,6 +322,51 @@ def test_truncated_file_raises(tmp_path):
         load_table(path, PEAKS)
 
 
+# Peaks that are probably not signed mm
+
+
+def _draw_peaks(n_peaks):
+    """Draw the peaks of one study in the brain, in mm."""
+    corpus = make_studies(1, n_peaks=n_peaks, random_state=0)
+    return {
+        "pmid": [1] * len(corpus.peaks[0]),
+        **dict(zip("xyz", corpus.peaks[0].T, strict=True)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("centimeters", 0.1), ("meters", 0.001), ("mm", 1)]
+)
+@pytest.mark.parametrize("space", ["MNI", "TAL"])
+@pytest.mark.filterwarnings(
+    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
+)
+def test_units_other_than_mm_are_reported(unit, factor, space):
+    peaks = _draw_peaks(30) | {"space": space}
+    peaks |= {axis: peaks[axis] * factor for axis in "xyz"}
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always", DoubtfulPeaksWarning)
+        corpus = load_table({"pmid": [1]}, peaks)
+    xyz = np.transpose([peaks[axis] for axis in "xyz"])
+    expected = talairach_to_mni(xyz) if space == "TAL" else xyz
+    np.testing.assert_allclose(corpus.peaks[0], expected)
+    if unit == "mm":
+        assert not [w for w in record if w.category is DoubtfulPeaksWarning]
+    else:
+        assert_one_warning(record, DoubtfulPeaksWarning, __file__)
+        assert f"1 of 1 study (1) look like {unit}" in str(record[-1].message)
+
+
+@pytest.mark.parametrize("column", ["hemisphere", "Side"])
+def test_unsigned_x_is_reported(column):
+    peaks = {**PEAKS, "x": [41, 42, 43], column: ["R", "L", "L"]}
+    with pytest.warns(DoubtfulPeaksWarning, match="In 2 of 3 studies .11, 13., x is"):
+        corpus = load_table(STUDIES, peaks, space="MNI")
+    np.testing.assert_array_equal(corpus.peaks[2][:, 0], [41, 43])
+    peaks["x"] = [41, -42, -43]
+    load_table(STUDIES, peaks, space="MNI")
+
+
 def test_blank_rows_and_columns_of_frames_are_skipped():
     # A sheet that pandas.read_excel returns, with formatted cells beyond the table.
     blank = {"pmid": [None, " "], "x": [None] * 2, "y": [None] * 2, "z": ["", None]}
@@ -381,3 +426,13 @@ def test_the_space_of_the_user_replaces_labels_that_state_no_space():
     with pytest.warns(CoordinateSpaceWarning, match="unclear from 'tal2mni'"):
         corpus = load_table({"pmid": [1], "title": ["a"]}, peaks, space="MNI")
     assert corpus.peak_spaces[0].tolist() == ["MNI", "UNKNOWN"]
+
+
+def test_tables_joined_by_doi():
+    studies = {"doi": ["https://doi.org/10.1002/HBM.1", "10.1002/hbm.2"]}
+    peaks = {"doi": ["10.1002/hbm.2", "10.1002/hbm.1"], "x": [1, 2], "y": [0, 0]}
+    corpus = load_table(studies, {**peaks, "z": [0, 0]}, space="MNI")
+    assert corpus.studies["doi"].tolist() == ["10.1002/hbm.1", "10.1002/hbm.2"]
+    assert [peaks[0, 0] for peaks in corpus.peaks] == [2, 1]
+    with pytest.raises(ValueError, match="1 studies have no doi"):
+        load_table({"doi": ["10.1002/hbm.2", "in press"]}, {**peaks, "z": [0, 0]})

@@ -9,6 +9,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from sklearn_neurocontext import KDEDiFuMoMasker
+from sklearn_neurocontext._utils.coordinate_spaces import DoubtfulPeaksWarning
 from sklearn_neurocontext.datasets import CoordinateSpaceWarning
 from sklearn_neurocontext.maskers._peaks import STUDY_COLUMNS, gather_peaks
 
@@ -182,3 +183,34 @@ def test_images_raise_and_mention_transform_imgs(imgs):
 def test_mapping_raises():
     with pytest.raises(TypeError, match=r"got a dict\. Pass list\(peaks\.values\(\)\)"):
         gather_peaks({"a": [[1, 2, 3]]})
+
+
+@pytest.mark.parametrize(
+    ("unit", "convert"),
+    [
+        ("centimeters", lambda xyz: 0.1 * xyz),
+        ("meters", lambda xyz: 0.001 * xyz),
+        ("voxel indices", lambda xyz: (xyz - AFFINE[:3, 3]) / np.diag(AFFINE)[:3]),
+    ],
+)
+@pytest.mark.parametrize("space", ["MNI", "TAL"])
+def test_units_other_than_mm_are_reported(unit, convert, space, rng):
+    peaks = [rng.uniform([-50, -80, -30], [50, 40, 50], (20, 3)) for _ in range(3)]
+    expected, _ = gather_peaks(peaks, space=space)
+    peaks[1] = convert(peaks[1])
+    with pytest.warns(DoubtfulPeaksWarning, match=rf"1 of 3 studies \(1\) .* {unit}"):
+        found, _ = gather_peaks(peaks, space=space)
+    np.testing.assert_array_equal(found[0], expected[0])
+    if space == "MNI":
+        np.testing.assert_array_equal(found[1], peaks[1])
+
+
+def test_unsigned_x_is_reported(masker):
+    table = TABLE.assign(x=[10, 20, 30], hemisphere=["L", "R", "L"])
+    with pytest.warns(DoubtfulPeaksWarning, match=r"1 of 2 studies \(b\), x") as record:
+        coefficients = masker.transform(table)
+    assert record[0].filename == __file__
+    frames = [table.iloc[[0, 2]], TABLE[["x", "y", "z"]].iloc[[1]] * [10, 1, 1]]
+    with pytest.warns(DoubtfulPeaksWarning, match=r"1 of 2 studies \(0\), x") as record:
+        np.testing.assert_allclose(masker.transform(frames), coefficients)
+    assert record[0].filename == __file__

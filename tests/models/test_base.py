@@ -206,6 +206,21 @@ def test_pickle_and_joblib_give_equal_predictions(fitted, test):
         )
 
 
+def test_networks_are_pickled_on_cpu(monkeypatch, rng):
+    X, y = rng.normal(size=(30, 4)), rng.normal(size=(30, 5))
+    model = ContrastiveTextBrain(3, max_epochs=1).fit(X, y)
+    moved = []
+    monkeypatch.setattr("torch.nn.Module.cpu", lambda self: moved.append(self) or self)
+    loaded = pickle.loads(pickle.dumps(model))
+    assert [type(one).__name__ for one in moved] == ["TwoTowers", "Decoder"]
+    # The networks of the pickled model stay on their device.
+    assert model.module_ not in moved
+    # Networks are moved to `device` before they are used.
+    loaded.module_.to("meta")
+    with pytest.raises(NotImplementedError, match="meta"):
+        loaded.transform(X)
+
+
 def test_clone_is_not_fitted(fitted, train, test):
     copied = clone(fitted)
     with pytest.raises(NotFittedError):

@@ -73,7 +73,6 @@ def _set(path, value):
         (_set(["params", "lr"], "high"), "The 'lr' parameter"),
         (_set(["params", "max_epochs"], {"eval": "1"}), "the unknown type eval '1'"),
         (_set(["params", "max_epochs"], {"dtype": "object"}), "unknown type dtype"),
-        (_set(["params", "device"], "nowhere"), "device='nowhere'"),
         (_set(["learned", "latent_dim_"], 10**12), "do not match the dimensions"),
         (_set(["learned", "latent_dim_"], "3"), "latent_dim_ is of type str; expected"),
         (_set(["learned", "n_components_"], 6), r"y_mean_ .* shape \(5,\); expected"),
@@ -96,7 +95,12 @@ def test_invalid_descriptions_raise(saved, change, words):
 
 def test_local_parameters_in_files_are_ignored(saved, tmp_path):
     edit(saved, lambda d: d["model"]["params"].update(memory=str(tmp_path / "pickles")))
-    assert load_model(saved).memory is None
+    edit(saved, _set(["params", "device"], "cuda:7"))
+    loaded = load_model(saved)
+    assert loaded.memory is None
+    assert loaded[-1].device == "cpu"
+    with pytest.raises(ValueError, match="device='nowhere' is not available"):
+        load_model(saved, device="nowhere")
 
 
 def test_missing_arrays_raise(saved):

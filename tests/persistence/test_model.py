@@ -9,8 +9,9 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
+from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklearn_neurocontext import (
@@ -19,7 +20,9 @@ from sklearn_neurocontext import (
     KDEDiFuMoMasker,
     KernelCCA,
     LLMChunkEmbedder,
+    MLPBaseline,
     RidgeBaseline,
+    TextBrainEnsemble,
     best_text_brain,
     load_model,
     maskers,
@@ -28,10 +31,10 @@ from sklearn_neurocontext import (
     similarity,
     text,
 )
-from sklearn_neurocontext.persistence._kinds import KINDS
+from sklearn_neurocontext.persistence._kinds import KINDS, LOCAL_PARAMETERS
 from sklearn_neurocontext.persistence._model import _load_class
 from sklearn_neurocontext.text import TermCounts
-from tests.persistence.editing import reload
+from tests.persistence.editing import edit, reload
 from tests.persistence.persisted_models import make_models
 
 
@@ -51,6 +54,76 @@ def _assert_same_outputs(model, loaded, texts, y, n_min):
     for one, other in zip(before, after, strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other)
+
+
+def _fit_with_machine_parameters(studies, folder):
+    """Return a model in which all parameters that depend on the machine are set."""
+    embedder = LLMChunkEmbedder(
+        cache=str(folder / "ada.sqlite"),
+        device="auto",
+        n_jobs=1,
+        shards=str(folder / "ada"),
+        token_env_variable="TOKEN_OF_ADA",
+    )
+    union = FeatureUnion([("minilm", embedder)], n_jobs=1)
+    members = [
+        ("mlp", MLPBaseline(hidden_dim=4, max_epochs=1, device="cpu:0")),
+        (
+            "net",
+            make_pipeline(
+                Nystroem(n_components=9, n_jobs=2),
+                ContrastiveTextBrain(3, max_epochs=1, device="cpu:0"),
+                memory=str(folder / "ada"),
+            ),
+        ),
+    ]
+    model = make_pipeline(union, TextBrainEnsemble(members, random_state=0))
+    return model.fit(*studies)
+
+
+def test_parameters_of_machine_are_not_saved(studies, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKEN_OF_ADA", "secret")
+    model = _fit_with_machine_parameters(studies, tmp_path)
+    folder = save_model(model, tmp_path / "model")
+    description = (folder / "model.json").read_text()
+    assert not any(f'"{name}"' in description for name in LOCAL_PARAMETERS)
+    assert not any(word in description for word in ("cpu:0", "ADA", str(tmp_path)))
+    loaded = load_model(folder)
+    parameters = loaded.get_params()
+    local = {name.rpartition("__")[-1] for name in parameters} & set(LOCAL_PARAMETERS)
+    assert local == set(LOCAL_PARAMETERS) - {"data_dir"}
+    expected = {"device": "cpu", "cache": "memory"}
+    for name, value in parameters.items():
+        last = name.rpartition("__")[-1]
+        if last in LOCAL_PARAMETERS:
+            assert value == expected.get(last), name
+    titles = studies[0]
+    np.testing.assert_array_equal(loaded.predict(titles), model.predict(titles))
+
+
+def test_folder_of_atlas_is_not_saved(tmp_path):
+    masker = KDEDiFuMoMasker("geometric", 64, data_dir=str(tmp_path / "ada")).fit()
+    loaded = reload(masker, tmp_path / "masker")
+    assert "ada" not in (tmp_path / "masker" / "model.json").read_text()
+    assert loaded.data_dir is None
+
+
+def test_device_is_chosen_when_loading(tmp_path, rng):
+    X, y = rng.normal(size=(30, 4)), rng.normal(size=(30, 5))
+    model = MLPBaseline(hidden_dim=4, max_epochs=1).fit(X, y)
+    folder = save_model(model, tmp_path / "model")
+    assert load_model(folder, device="cpu:0").device == "cpu:0"
+
+
+def test_precision_is_kept_on_other_devices(tmp_path):
+    # dtype="auto" selected bfloat16 on the device on which this model was fitted.
+    texts = ["reading words", "pain"]
+    embedder = LLMChunkEmbedder(dtype="bfloat16", cache=None).fit(texts)
+    folder = save_model(embedder, tmp_path / "embedder")
+    edit(folder, lambda d: d["model"]["params"].update(dtype="auto"))
+    loaded = load_model(folder)
+    assert loaded.dtype_ == "bfloat16"
+    np.testing.assert_array_equal(loaded.transform(texts), embedder.transform(texts))
 
 
 def test_loaded_models_give_identical_outputs(fitted, studies, tmp_path):
