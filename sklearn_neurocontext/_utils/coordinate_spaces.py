@@ -85,10 +85,6 @@ _UNCLEAR = re.compile(
 )
 
 
-class CoordinateSpaceWarning(UserWarning):
-    """Warning that the source does not report all peaks in MNI space."""
-
-
 def talairach_to_mni(xyz) -> np.ndarray:
     """Transform coordinates from Talairach to MNI space (Lancaster et al. 2007)."""
     return _apply(_TALAIRACH_TO_MNI, xyz)

@@ -199,8 +199,8 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
     ------
     ValueError
         If `space` is invalid, if no row has a peak, or if a title has the form
-        ``Reference=…``, ``Subjects=…`` or ``N=…``, or of a peak, because it would not be
-        read as a name.
+        ``Reference=…``, ``Subjects=…`` or ``N=…``, or the form of a peak, because it
+        would not be read as a name.
 
     Warns
     -----
