@@ -9,6 +9,7 @@ processes build the same entry, both use the entry of the process that finishes 
 
 import hashlib
 import json
+import os
 import secrets
 import shutil
 import time
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import cache_folder, write_json
+from .files import DISK_FULL, cache_folder, write_json
 
 _RECORD = "entry.json"
 # Files up to this size (in bytes) are hashed whenever they are opened. Larger files are
@@ -30,6 +31,8 @@ _ALWAYS_HASHED = 64 * 2**20
 # Files larger than this size (in bytes) are memory-mapped.
 _MAPPED_FROM = 2**16
 _STALE_SECONDS = 24 * 3600
+# Errors of reading a damaged record. RecursionError is caused by deeply nested JSON.
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def fetch_entry(kind: str, settings: dict, build: Callable) -> Entry:
     folder = entry_folder(kind, settings)
     # Try several times, because another process may replace a corrupted entry.
     for _ in range(3):
-        if folder.exists():
+        if os.path.lexists(folder):  # True also for a link whose target is missing.
             entry = _open(folder, settings)
             if entry is not None:
                 return entry
@@ -99,7 +102,7 @@ def _open(folder: Path, settings: dict) -> Entry | None:
                 return None
             mmap_mode = "r" if found[0] > _MAPPED_FROM else None
             arrays[path.stem] = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (*_DAMAGED, AttributeError):
         return None
     if signatures != record.get("signatures"):
         # The time stamps of the files have changed, but their hashes have not. This
@@ -119,19 +122,9 @@ def _build(folder: Path, settings: dict, build: Callable) -> None:
         # tempfile.mkdtemp is not used, because only the owner could read its folder.
         temporary.mkdir()
     try:
-        facts = build(temporary)
-        files = sorted(temporary.glob("*.npy"))
-        body = {
-            "settings": settings,
-            "facts": facts,
-            "files": {path.name: _sha256(path) for path in files},
-        }
-        record = {
-            "body": body,
-            "sha256": _hash_json(body),
-            "signatures": {path.name: _signature(path) for path in files},
-        }
-        write_json(temporary / _RECORD, record)
+        with _explain_full_disk(folder.parent):
+            facts = build(temporary)
+            _write_record(temporary, settings, facts)
         try:
             temporary.rename(folder)
         except OSError:
@@ -140,6 +133,38 @@ def _build(folder: Path, settings: dict, build: Callable) -> None:
             # Another process finished first; `fetch_entry` opens its entry.
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_record(folder: Path, settings: dict, facts: dict) -> None:
+    """Write the record of an entry whose arrays are complete."""
+    files = sorted(folder.glob("*.npy"))
+    body = {
+        "settings": settings,
+        "facts": facts,
+        "files": {path.name: _sha256(path) for path in files},
+    }
+    record = {
+        "body": body,
+        "sha256": _hash_json(body),
+        "signatures": {path.name: _signature(path) for path in files},
+    }
+    write_json(folder / _RECORD, record)
+
+
+@contextmanager
+def _explain_full_disk(folder: Path):
+    """Add advice to the error that is raised if the disk of the cache is full."""
+    try:
+        yield
+    except OSError as error:
+        # For some files, NumPy only states how many bytes were requested and written.
+        if error.errno not in DISK_FULL and "requested and" not in str(error):
+            raise
+        raise OSError(
+            f"The cache folder {str(folder)!r} has too little space ({error}). Free "
+            "space on this disk, or set the environment variable NEUROCONTEXT_CACHE to "
+            "a folder on another disk."
+        ) from error
 
 
 @contextmanager
@@ -163,7 +188,16 @@ def _discard(folder: Path) -> None:
         folder.rename(gone)
     except FileNotFoundError:  # Another process has removed it.
         return
-    shutil.rmtree(gone, ignore_errors=True)
+    _remove(gone)
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder, a file or a link, if possible."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -172,12 +206,8 @@ def _remove_leftovers(folder: Path) -> None:
     # and temporary files of `write_json`, whose names start with a dot.
     for path in (*folder.glob("building-*"), *folder.glob(".????????.json")):
         with suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime <= _STALE_SECONDS:
-                continue
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink()
+            if time.time() - path.lstat().st_mtime > _STALE_SECONDS:
+                _remove(path)
 
 
 def _signature(path: Path) -> list:
@@ -203,10 +233,11 @@ def hash_file(path: Path) -> str:
         known = json.loads(record.read_bytes())
         if known["signature"] == signature:
             return str(known["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except _DAMAGED:
         pass
     digest = _sha256(path)
-    with _check_writable(record.parent):
+    # Without the record, the file is only hashed again the next time.
+    with suppress(OSError):
         write_json(record, {"signature": signature, "sha256": digest})
     return digest
 
@@ -226,7 +257,8 @@ class NpyWriter:
 
     def append(self, rows) -> None:
         """Append an array of rows, of shape (n_rows, *row_shape)."""
-        np.ascontiguousarray(rows, dtype=self._dtype).tofile(self._stream)
+        # `ndarray.tofile` would not report the cause of an error, such as a full disk.
+        self._stream.write(np.ascontiguousarray(rows, dtype=self._dtype))
         self.n_rows += len(rows)
 
     def __exit__(self, kind, error, trace):

@@ -20,6 +20,7 @@ from ._common import (
     model_name_option,
     n_components_option,
     note,
+    notes_for_warnings,
     output_option,
     prepare,
     progress_bar,
@@ -251,7 +252,7 @@ def _run(estimators, studies, splits, *, output, ks, settings, reference="ridge"
     """Run a benchmark with a progress bar and return its result."""
     from ..experiments import run_benchmark, select_inputs
 
-    with progress_bar("fitting") as update:
+    with notes_for_warnings(), progress_bar("fitting") as update:
 
         def show(n_done, n_total, record):
             label = f"fitting ({record['estimator']}, split {record['split'] + 1})"

@@ -65,7 +65,7 @@ corpus_argument = click.argument("corpus")
 model_name_option = click.option(
     "--model-name",
     default=MINILM,
-    help="minilm, or the name or folder of another language model.",
+    help="minilm, mpnet, or the name or folder of another language model.",
 )
 atlas_option = click.option(
     "--atlas", default="geometric", help="geometric, difumo, or an atlas file."

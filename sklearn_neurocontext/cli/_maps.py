@@ -129,7 +129,8 @@ def decode(img, corpus, text, k, output, model, allow_download):
         _index_corpus(loaded, corpus)
         note(f"Embedding {len(loaded.studies.titles):,} titles …")
         candidates = "studies"
-    ranking = loaded.decode(img, candidates, k=k)
+    with notes_for_warnings():
+        ranking = loaded.decode(img, candidates, k=k)
     if output:
         write_table(output, ranking, float_format="%.5g")
         click.echo(f"{output}: the {len(ranking)} best candidates")

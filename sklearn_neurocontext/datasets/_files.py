@@ -206,17 +206,16 @@ def _read_long_rows(path, separator, error) -> list:
         csv.field_size_limit(limit)
     if not rows or max(map(len, rows)) == len(rows[0]):
         raise error
-    # R writes names in quotes, and by default the row numbers without a name.
-    if text.startswith('"') and _has_row_numbers(rows):
+    # By default, R writes row names without a name of their column, all in quotes.
+    if _may_have_row_names(rows) and re.match(r'"[^\r\n]*[\r\n]+"', text):
         rows[0] = ["", *rows[0]]
     return rows
 
 
-def _has_row_numbers(rows) -> bool:
-    """Return whether each row is its number, followed by a cell for each column."""
+def _may_have_row_names(rows) -> bool:
+    """Return whether each row has one cell more than the header, also at its end."""
     one_longer = {len(row) for row in rows[1:]} == {len(rows[0]) + 1}
-    numbered = all(row[0] == str(i) for i, row in enumerate(rows) if i)
-    return one_longer and numbered and any(row[-1].strip() for row in rows[1:])
+    return one_longer and any(row[-1].strip() for row in rows[1:])
 
 
 def _complete_header(rows, separator, path) -> list:
@@ -228,9 +227,10 @@ def _complete_header(rows, separator, path) -> list:
     filled = [row for row in rows[1:] if any(map(str.strip, row))]
     long = [row for row in filled if any(map(str.strip, row[n:]))]
     wrong = [row for row in long if any(map(str.strip, row[n + 1 :]))]
-    if any(len(row) <= n for row in filled) or (
-        _has_row_numbers(rows) and not np.isnan(read_numbers(rows[1][-1]))
-    ):
+    if any(len(row) <= n for row in filled):
+        wrong = long
+    numbered = all(row[0] == str(number) for number, row in enumerate(rows) if number)
+    if numbered and _may_have_row_names(rows) and np.isfinite(read_numbers(rows[1][n])):
         wrong = long
     if wrong:
         shown = separator.join(wrong[0])
@@ -304,7 +304,7 @@ def read_coordinates(table, source: str) -> np.ndarray:
     xyz = np.stack([read_numbers(table[axis]) for axis in "xyz"], axis=1)
     wrong = np.flatnonzero(np.isnan(xyz).any(axis=1))
     if len(wrong):
-        shown = ", ".join(map(str, table[["x", "y", "z"]].iloc[wrong[0]]))
+        shown = "; ".join(map(str, table[["x", "y", "z"]].iloc[wrong[0]]))
         raise ValueError(
             f"In {source}, the coordinates of {len(wrong)} of {len(table)} peaks are "
             f"not numbers. The first such row is row {table.index[wrong[0]]}: {shown}. "

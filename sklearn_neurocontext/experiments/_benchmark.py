@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import time
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -27,11 +28,12 @@ from ..metrics import (
     recall_curve_auc,
     similarity,
 )
-from ._result import BenchmarkResult
+from ._result import BRAIN_TO_TEXT, BenchmarkResult
 
 # If the peak memory exceeds the current memory by at least this value, the reset of the
 # peak memory has failed.
 _PEAK_MARGIN_MB = 16
+_TIMES = ("fit_seconds", "fit_cpu_seconds", "score_seconds")
 _TRAINING_ATTRIBUTES = ("best_epoch_", "n_epochs_")
 
 
@@ -73,13 +75,45 @@ def record_path(output: Path, split: int, name: str, digest: str) -> Path:
     return output / "records" / f"split-{split:02d}_{safe_name}_{digest[:12]}.json"
 
 
-def read_record(path: Path, digest: str) -> dict | None:
-    """Return a record, or None if the file is missing, invalid or has another hash."""
+def read_record(path: Path, expected: dict, scores) -> dict | None:
+    """Return a record, or None if the file is missing or, with a warning, damaged.
+
+    `expected` contains the fields whose values are known before the fit, and `scores`
+    the names of the scores.
+    """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+        if _is_complete(record, expected, scores):
+            return record
+    except FileNotFoundError:
         return None
-    return record if record.get("settings_hash") == digest else None
+    except (OSError, ValueError, RecursionError):
+        pass
+    warnings.warn(
+        f"The record {str(path)!r} is damaged. It is computed again and replaced.",
+        UserWarning,
+        stacklevel=4,  # The caller of run_benchmark, which has a decorator.
+    )
+    return None
+
+
+def _is_complete(record, expected, scores) -> bool:
+    """Return whether a record has all fields that tables and figures use."""
+    if not isinstance(record, dict) or not expected.items() <= record.items():
+        return False
+    curve, run = record.get("recall_curve"), record.get("provenance")
+    if not isinstance(curve, list) or len(curve) != expected["n_candidates"]:
+        return False
+    shares = [*(record.get(name) for name in scores), *curve]
+    numbers = [*shares, *(record.get(name) for name in _TIMES)]
+    optional = ("peak_memory_mb", "best_epoch", "n_epochs")
+    numbers += [record[name] for name in optional if record.get(name) is not None]
+    return (
+        isinstance(run, dict)
+        and all(isinstance(run.get(name), dict) for name in ("versions", "machine"))
+        and all(type(one) in (int, float) and 0 <= one < np.inf for one in numbers)
+        and max(shares) <= 1
+    )
 
 
 @array_output()
@@ -172,6 +206,7 @@ def run_benchmark(
     _check_groups(groups, splits, len(y))
     ks = make_retrieval_scorer(ks).ks
     scorer = make_retrieval_scorer(_select_ks(ks, splits))
+    score_names = _score_names(scorer.ks)
     hashes = _hash_data(inputs, y)
     output = None if output is None else expand_path(output)
     this_run = {**provenance(), "settings": dict(settings or {})}
@@ -181,7 +216,9 @@ def run_benchmark(
         for name, estimator in estimators.items():
             digest = settings_hash(name, estimator, hashes[name], *split, scorer.ks)
             path = output and record_path(output, index, name, digest)
-            record = path and read_record(path, digest)
+            known = {"split": index, "estimator": name, "settings_hash": digest}
+            known |= {"n_train": len(split[0]), "n_candidates": len(split[1])}
+            record = path and read_record(path, known, score_names)
             if record is None:
                 scores = _score_split(estimator, inputs[name], y, *split, scorer)
                 record = {"split": index, "estimator": name, **scores}
@@ -271,6 +308,12 @@ def _check_groups(groups, splits, n: int) -> None:
 def _select_ks(ks, splits) -> tuple[int, ...]:
     smallest = min(len(test) for _, test in splits)
     return tuple(k for k in ks if k < smallest)
+
+
+def _score_names(ks) -> list[str]:
+    """Return the names of the scores of both directions."""
+    names = [*(f"recall_at_{k}" for k in ks), "mix_match", "recall_curve_auc"]
+    return [*names, *(name + BRAIN_TO_TEXT for name in names)]
 
 
 def _test_sets_overlap(splits) -> bool:

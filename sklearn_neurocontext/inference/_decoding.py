@@ -11,6 +11,7 @@ from sklearn.utils import gen_batches
 
 from .._utils.disk_cache import fetch_entry
 from .._utils.files import replace_surrogates
+from .._utils.volumes import unit_rows
 from ..persistence import fingerprint
 
 # Number of candidates in a batch. Null similarities are computed batch by batch to save
@@ -28,8 +29,12 @@ def cosines(rows, one) -> np.ndarray:
     `rows` has shape (n_rows, n_features), `one` has shape (1, n_features), and the
     result has shape (n_rows,). If a norm is 0, the cosine is 0.
     """
-    products = normalize(rows) @ normalize(one).T
+    products = _unit(rows) @ _unit(one).T
     return (products.toarray() if issparse(products) else products)[:, 0]
+
+
+def _unit(rows):
+    return normalize(rows) if issparse(rows) else unit_rows(rows)
 
 
 def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:

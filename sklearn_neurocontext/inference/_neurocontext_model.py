@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import normalize
 
 from .._utils.validation import (
     array_output,
@@ -16,7 +15,7 @@ from .._utils.validation import (
     check_texts,
     innermost_model,
 )
-from .._utils.volumes import smooth_voxels, voxels_to_imgs
+from .._utils.volumes import open_img, smooth_voxels, unit_rows, voxels_to_imgs
 from ..models import TextBrainEnsemble
 from ._decoding import IndexedStudies, cosines, rank_candidates
 from ._storage import find_folder, read_folder, write_folder
@@ -567,7 +566,9 @@ class NeuroContextModel:
         Parameters
         ----------
         img : Nifti image or path-like
-            One map in MNI space, on any grid.
+            One map in MNI space, on any grid. Its unit does not matter. If its voxels
+            are smaller than those of the masker, their values are averaged (see
+            `KDEDiFuMoMasker.transform_imgs`).
         candidates : {"terms", "studies"} or sequence of str, default="terms"
             Candidates to rank:
 
@@ -591,7 +592,8 @@ class NeuroContextModel:
         Raises
         ------
         ValueError
-            If `img` contains several maps or only zeros. If the model has no
+            If `img` contains several maps, infinite values or only zeros in the mask,
+            or if the positions of its voxels are unknown. If the model has no
             `reference`. If `candidates` is "terms" and the model has no terms, or if it
             is "studies" and no corpus was indexed. If a text is blank, or if `k` is not
             a positive integer.
@@ -606,17 +608,22 @@ class NeuroContextModel:
                 "studies."
             )
         k = _check_count("k", k)
-        coefficients = self.masker.transform_imgs(img)
-        if len(coefficients) != 1:
+        img = open_img(img, "img")
+        n_maps = np.prod(img.shape[3:], dtype=int)
+        if n_maps != 1:
             raise ValueError(
-                f"img must contain one map; got {len(coefficients)}. Select a map by "
+                f"img must contain one map; got {n_maps}. Select a map by "
                 "nilearn.image.index_img(img, i)."
             )
+        coefficients = unit_rows(self.masker.transform_imgs(img))
         if not coefficients.any():
             raise ValueError(
                 "img contains only zeros or NaN inside the mask. Check that its affine "
                 "is in mm and in MNI space."
             )
+        # The result must not depend on the unit of the map, even if the model compares
+        # coefficients in their unit (`y_scaling=None`).
+        coefficients *= np.linalg.norm(self._reference, axis=1).mean() or 1.0
         names, features = self._candidates(candidates)
         ranking = rank_candidates(
             names,
@@ -657,7 +664,7 @@ class NeuroContextModel:
     def _similarity(self, features, coefficients):
         """Return the similarities of texts with maps, of shape (n_texts, n_maps)."""
         if self.unit_maps:
-            coefficients = normalize(coefficients)
+            coefficients = unit_rows(coefficients)
         with array_output():
             return self._last.similarity(features, coefficients)
 

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
-from sklearn.preprocessing import normalize
 
 from .._utils.files import expand_path, replace_surrogates, write_text
 from .._utils.validation import check_texts, innermost_model
-from .._utils.volumes import keep_strongest
+from .._utils.volumes import keep_strongest, unit_rows
 from ..metrics import mix_match_score, recall_at_k, recall_curve, similarity
 from ..models import scale_like_predictions
 from ..plotting import (
@@ -231,7 +230,7 @@ def _describe_corpus(model, corpus, k, top) -> dict:
         rows = np.sort(rng.choice(rows, _MAX_STUDIES, replace=False))
     maps = indexed.coefficients
     if model.unit_maps:
-        maps = normalize(maps)
+        maps = unit_rows(maps)
     titles = [indexed.titles[row] for row in rows]
     matrix = similarity(model.model, titles, maps[rows])
     true = np.diag(matrix)[:, None]

@@ -16,9 +16,8 @@ from scipy.spatial import cKDTree
 from threadpoolctl import threadpool_limits
 
 from .._utils.disk_cache import hash_file
+from .._utils.volumes import is_path, open_img
 from ._images import (
-    is_path,
-    open_img,
     open_mask,
     resample_mask,
     same_grid,
@@ -75,12 +74,7 @@ def find_atlas(atlas, n_components, *, resolution_mm=2, data_dir=None) -> Atlas:
     if img.ndim == 4:
         names = names or [f"component {index}" for index in range(img.shape[3])]
         return Atlas("maps", img, _make_distinct(names), hashed)
-    if img.ndim == 3:
-        return Atlas("labels", img, None, hashed)
-    raise ValueError(
-        "The atlas must be a 4D image of maps or a 3D image of labels; got shape "
-        f"{img.shape}."
-    )
+    return Atlas("labels", img, None, hashed)
 
 
 def _fetch_difumo(n_components, resolution_mm, data_dir):

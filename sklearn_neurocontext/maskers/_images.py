@@ -1,75 +1,30 @@
 """Open and resample masks and images, and read values at the voxels of a mask."""
 
-import os
+import warnings
+import zlib
 from functools import cache
-from xml.parsers.expat import ExpatError
 
 import nibabel as nib
 import nilearn
 import numpy as np
-from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.fileslice import canonical_slicers
-from nibabel.spatialimages import HeaderDataError
 from nilearn.datasets import load_mni152_brain_mask
 from nilearn.image import resample_img
+from nilearn.image.resampling import BoundingBoxError
+from scipy.ndimage import affine_transform
 
 from .._utils.disk_cache import fetch_entry
-from .._utils.files import expand_path
+from .._utils.volumes import is_path, open_img
 
 # Maximum size in bytes of a batch of images in memory.
 _BATCH = 2**28
-
-
-def open_img(img, name: str, others: str = ""):
-    """Open the image at a path; return an image unchanged."""
-    # Error messages contain `name`, the name of the parameter, and `others`, the other
-    # values that the parameter can have.
-    others = f"{others}, " if others else ""
-    if isinstance(img, nib.spatialimages.SpatialImage):
-        return _keep_open(img)
-    if not is_path(img):
-        raise TypeError(
-            f"{name} must be {others}the path of an image, or an image loaded by "
-            f"nibabel; got {type(img).__name__}."
-        )
-    path = expand_path(img)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{name} must be {others}the path of an image, or an image loaded by "
-            f"nibabel; the file {str(img)!r} does not exist."
-        )
-    try:
-        opened = nib.load(path)
-    except (ImageFileError, HeaderDataError, ExpatError, OSError, EOFError) as error:
-        raise ValueError(
-            f"{name}={str(img)!r} cannot be read as an image ({error}). Pass a volume, "
-            "for example a .nii or .nii.gz file."
-        ) from error
-    if not isinstance(opened, nib.spatialimages.SpatialImage):
-        raise ValueError(
-            f"{name}={str(img)!r} must be a volume, for example a .nii or .nii.gz "
-            f"file; got a {type(opened).__name__}. Project surfaces to a volume first."
-        )
-    return _keep_open(opened)
-
-
-def is_path(img) -> bool:
-    """Return whether an image is given by its path."""
-    return isinstance(img, str | os.PathLike)
-
-
-def _keep_open(img):
-    """Return an image; the file of a 4D image remains open between reads."""
-    # If the file were opened for each volume, a .nii.gz file would be decompressed from
-    # its start each time. The affine and the header are copied from the given image
-    # instead of the file, because the user may have changed them in memory.
-    data = img.dataobj
-    if type(data) is not ArrayProxy or img.ndim != 4:
-        return img
-    spec = data.shape, data.dtype, data.offset, data.slope, data.inter
-    kept = ArrayProxy(data.file_like, spec, order=data.order, keep_file_open=True)
-    return type(img)(kept, img.affine, img.header, file_map=img.file_map)
+# Values in the mask are rounding errors of the resampling if they are at most this
+# fraction of the largest value of the image. Resampling is done in float64.
+_ROUNDING = 1e-12
+# Maximum memory in bytes for the volumes and the smoothing kernels of a grid. A grid of
+# the whole brain with voxels of 0.6 mm needs 1 GB.
+_MAX_GRID_MEMORY = 2**30
 
 
 def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:
@@ -84,6 +39,8 @@ def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:
     if isinstance(mask_img, str) and mask_img == "mni":
         return img
     img = open_img(mask_img, "mask_img", "'mni', None")
+    if img.ndim == 4 and img.shape[3] == 1:
+        img = img.slicer[..., 0]
     if img.ndim != 3:
         raise ValueError(f"mask_img must be a 3D image; got shape {img.shape}.")
     inside = np.nan_to_num(np.asanyarray(img.dataobj)) != 0
@@ -110,6 +67,7 @@ def resample_mask(mask_img, target_affine, whole: bool = False) -> nib.Nifti1Ima
     """Resample a mask to a target affine by nearest-neighbor interpolation."""
     # If `whole` is True, all voxels of the new grid are in the mask.
     target = check_affine(target_affine)
+    _check_grid_size(mask_img, target)
     if target is not None:
         own = mask_img.affine[: len(target), : len(target)]
         if not np.allclose(own, target, rtol=0, atol=1e-6):
@@ -130,6 +88,29 @@ def resample_mask(mask_img, target_affine, whole: bool = False) -> nib.Nifti1Ima
             "Use smaller voxels, for example of 4 mm."
         )
     return nib.Nifti1Image(inside.astype(np.uint8), mask_img.affine)
+
+
+def _check_grid_size(mask_img, target):
+    """Raise an error if the grid of a mask or a target affine needs too much memory."""
+    shape = np.array(mask_img.shape[:3], dtype=float)
+    if target is not None:
+        to_grid = np.linalg.inv(target[:3, :3]) @ mask_img.affine[:3, :3]
+        corners = np.array(list(np.ndindex(2, 2, 2))) * (shape - 1) @ to_grid.T
+        shape = np.ptp(corners, axis=0) + 1
+        if len(target) == 4:  # The grid starts at the origin of the affine.
+            first = np.linalg.solve(target, mask_img.affine[:, 3])[:3]
+            shape = np.maximum(first + corners.max(axis=0) + 1, 1)
+    n_voxels = np.ceil(shape - 1e-6).prod()
+    # Smoothing a map needs three volumes of float64 and, along each axis, a matrix of
+    # float64 and one of integers.
+    memory = 24 * n_voxels + 16 * (shape**2).sum()
+    if memory > _MAX_GRID_MEMORY:
+        raise ValueError(
+            f"The grid must need at most {_MAX_GRID_MEMORY / 2**30:g} GB of memory, as "
+            "for a whole brain with voxels of 0.6 mm; got a grid of "
+            f"{n_voxels:,.0f} voxels, which needs {memory / 2**30:,.0f} GB. Use a "
+            "'target_affine' with larger voxels, for example 4."
+        )
 
 
 def check_affine(target_affine) -> np.ndarray | None:
@@ -173,9 +154,9 @@ def voxel_centers(mask_img) -> np.ndarray:
 
 
 def to_volume(voxels, mask_img) -> np.ndarray:
-    """Return maps (n_maps, n_voxels) as an array (nx, ny, nz, n_maps), float32."""
+    """Return maps (n_maps, n_voxels) as an array (nx, ny, nz, n_maps)."""
     inside = np.asarray(mask_img.dataobj) > 0
-    volume = np.zeros((*inside.shape, len(voxels)), dtype=np.float32)
+    volume = np.zeros((*inside.shape, len(voxels)), dtype=voxels.dtype)
     volume[inside] = voxels.T
     return volume
 
@@ -187,27 +168,29 @@ def same_grid(img, mask_img) -> bool:
     )
 
 
-def stream_images(imgs, mask_img):
-    """Yield the values of images in a mask, in batches (n_images, n_voxels)."""
+def stream_images(imgs, mask_img, resampling):
+    """Yield the values of images in a mask, in batches (n_images, n_voxels), float64.
+
+    The parameter `resampling` is documented in `KDEDiFuMoMasker.transform_imgs`.
+    """
     inside = np.asarray(mask_img.dataobj) > 0
     batch, size = [], max(1, _BATCH // (8 * np.count_nonzero(inside)))
-    for number, img in enumerate(_iterate_3d(imgs)):
+    for number, (img, index) in enumerate(_iterate_3d(imgs)):
+        path = img.get_filename()
+        name = f"Image {number} ({path})" if path else f"Image {number}"
+        volume = _read_finite(img, index, name)
+        largest = np.abs(volume).max(initial=0)
         if not same_grid(img, mask_img):
-            img = resample_img(
-                img,
-                target_affine=mask_img.affine,
-                target_shape=mask_img.shape,
-                interpolation="continuous",
-                copy_header=True,
-                force_resample=True,
-            )
-        voxels = np.asarray(img.dataobj)[inside].astype(np.float64)
-        if np.isinf(voxels).any():
+            volume = _resample(volume, img.affine, mask_img, resampling)
+        voxels = volume[inside]
+        if largest > 0 and np.abs(voxels).max() <= _ROUNDING * largest:
             raise ValueError(
-                f"Image {number} must be finite; got infinite values. Replace these "
-                "values first."
+                f"{name} must have nonzero values in the mask; got only values that "
+                f"are outside the mask or lost with resampling={resampling!r}. Check "
+                "that its affine is in mm and in MNI space"
+                + ("." if resampling == "average" else ", or pass 'average'.")
             )
-        batch.append(np.nan_to_num(voxels))
+        batch.append(voxels)
         if len(batch) == size:
             yield np.stack(batch)
             batch = []
@@ -215,8 +198,76 @@ def stream_images(imgs, mask_img):
         yield np.stack(batch)
 
 
+def _read_finite(img, index, name):
+    """Read a 3D volume as float64 and replace NaN by zero; infinity is an error."""
+    try:
+        volume = np.asarray(img.dataobj[index], dtype=np.float64)
+    except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
+        raise ValueError(
+            f"{name} cannot be read ({error}). The file may be incomplete; "
+            "copy or download it again."
+        ) from error
+    n_infinite = np.count_nonzero(np.isinf(volume))
+    if n_infinite:
+        raise ValueError(
+            f"{name} must be finite; got infinite values (number of voxels: "
+            f"{n_infinite}). Replace these values first."
+        )
+    return np.nan_to_num(volume)
+
+
+def _resample(volume, affine, mask_img, resampling):
+    """Resample a volume to the grid of a mask."""
+    to_img = np.linalg.inv(affine) @ mask_img.affine
+    # Number of voxels of the image per voxel of the mask, along each axis of the mask.
+    n_finer = np.ceil(np.linalg.norm(to_img[:3, :3], axis=0) - 1e-3).astype(int)
+    if resampling == "average" and n_finer.max() > 1:
+        return _average(volume, to_img, mask_img.shape, np.maximum(n_finer, 1))
+    with warnings.catch_warnings():
+        # The warnings of nilearn are about parameters that users cannot set here.
+        warnings.simplefilter("ignore")
+        try:
+            resampled = resample_img(
+                nib.Nifti1Image(volume, affine),
+                target_affine=mask_img.affine,
+                target_shape=mask_img.shape,
+                interpolation="continuous",
+                copy_header=True,
+                force_resample=True,
+            )
+        except BoundingBoxError:
+            return np.zeros(mask_img.shape)
+    return np.asarray(resampled.dataobj)
+
+
+def _average(volume, to_img, shape, n_finer):
+    """Compute the mean of a volume in each voxel of a coarser grid.
+
+    The affine `to_img` converts voxel indices of the coarser grid of this shape to
+    those of the volume. Along each axis, a voxel of the coarser grid is divided into
+    `n_finer` parts. The mean is over the centers of the parts, where the volume is
+    interpolated linearly.
+    """
+    to_coarse = nib.affines.from_matvec(np.diag(1 / n_finer), (1 / n_finer - 1) / 2)
+    matrix, offset = nib.affines.to_matvec(to_img @ to_coarse)
+    means = np.empty(shape)
+    # One layer of the coarser grid at a time, to limit memory.
+    for layer in range(shape[0]):
+        parts = affine_transform(
+            volume,
+            matrix,
+            offset=offset + matrix[:, 0] * layer * n_finer[0],
+            output_shape=(n_finer[0], *(shape[1:] * n_finer[1:])),
+            order=1,
+            mode="grid-constant",
+        )
+        blocks = parts.reshape(n_finer[0], shape[1], n_finer[1], shape[2], n_finer[2])
+        means[layer] = blocks.mean(axis=(0, 2, 4))
+    return means
+
+
 def _iterate_3d(imgs):
-    """Yield 3D images one by one, and open each file only when its image is needed."""
+    """Yield images with the index of each 3D volume; open files only when needed."""
     single = is_path(imgs) or hasattr(imgs, "dataobj")
     if single:
         imgs = [imgs]
@@ -226,15 +277,12 @@ def _iterate_3d(imgs):
             f"{type(imgs).__name__}."
         )
     for number, item in enumerate(imgs):
-        name = "img" if single else f"imgs[{number}]"
-        img = open_img(item, name)
+        img = open_img(item, "img" if single else f"imgs[{number}]")
         if img.ndim == 3:
-            yield img
-        elif img.ndim == 4:
-            for index in range(img.shape[3]):
-                yield img.slicer[..., index]
+            yield img, ...
         else:
-            raise ValueError(f"{name} must be a 3D or 4D image; got shape {img.shape}.")
+            for index in range(img.shape[3]):
+                yield img, (..., index)
 
 
 class LazyMaps:

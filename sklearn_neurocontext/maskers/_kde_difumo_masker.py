@@ -15,6 +15,7 @@ from .._utils.validation import (
     fit_context,
     get_output_config,
 )
+from .._utils.volumes import MAX_FWHM
 from ._atlas import find_atlas
 from ._images import (
     LazyMaps,
@@ -75,7 +76,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
     n_components : int, default=512
         Number of maps. Ignored if the atlas is an image or a path.
     fwhm : float, default=9.0
-        Full width at half maximum of the Gaussian, in mm.
+        Full width at half maximum of the Gaussian, in mm; at most 1000.
     voxelization : {"nearest", "linear", "neuroquery"}, default="nearest"
         How to assign peaks to voxels.
 
@@ -160,7 +161,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
     _parameter_constraints = {
         "atlas": "no_validation",
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "fwhm": [Interval(Real, 0, None, closed="neither")],
+        "fwhm": [Interval(Real, 0, MAX_FWHM, closed="right")],
         "voxelization": [StrOptions({"nearest", "linear", "neuroquery"})],
         "target_affine": "no_validation",
         "mask_img": "no_validation",
@@ -314,45 +315,64 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
             return pd.DataFrame(coefficients, index=ids, columns=self.labels_)
         return coefficients
 
-    def transform_imgs(self, imgs):
+    def transform_imgs(self, imgs, *, resampling="average"):
         """Compute the coefficients of images, for example of statistical maps.
 
-        With ``strategy="lstsq"``, the coefficients are equal to those of nilearn's
-        ``NiftiMapsMasker(masker.maps_img_, mask_img=masker.mask_img_,
-        resampling_target="maps")``. This method is faster, because it inverts the Gram
-        matrix of the maps only once. It reads images in batches of 256 MB. If maps have
-        negative values, omit the parameter `mask_img` of ``NiftiMapsMasker`` to obtain
-        equal coefficients. With `mask_img`, nilearn 0.13 excludes voxels at which no
-        map is positive.
+        With ``strategy="lstsq"`` and ``resampling="nilearn"``, the coefficients are
+        equal to those of nilearn's ``NiftiMapsMasker(masker.maps_img_,
+        mask_img=masker.mask_img_, resampling_target="maps")``. This method is faster,
+        because it inverts the Gram matrix of the maps only once. It reads images in
+        batches of 256 MB. If maps have negative values, omit the parameter `mask_img`
+        of ``NiftiMapsMasker`` to obtain equal coefficients. With `mask_img`, nilearn
+        0.13 excludes voxels at which no map is positive.
 
         Parameters
         ----------
         imgs : Nifti image, path-like, or iterable of these
             3D or 4D images in MNI space. Images on another grid are resampled. NaN is
             replaced by zero.
+        resampling : {"average", "nilearn"}, default="average"
+            How to resample images to the grid of the masker.
+
+            - ``"average"`` computes the mean of the image in each voxel of the grid if
+              the image has smaller voxels than the grid. All voxels of the image then
+              contribute, and noise is averaged. Other images are interpolated as with
+              ``"nilearn"``.
+            - ``"nilearn"`` interpolates images at the centers of the voxels of the
+              grid, like nilearn's ``resample_img`` with
+              ``interpolation="continuous"``. Much of an image with small voxels is
+              then ignored.
 
         Returns
         -------
         coefficients : ndarray of shape (n_images, n_elements_), float32
-            Coefficients, with one row per 3D volume.
+            Coefficients, with one row per 3D volume. The dtype is float64 if the
+            values are too large or too small for float32.
 
         Raises
         ------
         TypeError, ValueError, OSError
-            If there is no image, if an image cannot be found or read, if an image is
-            neither 3D nor 4D, or if an image contains infinite values.
+            If there is no image, if an image cannot be found or read, or if an image is
+            neither 3D nor 4D. If an image contains infinite values or values that are
+            not real numbers, or if the positions of its voxels are unknown. If an image
+            has nonzero values, but not in the mask. If `resampling` is invalid.
         """
         check_is_fitted(self)
+        if resampling not in ("average", "nilearn"):
+            raise ValueError(
+                "The 'resampling' parameter of transform_imgs must be 'average' or "
+                f"'nilearn'; got {resampling!r}."
+            )
         maps = self._recipe.maps()
         mean = self._recipe.strategy == "mean"
         rows = [np.zeros((0, self.n_elements_))]
-        for voxels in stream_images(imgs, self.mask_img_):
+        for voxels in stream_images(imgs, self.mask_img_, resampling):
             products = maps.project(voxels)
             rows.append(products / maps.masses if mean else products @ maps.inverse)
-        coefficients = np.concatenate(rows).astype(np.float32)
+        coefficients = np.concatenate(rows)
         if not len(coefficients):
             raise ValueError("imgs must contain at least one image; got no image.")
-        return coefficients
+        return _to_float32(coefficients)
 
     def inverse_transform(self, coefficients):
         """Compute brain maps as sums of the maps of the atlas weighted by coefficients.
@@ -365,7 +385,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         Returns
         -------
         maps_img : Nifti1Image of shape (nx, ny, nz, n_maps)
-            Brain maps, float32, zero outside the mask.
+            Brain maps, zero outside the mask. The dtype is float32, or float64 if the
+            coefficients are too large or too small for float32.
 
         Raises
         ------
@@ -387,6 +408,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         -------
         voxels : ndarray of shape (n_maps, n_voxels), float32
             Values of the maps, in the order of the nonzero voxels of ``mask_img_``.
+            The dtype is float64 if the coefficients are too large or too small for
+            float32.
 
         Raises
         ------
@@ -394,7 +417,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
             If the coefficients have another shape or are not finite.
         """
         check_is_fitted(self)
-        coefficients = np.asarray(coefficients, dtype=np.float32)
+        coefficients = np.asarray(coefficients, dtype=np.float64)
         if coefficients.ndim != 2 or coefficients.shape[1] != self.n_elements_:
             raise ValueError(
                 f"coefficients must have shape (n_maps, {self.n_elements_}); got "
@@ -405,7 +428,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
                 "coefficients must be finite; got NaN or infinity. Check the model "
                 "that predicted them."
             )
-        return self._recipe.maps().expand(coefficients)
+        return self._recipe.maps().expand(_to_float32(coefficients))
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the maps.
@@ -441,3 +464,12 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         tags.requires_fit = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def _to_float32(coefficients):
+    """Convert coefficients to float32, unless a row is too large or too small."""
+    largest = np.abs(coefficients).max(axis=1, initial=0)
+    # With these limits, neither the values nor the voxels of their maps overflow, and
+    # values that are much smaller than the largest one do not become zero.
+    fits = (largest == 0) | ((largest > 1e-30) & (largest < 1e30))
+    return coefficients.astype(np.float32) if fits.all() else coefficients

@@ -79,7 +79,7 @@ def _read_table(table, space):
     xyz = np.stack([read_numbers(table[axis]) for axis in "xyz"], axis=1)
     wrong = np.flatnonzero(np.isnan(xyz).any(axis=1))
     if len(wrong):
-        shown = table[["x", "y", "z"]].iloc[wrong[0]].tolist()
+        shown = "; ".join(map(str, table[["x", "y", "z"]].iloc[wrong[0]]))
         raise ValueError(
             "The columns x, y, z of the table of peaks must contain numbers; got "
             f"{shown} in row {wrong[0]}. Correct or drop these rows."

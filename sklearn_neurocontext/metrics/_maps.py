@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_random_state
 
-from .._utils.volumes import check_top, select_top, unit_rows
+from .._utils.volumes import check_top, moderate_rows, select_top, unit_rows
 from ._retrieval import count_greater_and_tied
 
 
@@ -151,7 +151,10 @@ def score_maps(
     >>> score_maps(maps, maps, maps.mean(axis=0))["rank"]
     array([1., 1., 1., 1., 1.])
     """
-    predicted, observed = (np.asarray(one, np.float64) for one in (predicted, observed))
+    predicted, observed, mean_map = (
+        moderate_rows(np.asarray(one, np.float64))
+        for one in (predicted, observed, mean_map)
+    )
     pairs = list(zip(observed, predicted, strict=True))
     dices = np.array([[dice_score(*pair, top=one) for one in tops] for pair in pairs])
     left, right = (
@@ -175,7 +178,7 @@ def _center(maps):
 
 def _project_out(maps, mean_map):
     """Center each map and remove its projection on the centered mean map."""
-    direction = unit_rows(_center(np.asarray(mean_map, np.float64)[None]))[0]
+    direction = unit_rows(_center(mean_map[None]))[0]
     maps = _center(maps)
     rest = maps - np.outer(maps @ direction, direction)
     # If a centered map is a multiple of the direction, only rounding errors remain.

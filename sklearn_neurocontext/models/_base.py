@@ -16,23 +16,42 @@ from .._utils.validation import (
     innermost_model,
     validate_data,
 )
-from .._utils.volumes import unit_rows
+from .._utils.volumes import moderate_rows, unit_rows
 from ..metrics import mix_match_score
 
 
-def normalize_studies(coefficients: np.ndarray, y_scaling: str | None) -> np.ndarray:
-    """Divide the coefficients of each study by their L2 norm.
+def normalize_studies(y: np.ndarray, y_scaling: str | None, dtype=None) -> np.ndarray:
+    """Divide the coefficients of each study by their L2 norm, and set their dtype.
 
-    `coefficients` has shape (n_studies, n_components). If `y_scaling` is ``"sqrt"``,
-    each coefficient c is first replaced by its signed square root,
-    ``sign(c) * sqrt(abs(c))``. If `y_scaling` is None, the coefficients are returned
-    unchanged.
+    `y` has shape (n_studies, n_components). If `y_scaling` is ``"sqrt"``, each
+    coefficient c is first replaced by its signed square root,
+    ``sign(c) * sqrt(abs(c))``. If `y_scaling` is None, the coefficients are not scaled.
     """
+    if y_scaling is None and dtype is None:
+        return y
     if y_scaling is None:
-        return coefficients
+        _check_range(y, dtype)
+        return y.astype(dtype, copy=False)
+    # Studies are scaled before the conversion, so that no value is too large or too
+    # small for the dtype.
+    coefficients = moderate_rows(y)
+    coefficients = coefficients.astype(dtype or coefficients.dtype, copy=False)
     if y_scaling == "sqrt":
         coefficients = np.sign(coefficients) * np.sqrt(np.abs(coefficients))
     return unit_rows(coefficients)
+
+
+def _check_range(y, dtype):
+    """Raise an error if squares of coefficients overflow or underflow in a dtype."""
+    limits = np.finfo(dtype)
+    largest = float(np.abs(y).max(initial=0))
+    low, high = np.sqrt([float(limits.tiny), float(limits.max) / max(y.size, 1)])
+    if largest != 0 and not low < largest < high:
+        raise ValueError(
+            "With y_scaling=None, the largest coefficient of y must be between "
+            f"{low:.0e} and {high:.0e} in {limits.dtype}; got {largest:.1e}. Multiply "
+            "y by a constant, or pass y_scaling='unit'."
+        )
 
 
 def to_densities(normalized: np.ndarray, y_scaling: str | None) -> np.ndarray:
@@ -188,11 +207,10 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
             y_numeric=True,
             ensure_min_samples=2,
         )
-        y = y.astype(X.dtype, copy=False)
         self._single_component = y.ndim == 1
         y = y.reshape(len(y), -1)
         self.n_components_ = y.shape[1]
-        normalized = normalize_studies(y, self.y_scaling)
+        normalized = normalize_studies(y, self.y_scaling, X.dtype)
         self.y_mean_, self.y_scale_ = compute_mean_and_scale(normalized, self.y_scaling)
         return X, (normalized - self.y_mean_) / self.y_scale_
 
@@ -235,7 +253,9 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         """Validate coefficients and standardize them with `y_mean_` and `y_scale_`."""
         check_is_fitted(self)
         try:
-            y = np.asarray(y, dtype=self.y_mean_.dtype)
+            y = np.asarray(y)
+            if y.dtype != np.float32:
+                y = y.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"y cannot be read as numbers ({error}). Expected coefficients of "
@@ -252,7 +272,8 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
             raise ValueError(
                 "y contains NaN or infinity. Remove the studies with such values."
             )
-        return (normalize_studies(y, self.y_scaling) - self.y_mean_) / self.y_scale_
+        normalized = normalize_studies(y, self.y_scaling, self.y_mean_.dtype)
+        return (normalized - self.y_mean_) / self.y_scale_
 
     def _to_coefficients(self, standardized):
         """Undo the standardization and, for ``"sqrt"``, the signed square roots."""

@@ -15,6 +15,8 @@ from torch.nn.functional import normalize
 
 # Outside training, rows are passed to a network in blocks of this size to limit memory.
 _FORWARD_ROWS = 8192
+# Smallest positive norm by which a row is divided.
+_TINY = torch.finfo(torch.float32).tiny
 
 
 # Choice of the best epoch
@@ -56,7 +58,10 @@ def rank_of_latents(outputs, _target):
 
 def rank_of_predictions(predicted, target):
     """Compute `mean_log_rank` from the cosines of predictions and targets."""
-    return mean_log_rank(normalize(predicted, dim=1) @ normalize(target, dim=1).T)
+    # The default `eps` would not scale rows of a norm below 1e-12 to norm one.
+    rows = (normalize(one, dim=1, eps=_TINY) for one in (predicted, target))
+    predicted, target = rows
+    return mean_log_rank(predicted @ target.T)
 
 
 def squared_error(predicted, target):

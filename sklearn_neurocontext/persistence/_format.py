@@ -285,7 +285,15 @@ def read_files(directory) -> tuple[dict, dict]:
                 f"{name} in {str(directory)!r} was altered or cut off: it has SHA-256 "
                 f"{found}; expected {hashes[name]}. Save or copy the model again."
             )
-    description = json.loads((directory / DESCRIPTION).read_bytes())
+    try:
+        description = json.loads((directory / DESCRIPTION).read_bytes())
+    except (ValueError, RecursionError):
+        description = None
+    if not isinstance(description, dict):
+        raise ValueError(
+            f"{DESCRIPTION} in {str(directory)!r} does not hold the description of a "
+            "model. Save or copy the model again."
+        )
     found = description.get("format"), description.get("format_version")
     if found != (_FORMAT, _FORMAT_VERSION):
         raise ValueError(

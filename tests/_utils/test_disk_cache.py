@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -299,3 +300,48 @@ def test_npy_writer_appends_rows(tmp_path):
     written = np.load(tmp_path / "a.npy")
     assert written.dtype == np.float32
     np.testing.assert_array_equal(written, np.arange(3000)[:, None] * [1, 2, 3])
+
+
+def test_full_disk_is_explained(cache, full_disk):
+    def build(folder):
+        np.save(folder / "rows.npy", np.zeros(10_000))
+        return {}
+
+    with (
+        full_disk(5000),
+        pytest.raises(OSError, match=r"too little space .*NEUROCONTEXT_CACHE") as error,
+    ):
+        fetch_entry("kind", {"a": 1}, build)
+    assert str(cache) in str(error.value)
+    assert not list(cache.iterdir())
+    entry = fetch_entry("kind", {"a": 1}, build)
+    assert entry.arrays["rows"].shape == (10_000,)
+
+
+def test_other_errors_of_build_are_unchanged(cache):
+    def build(folder):
+        raise OSError("The atlas was not found.")
+
+    with pytest.raises(OSError, match=r"^The atlas was not found\.$"):
+        fetch_entry("kind", {"a": 1}, build)
+
+
+@pytest.mark.parametrize("damage", ["link", "linked file", "file", "deep JSON"])
+def test_damaged_entries_are_built_again(damage, cache):
+    def build(folder):
+        np.save(folder / "rows.npy", np.arange(3))
+        return {}
+
+    folder = fetch_entry("kind", {"a": 1}, build).folder
+    if damage == "deep JSON":
+        (folder / "entry.json").write_text("[" * 100_000)
+    elif damage == "linked file":
+        (folder / "rows.npy").unlink()
+        (folder / "rows.npy").symlink_to(folder / "missing")
+    else:
+        shutil.rmtree(folder)
+        folder.touch() if damage == "file" else folder.symlink_to(folder / "missing")
+    with pytest.warns(UserWarning, match="is corrupted and is built again"):
+        entry = fetch_entry("kind", {"a": 1}, build)
+    assert entry.arrays["rows"].tolist() == [0, 1, 2]
+    assert list(cache.iterdir()) == [folder]

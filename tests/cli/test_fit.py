@@ -36,7 +36,7 @@ def fitted(request, synthetic_corpus, tmp_path_factory):
         options = ["--n-permutations", 1, "--output", output]
         result = run("fit", "nimare", *arguments, *options)
     assert result.exit_code == 0
-    assert f"pass --model {output}\n" in result.stdout
+    assert f"pass --model {output} to the commands map, decode" in result.stdout
     assert "prediction_2.png: predicted map of “finger tapping”" in result.stdout
     assert result.stdout.endswith(f"All results are in {output}\n")
     return output

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sklearn_neurocontext import RidgeBaseline
 from sklearn_neurocontext.experiments import run_benchmark
 from sklearn_neurocontext.experiments._benchmark import settings_hash
 from sklearn_neurocontext.metrics import mix_match_score, recall_at_k, recall_curve
@@ -124,7 +126,10 @@ def test_interrupted_run_resumes(problem, tmp_path):
     done[0].write_text('{"split": 0, "estim')
     seen = []
     n_fits = Regressor.n_fits
-    run_benchmark(*problem, output=tmp_path, on_progress=lambda *now: seen.append(now))
+    with pytest.warns(UserWarning, match=re.escape(str(done[0]))):
+        run_benchmark(
+            *problem, output=tmp_path, on_progress=lambda *now: seen.append(now)
+        )
     assert Regressor.n_fits - n_fits == 3
     assert [(done, total) for done, total, _ in seen] == [(i, 6) for i in range(1, 7)]
 
@@ -282,3 +287,58 @@ def test_groups_in_both_parts_raise(problem):
         run_benchmark(estimators, X, y, splits, groups=studies)
     with pytest.raises(ValueError, match="must have 150 rows"):
         run_benchmark(estimators, X, y, splits, groups=studies[:3])
+
+
+def _without(name):
+    return lambda record: json.dumps({k: v for k, v in record.items() if k != name})
+
+
+def _with(**values):
+    return lambda record: json.dumps(record | values)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda record: json.dumps(record).encode("utf-16"),
+        lambda record: b"\xff\xfe\x00",
+        lambda record: json.dumps(record)[:-9],
+        lambda record: "",
+        lambda record: "[1, 2]",
+        lambda record: "null",
+        lambda record: "[" * 100_000,
+        _without("recall_curve"),
+        _without("mix_match"),
+        _without("recall_at_1_brain_to_text"),
+        _without("n_candidates"),
+        _without("fit_seconds"),
+        _without("provenance"),
+        _without("settings_hash"),
+        _with(mix_match="0.5"),
+        _with(mix_match=float("nan")),
+        _with(mix_match=1.5),
+        _with(recall_curve=[0.5]),
+        _with(estimator="other"),
+        _with(provenance={"versions": {}}),
+        _with(best_epoch="7"),
+    ],
+)
+def test_damaged_records_are_computed_again(damage, tmp_path, rng):
+    X, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 4))
+    splits = [(np.arange(30), np.arange(30, 40)), (np.arange(10, 40), np.arange(10))]
+    arguments = {"ridge": RidgeBaseline()}, X, y, splits
+    first = run_benchmark(*arguments, ks=(1,), output=tmp_path).records
+    damaged, whole = sorted((tmp_path / "records").iterdir())
+    before = whole.stat().st_mtime_ns
+    new = damage(json.loads(damaged.read_text()))
+    damaged.write_bytes(new if isinstance(new, bytes) else new.encode())
+    message = rf"{re.escape(str(damaged))}.* is damaged. It is computed again"
+    with pytest.warns(UserWarning, match=message) as caught:
+        second = run_benchmark(*arguments, ks=(1,), output=tmp_path).records
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert whole.stat().st_mtime_ns == before
+    scores = ("mix_match", "recall_at_1", "recall_curve")
+    for old, again in zip(first, second, strict=True):
+        assert [old[name] for name in scores] == [again[name] for name in scores]
+    assert run_benchmark(*arguments, ks=(1,), output=tmp_path).records == second

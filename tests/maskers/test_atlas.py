@@ -72,10 +72,10 @@ def test_labels_outside_the_brain_raise(labels_img, mask_img):
         sample(away, 1, mask_img)
 
 
-@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4, 1, 3)])
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4, 2, 3)])
 def test_neither_3d_nor_4d_raises(mask_img, shape):
     img = nib.Nifti1Image(np.ones(shape, dtype=np.float32), ATLAS_AFFINE)
-    with pytest.raises(ValueError, match="must be a 4D image of maps or a 3D"):
+    with pytest.raises(ValueError, match="atlas must be a 3D or 4D image"):
         sample(img, 1, mask_img)
 
 

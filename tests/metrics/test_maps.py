@@ -200,3 +200,13 @@ def test_bootstrap_interval_matches_the_standard_error(rng):
     assert bootstrap_interval(values) == (low, high)
     narrow = bootstrap_interval(values, level=0.5)
     assert low < narrow[0] < narrow[1] < high
+
+
+@pytest.mark.parametrize("factor", [1e-250, 1e-30, 1e20, 1e250])
+def test_scores_do_not_depend_on_the_unit_of_the_maps(rng, factor):
+    predicted, observed = rng.random((2, 6, 300))
+    mean_map = observed.mean(axis=0)
+    expected = score_maps(predicted, observed, mean_map)
+    found = score_maps(predicted, factor * observed, factor * mean_map)
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-9)

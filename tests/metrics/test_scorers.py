@@ -213,6 +213,14 @@ def test_scalar_scorer_in_cross_val_score(data):
     assert (scores > 10 / 40).all()
 
 
+@pytest.mark.parametrize("factor", [1e-60, 1e-30, 1e20, 1e60])
+def test_dice_scorer_does_not_depend_on_the_unit_of_y(overlapping, factor):
+    masker, X, y = overlapping
+    scorer = make_dice_scorer(masker)
+    model = RidgeBaseline().fit(X, y)
+    assert scorer(model, X, y.astype(float) * factor) == scorer(model, X, y)
+
+
 def test_dice_scorer_is_the_mean_dice_of_studies(data):
     X, y = data
     model, masker = Regressor().fit(X, y), Masker().fit()

@@ -11,7 +11,12 @@ from sklearn_neurocontext import (
     save_model,
 )
 from sklearn_neurocontext.persistence import SAVED_FILES, load_values, save_values
-from sklearn_neurocontext.persistence._format import ARRAYS, DESCRIPTION, HASHES
+from sklearn_neurocontext.persistence._format import (
+    ARRAYS,
+    DESCRIPTION,
+    HASHES,
+    _hash_file,
+)
 from tests.persistence.editing import edit
 
 CORRUPTIONS = {
@@ -153,3 +158,12 @@ def test_save_values_and_load_values(tmp_path, rng):
     assert (folder / HASHES).exists()
     with pytest.raises(TypeError, match=r"values\.e is of type KDEDiFuMoMasker"):
         save_values({"e": KDEDiFuMoMasker()}, tmp_path / "more")
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "{", "[1]", "null"])
+def test_descriptions_that_are_not_a_model_raise(saved, content):
+    (saved / DESCRIPTION).write_text(content)
+    lines = [f"{_hash_file(saved, name)}  {name}\n" for name in (DESCRIPTION, ARRAYS)]
+    (saved / HASHES).write_text("".join(lines))
+    with pytest.raises(ValueError, match=r"model\.json in .* does not hold"):
+        load_model(saved)
