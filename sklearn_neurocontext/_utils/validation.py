@@ -86,6 +86,10 @@ _NUMBER_SIGNS = str.maketrans(
 _AROUND_NUMBERS = re.compile(r"^[\s\"'‘’“”]+|[\s\"'‘’“”]+$")
 
 
+class DoubtfulPeaksWarning(UserWarning):
+    """Warning that peaks are probably not in mm, or that x is probably unsigned."""
+
+
 class CoordinateSpaceWarning(UserWarning):
     """Warning that the source does not report all peaks in MNI space."""
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from .._utils.files import expand_path
-from ._bunch import CoordinateSpaceWarning, SkippedPeaksWarning
+from .._utils.validation import CoordinateSpaceWarning
+from ._bunch import SkippedPeaksWarning
 from ._merge import merge_corpora
 from ._neuroquery_neurosynth import (
     fetch_neuroquery,
