@@ -80,7 +80,8 @@ def atomic_write(path):
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        if error.errno not in DISK_FULL and error.filename != str(temporary):
+        is_full = error.errno in DISK_FULL and error.filename is None
+        if not is_full and error.filename != str(temporary):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
@@ -91,7 +92,13 @@ def atomic_write(path):
 def atomic_output(path):
     """Create the folder of a file if needed, and write the file with `atomic_write`."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise FileExistsError(
+            f"{str(path.parent)!r} must be a folder; it is a file, or a link whose "
+            "target does not exist. Pass another path."
+        ) from error
     with atomic_write(path) as temporary:
         yield temporary
 

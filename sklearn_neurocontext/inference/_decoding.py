@@ -18,9 +18,11 @@ from ..persistence import fingerprint
 # memory.
 _BATCH = 2048
 _COLUMNS = ["study_id", "pmid", "title", "year", "journal"]
+_PUBMED = "https://pubmed.ncbi.nlm.nih.gov/{}/"
+NO_STUDIES = pd.DataFrame(columns=[*_COLUMNS, "pubmed_url", "similarity"])
 # Version of the cached files. Increase this number when the content of the files
 # changes, so that files of an earlier version are not read.
-_FORMAT = 1
+_FORMAT = 2
 
 
 def cosines(rows, one) -> np.ndarray:
@@ -148,7 +150,9 @@ class IndexedStudies:
     def best(self, scores, k: int) -> pd.DataFrame:
         """Return the k studies with the highest scores, in descending order."""
         order = np.argsort(-scores, kind="stable")[:k]
-        found = self.table.iloc[order].assign(similarity=scores[order])
+        found = self.table.iloc[order]
+        links = ["" if pd.isna(one) else _PUBMED.format(one) for one in found["pmid"]]
+        found = found.assign(pubmed_url=links, similarity=scores[order])
         return found.reset_index(drop=True)
 
 

@@ -19,6 +19,7 @@ from .._utils.disk_cache import hash_file
 from .._utils.volumes import is_path, open_img
 from ._images import (
     open_mask,
+    read_voxels,
     resample_mask,
     same_grid,
     voxel_centers,
@@ -69,7 +70,11 @@ def find_atlas(atlas, n_components, *, resolution_mm=2, data_dir=None) -> Atlas:
         atlas, names = _fetch_difumo(n_components, resolution_mm, data_dir)
     img = open_img(atlas, "atlas", _NAMES)
     hashed = _hash_files(img) if is_path(atlas) else _hash_img(img)
-    if img.ndim == 4 and img.shape[3] == 1 and _is_labels(img.dataobj[..., 0]):
+    if (
+        img.ndim == 4
+        and img.shape[3] == 1
+        and _is_labels(read_voxels(img, (..., 0), _name_file(img)))
+    ):
         img = img.slicer[..., 0]
     if img.ndim == 4:
         names = names or [f"component {index}" for index in range(img.shape[3])]
@@ -124,12 +129,20 @@ def _hash_files(img) -> str:
     return hashes[0] if len(hashes) == 1 else _hash("".join(hashes).encode())
 
 
+def _name_file(img) -> str:
+    """Return the name of an atlas and of its file, if any, for error messages."""
+    return f"atlas ({img.get_filename()!r})"
+
+
 def _hash_img(img) -> str:
     """Hash the shape, the affine and the values of an image; read one map at a time."""
     maps = (
-        (img.dataobj[..., index] for index in range(img.shape[3]))
+        (
+            read_voxels(img, (..., index), _name_file(img))
+            for index in range(img.shape[3])
+        )
         if img.ndim == 4
-        else (img.dataobj,)
+        else (read_voxels(img, ..., _name_file(img)),)
     )
     return _hash(str(img.shape).encode(), img.affine, *maps)
 
@@ -248,7 +261,8 @@ def _sample_maps(img, mask_img, positions):
     on_grid = same_grid(img, mask_img)
     for index in range(img.shape[3]):
         # NaN is replaced by zero, because many atlases contain NaN outside a map.
-        volume = np.nan_to_num(img.dataobj[..., index], posinf=np.inf, neginf=-np.inf)
+        volume = read_voxels(img, (..., index), _name_file(img))
+        volume = np.nan_to_num(volume, posinf=np.inf, neginf=-np.inf)
         if not np.isfinite(volume).all():
             raise ValueError(
                 f"Map {index} of the atlas must be finite; got infinite values. "
@@ -264,7 +278,7 @@ def _sample_maps(img, mask_img, positions):
 
 def _sample_labels(img, positions):
     """Return names of nonzero labels, and an iterator of (indices, ones) of each."""
-    volume = np.nan_to_num(np.asanyarray(img.dataobj))
+    volume = np.nan_to_num(read_voxels(img, ..., _name_file(img)))
     if np.any(np.abs(volume - np.rint(volume)) > 1e-3):
         raise ValueError(
             "A 3D atlas must contain integer labels; got values that are not integers. "

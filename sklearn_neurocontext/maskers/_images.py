@@ -43,8 +43,22 @@ def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:
         img = img.slicer[..., 0]
     if img.ndim != 3:
         raise ValueError(f"mask_img must be a 3D image; got shape {img.shape}.")
-    inside = np.nan_to_num(np.asanyarray(img.dataobj)) != 0
+    inside = (
+        np.nan_to_num(read_voxels(img, ..., f"mask_img ({img.get_filename()!r})")) != 0
+    )
     return nib.Nifti1Image(inside.astype(np.uint8), img.affine)
+
+
+def read_voxels(img, index, name: str) -> np.ndarray:
+    """Read the values of an image; if its file is incomplete, name it in the error."""
+    try:
+        return np.asanyarray(img.dataobj[index])
+    except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{name} cannot be read ({reason}). The file may be incomplete; copy or "
+            "download it again."
+        ) from error
 
 
 @cache
@@ -200,13 +214,7 @@ def stream_images(imgs, mask_img, resampling):
 
 def _read_finite(img, index, name):
     """Read a 3D volume as float64 and replace NaN by zero; infinity is an error."""
-    try:
-        volume = np.asarray(img.dataobj[index], dtype=np.float64)
-    except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
-        raise ValueError(
-            f"{name} cannot be read ({error}). The file may be incomplete; "
-            "copy or download it again."
-        ) from error
+    volume = read_voxels(img, index, name).astype(np.float64)
     n_infinite = np.count_nonzero(np.isinf(volume))
     if n_infinite:
         raise ValueError(

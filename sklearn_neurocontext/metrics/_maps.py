@@ -55,20 +55,31 @@ def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
     >>> dice_score([0.9, 0.8, 0.1], [0.7, 0.2, 0.1], threshold=0.5)
     0.6666666666666666
     """
+    check_threshold_or_top(threshold, top)
+    maps = _check_maps(true_map, predicted_map)
+    selected = [select_voxels(one, threshold, top) for one in maps]
+    return float(dice_of_rows(*selected)[0])
+
+
+def check_threshold_or_top(threshold, top) -> None:
+    """Check that exactly one of `threshold` and `top` is given and in its range."""
     if (threshold is None) == (top is None):
         raise ValueError(
-            "dice_score needs exactly one of threshold and top; got "
+            "Pass exactly one of threshold and top; got "
             f"threshold={threshold!r}, top={top!r}."
         )
-    true_map, predicted_map = _check_maps(true_map, predicted_map)
-    if top is None:
-        if not isinstance(threshold, Real) or not math.isfinite(threshold):
-            raise ValueError(f"threshold must be a finite number; got {threshold!r}.")
-        selected = [rows > threshold for rows in (true_map, predicted_map)]
-    else:
+    if top is not None:
         check_top(top)
-        selected = [select_top(rows, top) for rows in (true_map, predicted_map)]
-    return float(dice_of_rows(*selected)[0])
+    elif not isinstance(threshold, Real) or not math.isfinite(threshold):
+        raise ValueError(f"threshold must be a finite number; got {threshold!r}.")
+
+
+def select_voxels(maps, threshold, top) -> np.ndarray:
+    """Return a boolean array of the selected voxels; see `dice_score`."""
+    if top is not None:
+        return select_top(maps, top)
+    # A NumPy float64 is compared without rounding it to the dtype of the maps.
+    return maps > np.float64(threshold)
 
 
 def _check_maps(true_map, predicted_map) -> tuple[np.ndarray, np.ndarray]:

@@ -16,52 +16,8 @@ from .._utils.validation import (
     innermost_model,
     validate_data,
 )
-from .._utils.volumes import moderate_rows, unit_rows
+from .._utils.volumes import normalize_studies, to_densities, unit_rows
 from ..metrics import mix_match_score
-
-
-def normalize_studies(y: np.ndarray, y_scaling: str | None, dtype=None) -> np.ndarray:
-    """Divide the coefficients of each study by their L2 norm, and set their dtype.
-
-    `y` has shape (n_studies, n_components). If `y_scaling` is ``"sqrt"``, each
-    coefficient c is first replaced by its signed square root,
-    ``sign(c) * sqrt(abs(c))``. If `y_scaling` is None, the coefficients are not scaled.
-    """
-    if y_scaling is None and dtype is None:
-        return y
-    if y_scaling is None:
-        _check_range(y, dtype)
-        return y.astype(dtype, copy=False)
-    # Studies are scaled before the conversion, so that no value is too large or too
-    # small for the dtype.
-    coefficients = moderate_rows(y)
-    coefficients = coefficients.astype(dtype or coefficients.dtype, copy=False)
-    if y_scaling == "sqrt":
-        coefficients = np.sign(coefficients) * np.sqrt(np.abs(coefficients))
-    return unit_rows(coefficients)
-
-
-def _check_range(y, dtype):
-    """Raise an error if squares of coefficients overflow or underflow in a dtype."""
-    limits = np.finfo(dtype)
-    largest = float(np.abs(y).max(initial=0))
-    low, high = np.sqrt([float(limits.tiny), float(limits.max) / max(y.size, 1)])
-    if largest != 0 and not low < largest < high:
-        raise ValueError(
-            "With y_scaling=None, the largest coefficient of y must be between "
-            f"{low:.0e} and {high:.0e} in {limits.dtype}; got {largest:.1e}. Multiply "
-            "y by a constant, or pass y_scaling='unit'."
-        )
-
-
-def to_densities(normalized: np.ndarray, y_scaling: str | None) -> np.ndarray:
-    """Invert the signed square root of `normalize_studies`.
-
-    If `y_scaling` is not ``"sqrt"``, the values are returned unchanged.
-    """
-    if y_scaling == "sqrt":
-        return normalized * np.abs(normalized)
-    return normalized
 
 
 def compute_mean_and_scale(normalized: np.ndarray, y_scaling: str | None):

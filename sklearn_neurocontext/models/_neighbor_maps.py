@@ -17,7 +17,7 @@ from .._utils.validation import (
     fit_context,
     validate_data,
 )
-from ._base import normalize_studies
+from .._utils.volumes import normalize_studies
 
 # Texts are compared with all training texts in blocks of this size to limit memory.
 _ROWS = 1000

@@ -55,13 +55,14 @@ def test_call_returns_keys_of_neuroquery(model, corpus):
         "similar_documents",
         "highlighted_text",
     }
-    assert result["similar_documents"] is None
+    assert result["similar_documents"].empty
     assert isinstance(result["z_map"], nib.Nifti1Image)
     assert result["highlighted_text"].startswith(
         '<mark title="30 studies">pain</mark> &amp; <mark'
     )
     found = model.index_corpus(corpus)("pain heat")["similar_documents"]
     assert len(found) == 100
+    assert list(found) == list(result["similar_documents"])
     assert (np.diff(found["similarity"]) <= 0).all()
     topic = corpus.latent[:, corpus.topic_names.index("pain")]
     rows = [int(name.split("-")[1]) for name in found["study_id"][:10]]

@@ -594,3 +594,17 @@ def test_forged_masker_raises_before_memory_is_used(tmp_path):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 1e8
+
+
+@pytest.mark.parametrize("shape", [(20, 22, 20), (20, 22, 20, 3)])
+@pytest.mark.parametrize("name", ["cut.nii.gz", "cut.nii"])
+def test_incomplete_masks_and_atlases_are_named(tmp_path, rng, name, shape):
+    path = tmp_path / name
+    values = rng.uniform(0.5, 1, shape).astype(np.float32)
+    nib.Nifti1Image(values, open_mask("mni").affine).to_filename(path)
+    path.write_bytes(path.read_bytes()[:20_000])
+    kinds = {"atlas": path} if len(shape) == 4 else {"atlas": path, "mask_img": path}
+    for kind, given in kinds.items():
+        masker = KDEDiFuMoMasker("geometric", 128).set_params(**{kind: given})
+        with pytest.raises(ValueError, match=rf"{kind} .*{name}.* may be incomplete"):
+            masker.fit()

@@ -5,12 +5,9 @@ import pytest
 from sklearn.base import clone
 
 from sklearn_neurocontext import CCABaseline, KernelCCA, RidgeBaseline
-from sklearn_neurocontext._utils.volumes import unit_rows
+from sklearn_neurocontext._utils.volumes import normalize_studies, unit_rows
 from sklearn_neurocontext.models import NeighborMaps, scale_like_predictions
-from sklearn_neurocontext.models._base import (
-    compute_mean_and_scale,
-    normalize_studies,
-)
+from sklearn_neurocontext.models._base import compute_mean_and_scale
 from tests.models.synthetic_pairs import (
     SCALINGS,
     make_pairs,
