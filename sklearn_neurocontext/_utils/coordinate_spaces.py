@@ -45,10 +45,6 @@ _SIDES = r"(l|r)(?:|h|t|eft|ight)\.?(?:[ _-]?(?:hemisphere|hemi|side))?"
 _MIDLINE_MM = 5
 
 
-class DoubtfulPeaksWarning(UserWarning):
-    """Warning that peaks are probably not in mm, or that x is probably unsigned."""
-
-
 # Patterns of the names of the spaces, for labels in uppercase without dots. The user
 # guide lists the names. The lookarounds reject names inside other words, such as TAL in
 # "occipital" and MNI in "insomnia".
@@ -85,10 +81,6 @@ _UNCLEAR = re.compile(
     | ^(?!.*\b(?:IN)?TO\b).*(?:CONVERT|TRANSFORMED)""",
     re.VERBOSE,
 )
-
-
-class CoordinateSpaceWarning(UserWarning):
-    """Warning that the source does not report all peaks in MNI space."""
 
 
 def talairach_to_mni(xyz) -> np.ndarray:

@@ -94,6 +94,14 @@ _NUMBER_SIGNS = str.maketrans(
 _AROUND_NUMBERS = re.compile(r"^[\s\"'‘’“”]+|[\s\"'‘’“”]+$")
 
 
+class DoubtfulPeaksWarning(UserWarning):
+    """Warning that peaks are probably not in mm, or that x is probably unsigned."""
+
+
+class CoordinateSpaceWarning(UserWarning):
+    """Warning that the source does not report all peaks in MNI space."""
+
+
 def _name_rows(rows) -> str:
     """Format at most `_MAX_ROWS_NAMED` row numbers for an error message."""
     shown = ", ".join(str(row) for row in rows[:_MAX_ROWS_NAMED])
@@ -122,8 +130,8 @@ def normalize_text(text: str) -> str:
 def american_spelling(text: str) -> str:
     """Replace the British spellings in a text by American ones.
 
-    Words that the lists and rules in `spelling.py` do not contain are kept. A word in
-    capitals, or with a capital first letter, remains so.
+    Words that the lists and rules in `spelling.py` do not contain are kept. The new
+    spelling of a word has the same capitalization.
 
     >>> american_spelling("Haemodynamic changes, OEDEMA and odour exercises")
     'Hemodynamic changes, EDEMA and odor exercises'
