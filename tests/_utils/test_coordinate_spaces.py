@@ -201,11 +201,11 @@ LABELS = {
         "M.N.I.", "ICBM152", "ICBM-152", "icbm 2009c non-linear", "Colin27",
         "MNIColin27", "Montreal Neurological Institute", "Montréal (MNI)",
         "MNI_avg152T1+tlrc", "FSL_MNI152", "SPM12 (MNI)", "converted to MNI",
-        "MNI (occipital)", "ＭＮＩ",
+        "MNI (occipital)", "ＭＮＩ", "MNI (no conversion)", "collin27",
     ],
     "TAL": [
         "tal", "Tal.", "Talairach", "TALAIRACH SPACE", "TLRC", "TT_N27", "TT", "T&T",
-        "T & T", "T and T", "T88", "T-88", "TT88", "Tailarach", "talaraich",
+        "T & T", "T and T", "T88", "T-88", "TT88", "Tailarach", "talaraich", "Tailrach",
         "Talariach", "Talirach", "Tailairach", "Telairach", "Tallairach",
         "Talairach and Tournoux", "Talairach & Tournoux 1988", "Tournoux",
         "converted to Talairach", "TT_avg152T1+tlrc",
@@ -213,7 +213,9 @@ LABELS = {
     "UNKNOWN": [
         "", "  ", None, np.nan, "?", "-", "n/a", "N/A", "NA", "n.a.", "none", "NR",
         "unknown", "Unk.", "not reported", "Not specified.", "unspecified",
-        "not available", "no information", "unknown (probably MNI)",
+        "not available", "no information", "unknown (probably MNI)", "#N/A", "<NA>",
+        "#REF!", "TBD", "no data", "no space reported", "not listed", "not determined",
+        "not specfied", "n.d.", "unsure", "don't know", "cannot tell",
     ],
     "OTHER": [
         "native", "scanner", "SPM99", "SPM12 template", "FSL", "fsaverage", "+orig",
@@ -227,7 +229,7 @@ UNCLEAR = [
     "MNI (converted from Talairach)", "Colin27, Talairach", "T88 (MNI converted)",
     "neither MNI nor Talairach", "mixed MNI/TAL", "converted from Talairach",
     "Talairach, converted", "MNI transformed", "non-MNI", "not in MNI space", "+tlrc",
-    "anat+tlrc",
+    "anat+tlrc", "no MNI coordinates", "mnitotlrc", "TALtoICBM152",
 ]  # fmt: skip
 
 
