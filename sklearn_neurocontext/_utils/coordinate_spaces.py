@@ -50,7 +50,8 @@ _MIDLINE_MM = 5
 # "occipital" and MNI in "insomnia".
 _MNI_NAME = re.compile(
     r"""(?<![AOU])MNI
-    | (?<![A-Z])(?: ICBM(?![ _-]?452) | COLL?IN(?![A-Z]) | MONTR[EÉ]AL | NEUROLOGICAL[ ]INST )""",
+    | (?<![A-Z])(?: ICBM(?![ _-]?452) | COLL?IN(?![A-Z]) | MONTR[EÉ]AL
+        | NEUROLOGICAL[ ]INST )""",
     re.VERBOSE,
 )
 _TALAIRACH_NAME = re.compile(
