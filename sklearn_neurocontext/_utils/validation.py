@@ -91,7 +91,8 @@ _NUMBER_SIGNS = str.maketrans(
     "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19",
     "-----------++.,ee0123456789",
 )
-_AROUND_NUMBERS = re.compile(r"^[\s\"'‘’“”]+|[\s\"'‘’“”]+$")
+# Excel's text cells are sometimes exported as ="42".
+_AROUND_NUMBERS = re.compile(r"^=?[\s\"'‘’“”]+|[\s\"'‘’“”]+$")
 
 
 def _name_rows(rows) -> str:
