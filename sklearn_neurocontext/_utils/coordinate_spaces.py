@@ -40,8 +40,10 @@ _UNITS = {
         "nibabel.affines.apply_affine(img.affine, peaks)"
     ),
 }
-_SIDE_COLUMNS = ("hemisphere", "side", "hemi", "laterality", "lateralization")
-_SIDES = r"(l|r)(?:|h|t|eft|ight)\.?(?:[ _-]?(?:hemisphere|hemi|side))?"
+_SIDE_COLUMN = re.compile(
+    r"(?:hem(?:i(?:sphere)?)?|side|lat|laterality|laterali[sz]ation)?(?:lr)?"
+)
+_SIDES = {"l": r"\b(?:l|lh|lt|left)\b", "r": r"\b(?:r|rh|rt|right)\b"}
 _MIDLINE_MM = 5
 
 
@@ -183,9 +185,12 @@ def _fits_brain(xyz, max_outside) -> bool:
 def find_sides(table):
     """Return the side of each peak of a table as "l", "r" or ""; None if unknown."""
     for column in table:
-        if str(column).strip().lower() in _SIDE_COLUMNS:
-            words = table[column].astype("string").str.strip().str.lower()
-            return words.str.extract(f"^{_SIDES}$")[0].fillna("").to_numpy(dtype=str)
+        name = re.sub(r"[\W_]+", "", str(column)).lower()  # for example "sidelr"
+        if name and _SIDE_COLUMN.fullmatch(name):
+            words = table[column].astype("string").fillna("").str.lower()
+            words = words.str.replace("_", " ")
+            left, right = (words.str.contains(one) for one in _SIDES.values())
+            return np.select([left & ~right, right & ~left], ["l", "r"], "")
     return None
 
 

@@ -31,12 +31,17 @@ _UNNAMED = re.compile(r"\s*|Unnamed: \d+")
 _BLANKS = "skipped blanks"
 _GZIP = b"\x1f\x8b"
 # First bytes of files that are often passed in place of JSON, and advice.
+_PICKLE = (
+    "a Python pickle, which is not read because it can run code. Load it with the "
+    "program that wrote it, and save it as JSON; for a NiMARE studyset, with "
+    "json.dump(studyset.to_dict(), file)."
+)
 _NOT_JSON = {
-    b"\x80": (
-        "a Python pickle, which is not read because it can run code. Load it with the "
-        "program that wrote it, and save it as JSON; for a NiMARE studyset, with "
-        "json.dump(studyset.to_dict(), file)."
-    ),
+    b"\x80": _PICKLE,
+    b"(": _PICKLE,  # Protocol 0.
+    b"c": _PICKLE,
+    b"BZh": "a file compressed with bzip2. Unpack it, or compress it with gzip.",
+    b"\xfd7zXZ": "a file compressed with xz. Unpack it, or compress it with gzip.",
     b"PK\x03\x04": "a ZIP archive. Unpack it first.",
     b"PAR1": "a Parquet table. Pass the folder with all tables of the studyset.",
     b"<": "a web page. Download the file itself.",
@@ -327,10 +332,13 @@ def read_coordinates(table, source: str) -> np.ndarray:
     xyz = np.stack([read_numbers(table[axis]) for axis in "xyz"], axis=1)
     wrong = np.flatnonzero(np.isnan(xyz).any(axis=1))
     if len(wrong):
-        shown = "; ".join(map(str, table[["x", "y", "z"]].iloc[wrong[0]]))
+        first = table.iloc[wrong[0]]
+        shown = "; ".join(map(str, first[["x", "y", "z"]]))
+        study = f", of study {first['study_id']}" if "study_id" in table else ""
         raise ValueError(
             f"In {source}, the coordinates of {len(wrong)} of {len(table)} peaks are "
-            f"not numbers. The first such row is row {table.index[wrong[0]]}: {shown}. "
+            f"not numbers. The first such row is row {table.index[wrong[0]]}{study}: "
+            f"{shown}. "
             "Expected x, y, z in mm, with a decimal point. Correct or drop these rows."
         )
     return xyz

@@ -168,6 +168,9 @@ def test_other_small_or_positive_peaks_are_not_described(xyz):
         ("Side", ["left", "Right", " LEFT ", "right"]),
         ("hemi", ["lh", "rh", "LH", "RH"]),
         ("laterality", ["Lt.", "Rt.", "left hemisphere", "right-side"]),
+        ("Side (L/R)", ["(L)", "L IFG", "left_hemisphere", "Right Cerebellum"]),
+        ("lateralisation", ["left-sided", "L.", "Left hem", "R STG"]),
+        ("L/R", ["L", "R", "L", "R"]),
     ],
 )
 def test_unsigned_x_is_described(column, labels):
@@ -215,7 +218,7 @@ LABELS = {
         "unknown", "Unk.", "not reported", "Not specified.", "unspecified",
         "not available", "no information", "unknown (probably MNI)", "#N/A", "<NA>",
         "#REF!", "TBD", "no data", "no space reported", "not listed", "not determined",
-        "not specfied", "n.d.", "unsure", "don't know", "cannot tell",
+        "n.d.", "unsure", "don't know", "cannot tell",
     ],
     "OTHER": [
         "native", "scanner", "SPM99", "SPM12 template", "FSL", "fsaverage", "+orig",
