@@ -27,12 +27,14 @@ from ..metrics import (
     recall_curve,
     recall_curve_auc,
     similarity,
+    true_ranks,
 )
-from ._result import BRAIN_TO_TEXT, BenchmarkResult
+from ._result import BRAIN_TO_TEXT, BenchmarkResult, format_ranks, parse_ranks
 
 # If the peak memory exceeds the current memory by at least this value, the reset of the
 # peak memory has failed.
 _PEAK_MARGIN_MB = 16
+_SUFFIXES = ("", BRAIN_TO_TEXT)
 _TIMES = ("fit_seconds", "fit_cpu_seconds", "score_seconds")
 _TRAINING_ATTRIBUTES = ("best_epoch_", "n_epochs_")
 
@@ -104,6 +106,8 @@ def _is_complete(record, expected, scores) -> bool:
     curve, run = record.get("recall_curve"), record.get("provenance")
     if not isinstance(curve, list) or len(curve) != expected["n_candidates"]:
         return False
+    if not all(_are_ranks(record.get(f"ranks{one}"), curve) for one in _SUFFIXES):
+        return False
     shares = [*(record.get(name) for name in scores), *curve]
     numbers = [*shares, *(record.get(name) for name in _TIMES)]
     optional = ("peak_memory_mb", "best_epoch", "n_epochs")
@@ -114,6 +118,15 @@ def _is_complete(record, expected, scores) -> bool:
         and all(type(one) in (int, float) and 0 <= one < np.inf for one in numbers)
         and max(shares) <= 1
     )
+
+
+def _are_ranks(text, curve) -> bool:
+    """Return whether a line contains one rank for each candidate of a curve."""
+    if not isinstance(text, str):
+        return False
+    best, worst = parse_ranks(text).T
+    in_order = (best >= 1) & (best <= worst) & (worst <= len(curve))
+    return len(best) == len(curve) and bool(in_order.all())
 
 
 @array_output()
@@ -138,7 +151,8 @@ def run_benchmark(
 
     There are two differences from `sklearn.model_selection.cross_validate`. First, if
     `output` is given, each fit is saved as a record, so that an interrupted run can
-    resume. Second, records include costs, provenance and the recall curve.
+    resume. Second, records include costs, provenance, the recall curve and the rank of
+    each test study in both directions. Intervals are computed from these ranks.
 
     Parameters
     ----------
@@ -164,8 +178,9 @@ def run_benchmark(
         is not in `estimators`, no differences are computed.
     groups : array-like of shape (n_rows,) or None, default=None
         Study of each row. Pass it if several rows can belong to the same study, for
-        example if each row is an analysis (contrast). In a split, no study may be in
-        both the training set and the test set.
+        example if each row is an analysis (contrast), or if there are duplicates; see
+        `duplicate_groups`. In a split, no study may be in both the training set and the
+        test set. The bootstrap of intervals draws all rows of a study together.
     settings : dict or None, default=None
         Further settings to store in the provenance, such as corpus, language model,
         atlas and random state.
@@ -236,7 +251,17 @@ def run_benchmark(
         reference=reference if reference in estimators else None,
         overlapping=_test_sets_overlap(splits),
         provenance=runs,
+        studies=_number_studies(splits, groups),
     )
+
+
+def _number_studies(splits, groups) -> list:
+    """Return the number of the study of each test row, one array per split."""
+    tests = [test for _, test in splits]
+    if groups is None:
+        return tests
+    numbers = np.unique(np.asarray(groups), return_inverse=True)[1]
+    return [numbers[test] for test in tests]
 
 
 def _get_inputs(estimators, X) -> dict:
@@ -343,6 +368,8 @@ def _score_split(estimator, X, y, train, test, scorer) -> dict:
         "peak_memory_mb": _read_memory_mb("VmHWM") if was_reset else None,
         **_get_epochs(model),
         "recall_curve": [round(float(recall), 6) for recall in curve],
+        "ranks": format_ranks(true_ranks(matrix)),
+        f"ranks{BRAIN_TO_TEXT}": format_ranks(true_ranks(matrix.T)),
     }
 
 

@@ -279,14 +279,14 @@ def bootstrap_interval(
 
 
 def _sum_over_groups(values, groups, weights) -> tuple[np.ndarray, np.ndarray]:
-    """Return weighted sums of values (n_groups, n_columns) and of weights (n_groups,)."""
+    """Return the weighted sums of the values and the sum of the weights per group."""
     n = len(values)
     groups = np.arange(n) if groups is None else np.asarray(groups)
     weights = np.ones(n) if weights is None else np.asarray(weights, np.float64)
     if groups.shape != (n,) or weights.shape != (n,):
         raise ValueError(
-            f"groups and weights must have one entry for each of {n} values; got shapes "
-            f"{groups.shape} and {weights.shape}."
+            f"groups and weights must have one entry for each of {n} values; got "
+            f"shapes {groups.shape} and {weights.shape}."
         )
     if not (np.isfinite(weights).all() and weights.min() > 0):
         raise ValueError(
