@@ -382,9 +382,8 @@ class BenchmarkResult:
         scores: dict[str, dict] = {}
         for record in self.records if self.studies is not None else ():
             if "ranks" in record:
-                columns = [_score_studies(record, metric) for metric in metrics]
                 of_splits = scores.setdefault(record["estimator"], {})
-                of_splits[record["split"]] = np.column_stack(columns)
+                of_splits[record["split"]] = _score_studies(record, metrics)
         return scores
 
     def _bootstrap(self, scores) -> dict:
@@ -544,14 +543,24 @@ def _chance(metric: str, n_candidates: float) -> float | None:
     return int(found[1]) / n_candidates if found else None
 
 
-def _score_studies(record, metric: str) -> np.ndarray:
-    """Return the score of each test study; the mean is the score of the record."""
-    is_reverse = metric.endswith(BRAIN_TO_TEXT)
-    ranks = parse_ranks(record["ranks" + BRAIN_TO_TEXT * is_reverse])
+def _score_studies(record, metrics) -> np.ndarray:
+    """Return the scores of each test study, shape (n_studies, n_metrics).
+
+    The means over studies are the scores of the record.
+    """
+    keys = ["ranks" + BRAIN_TO_TEXT * one.endswith(BRAIN_TO_TEXT) for one in metrics]
+    ranks = {key: parse_ranks(record[key]) for key in set(keys)}
+    pairs = zip(metrics, keys, strict=True)
+    return np.column_stack([_score_ranks(metric, ranks[key]) for metric, key in pairs])
+
+
+def _score_ranks(metric: str, ranks) -> np.ndarray:
+    """Return the score of each study with these ranks, shape (n_studies,)."""
     n, (best, worst) = len(ranks), ranks.T
     name = metric.removesuffix(BRAIN_TO_TEXT)
     if name.startswith("recall_at_"):
         k = int(name.removeprefix("recall_at_"))
+        # Each rank from the best to the worst is equally probable.
         return np.clip((k - best + 1) / (worst - best + 1), 0, 1)
     mix_match = (n - (best + worst) / 2) / (n - 1)
     return mix_match if name == "mix_match" else ((n - 1) * mix_match + 0.5) / n
