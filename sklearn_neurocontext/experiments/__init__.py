@@ -1,6 +1,6 @@
 """Run estimators over splits, save resumable records and compute tables."""
 
-from ._benchmark import provenance, run_benchmark
+from ._benchmark import provenance, run_benchmark, score_similarity
 from ._estimators import (
     ESTIMATORS,
     TEXT_ESTIMATORS,
@@ -27,5 +27,6 @@ __all__ = [
     "prepare_studies",
     "provenance",
     "run_benchmark",
+    "score_similarity",
     "select_inputs",
 ]

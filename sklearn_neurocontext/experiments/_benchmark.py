@@ -354,10 +354,7 @@ def _score_split(estimator, X, y, train, test, scorer) -> dict:
     model.fit(select_rows(X, train), select_rows(y, train))
     fitted, cpu = time.perf_counter(), time.process_time() - cpu
     matrix = similarity(model, select_rows(X, test), select_rows(y, test))
-    scores = scorer.from_similarity(matrix)
-    curve = recall_curve(matrix)
-    scores["recall_curve_auc"] = recall_curve_auc(curve)
-    scores["recall_curve_auc_brain_to_text"] = recall_curve_auc(recall_curve(matrix.T))
+    scores = score_similarity(matrix, scorer.ks)
     scored = time.perf_counter()
     return {
         **scores,
@@ -367,10 +364,46 @@ def _score_split(estimator, X, y, train, test, scorer) -> dict:
         "score_seconds": scored - fitted,
         "peak_memory_mb": _read_memory_mb("VmHWM") if was_reset else None,
         **_get_epochs(model),
-        "recall_curve": [round(float(recall), 6) for recall in curve],
-        "ranks": format_ranks(true_ranks(matrix)),
-        f"ranks{BRAIN_TO_TEXT}": format_ranks(true_ranks(matrix.T)),
     }
+
+
+def score_similarity(similarity, ks=(10, 100)) -> dict:
+    """Score a similarity matrix as `run_benchmark` does.
+
+    The result is the part of a record that depends on the similarity. Use the function
+    to add a method that is not an estimator to the records of a `BenchmarkResult`.
+
+    Parameters
+    ----------
+    similarity : array-like of shape (n, n)
+        Similarity of each text (row) with each map (column). True pairs are on the
+        diagonal.
+    ks : sequence of int, default=(10, 100)
+        Values of k for recall@k, less than ``n``.
+
+    Returns
+    -------
+    scores : dict
+        ``recall_at_<k>``, ``mix_match`` and ``recall_curve_auc``, the same keys
+        followed by ``_brain_to_text``, ``n_candidates``, and ``recall_curve``
+        (text→brain). ``ranks`` and ``ranks_brain_to_text`` contain the rank of each
+        study, as described in `BenchmarkResult`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.experiments import score_similarity
+    >>> scores = score_similarity([[0.9, 0.1, 0.2], [0.3, 0.4, 0.5], [0, 0, 0]], ks=[1])
+    >>> scores["mix_match"], scores["ranks"]
+    (0.6666666666666666, '1 2 1-3')
+    """
+    scores = make_retrieval_scorer(ks).from_similarity(similarity)
+    similarity = np.asarray(similarity)
+    for suffix, oriented in zip(_SUFFIXES, (similarity, similarity.T), strict=True):
+        scores[f"recall_curve_auc{suffix}"] = recall_curve_auc(recall_curve(oriented))
+        scores[f"ranks{suffix}"] = format_ranks(true_ranks(oriented))
+    curve = recall_curve(similarity)
+    return scores | {"recall_curve": [round(float(recall), 6) for recall in curve]}
 
 
 def _get_epochs(model) -> dict:

@@ -147,6 +147,4 @@ def test_printed_intervals_are_defined(capsys):
     assert "[0.0, 100.0]" in printed
     assert "[100.0, 100.0]" in printed
     assert "Brackets contain 95 % intervals of a bootstrap over test studies" in printed
-    assert (
-        "mix&match, in points [paired 95 % interval]: +50.0 [+0.0, +100.0]" in printed
-    )
+    assert "points [paired 95 % interval]: +50.0 [+0.0, +100.0]" in printed
