@@ -32,8 +32,8 @@ def expand_path(path) -> Path:
 
 def cache_folder() -> Path:
     """Return the cache folder."""
-    # The environment variable NEUROCONTEXT_CACHE replaces the default folder. The
-    # default folder begins with "~" if the user has no home folder.
+    # The environment variable NEUROCONTEXT_CACHE replaces the default folder. If the
+    # home folder is not found, the default folder of platformdirs begins with "~".
     named = os.environ.get("NEUROCONTEXT_CACHE")
     folder = named or platformdirs.user_cache_path(_APP_NAME, appauthor=False)
     try:
@@ -67,7 +67,8 @@ def atomic_write(path):
 
     This context manager yields the path of the temporary file. The permissions of the
     file follow the umask. If `path` is a symbolic link, the link is kept, and the file
-    to which it points is replaced. If the disk is full, the error names `path`.
+    to which it points is replaced. If the disk is full, or if the temporary file cannot
+    be written or renamed, the error message contains `path`.
     """
     path = Path(path).resolve()
     extension = "".join(path.suffixes[-2:])
@@ -80,7 +81,8 @@ def atomic_write(path):
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        if error.errno not in DISK_FULL and error.filename != str(temporary):
+        is_full = error.errno in DISK_FULL and error.filename is None
+        if not is_full and error.filename != str(temporary):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
@@ -91,7 +93,13 @@ def atomic_write(path):
 def atomic_output(path):
     """Create the folder of a file if needed, and write the file with `atomic_write`."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise FileExistsError(
+            f"{str(path.parent)!r} must be a folder; it is a file, or a link whose "
+            "target does not exist. Pass another path."
+        ) from error
     with atomic_write(path) as temporary:
         yield temporary
 

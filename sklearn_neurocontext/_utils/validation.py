@@ -10,10 +10,11 @@ import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import lru_cache
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn import config_context
+from sklearn import config_context, get_config
 from sklearn.base import _fit_context as fit_context
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing as select_rows
@@ -26,6 +27,7 @@ from sklearn.utils.validation import _check_feature_names_in as check_feature_na
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .files import replace_surrogates
+from .spelling import AMERICAN_RULES, AMERICAN_WORDS, KEPT_WORDS
 
 __all__ = [
     "TERM_PATTERN",
@@ -36,6 +38,7 @@ __all__ = [
     "Options",
     "Real",
     "StrOptions",
+    "american_spelling",
     "array_output",
     "available_if",
     "check_feature_names_in",
@@ -58,15 +61,19 @@ __all__ = [
 # because they may be coordinates.
 TERM_PATTERN = r"(?u)\b[^\W\d_]\w+\b"
 _MAX_ROWS_NAMED = 5
-# PDF files mark the division of a word at the end of a line with a soft hyphen, so the
-# white space after a soft hyphen is removed too. The other characters have no width:
-# zero-width spaces and joiners, marks of the direction of writing, variation selectors.
+# Matches soft hyphens, zero-width spaces and joiners, marks of the writing direction,
+# and variation selectors. White space after a soft hyphen is also matched, because in
+# the texts of PDF files, soft hyphens divide words at the end of lines.
 _INVISIBLE = re.compile(
     "\u00ad\\s*|[\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\ufe00-\ufe0f\ufeff]"
 )
-# NFKC replaces the non-breaking hyphen of word processors with U+2010, not with "-".
+# The normalization form NFKC converts non-breaking hyphens to U+2010, which is then
+# replaced by "-".
 _HYPHENS = str.maketrans("\u2010", "-")
+_LETTERS = re.compile(r"[^\W\d_]{4,}")
+_PER_CENT = re.compile(r"\b(per)\s+(cent)\b", re.IGNORECASE)
+_LIGATURES = str.maketrans({"æ": "ae", "œ": "oe"})
 # Matches numbers with a decimal point or a decimal comma. White space may follow the
 # sign. A comma before exactly three digits may separate thousands, so 12,345 does not
 # match.
@@ -79,11 +86,20 @@ _NUMBER = re.compile(
 # Hyphens, dashes and minus signs (also superscript, small and full-width ones), and
 # the other full-width characters of numbers.
 _NUMBER_SIGNS = str.maketrans(
-    dict.fromkeys("\u02d7\u207b\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63", "-")
-    | dict(zip("\uff0d\uff0b\uff0e\uff0c\uff25\uff45\ufe62", "-+.,ee+", strict=True))
-    | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
+    "\u02d7\u207b\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"
+    "\ufe62\uff0b\uff0e\uff0c\uff25\uff45"
+    "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19",
+    "-----------++.,ee0123456789",
 )
 _AROUND_NUMBERS = re.compile(r"^[\s\"'‘’“”]+|[\s\"'‘’“”]+$")
+
+
+class DoubtfulPeaksWarning(UserWarning):
+    """Warning that peaks are probably not in mm, or that x is probably unsigned."""
+
+
+class CoordinateSpaceWarning(UserWarning):
+    """Warning that the source does not report all peaks in MNI space."""
 
 
 def _name_rows(rows) -> str:
@@ -109,6 +125,37 @@ def normalize_text(text: str) -> str:
     text = _INVISIBLE.sub("", replace_surrogates(text))
     text = unicodedata.normalize("NFKC", text)
     return text.translate(_HYPHENS)
+
+
+def american_spelling(text: str) -> str:
+    """Replace the British spellings in a text by American ones.
+
+    Words that the lists and rules in `spelling.py` do not contain are kept. The new
+    spelling of a word has the same capitalization.
+
+    >>> american_spelling("Haemodynamic changes, OEDEMA and odour exercises")
+    'Hemodynamic changes, EDEMA and odor exercises'
+    """
+    text = _PER_CENT.sub(r"\1\2", text)
+    return _LETTERS.sub(lambda word: _american_word(word[0]), text)
+
+
+@lru_cache(maxsize=2**16)
+def _american_word(word: str) -> str:
+    """Return the American spelling of a word that consists of letters."""
+    british = word.lower().translate(_LIGATURES)
+    if KEPT_WORDS.fullmatch(british):
+        return word
+    american = AMERICAN_WORDS.get(british)
+    if american is None:
+        american = british
+        for pattern, replacement in AMERICAN_RULES:
+            american = pattern.sub(replacement, american)
+    if american == british:
+        return word
+    if word.isupper():
+        return american.upper()
+    return american.capitalize() if word[0].isupper() else american
 
 
 def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
@@ -174,11 +221,11 @@ def check_numbers(name: str, numbers, accept, expected: str) -> np.ndarray:
 
 
 def read_numbers(values) -> np.ndarray:
-    """Convert numbers, or text that contains numbers, to float64; others become NaN.
+    """Convert numbers, and texts that contain a number, to float64.
 
-    Text may have any kind of minus sign, a plus sign, quotes and white space around the
-    number, and a decimal comma. If a comma may separate thousands or the values of a
-    list, the value is NaN, because it can be read in two ways.
+    A text may have any kind of minus sign, a plus sign, quotes and white space around
+    the number, and a decimal comma. If the comma may instead separate thousands or the
+    values of a list, the result is NaN. Other texts and values also become NaN.
 
     >>> read_numbers(["\u221242,5", "+4", "1,234", "left"]).tolist()
     [-42.5, 4.0, nan, nan]
@@ -280,13 +327,19 @@ def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
 
 
 @contextmanager
-def array_output():
-    """Let transformers return arrays, whatever ``set_config(transform_output)`` says.
+def array_output(ignore_names: bool = False):
+    """Set the output of transformers to NumPy arrays while a block is run.
 
-    Outputs of a step with its own ``set_output`` must be converted by the caller.
+    This replaces scikit-learn's global setting ``transform_output``. A transformer
+    whose method ``set_output`` was called is not affected, so the caller must convert
+    its output. If `ignore_names` is True, an estimator that was fitted to a DataFrame
+    does not warn when it receives an array.
     """
+    is_default = get_config()["transform_output"] == "default"
+    if is_default and not ignore_names:
+        yield
+        return
     with config_context(transform_output="default"), warnings.catch_warnings():
-        # A step that was fitted to DataFrames would warn when it gets arrays.
         names = "X (has|does not have valid) feature names"
         warnings.filterwarnings("ignore", names, UserWarning)
         yield

@@ -1,21 +1,166 @@
-"""Smooth voxel maps, convert them to images, and select their strongest voxels."""
+"""Open images; scale coefficients; smooth, convert and select voxels of maps."""
 
 import math
+import os
+import warnings
 from numbers import Real
+from xml.parsers.expat import ExpatError
 
 import nibabel as nib
 import numpy as np
+from nibabel.arrayproxy import ArrayProxy
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 from scipy.ndimage import gaussian_filter
+
+from .files import expand_path
 
 # `keep_strongest` sets a voxel to zero if its value is at most this fraction of the
 # maximum of the map. The reason is that, in a map of few peaks, the density of many of
 # the top 10 % of voxels is almost zero.
 _MIN_FRACTION = 0.01
+# Smallest and largest voxel size of an image, in mm. Other voxel sizes of an affine are
+# probably in meters or micrometers.
+_VOXEL_MM = 0.1, 100.0
 # Standard deviation of a Gaussian, divided by its full width at half maximum (fwhm).
 FWHM_TO_SIGMA = 1 / math.sqrt(8 * math.log(2))
 # Largest full width at half maximum, in mm. A brain is about 180 mm long, and the size
 # of a kernel, which grows with its width, must be limited.
 MAX_FWHM = 1000.0
+
+
+def open_img(img, name: str, others: str = ""):
+    """Return an image after checking its axes, its data type and its affine."""
+    # `img` is an image or its path. `name` is the name of the parameter in error
+    # messages. `others` describes the other values that the parameter can have.
+    others = f"{others}, " if others else ""
+    opened = img
+    if is_path(img):
+        opened = _load_img(img, name, others)
+        name = f"{name}={str(img)!r}"
+    elif not isinstance(img, nib.spatialimages.SpatialImage):
+        raise TypeError(
+            f"{name} must be {others}the path of an image, or an image loaded by "
+            f"nibabel; got {type(img).__name__}."
+        )
+    opened = _drop_single_axes(opened, name)
+    _check_dtype(opened, name)
+    _check_position(opened, name)
+    return _keep_open(opened)
+
+
+def is_path(img) -> bool:
+    """Return whether an image is given by its path."""
+    return isinstance(img, str | os.PathLike)
+
+
+def _load_img(img, name, others):
+    """Open the image at a path."""
+    path = expand_path(img)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{name} must be {others}the path of an image, or an image loaded by "
+            f"nibabel; the file {str(img)!r} does not exist."
+        )
+    try:
+        opened = nib.load(path)
+    except (ImageFileError, HeaderDataError, ExpatError, OSError, EOFError) as error:
+        raise ValueError(
+            f"{name}={str(img)!r} cannot be read as an image ({error}). Pass a volume, "
+            "for example a .nii or .nii.gz file."
+        ) from error
+    if not isinstance(opened, nib.spatialimages.SpatialImage):
+        raise ValueError(
+            f"{name}={str(img)!r} must be a volume, for example a .nii or .nii.gz "
+            f"file; got a {type(opened).__name__}. Project surfaces to a volume first."
+        )
+    return opened
+
+
+def _drop_single_axes(img, name):
+    """Return a 3D or 4D image; if there are more axes, drop those of length one."""
+    # Images with more axes occur, for example, because AFNI writes the volumes of a
+    # "bucket" (a file with several statistical maps) along the fifth axis.
+    shape = (*img.shape[:3], *(n for n in img.shape[3:] if n != 1))
+    if img.ndim > 4 and len(shape) <= 4:
+        return type(img)(img.dataobj.reshape(shape), img.affine, img.header)
+    if img.ndim not in (3, 4):
+        raise ValueError(
+            f"{name} must be a 3D or 4D image; got shape {img.shape}. Select volumes, "
+            "for example with nibabel.Nifti1Image(img.dataobj[:, :, :, 0], img.affine)."
+        )
+    return img
+
+
+def _check_dtype(img, name):
+    """Raise an error if the voxels of an image are not real numbers."""
+    dtype = img.get_data_dtype()
+    if dtype.kind not in "biuf":
+        kind = {"c": "complex numbers", "V": "colors (RGB)"}.get(dtype.kind, str(dtype))
+        raise ValueError(
+            f"{name} must have one real number per voxel; got {kind}. Pass the "
+            "statistical map itself, not a picture of it."
+        )
+
+
+def _check_position(img, name):
+    """Raise an error if the positions of the voxels of an image are not known."""
+    affine = img.affine
+    advice = (
+        "If another image is on the same grid and in MNI space, pass "
+        "nibabel.Nifti1Image(img.dataobj, other_img.affine)."
+    )
+    if affine is None:
+        raise ValueError(
+            f"{name} must have an affine; got None. The positions of its voxels are "
+            f"unknown. {advice}"
+        )
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
+        raise ValueError(
+            f"{name} must have an invertible affine; got\n{affine}\n{advice}"
+        )
+    sizes = nib.affines.voxel_sizes(affine)
+    low, high = _VOXEL_MM
+    if sizes.min() < low or sizes.max() > high:
+        raise ValueError(
+            f"{name} must have voxels of {low:g} to {high:g} mm; got voxel sizes "
+            f"{sizes.round(6).tolist()}. If the affine is in another unit, convert it "
+            "to mm."
+        )
+    # If the header of a NIfTI or Analyze file contains no position, nibabel returns an
+    # affine whose origin is the center of the image. This is not the origin of MNI
+    # space.
+    header = img.header
+    if not isinstance(header, nib.AnalyzeHeader):
+        return
+    codes = [int(header[key]) for key in ("qform_code", "sform_code") if key in header]
+    if not any(codes) and np.allclose(affine, header.get_base_affine(), atol=1e-3):
+        raise ValueError(
+            f"{name} must state the position of its voxels; got a header without "
+            f"position ({'qform_code and sform_code are 0' if codes else 'Analyze'}). "
+            f"{advice}"
+        )
+    if not codes and np.allclose(affine, header.get_best_affine(), atol=1e-3):
+        warnings.warn(
+            f"{name} is an Analyze file, which does not state which side is left. The "
+            "first voxels of each row are assumed to be on the right side. If this is "
+            "wrong, convert the file to NIfTI.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _keep_open(img):
+    """Return an image; the file of a 4D image remains open between reads."""
+    # If the file were opened for each volume, a .nii.gz file would be decompressed from
+    # its start each time. The affine and the header are copied from the given image
+    # instead of the file, because the user may have changed them in memory.
+    data = img.dataobj
+    if type(data) is not ArrayProxy or img.ndim != 4:
+        return img
+    spec = data.shape, data.dtype, data.offset, data.slope, data.inter
+    kept = ArrayProxy(data.file_like, spec, order=data.order, keep_file_open=True)
+    return type(img)(kept, img.affine, img.header, file_map=img.file_map)
 
 
 def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
@@ -50,10 +195,66 @@ def voxels_to_imgs(voxels: np.ndarray, mask_img) -> list:
     return imgs
 
 
+def moderate_rows(rows: np.ndarray) -> np.ndarray:
+    """Multiply each row by a power of four, to a largest absolute value near one."""
+    # The norm of a row can then be computed without overflow or underflow. Powers of
+    # four and their square roots are powers of two, so the multiplication does not
+    # change the binary digits of the values or of the norm.
+    if rows.dtype not in (np.float32, np.float64):
+        rows = rows.astype(np.float64)
+    _, exponents = np.frexp(np.abs(rows).max(axis=-1, keepdims=True, initial=0))
+    return np.ldexp(rows, -(exponents - exponents % 2))
+
+
 def unit_rows(rows: np.ndarray) -> np.ndarray:
     """Divide each row by its L2 norm; rows of zeros stay zero."""
+    rows = moderate_rows(rows)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(norms > 0, norms, 1)
+
+
+def normalize_studies(y: np.ndarray, y_scaling: str | None, dtype=None) -> np.ndarray:
+    """Divide the coefficients of each study by their L2 norm, and set their dtype.
+
+    `y` has shape (n_studies, n_components). If `y_scaling` is ``"sqrt"``, each
+    coefficient c is first replaced by its signed square root,
+    ``sign(c) * sqrt(abs(c))``. If `y_scaling` is None, the coefficients are not scaled.
+    """
+    if y_scaling is None and dtype is None:
+        return y
+    if y_scaling is None:
+        _check_range(y, dtype)
+        return y.astype(dtype, copy=False)
+    # Studies are scaled before the conversion, so that no value is too large or too
+    # small for the dtype.
+    coefficients = moderate_rows(y)
+    coefficients = coefficients.astype(dtype or coefficients.dtype, copy=False)
+    if y_scaling == "sqrt":
+        coefficients = np.sign(coefficients) * np.sqrt(np.abs(coefficients))
+    return unit_rows(coefficients)
+
+
+def _check_range(y, dtype):
+    """Raise an error if squares of coefficients overflow or underflow in a dtype."""
+    limits = np.finfo(dtype)
+    largest = float(np.abs(y).max(initial=0))
+    low, high = np.sqrt([float(limits.tiny), float(limits.max) / max(y.size, 1)])
+    if largest != 0 and not low < largest < high:
+        raise ValueError(
+            "With y_scaling=None, the largest coefficient of y must be between "
+            f"{low:.0e} and {high:.0e} in {limits.dtype}; got {largest:.1e}. Multiply "
+            "y by a constant, or pass y_scaling='unit'."
+        )
+
+
+def to_densities(normalized: np.ndarray, y_scaling: str | None) -> np.ndarray:
+    """Invert the signed square root of `normalize_studies`.
+
+    If `y_scaling` is not ``"sqrt"``, the values are returned unchanged.
+    """
+    if y_scaling == "sqrt":
+        return normalized * np.abs(normalized)
+    return normalized
 
 
 def check_top(top) -> None:

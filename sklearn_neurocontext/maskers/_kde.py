@@ -7,6 +7,7 @@ from nibabel.affines import apply_affine
 from scipy.ndimage import gaussian_filter1d
 from scipy.sparse import csr_array
 
+from .._utils.validation import check_peaks
 from .._utils.volumes import FWHM_TO_SIGMA
 
 # Distance at which NeuroQuery truncates its Gaussian, in standard deviations.
@@ -60,7 +61,7 @@ def density_map(peaks, mask_img, *, fwhm: float = 9.0, weights=None) -> np.ndarr
             f"mask_img must have a diagonal affine; got\n{mask_img.affine}\n"
             "Resample the mask to a diagonal affine first."
         )
-    peaks = np.asarray(peaks, dtype=np.float64).reshape(-1, 3)
+    (peaks,) = check_peaks([peaks])
     weights = np.ones(len(peaks)) if weights is None else np.asarray(weights)
     inside = np.asarray(mask_img.dataobj) > 0
     positions = apply_affine(np.linalg.inv(mask_img.affine), peaks)

@@ -89,10 +89,10 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         Voxel size of the grid in mm, or affine of the grid. None keeps the grid of the
         mask.
     mask_img : "mni", path-like, 3D Nifti image or None, default="mni"
-        Mask in which maps are fitted. ``"mni"`` is nilearn's MNI mask. With None, all
-        voxels of a grid are used. This grid is the grid of the atlas if the atlas is an
-        image and `target_affine` is also None. Otherwise it covers the field of view of
-        the MNI mask.
+        Mask in which the maps are fitted to densities. ``"mni"`` is nilearn's MNI mask.
+        With None, all voxels of a grid are used. This grid is the grid of the atlas if
+        the atlas is an image and `target_affine` is also None. Otherwise, the grid
+        covers the field of view of the MNI mask.
     resolution_mm : {2, 3}, default=2
         Resolution of the DiFuMo atlas to download, in mm.
     strategy : {"lstsq", "mean"}, default="lstsq"
@@ -315,45 +315,65 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
             return pd.DataFrame(coefficients, index=ids, columns=self.labels_)
         return coefficients
 
-    def transform_imgs(self, imgs):
+    def transform_imgs(self, imgs, *, resampling="average"):
         """Compute the coefficients of images, for example of statistical maps.
 
-        With ``strategy="lstsq"``, the coefficients are equal to those of nilearn's
-        ``NiftiMapsMasker(masker.maps_img_, mask_img=masker.mask_img_,
-        resampling_target="maps")``. This method is faster, because it inverts the Gram
-        matrix of the maps only once. It reads images in batches of 256 MB. If maps have
-        negative values, omit the parameter `mask_img` of ``NiftiMapsMasker`` to obtain
-        equal coefficients. With `mask_img`, nilearn 0.13 excludes voxels at which no
-        map is positive.
+        With ``strategy="lstsq"`` and ``resampling="nilearn"``, the coefficients are
+        equal to those of nilearn's ``NiftiMapsMasker(masker.maps_img_,
+        mask_img=masker.mask_img_, resampling_target="maps")``. This method is faster,
+        because it inverts the Gram matrix of the maps only once. It reads images in
+        batches of 256 MB. If maps have negative values, omit the parameter `mask_img`
+        of ``NiftiMapsMasker`` to obtain equal coefficients. With `mask_img`, nilearn
+        0.13 excludes voxels at which no map is positive.
 
         Parameters
         ----------
         imgs : Nifti image, path-like, or iterable of these
             3D or 4D images in MNI space. Images on another grid are resampled. NaN is
             replaced by zero.
+        resampling : {"average", "nilearn"}, default="average"
+            How to resample images to the grid of the masker.
+
+            - ``"average"`` computes the mean of the image in each voxel of the grid if
+              the image has smaller voxels than the grid. All voxels of the image then
+              contribute to the coefficients, which reduces noise. Other images are
+              interpolated as with ``"nilearn"``.
+            - ``"nilearn"`` interpolates images at the centers of the voxels of the
+              grid, like nilearn's ``resample_img`` with
+              ``interpolation="continuous"``. If an image has much smaller voxels than
+              the grid, most of its voxels are then ignored.
 
         Returns
         -------
         coefficients : ndarray of shape (n_images, n_elements_), float32
-            Coefficients, with one row per 3D volume.
+            Coefficients, with one row per 3D volume. The dtype is float64 if the
+            values are too large or too small for float32.
 
         Raises
         ------
         TypeError, ValueError, OSError
-            If there is no image, if an image cannot be found or read, if an image is
-            neither 3D nor 4D, or if an image contains infinite values.
+            If there is no image, if an image cannot be found or read, or if an image is
+            neither 3D nor 4D. If an image contains infinite values or values that are
+            not real numbers, or if the positions of its voxels are unknown. If an image
+            has nonzero values, but all of them are outside the mask. If `resampling` is
+            invalid.
         """
         check_is_fitted(self)
+        if resampling not in ("average", "nilearn"):
+            raise ValueError(
+                "The 'resampling' parameter of transform_imgs must be 'average' or "
+                f"'nilearn'; got {resampling!r}."
+            )
         maps = self._recipe.maps()
         mean = self._recipe.strategy == "mean"
         rows = [np.zeros((0, self.n_elements_))]
-        for voxels in stream_images(imgs, self.mask_img_):
+        for voxels in stream_images(imgs, self.mask_img_, resampling):
             products = maps.project(voxels)
             rows.append(products / maps.masses if mean else products @ maps.inverse)
-        coefficients = np.concatenate(rows).astype(np.float32)
+        coefficients = np.concatenate(rows)
         if not len(coefficients):
             raise ValueError("imgs must contain at least one image; got no image.")
-        return coefficients
+        return _to_float32(coefficients)
 
     def inverse_transform(self, coefficients):
         """Compute brain maps as sums of the maps of the atlas weighted by coefficients.
@@ -366,7 +386,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         Returns
         -------
         maps_img : Nifti1Image of shape (nx, ny, nz, n_maps)
-            Brain maps, float32, zero outside the mask.
+            Brain maps, zero outside the mask. The dtype is float32, or float64 if the
+            coefficients are too large or too small for float32.
 
         Raises
         ------
@@ -388,6 +409,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         -------
         voxels : ndarray of shape (n_maps, n_voxels), float32
             Values of the maps, in the order of the nonzero voxels of ``mask_img_``.
+            The dtype is float64 if the coefficients are too large or too small for
+            float32.
 
         Raises
         ------
@@ -395,7 +418,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
             If the coefficients have another shape or are not finite.
         """
         check_is_fitted(self)
-        coefficients = np.asarray(coefficients, dtype=np.float32)
+        coefficients = np.asarray(coefficients, dtype=np.float64)
         if coefficients.ndim != 2 or coefficients.shape[1] != self.n_elements_:
             raise ValueError(
                 f"coefficients must have shape (n_maps, {self.n_elements_}); got "
@@ -406,7 +429,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
                 "coefficients must be finite; got NaN or infinity. Check the model "
                 "that predicted them."
             )
-        return self._recipe.maps().expand(coefficients)
+        return self._recipe.maps().expand(_to_float32(coefficients))
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the maps.
@@ -442,3 +465,13 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         tags.requires_fit = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def _to_float32(coefficients):
+    """Convert coefficients to float32, unless a row is too large or too small."""
+    largest = np.abs(coefficients).max(axis=1, initial=0)
+    # Within these limits, neither the coefficients nor the voxel values of their maps
+    # overflow in float32. Coefficients that are much smaller than the largest
+    # coefficient of their row do not become zero.
+    fits = (largest == 0) | ((largest > 1e-30) & (largest < 1e30))
+    return coefficients.astype(np.float32) if fits.all() else coefficients

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from sklearn.utils import check_random_state
 
-from .._utils.volumes import check_top, select_top, unit_rows
+from .._utils.volumes import check_top, moderate_rows, select_top, unit_rows
 from ._retrieval import count_greater_and_tied
 
 _BLOCK_ELEMENTS = 4_000_000
@@ -58,20 +58,31 @@ def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
     >>> dice_score([0.9, 0.8, 0.1], [0.7, 0.2, 0.1], threshold=0.5)
     0.6666666666666666
     """
+    check_threshold_or_top(threshold, top)
+    maps = _check_maps(true_map, predicted_map)
+    selected = [select_voxels(one, threshold, top) for one in maps]
+    return float(dice_of_rows(*selected)[0])
+
+
+def check_threshold_or_top(threshold, top) -> None:
+    """Check that exactly one of `threshold` and `top` is given and in its range."""
     if (threshold is None) == (top is None):
         raise ValueError(
-            "dice_score needs exactly one of threshold and top; got "
+            "Pass exactly one of threshold and top; got "
             f"threshold={threshold!r}, top={top!r}."
         )
-    true_map, predicted_map = _check_maps(true_map, predicted_map)
-    if top is None:
-        if not isinstance(threshold, Real) or not math.isfinite(threshold):
-            raise ValueError(f"threshold must be a finite number; got {threshold!r}.")
-        selected = [rows > threshold for rows in (true_map, predicted_map)]
-    else:
+    if top is not None:
         check_top(top)
-        selected = [select_top(rows, top) for rows in (true_map, predicted_map)]
-    return float(dice_of_rows(*selected)[0])
+    elif not isinstance(threshold, Real) or not math.isfinite(threshold):
+        raise ValueError(f"threshold must be a finite number; got {threshold!r}.")
+
+
+def select_voxels(maps, threshold, top) -> np.ndarray:
+    """Return a boolean array of the selected voxels; see `dice_score`."""
+    if top is not None:
+        return select_top(maps, top)
+    # A NumPy float64 is compared without rounding it to the dtype of the maps.
+    return maps > np.float64(threshold)
 
 
 def _check_maps(true_map, predicted_map) -> tuple[np.ndarray, np.ndarray]:
@@ -154,7 +165,10 @@ def score_maps(
     >>> score_maps(maps, maps, maps.mean(axis=0))["rank"]
     array([1., 1., 1., 1., 1.])
     """
-    predicted, observed = (np.asarray(one, np.float64) for one in (predicted, observed))
+    predicted, observed, mean_map = (
+        moderate_rows(np.asarray(one, np.float64))
+        for one in (predicted, observed, mean_map)
+    )
     pairs = list(zip(observed, predicted, strict=True))
     dices = np.array([[dice_score(*pair, top=one) for one in tops] for pair in pairs])
     left, right = (
@@ -178,7 +192,7 @@ def _center(maps):
 
 def _project_out(maps, mean_map):
     """Center each map and remove its projection on the centered mean map."""
-    direction = unit_rows(_center(np.asarray(mean_map, np.float64)[None]))[0]
+    direction = unit_rows(_center(mean_map[None]))[0]
     maps = _center(maps)
     rest = maps - np.outer(maps @ direction, direction)
     # If a centered map is a multiple of the direction, only rounding errors remain.

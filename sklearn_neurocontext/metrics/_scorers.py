@@ -11,9 +11,14 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from .._utils.validation import array_output, check_is_fitted, check_similarity
-from .._utils.volumes import check_top, select_top
-from ._maps import dice_of_rows
+from .._utils.validation import (
+    array_output,
+    check_is_fitted,
+    check_similarity,
+    innermost_model,
+)
+from .._utils.volumes import normalize_studies, to_densities
+from ._maps import check_threshold_or_top, dice_of_rows, select_voxels
 from ._retrieval import (
     check_enough_candidates,
     check_k,
@@ -26,7 +31,6 @@ _DIRECTIONS = ("text_to_brain", "brain_to_text")
 _BLOCK_ELEMENTS = 8_000_000
 
 
-@array_output()
 def similarity(estimator, X, y) -> np.ndarray:
     """Compute the similarity of texts and maps with the model inside an estimator.
 
@@ -67,10 +71,11 @@ def similarity(estimator, X, y) -> np.ndarray:
     (3, 5)
     """
     if isinstance(estimator, Pipeline):
-        for _, step in estimator.steps[:-1]:
-            if step is not None and step != "passthrough":
-                X = step.transform(X)
-        return similarity(estimator.steps[-1][1], X, y)
+        with array_output(ignore_names=True):
+            for _, step in estimator.steps[:-1]:
+                if step is not None and step != "passthrough":
+                    X = step.transform(X)
+            return similarity(estimator.steps[-1][1], X, y)
     if hasattr(estimator, "similarity"):
         return estimator.similarity(X, y)
     if hasattr(estimator, "best_estimator_"):
@@ -101,7 +106,8 @@ class ScalarRetrievalScorer:
     Parameters
     ----------
     k : int or None, default=None
-        If an int, compute recall at k. If None, compute mix&match.
+        If an int, compute recall at k. If None, compute mix&match. If k is greater than
+        or equal to the number of candidates, the score is nan and a warning is issued.
     direction : {"text_to_brain", "brain_to_text"}, default="text_to_brain"
         ``"text_to_brain"`` retrieves maps for texts. ``"brain_to_text"`` retrieves
         texts for maps.
@@ -124,7 +130,16 @@ class ScalarRetrievalScorer:
             )
         matrix = _paired_similarity(estimator, X, y)
         if self.k is not None:
-            check_k(self.k, len(matrix))
+            check_k(self.k, np.inf)
+            if self.k >= len(matrix):
+                warnings.warn(
+                    f"Recall at k={self.k} is nan, because there are only "
+                    f"{len(matrix)} candidates. Score more studies at once, or use "
+                    "ScalarRetrievalScorer with k less than the number of candidates.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+                return np.nan
         if self.direction == "brain_to_text":
             matrix = matrix.T
         counts = count_greater_and_tied(matrix)
@@ -138,13 +153,19 @@ class DiceScorer:
     """Scorer of the mean Dice overlap; see `make_dice_scorer`."""
 
     masker: Any
-    top: float = 0.1
+    top: float | None = 0.1
+    threshold: float | None = None
 
     def __call__(self, estimator, X, y) -> float:
         """Score a fitted estimator on texts `X` and coefficients `y`."""
         with array_output():
             predicted = np.asarray(estimator.predict(X))
-        return _mean_dice(self.masker, self.top, predicted, np.asarray(y))
+        observed = np.asarray(y)
+        if self.threshold is not None:
+            # A threshold requires that both maps have the same unit.
+            y_scaling = getattr(innermost_model(estimator), "y_scaling", None)
+            observed = to_densities(normalize_studies(observed, y_scaling), y_scaling)
+        return _mean_dice(self, predicted, observed)
 
 
 def _check_masker(masker) -> None:
@@ -157,7 +178,7 @@ def _check_masker(masker) -> None:
     check_is_fitted(masker)
 
 
-def _mean_dice(masker, top: float, predicted, observed) -> float:
+def _mean_dice(scorer: DiceScorer, predicted, observed) -> float:
     """Compute the mean Dice overlap of predicted and observed maps."""
     if len(predicted) != len(observed):
         raise ValueError(
@@ -169,7 +190,11 @@ def _mean_dice(masker, top: float, predicted, observed) -> float:
     while start < len(observed):
         rows = slice(start, start + step)
         true, found = (
-            select_top(np.asarray(masker.coefficients_to_voxels(one[rows])), top)
+            select_voxels(
+                np.asarray(scorer.masker.coefficients_to_voxels(one[rows])),
+                scorer.threshold,
+                scorer.top,
+            )
             for one in (observed, predicted)
         )
         total += float(dice_of_rows(true, found).sum())
@@ -180,21 +205,36 @@ def _mean_dice(masker, top: float, predicted, observed) -> float:
     return total / len(observed)
 
 
-def make_dice_scorer(masker, top: float = 0.1) -> DiceScorer:
+def _default_top(threshold, top):
+    """Return 0.1 if neither `threshold` nor `top` is given, else `top`."""
+    top = 0.1 if threshold is None and top is None else top
+    check_threshold_or_top(threshold, top)
+    return top
+
+
+def make_dice_scorer(
+    masker, top: float | None = None, *, threshold: float | None = None
+) -> DiceScorer:
     """Make a scorer of the mean Dice overlap of predicted and observed maps.
 
-    In each map, the voxels with the highest values are selected. The number of selected
-    voxels is `top` times the number of voxels in the mask. Therefore, the score of a
-    study does not change if its coefficients are multiplied by a positive number. The
-    score of a study is 0 if its observed map is zero in all voxels.
+    In each map, the selected voxels are either those with the highest values or those
+    above a threshold. With `top`, the score of a study does not change if its
+    coefficients are multiplied by a positive number. The score of a study is 0 if its
+    observed map is zero in all voxels.
 
     Parameters
     ----------
     masker : KDEDiFuMoMasker
         The fitted masker that computed y.
-    top : float, default=0.1
+    top : float or None, default=None
         Fraction of the voxels in the mask to select in each map, in (0, 1]; see
-        `dice_score`.
+        `dice_score`. If both `top` and `threshold` are None, the fraction is 0.1.
+    threshold : float or None, default=None
+        If given, voxels whose value is greater than `threshold` are selected, as for
+        the Dice overlap D_t of the NeuroConText paper. Observed maps are first
+        converted to the unit of the predictions, as `scale_like_predictions` does. This
+        unit depends on the `y_scaling` of the estimator. With ``y_scaling=None``, it is
+        the unit of y.
 
     Returns
     -------
@@ -206,7 +246,8 @@ def make_dice_scorer(masker, top: float = 0.1) -> DiceScorer:
     TypeError
         If the masker cannot convert coefficients to voxels.
     ValueError
-        If `top` is not in (0, 1].
+        If `top` is not in (0, 1], if `threshold` is not a finite number, or if both are
+        given.
     NotFittedError
         If the masker is not fitted.
 
@@ -220,10 +261,11 @@ def make_dice_scorer(masker, top: float = 0.1) -> DiceScorer:
     >>> masker = KDEDiFuMoMasker(atlas="geometric", n_components=16).fit()
     >>> make_dice_scorer(masker).top
     0.1
+    >>> make_dice_scorer(masker, threshold=0.002).threshold
+    0.002
     """
     _check_masker(masker)
-    check_top(top)
-    return DiceScorer(masker, top)
+    return DiceScorer(masker, _default_top(threshold, top), threshold)
 
 
 @dataclass(frozen=True)
@@ -232,14 +274,16 @@ class RetrievalScorer:
 
     ks: tuple[int, ...] = (10, 100)
     masker: Any = None
-    top: float = 0.1
+    top: float | None = 0.1
+    threshold: float | None = None
 
     def __call__(self, estimator, X, y) -> dict[str, float]:
         """Score a fitted estimator on texts `X` and coefficients `y`."""
         matrix = _paired_similarity(estimator, X, y)
         scores = self.from_similarity(matrix)
         if self.masker is not None:
-            scores["dice"] = DiceScorer(self.masker, self.top)(estimator, X, y)
+            dice = DiceScorer(self.masker, self.top, self.threshold)
+            scores["dice"] = dice(estimator, X, y)
         return scores
 
     def from_similarity(self, similarity) -> dict[str, float]:
@@ -283,7 +327,11 @@ class RetrievalScorer:
 
 
 def make_retrieval_scorer(
-    ks=(10, 100), *, masker=None, top: float = 0.1
+    ks=(10, 100),
+    *,
+    masker=None,
+    top: float | None = None,
+    threshold: float | None = None,
 ) -> RetrievalScorer:
     """Make a scorer that computes all retrieval scores and, optionally, Dice overlap.
 
@@ -298,8 +346,12 @@ def make_retrieval_scorer(
         The fitted masker that computed y. If given, the scorer also computes the mean
         Dice overlap. The estimator must then have a method ``predict``. For example,
         ``ContrastiveTextBrain`` must have a decoder.
-    top : float, default=0.1
-        Fraction of voxels to select in each map for the Dice overlap, in (0, 1].
+    top : float or None, default=None
+        Fraction of voxels to select in each map for the Dice overlap, in (0, 1]. If
+        both `top` and `threshold` are None, the fraction is 0.1.
+    threshold : float or None, default=None
+        If given, voxels whose value is greater than `threshold` are selected instead;
+        see `make_dice_scorer`.
 
     Returns
     -------
@@ -317,7 +369,8 @@ def make_retrieval_scorer(
     Raises
     ------
     ValueError
-        If a value in `ks` is not a positive integer, or if `top` is not in (0, 1].
+        If a value in `ks` is not a positive integer, if `top` or `threshold` is out of
+        range, or if both are given.
     TypeError
         If `ks` is not a sequence, or if the masker cannot convert coefficients to
         voxels.
@@ -342,8 +395,7 @@ def make_retrieval_scorer(
     ks = tuple(int(k) for k in ks)
     if masker is not None:
         _check_masker(masker)
-        check_top(top)
-    return RetrievalScorer(ks, masker, top)
+    return RetrievalScorer(ks, masker, _default_top(threshold, top), threshold)
 
 
 retrieval_scores = RetrievalScorer()

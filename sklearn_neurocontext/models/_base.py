@@ -16,33 +16,8 @@ from .._utils.validation import (
     innermost_model,
     validate_data,
 )
-from .._utils.volumes import unit_rows
+from .._utils.volumes import normalize_studies, to_densities, unit_rows
 from ..metrics import mix_match_score
-
-
-def normalize_studies(coefficients: np.ndarray, y_scaling: str | None) -> np.ndarray:
-    """Divide the coefficients of each study by their L2 norm.
-
-    `coefficients` has shape (n_studies, n_components). If `y_scaling` is ``"sqrt"``,
-    each coefficient c is first replaced by its signed square root,
-    ``sign(c) * sqrt(abs(c))``. If `y_scaling` is None, the coefficients are returned
-    unchanged.
-    """
-    if y_scaling is None:
-        return coefficients
-    if y_scaling == "sqrt":
-        coefficients = np.sign(coefficients) * np.sqrt(np.abs(coefficients))
-    return unit_rows(coefficients)
-
-
-def to_densities(normalized: np.ndarray, y_scaling: str | None) -> np.ndarray:
-    """Invert the signed square root of `normalize_studies`.
-
-    If `y_scaling` is not ``"sqrt"``, the values are returned unchanged.
-    """
-    if y_scaling == "sqrt":
-        return normalized * np.abs(normalized)
-    return normalized
 
 
 def compute_mean_and_scale(normalized: np.ndarray, y_scaling: str | None):
@@ -165,8 +140,8 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
     _takes_sparse = False
 
     def __getstate__(self):
-        # Networks are pickled on the CPU, because pickles of other devices cannot be
-        # loaded on machines without these devices.
+        # Networks are moved to the CPU, because a network that is pickled on another
+        # device cannot be loaded on a machine without this device.
         return {
             name: copy.deepcopy(value).cpu() if hasattr(value, "state_dict") else value
             for name, value in super().__getstate__().items()
@@ -188,11 +163,10 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
             y_numeric=True,
             ensure_min_samples=2,
         )
-        y = y.astype(X.dtype, copy=False)
         self._single_component = y.ndim == 1
         y = y.reshape(len(y), -1)
         self.n_components_ = y.shape[1]
-        normalized = normalize_studies(y, self.y_scaling)
+        normalized = normalize_studies(y, self.y_scaling, X.dtype)
         self.y_mean_, self.y_scale_ = compute_mean_and_scale(normalized, self.y_scaling)
         return X, (normalized - self.y_mean_) / self.y_scale_
 
@@ -235,7 +209,9 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         """Validate coefficients and standardize them with `y_mean_` and `y_scale_`."""
         check_is_fitted(self)
         try:
-            y = np.asarray(y, dtype=self.y_mean_.dtype)
+            y = np.asarray(y)
+            if y.dtype != np.float32:
+                y = y.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"y cannot be read as numbers ({error}). Expected coefficients of "
@@ -252,7 +228,8 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
             raise ValueError(
                 "y contains NaN or infinity. Remove the studies with such values."
             )
-        return (normalize_studies(y, self.y_scaling) - self.y_mean_) / self.y_scale_
+        normalized = normalize_studies(y, self.y_scaling, self.y_mean_.dtype)
+        return (normalized - self.y_mean_) / self.y_scale_
 
     def _to_coefficients(self, standardized):
         """Undo the standardization and, for ``"sqrt"``, the signed square roots."""

@@ -17,7 +17,7 @@ from .._utils.validation import (
     fit_context,
     validate_data,
 )
-from ._base import normalize_studies
+from .._utils.volumes import normalize_studies
 
 # Texts are compared with all training texts in blocks of this size to limit memory.
 _ROWS = 1000
@@ -118,8 +118,7 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             y_numeric=True,
         )
         self.texts_ = normalize(X)
-        maps = y.astype(X.dtype).reshape(len(y), -1)
-        self.maps_ = normalize_studies(maps, self.y_scaling)
+        self.maps_ = normalize_studies(y.reshape(len(y), -1), self.y_scaling, X.dtype)
         self._n_features_out = self.maps_.shape[1]
         return self
 

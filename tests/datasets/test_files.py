@@ -1,5 +1,6 @@
 """Find, download and read files; errors of damaged and incomplete files."""
 
+import csv
 import gzip
 import hashlib
 import lzma
@@ -124,7 +125,7 @@ def test_coordinates(table):
     wrong = table.astype(object)
     wrong.loc[7, "y"] = "left"
     with pytest.raises(
-        ValueError, match=r"In peaks, .* of 1 of 2000 .* row 7: .*, left, "
+        ValueError, match=r"In peaks, .* of 1 of 2000 .* row 7: .*; left; "
     ):
         read_coordinates(wrong, "peaks")
 
@@ -338,9 +339,14 @@ def test_row_numbers_of_r(peaks, tmp_path):
     # The function write.table of R writes row names without a name in the header.
     path = tmp_path / "peaks.tsv"
     header = '"pmid"\t"x"\t"y"\t"z"\n'
+    for step in (1, 3):  # A subset of rows keeps its row names.
+        named = peaks.set_axis([f"{1 + step * row}" for row in peaks.index])
+        rows = named.to_csv(
+            sep="\t", header=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n"
+        )
+        path.write_bytes((header + rows).encode())
+        pd.testing.assert_frame_equal(read_columns(path)[peaks.columns], peaks)
     rows = peaks.set_axis(peaks.index + 1).to_csv(sep="\t", header=False)
-    path.write_text(header + rows)
-    pd.testing.assert_frame_equal(read_columns(path)[peaks.columns], peaks)
     path.write_text(header.replace('"', "") + rows)
     with pytest.raises(ValueError, match=r"(?s)must not be longer.*row\.names = FALSE"):
         read_columns(path)

@@ -5,6 +5,7 @@ import re
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
@@ -115,6 +116,31 @@ def test_newest_version_of_neurosynth_is_loaded(tmp_path):
         FileNotFoundError, match=r"version-10_metadata\.tsv\.gz is miss"
     ):
         load_neurosynth(folder)
+
+
+@quiet
+def test_blank_lines_at_the_end_of_the_vocabulary_are_skipped(neuroquery):
+    with (neuroquery / FILES[-1]).open("a", encoding="utf-8") as stream:
+        stream.write("\n \n")
+    assert load_neuroquery(neuroquery).vocabulary == ["faces", "pain", "words"]
+
+
+@quiet
+def test_dois_of_neurosynth_join_articles(neurosynth):
+    path = neurosynth / STUDIES
+    table = pd.read_csv(path, sep="\t").assign(doi=["10.1002/HBM.1", None])
+    write_tsv(path, table)
+    corpus = load_neurosynth(neurosynth)
+    assert corpus.studies["doi"].tolist() == ["10.1002/hbm.1", ""]
+    own = datasets.load_table(
+        {"study_id": ["own"], "doi": ["https://doi.org/10.1002/hbm.1"]},
+        {"study_id": ["own"], "x": [1], "y": [2], "z": [3]},
+        space="MNI",
+    )
+    merged = merge_corpora(own, corpus)
+    assert merged.studies["study_id"].tolist() == ["own", "7"]
+    assert merged.studies["pmid"].tolist() == [5, 7]
+    assert [peaks.tolist() for peaks in merged.peaks] == [[[1, 2, 3]], []]
 
 
 @quiet

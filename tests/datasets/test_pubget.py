@@ -123,6 +123,13 @@ def test_rows_longer_than_the_header(small, name, end):
 
 
 @quiet
+def test_dois_are_read_from_the_metadata(small):
+    path = small / "metadata.csv"
+    pd.read_csv(path).assign(doi=["10.1002/HBM.1", None]).to_csv(path, index=False)
+    assert load_pubget(small).studies["doi"].tolist() == ["10.1002/hbm.1", ""]
+
+
+@quiet
 def test_spaces_are_unknown_without_their_file(small):
     (small / "coordinate_space.csv").unlink()
     assert load_pubget(small).space_counts == {"UNKNOWN": 2}

@@ -262,7 +262,7 @@ ERRORS = {
     "string for a number": (
         STUDIES,
         {**PEAKS, "y": [4, "left", 6]},
-        "of 1 of 3 peaks are not numbers. The first such row is row 1: 2, left, 8",
+        "of 1 of 3 peaks are not numbers. The first such row is row 1: 2; left; 8",
     ),
     "NaN": (STUDIES, {**PEAKS, "z": [7, 8, np.nan]}, "peaks are not numbers"),
     "infinity": (STUDIES, {**PEAKS, "z": [7, 8, np.inf]}, "NaN or infinity"),
@@ -398,7 +398,7 @@ def test_numbers_stored_as_text(tmp_path):
 def test_number_with_an_ambiguous_comma_raises():
     peaks = {**PEAKS, "y": ["4", "12,345", "6"]}
     with pytest.raises(
-        ValueError, match=r"1 of 3 peaks are not .* row 1: 2, 12,345, 8"
+        ValueError, match=r"1 of 3 peaks are not .* row 1: 2; 12,345; 8"
     ):
         load_table(STUDIES, peaks, space="MNI")
 

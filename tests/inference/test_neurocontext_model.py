@@ -55,13 +55,14 @@ def test_call_returns_keys_of_neuroquery(model, corpus):
         "similar_documents",
         "highlighted_text",
     }
-    assert result["similar_documents"] is None
+    assert result["similar_documents"].empty
     assert isinstance(result["z_map"], nib.Nifti1Image)
     assert result["highlighted_text"].startswith(
         '<mark title="30 studies">pain</mark> &amp; <mark'
     )
     found = model.index_corpus(corpus)("pain heat")["similar_documents"]
     assert len(found) == 100
+    assert list(found) == list(result["similar_documents"])
     assert (np.diff(found["similarity"]) <= 0).all()
     topic = corpus.latent[:, corpus.topic_names.index("pain")]
     rows = [int(name.split("-")[1]) for name in found["study_id"][:10]]
@@ -214,6 +215,36 @@ def test_unit_maps_makes_decoding_scale_invariant(parts, texts, y):
     np.testing.assert_allclose(
         rankings[0]["similarity"], rankings[1]["similarity"], atol=1e-4
     )
+
+
+@pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
+def test_ranking_does_not_depend_on_the_unit_of_the_map(parts, texts, y, y_scaling):
+    svd = TruncatedSVD(8, random_state=0)
+    fitted = make_pipeline(TfidfVectorizer(), svd, CCABaseline(y_scaling=y_scaling))
+    model = NeuroContextModel(**parts | {"model": fitted.fit(texts, y)})
+    img = parts["masker"].inverse_transform(y[:1])
+    volume = img.get_fdata()[..., 0]
+    expected = model.decode(nib.Nifti1Image(volume, img.affine))
+    for factor in (1e-300, 1e-50, 1e-30, 1e-8, 1e18, 1e50, 1e300):
+        scaled = model.decode(nib.Nifti1Image(factor * volume, img.affine))
+        # p values are shares of counts, which rounding errors can change by one.
+        assert scaled["candidate"].equals(expected["candidate"])
+        similarity = scaled["similarity"], expected["similarity"]
+        np.testing.assert_allclose(*similarity, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(scaled["p_value"], expected["p_value"], atol=0.01)
+
+
+def test_cosines_do_not_depend_on_the_unit():
+    rows, one = np.array([[3.0, 4.0], [0.0, 2.0]]), np.array([[1.0, 0.0]])
+    for factor in (1e-300, 1e-30, 1e20, 1e200):
+        np.testing.assert_allclose(cosines(factor * rows, factor * one), [0.6, 0.0])
+
+
+def test_images_of_several_volumes_are_refused_before_they_are_read(model, monkeypatch):
+    img = nib.Nifti1Image(np.ones((4, 4, 4, 60), np.float32), np.eye(4))
+    monkeypatch.setattr(KDEDiFuMoMasker, "transform_imgs", None)
+    with pytest.raises(ValueError, match="img must contain one map; got 60"):
+        model.decode(img)
 
 
 def test_inconsistent_model_masker_and_terms_raise(parts):

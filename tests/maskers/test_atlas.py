@@ -58,6 +58,14 @@ def test_infinite_values_raise(maps_img, mask_img):
         sample(broken, 1, mask_img)
 
 
+def test_infinite_labels_raise(labels_img, mask_img):
+    labels = labels_img.get_fdata()
+    labels[4, 4, 4] = np.inf
+    broken = nib.Nifti1Image(labels, ATLAS_AFFINE)
+    with pytest.raises(ValueError, match="atlas must be finite"):
+        sample(broken, 1, mask_img)
+
+
 def test_3d_image_of_fractions_raises(maps_img, mask_img):
     single = nib.Nifti1Image(np.asarray(maps_img.dataobj)[..., 0], ATLAS_AFFINE)
     with pytest.raises(ValueError, match="3D atlas must contain integer labels"):
@@ -72,10 +80,10 @@ def test_labels_outside_the_brain_raise(labels_img, mask_img):
         sample(away, 1, mask_img)
 
 
-@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4, 1, 3)])
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4, 2, 3)])
 def test_neither_3d_nor_4d_raises(mask_img, shape):
     img = nib.Nifti1Image(np.ones(shape, dtype=np.float32), ATLAS_AFFINE)
-    with pytest.raises(ValueError, match="must be a 4D image of maps or a 3D"):
+    with pytest.raises(ValueError, match="atlas must be a 3D or 4D image"):
         sample(img, 1, mask_img)
 
 

@@ -173,8 +173,265 @@ def test_images_on_another_grid_are_resampled_as_by_nilearn(atlas_img, masker, r
         warnings.simplefilter("ignore")
         expected = nilearn.fit_transform(imgs)
     np.testing.assert_allclose(
-        masker.transform_imgs(imgs), expected, atol=1e-4 * np.abs(expected).max()
+        masker.transform_imgs(imgs, resampling="nilearn"),
+        expected,
+        atol=1e-4 * np.abs(expected).max(),
     )
+
+
+# Affines from voxels of half the size, and of a third of the size, to the grid of the
+# masker: aligned, flipped and permuted, and oblique.
+_HALF = nib.affines.from_matvec(np.eye(3) / 2, np.full(3, -0.25))
+_FLIPPED = np.array(
+    [[0, -1 / 2, 0, 24.75], [0, 0, 1 / 2, -0.25], [1 / 3, 0, 0, -1 / 3], [0, 0, 0, 1]]
+)
+_OBLIQUE = nib.affines.from_matvec(
+    nib.eulerangles.euler2mat(0.3, -0.2, 0.1) / 3, [2.0, 1.0, 3.0]
+)
+
+
+def test_voxels_are_means_of_the_smaller_voxels_in_them(atlas_img, rng):
+    masker = KDEDiFuMoMasker(atlas_img, target_affine=8).fit()
+    grid = masker.mask_img_
+    shape = np.array(grid.shape)
+    fine = rng.standard_normal(shape * 2)
+    blocks = fine.reshape(shape[0], 2, shape[1], 2, shape[2], 2)
+    expected = nib.Nifti1Image(blocks.mean(axis=(1, 3, 5)), grid.affine)
+    img = nib.Nifti1Image(fine, grid.affine @ _HALF)
+    coefficients = masker.transform_imgs(expected)
+    np.testing.assert_allclose(masker.transform_imgs(img), coefficients, atol=1e-5)
+    # The order in which voxels are stored does not matter.
+    stored = fine[::-1].transpose(1, 2, 0)
+    order = np.eye(4)[[2, 0, 1, 3]]
+    order[0] = [0, 0, -1, len(fine) - 1]
+    img = nib.Nifti1Image(stored, grid.affine @ _HALF @ order)
+    np.testing.assert_allclose(masker.transform_imgs(img), coefficients, atol=1e-5)
+
+
+@pytest.mark.parametrize("to_grid", [_HALF, _FLIPPED, _OBLIQUE])
+def test_mean_of_a_linear_function_is_its_value_at_the_center(to_grid):
+    def linear(affine, shape):
+        voxels = np.moveaxis(np.indices(shape), 0, -1)
+        x, y, z = np.moveaxis(nib.affines.apply_affine(affine, voxels), -1, 0)
+        return 1 + x / 10 - y / 20 + z / 30
+
+    affine = nib.affines.from_matvec(np.diag([4.0, 5, 6]), [3, -2, 1])
+    coarse = nib.Nifti1Image(np.ones((25, 25, 25), np.uint8), affine)
+    volume = linear(affine @ to_grid, (75, 75, 75))
+    resampled = _images._resample(volume, affine @ to_grid, coarse, "average")
+    # Coarse voxels that extend beyond the image are left out.
+    inside = np.zeros((25, 25, 25), dtype=bool)
+    inside[8:15, 8:15, 8:15] = True
+    np.testing.assert_allclose(
+        resampled[inside], linear(affine, (25, 25, 25))[inside], rtol=1e-9
+    )
+
+
+def test_all_peaks_of_an_image_of_1_mm_are_kept(rng):
+    grid = resample_mask(open_mask("mni"), 4.0)
+    affine = nib.affines.from_matvec(np.eye(3), [-90, -126, -72])
+    volume = np.zeros((182, 218, 182), np.float32)
+    volume[tuple(rng.integers(40, 140, (3, 50)))] = 1
+    img = nib.Nifti1Image(volume, affine)
+    means = _images._resample(volume.astype(float), affine, grid, "average")
+    assert means.sum() * 4**3 == pytest.approx(volume.sum())
+    density = nib.Nifti1Image(means, grid.affine)
+    masker = KDEDiFuMoMasker("geometric", 128).fit()
+    np.testing.assert_allclose(
+        masker.transform_imgs(img), masker.transform_imgs(density), atol=1e-7
+    )
+
+
+@pytest.mark.slow
+def test_noise_of_a_map_of_2_mm_is_averaged(rng):
+    masker, fine = (
+        KDEDiFuMoMasker("geometric", 512, target_affine=mm).fit() for mm in (4, 2)
+    )
+    inside = np.asarray(fine.mask_img_.dataobj) > 0
+    clean = gaussian_filter(rng.standard_normal(inside.shape), 9 / 2.355 / 2)
+    clean *= inside / clean[inside].std()
+    noisy = clean + 4 * rng.standard_normal(inside.shape) * inside
+    clean, noisy = (
+        nib.Nifti1Image(one, fine.mask_img_.affine) for one in (clean, noisy)
+    )
+    expected = fine.transform_imgs(clean)[0]
+    correlation = {
+        name: np.corrcoef(expected, coefficients[0])[0, 1]
+        for name, coefficients in {
+            "average": masker.transform_imgs(noisy),
+            "nilearn": masker.transform_imgs(noisy, resampling="nilearn"),
+            "lstsq": fine.transform_imgs(noisy),
+        }.items()
+    }
+    assert correlation["average"] > 0.9
+    assert correlation["average"] > correlation["lstsq"] - 0.01
+    assert correlation["nilearn"] < 0.75
+
+
+def test_images_with_larger_voxels_are_interpolated(masker, rng):
+    affine = np.diag([9.0, 9, 9, 1])
+    affine[:3, 3] = [-100, -130, -70]
+    noise = gaussian_filter(rng.standard_normal((23, 27, 21)), (3, 3, 3))
+    img = nib.Nifti1Image(noise, affine)
+    np.testing.assert_array_equal(
+        masker.transform_imgs(img), masker.transform_imgs(img, resampling="nilearn")
+    )
+
+
+def test_an_image_without_values_in_the_mask_raises(masker):
+    volume = np.zeros((40, 40, 40))
+    volume[20, 20, 20] = 1
+    away = nib.Nifti1Image(volume, nib.affines.from_matvec(np.eye(3), [500, 0, 0]))
+    with pytest.raises(ValueError, match="Image 0 must have nonzero values in the mas"):
+        masker.transform_imgs(away)
+    # The voxel is at the center of a voxel of the grid, or between these centers.
+    center = voxel_centers(masker.mask_img_)[500]
+    for shift in (0, 3):
+        affine = nib.affines.from_matvec(np.eye(3), center - 20 + shift)
+        img = nib.Nifti1Image(volume, affine)
+        coefficients = masker.transform_imgs(img)
+        assert np.abs(coefficients).max() > 0
+        if shift:
+            with pytest.raises(ValueError, match="or pass resampling='average'"):
+                masker.transform_imgs([img], resampling="nilearn")
+    zeros = nib.Nifti1Image(np.zeros((4, 4, 4)), np.eye(4))
+    assert not masker.transform_imgs(zeros).any()
+
+
+def test_invalid_resampling_raises(masker, imgs):
+    with pytest.raises(ValueError, match="'average' or 'nilearn'; got 'linear'"):
+        masker.transform_imgs(imgs, resampling="linear")
+
+
+@pytest.mark.parametrize("factor", [1e-300, 1e-50, 1e-8, 1e18, 1e50])
+def test_coefficients_are_proportional_to_the_image(masker, imgs, factor):
+    expected = masker.transform_imgs(imgs)
+    img = nib.Nifti1Image(np.asarray(imgs.dataobj, float) * factor, imgs.affine)
+    coefficients = masker.transform_imgs(img)
+    np.testing.assert_allclose(coefficients / factor, expected, rtol=1e-5, atol=1e-7)
+    back = masker.transform_imgs(masker.inverse_transform(coefficients))
+    np.testing.assert_allclose(back / factor, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+@pytest.mark.parametrize("voxel_mm", [2, 4, 9])
+@pytest.mark.parametrize("resampling", ["average", "nilearn"])
+def test_infinite_voxels_raise_on_every_grid(masker, value, voxel_mm, resampling):
+    values = np.ones((10, 10, 10), dtype=np.float32)
+    values[5, 5, 5] = value
+    img = nib.Nifti1Image(values, np.diag([voxel_mm, voxel_mm, voxel_mm, 1]))
+    with pytest.raises(ValueError, match="Image 1 must be finite; got infinite values"):
+        masker.transform_imgs([masker.mask_img_, img], resampling=resampling)
+
+
+def test_nan_is_zero_on_every_grid(masker, rng):
+    values = rng.standard_normal((50, 50, 50))
+    values[10:20] = np.nan
+    for voxel_mm in (2, 9):
+        affine = np.diag([voxel_mm, voxel_mm, voxel_mm, 1])
+        np.testing.assert_array_equal(
+            masker.transform_imgs(nib.Nifti1Image(values, affine)),
+            masker.transform_imgs(nib.Nifti1Image(np.nan_to_num(values), affine)),
+        )
+
+
+def test_volumes_along_the_fifth_axis_are_read(masker, imgs, tmp_path):
+    """AFNI writes the volumes of a bucket along the fifth axis."""
+    expected = masker.transform_imgs(imgs)
+    values = np.asarray(imgs.dataobj)[:, :, :, np.newaxis]
+    bucket = nib.Nifti1Image(values, imgs.affine)
+    nib.save(bucket, tmp_path / "bucket.nii.gz")
+    for given in (bucket, tmp_path / "bucket.nii.gz"):
+        np.testing.assert_allclose(masker.transform_imgs(given), expected, atol=1e-6)
+    one = nib.Nifti1Image(values[..., :1], imgs.affine)
+    np.testing.assert_allclose(masker.transform_imgs(one), expected[:1], atol=1e-6)
+
+
+def _without_position(img, tmp_path):
+    img = nib.Nifti1Image(np.asarray(img.dataobj), None)
+    img.header.set_zooms((8, 8, 8, 1))
+    nib.save(img, tmp_path / "none.nii.gz")
+    return tmp_path / "none.nii.gz"
+
+
+def _analyze(img, tmp_path):
+    nib.save(nib.AnalyzeImage(np.asarray(img.dataobj), img.affine), tmp_path / "a.img")
+    return tmp_path / "a.hdr"
+
+
+def _flat(img, _):
+    img.affine[0] = 0
+    return img
+
+
+def _colors(img, _):
+    colors = np.zeros(img.shape[:3], dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    return nib.Nifti1Image(colors, img.affine)
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (_without_position, "a header without position .*_code are 0"),
+        (_analyze, r"a header without position \(Analyze\).* pass nibabel.Nifti1Image"),
+        (_colors, r"img must have one real number per voxel; got colors \(RGB\)"),
+        (
+            lambda img, _: nib.Nifti1Image(
+                np.asarray(img.dataobj, complex), img.affine
+            ),
+            "one real number per voxel; got complex numbers",
+        ),
+        (
+            lambda img, _: nib.Nifti1Image(np.asarray(img.dataobj), None),
+            "img must have an affine; got None",
+        ),
+        (
+            lambda img, _: nib.Nifti1Image(
+                img.get_fdata(), np.diag([1e-3, 1e-3, 1e-3, 1]) @ img.affine
+            ),
+            r"img must have voxels of 0.1 to 100 mm; got .*0.008, 0.008, 0.008",
+        ),
+        (
+            _flat,
+            "img must have an invertible affine; got",
+        ),
+    ],
+)
+def test_images_without_position_or_real_numbers_raise(
+    masker, imgs, make, match, tmp_path
+):
+    with pytest.raises(ValueError, match=match):
+        masker.transform_imgs(make(imgs, tmp_path))
+
+
+def test_positions_of_analyze_images(masker, imgs, tmp_path):
+    """SPM's .mat file states the position; SPM's origin does not state the side."""
+    values, affine = np.asarray(imgs.dataobj[..., 0]), imgs.affine
+    nib.save(nib.Spm99AnalyzeImage(values, affine), tmp_path / "mat.img")
+    found = masker.transform_imgs(tmp_path / "mat.img")
+    np.testing.assert_allclose(found, masker.transform_imgs(imgs)[:1], atol=1e-5)
+    header = nib.Spm99AnalyzeImage(values, affine).header
+    header.set_origin_from_affine(affine)
+    nib.save(nib.Spm99AnalyzeImage(values, affine, header), tmp_path / "origin.img")
+    (tmp_path / "origin.mat").unlink()
+    with pytest.warns(UserWarning, match=r"origin.img' is an Analyze file"):
+        masker.transform_imgs(tmp_path / "origin.img")
+
+
+@pytest.mark.parametrize("name", ["cut.nii", "cut.nii.gz"])
+def test_cut_off_file_raises(masker, imgs, name, tmp_path):
+    path = tmp_path / name
+    nib.save(imgs, path)
+    path.write_bytes(path.read_bytes()[:20_000])
+    with pytest.raises(
+        ValueError, match=r"Image 0 \(.*cut.nii.*\) cannot be read .* incomplete"
+    ):
+        masker.transform_imgs(path)
+
+
+def test_mask_with_a_fourth_axis_of_length_one(mask_img):
+    img = nib.Nifti1Image(np.asarray(mask_img.dataobj)[..., None], mask_img.affine)
+    np.testing.assert_array_equal(open_mask(img).dataobj, mask_img.dataobj)
 
 
 def test_means_equal_those_of_nilearns_labels_masker(grid, imgs, rng):
@@ -254,7 +511,7 @@ def test_nan_counts_as_zero(masker, imgs):
         (
             lambda img: nib.Nifti1Image(np.full(img.shape, np.inf), img.affine),
             ValueError,
-            "Image 0 must be finite; got infinite",
+            "Image 0 must be finite; got infinite values",
         ),
         (
             lambda img: nib.Nifti1Image(np.ones((2, 2, 2, 2, 2)), img.affine),
@@ -337,3 +594,17 @@ def test_forged_masker_raises_before_memory_is_used(tmp_path):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 1e8
+
+
+@pytest.mark.parametrize("shape", [(20, 22, 20), (20, 22, 20, 3)])
+@pytest.mark.parametrize("name", ["cut.nii.gz", "cut.nii"])
+def test_incomplete_masks_and_atlases_are_named(tmp_path, rng, name, shape):
+    path = tmp_path / name
+    values = rng.uniform(0.5, 1, shape).astype(np.float32)
+    nib.Nifti1Image(values, open_mask("mni").affine).to_filename(path)
+    path.write_bytes(path.read_bytes()[:20_000])
+    kinds = {"atlas": path} if len(shape) == 4 else {"atlas": path, "mask_img": path}
+    for kind, given in kinds.items():
+        masker = KDEDiFuMoMasker("geometric", 128).set_params(**{kind: given})
+        with pytest.raises(ValueError, match=rf"{kind} .*{name}.* may be incomplete"):
+            masker.fit()

@@ -56,6 +56,10 @@ def test_density_of_many_peaks_is_computed_in_blocks(rng):
     parts = [density_map(part, mask_img) for part in np.split(peaks, 5)]
     np.testing.assert_allclose(density_map(peaks, mask_img), np.sum(parts, axis=0))
     assert not density_map([], mask_img).any()
+    as_text = [[f"−{-x}" if x < 0 else str(x) for x in row] for row in peaks.tolist()]
+    np.testing.assert_array_equal(
+        density_map(as_text, mask_img), density_map(peaks, mask_img)
+    )
 
 
 def test_oblique_mask_raises():

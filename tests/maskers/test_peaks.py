@@ -9,8 +9,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from sklearn_neurocontext import KDEDiFuMoMasker
-from sklearn_neurocontext._utils.coordinate_spaces import DoubtfulPeaksWarning
-from sklearn_neurocontext.datasets import CoordinateSpaceWarning
+from sklearn_neurocontext.datasets import CoordinateSpaceWarning, DoubtfulPeaksWarning
 from sklearn_neurocontext.maskers._peaks import STUDY_COLUMNS, gather_peaks
 
 AFFINE = np.array([[-2.0, 0, 0, 90], [0, 2, 0, -126], [0, 0, 2, -72], [0, 0, 0, 1]])
@@ -214,3 +213,16 @@ def test_unsigned_x_is_reported(masker):
     with pytest.warns(DoubtfulPeaksWarning, match=r"1 of 2 studies \(0\), x") as record:
         np.testing.assert_allclose(masker.transform(frames), coefficients)
     assert record[0].filename == __file__
+
+
+def test_numbers_of_tables_may_be_stored_as_text():
+    expected, _ = gather_peaks(TABLE.assign(x=[-1.5, 2, 3]))
+    table = TABLE.assign(x=["−1,5", " 2", "'3"], y=["4", "5.0", "+6"])
+    for peaks in (table, [table[table["id"] == name] for name in "ba"]):
+        found = gather_peaks(peaks)[0]
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+    with pytest.raises(
+        ValueError, match=r"must contain numbers; got 12,345; 5; 8 in row 1"
+    ):
+        gather_peaks(TABLE.assign(x=["1", "12,345", "3"]))

@@ -238,3 +238,13 @@ def test_bootstrap_interval_of_columns_and_of_blocks(rng, monkeypatch):
     np.testing.assert_allclose(np.transpose([low, high]), alone)
     monkeypatch.setattr("sklearn_neurocontext.metrics._maps._BLOCK_ELEMENTS", 150)
     np.testing.assert_allclose(bootstrap_interval(values, n_draws=100), [low, high])
+
+
+@pytest.mark.parametrize("factor", [1e-250, 1e-30, 1e20, 1e250])
+def test_scores_do_not_depend_on_the_unit_of_the_maps(rng, factor):
+    predicted, observed = rng.random((2, 6, 300))
+    mean_map = observed.mean(axis=0)
+    expected = score_maps(predicted, observed, mean_map)
+    found = score_maps(predicted, factor * observed, factor * mean_map)
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-9)

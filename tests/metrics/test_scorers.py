@@ -2,18 +2,26 @@
 
 import pickle
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.feature_selection import RFECV, SequentialFeatureSelector
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import (
     GridSearchCV,
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
     KFold,
     RandomizedSearchCV,
     cross_val_score,
     cross_validate,
+    learning_curve,
+    permutation_test_score,
+    validation_curve,
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -174,10 +182,103 @@ def test_too_large_k_is_omitted_with_one_warning(data):
     assert caught[0].filename == __file__
 
 
-def test_scalar_scorer_with_too_few_candidates_raises(data):
+@pytest.mark.parametrize("n", [10, 7])
+def test_scalar_scorer_with_too_few_candidates_warns(data, n):
     X, y = data
-    with pytest.raises(ValueError, match=r"k must be less than .*, 10; got 10"):
-        recall_at_10_scorer(Regressor().fit(X, y), X[:10], y[:10])
+    with pytest.warns(
+        UserWarning, match=f"k=10 is nan, .* only {n} candidates"
+    ) as found:
+        assert np.isnan(recall_at_10_scorer(Regressor().fit(X, y), X[:n], y[:n]))
+    assert len(found) == 1
+    assert recall_at_10_scorer(Regressor().fit(X, y), X[:11], y[:11]) <= 1
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        cross_val_score,
+        partial(learning_curve, train_sizes=[0.5, 1.0]),
+        partial(validation_curve, param_name="shrink", param_range=[1.0, 2.0]),
+        partial(permutation_test_score, n_permutations=2),
+    ],
+    ids=["cross_val_score", "learning_curve", "validation_curve", "permutation_test"],
+)
+def test_too_large_k_warns_in_cross_validation(data, tool):
+    X, y = (rows[:40] for rows in data)
+    with pytest.warns(UserWarning, match="k=10 is nan, .* only 10 candidates") as found:
+        tool(Regressor(), X, y, cv=4, scoring=recall_at_10_scorer)
+    # scikit-learn would warn with a traceback if the scorer raised an error.
+    assert len({str(one.message) for one in found}) == 1
+
+
+SCALAR = {
+    "mix_match": mix_match_scorer,
+    "recall": ScalarRetrievalScorer(k=3),
+    "brain to text": ScalarRetrievalScorer(3, "brain_to_text"),
+    "dice": make_dice_scorer(Masker().fit(), 0.25),
+}
+SEARCHES = [
+    GridSearchCV,
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
+    partial(RandomizedSearchCV, n_iter=2),
+]
+
+
+@pytest.mark.parametrize("name", SCALAR)
+@pytest.mark.parametrize(
+    "search", SEARCHES, ids=["grid", "halving grid", "halving random", "random"]
+)
+def test_scalar_scorers_in_searches(search, name, data):
+    options = {"scoring": SCALAR[name], "cv": KFold(3), "error_score": "raise"}
+    if not isinstance(search, partial) and "Halving" in search.__name__:
+        options |= {"min_resources": 60, "random_state": 0}
+    found = search(Regressor(), {"shrink": [1.0, -1.0]}, **options).fit(*data)
+    assert found.best_params_ == {"shrink": 1.0}
+    expected = cross_val_score(Regressor(), *data, scoring=SCALAR[name], cv=KFold(3))
+    assert np.isfinite(found.cv_results_["mean_test_score"]).all()
+    if "min_resources" not in options:
+        assert found.best_score_ == pytest.approx(expected.mean())
+
+
+@pytest.mark.parametrize("name", SCALAR)
+def test_scalar_scorers_in_curves(name, data):
+    data = [rows[:150] for rows in data]  # folds of equal size
+    options = {"scoring": SCALAR[name], "cv": KFold(3), "error_score": "raise"}
+    expected = cross_val_score(Regressor(), *data, **options)
+    scores = learning_curve(Regressor(), *data, train_sizes=[0.3, 1.0], **options)[2]
+    np.testing.assert_allclose(scores[-1], expected)
+    scores = validation_curve(
+        Regressor(), *data, param_name="shrink", param_range=[1.0, -1.0], **options
+    )[1]
+    np.testing.assert_allclose(scores[0], expected)
+    assert (scores[1] < scores[0]).all()
+
+
+@pytest.mark.parametrize("name", SCALAR)
+def test_scalar_scorers_in_permutation_test(name, data):
+    options = {"scoring": SCALAR[name], "cv": KFold(3)}
+    expected = cross_val_score(Regressor(), *data, **options).mean()
+    score, null, p_value = permutation_test_score(
+        Regressor(), *data, n_permutations=19, random_state=0, **options
+    )
+    assert score == pytest.approx(expected)
+    assert null.max() < score
+    assert p_value == 1 / 20
+
+
+def test_scalar_scorers_in_feature_selection(rng):
+    X = rng.normal(size=(90, 6))
+    y = X[:, :2] @ rng.normal(size=(2, 5)) + 0.1 * rng.normal(size=(90, 5))
+    selection = RFECV(
+        RidgeBaseline([1.0]), scoring=mix_match_scorer, cv=3, importance_getter="coef_"
+    ).fit(X, y)
+    assert selection.support_[:2].all()
+    assert np.isfinite(selection.cv_results_["mean_test_score"]).all()
+    forward = SequentialFeatureSelector(
+        RidgeBaseline([1.0]), n_features_to_select=2, scoring=mix_match_scorer, cv=3
+    ).fit(X, y)
+    assert forward.get_support().tolist() == [True, True] + [False] * 4
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -211,6 +312,14 @@ def test_scalar_scorer_in_cross_val_score(data):
         Regressor(), *data, scoring=recall_at_10_brain_to_text_scorer, cv=4, n_jobs=2
     )
     assert (scores > 10 / 40).all()
+
+
+@pytest.mark.parametrize("factor", [1e-60, 1e-30, 1e20, 1e60])
+def test_dice_scorer_does_not_depend_on_the_unit_of_y(overlapping, factor):
+    masker, X, y = overlapping
+    scorer = make_dice_scorer(masker)
+    model = RidgeBaseline().fit(X, y)
+    assert scorer(model, X, y.astype(float) * factor) == scorer(model, X, y)
 
 
 def test_dice_scorer_is_the_mean_dice_of_studies(data):
@@ -258,6 +367,42 @@ def test_dice_scorer_equals_dice_of_images(overlapping, wrap_model, y_scaling):
     assert 0.05 < score < 1
 
 
+@pytest.mark.parametrize("y_scaling", ["unit", "sqrt", None])
+@pytest.mark.parametrize("wrap_model", [lambda model: model, make_pipeline])
+def test_threshold_applies_to_maps_of_one_unit(overlapping, wrap_model, y_scaling):
+    """Observed maps have the unit of predictions, which depends on `y_scaling`."""
+    masker, X, y = overlapping
+    model = wrap_model(RidgeBaseline(y_scaling=y_scaling)).fit(X[:40], y[:40])
+    order = {"unit": 2, "sqrt": 1, None: None}[y_scaling]
+    scaled = np.array([c / np.linalg.norm(c, order) if order else c for c in y[40:]])
+    maps = [masker.coefficients_to_voxels(c) for c in (scaled, model.predict(X[40:]))]
+    threshold = float(np.quantile(maps[0], 0.9))
+    expected = np.mean(
+        [dice_score(*pair, threshold=threshold) for pair in zip(*maps, strict=True)]
+    )
+    scorer = pickle.loads(pickle.dumps(make_dice_scorer(masker, threshold=threshold)))
+    assert scorer.top is None
+    assert scorer(model, X[40:], y[40:]) == pytest.approx(expected, abs=1e-12)
+    both = make_retrieval_scorer((1,), masker=masker, threshold=threshold)
+    assert both(model, X[40:], y[40:])["dice"] == pytest.approx(expected, abs=1e-12)
+    assert 0.05 < expected < 1
+    assert make_dice_scorer(masker, threshold=1e9)(model, X[40:], y[40:]) == 0
+
+
+def test_threshold_of_predictions_scaled_by_a_search(overlapping):
+    """The score of a study does not depend on its norm if y_scaling is "unit"."""
+    masker, X, y = overlapping
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), RidgeBaseline()),
+        {"ridgebaseline__y_scaling": ["unit"]},
+        scoring=make_dice_scorer(masker, threshold=1e-4),
+        cv=2,
+    ).fit(X, y)
+    scorer = make_dice_scorer(masker, threshold=1e-4)
+    assert search.best_score_ > 0.1
+    assert scorer(search, X, 7 * y) == pytest.approx(scorer(search, X, y), abs=1e-12)
+
+
 def test_k_between_fold_sizes_warns(data):
     with (
         pytest.warns(UserWarning, match="less than the size of the smallest fold"),
@@ -275,11 +420,27 @@ def test_different_numbers_of_maps_raise(data):
         scorer(Regressor().fit(X, y), X, y[:5])
 
 
-@pytest.mark.parametrize(
+MAKERS = pytest.mark.parametrize(
     "make",
-    [make_dice_scorer, lambda masker: make_retrieval_scorer(masker=masker)],
+    [
+        make_dice_scorer,
+        lambda masker, **cut: make_retrieval_scorer(masker=masker, **cut),
+    ],
     ids=["dice", "retrieval"],
 )
+
+
+@MAKERS
+def test_invalid_threshold_raises(make):
+    masker = Masker().fit()
+    with pytest.raises(ValueError, match=r"exactly one .* threshold=0\.5, top=0\.1"):
+        make(masker, threshold=0.5, top=0.1)
+    for threshold in (np.nan, np.inf, "0.5", [0.5]):
+        with pytest.raises(ValueError, match="threshold must be a finite number"):
+            make(masker, threshold=threshold)
+
+
+@MAKERS
 def test_invalid_masker_raises(make):
     with pytest.raises(TypeError, match="Pass the fitted KDEDiFuMoMasker"):
         make(StandardScaler())

