@@ -133,9 +133,9 @@ class IndexedStudies:
         """Return the features of the titles, of shape (n_studies, n_features).
 
         The function `compute` returns the features of a list of texts, and `steps` is
-        the estimator that `compute` uses. The features of all titles are computed once and
-        kept in memory. Dense features are also stored in the cache folder, if `steps`
-        can be saved.
+        the estimator that `compute` uses. The features of all titles are computed once
+        and kept in memory. Dense features are also stored in the cache folder, if
+        `steps` can be saved.
         """
         if self._features is None:
             name = None if steps is None else _fingerprint_or_none(steps)
