@@ -380,7 +380,7 @@ def _print_scores(result, metrics, title):
 
 
 def _print_differences(result, metrics):
-    """Print differences from the reference estimator in points, with 95 % intervals."""
+    """Print differences from the reference estimator and their 95 % intervals."""
     from ..experiments import format_interval
 
     differences = result.differences().set_index(["estimator", "metric"])

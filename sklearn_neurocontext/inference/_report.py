@@ -89,7 +89,8 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
     - Benchmark: scores with their chance levels, recall curves and paired differences.
 
     All pages end with metadata and the versions of libraries. Pages never connect to
-    the network. HTML markup in the texts of corpora and users is escaped.
+    the network. HTML markup in `results`, for example in the titles of a corpus, is
+    escaped.
 
     Parameters
     ----------
