@@ -195,9 +195,10 @@ class BenchmarkResult:
     with replacement, and each drawn study contributes its ranks in all splits. The
     splits are resampled together, so that a study in several test sets counts as one
     study, and not as several independent studies. Rows with equal numbers in `studies`,
-    such as duplicates, are drawn together. Fitted estimators and candidates stay the same in all bootstrap
-    samples. The intervals therefore include the variability of the choice of test
-    studies, but not the variability of training and of the choice of candidates.
+    such as duplicates, are drawn together. Fitted estimators and candidates stay the
+    same in all bootstrap samples. The intervals therefore include the variability of
+    the choice of test studies, but not the variability of training and of the choice of
+    candidates.
 
     Parameters
     ----------
