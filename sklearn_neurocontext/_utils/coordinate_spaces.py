@@ -44,10 +44,6 @@ _SIDES = r"(l|r)(?:|h|t|eft|ight)\.?(?:[ _-]?(?:hemisphere|hemi|side))?"
 _MIDLINE_MM = 5
 
 
-class DoubtfulPeaksWarning(UserWarning):
-    """Warning that peaks are probably not in mm, or that x is probably unsigned."""
-
-
 # Spellings of the spaces in uppercase labels without dots; the user guide lists them. A
 # name must not be part of another word, as in "occipital" or "insomnia".
 _MNI_NAME = re.compile(
@@ -83,10 +79,6 @@ _UNCLEAR = re.compile(
     | ^(?!.*\b(?:IN)?TO\b).*(?:CONVERT|TRANSFORMED)""",
     re.VERBOSE,
 )
-
-
-class CoordinateSpaceWarning(UserWarning):
-    """Warning that the source does not report all peaks in MNI space."""
 
 
 def talairach_to_mni(xyz) -> np.ndarray:

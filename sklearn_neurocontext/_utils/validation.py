@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import lru_cache
 from numbers import Integral, Real
 
 import numpy as np
@@ -28,6 +29,7 @@ from sklearn.utils.validation import _check_feature_names_in as check_feature_na
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .files import replace_surrogates
+from .spelling import AMERICAN_RULES, AMERICAN_WORDS, KEPT_WORDS
 
 __all__ = [
     "TERM_PATTERN",
@@ -38,6 +40,7 @@ __all__ = [
     "Options",
     "Real",
     "StrOptions",
+    "american_spelling",
     "array_output",
     "available_if",
     "calling_regression_metric",
@@ -70,6 +73,9 @@ _INVISIBLE = re.compile(
 )
 # NFKC replaces the non-breaking hyphen of word processors with U+2010, not with "-".
 _HYPHENS = str.maketrans("\u2010", "-")
+_LETTERS = re.compile(r"[^\W\d_]{4,}")
+_PER_CENT = re.compile(r"\b(per)\s+(cent)\b", re.IGNORECASE)
+_LIGATURES = str.maketrans({"æ": "ae", "œ": "oe"})
 # Matches numbers with a decimal point or a decimal comma. White space may follow the
 # sign. A comma before exactly three digits may separate thousands, so 12,345 does not
 # match.
@@ -87,6 +93,14 @@ _NUMBER_SIGNS = str.maketrans(
     | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
 )
 _AROUND_NUMBERS = re.compile(r"^[\s\"'‘’“”]+|[\s\"'‘’“”]+$")
+
+
+class DoubtfulPeaksWarning(UserWarning):
+    """Warning that peaks are probably not in mm, or that x is probably unsigned."""
+
+
+class CoordinateSpaceWarning(UserWarning):
+    """Warning that the source does not report all peaks in MNI space."""
 
 
 def _name_rows(rows) -> str:
@@ -112,6 +126,37 @@ def normalize_text(text: str) -> str:
     text = _INVISIBLE.sub("", replace_surrogates(text))
     text = unicodedata.normalize("NFKC", text)
     return text.translate(_HYPHENS)
+
+
+def american_spelling(text: str) -> str:
+    """Replace the British spellings in a text by American ones.
+
+    Words that the lists and rules in `spelling.py` do not contain are kept. A word in
+    capitals, or with a capital first letter, remains so.
+
+    >>> american_spelling("Haemodynamic changes, OEDEMA and odour exercises")
+    'Hemodynamic changes, EDEMA and odor exercises'
+    """
+    text = _PER_CENT.sub(r"\1\2", text)
+    return _LETTERS.sub(lambda word: _american_word(word[0]), text)
+
+
+@lru_cache(maxsize=2**16)
+def _american_word(word: str) -> str:
+    """Return the American spelling of a word that consists of letters."""
+    british = word.lower().translate(_LIGATURES)
+    if KEPT_WORDS.fullmatch(british):
+        return word
+    american = AMERICAN_WORDS.get(british)
+    if american is None:
+        american = british
+        for pattern, replacement in AMERICAN_RULES:
+            american = pattern.sub(replacement, american)
+    if american == british:
+        return word
+    if word.isupper():
+        return american.upper()
+    return american.capitalize() if word[0].isupper() else american
 
 
 def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:

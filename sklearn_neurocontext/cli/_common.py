@@ -19,9 +19,10 @@ ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 TEXT_ESTIMATORS = ("best_text_brain",)
 MINILM = "minilm"
 CORPUS_HELP = (
-    "CORPUS is nimare, neuroquery, neurosynth, neuroquery+neurosynth, or a folder. A "
-    "folder must contain the output of pubget, the files of NeuroQuery or Neurosynth, "
-    "a NiMARE studyset, or tables named studies and peaks."
+    "CORPUS is nimare, neuroquery, neurosynth, neuroquery+neurosynth, a text file of "
+    "Sleuth or GingerALE, a NiMARE studyset in JSON, or a folder. A folder must "
+    "contain the output of pubget, the files of NeuroQuery or Neurosynth, a NiMARE "
+    "studyset, tables named studies and peaks, or text files of Sleuth or GingerALE."
 )
 
 

@@ -12,6 +12,7 @@ from ._common import (
     POSITIVE_INTEGER,
     OutputPath,
     corpus_argument,
+    load_with_notes,
     model_name_option,
     note,
     notes_for_warnings,
@@ -81,7 +82,7 @@ def embed(corpus, output, cache, text_field, model_name, **options):
       neurocontext embed nimare -o X.npy
       neurocontext embed neuroquery --text-field abstract --cache store.sqlite
     """
-    from ..datasets import load_corpus, study_texts
+    from ..datasets import study_texts
     from ..experiments import make_embedder
 
     if cache is None and output is None:
@@ -89,8 +90,7 @@ def embed(corpus, output, cache, text_field, model_name, **options):
     if output is not None:
         table = output.with_suffix(".csv")
         _check_table(table)
-    with notes_for_warnings():
-        loaded = load_corpus(corpus)
+    loaded = load_with_notes(corpus)
     texts = study_texts(loaded, text_field)
     rows = [row for row, text in enumerate(texts) if text.strip()]
     note(f"{len(rows):,} of {len(texts):,} studies have a text ({text_field})")

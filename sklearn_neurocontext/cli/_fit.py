@@ -184,11 +184,12 @@ def _write_studies(loaded, studies, output):
 
 def _predict_studies(model, loaded, studies, output):
     """Write the coefficients predicted for the training studies."""
-    from .._utils.validation import array_output
+    from .._utils.validation import american_spelling, array_output
 
     with array_output():
         if studies.X is None:
-            predicted = model.model.predict(studies.texts)
+            texts = [american_spelling(text) for text in studies.texts]
+            predicted = model.model.predict(texts)
         else:  # Skip the first step of the pipeline: it would embed the texts again.
             predicted = model.model[1:].predict(studies.X)
     ids = loaded.studies["study_id"].iloc[studies.rows].tolist()
@@ -205,20 +206,21 @@ def _predict_texts(model, texts, loaded, studies, output):
     """Write the predicted map, a figure and the nearest studies of each text."""
     import pandas as pd
 
-    from .._utils.validation import array_output
+    from .._utils.validation import american_spelling, array_output
     from ..metrics import similarity
     from ..plotting import plot_predicted_map
 
     path = output / "predictions.csv"
+    converted = [american_spelling(text) for text in texts]
     with array_output():
-        predicted = model.model.predict(texts)
+        predicted = model.model.predict(converted)
     _write_table(predicted, "text", texts, model.masker, path)
     click.echo(f"{path.name}: predicted coefficients of the texts, without smoothing")
     maps_img = model.predict_img(texts)
     maps_img.to_filename(output / "predictions.nii.gz")
     click.echo("predictions.nii.gz: predicted maps in the order of the texts")
     nearest = []
-    scores = similarity(model.model, texts, studies.y)
+    scores = similarity(model.model, converted, studies.y)
     for index, text in enumerate(texts):
         img = maps_img.slicer[..., index]
         figure = plot_predicted_map(img, text=text)

@@ -91,7 +91,7 @@ def map_(text, output, plot, z, model, allow_download):
 @click.argument("img", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--corpus",
-    help="Name or folder of a corpus, as in neurocontext fit. The titles of its "
+    help="Name, file or folder of a corpus, as in neurocontext fit. The titles of its "
     "studies are ranked instead of the terms of the model.",
 )
 @click.option(
@@ -157,7 +157,7 @@ def decode(img, corpus, text, k, output, model, allow_download):
 )
 @click.option(
     "--corpus",
-    help="Name or folder of a corpus whose best-matching studies are listed.",
+    help="Name, file or folder of a corpus whose best-matching studies are listed.",
 )
 @_model_options
 def report(text, output, corpus, model, allow_download):

@@ -1,4 +1,4 @@
-"""Load a corpus by its name, or from a folder in any supported format."""
+"""Load a corpus by its name, or from files in any supported format."""
 
 import warnings
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from .._utils.files import expand_path
-from ._bunch import CoordinateSpaceWarning, SkippedPeaksWarning
+from .._utils.validation import CoordinateSpaceWarning
+from ._bunch import SkippedPeaksWarning
 from ._merge import merge_corpora
 from ._neuroquery_neurosynth import (
     fetch_neuroquery,
@@ -16,25 +17,29 @@ from ._neuroquery_neurosynth import (
 )
 from ._nimare import load_nimare_studyset
 from ._pubget import load_pubget
+from ._sleuth import load_sleuth
 from ._table import load_table
 
 CORPORA = ("neuroquery", "neurosynth", "neuroquery+neurosynth", "nimare")
 _STUDYSETS = (".json", ".json.gz", ".pkl", ".pkl.gz", ".pickle")
+_SLEUTH_FILES = "*.[Tt][Xx][Tt]"
 _SUPPORTED = (
     "a folder that contains (1) the file data-…_coordinates.tsv.gz of NeuroQuery or "
     "Neurosynth, (2) the file coordinates.csv or the folder subset_…_extractedData of "
     "pubget, (3) a NiMARE studyset (one JSON file, or studies.parquet and the other "
-    "Parquet files), or (4) the tables studies.csv and peaks.csv (or .tsv)"
+    "Parquet files), (4) the tables studies.csv and peaks.csv (or .tsv), or (5) text "
+    "files (.txt) of Sleuth or GingerALE"
 )
 
 
 def load_corpus(name_or_folder):
-    """Load a corpus by its name, or from a folder.
+    """Load a corpus by its name, or from files.
 
     Parameters
     ----------
-    name_or_folder : str or path-like
-        Name or path of the corpus. The names are:
+    name_or_folder : str, path-like or list of path-like
+        Name or path of the corpus, or a list of text files of Sleuth or GingerALE. The
+        names are:
 
         - ``"neuroquery"``: see `fetch_neuroquery`;
         - ``"neurosynth"``: see `fetch_neurosynth`;
@@ -47,7 +52,9 @@ def load_corpus(name_or_folder):
         - a NiMARE studyset, which is a JSON file (``.json`` or ``.json.gz``), a folder
           with one JSON file, or a folder of Parquet files;
         - a folder with the tables ``studies.csv`` and ``peaks.csv`` (or ``.tsv``);
-          see `load_table`.
+          see `load_table`;
+        - a text file (``.txt``) of Sleuth or GingerALE, or a folder of such files; see
+          `load_sleuth`.
 
         The names of the files in a folder determine which loader is used.
 
@@ -74,6 +81,8 @@ def load_corpus(name_or_folder):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CoordinateSpaceWarning)
         warnings.simplefilter("ignore", SkippedPeaksWarning)
+        if isinstance(name_or_folder, list | tuple):
+            return load_sleuth(name_or_folder)
         if str(name_or_folder) in CORPORA:
             return _load_named(str(name_or_folder))
         return _load_folder(name_or_folder)
@@ -91,15 +100,18 @@ def _load_named(name: str):
 
 
 def _load_folder(name_or_folder):
-    """Load a JSON studyset, or load a folder with the first matching loader."""
+    """Load a studyset or Sleuth file, or a folder with the first matching loader."""
     folder = expand_path(name_or_folder)
+    if folder.is_file() and folder.suffix.lower() == ".txt":
+        return load_sleuth(folder)
     # A pickle is passed on as well, because the error then names its format.
     if folder.is_file() and folder.name.lower().endswith(_STUDYSETS):
         return load_nimare_studyset(folder)
     if not folder.is_dir():
         raise ValueError(
             f"{str(name_or_folder)!r} is neither a folder nor one of "
-            f"{', '.join(CORPORA)}, nor a JSON studyset. Check the spelling, or pass "
+            f"{', '.join(CORPORA)}, nor a JSON studyset, nor a text file (.txt) of "
+            "Sleuth or GingerALE. Check the spelling, or pass "
             f"{_SUPPORTED}."
         )
     for loader, patterns in _PATTERNS.items():
@@ -136,6 +148,11 @@ def _load_studyset(folder):
     return load_nimare_studyset(folder if in_parquet else _find_one(folder, pattern))
 
 
+def _load_sleuth_files(folder):
+    """Load all text files of Sleuth or GingerALE in a folder."""
+    return load_sleuth(sorted(folder.glob(_SLEUTH_FILES)))
+
+
 # Map each loader to patterns of file names. A folder that contains a matching file is
 # read by this loader. If several loaders match, the first one is used.
 _PATTERNS = {
@@ -154,6 +171,7 @@ _PATTERNS = {
     ],
     _load_tables: ["studies.[ct]sv", "peaks.[ct]sv"],
     _load_studyset: ["studies.parquet", "*.json", "*.json.gz"],
+    _load_sleuth_files: [_SLEUTH_FILES],
 }
 
 

@@ -1,10 +1,10 @@
 """Read and write the text files of Sleuth and GingerALE, two BrainMap programs."""
 
 import codecs
-import math
 import re
 import warnings
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +12,28 @@ import pandas as pd
 
 from .._utils.coordinate_spaces import mni_to_talairach, normalize_spaces
 from .._utils.files import expand_path, write_text
+from .._utils.validation import read_numbers
 from ._bunch import make_bunch, warn_about_spaces
 
 _SPACE_NAMES = {"MNI": "MNI", "TAL": "Talairach"}
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _REFERENCE = re.compile(r"reference\s*[=:]\s*(.*)", re.IGNORECASE)
 _SUBJECTS = re.compile(r"subjects?\s*[=:]\s*(.*)", re.IGNORECASE)
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
-_MINUS_SIGNS = str.maketrans("−–", "--")
-# Pattern of the name of an experiment. The first group matches the name of the study,
-# for example "Chochon F, 1999" in "Chochon F, 1999: Multiplication", "Liu et al., 2018"
-# in "Liu et al., 2018; Self vs other", or "24814646" in "24814646-1".
-_GROUP = re.compile(r"(.+?)\s*(?:[:;].*|-\d+)?")
+_N_EQUALS = re.compile(r"n\s*[=:]\s*(\d+)", re.IGNORECASE | re.ASCII)
+# Columns of a peak. Commas separate columns or, in the second pattern, decimals.
+_CELLS = (r'"[^"]*"|[^\s,;"]+', r"[^\s;]+")
+# Excel saves a file with columns so that all lines have the same number of separators.
+_PADDED = re.compile(r'^\W*(reference|subjects?)\s*[=:].*[,;][\s"]*$', re.I | re.M)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+# Name of the study in the name of an experiment: the text up to the year, for example
+# "Chochon F, 1999" in "Chochon F, 1999: Multiplication" or "Grossman et al., 2002a" in
+# "Grossman et al., 2002a nouns > verbs". A year below the first colon is no such year.
+_STUDY = re.compile(
+    rf"[^:]*?[^\W\d][^:]*?{_YEAR.pattern}(?:[a-z](?![a-z])|\s*\([a-z]\))?\)?", re.I
+)
+# Without a year, the name of the study is the text before a colon or semicolon, or the
+# number before a hyphen, for example "24814646" in "24814646-1".
+_GROUP = re.compile(r"(.+?)\s*(?:[:;].*|-\d+)?")
 # A peak with a coordinate beyond this distance from zero is outside the brain, both in
 # MNI space and in Talairach space.
 _MAX_DISTANCE_MM = 200
@@ -37,26 +46,33 @@ def load_sleuth(path):
     The file is a list of experiments. Each experiment begins with lines that start
     with ``//``. The first of these lines contain the name of the experiment; a name may
     span several lines, and a blank line ends it. The line ``// Subjects=…`` contains
-    the number of subjects. Each of the following lines contains the coordinates of one
-    peak, separated by spaces, tabs, commas or semicolons. A line ``// Reference=…``
-    states the coordinate space of all peaks between this line and the next line
-    ``// Reference=…``. Line ends of all operating systems are accepted.
+    the number of subjects; ``// N=…`` below a name is read in the same way. Each of the
+    following lines contains the coordinates of one peak, separated by spaces, tabs,
+    commas or semicolons. A line ``// Reference=…`` states the coordinate space of all
+    peaks between this line and the next line ``// Reference=…``. Line ends of all
+    operating systems are accepted, as are quotes and separators added by Excel.
+
+    A name without a number of subjects and without peaks is a comment. Further comments
+    are peaks that begin with ``//``, text after the coordinates of a peak that begins
+    with ``//``, and lines among the peaks of an experiment that are not like
+    ``// Author, year: contrast``, for example the brain region of a peak.
 
     Parameters
     ----------
-    path : path-like
-        Path of the file. Its encoding must be UTF-8, UTF-16 with a byte order mark, or
-        Windows-1252.
+    path : path-like or list of path-like
+        Path of the file, or paths of several files, whose names must differ. The
+        encoding must be UTF-8, UTF-16 with a byte order mark, or Windows-1252.
 
     Returns
     -------
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`, with one row per
         experiment. The title of a row is the name of the experiment. The group of a row
-        is the name of the study, which is the text before the first colon or semicolon
-        of the title. The additional field ``n_subjects`` is an Int64 array of shape
-        (n_experiments,); an unknown number is NA. The space of peaks above the first
-        line ``// Reference=…`` is UNKNOWN.
+        is the name of the study, which is the text of the title up to the year or, if
+        no year is before the first colon, up to the first colon or semicolon. The
+        additional field ``n_subjects`` is an Int64 array of shape (n_experiments,); an
+        unknown number is NA. The space of peaks above the first line ``// Reference=…``
+        is UNKNOWN. The description states the number of comments.
 
     Raises
     ------
@@ -65,8 +81,9 @@ def load_sleuth(path):
     ValueError
         If the line of a peak does not contain exactly three numbers, if a space or a
         number of subjects is invalid, if the space changes between two peaks of an
-        experiment, or if a number of subjects is not between the name of an experiment
-        and its first peak. The message contains the line number.
+        experiment, if a number of subjects is not between the name of an experiment
+        and its first peak, or if a line can be read as a name or as a comment. The
+        message contains the line number.
 
     Warns
     -----
@@ -98,18 +115,27 @@ def load_sleuth(path):
     >>> corpus.studies["title"].tolist(), corpus.peaks[0].shape, corpus.groups.tolist()
     (['Ito, 2003: tap > rest'], (2, 3), ['Ito, 2003'])
     """
-    path = expand_path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"The file {str(path)!r} does not exist. Pass a text file of Sleuth or "
-            "GingerALE."
-        )
-    experiments = _parse(_read_text(path), path.name)
-    names = [" ".join(experiment.names) for experiment in experiments]
+    paths = [path] if isinstance(path, str | PathLike) else list(path)
+    paths = [expand_path(each) for each in paths]
+    files = [_parse(_read_text(each), each.name) for each in paths]
+    experiments = [one for file in files for one in file.experiments]
+    names = [experiment.name for experiment in experiments]
+    study_ids = [
+        f"{path.stem}-{row:04d}"
+        for path, file in zip(paths, files, strict=True)
+        for row in range(1, len(file.experiments) + 1)
+    ]
+    groups = [_find_group(experiment.names) for experiment in experiments]
+    # Experiments of a study form a group even if their names differ in case or spaces.
+    spellings = {}
+    groups = [
+        spellings.setdefault(" ".join(group.casefold().split()), group)
+        for group in groups
+    ]
     years = [_YEAR.search(name) for name in names]
     studies = pd.DataFrame(
         {
-            "study_id": [f"{path.stem}-{row:04d}" for row in range(1, len(names) + 1)],
+            "study_id": study_ids,
             "title": names,
             "year": [int(year[0]) if year else None for year in years],
             "coordinate_space": [experiment.space for experiment in experiments],
@@ -123,13 +149,28 @@ def load_sleuth(path):
         rows,
         [peak for experiment in experiments for peak in experiment.peaks],
         studies["coordinate_space"].to_numpy(dtype=object)[rows],
-        description=f"{len(names):,} experiments of {path.name}.",
-        groups=[_GROUP.fullmatch(name)[1] for name in names],
+        description=_describe(paths, files, len(spellings)),
+        groups=groups,
         n_subjects=pd.array(
             [experiment.n_subjects for experiment in experiments], dtype="Int64"
         ),
     )
     return warn_about_spaces(corpus)
+
+
+def _describe(paths, files, n_groups) -> str:
+    """Return a description of the files, their comments and the groups."""
+    n_experiments = sum(len(file.experiments) for file in files)
+    n_comments = sum(file.n_comments for file in files)
+    source = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
+    text = f"{n_experiments:,} experiments of {source}."
+    if n_comments:
+        lines = "comment was" if n_comments == 1 else "comments were"
+        text += f" {n_comments:,} {lines} skipped."
+    return (
+        f"{text} Experiments form {n_groups:,} groups: names that agree up to the year "
+        "or, without a year, up to the colon, are of the same article."
+    )
 
 
 def write_sleuth(corpus, path, *, space="MNI") -> Path:
@@ -158,7 +199,8 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
     ------
     ValueError
         If `space` is invalid, if no row has a peak, or if a title has the form
-        ``Reference=…`` or ``Subjects=…``, because it would not be read as a name.
+        ``Reference=…``, ``Subjects=…`` or ``N=…``, or the form of a peak, because it
+        would not be read as a name.
 
     Warns
     -----
@@ -209,11 +251,11 @@ def _experiment_names(studies) -> list[str]:
     names = titles.where(titles != "", studies["study_id"])
     names = [" ".join(name.split()).lstrip("/ ") for name in names]
     for name in names:
-        if not name or _is_statement(name):
+        if not name or _is_statement(name) or _is_comment(name):
             raise ValueError(
                 f"The title {name!r} cannot be the name of an experiment, because it "
-                "is empty or would be read as a reference or a number of subjects. "
-                "Change the title."
+                "is empty or would be read as a reference, a number of subjects or a "
+                "comment. Change the title."
             )
     return names
 
@@ -232,6 +274,11 @@ def _format_experiment(name, n_subjects, peaks, space) -> str:
 
 def _read_text(path: Path) -> str:
     """Return the text of a file in UTF-8, UTF-16 (with BOM) or Windows-1252."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"The file {str(path)!r} does not exist. Pass a text file of Sleuth or "
+            "GingerALE."
+        )
     content = path.read_bytes()
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16", errors="replace")
@@ -246,18 +293,19 @@ def _read_text(path: Path) -> str:
         return content.decode("cp1252", errors="replace")
 
 
-def _parse(text: str, source: str) -> list:
-    """Return the experiments of a file; errors state the file name and line number."""
-    parser = _Parser()
+def _parse(text: str, source: str):
+    """Return the parsed file; errors state the file name and line number."""
+    parser = _Parser(is_padded=bool(_PADDED.search(_LINE_END.sub("\n", text))))
     for number, line in enumerate(_LINE_END.split(text), start=1):
         try:
-            parser.read_line(line.strip(), number)
+            parser.read_line(line, number)
         except ValueError as error:
             raise ValueError(f"{source}, line {number}: {error}") from None
+    parser.drop_name()
     if not parser.experiments:
         raise ValueError(
-            f"{source} does not contain the name of an experiment. {_EXAMPLE} above "
-            "the peaks."
+            f"{source} does not contain the name of an experiment with peaks or a "
+            f"number of subjects. {_EXAMPLE} above the peaks."
         )
     if parser.distant_lines:
         first, n = parser.distant_lines[0], len(parser.distant_lines)
@@ -268,7 +316,7 @@ def _parse(text: str, source: str) -> list:
             UserWarning,
             stacklevel=3,
         )
-    return parser.experiments
+    return parser
 
 
 @dataclass
@@ -276,102 +324,211 @@ class _Experiment:
     """Name (a list of lines), space, number of subjects and peaks of an experiment."""
 
     names: list
+    line: int
     space: str | None
+    # Whether a blank line or a reference is between this name and the lines above it.
+    is_separate: bool = True
+    n_equals: int | None = None
     n_subjects: int | None = None
     peaks: list = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return " ".join(self.names)
 
 
 class _Parser:
     """Parser that collects experiments line by line."""
 
-    def __init__(self):
+    def __init__(self, is_padded):
         self.experiments = []
         self.distant_lines = []
+        self.n_comments = 0
+        self._is_padded = is_padded
         self._space = None
-        self._in_name = False
+        # Lines that are the name of an experiment if peaks or subjects follow, and
+        # comments otherwise.
+        self._name = None
+        self._name_ended = self._is_separate = True
 
     def read_line(self, line: str, number: int) -> None:
-        """Parse a line without surrounding blanks; `number` is its line number."""
-        comment = line.lstrip("/").strip()
-        if not line:
-            self._in_name = False
+        """Parse a line; `number` is its line number."""
+        line = _unquote(line)
+        stripped = line.rstrip(" \t,;")
+        text = stripped.lstrip("/ \t")
+        if not text:
+            self._name_ended = self._name_ended or not line.startswith("/")
+            self._is_separate = self._is_separate or not line.startswith("/")
         elif not line.startswith("/"):
-            self._read_peak(line, number)
-        elif found := _REFERENCE.fullmatch(comment):
-            self._space, self._in_name = _parse_space(found[1]), False
-        elif found := _SUBJECTS.fullmatch(comment):
+            self._read_peak(stripped, number)
+        elif found := _REFERENCE.fullmatch(text):
+            self._space = _parse_space(found[1])
+            self._name_ended = self._is_separate = True
+        elif found := _SUBJECTS.fullmatch(text):
             self._read_subjects(found[1])
-        elif comment and self._in_name:
-            self.experiments[-1].names.append(comment)
-        elif comment:
-            self.experiments.append(_Experiment([comment], self._space))
-            self._in_name = True
+        else:
+            text = text if self._is_padded else line.lstrip("/ \t")
+            self._read_text(text, number)
+
+    def drop_name(self):
+        """Count the lines of an unfinished name as comments."""
+        if self._name:
+            self.n_comments += len(self._name.names) + (self._name.n_equals is not None)
+        self._name = None
+
+    def _read_text(self, text, number):
+        """Parse a line that may be the name of an experiment, or a comment."""
+        if _is_comment(text):
+            found = _N_EQUALS.fullmatch(text)
+            if found and self._name and self._name.n_equals is None:
+                self._name.n_equals = int(found[1])
+            else:
+                self.n_comments += 1
+        elif self._name and not self._name_ended:
+            self._name.names.append(text)
+        else:
+            self.drop_name()
+            self._name = _Experiment([text], number, self._space, self._is_separate)
+            self._name_ended = False
 
     def _read_subjects(self, word):
-        self._in_name = False
-        if not (word.isascii() and word.isdecimal()):
+        n_subjects = read_numbers([word])[0]
+        if not (n_subjects >= 0 and n_subjects.is_integer()):
             raise ValueError(
                 f"the number of subjects must be an integer; got {word!r}."
             )
-        last = self.experiments[-1] if self.experiments else None
-        if last is None or last.n_subjects is not None:
+        if self._name is None:
+            last = self.experiments[-1] if self.experiments else None
+            if last and last.peaks:
+                raise ValueError(
+                    "a number of subjects must be between the name of an experiment "
+                    "and its first peak; got a number of subjects below the peaks of "
+                    f"{last.name!r}."
+                )
             raise ValueError(
                 "a number of subjects must follow the name of an experiment. "
                 f"{_EXAMPLE} above it."
             )
-        if last.peaks:
-            raise ValueError(
-                "a number of subjects must be between the name of an experiment and "
-                "its first peak; got a number of subjects below the peaks of "
-                f"{last.names[0]!r}."
-            )
-        last.n_subjects = int(word)
+        self.n_comments += self._name.n_equals is not None
+        self._begin_experiment(int(n_subjects))
+
+    def _begin_experiment(self, n_subjects):
+        """Add the pending name as an experiment."""
+        self._name.n_subjects = n_subjects
+        self.experiments.append(self._name)
+        self._name, self._is_separate = None, False
 
     def _read_peak(self, line, number):
-        self._in_name = False
         if _is_statement(line):
             raise ValueError(f"{line[:60]!r} must begin with //.")
+        line, *comments = re.split(r"\s*//", line, maxsplit=1)
+        peak = _parse_peak(line)
+        self.n_comments += len(comments)
+        if self._name and self._name_begins_experiment():
+            self._begin_experiment(self._name.n_equals)
+        self.drop_name()
         if not self.experiments:
             raise ValueError(
                 f"{line[:60]!r} is above the name of the first experiment. {_EXAMPLE} "
                 "above the peaks."
             )
-        peak, last = _parse_peak(line), self.experiments[-1]
+        last = self.experiments[-1]
         if not last.peaks:
             # The line with the reference may be between the name and the first peak.
             last.space = self._space
-        elif last.space != self._space:
+        elif _space_of(last.space) != _space_of(self._space):
             raise ValueError(
                 "the reference above this line changes the space between the peaks of "
                 f"{last.names[0]!r}. Repeat the experiment's name below the reference."
             )
         last.peaks.append(peak)
+        self._is_separate = False
         if max(map(abs, peak)) > _MAX_DISTANCE_MM:
             self.distant_lines.append(number)
 
+    def _name_begins_experiment(self) -> bool:
+        """Return whether the pending name begins an experiment, or is a comment."""
+        name, last = self._name, self.experiments[-1] if self.experiments else None
+        if (
+            last is None
+            or name.is_separate
+            or name.n_equals is not None
+            or _is_study_name(name.name)
+        ):
+            return True
+        # Other lines directly below the lines of an experiment, without a number of
+        # subjects, are comments, such as the brain region of a peak. An error is raised
+        # if the names do not show that only the experiment above is named.
+        if last.n_subjects is None and not _is_study_name(last.name):
+            return True
+        is_last_named = _is_study_name(last.name) or re.search(
+            rf":|{_YEAR.pattern}", last.name
+        )
+        if (
+            last.n_subjects is not None
+            and is_last_named
+            and not _YEAR.search(name.name)
+        ):
+            return False
+        raise ValueError(
+            f"line {name.line}, '// {name.name[:60]}', can be read as the name of an "
+            "experiment or as a comment. If it is a name, add a line '// Subjects=…' "
+            "below it or a blank line above it. If it is a comment, remove it."
+        )
 
-def _is_statement(comment: str) -> bool:
+
+def _unquote(line: str) -> str:
+    """Return a line without surrounding blanks and without the quotes of Excel."""
+    line = line.strip()
+    quoted = re.fullmatch(r'"((?:[^"]|"")*)"[\s,;]*', line)
+    return quoted[1].replace('""', '"').strip() if quoted else line
+
+
+def _is_statement(text: str) -> bool:
     """Return whether a line states a coordinate space or a number of subjects."""
-    return bool(_REFERENCE.fullmatch(comment) or _SUBJECTS.fullmatch(comment))
+    return bool(_REFERENCE.fullmatch(text) or _SUBJECTS.fullmatch(text))
 
 
-def _parse_space(word: str) -> str:
-    """Return MNI or TAL; raise ValueError for other spaces."""
-    space = normalize_spaces([word])[0]
-    if space not in _SPACE_NAMES:
-        raise ValueError(f"the reference must be MNI or Talairach; got {word!r}.")
-    return space
+def _is_comment(text: str) -> bool:
+    """Return whether a line is a peak that was commented out, or a line like N=12."""
+    words = re.findall(_CELLS[0], text)[:3]
+    is_peak = len(words) == 3 and np.isfinite(read_numbers(words)).all()
+    return bool(is_peak or _N_EQUALS.fullmatch(text))
+
+
+def _is_study_name(name: str) -> bool:
+    """Return whether a name is like 'Author, year: contrast', or begins with a PMID."""
+    return bool(re.match(rf"\d{{6,}}|{_STUDY.pattern}\s*[:;]", name, re.I))
+
+
+def _find_group(names: list) -> str:
+    """Return the name of the study in the name of an experiment, a list of lines."""
+    # Lines without an author and year may precede the name, such as "Emotion studies".
+    begins = [i for i, line in enumerate(names) if _STUDY.match(line) or ":" in line]
+    name = " ".join(names[begins[0] if begins else 0 :])
+    study = _STUDY.match(name)
+    return study[0] if study else _GROUP.fullmatch(name)[1]
+
+
+def _space_of(label) -> str:
+    """Return the coordinate space of the label of a reference."""
+    return normalize_spaces([label])[0]
+
+
+def _parse_space(label: str) -> str:
+    """Return the label of a reference; raise ValueError if it is not a space."""
+    if not label or _space_of(label) not in (*_SPACE_NAMES, "UNKNOWN"):
+        raise ValueError(f"the reference must be MNI or Talairach; got {label!r}.")
+    return label
 
 
 def _parse_peak(line: str) -> list[float]:
     """Return the coordinates [x, y, z] in a line."""
-    words = re.split(r"[\s,;]+", line.translate(_MINUS_SIGNS).rstrip(" \t,;"))
-    if len(words) == 3 and all(map(_NUMBER.fullmatch, words)):
-        peak = [float(word) for word in words]
-        if all(map(math.isfinite, peak)):
-            return peak
+    for cells in _CELLS:
+        words = re.findall(cells, line)
+        if len(words) == 3 and np.isfinite(peak := read_numbers(words)).all():
+            return peak.tolist()
     raise ValueError(
         "a peak must be three numbers, which are x, y, z in mm, without further "
-        f"columns; got {line[:60]!r}. Decimals must be written with a point, and "
-        "comments must begin with //."
+        f"columns; got {line[:60]!r}. Comments must begin with //."
     )

@@ -7,7 +7,13 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from .._utils.validation import Integral, array_output, select_rows
+from .._utils.validation import (
+    Integral,
+    american_spelling,
+    array_output,
+    check_texts,
+    select_rows,
+)
 from .._utils.volumes import smooth_voxels
 from ..model_selection import shuffled_folds
 from ..models import scale_like_predictions
@@ -252,7 +258,8 @@ def fit_model(
     estimator : estimator
         Estimator whose clone is fitted to X and y.
     X : array-like of shape (n_studies, n_features), or sequence of str
-        Texts, or embeddings of the texts computed by `embedder`.
+        Texts, or embeddings of the texts computed by `embedder`. Texts are converted
+        to American spelling, because `NeuroContextModel` converts them too.
     y : array-like of shape (n_studies, n_components)
         Coefficients of the studies.
     masker : KDEDiFuMoMasker
@@ -306,6 +313,9 @@ def fit_model(
     >>> model.predict_img(["pain"]).shape[3]
     1
     """
+    if embedder is None:
+        X = [american_spelling(text) for text in check_texts(X, "X")]
+        X = np.array(X, dtype=object)
     fitted = clone(estimator).fit(X, y)
     statistics = training_statistics(
         fitted,

@@ -22,7 +22,7 @@ _PUBMED = "https://pubmed.ncbi.nlm.nih.gov/{}/"
 NO_STUDIES = pd.DataFrame(columns=[*_COLUMNS, "pubmed_url", "similarity"])
 # Version of the cached files. Increase this number when the content of the files
 # changes, so that files of an earlier version are not read.
-_FORMAT = 1
+_FORMAT = 2
 
 
 def cosines(rows, one) -> np.ndarray:

@@ -10,6 +10,7 @@ from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 
 from .._utils.validation import (
+    american_spelling,
     array_output,
     check_is_fitted,
     check_texts,
@@ -43,7 +44,8 @@ class NeuroContextModel:
     ----------
     model : Pipeline or TextBrainEnsemble
         Fitted model that takes texts. The last step of a pipeline must be an estimator
-        of this package with a ``predict`` method.
+        of this package with a ``predict`` method. The model gets all texts in American
+        spelling: for example, "tumour" is replaced by "tumor".
     masker : KDEDiFuMoMasker
         Fitted masker. It must have computed the training coefficients of the model.
     smoothing_fwhm : float, default=0.0
@@ -695,9 +697,11 @@ class NeuroContextModel:
     def _features(self, texts):
         """Return the input of `_last`.
 
-        The input is an array of features of the texts, or of the texts themselves if
-        the model has no steps that compute features.
+        The texts are converted to American spelling. The input is an array of their
+        features, or of the converted texts if the model has no steps that compute
+        features.
         """
+        texts = [american_spelling(text) for text in texts]
         if not self._has_features:
             return np.array(texts, dtype=object)
         with self._arrays():

@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from .._utils.files import expand_path, replace_surrogates, write_text
-from .._utils.validation import check_texts, innermost_model
+from .._utils.validation import american_spelling, check_texts, innermost_model
 from .._utils.volumes import keep_strongest, unit_rows
 from ..metrics import mix_match_score, recall_at_k, recall_curve, similarity
 from ..models import scale_like_predictions
@@ -233,7 +233,7 @@ def _describe_corpus(model, corpus, k, top) -> dict:
     maps = indexed.coefficients
     if model.unit_maps:
         maps = unit_rows(maps)
-    titles = [indexed.titles[row] for row in rows]
+    titles = [american_spelling(indexed.titles[row]) for row in rows]
     matrix = similarity(model.model, titles, maps[rows])
     true = np.diag(matrix)[:, None]
     ranks = (matrix > true).sum(axis=1) + (1 + (matrix == true).sum(axis=1)) / 2

@@ -8,7 +8,7 @@ from itertools import pairwise
 from markupsafe import Markup, escape
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
-from .._utils.validation import TERM_PATTERN
+from .._utils.validation import TERM_PATTERN, american_spelling
 
 _N_TERMS = 1000
 _MIN_STUDIES = 5
@@ -18,7 +18,11 @@ _MARK = Markup('<mark title="{:,} studies">{}</mark>')
 
 
 def count_terms(texts) -> dict:
-    """Return the most frequent terms and their numbers of studies, sorted by term."""
+    """Return the most frequent terms and their numbers of studies, sorted by term.
+
+    The terms are in American spelling.
+    """
+    texts = [american_spelling(text) for text in texts]
     analyze = CountVectorizer(token_pattern=r"(?u)\b\w+\b").build_analyzer()
     words = Counter()
     for text in texts:
@@ -59,19 +63,25 @@ def find_terms(text: str, terms) -> list:
 
     The term consists of the characters ``text[start:end]``. If several terms start at
     the same word, only the longest term is returned. Returned terms do not overlap.
+    British and American spellings of a term are equivalent.
 
     >>> find_terms("Working  memory load", {"memory", "working memory"})
     [(0, 15, 'working memory')]
+    >>> find_terms("Brain tumour", {"tumor"})
+    [(6, 12, 'tumor')]
     """
+    # If both spellings of a term are known, the American one is returned.
+    known = {american_spelling(term): term for term in terms}
+    known |= {term: term for term in terms}
     longest = max((term.count(" ") + 1 for term in terms), default=0)
     words = list(_WORD.finditer(text))
     found, start = [], 0
     while start < len(words):
         for size in range(min(longest, len(words) - start), 0, -1):
             run = words[start : start + size]
-            term = " ".join(word[0].lower() for word in run)
-            if term in terms:
-                found.append((run[0].start(), run[-1].end(), term))
+            term = " ".join(american_spelling(word[0].lower()) for word in run)
+            if term in known:
+                found.append((run[0].start(), run[-1].end(), known[term]))
                 break
         else:
             size = 1

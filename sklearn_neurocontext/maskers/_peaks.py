@@ -10,8 +10,6 @@ import pandas as pd
 from scipy.sparse import csr_array, issparse
 
 from .._utils.coordinate_spaces import (
-    CoordinateSpaceWarning,
-    DoubtfulPeaksWarning,
     describe_sides,
     describe_unclear_labels,
     describe_units,
@@ -20,7 +18,12 @@ from .._utils.coordinate_spaces import (
     normalize_spaces,
     talairach_to_mni,
 )
-from .._utils.validation import check_peaks, read_numbers
+from .._utils.validation import (
+    CoordinateSpaceWarning,
+    DoubtfulPeaksWarning,
+    check_peaks,
+    read_numbers,
+)
 
 STUDY_COLUMNS = ("study_id", "pmid", "pmcid", "id")
 _SPACE_COLUMNS = ("space", "coordinate_space")

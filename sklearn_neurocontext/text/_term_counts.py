@@ -10,6 +10,7 @@ from .._utils.validation import (
     Integral,
     Interval,
     StrOptions,
+    american_spelling,
     check_feature_names_in,
     check_is_fitted,
     check_texts,
@@ -32,7 +33,8 @@ class TermCounts(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     In texts, terms consist of words that have at least two characters and begin with a
     letter, such as "b7". Numbers are not terms, because they could be coordinates of
     peaks. Coordinates such as "x46 y56 z18" begin with a letter, so call
-    `strip_coordinates` first. To weight the counts, use
+    `strip_coordinates` first. In texts, British spellings are counted as the American
+    ones, for example "tumour" as "tumor". To weight the counts, use
     :class:`~sklearn.feature_extraction.text.TfidfTransformer`.
 
     Parameters
@@ -123,7 +125,7 @@ class TermCounts(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
                     "more studies or longer texts, or lower min_df."
                 )
         else:
-            self.vectorizer_ = self._fit_vectorizer(check_texts(X), ngram_range)
+            self.vectorizer_ = self._fit_vectorizer(_check_texts(X), ngram_range)
             self.n_terms_ = len(self.vectorizer_.vocabulary_)
         return self
 
@@ -184,7 +186,7 @@ class TermCounts(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         if not hasattr(self, "columns_"):
             if _is_counts(X):
                 raise TypeError("X must be texts, as in fit; got counts.")
-            return self.vectorizer_.transform(check_texts(X))
+            return self.vectorizer_.transform(_check_texts(X))
         if not _is_counts(X):
             raise TypeError("X must be counts, as in fit; got texts.")
         counts = csr_matrix(self._check_counts(X, reset=False))
@@ -240,6 +242,11 @@ class TermCounts(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
         return tags
+
+
+def _check_texts(texts) -> list[str]:
+    """Check texts and return them in American spelling."""
+    return [american_spelling(text) for text in check_texts(texts)]
 
 
 def _is_counts(X) -> bool:

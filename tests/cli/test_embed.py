@@ -51,6 +51,16 @@ def test_store_and_array_contain_embeddings(corpus, embed, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "Y.npy"), X)
 
 
+def test_sleuth_files_are_read(tmp_path):
+    path, output = tmp_path / "peaks.txt", tmp_path / "X.npy"
+    path.write_text("//Reference=mni2tal\n//Ito, 2003: tap\n//Subjects=9\n1 2 3\n//b\n")
+    result = run("embed", path, "--text-field", "title", "--output", output)
+    assert result.exit_code == 0
+    assert "1 experiments of peaks.txt. 1 comment was skipped" in result.stderr
+    assert "The coordinate space is unclear from 'mni2tal'" in result.stderr
+    assert pd.read_csv(tmp_path / "X.csv")["title"].tolist() == ["Ito, 2003: tap"]
+
+
 def test_full_disk_keeps_older_array_and_table(corpus, tmp_path, full_disk):
     array, table = tmp_path / "X.npy", tmp_path / "X.csv"
     array.write_text("older")

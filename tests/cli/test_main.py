@@ -113,6 +113,16 @@ def test_other_errors_have_exit_code_1_and_one_line(tmp_path):
     assert "Traceback" in result.stderr
 
 
+@pytest.mark.parametrize("command", ["fit", "embed", "benchmark"])
+def test_wrong_sleuth_files_have_exit_code_1_and_one_line(tmp_path, command):
+    path = tmp_path / "peaks.txt"
+    path.write_text("//Reference=MNI\n//Ito, 2003: tap\n//Subjects=9\n1 2\n")
+    result = run(command, path, "--output", tmp_path / "X.npy")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: peaks.txt, line 4: a peak must be three numbers")
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [

@@ -113,6 +113,18 @@ def test_load_studyset_file(tmp_path):
     assert corpus.studies["title"].tolist() == ["pain", "faces"]
 
 
+def test_load_sleuth_files(tmp_path):
+    text = "//Reference=MNI\n//Ito, {year}: tap\n//Subjects=9\n1 2 3\n"
+    paths = [tmp_path / "a.txt", tmp_path / "b.TXT"]
+    for year, path in zip((2003, 2004), paths, strict=True):
+        path.write_text(text.format(year=year))
+    (tmp_path / "descriptions.tsv").write_text("file\ttopic\n")
+    assert load_corpus(paths[1]).groups.tolist() == ["Ito, 2004"]
+    both = load_corpus(tmp_path)
+    assert both.studies["study_id"].tolist() == ["a-0001", "b-0001"]
+    assert_same_corpus(load_corpus(list(map(str, paths))), both)
+
+
 def test_ambiguous_folders_raise(tmp_path):
     _write_json(tmp_path)
     (tmp_path / "other.json").write_text("{}")

@@ -91,9 +91,9 @@ def test_reference_below_a_name_applies_to_its_peaks(tmp_path):
 def test_name_ends_at_a_blank_line_or_statement(tmp_path, between):
     text = f"//Reference=MNI\n//A\n{between}//B\n//Subjects=6\n\n10 20 30\n"
     corpus = load_sleuth(_write(tmp_path, text))
-    assert corpus.studies["title"].tolist() == ["A", "B"]
-    assert [len(peaks) for peaks in corpus.peaks] == [0, 1]
-    assert corpus.n_subjects.isna().tolist() == [True, False]
+    assert corpus.studies["title"].tolist() == ["B"]
+    assert corpus.n_subjects.tolist() == [6]
+    assert "1 comment was skipped" in corpus.description
 
 
 def test_trailing_separators_are_ignored(tmp_path):
@@ -117,12 +117,12 @@ def test_without_reference_the_space_is_unknown(tmp_path):
     assert set(corpus.studies["coordinate_space"]) == {"UNKNOWN"}
 
 
-def test_experiments_without_peaks_or_subjects(tmp_path):
+def test_experiments_have_peaks_or_subjects(tmp_path):
     text = "//Reference=MNI\n//24814646-1\n//Subjects=3\n//24814646-2\n1 2 3\n//\n//x\n"
     corpus = load_sleuth(_write(tmp_path, text))
-    assert [len(peaks) for peaks in corpus.peaks] == [0, 1, 0]
-    assert corpus.n_subjects.isna().tolist() == [False, True, True]
-    assert corpus.groups.tolist() == ["24814646", "24814646", "x"]
+    assert [len(peaks) for peaks in corpus.peaks] == [0, 1]
+    assert corpus.n_subjects.isna().tolist() == [False, True]
+    assert corpus.groups.tolist() == ["24814646", "24814646"]
 
 
 @pytest.mark.parametrize(
@@ -221,3 +221,137 @@ def test_write_errors(tmp_path):
     corpus.peaks[0] = np.zeros((0, 3))
     with pytest.raises(ValueError, match="must have at least one peak"):
         write_sleuth(corpus, tmp_path / "peaks.txt")
+
+
+HEAD = "// Reference=MNI\n// Smith J, 2005: words > rest\n// Subjects=12\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "n_comments"),
+    [
+        ("1 2 3\n// from Table 2\n4 5 6\n", 1),
+        ("// left IFG\n1 2 3\n// right STG (BA 22)\n4 5 6\n", 2),
+        ("1 2 3\n//-40 10 5\n4 5 6\n// 7, 8, 9\n", 2),
+        ("// N=12\n1 2 3\n//n = 24\n4 5 6\n", 2),
+        ("1 2 3 // left IFG\n4\t5\t6\t//BA 44\n", 2),
+        ("1 2 3\n4 5 6\n\n// end of file, 2019\n", 1),
+        ("1 2 3\n// cluster 2:\n// left\n4 5 6\n//\n", 2),
+        ("//\n1 2 3\n4 5 6\n", 0),
+    ],
+)
+def test_comments_are_no_experiments(tmp_path, body, n_comments):
+    corpus = load_sleuth(_write(tmp_path, HEAD + body))
+    assert corpus.studies["title"].tolist() == ["Smith J, 2005: words > rest"]
+    np.testing.assert_array_equal(corpus.peaks[0], [[1, 2, 3], [4, 5, 6]])
+    assert corpus.n_subjects.tolist() == [12]
+    skipped = {0: "", 1: "1 comment was skipped", 2: "2 comments were skipped"}
+    assert skipped[n_comments] in corpus.description
+    assert ("skipped" in corpus.description) == (n_comments > 0)
+
+
+def test_comments_above_names(tmp_path):
+    text = "// Made in 2019\n\n// Language studies\n\n" + HEAD + "1 2 3\n// -1 2 3\n"
+    text += "// Emotion studies\n// Smith J, 2005: faces\n//N=9\n4 5 6\n"
+    corpus = load_sleuth(_write(tmp_path, text))
+    assert [len(peaks) for peaks in corpus.peaks] == [1, 1]
+    assert corpus.n_subjects.tolist() == [12, 9]
+    assert corpus.groups.tolist() == ["Smith J, 2005"] * 2
+    assert "3 comments were skipped" in corpus.description
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (HEAD + "1 2 3\n// see Jones 2006\n4 5 6\n", 5),
+        ("// Reference=MNI\n// A\n// Subjects=3\n1 2 3\n// B\n4 5 6\n", 5),
+        ("// Smith J, 2005: words\n1 2 3\n// left IFG\n4 5 6\n", 3),
+        ("// booth\n// Subjects=3\n// carter\n4 5 6\n", 3),
+    ],
+)
+def test_lines_that_can_be_read_in_two_ways_raise(tmp_path, text, line):
+    with pytest.raises(ValueError, match=f"line {line}, .* can be read as the name"):
+        load_sleuth(_write(tmp_path, text))
+
+
+def test_names_without_subjects_begin_experiments(tmp_path):
+    text = HEAD + "1 2 3\n// Jones K, 2006: faces\n4 5 6\n\n// right side\n7 8 9\n"
+    corpus = load_sleuth(_write(tmp_path, text))
+    assert corpus.groups.tolist() == ["Smith J, 2005", "Jones K, 2006", "right side"]
+    assert corpus.n_subjects.isna().tolist() == [False, True, True]
+    corpus = load_sleuth(_write(tmp_path, "//Reference=MNI\n//A\n1 2 3\n//B\n4 5 6"))
+    assert corpus.studies["title"].tolist() == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"// Reference=MNI"\t\t\n"// Smith, J, 2005: say ""a"", b"\n"//Subjects=12"\n'
+        '"-42,5"\t"10,0"\t3\n"−1"\t2\t3\n',
+        '// Reference=MNI,,\n"// Smith, J, 2005: say ""a"", b",,\n// Subjects=12,,\n'
+        '"-42,5",10,3\n-1,2,3\n,,\n',
+        '// Reference=MNI;;\n"// Smith, J, 2005: say ""a"", b";;\n// Subjects=12;;\n'
+        "-42,5;10;3\n-1;2;3\n;;\n",
+        '// Reference=MNI,\n// Smith, J, 2005: say "a", b,\n// Subjects=12,\n\n'
+        "-42.5,10,3,\n-1,2,3,\n",
+    ],
+)
+def test_separators_and_quotes_of_excel(tmp_path, text):
+    corpus = load_sleuth(_write(tmp_path, text))
+    assert corpus.studies["title"].tolist() == ['Smith, J, 2005: say "a", b']
+    assert corpus.n_subjects.tolist() == [12]
+    np.testing.assert_array_equal(corpus.peaks[0], [[-42.5, 10, 3], [-1, 2, 3]])
+    assert corpus.space_counts == {"MNI": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("Booth et al., 2006 VERBAL VISUAL semantic > rhyme", "Booth et al., 2006"),
+        ("Abe, T; Ito, K; Sato, M 2008 verbal visual", "Abe, T; Ito, K; Sato, M 2008"),
+        ("Grossman et al., 2002b VERBAL words", "Grossman et al., 2002b"),
+        ("Barense et al (2011) Non-verbal", "Barense et al (2011)"),
+        ("Liu et al., 2018; Self vs Celebrity; self", "Liu et al., 2018"),
+        ("Ito K: faces of 1999", "Ito K"),
+        ("(2) Li, 2013 (a): alcohol > neutral", "(2) Li, 2013 (a)"),
+        ("skeide2014nine", "skeide2014"),
+        ("24814646-2", "24814646"),
+    ],
+)
+def test_group_of_a_name(tmp_path, name, group):
+    corpus = load_sleuth(_write(tmp_path, f"//Reference=MNI\n//{name}\n1 2 3\n"))
+    assert corpus.groups.tolist() == [group]
+
+
+def test_several_files_share_groups(tmp_path):
+    paths = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    paths[0].write_text(PLAIN)
+    paths[1].write_text(PLAIN.replace("Ito", "ITO"))
+    corpus = load_sleuth(paths)
+    assert corpus.studies["study_id"].tolist() == [
+        "a-0001", "a-0002", "b-0001", "b-0002"
+    ]  # fmt: skip
+    assert set(corpus.groups) == {"Ito, 2003"}
+    assert corpus.description.startswith(
+        "4 experiments of 2 files. Experiments form 1 "
+    )
+
+
+@pytest.mark.parametrize("label", ["MNI converted to Talairach", "mni2tal", "tal2mni"])
+def test_references_that_name_two_spaces_are_unknown(tmp_path, label):
+    text = PLAIN.replace("=MNI", f"={label}")
+    with pytest.warns(CoordinateSpaceWarning, match=f"unclear from '{label}'"):
+        corpus = load_sleuth(_write(tmp_path, text))
+    assert corpus.space_counts == {"UNKNOWN": 3}
+    np.testing.assert_array_equal(corpus.peaks[0], [[-42, -22, 54], [4, 0, 60.5]])
+
+
+def test_titles_are_written_exactly(tmp_path):
+    corpus = make_studies(3, random_state=0)
+    titles = ['"Who am I?"', "Words, 2005; faces,", "no year;"]
+    corpus.studies["title"] = titles
+    corpus.n_subjects = pd.array([4, None, None], dtype="Int64")
+    path = write_sleuth(corpus, tmp_path / "peaks.txt")
+    assert load_sleuth(path).studies["title"].tolist() == titles
+    corpus.studies.loc[0, "title"] = "N=4"
+    with pytest.raises(ValueError, match="'N=4' cannot be the name"):
+        write_sleuth(corpus, path)

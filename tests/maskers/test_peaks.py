@@ -9,8 +9,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from sklearn_neurocontext import KDEDiFuMoMasker
-from sklearn_neurocontext._utils.coordinate_spaces import DoubtfulPeaksWarning
-from sklearn_neurocontext.datasets import CoordinateSpaceWarning
+from sklearn_neurocontext.datasets import CoordinateSpaceWarning, DoubtfulPeaksWarning
 from sklearn_neurocontext.maskers._peaks import STUDY_COLUMNS, gather_peaks
 
 AFFINE = np.array([[-2.0, 0, 0, 90], [0, 2, 0, -126], [0, 0, 2, -72], [0, 0, 0, 1]])

@@ -166,3 +166,18 @@ def test_lists_of_counts_and_empty_lists():
     assert list(model.columns_) == [0, 1]
     with pytest.raises(ValueError, match="texts is empty"):
         TermCounts(min_df=1).fit([])
+
+
+def test_british_spellings_are_counted_as_american_ones():
+    british = ["Tumours and haemodynamic ageing", "tumours", "oedema", "tumor"]
+    american = ["tumors and hemodynamic aging", "tumors", "edema", "tumor"]
+    model = TermCounts(min_df=1).fit(british)
+    names = model.get_feature_names_out()
+    assert list(names) == ["aging", "and", "edema", "hemodynamic", "tumor", "tumors"]
+    np.testing.assert_array_equal(
+        model.transform(british).toarray(), model.transform(american).toarray()
+    )
+    assert TermCounts(min_df=2).fit(["tumour", "tumor"]).n_terms_ == 1
+    columns = pd.DataFrame({"tumour": [1, 1], "tumor": [1, 1]})
+    names = TermCounts(min_df=2).fit(columns).get_feature_names_out()
+    assert list(names) == ["tumour", "tumor"]
