@@ -22,14 +22,15 @@ _TALAIRACH_TO_MNI = np.linalg.inv(_MNI_TO_TALAIRACH)
 # Center and radii, in mm, of an ellipsoid that contains the brain in both spaces.
 _BRAIN_CENTER = np.array([0.0, -18.0, 8.0])
 _BRAIN_RADII = np.array([81.0, 99.0, 86.0])
-# The unit of a study is guessed from at least ten peaks, which must have this extent
-# along an axis. The limits were chosen on the 18,000 studies of NeuroQuery and
-# Neurosynth, of which 18 are reported; most of these really contain voxel indices.
+# Limits for guessing the unit of the coordinates of a study. They were chosen on the
+# 18,000 studies of NeuroQuery and Neurosynth. With these limits, a warning is issued
+# for 18 of these studies, and most of the 18 studies do contain voxel indices.
 _MIN_PEAKS = 10
-_MIN_EXTENT_MM = 45
-_MAX_CM = 12
+_MIN_EXTENT_MM = 45  # along at least one axis
+_MAX_CM = 12  # of the largest absolute coordinate
 _MAX_METERS = 0.2
-# Coordinates of the first voxel of MNI images, in mm: mean of FSL's and SPM's images.
+# Coordinates of the first voxel of MNI images, in mm. They are the mean of the
+# coordinates in the images of FSL and SPM.
 _FIRST_VOXEL = np.array([-84.0, -119.0, -71.0])
 _UNITS = {
     "centimeters": "multiply them by 10",
@@ -44,8 +45,9 @@ _SIDES = r"(l|r)(?:|h|t|eft|ight)\.?(?:[ _-]?(?:hemisphere|hemi|side))?"
 _MIDLINE_MM = 5
 
 
-# Spellings of the spaces in uppercase labels without dots; the user guide lists them. A
-# name must not be part of another word, as in "occipital" or "insomnia".
+# Patterns of the names of the spaces, for labels in uppercase without dots. The user
+# guide lists the names. The lookarounds reject names inside other words, such as TAL in
+# "occipital" and MNI in "insomnia".
 _MNI_NAME = re.compile(
     r"""(?<![AOU])MNI
     | (?<![A-Z])(?: ICBM(?![ _-]?452) | COLIN | MONTR[EÉ]AL | NEUROLOGICAL[ ]INST )""",
@@ -111,16 +113,15 @@ def describe_units(xyz, rows, names) -> str:
     of `xyz`. Studies with fewer than ten peaks are examined together.
     """
     sizes = np.bincount(rows, minlength=len(names))
-    units = np.where(sizes[rows] < _MIN_PEAKS, len(names), rows)
-    # Examine only studies without any peak that excludes all other units. This saves
-    # time, because nearly every study has such a peak.
-    # The product with `axes` is any(axis=1), which takes five times as long.
-    axes = np.ones(3, dtype=bool)
-    usual = ((np.abs(xyz) >= _MAX_CM) @ axes) & ((xyz < 0) @ axes)
-    examined = np.bincount(units[usual], minlength=len(names) + 1) == 0
-    chosen = np.flatnonzero(examined[units])
-    chosen = chosen[np.argsort(units[chosen], kind="stable")]
-    indices, starts = np.unique(units[chosen], return_index=True)
+    groups = np.where(sizes[rows] < _MIN_PEAKS, len(names), rows)
+    # A large coordinate is not in centimeters or meters, and a negative coordinate is
+    # not a voxel index. A peak with both is therefore in mm. Studies with such a peak
+    # are not examined. This saves time, because nearly every study has such a peak.
+    is_in_mm = (np.abs(xyz) >= _MAX_CM).any(axis=1) & (xyz < 0).any(axis=1)
+    examined = np.bincount(groups[is_in_mm], minlength=len(names) + 1) == 0
+    chosen = np.flatnonzero(examined[groups])
+    chosen = chosen[np.argsort(groups[chosen], kind="stable")]
+    indices, starts = np.unique(groups[chosen], return_index=True)
     found = np.full(len(names) + 1, "", dtype=object)
     for index, part in zip(indices, np.split(xyz[chosen], starts)[1:], strict=True):
         found[index] = _guess_unit(part)
@@ -141,11 +142,12 @@ def _guess_unit(xyz) -> str:
     largest = np.abs(xyz).max()
     if 0 < largest < _MAX_METERS:
         return "meters"
-    # Small integers are rarely coordinates; they come from tables that were misread.
+    # Small integers are rarely coordinates in centimeters. Most of them are other
+    # numbers, from tables that were read incorrectly.
     if largest < _MAX_CM and np.mean(xyz % 1 != 0) > 0.5:
         return "centimeters" if _fits_brain(10 * xyz, max_outside=0.3) else ""
-    # The voxels of MNI images have 1 or 2 mm. The indices of larger voxels are inside
-    # the brain, so they cannot be told from mm.
+    # Voxels of 1 and 2 mm are considered. Indices of larger voxels are smaller numbers.
+    # As coordinates in mm, they are inside the brain, so they cannot be detected.
     if (xyz >= 0).all() and _share_outside(xyz) > 0.1:
         grids = [size * xyz + _FIRST_VOXEL for size in (1, 2)]
         fits = any(_fits_brain(grid, max_outside=0.1) for grid in grids)
@@ -180,18 +182,21 @@ def describe_sides(x, sides, rows, names) -> str:
     `describe_units`.
     """
     messages = []
-    for letter, side, sign, words, advice in (
+    for letter, side, sign, sign_name, advice in (
         ("l", "left", -1, "negative", "-abs(x)"),
         ("r", "right", 1, "positive", "abs(x)"),
     ):
         chosen = sides == letter
         x_outwards, studies = sign * x[chosen], rows[chosen]
         # Peaks near the midline are ignored, because their side is often uncertain.
-        n_right = np.bincount(studies[x_outwards > _MIDLINE_MM], minlength=len(names))
-        n_wrong = np.bincount(studies[x_outwards < -_MIDLINE_MM], minlength=len(names))
-        if (n_wrong > n_right).any():
+        agreeing, contradicting = (
+            np.bincount(studies[is_chosen], minlength=len(names))
+            for is_chosen in (x_outwards > _MIDLINE_MM, x_outwards < -_MIDLINE_MM)
+        )
+        doubtful = contradicting > agreeing
+        if doubtful.any():
             messages.append(
-                f"In {_describe_studies(n_wrong > n_right, names)}, x is not {words} "
+                f"In {_describe_studies(doubtful, names)}, x is not {sign_name} "
                 f"for peaks of the {side} hemisphere. If x is unsigned, replace it "
                 f"with {advice} in these rows."
             )
@@ -237,17 +242,16 @@ def _read_label(label) -> tuple[str, bool]:
     # Separate the names in "MNItoTAL" and "TALMNI".
     word = re.sub(r"(MNI|TAL)(TO)?(?=MNI|TAL)", r"\1 \2 ", word)
     name = _AFNI_VIEW.sub("", word)
-    is_mni, is_talairach = (
-        bool(_MNI_NAME.search(name)),
-        bool(_TALAIRACH_NAME.search(name)),
-    )
+    has_view = name != word
+    is_mni, is_talairach = _MNI_NAME.search(name), _TALAIRACH_NAME.search(name)
     if is_mni and is_talairach:
         return "UNKNOWN", True
     if _UNKNOWN.match(name):
-        return "UNKNOWN", name != word
+        return "UNKNOWN", has_view
     if is_mni or is_talairach:
-        unclear = bool(_UNCLEAR.search(name))
-        return "UNKNOWN" if unclear else "MNI" if is_mni else "TAL", unclear
-    if name != word:
+        if _UNCLEAR.search(name):
+            return "UNKNOWN", True
+        return "MNI" if is_mni else "TAL", False
+    if has_view:
         return "UNKNOWN", True
     return "MIXED" if name.startswith("MIXED") else "OTHER", False

@@ -157,7 +157,8 @@ def _explain_full_disk(folder: Path):
     try:
         yield
     except OSError as error:
-        # For some files, NumPy only states how many bytes were requested and written.
+        # If `ndarray.tofile` fails, NumPy raises an OSError without error number. Its
+        # message contains the numbers of bytes "requested and" written.
         if error.errno not in DISK_FULL and "requested and" not in str(error):
             raise
         raise OSError(
@@ -236,7 +237,8 @@ def hash_file(path: Path) -> str:
     except _DAMAGED:
         pass
     digest = _sha256(path)
-    # Without the record, the file is only hashed again the next time.
+    # An error is ignored, because without the record, the file is only hashed again at
+    # the next call.
     with suppress(OSError):
         write_json(record, {"signature": signature, "sha256": digest})
     return digest

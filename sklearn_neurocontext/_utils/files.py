@@ -32,8 +32,8 @@ def expand_path(path) -> Path:
 
 def cache_folder() -> Path:
     """Return the cache folder."""
-    # The environment variable NEUROCONTEXT_CACHE replaces the default folder. The
-    # default folder begins with "~" if the user has no home folder.
+    # The environment variable NEUROCONTEXT_CACHE replaces the default folder. If the
+    # home folder is not found, the default folder of platformdirs begins with "~".
     named = os.environ.get("NEUROCONTEXT_CACHE")
     folder = named or platformdirs.user_cache_path(_APP_NAME, appauthor=False)
     try:
@@ -67,7 +67,8 @@ def atomic_write(path):
 
     This context manager yields the path of the temporary file. The permissions of the
     file follow the umask. If `path` is a symbolic link, the link is kept, and the file
-    to which it points is replaced. If the disk is full, the error names `path`.
+    to which it points is replaced. If the disk is full, or if the temporary file cannot
+    be written or renamed, the error message contains `path`.
     """
     path = Path(path).resolve()
     extension = "".join(path.suffixes[-2:])

@@ -64,14 +64,15 @@ __all__ = [
 # because they may be coordinates.
 TERM_PATTERN = r"(?u)\b[^\W\d_]\w+\b"
 _MAX_ROWS_NAMED = 5
-# PDF files mark the division of a word at the end of a line with a soft hyphen, so the
-# white space after a soft hyphen is removed too. The other characters have no width:
-# zero-width spaces and joiners, marks of the direction of writing, variation selectors.
+# Matches soft hyphens, zero-width spaces and joiners, marks of the writing direction,
+# and variation selectors. White space after a soft hyphen is also matched, because in
+# the texts of PDF files, soft hyphens divide words at the end of lines.
 _INVISIBLE = re.compile(
     "\u00ad\\s*|[\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\ufe00-\ufe0f\ufeff]"
 )
-# NFKC replaces the non-breaking hyphen of word processors with U+2010, not with "-".
+# The normalization form NFKC converts non-breaking hyphens to U+2010, which is then
+# replaced by "-".
 _HYPHENS = str.maketrans("\u2010", "-")
 _LETTERS = re.compile(r"[^\W\d_]{4,}")
 _PER_CENT = re.compile(r"\b(per)\s+(cent)\b", re.IGNORECASE)
@@ -88,9 +89,10 @@ _NUMBER = re.compile(
 # Hyphens, dashes and minus signs (also superscript, small and full-width ones), and
 # the other full-width characters of numbers.
 _NUMBER_SIGNS = str.maketrans(
-    dict.fromkeys("\u02d7\u207b\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63", "-")
-    | dict(zip("\uff0d\uff0b\uff0e\uff0c\uff25\uff45\ufe62", "-+.,ee+", strict=True))
-    | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
+    "\u02d7\u207b\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"
+    "\ufe62\uff0b\uff0e\uff0c\uff25\uff45"
+    "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19",
+    "-----------++.,ee0123456789",
 )
 _AROUND_NUMBERS = re.compile(r"^[\s\"'‘’“”]+|[\s\"'‘’“”]+$")
 
@@ -131,8 +133,8 @@ def normalize_text(text: str) -> str:
 def american_spelling(text: str) -> str:
     """Replace the British spellings in a text by American ones.
 
-    Words that the lists and rules in `spelling.py` do not contain are kept. A word in
-    capitals, or with a capital first letter, remains so.
+    Words that the lists and rules in `spelling.py` do not contain are kept. The new
+    spelling of a word has the same capitalization.
 
     >>> american_spelling("Haemodynamic changes, OEDEMA and odour exercises")
     'Hemodynamic changes, EDEMA and odor exercises'
@@ -222,11 +224,11 @@ def check_numbers(name: str, numbers, accept, expected: str) -> np.ndarray:
 
 
 def read_numbers(values) -> np.ndarray:
-    """Convert numbers, or text that contains numbers, to float64; others become NaN.
+    """Convert numbers, and texts that contain a number, to float64.
 
-    Text may have any kind of minus sign, a plus sign, quotes and white space around the
-    number, and a decimal comma. If a comma may separate thousands or the values of a
-    list, the value is NaN, because it can be read in two ways.
+    A text may have any kind of minus sign, a plus sign, quotes and white space around
+    the number, and a decimal comma. If the comma may instead separate thousands or the
+    values of a list, the result is NaN. Other texts and values also become NaN.
 
     >>> read_numbers(["\u221242,5", "+4", "1,234", "left"]).tolist()
     [-42.5, 4.0, nan, nan]
@@ -329,10 +331,12 @@ def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
 
 @contextmanager
 def array_output(ignore_names: bool = False):
-    """Let transformers return arrays, whatever ``set_config(transform_output)`` says.
+    """Set the output of transformers to NumPy arrays while a block is run.
 
-    Outputs of a step with its own ``set_output`` must be converted by the caller. If
-    `ignore_names` is True, steps that were fitted to DataFrames accept arrays silently.
+    This replaces scikit-learn's global setting ``transform_output``. A transformer
+    whose method ``set_output`` was called is not affected, so the caller must convert
+    its output. If `ignore_names` is True, an estimator that was fitted to a DataFrame
+    does not warn when it receives an array.
     """
     is_default = get_config()["transform_output"] == "default"
     if is_default and not ignore_names:

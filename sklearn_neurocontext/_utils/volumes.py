@@ -30,9 +30,9 @@ MAX_FWHM = 1000.0
 
 
 def open_img(img, name: str, others: str = ""):
-    """Open the image at a path, or take an image; check its axes, values and affine."""
-    # Error messages contain `name`, the name of the parameter, and `others`, the other
-    # values that the parameter can have.
+    """Return an image after checking its axes, its data type and its affine."""
+    # `img` is an image or its path. `name` is the name of the parameter in error
+    # messages. `others` describes the other values that the parameter can have.
     others = f"{others}, " if others else ""
     opened = img
     if is_path(img):
@@ -78,8 +78,9 @@ def _load_img(img, name, others):
 
 
 def _drop_single_axes(img, name):
-    """Return an image with a 3D or 4D shape, without further axes of length one."""
-    # AFNI writes the volumes of a bucket along the fifth axis of a NIfTI file.
+    """Return a 3D or 4D image; if there are more axes, drop those of length one."""
+    # Images with more axes occur, for example, because AFNI writes the volumes of a
+    # "bucket" (a file with several statistical maps) along the fifth axis.
     shape = (*img.shape[:3], *(n for n in img.shape[3:] if n != 1))
     if img.ndim > 4 and len(shape) <= 4:
         return type(img)(img.dataobj.reshape(shape), img.affine, img.header)
@@ -195,9 +196,10 @@ def voxels_to_imgs(voxels: np.ndarray, mask_img) -> list:
 
 
 def moderate_rows(rows: np.ndarray) -> np.ndarray:
-    """Multiply each row by a power of four so that its largest value is about one."""
-    # The norm of a row can then be computed without overflow or underflow. A power of
-    # four changes neither the digits of a value nor those of its square root.
+    """Multiply each row by a power of four, to a largest absolute value near one."""
+    # The norm of a row can then be computed without overflow or underflow. Powers of
+    # four and their square roots are powers of two, so the multiplication does not
+    # change the binary digits of the values or of the norm.
     if rows.dtype not in (np.float32, np.float64):
         rows = rows.astype(np.float64)
     _, exponents = np.frexp(np.abs(rows).max(axis=-1, keepdims=True, initial=0))

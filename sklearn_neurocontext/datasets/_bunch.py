@@ -99,7 +99,9 @@ def _warn_about_doubtful_peaks(xyz, sides, rows, groups):
 
 
 def _find_stacklevel() -> int:
-    """Return the stack level, seen from the caller, of the code that uses a loader."""
+    """Return the `stacklevel` with which a warning shows the user's line of code."""
+    # The user's code is the first code outside this package that called a loader. The
+    # level is counted from the caller of this function.
     package = str(Path(__file__).parents[1])
     frame, level = inspect.currentframe().f_back, 1
     while frame is not None and frame.f_code.co_filename.startswith(package):
@@ -129,17 +131,17 @@ def finish_bunch(
     )
 
 
-def warn_about_spaces(corpus, stacklevel=3):
+def warn_about_spaces(corpus):
     """Warn if any peak is not reported in MNI space; return the corpus unchanged."""
-    # With the default `stacklevel`, the warning shows the line that calls the loader.
     if set(corpus.space_counts) - {"MNI"}:
         text = describe_spaces(corpus.space_counts, corpus.unclear_spaces)
-        warnings.warn(text, CoordinateSpaceWarning, stacklevel=stacklevel)
+        level = _find_stacklevel()
+        warnings.warn(text, CoordinateSpaceWarning, stacklevel=level)
     return corpus
 
 
 def describe_spaces(counts: dict, unclear_spaces=()) -> str:
-    """Return the number of peaks reported in each space, and unclear labels."""
+    """Return sentences with the number of peaks in each space, and unclear labels."""
     parts = []
     if n := counts.get("TAL", 0):
         parts.append(

@@ -163,9 +163,9 @@ def read_columns(path: Path, required=(), **options) -> pd.DataFrame:
     rows = None
     with _name_file_in_errors(path, "a table in UTF-8"):
         try:
-            # If the first row is longer than the header, pandas would use the first
-            # column as an index. With `header=None`, it raises ParserError instead, as
-            # it does for longer rows below the first one.
+            # pandas raises ParserError if a row is longer than the rows above it. If
+            # the first row below the header is too long, pandas raises this error only
+            # with `header=None`. Therefore, read the first two lines separately.
             pd.read_csv(path, sep=separator, header=None, nrows=2)
             table = pd.read_csv(path, sep=separator, index_col=False, **options)
         except pd.errors.ParserError as error:
@@ -206,31 +206,40 @@ def _read_long_rows(path, separator, error) -> list:
         csv.field_size_limit(limit)
     if not rows or max(map(len, rows)) == len(rows[0]):
         raise error
-    # By default, R writes row names without a name of their column, all in quotes.
+    # By default, R writes the names of the rows as the first column, but does not write
+    # a name of this column to the header. It puts all names of columns in quotes. Add
+    # an empty name to such a header.
     if _may_have_row_names(rows) and re.match(r'"[^\r\n]*[\r\n]+"', text):
         rows[0] = ["", *rows[0]]
     return rows
 
 
 def _may_have_row_names(rows) -> bool:
-    """Return whether each row has one cell more than the header, also at its end."""
+    """Return whether all rows have one more cell than the header."""
+    # If all last cells are blank, the rows only end with a separator, and there are no
+    # row names.
     one_longer = {len(row) for row in rows[1:]} == {len(rows[0]) + 1}
     return one_longer and any(row[-1].strip() for row in rows[1:])
 
 
 def _complete_header(rows, separator, path) -> list:
-    """Return the rows of a table after adding empty names to its header."""
-    # Rows may have blank cells beyond the header, or all rows may have one more column.
-    # Other long rows may contain an unquoted comma, for example a decimal comma, so
-    # that their cells would be read as values of another column.
+    """Return the rows of a table; add empty names to its header for longer rows."""
+    # Cells beyond the header are accepted if they are blank, or if all rows have one
+    # more cell than the header. Other long rows may contain an unquoted comma, for
+    # example a decimal comma. Their cells would be read as values of another column.
     n = len(rows[0])
     filled = [row for row in rows[1:] if any(map(str.strip, row))]
     long = [row for row in filled if any(map(str.strip, row[n:]))]
     wrong = [row for row in long if any(map(str.strip, row[n + 1 :]))]
-    if any(len(row) <= n for row in filled):
-        wrong = long
-    numbered = all(row[0] == str(number) for number, row in enumerate(rows) if number)
-    if numbered and _may_have_row_names(rows) and np.isfinite(read_numbers(rows[1][n])):
+    # If the first cells are 1, 2, 3 and so on, and the last cell is a number, the first
+    # column may contain row names, so that the header names the wrong columns.
+    is_numbered = all(row[0] == str(i) for i, row in enumerate(rows[1:], start=1))
+    is_shifted = (
+        is_numbered
+        and _may_have_row_names(rows)
+        and np.isfinite(read_numbers(rows[1][n]))
+    )
+    if is_shifted or any(len(row) <= n for row in filled):
         wrong = long
     if wrong:
         shown = separator.join(wrong[0])
@@ -245,6 +254,7 @@ def _complete_header(rows, separator, path) -> list:
 
 def skip_blanks(table, name: str) -> pd.DataFrame:
     """Return a table without blank rows and without blank columns that have no name."""
+    # Of each column, only the rows that are blank in all previous columns are examined.
     rows = np.arange(len(table))
     for place in range(table.shape[1]):
         rows = rows[_is_blank(table.iloc[rows, place])]
@@ -255,7 +265,9 @@ def skip_blanks(table, name: str) -> pd.DataFrame:
     counts = {"row": len(rows), "column": kept.count(False)}
     filled = np.delete(np.arange(len(table)), rows)
     table = table.iloc[filled].loc[:, kept].reset_index(drop=True)
-    parts = [f"{n:,} blank {kind}{'s'[: n > 1]}" for kind, n in counts.items() if n]
+    parts = [
+        f"{n:,} blank {kind}{'s' if n > 1 else ''}" for kind, n in counts.items() if n
+    ]
     table.attrs[_BLANKS] = f"Skipped {' and '.join(parts)} of {name}." if parts else ""
     return table
 

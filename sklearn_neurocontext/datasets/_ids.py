@@ -50,9 +50,9 @@ def write_ids(ids, kind: str) -> pd.Series:
     """Return ids as strings; unknown ids are NA."""
     # If a cell of a column is empty, pandas reads the integers of this column as
     # floats. Therefore, floats that are whole numbers are formatted as integers.
-    # Strings are not changed, because "1" and "1.0" may be different ids. There are two
-    # exceptions: PMIDs and PMCIDs lose the suffix ".0", and PMCIDs lose the prefix PMC.
-    # The spelling of DOIs is standardized.
+    # Strings are not changed, because "1" and "1.0" may be different ids. There are
+    # three exceptions: PMIDs and PMCIDs lose the suffix ".0", PMCIDs lose the prefix
+    # PMC, and DOIs are converted by `read_dois`.
     ids = pd.Series(ids).reset_index(drop=True)
     if ids.dtype == object or pd.api.types.is_float_dtype(ids):
         ids = pd.Series([_plain_integer(value) for value in ids], dtype=object)

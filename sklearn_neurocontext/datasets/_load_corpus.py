@@ -104,7 +104,7 @@ def _load_folder(name_or_folder):
     folder = expand_path(name_or_folder)
     if folder.is_file() and folder.suffix.lower() == ".txt":
         return load_sleuth(folder)
-    # A pickle is passed on as well, because the error then names its format.
+    # `load_nimare_studyset` does not read pickles, but its error explains why.
     if folder.is_file() and folder.name.lower().endswith(_STUDYSETS):
         return load_nimare_studyset(folder)
     if not folder.is_dir():

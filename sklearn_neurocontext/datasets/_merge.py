@@ -18,9 +18,9 @@ def merge_corpora(first, *others):
     """Merge corpora into one row per article; earlier corpora take precedence.
 
     Two rows of different corpora belong to the same article if they have the same PMID.
-    If the PMID of a row is unknown, they also belong to the same article if they have
-    the same PMCID, or else the same DOI. A PMCID or DOI that would join different
-    PMIDs, different PMCIDs or two rows of one corpus is ignored.
+    If the PMID of at least one of the rows is unknown, the PMCIDs and then the DOIs are
+    compared in the same way. A PMCID or DOI is ignored if it would join rows with
+    different PMIDs, rows with different PMCIDs, or two rows of one corpus.
 
     The peaks of a study are taken from the first corpus that contains peaks of this
     study. Every other field is taken from the first corpus in which it is not empty.
@@ -90,33 +90,34 @@ def merge_corpora(first, *others):
 
 
 def _find_articles(corpora) -> list:
-    """Return the rows of each article, as a list of pairs (corpus index, row)."""
+    """Return a list with one list of pairs (corpus index, row) for each article."""
     ids = pd.concat(
         [corpus.studies[[*ARTICLE_IDS]] for corpus in corpora],
         keys=range(len(corpora)),
         names=["corpus", "row"],
     ).reset_index()
     ids["doi"] = ids["doi"].replace("", pd.NA)
+    # At first, each row of `ids` is an article. Then articles with a common id are
+    # joined. The number of an article is the index of its first row.
     article_of = list(range(len(ids)))
-    articles = {index: [index] for index in article_of}
+    rows_of = {article: [article] for article in article_of}
     for kind in ARTICLE_IDS:
         for indices in ids.groupby(kind, sort=False).indices.values():
-            joined = sorted({article_of[index] for index in indices})
-            members = sorted(index for name in joined for index in articles[name])
-            if len(joined) > 1 and (
-                kind == "pmid" or _is_one_article(ids.iloc[members])
-            ):
-                for name in joined[1:]:
-                    del articles[name]
-                articles[joined[0]] = members
-                for index in members:
-                    article_of[index] = joined[0]
+            first, *others = sorted({article_of[index] for index in indices})
+            rows = sorted(row for one in (first, *others) for row in rows_of[one])
+            if others and (kind == "pmid" or _is_one_article(ids.iloc[rows])):
+                for article in others:
+                    del rows_of[article]
+                rows_of[first] = rows
+                for row in rows:
+                    article_of[row] = first
     pairs = list(zip(ids["corpus"], ids["row"], strict=True))
-    return [[pairs[index] for index in members] for members in articles.values()]
+    return [[pairs[row] for row in rows] for rows in rows_of.values()]
 
 
 def _is_one_article(ids) -> bool:
-    """Return whether rows are of different corpora and have at most one PMID, PMCID."""
+    """Return whether rows can describe the same article."""
+    # They must be from different corpora, and must not have different PMIDs or PMCIDs.
     return ids["corpus"].is_unique and (ids[["pmid", "pmcid"]].nunique() <= 1).all()
 
 

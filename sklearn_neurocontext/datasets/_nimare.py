@@ -38,9 +38,9 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     ----------
     path : path-like or None, default=None
         Path of a studyset, which is a JSON file or a folder of Parquet files. The JSON
-        file may be compressed with gzip. If None,
-        the studyset bundled with the ``nimare`` package is loaded; it contains 320
-        studies of n-back and flanker tasks. The extra ``[demo]`` installs ``nimare``.
+        file may be compressed with gzip. If None, the studyset bundled with the
+        ``nimare`` package is loaded; it contains 320 studies of n-back and flanker
+        tasks. The extra ``[demo]`` installs ``nimare``.
     rows : {"study", "analysis"}, default="study"
         With "study", each row is a study, with the peaks of all its analyses. With
         "analysis", each row is an analysis (a contrast), and its title is the title of
@@ -63,13 +63,13 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
         If ``nimare`` or ``pyarrow`` is needed and is not installed.
     ValueError
         If the file is not a studyset, if an id is missing or has the wrong type, if the
-        file contains ids in place of studies, analyses or points, if a point does not
+        file contains only the ids of studies, analyses or points, if a point does not
         have three coordinates, or if `rows` is invalid.
 
     Warns
     -----
     SkippedPeaksWarning
-        If points have no coordinates; they are left out.
+        If points have no coordinates. These points are skipped.
     CoordinateSpaceWarning
         If at least one peak is not reported in MNI space.
 
@@ -168,13 +168,13 @@ def _read_json_studyset(path: Path):
         texts = {field: _read_text(study, field, name) for field in _TEXTS.values()}
         studies.append({**study, **texts, "study_id": study_id})
         for analysis in _read_items(study, "analyses", name):
-            own = _read_id(analysis, f"An analysis of {name}")
-            ids = {"study_id": study_id, "id": f"{study_id}-{own}"}
-            name_of_own = f"analysis {ids['id']}"
-            analyses.append({**ids, "name": _read_text(analysis, "name", name_of_own)})
+            own_id = _read_id(analysis, f"An analysis of {name}")
+            ids = {"study_id": study_id, "id": f"{study_id}-{own_id}"}
+            place = f"analysis {ids['id']}"
+            analyses.append({**ids, "name": _read_text(analysis, "name", place)})
             points.extend(
-                {**ids, **_read_point(point, name_of_own)}
-                for point in _read_items(analysis, "points", name_of_own)
+                {**ids, **_read_point(point, place)}
+                for point in _read_items(analysis, "points", place)
             )
     if not points:
         raise ValueError(
@@ -187,7 +187,7 @@ def _read_json_studyset(path: Path):
 
 
 def _read_items(owner, field, name) -> list:
-    """Return a list of nested studies, analyses or points."""
+    """Return the studies, analyses or points in a field of `owner`."""
     items = owner.get(field)
     if items is None and field != "studies":
         return []
@@ -213,15 +213,15 @@ def _show(value) -> str:
 
 def _read_id(item, name) -> str:
     """Return the id of a study or an analysis as str."""
-    own = item.get("id") if isinstance(item, dict) else None
-    if own in (None, "") or not isinstance(own, str | int | float):
+    own_id = item.get("id") if isinstance(item, dict) else None
+    if own_id in (None, "") or not isinstance(own_id, str | int | float):
         keys = ", ".join(item) if isinstance(item, dict) else _show(item)
         raise ValueError(
             f"{name} has no id; it has {keys or 'no field'}. "
             "Expected the fields of a NiMARE studyset. Studies have the fields id, "
             "name and analyses; analyses have the fields id and points."
         )
-    return str(own)
+    return str(own_id)
 
 
 def _read_text(item, field, name):
@@ -248,7 +248,8 @@ def _read_metadata(study) -> dict:
 
 def _read_point(point, name) -> dict:
     """Return a dict with the keys x, y, z and space of a point."""
-    # A point without coordinates has the coordinates None; it is left out later.
+    # The coordinates of a point that has none are set to None. `_drop_empty_points`
+    # removes such points.
     point = {} if point is None else point
     coordinates = point.get("coordinates") if isinstance(point, dict) else point
     coordinates = coordinates or [None] * 3

@@ -243,13 +243,14 @@ def _study_table(metadata, texts) -> pd.DataFrame:
 
 
 def _read_spaces(folder: Path, studies):
-    """Read the coordinate space of each study (None if unknown), and its table."""
+    """Return the space of each study (None if unknown), and the table of spaces."""
     columns = ("pmcid", "coordinate_space")
     path = folder / "coordinate_space.csv"
     spaces = np.full(len(studies), None, dtype=object)
     table = pd.DataFrame(columns=columns)
     if not path.is_file():
         return spaces, table
+    # An empty file is treated as a table without rows.
     if path.read_bytes().removeprefix(codecs.BOM_UTF8).strip():
         table = read_columns(path, columns)
     try:

@@ -30,8 +30,8 @@ def load_table(studies, peaks, *, space=None):
     peaks : DataFrame, dict, or path-like
         Table with one row per peak, or the path of a CSV or TSV file with this table.
         The table must have the same id column as `studies`, and the columns ``x``,
-        ``y`` and ``z`` in mm. Numbers may be stored as text, also with a decimal comma.
-        The column ``coordinate_space`` (or ``space``) is optional. If a column
+        ``y`` and ``z`` in mm. Coordinates may be stored as text, and may have a decimal
+        comma. The column ``coordinate_space`` (or ``space``) is optional. If a column
         ``hemisphere`` or ``side`` contradicts the sign of ``x``, a warning is issued.
     space : {"MNI", "TAL"} or None, default=None
         Coordinate space of the peaks whose space is not stated in the table of peaks.
@@ -174,6 +174,8 @@ def _choose_spaces(studies, peaks, rows, space) -> np.ndarray:
     spaces = pd.Series(None, index=peaks.index, dtype=object)
     for column in reversed(stated):
         labels = column.to_numpy(dtype=object)
+        # An unclear label is kept, although its space is UNKNOWN, because the corpus
+        # lists the unclear labels.
         known = normalize_spaces(labels) != "UNKNOWN"
         known |= column.isin(find_unclear_labels(labels)).to_numpy()
         spaces = column.astype(object).where(known, spaces)

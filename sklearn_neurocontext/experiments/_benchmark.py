@@ -76,10 +76,10 @@ def record_path(output: Path, split: int, name: str, digest: str) -> Path:
 
 
 def read_record(path: Path, expected: dict, scores) -> dict | None:
-    """Return a record, or None if the file is missing or, with a warning, damaged.
+    """Return a record, or None if its file is missing or damaged.
 
-    `expected` contains the fields whose values are known before the fit, and `scores`
-    the names of the scores.
+    If the file is damaged, a warning is issued. `expected` contains the fields whose
+    values are known before the fit. `scores` contains the names of the scores.
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -92,7 +92,9 @@ def read_record(path: Path, expected: dict, scores) -> dict | None:
     warnings.warn(
         f"The record {str(path)!r} is damaged. It is computed again and replaced.",
         UserWarning,
-        stacklevel=4,  # The caller of run_benchmark, which has a decorator.
+        # The warning points to the user's call of run_benchmark. This call runs the
+        # decorator, then run_benchmark itself and this function.
+        stacklevel=4,
     )
     return None
 

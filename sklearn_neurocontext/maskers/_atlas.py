@@ -19,9 +19,11 @@ from .._utils.disk_cache import hash_file
 from .._utils.volumes import is_path, open_img
 from ._images import (
     open_mask,
+    read_finite,
     read_voxels,
     resample_mask,
     same_grid,
+    volume_indices,
     voxel_centers,
 )
 
@@ -73,7 +75,7 @@ def find_atlas(atlas, n_components, *, resolution_mm=2, data_dir=None) -> Atlas:
     if (
         img.ndim == 4
         and img.shape[3] == 1
-        and _is_labels(read_voxels(img, (..., 0), _name_file(img)))
+        and _is_labels(read_voxels(img, (..., 0), "atlas"))
     ):
         img = img.slicer[..., 0]
     if img.ndim == 4:
@@ -129,21 +131,9 @@ def _hash_files(img) -> str:
     return hashes[0] if len(hashes) == 1 else _hash("".join(hashes).encode())
 
 
-def _name_file(img) -> str:
-    """Return the name of an atlas and of its file, if any, for error messages."""
-    return f"atlas ({img.get_filename()!r})"
-
-
 def _hash_img(img) -> str:
     """Hash the shape, the affine and the values of an image; read one map at a time."""
-    maps = (
-        (
-            read_voxels(img, (..., index), _name_file(img))
-            for index in range(img.shape[3])
-        )
-        if img.ndim == 4
-        else (read_voxels(img, ..., _name_file(img)),)
-    )
+    maps = (read_voxels(img, index, "atlas") for index in volume_indices(img))
     return _hash(str(img.shape).encode(), img.affine, *maps)
 
 
@@ -187,8 +177,9 @@ def compute_centers(n_components: int) -> np.ndarray:
         )
     means = KMeans(n_components, n_init=1, max_iter=100, random_state=0)
     # Only one thread is used, because several threads add numbers in an order that
-    # varies between runs. Rounding errors would then vary too. If a voxel is equally
-    # far from two centers, they would assign it to a different center in each run.
+    # varies between runs. Rounding errors would then vary too. As a result, a voxel
+    # that is equally far from two centers could be assigned to a different center in
+    # each run.
     with threadpool_limits(1):
         parcel_of = means.fit_predict(voxels)
     # The centers of KMeans are not used, because they have rounding errors. The sums
@@ -259,15 +250,9 @@ def _sample_maps(img, mask_img, positions):
     # `positions` are voxel coordinates in the atlas image, of shape (3, n_voxels).
     inside = np.asarray(mask_img.dataobj) > 0
     on_grid = same_grid(img, mask_img)
-    for index in range(img.shape[3]):
+    for number, index in enumerate(volume_indices(img)):
         # NaN is replaced by zero, because many atlases contain NaN outside a map.
-        volume = read_voxels(img, (..., index), _name_file(img))
-        volume = np.nan_to_num(volume, posinf=np.inf, neginf=-np.inf)
-        if not np.isfinite(volume).all():
-            raise ValueError(
-                f"Map {index} of the atlas must be finite; got infinite values. "
-                "Replace these values first."
-            )
+        volume = read_finite(img, index, f"Map {number} of the atlas")
         if on_grid:
             values = volume[inside].astype(np.float32)
         else:
@@ -278,7 +263,7 @@ def _sample_maps(img, mask_img, positions):
 
 def _sample_labels(img, positions):
     """Return names of nonzero labels, and an iterator of (indices, ones) of each."""
-    volume = np.nan_to_num(read_voxels(img, ..., _name_file(img)))
+    volume = read_finite(img, ..., "atlas")
     if np.any(np.abs(volume - np.rint(volume)) > 1e-3):
         raise ValueError(
             "A 3D atlas must contain integer labels; got values that are not integers. "

@@ -19,8 +19,8 @@ from .._utils.volumes import is_path, open_img
 
 # Maximum size in bytes of a batch of images in memory.
 _BATCH = 2**28
-# Values in the mask are rounding errors of the resampling if they are at most this
-# fraction of the largest value of the image. Resampling is done in float64.
+# If no value in the mask exceeds this fraction of the largest value of the image, the
+# values are treated as rounding errors of the resampling, which uses float64.
 _ROUNDING = 1e-12
 # Maximum memory in bytes for the volumes and the smoothing kernels of a grid. A grid of
 # the whole brain with voxels of 0.6 mm needs 1 GB.
@@ -43,22 +43,47 @@ def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:
         img = img.slicer[..., 0]
     if img.ndim != 3:
         raise ValueError(f"mask_img must be a 3D image; got shape {img.shape}.")
-    inside = (
-        np.nan_to_num(read_voxels(img, ..., f"mask_img ({img.get_filename()!r})")) != 0
-    )
+    inside = np.nan_to_num(read_voxels(img, ..., "mask_img")) != 0
     return nib.Nifti1Image(inside.astype(np.uint8), img.affine)
 
 
 def read_voxels(img, index, name: str) -> np.ndarray:
-    """Read the values of an image; if its file is incomplete, name it in the error."""
+    """Read the values of an image; raise an error if its file cannot be read.
+
+    `index` selects a volume; see `volume_indices`. `name` is the name of the image in
+    the error message.
+    """
     try:
         return np.asanyarray(img.dataobj[index])
     except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(
-            f"{name} cannot be read ({reason}). The file may be incomplete; copy or "
-            "download it again."
+            f"{_name_with_file(name, img)} cannot be read ({reason}). The file may be "
+            "incomplete; copy or download it again."
         ) from error
+
+
+def _name_with_file(name, img) -> str:
+    """Return a name followed by the path of an image, if the image has a file."""
+    path = img.get_filename()
+    return f"{name} ({path})" if path else name
+
+
+def volume_indices(img) -> list:
+    """Return indices that select each 3D volume from the array of an image."""
+    return [...] if img.ndim == 3 else [(..., i) for i in range(img.shape[3])]
+
+
+def read_finite(img, index, name: str) -> np.ndarray:
+    """Read a 3D volume as float64 and replace NaN by zero; infinity is an error."""
+    volume = read_voxels(img, index, name).astype(np.float64)
+    n_infinite = np.count_nonzero(np.isinf(volume))
+    if n_infinite:
+        raise ValueError(
+            f"{_name_with_file(name, img)} must be finite; got infinite values (number "
+            f"of voxels: {n_infinite}). Replace these values first."
+        )
+    return np.nan_to_num(volume)
 
 
 @cache
@@ -120,8 +145,8 @@ def _check_grid_size(mask_img, target):
     memory = 24 * n_voxels + 16 * (shape**2).sum()
     if memory > _MAX_GRID_MEMORY:
         raise ValueError(
-            f"The grid must need at most {_MAX_GRID_MEMORY / 2**30:g} GB of memory, as "
-            "for a whole brain with voxels of 0.6 mm; got a grid of "
+            f"The grid must need at most {_MAX_GRID_MEMORY / 2**30:g} GB of memory; a "
+            "whole brain with voxels of 0.6 mm needs this much. Got a grid of "
             f"{n_voxels:,.0f} voxels, which needs {memory / 2**30:,.0f} GB. Use a "
             "'target_affine' with larger voxels, for example 4."
         )
@@ -190,19 +215,20 @@ def stream_images(imgs, mask_img, resampling):
     inside = np.asarray(mask_img.dataobj) > 0
     batch, size = [], max(1, _BATCH // (8 * np.count_nonzero(inside)))
     for number, (img, index) in enumerate(_iterate_3d(imgs)):
-        path = img.get_filename()
-        name = f"Image {number} ({path})" if path else f"Image {number}"
-        volume = _read_finite(img, index, name)
+        name = f"Image {number}"
+        volume = read_finite(img, index, name)
         largest = np.abs(volume).max(initial=0)
         if not same_grid(img, mask_img):
             volume = _resample(volume, img.affine, mask_img, resampling)
         voxels = volume[inside]
         if largest > 0 and np.abs(voxels).max() <= _ROUNDING * largest:
+            average = resampling == "average"
+            advice = "" if average else ", or pass resampling='average'"
             raise ValueError(
-                f"{name} must have nonzero values in the mask; got only values that "
-                f"are outside the mask or lost with resampling={resampling!r}. Check "
-                "that its affine is in mm and in MNI space"
-                + ("." if resampling == "average" else ", or pass 'average'.")
+                f"{_name_with_file(name, img)} must have nonzero values in the mask; "
+                "all of its nonzero values are outside the mask or are lost with "
+                f"resampling={resampling!r}. Check that its affine is in mm and in MNI "
+                f"space{advice}."
             )
         batch.append(voxels)
         if len(batch) == size:
@@ -210,18 +236,6 @@ def stream_images(imgs, mask_img, resampling):
             batch = []
     if batch:
         yield np.stack(batch)
-
-
-def _read_finite(img, index, name):
-    """Read a 3D volume as float64 and replace NaN by zero; infinity is an error."""
-    volume = read_voxels(img, index, name).astype(np.float64)
-    n_infinite = np.count_nonzero(np.isinf(volume))
-    if n_infinite:
-        raise ValueError(
-            f"{name} must be finite; got infinite values (number of voxels: "
-            f"{n_infinite}). Replace these values first."
-        )
-    return np.nan_to_num(volume)
 
 
 def _resample(volume, affine, mask_img, resampling):
@@ -251,15 +265,15 @@ def _resample(volume, affine, mask_img, resampling):
 def _average(volume, to_img, shape, n_finer):
     """Compute the mean of a volume in each voxel of a coarser grid.
 
-    The affine `to_img` converts voxel indices of the coarser grid of this shape to
-    those of the volume. Along each axis, a voxel of the coarser grid is divided into
-    `n_finer` parts. The mean is over the centers of the parts, where the volume is
-    interpolated linearly.
+    `shape` is the shape of the coarser grid. The affine `to_img` converts voxel indices
+    of the coarser grid to voxel indices of the volume. Along each axis, a voxel of the
+    coarser grid is divided into `n_finer` parts. The volume is interpolated linearly at
+    the centers of the parts, and the interpolated values are averaged.
     """
     to_coarse = nib.affines.from_matvec(np.diag(1 / n_finer), (1 / n_finer - 1) / 2)
     matrix, offset = nib.affines.to_matvec(to_img @ to_coarse)
     means = np.empty(shape)
-    # One layer of the coarser grid at a time, to limit memory.
+    # To limit memory, one layer of the coarser grid is computed at a time.
     for layer in range(shape[0]):
         parts = affine_transform(
             volume,
@@ -286,11 +300,8 @@ def _iterate_3d(imgs):
         )
     for number, item in enumerate(imgs):
         img = open_img(item, "img" if single else f"imgs[{number}]")
-        if img.ndim == 3:
-            yield img, ...
-        else:
-            for index in range(img.shape[3]):
-                yield img, (..., index)
+        for index in volume_indices(img):
+            yield img, index
 
 
 class LazyMaps:

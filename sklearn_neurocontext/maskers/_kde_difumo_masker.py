@@ -89,10 +89,10 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         Voxel size of the grid in mm, or affine of the grid. None keeps the grid of the
         mask.
     mask_img : "mni", path-like, 3D Nifti image or None, default="mni"
-        Mask in which maps are fitted. ``"mni"`` is nilearn's MNI mask. With None, all
-        voxels of a grid are used. This grid is the grid of the atlas if the atlas is an
-        image and `target_affine` is also None. Otherwise it covers the field of view of
-        the MNI mask.
+        Mask in which the maps are fitted to densities. ``"mni"`` is nilearn's MNI mask.
+        With None, all voxels of a grid are used. This grid is the grid of the atlas if
+        the atlas is an image and `target_affine` is also None. Otherwise, the grid
+        covers the field of view of the MNI mask.
     resolution_mm : {2, 3}, default=2
         Resolution of the DiFuMo atlas to download, in mm.
     strategy : {"lstsq", "mean"}, default="lstsq"
@@ -336,12 +336,12 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
 
             - ``"average"`` computes the mean of the image in each voxel of the grid if
               the image has smaller voxels than the grid. All voxels of the image then
-              contribute, and noise is averaged. Other images are interpolated as with
-              ``"nilearn"``.
+              contribute to the coefficients, which reduces noise. Other images are
+              interpolated as with ``"nilearn"``.
             - ``"nilearn"`` interpolates images at the centers of the voxels of the
               grid, like nilearn's ``resample_img`` with
-              ``interpolation="continuous"``. Much of an image with small voxels is
-              then ignored.
+              ``interpolation="continuous"``. If an image has much smaller voxels than
+              the grid, most of its voxels are then ignored.
 
         Returns
         -------
@@ -355,7 +355,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
             If there is no image, if an image cannot be found or read, or if an image is
             neither 3D nor 4D. If an image contains infinite values or values that are
             not real numbers, or if the positions of its voxels are unknown. If an image
-            has nonzero values, but not in the mask. If `resampling` is invalid.
+            has nonzero values, but all of them are outside the mask. If `resampling` is
+            invalid.
         """
         check_is_fitted(self)
         if resampling not in ("average", "nilearn"):
@@ -469,7 +470,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
 def _to_float32(coefficients):
     """Convert coefficients to float32, unless a row is too large or too small."""
     largest = np.abs(coefficients).max(axis=1, initial=0)
-    # With these limits, neither the values nor the voxels of their maps overflow, and
-    # values that are much smaller than the largest one do not become zero.
+    # Within these limits, neither the coefficients nor the voxel values of their maps
+    # overflow in float32. Coefficients that are much smaller than the largest
+    # coefficient of their row do not become zero.
     fits = (largest == 0) | ((largest > 1e-30) & (largest < 1e30))
     return coefficients.astype(np.float32) if fits.all() else coefficients

@@ -45,16 +45,15 @@ def gather_peaks(peaks, *, space="MNI", counts_grid=None):
     peaks = check_peaks(peaks)
     sizes = [len(rows) for rows in peaks]
     xyz, study_of = np.concatenate(peaks), np.repeat(np.arange(len(peaks)), sizes)
-    _warn_about_doubtful_peaks(
-        describe_units(xyz, study_of, np.arange(len(peaks)) if ids is None else ids),
-    )
+    names = np.arange(len(peaks)) if ids is None else ids
+    _warn_about_doubtful_peaks(describe_units(xyz, study_of, names))
     if space == "TAL":
         peaks = np.split(talairach_to_mni(xyz), np.cumsum(sizes)[:-1])
     return peaks, ids
 
 
 def _warn_about_doubtful_peaks(message, stacklevel=5):
-    """Warn if `message`, which describes units or sides of peaks, is not empty."""
+    """Issue a warning about units or sides of peaks, unless `message` is empty."""
     # With the default `stacklevel`, the warning points to the user's call of transform.
     # This call runs scikit-learn's wrapper, then transform itself, gather_peaks, and
     # this function.
@@ -180,7 +179,8 @@ def _check_sides(table, study_of, names):
     sides = find_sides(table)
     if sides is not None:
         message = describe_sides(read_numbers(table["x"]), sides, study_of, names)
-        # The call of transform also runs _read_table or _read_frames.
+        # Two more functions run than with the default stacklevel: _read_table or
+        # _read_frames, and this function.
         _warn_about_doubtful_peaks(message, stacklevel=7)
 
 

@@ -217,10 +217,10 @@ def make_dice_scorer(
 ) -> DiceScorer:
     """Make a scorer of the mean Dice overlap of predicted and observed maps.
 
-    In each map, either the voxels with the highest values are selected, or the voxels
+    In each map, the selected voxels are either those with the highest values or those
     above a threshold. With `top`, the score of a study does not change if its
-    coefficients are multiplied by a positive number, and it is 0 if its observed map is
-    zero in all voxels.
+    coefficients are multiplied by a positive number. The score of a study is 0 if its
+    observed map is zero in all voxels.
 
     Parameters
     ----------
@@ -228,12 +228,13 @@ def make_dice_scorer(
         The fitted masker that computed y.
     top : float or None, default=None
         Fraction of the voxels in the mask to select in each map, in (0, 1]; see
-        `dice_score`. If both `top` and `threshold` are None, it is 0.1.
+        `dice_score`. If both `top` and `threshold` are None, the fraction is 0.1.
     threshold : float or None, default=None
-        Select the voxels whose value is greater than `threshold`, as the Dice overlap
-        D_t of the NeuroConText paper does. Observed maps are first transformed to the
-        unit of the predictions, as by `scale_like_predictions`. This unit depends on
-        the `y_scaling` of the estimator; with ``y_scaling=None``, it is the unit of y.
+        If given, voxels whose value is greater than `threshold` are selected, as for
+        the Dice overlap D_t of the NeuroConText paper. Observed maps are first
+        converted to the unit of the predictions, as `scale_like_predictions` does. This
+        unit depends on the `y_scaling` of the estimator. With ``y_scaling=None``, it is
+        the unit of y.
 
     Returns
     -------
@@ -347,9 +348,10 @@ def make_retrieval_scorer(
         ``ContrastiveTextBrain`` must have a decoder.
     top : float or None, default=None
         Fraction of voxels to select in each map for the Dice overlap, in (0, 1]. If
-        both `top` and `threshold` are None, it is 0.1.
+        both `top` and `threshold` are None, the fraction is 0.1.
     threshold : float or None, default=None
-        Select the voxels above `threshold` instead; see `make_dice_scorer`.
+        If given, voxels whose value is greater than `threshold` are selected instead;
+        see `make_dice_scorer`.
 
     Returns
     -------

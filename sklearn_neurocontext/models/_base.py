@@ -141,8 +141,8 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
     _takes_sparse = False
 
     def __getstate__(self):
-        # Networks are pickled on the CPU, because pickles of other devices cannot be
-        # loaded on machines without these devices.
+        # Networks are moved to the CPU, because a network that is pickled on another
+        # device cannot be loaded on a machine without this device.
         return {
             name: copy.deepcopy(value).cpu() if hasattr(value, "state_dict") else value
             for name, value in super().__getstate__().items()

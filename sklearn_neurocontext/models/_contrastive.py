@@ -88,8 +88,8 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     latent_dim : int or None, default=None
         Dimension of the shared space. None uses the number of components of y.
     max_epochs : int, default=50
-        Maximum number of epochs. The encoders are trained for at most this number of
-        epochs, and then the residual decoder, too, unless they are trained together.
+        Maximum number of epochs. It applies to the training of the encoders, and also
+        to a later training of the residual decoder.
     batch_size : int, default=128
         Number of studies per batch.
     lr : float, default=0.0005

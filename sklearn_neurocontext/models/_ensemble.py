@@ -280,11 +280,11 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         self._validate_names(_check_names(self.estimators))
         _check_weights(self.weights, len(self.estimators))
         fitted = [clone(estimator).fit(X, y) for _, estimator in self.estimators]
-        # Estimators draw training studies as Nyström components. They fit these studies
-        # more closely than other studies. If the ensemble and its estimators had the
-        # same integer random_state, and it were passed to `resample`, the same studies
-        # would be drawn again, and the statistics would be biased. Therefore, a new
-        # seed is drawn for `resample`.
+        # Some estimators draw training studies as Nyström components, and fit these
+        # studies more closely than other studies. The ensemble may have the same
+        # integer random_state as its estimators. If this random_state were passed to
+        # `resample`, the same studies would be drawn again, and the statistics would be
+        # biased. Therefore, a new seed is drawn for `resample`.
         some_X, some_y = resample(
             X,
             y,

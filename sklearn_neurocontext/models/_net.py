@@ -1,4 +1,4 @@
-"""Training of neural networks with skorch, which no other file imports."""
+"""Train neural networks with skorch. No other file imports skorch."""
 
 import copy
 import math
@@ -15,7 +15,8 @@ from torch.nn.functional import normalize
 
 # Outside training, rows are passed to a network in blocks of this size to limit memory.
 _FORWARD_ROWS = 8192
-# Smallest positive norm by which a row is divided.
+# A row is divided by its norm. If the norm is smaller than this number, the row is
+# divided by this number.
 _TINY = torch.finfo(torch.float32).tiny
 
 
@@ -58,9 +59,9 @@ def rank_of_latents(outputs, _target):
 
 def rank_of_predictions(predicted, target):
     """Compute `mean_log_rank` from the cosines of predictions and targets."""
-    # The default `eps` would not scale rows of a norm below 1e-12 to norm one.
-    rows = (normalize(one, dim=1, eps=_TINY) for one in (predicted, target))
-    predicted, target = rows
+    # With the default `eps`, rows whose norm is below 1e-12 would not get norm one.
+    predicted = normalize(predicted, dim=1, eps=_TINY)
+    target = normalize(target, dim=1, eps=_TINY)
     return mean_log_rank(predicted @ target.T)
 
 

@@ -16,7 +16,7 @@ def read_weights(module) -> dict:
 
     See Also
     --------
-    build_module : Builds a neural network from these weights.
+    build_module : Build a neural network from these weights.
 
     Examples
     --------

@@ -27,10 +27,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 # Parameters that are neither saved nor loaded, because they depend on the machine.
-# Loaded estimators have their defaults. In addition, the folder to which the parameter
-# `memory` refers may contain pickles.
+# Loaded estimators have the default values of these parameters. There is a second
+# reason for `memory`: the folder that it names may contain pickles.
 LOCAL_PARAMETERS = (
-    *("cache", "data_dir", "device", "memory", "n_jobs", "shards"),
+    "cache",
+    "data_dir",
+    "device",
+    "memory",
+    "n_jobs",
+    "shards",
     "token_env_variable",
 )
 # Attributes that scikit-learn may set on any estimator.

@@ -45,13 +45,13 @@ def save_model(model, directory, *, half=False) -> Path:
 
     Estimators may be nested. Parameters that depend on the machine are not saved:
     `cache`, `data_dir`, `device`, `memory`, `n_jobs`, `shards` and
-    `token_env_variable`. Loaded estimators have the defaults of these parameters. The
-    weights of the language model and the maps of the
-    atlas are not saved. For the embedder, only the parameters, the embedding dimension
-    and a hash of the language model are saved. For the masker, only the parameters, a
-    hash of the atlas, and the coefficients of one peak are saved. `load_model` fits the
-    embedder and the masker again, and raises an error if the new values differ from the
-    saved values.
+    `token_env_variable`. Loaded estimators have the default values of these parameters.
+
+    The weights of the language model and the maps of the atlas are not saved. For the
+    embedder, only the parameters, the embedding dimension and a hash of the language
+    model are saved. For the masker, only the parameters, a hash of the atlas, and the
+    coefficients of one peak are saved. `load_model` fits the embedder and the masker
+    again, and raises an error if the new values differ from the saved values.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def load_values(directory) -> dict:
     FileNotFoundError
         If the folder or one of its files is missing.
     ValueError
-        If a file was altered or cut off. If the version of the format is not
+        If a file was altered or cut off, or if the version of its format is not
         supported.
     """
     description, arrays = read_files(directory)

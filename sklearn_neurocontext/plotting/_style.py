@@ -32,7 +32,7 @@ def wrap(text: str, width: int, max_lines: int = 6) -> str:
     text = replace_surrogates(text)
     lines = textwrap.wrap(text, width, max_lines=max_lines, placeholder=" …")
     if len(textwrap.wrap(text, width)) <= max_lines:
-        # Reduce the width as much as possible without another line. Otherwise the last
+        # Reduce the width as much as possible without adding a line. Otherwise the last
         # line could be a single word.
         longest = max(map(len, text.split()), default=0)
         while (

@@ -1,4 +1,4 @@
-"""Plot the losses and the monitored score of a training against the epoch."""
+"""Plot the losses and the monitor of a neural network against the epoch."""
 
 import math
 

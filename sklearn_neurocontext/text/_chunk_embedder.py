@@ -66,8 +66,8 @@ class LLMChunkEmbedder(
         vector:
 
         - ``"auto"`` uses the pooling and the subsequent layers (Dense and Normalize)
-          of a sentence-transformers model. If the model states no pooling, it is
-          equal to ``"mean"``, as in the paper [1]_;
+          of a sentence-transformers model. For a model that does not specify a
+          pooling, ``"auto"`` means ``"mean"``, as in the paper [1]_;
         - ``"mean"`` computes the mean of all states;
         - ``"cls"`` selects the first state;
         - ``"last"`` selects the last state;
@@ -214,11 +214,12 @@ class LLMChunkEmbedder(
         Raises
         ------
         OSError
-            If the model cannot be loaded, for example because its weights are cut off
-            or git-lfs pointers, or because the vocabulary of its tokenizer is missing.
+            If the model cannot be loaded, for example because its weights are cut off,
+            because the folder contains git-lfs pointers instead of weights, or because
+            the vocabulary of its tokenizer is missing.
         ValueError
-            If the model is neither an encoder nor a decoder. If `pooling` is "auto",
-            and the pooling or a layer of the model is not supported. If `chunk_size`,
+            If the model is neither an encoder nor a decoder, if `pooling` is "auto" and
+            the pooling or a layer of the model is not supported, or if `chunk_size`,
             `chunk_overlap`, `device`, `revision` or `token_env_variable` is invalid.
         """
         from ._chunking import choose_chunk_size

@@ -1,7 +1,7 @@
 """Split texts into chunks, embed the chunks in batches, and average the vectors.
 
-The hidden states of a chunk are pooled into one vector. Models of sentence-transformers
-state their own pooling.
+The hidden states of a chunk are pooled into one vector. The files of a model of
+sentence-transformers specify its pooling.
 """
 
 import hashlib
@@ -31,7 +31,8 @@ _PROMPT_CONFIG = "config_sentence_transformers.json"
 # Poolings in sentence-transformers, and the corresponding values of `pooling`.
 _POOLINGS = {"cls": "cls", "max": "max", "mean": "mean", "lasttoken": "last"}
 _ACTIVATIONS = ("Identity", "Tanh", "ReLU", "GELU", "SiLU", "Sigmoid")
-# Poolings that loaded models state, so that they are read once.
+# Maps each loaded model to the pooling that its files specify, so that the files are
+# read only once.
 _OWN_POOLINGS = WeakKeyDictionary()
 
 
@@ -269,7 +270,7 @@ def choose_pooling(mode: str, normalize: bool, language_model) -> Pooling:
 
 
 def _read_pooling(loaded) -> Pooling:
-    """Read the modules of a sentence-transformers model; "mean" for other models."""
+    """Return the pooling of a sentence-transformers model; "mean" for other models."""
     modules = _list_modules(loaded)
     plain = Pooling("mean", False, loaded.embedding_dim)
     kinds = [kind for kind, _ in modules]
@@ -329,8 +330,8 @@ def _list_modules(loaded) -> list:
                     f"{name} is missing beside the folder 1_Pooling"
                 )
             return []
-        # For example "sentence_transformers.models.Pooling". The names of modules with
-        # code of their own are not shortened.
+        # Shorten names such as "sentence_transformers.models.Pooling" to "Pooling". The
+        # names of other classes are not shortened.
         kinds = [
             re.sub(r"^sentence_transformers\..*\.", "", one["type"]) for one in modules
         ]
@@ -376,16 +377,16 @@ def _read_mode(loaded, folder) -> str:
 
 
 def _read_dense(loaded, folder, dim):
-    """Return a layer Dense for inputs of length `dim`, and its key."""
+    """Return the layer of a module Dense for inputs of length `dim`, and its key."""
     with loading_advice(loaded.place, loaded.place):
         config = _read_config(loaded, folder)
     activation = config.get("activation_function", "torch.nn.modules.activation.Tanh")
-    name = activation.rpartition(".")[-1]
-    is_known = activation.startswith("torch.nn.") and name in _ACTIVATIONS
-    inputs = {config.get(f"module_{side}put_name") for side in ("in", "out")}
+    function = activation.rpartition(".")[-1]
+    is_known = activation.startswith("torch.nn.") and function in _ACTIVATIONS
+    names = {config.get("module_input_name"), config.get("module_output_name")}
     if not is_known:
         raise _unsupported(f"a Dense with the activation {activation}", loaded)
-    if config.get("use_residual") or inputs - {None, "sentence_embedding"}:
+    if config.get("use_residual") or names - {None, "sentence_embedding"}:
         raise _unsupported("a Dense with use_residual or other inputs", loaded)
     with loading_advice(loaded.place, loaded.place):
         weights = find_file(loaded.place, f"{folder}/model.safetensors", loaded.options)
@@ -401,10 +402,10 @@ def _read_dense(loaded, folder, dim):
             for key, tensor in load_file(weights).items()
         }
         linear.load_state_dict(tensors, assign=True)
-    digest = hashlib.sha256(name.encode())
+    digest = hashlib.sha256(function.encode())
     for key in sorted(tensors):
         digest.update(tensors[key].numpy().tobytes())
-    layer = torch.nn.Sequential(linear, getattr(torch.nn, name)())
+    layer = torch.nn.Sequential(linear, getattr(torch.nn, function)())
     return layer.to(loaded.device).eval(), f"dense-{digest.hexdigest()[:16]}"
 
 

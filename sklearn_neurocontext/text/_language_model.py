@@ -81,7 +81,7 @@ _COPY_TOKENIZER_KEYS = {
     "truncation_side",
 }
 _N_PROBE_TOKENS = 8
-# Any vocabulary for English texts distinguishes these words, whole or in pieces.
+# In any vocabulary for English texts, these words have different tokens.
 _PROBE_WORDS = ("brain", "memory", "reading", "pain")
 _POINTER_START = b"version https://git-lfs"  # beginning of a git-lfs pointer
 _LOADING = threading.Lock()
@@ -400,7 +400,8 @@ def loading_advice(name, place):
         yield
     except (ImportError, MemoryError):
         raise
-    # Damaged files cause errors of many types. tokenizers raises Exception itself.
+    # Damaged files cause errors of many types. For example, the package tokenizers
+    # raises instances of Exception, not of a subclass.
     except Exception as error:
         # A name without "/" is probably incomplete. Such a name is not rejected,
         # because a few models on the Hub have such a name, for example "gpt2".

@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS embeddings (
     checksum INTEGER NOT NULL
 )
 """
-# The casts prevent SQLite from failing to decode text that is not UTF-8.
+# A damaged row may contain text that is not UTF-8. Without the casts, an error would be
+# raised when such a row is read.
 _SELECT = (
     "SELECT key, typeof(vector), CAST(vector AS BLOB), CAST(checksum AS INTEGER) "
     "FROM embeddings"
@@ -61,8 +62,8 @@ class EmbeddingStore:
     path : path-like
         File of the store. It is created if it does not exist. It must be on a local
         disk, because the write-ahead log (WAL) of SQLite does not work on network file
-        systems. A store that the user may not write to, for example in a read-only
-        folder, can be read.
+        systems. If the file or its folder is read-only, the store can be read, but
+        not changed.
 
     Raises
     ------
@@ -113,9 +114,10 @@ class EmbeddingStore:
         path = self.path.resolve()
         if not self._is_read_only:
             return path.as_uri()
-        # SQLite writes files beside a store, even for reading, unless the store is
-        # declared immutable. It then ignores the write-ahead log, which exists only if
-        # another process writes to the store or was killed.
+        # Even for reading, SQLite writes files to the folder of the store, unless the
+        # store is declared immutable. In an immutable store, SQLite ignores the
+        # write-ahead log. Therefore, a store with such a log is not declared immutable.
+        # The log exists if another process is writing to the store, or was killed.
         log = path.with_name(f"{path.name}-wal")
         has_log = log.is_file() and log.stat().st_size > 0
         return f"{path.as_uri()}?{'mode=ro' if has_log else 'immutable=1'}"
@@ -167,9 +169,9 @@ class EmbeddingStore:
     def get_many(self, keys, embedding_dim=None) -> dict:
         """Return the vectors of the keys that are in the store.
 
-        Vectors with a wrong checksum, a wrong type or a wrong length, NaN or infinity
-        are not returned. They are deleted from the store if it can be written to, and a
-        `StoreWarning` is issued.
+        A vector is corrupted if its checksum, its type or its length is wrong, or if it
+        contains NaN or infinity. Corrupted vectors are not returned, and a
+        `StoreWarning` is issued. If the store is not read-only, they are also deleted.
 
         Parameters
         ----------
@@ -255,7 +257,7 @@ class EmbeddingStore:
         return len(self) - n_before
 
     def _drop(self, keys):
-        """Delete corrupted vectors and warn about them."""
+        """Warn about corrupted vectors; delete them if the store is not read-only."""
         done = "ignored" if self._is_read_only else "deleted"
         warnings.warn(
             f"{len(keys)} vectors in {self.path} are corrupted and were {done}. The "
@@ -319,7 +321,7 @@ class EmbeddingStore:
 
 
 def _decode(type_name, content, checksum) -> np.ndarray | None:
-    """Return a stored vector; None if it is not what `put_many` writes."""
+    """Return a stored vector, or None if it is corrupted."""
     if type_name != "blob" or len(content) % 4 or zlib.crc32(content) != checksum:
         return None
     vector = np.frombuffer(content, dtype="<f4")
@@ -391,6 +393,8 @@ class MemoryCache:
 
     def get_many(self, keys, embedding_dim=None) -> dict:
         """Return the vectors of the keys that are in the cache."""
+        # `embedding_dim` is ignored. The method has the parameters of the method of
+        # `EmbeddingStore`, because the embedder calls either of them.
         with self._lock:
             found = {key: self._vectors[key] for key in keys if key in self._vectors}
             for key in found:

@@ -7,7 +7,8 @@ from .._utils.validation import normalize_text
 # The patterns of numbers, and of the separators between numbers, contain possessive
 # quantifiers such as ``*+``. Possessive quantifiers do not backtrack, so the search
 # time is linear in the length of a text.
-_MINUS = r"\-\u2010-\u2014\u2212\ufe63\uff0d"
+# Minus signs and dashes after `normalize_text`, which converts other hyphens to "-".
+_MINUS = r"\-\u2012-\u2014\u2212"
 _DIGITS = r"\d{1,3}+(?:\.\d++)?+(?!\d)"
 _CLOSE = rf"[+{_MINUS}]?+{_DIGITS}"
 # In _CLOSE, the sign directly precedes the digits. In _NUMBER, a space may follow the

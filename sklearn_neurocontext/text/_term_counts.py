@@ -195,7 +195,8 @@ class TermCounts(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     def set_output(self, *, transform=None):
         """Return the transformer unchanged, because counts always remain sparse.
 
-        With this method, a Pipeline that contains the transformer has ``set_output``.
+        The ``set_output`` of a Pipeline calls this method, and would raise an error if
+        the method did not exist.
 
         Parameters
         ----------
@@ -257,7 +258,8 @@ def _is_counts(X) -> bool:
         return bool(X) and not isinstance(X[0], str) and np.ndim(X[0]) == 1
     if len(getattr(X, "shape", ())) != 2:
         return False
-    # `check_texts` names a table of texts, from which a column must be selected.
+    # False is returned for a table of texts, so that `check_texts` raises an error that
+    # advises to select one column.
     return issparse(X) or not any(isinstance(one, str) for one in np.ravel(X[:1]))
 
 

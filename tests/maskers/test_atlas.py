@@ -58,6 +58,14 @@ def test_infinite_values_raise(maps_img, mask_img):
         sample(broken, 1, mask_img)
 
 
+def test_infinite_labels_raise(labels_img, mask_img):
+    labels = labels_img.get_fdata()
+    labels[4, 4, 4] = np.inf
+    broken = nib.Nifti1Image(labels, ATLAS_AFFINE)
+    with pytest.raises(ValueError, match="atlas must be finite"):
+        sample(broken, 1, mask_img)
+
+
 def test_3d_image_of_fractions_raises(maps_img, mask_img):
     single = nib.Nifti1Image(np.asarray(maps_img.dataobj)[..., 0], ATLAS_AFFINE)
     with pytest.raises(ValueError, match="3D atlas must contain integer labels"):

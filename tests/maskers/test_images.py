@@ -292,7 +292,7 @@ def test_an_image_without_values_in_the_mask_raises(masker):
         coefficients = masker.transform_imgs(img)
         assert np.abs(coefficients).max() > 0
         if shift:
-            with pytest.raises(ValueError, match="or pass 'average'"):
+            with pytest.raises(ValueError, match="or pass resampling='average'"):
                 masker.transform_imgs([img], resampling="nilearn")
     zeros = nib.Nifti1Image(np.zeros((4, 4, 4)), np.eye(4))
     assert not masker.transform_imgs(zeros).any()
