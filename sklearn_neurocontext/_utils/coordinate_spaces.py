@@ -25,7 +25,7 @@ _BRAIN_RADII = np.array([81.0, 99.0, 86.0])
 # Limits for guessing the unit of the coordinates of a study. They were chosen on the
 # 18,000 studies of NeuroQuery and Neurosynth. With these limits, a warning is issued
 # for 18 of these studies, and most of the 18 studies do contain voxel indices.
-_MIN_PEAKS = 10
+MIN_PEAKS = 10
 _MIN_EXTENT_MM = 45  # along at least one axis
 _MAX_CM = 12  # of the largest absolute coordinate
 _MAX_METERS = 0.2
@@ -83,6 +83,14 @@ _UNCLEAR = re.compile(
 )
 
 
+class DoubtfulPeaksWarning(UserWarning):
+    """Warning that peaks are probably not in mm, or that x is probably unsigned."""
+
+
+class CoordinateSpaceWarning(UserWarning):
+    """Warning that the source does not report all peaks in MNI space."""
+
+
 def talairach_to_mni(xyz) -> np.ndarray:
     """Transform coordinates from Talairach to MNI space (Lancaster et al. 2007)."""
     return _apply(_TALAIRACH_TO_MNI, xyz)
@@ -113,7 +121,7 @@ def describe_units(xyz, rows, names) -> str:
     of `xyz`. Studies with fewer than ten peaks are examined together.
     """
     sizes = np.bincount(rows, minlength=len(names))
-    groups = np.where(sizes[rows] < _MIN_PEAKS, len(names), rows)
+    groups = np.where(sizes[rows] < MIN_PEAKS, len(names), rows)
     # A large coordinate is not in centimeters or meters, and a negative coordinate is
     # not a voxel index. A peak with both is therefore in mm. Studies with such a peak
     # are not examined. This saves time, because nearly every study has such a peak.
@@ -125,7 +133,7 @@ def describe_units(xyz, rows, names) -> str:
     found = np.full(len(names) + 1, "", dtype=object)
     for index, part in zip(indices, np.split(xyz[chosen], starts)[1:], strict=True):
         found[index] = _guess_unit(part)
-    found = np.where(sizes < _MIN_PEAKS, found[-1], found[:-1])
+    found = np.where(sizes < MIN_PEAKS, found[-1], found[:-1])
     messages = [
         f"The peaks of {_describe_studies((found == unit) & (sizes > 0), names)} look "
         f"like {unit}. They must be in mm. If necessary, {advice}."
@@ -137,7 +145,7 @@ def describe_units(xyz, rows, names) -> str:
 
 def _guess_unit(xyz) -> str:
     """Return the probable unit of the peaks of a study; "" stands for mm."""
-    if len(xyz) < _MIN_PEAKS:
+    if len(xyz) < MIN_PEAKS:
         return ""
     largest = np.abs(xyz).max()
     if 0 < largest < _MAX_METERS:

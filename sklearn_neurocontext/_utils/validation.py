@@ -97,14 +97,6 @@ _NUMBER_SIGNS = str.maketrans(
 _AROUND_NUMBERS = re.compile(r"^[\s\"'‘’“”]+|[\s\"'‘’“”]+$")
 
 
-class DoubtfulPeaksWarning(UserWarning):
-    """Warning that peaks are probably not in mm, or that x is probably unsigned."""
-
-
-class CoordinateSpaceWarning(UserWarning):
-    """Warning that the source does not report all peaks in MNI space."""
-
-
 def _name_rows(rows) -> str:
     """Format at most `_MAX_ROWS_NAMED` row numbers for an error message."""
     shown = ", ".join(str(row) for row in rows[:_MAX_ROWS_NAMED])

@@ -31,7 +31,7 @@ issue a `DoubtfulPeaksWarning` if the peaks of an article are probably not in mm
 example in centimeters or voxel indices, or if x is probably unsigned.
 """
 
-from .._utils.validation import CoordinateSpaceWarning, DoubtfulPeaksWarning
+from .._utils.coordinate_spaces import CoordinateSpaceWarning, DoubtfulPeaksWarning
 from ._bunch import SkippedPeaksWarning, study_texts
 from ._ibc import fetch_ibc_maps
 from ._load_corpus import CORPORA, load_corpus, usable_rows

@@ -9,6 +9,8 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from .._utils.coordinate_spaces import (
+    CoordinateSpaceWarning,
+    DoubtfulPeaksWarning,
     describe_sides,
     describe_unclear_labels,
     describe_units,
@@ -17,7 +19,6 @@ from .._utils.coordinate_spaces import (
     talairach_to_mni,
 )
 from .._utils.files import replace_surrogates
-from .._utils.validation import CoordinateSpaceWarning, DoubtfulPeaksWarning
 from ._ids import read_dois, read_integers
 
 TEXT_COLUMNS = ("title", "keywords", "abstract", "body", "journal")

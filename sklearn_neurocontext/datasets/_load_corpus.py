@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .._utils.coordinate_spaces import CoordinateSpaceWarning
 from .._utils.files import expand_path
-from .._utils.validation import CoordinateSpaceWarning
 from ._bunch import SkippedPeaksWarning
 from ._merge import merge_corpora
 from ._neuroquery_neurosynth import (

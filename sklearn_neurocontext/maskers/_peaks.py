@@ -10,6 +10,9 @@ import pandas as pd
 from scipy.sparse import csr_array, issparse
 
 from .._utils.coordinate_spaces import (
+    MIN_PEAKS,
+    CoordinateSpaceWarning,
+    DoubtfulPeaksWarning,
     describe_sides,
     describe_unclear_labels,
     describe_units,
@@ -18,12 +21,7 @@ from .._utils.coordinate_spaces import (
     normalize_spaces,
     talairach_to_mni,
 )
-from .._utils.validation import (
-    CoordinateSpaceWarning,
-    DoubtfulPeaksWarning,
-    check_peaks,
-    read_numbers,
-)
+from .._utils.validation import check_peaks, read_numbers
 
 STUDY_COLUMNS = ("study_id", "pmid", "pmcid", "id")
 _SPACE_COLUMNS = ("space", "coordinate_space")
@@ -45,8 +43,9 @@ def gather_peaks(peaks, *, space="MNI", counts_grid=None):
     peaks = check_peaks(peaks)
     sizes = [len(rows) for rows in peaks]
     xyz, study_of = np.concatenate(peaks), np.repeat(np.arange(len(peaks)), sizes)
-    names = np.arange(len(peaks)) if ids is None else ids
-    _warn_about_doubtful_peaks(describe_units(xyz, study_of, names))
+    if len(xyz) >= MIN_PEAKS:  # Fewer peaks do not reveal their unit.
+        names = np.arange(len(peaks)) if ids is None else ids
+        _warn_about_doubtful_peaks(describe_units(xyz, study_of, names))
     if space == "TAL":
         peaks = np.split(talairach_to_mni(xyz), np.cumsum(sizes)[:-1])
     return peaks, ids
