@@ -6,6 +6,7 @@
 Corpora are downloaded, or read from the folder that `NEUROCONTEXT_DATA` names. A run
 that was stopped continues; fits that two tables share are made once. Tables:
 
+losses       paper recipe, and joint losses of encoders and decoder (embeddings only)
 methods      estimators with the paper settings and the best settings (paper: Table 1)
 text         best settings, and a language model alone (paper: Figure 2)
 sizes        best settings on 1,000 to all training studies (paper: appendix)
