@@ -36,22 +36,33 @@ def read_integers(values, column: str) -> pd.Series:
             f"{_plain(wrong.iloc[0])!r}; expected {_KINDS.get(column, 'years')}. Leave "
             "unknown cells empty."
         )
+    # Some exports write 0 or -1 in place of an unknown PMID or PMCID.
+    if column in ("pmid", "pmcid"):
+        numbers = np.where(numbers > 0, numbers, np.nan)
     return pd.Series(numbers).astype("Int64")
 
 
 def _drop_prefix(words, kind) -> pd.Series:
-    """Return texts without white space and without a prefix like "PMID: "."""
-    prefix = rf"(?i)^{kind}\s*:?\s*(?=\d|PMC)"
+    """Return texts without white space, "PMID: ", addresses and versions of PMCIDs."""
     words = words.str.strip()
-    is_article = kind in ("pmid", "pmcid")
-    return words.str.replace(prefix, "", regex=True) if is_article else words
+    if kind not in ("pmid", "pmcid"):
+        return words
+    # The id may follow "PMID: " or be the end of an address. PMCIDs may have a version.
+    words = words.str.replace(
+        rf"(?i)^(?:https?://\S*/|{kind}\s*:?\s*)(?=(?:PMC)?\d+/?$)", "", regex=True
+    ).str.removesuffix("/")
+    return words.str.replace(r"(?i)^(PMC\d+)\.\d+$", r"\1", regex=True)
 
 
 def read_dois(values) -> pd.Series:
     """Return DOIs in lowercase, without "https://doi.org/" or "doi:"; "" if unknown."""
-    words = pd.Series(values).reset_index(drop=True).astype("string")
-    dois = words.str.extract(r"(10\.\d{4,}(?:\.\d+)*/\S+)", expand=False)
-    return dois.str.lower().str.rstrip(".,;").fillna("").astype(str)
+    words = pd.Series(values).reset_index(drop=True).astype("string").fillna("")
+    words = words.map(normalize_text).str.replace("%2f", "/", case=False, regex=False)
+    dois = words.str.extract(r"(10\.\d{4,}(?:\.\d+)*/[^\s?#]+)", expand=False)
+    dois = dois.str.lower().str.rstrip(".,;/>]}\"'”’").fillna("").astype(str)
+    # A closing parenthesis may belong to the DOI, or to the text around it.
+    is_open = dois.str.count(r"\(") >= dois.str.count(r"\)")
+    return dois.where(is_open, dois.str.rstrip("),.;"))
 
 
 def write_ids(ids, kind: str) -> pd.Series:

@@ -250,8 +250,8 @@ def _read_spaces(folder: Path, studies):
     table = pd.DataFrame(columns=columns)
     if not path.is_file():
         return spaces, table
-    # An empty file is treated as a table without rows.
-    if path.read_bytes().removeprefix(codecs.BOM_UTF8).strip():
+    # An empty file, or one with only blank cells, is treated as a table without rows.
+    if path.read_bytes().removeprefix(codecs.BOM_UTF8).strip(b' \t\r\n,"'):
         table = read_columns(path, columns)
     try:
         rows = join_rows(studies, "pmcid", table["pmcid"], path.name)

@@ -348,6 +348,7 @@ class _Experiment:
 
     @property
     def name(self) -> str:
+        """Return the text of all lines of the name."""
         return " ".join(self.names)
 
 

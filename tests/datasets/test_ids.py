@@ -222,6 +222,31 @@ def test_dois_are_read_in_all_spellings():
     assert read_dois(pd.Series([*dois, None, "in press"])).tolist() == expected
     rows = join_rows(pd.DataFrame({"doi": dois[:1]}), "doi", dois[1:], "peaks")
     assert rows.tolist() == [0, 0, -1]
+    pasted = [
+        "http://doi.org/{}/",
+        "<{}>",
+        "(doi: {}).",
+        "{}?via=ihub",
+        "“{}”",
+        "{}\u200b",
+    ]
+    pasted = [text.format("10.1016/s0896-6273(03)1-4") for text in pasted]
+    pasted += ["https://doi.org/10.1016%2FS0896-6273(03)1\u20104"]
+    assert set(read_dois(pasted)) == {"10.1016/s0896-6273(03)1-4"}
+
+
+def test_ids_pasted_from_web_pages():
+    pmcids = ["https://pmc.ncbi.nlm.nih.gov/articles/PMC12/", "PMC12.1", "PMCID: PMC12"]
+    assert read_integers(pmcids, "pmcid").tolist() == [12] * 3
+    assert write_ids(pmcids, "pmcid").tolist() == ["12"] * 3
+    assert read_integers(["https://pubmed.ncbi.nlm.nih.gov/12"], "pmid").tolist() == [
+        12
+    ]
+
+
+def test_zero_and_negative_pmids_are_unknown():
+    for ids in ([0, -1, 7], ["0", "−1", "7"]):
+        assert read_integers(ids, "pmid").tolist() == [pd.NA, pd.NA, 7]
 
 
 @pytest.mark.parametrize(

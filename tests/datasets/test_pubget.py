@@ -78,6 +78,7 @@ def test_other_files_of_pubget_are_ignored(small):
     [
         "",
         "\ufeff\n",
+        ",\n,\n",
         "pmcid,coordinate_space\n",
         "pmcid,coordinate_space\n,\n",
         "pmcid,coordinate_space\n17,MNI\n18,TAL\n",
