@@ -164,7 +164,11 @@ def _guess_unit(xyz) -> str:
         return "centimeters" if _fits_brain(10 * xyz, max_outside=0.3) else ""
     # Voxels of 1 and 2 mm are considered. Indices of larger voxels are smaller numbers.
     # As coordinates in mm, they are inside the brain, so they cannot be detected.
-    if (xyz >= 0).all() and _share_outside(xyz) > 0.1:
+    outside = _share_outside(xyz)
+    if (xyz >= 0).all() and outside > 0.1:
+        # Most indices of FreeSurfer's images of 256 voxels per axis are outside.
+        if outside > 2 / 3:
+            return "voxel indices"
         grids = [size * xyz + _FIRST_VOXEL for size in (1, 2)]
         fits = any(_fits_brain(grid, max_outside=0.1) for grid in grids)
         return "voxel indices" if fits else ""

@@ -19,7 +19,8 @@ _SPACE_NAMES = {"MNI": "MNI", "TAL": "Talairach"}
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _REFERENCE = re.compile(r"reference\s*[=:]\s*(.*)", re.IGNORECASE)
 _SUBJECTS = re.compile(
-    r"(?:number of )?(?:subjects?|participants?)\s*[=:]\s*(.*)", re.IGNORECASE
+    r"(?:number of )?(?:subjects?|participants?(?=\s*[=:]\s*\d))\s*[=:]\s*(.*)",
+    re.IGNORECASE,
 )
 _N_EQUALS = re.compile(
     r"n\s*[=:]\s*(\d+)(?:\s+(?:subjects|participants))?", re.IGNORECASE | re.ASCII

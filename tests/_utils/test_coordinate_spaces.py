@@ -107,6 +107,7 @@ WRONG_UNITS = {
     "meters": ("meters", lambda xyz: 0.001 * xyz),
     "voxels of FSL": ("voxel indices", lambda xyz: _to_voxels(xyz, FSL)),
     "voxels of SPM": ("voxel indices", lambda xyz: _to_voxels(xyz, SPM)),
+    "voxels of FreeSurfer": ("voxel indices", lambda xyz: 128 + xyz[:, [0, 2, 1]]),
     "voxels of 1 mm": ("voxel indices", lambda xyz: _to_voxels(xyz, FINE)),
 }
 

@@ -233,6 +233,7 @@ HEAD = "// Reference=MNI\n// Smith J, 2005: words > rest\n// Subjects=12\n"
         ("// left IFG\n1 2 3\n// right STG (BA 22)\n4 5 6\n", 2),
         ("1 2 3\n//-40 10 5\n4 5 6\n// 7, 8, 9\n", 2),
         ("// N=12\n1 2 3\n//n = 24\n4 5 6\n", 2),
+        ("1 2 3\n// Participants: adults\n4 5 6\n", 1),
         ("1 2 3 // left IFG\n4\t5\t6\t//BA 44\n", 2),
         ("1 2 3\n4 5 6\n\n// end of file, 2019\n", 1),
         ("1 2 3\n// cluster 2:\n// left\n4 5 6\n//\n", 2),
