@@ -9,7 +9,7 @@ import pandas as pd
 from .._utils.coordinate_spaces import find_sides, find_unclear_labels, normalize_spaces
 from .._utils.files import expand_path
 from ._bunch import STUDY_COLUMNS, SkippedPeaksWarning, make_bunch, warn_about_spaces
-from ._files import describe_blanks, read_columns, read_coordinates, skip_blanks
+from ._files import describe_reading, read_columns, read_coordinates, skip_blanks
 from ._ids import join_rows, read_integers, write_ids, write_study_ids
 
 _ID_COLUMNS = ("study_id", "pmid", "pmcid", "doi", "id")
@@ -23,8 +23,10 @@ def load_table(studies, peaks, *, space=None):
     ----------
     studies : DataFrame, dict, or path-like
         Table with one row per study, or the path of a CSV or TSV file with this table.
-        The file may be compressed. A column ``study_id``, ``pmid``, ``pmcid``, ``doi``
-        or ``id`` must identify the study. The columns ``title``, ``keywords``,
+        The file may be compressed. Its columns may be separated by commas, semicolons
+        or tabs, and its encoding may be UTF-8, UTF-16 with a byte order mark, or
+        Windows-1252. A column ``study_id``, ``pmid``, ``pmcid``, ``doi`` or ``id`` must
+        identify the study. The columns ``title``, ``keywords``,
         ``abstract``, ``body``, ``year``, ``journal`` and ``coordinate_space`` (or
         ``space``) are optional.
     peaks : DataFrame, dict, or path-like
@@ -92,7 +94,7 @@ def load_table(studies, peaks, *, space=None):
     xyz = read_coordinates(peaks, "the table of peaks")
     spaces = _choose_spaces(studies, peaks, rows, space)
     description = f"{len(studies):,} studies from a table."
-    description += describe_blanks(*tables)
+    description += describe_reading(*tables)
     skipped = "" if known.all() else _describe_skipped(ids[~known], kind)
     corpus = make_bunch(
         studies,
