@@ -1,4 +1,4 @@
-"""Scripts written for NeuroQuery run after the changes that the README lists."""
+"""Scripts written for NeuroQuery run after the changes that the user guide lists."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,8 @@ import pytest
 from sklearn_neurocontext import NeuroContextModel
 from tests.text_model import make_corpus
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README, USER_GUIDE = ROOT / "README.md", ROOT / "docs" / "index.md"
 SECTION = "### Scripts for NeuroQuery\n"
 START = """
 from neuroquery import fetch_neuroquery_model, NeuroQueryModel
@@ -70,16 +71,14 @@ img = gaussian_coord_smoothing(peaks, encoder.get_masker())
 """
 
 
-def _changes():
-    """Return the lines for NeuroQuery and for this package in the README's table."""
-    section = README.read_text().split(SECTION)[1].split("\n#")[0]
-    rows = re.findall(r"^\| `(.+)` \| `(.+)` \|$", section, flags=re.MULTILINE)
-    assert len(rows) >= 6
-    return rows
+def _changes(page=USER_GUIDE):
+    """Return the lines for NeuroQuery and for this package in the table of a page."""
+    section = page.read_text(encoding="utf-8").split(SECTION)[1].split("\n#")[0]
+    return re.findall(r"^\| `(.+)` \| `(.+)` \|$", section, flags=re.MULTILINE)
 
 
 def _run(script, **names):
-    """Change a script as the README says, run it and return its variables."""
+    """Change a script as the user guide says, run it and return its variables."""
     for old, new in _changes():
         script = script.replace(old, new)
     assert "neuroquery." not in script.lower()
@@ -92,6 +91,11 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:imgs are being resampled",
     "ignore:.*'partition' will ignore the 'mask'",
 )
+
+
+def test_readme_lists_lines_of_the_user_guide():
+    assert len(_changes(README)) == 3
+    assert set(_changes(README)) < set(_changes())
 
 
 @pytest.mark.parametrize("indexed", [False, True])

@@ -50,6 +50,8 @@ class Task:
         Rows of X and y.
     trial : list of one (train, test)
         Split whose candidates are the development studies, which no test set has.
+    groups : ndarray of shape (n_studies,), int
+        Group of duplicate studies of each row.
     metadata : dict
         Settings that are saved with the scores.
     """
@@ -62,6 +64,7 @@ class Task:
     y: np.ndarray
     splits: list
     trial: list
+    groups: np.ndarray
     metadata: dict = field(default_factory=dict)
 
     @property
@@ -118,6 +121,7 @@ def load_task(name, file=None, n_components=512) -> Task:
         y=y[rows],
         splits=remove_leakage(splits, groups),
         trial=remove_leakage([(others, splits.development)], groups),
+        groups=groups,
         metadata={
             "corpus": name,
             "n_studies": len(rows),

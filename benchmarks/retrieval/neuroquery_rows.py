@@ -8,12 +8,7 @@ from neuroquery.img_utils import coords_to_peaks_img
 from nilearn.masking import apply_mask
 
 from benchmarks.encoding.neuroquery_maps import term_counts, timed, train
-from sklearn_neurocontext.experiments import make_masker
-from sklearn_neurocontext.metrics import (
-    make_retrieval_scorer,
-    recall_curve,
-    recall_curve_auc,
-)
+from sklearn_neurocontext.experiments import make_masker, score_similarity
 
 FWHM = 9.0
 _BLOCK = 100
@@ -61,19 +56,14 @@ def neuroquery_records(task, folder) -> list:
 
 
 def _record(name, matrix, n_train, cost) -> dict:
-    scores = make_retrieval_scorer((10, 100)).from_similarity(matrix)
-    curve = recall_curve(matrix)
     return {
         "split": 0,
         "estimator": name,
-        **scores,
-        "recall_curve_auc": recall_curve_auc(curve),
-        "recall_curve_auc_brain_to_text": recall_curve_auc(recall_curve(matrix.T)),
+        **score_similarity(matrix),
         "n_train": n_train,
         "fit_seconds": sum(step["wall_seconds"] for step in cost.values()),
         "fit_cpu_seconds": sum(step["cpu_seconds"] for step in cost.values()),
         "cost": cost,
-        "recall_curve": [round(float(recall), 6) for recall in curve],
     }
 
 

@@ -112,6 +112,26 @@ def settings(task, encoder) -> list:
     ]
 
 
+def losses(task, encoder) -> list:
+    """Compare the paper's recipe, and InfoNCE with weights of the decoder's error."""
+    weighted = {
+        f"contrastive, reconstruction_weight={weight:g}": on_features(
+            task, net(decoder="residual", reconstruction_weight=weight)
+        )
+        for weight in (0.1, 1, 10)
+    }
+    models = {
+        PAPER: on_features(task, net()),
+        "contrastive, paper recipe": ContrastiveTextBrain.paper(
+            decoder=None, random_state=RANDOM_STATE
+        ),
+    }
+    X = encoder.embed(task.texts)
+    return [
+        Row(name, model, X, task.splits) for name, model in (models | weighted).items()
+    ]
+
+
 def text(task, encoder) -> list:
     """Compare the best settings with a language model alone, on one kind of text."""
     rows = [best(task, encoder)]
@@ -180,7 +200,16 @@ def coordinates(task, encoder) -> list:
 
 TABLES = {
     table.__name__: table
-    for table in (methods, text, sizes, encoders, candidates, coordinates, settings)
+    for table in (
+        methods,
+        losses,
+        text,
+        sizes,
+        encoders,
+        candidates,
+        coordinates,
+        settings,
+    )
 }
 
 
@@ -203,8 +232,9 @@ def estimators() -> dict:
 
 
 def net(**options):
-    """Return the contrastive model without a decoder."""
-    return ContrastiveTextBrain(decoder=None, random_state=RANDOM_STATE, **options)
+    """Return the contrastive model, without a decoder unless `options` has one."""
+    options = {"decoder": None, "random_state": RANDOM_STATE} | options
+    return ContrastiveTextBrain(**options)
 
 
 def on_features(task, model, dim=300, *, scaled=False):

@@ -6,6 +6,7 @@
 Corpora are downloaded, or read from the folder that `NEUROCONTEXT_DATA` names. A run
 that was stopped continues; fits that two tables share are made once. Tables:
 
+losses       paper recipe, and joint losses of encoders and decoder (embeddings only)
 methods      estimators with the paper settings and the best settings (paper: Table 1)
 text         best settings, and a language model alone (paper: Figure 2)
 sizes        best settings on 1,000 to all training studies (paper: appendix)
@@ -74,7 +75,7 @@ def _parse():
 
 def run(rows, task, output) -> BenchmarkResult:
     """Fit and score rows unless an earlier run did; return their records."""
-    records, origins = [], []
+    results, records, origins = [], [], []
     for row in rows:
         result = run_benchmark(
             {row.name: row.estimator},
@@ -83,15 +84,19 @@ def run(rows, task, output) -> BenchmarkResult:
             row.splits,
             output=output,
             on_progress=_show,
+            groups=task.groups,
             settings=task.metadata,
         )
         for record in result.records:
             origin = len(origins) + record["run"]
             records.append(record | {"estimator": row.label or row.name, "run": origin})
         origins += result.provenance
+        results.append(result)
     names = [row.label or row.name for row in rows]
     reference = PAPER if PAPER in names else names[-1]
-    return replace(result, records=records, reference=reference, provenance=origins)
+    # Rows can have fewer splits than others, but the test set of a split is the same.
+    longest = max(results, key=lambda one: len(one.studies))
+    return replace(longest, records=records, reference=reference, provenance=origins)
 
 
 def _show(n_done, n_total, record):

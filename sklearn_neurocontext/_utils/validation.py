@@ -4,6 +4,7 @@ Private functions of scikit-learn are imported only in this file. If a release o
 scikit-learn moves a private function, only this file must be changed.
 """
 
+import inspect
 import re
 import unicodedata
 import warnings
@@ -16,6 +17,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn import config_context, get_config
 from sklearn.base import _fit_context as fit_context
+from sklearn.metrics._scorer import _BaseScorer
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing as select_rows
 from sklearn.utils import check_random_state
@@ -41,6 +43,7 @@ __all__ = [
     "american_spelling",
     "array_output",
     "available_if",
+    "calling_regression_metric",
     "check_feature_names_in",
     "check_is_fitted",
     "check_numbers",
@@ -346,6 +349,21 @@ def array_output(ignore_names: bool = False):
         names = "X (has|does not have valid) feature names"
         warnings.filterwarnings("ignore", names, UserWarning)
         yield
+
+
+def calling_regression_metric() -> str | None:
+    """Return the name of the regression metric whose scorer is running, or None."""
+    # scikit-learn does not pass the metric to the estimator. Therefore, the scorer is
+    # searched among the callers of this function.
+    frame = inspect.currentframe()
+    while frame is not None:
+        scorer = frame.f_locals.get("self")
+        if isinstance(scorer, _BaseScorer):
+            metric = scorer._score_func
+            is_regression = metric.__module__ == "sklearn.metrics._regression"
+            return metric.__name__ if is_regression else None
+        frame = frame.f_back
+    return None
 
 
 def innermost_model(estimator):

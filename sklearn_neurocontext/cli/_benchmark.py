@@ -353,11 +353,11 @@ def _predict_text(text, studies, masker, output):
 
 
 def _print_scores(result, metrics, title):
-    """Print scores in percent (mean ± std over splits) and their chance levels."""
+    """Print scores in percent with 95 % intervals, and their chance levels."""
     from rich.table import Table
     from rich.text import Text
 
-    from ..experiments import format_mean_std
+    from ..experiments import format_interval
 
     summary = result.summary().set_index(["estimator", "metric"])
     # rich would interpret brackets in a str as markup, but not in a Text.
@@ -368,17 +368,20 @@ def _print_scores(result, metrics, title):
     table.add_column("fit, s", justify="right", no_wrap=True)
     for name in summary.index.unique("estimator"):
         rows = [summary.loc[(name, metric)] for metric in metrics]
-        cells = [format_mean_std(row["mean"], row["std"]) for row in rows]
+        # The interval is on a second line, so that the table is not too wide.
+        cells = [format_interval(row).replace(" ", "\n", 1) for row in rows]
         seconds = summary.loc[(name, "fit_seconds"), "mean"]
         table.add_row(Text(name), *cells, f"{seconds:.1f}")
     levels = [100 * summary.loc[(name, metric), "chance"] for metric in metrics]
     table.add_row("chance", *(f"{level:.1f}" for level in levels), "", style="dim")
     make_console().print(table)
+    if intervals := result.describe_intervals():
+        click.echo(f"Scores are means over splits. {intervals}")
 
 
 def _print_differences(result, metrics):
-    """Print differences from the reference estimator in points, with 95 % intervals."""
-    from ..experiments import format_difference
+    """Print differences from the reference estimator and their 95 % intervals."""
+    from ..experiments import format_interval
 
     differences = result.differences().set_index(["estimator", "metric"])
     for name in differences.index.unique("estimator"):
@@ -386,5 +389,5 @@ def _print_differences(result, metrics):
             row = differences.loc[(name, metric)]
             click.echo(
                 f"{name} minus {row['reference']}, {heading.removesuffix(', %')}, in "
-                f"points [paired 95 % interval]: {format_difference(row)}"
+                f"points [paired 95 % interval]: {format_interval(row, signed=True)}"
             )

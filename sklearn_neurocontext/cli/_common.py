@@ -35,9 +35,9 @@ class Text(click.ParamType):
     name = "text"
 
     def convert(self, value, param, ctx):
-        """Check a text, and return it as Unicode."""
+        """Check that a text is not blank, and decode it as UTF-8 if necessary."""
         # In the locale C, Python decodes the command line as ASCII, and represents the
-        # bytes of other characters as surrogates.
+        # bytes of other characters as surrogates. These bytes are decoded as UTF-8.
         with suppress(UnicodeEncodeError):
             value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         if not value.strip():

@@ -1,7 +1,7 @@
 """Commands embed and merge-stores, which compute and merge embeddings."""
 
 import time
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -97,12 +97,7 @@ def embed(corpus, output, cache, text_field, model_name, **options):
     given = {name: value for name, value in options.items() if value is not None}
     embedder = make_embedder(model_name).set_params(cache=cache, **given)
     listed = loaded.studies.iloc[rows][_COLUMNS]
-    # The array and the table replace older files together, because the rows of one
-    # belong to the rows of the other.
-    with nullcontext() if output is None else atomic_output(table) as temporary:
-        if temporary is not None:
-            write_table(temporary, listed)
-        n_tokens = _embed(embedder.fit(), [texts[row] for row in rows], output)
+    n_tokens = _embed(embedder.fit(), [texts[row] for row in rows], output, listed)
     if output is not None:
         click.echo(f"Wrote {len(rows):,} embeddings to {output}")
         click.echo(f"Wrote the table of studies to {table}")
@@ -150,8 +145,12 @@ def _check_table(path):
         )
 
 
-def _embed(embedder, texts, output) -> int:
-    """Embed texts, write the array to `output`, and return the number of tokens."""
+def _embed(embedder, texts, output, listed) -> int:
+    """Embed texts, and return the number of tokens.
+
+    If `output` is not None, write the array to it, and write `listed`, the table of
+    studies, to a CSV file with the same name.
+    """
     import numpy as np
 
     from .._utils.disk_cache import NpyWriter
@@ -171,6 +170,10 @@ def _embed(embedder, texts, output) -> int:
     with ExitStack() as stack:
         array = None
         if output is not None:
+            # The array and the table replace older files together, because each row of
+            # the table describes the same row of the array.
+            table = stack.enter_context(atomic_output(output.with_suffix(".csv")))
+            write_table(table, listed)
             temporary = stack.enter_context(atomic_output(output))
             row_shape = (embedder.embedding_dim_,)
             array = stack.enter_context(NpyWriter(temporary, np.float32, row_shape))

@@ -96,7 +96,8 @@ def fit(output, text, n_permutations, **settings):
     )
     note(f"Fitting {estimator} to {len(studies.texts):,} studies …")
     model = fit_settings(settings, studies, masker, n_permutations)
-    # Replace an earlier model and its results only when all new results are written.
+    # An earlier model and its results are replaced only after all new results have been
+    # written to a temporary folder.
     with staged_files(output) as staged:
         _write_training(model, staged)
         _write_studies(loaded, studies, staged)
@@ -190,7 +191,7 @@ def _predict_studies(model, loaded, studies, output):
         if studies.X is None:
             texts = [american_spelling(text) for text in studies.texts]
             predicted = model.model.predict(texts)
-        else:  # Skip the first step of the pipeline: it would embed the texts again.
+        else:  # Skip the first step, because it would embed the texts again.
             predicted = model.model[1:].predict(studies.X)
     ids = loaded.studies["study_id"].iloc[studies.rows].tolist()
     path = output / "training_predictions.csv"

@@ -1,6 +1,6 @@
 """Run estimators over splits, save resumable records and compute tables."""
 
-from ._benchmark import provenance, run_benchmark
+from ._benchmark import provenance, run_benchmark, score_similarity
 from ._estimators import (
     ESTIMATORS,
     TEXT_ESTIMATORS,
@@ -9,7 +9,7 @@ from ._estimators import (
     make_masker,
     select_inputs,
 )
-from ._result import BenchmarkResult, format_difference, format_mean_std
+from ._result import BenchmarkResult, format_interval, format_mean_std
 from ._studies import PreparedStudies, StudyMaps, median_study_maps, prepare_studies
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     "BenchmarkResult",
     "PreparedStudies",
     "StudyMaps",
-    "format_difference",
+    "format_interval",
     "format_mean_std",
     "make_embedder",
     "make_estimators",
@@ -27,5 +27,6 @@ __all__ = [
     "prepare_studies",
     "provenance",
     "run_benchmark",
+    "score_similarity",
     "select_inputs",
 ]

@@ -27,12 +27,14 @@ from ..metrics import (
     recall_curve,
     recall_curve_auc,
     similarity,
+    true_ranks,
 )
-from ._result import BRAIN_TO_TEXT, BenchmarkResult
+from ._result import BRAIN_TO_TEXT, BenchmarkResult, format_ranks, parse_ranks
 
 # If the peak memory exceeds the current memory by at least this value, the reset of the
 # peak memory has failed.
 _PEAK_MARGIN_MB = 16
+_SUFFIXES = ("", BRAIN_TO_TEXT)
 _TIMES = ("fit_seconds", "fit_cpu_seconds", "score_seconds")
 _TRAINING_ATTRIBUTES = ("best_epoch_", "n_epochs_")
 
@@ -106,6 +108,8 @@ def _is_complete(record, expected, scores) -> bool:
     curve, run = record.get("recall_curve"), record.get("provenance")
     if not isinstance(curve, list) or len(curve) != expected["n_candidates"]:
         return False
+    if not all(_are_ranks(record.get(f"ranks{one}"), curve) for one in _SUFFIXES):
+        return False
     shares = [*(record.get(name) for name in scores), *curve]
     numbers = [*shares, *(record.get(name) for name in _TIMES)]
     optional = ("peak_memory_mb", "best_epoch", "n_epochs")
@@ -116,6 +120,15 @@ def _is_complete(record, expected, scores) -> bool:
         and all(type(one) in (int, float) and 0 <= one < np.inf for one in numbers)
         and max(shares) <= 1
     )
+
+
+def _are_ranks(text, curve) -> bool:
+    """Return whether a line contains one rank for each candidate of a curve."""
+    if not isinstance(text, str):
+        return False
+    best, worst = parse_ranks(text).T
+    in_order = (best >= 1) & (best <= worst) & (worst <= len(curve))
+    return len(best) == len(curve) and bool(in_order.all())
 
 
 @array_output()
@@ -140,7 +153,8 @@ def run_benchmark(
 
     There are two differences from `sklearn.model_selection.cross_validate`. First, if
     `output` is given, each fit is saved as a record, so that an interrupted run can
-    resume. Second, records include costs, provenance and the recall curve.
+    resume. Second, records include costs, provenance, the recall curve and the rank of
+    each test study in both directions. Intervals are computed from these ranks.
 
     Parameters
     ----------
@@ -166,8 +180,9 @@ def run_benchmark(
         is not in `estimators`, no differences are computed.
     groups : array-like of shape (n_rows,) or None, default=None
         Study of each row. Pass it if several rows can belong to the same study, for
-        example if each row is an analysis (contrast). In a split, no study may be in
-        both the training set and the test set.
+        example if each row is an analysis (contrast), or if there are duplicates; see
+        `duplicate_groups`. In a split, no study may be in both the training set and the
+        test set. The bootstrap of intervals draws all rows of a study together.
     settings : dict or None, default=None
         Further settings to store in the provenance, such as corpus, language model,
         atlas and random state.
@@ -238,7 +253,17 @@ def run_benchmark(
         reference=reference if reference in estimators else None,
         overlapping=_test_sets_overlap(splits),
         provenance=runs,
+        studies=_number_studies(splits, groups),
     )
+
+
+def _number_studies(splits, groups) -> list:
+    """Return the number of the study of each test row, one array per split."""
+    tests = [test for _, test in splits]
+    if groups is None:
+        return tests
+    numbers = np.unique(np.asarray(groups), return_inverse=True)[1]
+    return [numbers[test] for test in tests]
 
 
 def _get_inputs(estimators, X) -> dict:
@@ -331,10 +356,7 @@ def _score_split(estimator, X, y, train, test, scorer) -> dict:
     model.fit(select_rows(X, train), select_rows(y, train))
     fitted, cpu = time.perf_counter(), time.process_time() - cpu
     matrix = similarity(model, select_rows(X, test), select_rows(y, test))
-    scores = scorer.from_similarity(matrix)
-    curve = recall_curve(matrix)
-    scores["recall_curve_auc"] = recall_curve_auc(curve)
-    scores["recall_curve_auc_brain_to_text"] = recall_curve_auc(recall_curve(matrix.T))
+    scores = score_similarity(matrix, scorer.ks)
     scored = time.perf_counter()
     return {
         **scores,
@@ -344,8 +366,46 @@ def _score_split(estimator, X, y, train, test, scorer) -> dict:
         "score_seconds": scored - fitted,
         "peak_memory_mb": _read_memory_mb("VmHWM") if was_reset else None,
         **_get_epochs(model),
-        "recall_curve": [round(float(recall), 6) for recall in curve],
     }
+
+
+def score_similarity(similarity, ks=(10, 100)) -> dict:
+    """Score a similarity matrix as `run_benchmark` does.
+
+    The result is the part of a record that depends on the similarity. Use the function
+    to add a method that is not an estimator to the records of a `BenchmarkResult`.
+
+    Parameters
+    ----------
+    similarity : array-like of shape (n, n)
+        Similarity of each text (row) with each map (column). True pairs are on the
+        diagonal.
+    ks : sequence of int, default=(10, 100)
+        Values of k for recall@k, less than ``n``.
+
+    Returns
+    -------
+    scores : dict
+        ``recall_at_<k>``, ``mix_match`` and ``recall_curve_auc``, the same keys
+        followed by ``_brain_to_text``, ``n_candidates``, and ``recall_curve``
+        (text→brain). ``ranks`` and ``ranks_brain_to_text`` contain the rank of each
+        study, as described in `BenchmarkResult`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.experiments import score_similarity
+    >>> scores = score_similarity([[0.9, 0.1, 0.2], [0.3, 0.4, 0.5], [0, 0, 0]], ks=[1])
+    >>> scores["mix_match"], scores["ranks"]
+    (0.6666666666666666, '1 2 1-3')
+    """
+    scores = make_retrieval_scorer(ks).from_similarity(similarity)
+    similarity = np.asarray(similarity)
+    for suffix, oriented in zip(_SUFFIXES, (similarity, similarity.T), strict=True):
+        scores[f"recall_curve_auc{suffix}"] = recall_curve_auc(recall_curve(oriented))
+        scores[f"ranks{suffix}"] = format_ranks(true_ranks(oriented))
+    curve = recall_curve(similarity)
+    return scores | {"recall_curve": [round(float(recall), 6) for recall in curve]}
 
 
 def _get_epochs(model) -> dict:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from .._utils.files import expand_path, write_json, write_table, write_text
+from ..metrics import bootstrap_interval
 
 BRAIN_TO_TEXT = "_brain_to_text"
 DIRECTIONS = ("text→brain", "brain→text")
@@ -26,7 +26,7 @@ _SCORE_HEADINGS = {
     "recall_curve_auc": "recall-curve AUC",
 }
 _COSTS_IN_TABLES = ("fit_seconds", "fit_cpu_seconds", "peak_memory_mb")
-_CONFIDENCE = 0.95
+_N_DRAWS = 2000  # Number of bootstrap samples of an interval.
 
 
 def _direction(metric: str) -> str:
@@ -83,30 +83,55 @@ def format_mean_std(mean: float, std: float, scale: float = 100) -> str:
     return f"{scale * mean:.1f}{spread}"
 
 
-def format_difference(row) -> str:
-    """Format a row of `BenchmarkResult.differences` in percentage points.
+def format_interval(row, *, signed: bool = False) -> str:
+    """Format a mean and its 95 % interval in percent.
 
     Parameters
     ----------
     row : Series or dict
-        Row with the keys ``mean``, ``low`` and ``high``.
+        Row of `BenchmarkResult.summary` or `BenchmarkResult.differences`. Its keys
+        ``mean``, ``low`` and ``high`` are fractions.
+    signed : bool, default=False
+        Whether positive values get a plus sign. Use it for differences.
 
     Returns
     -------
     text : str
-        For example ``+1.2 [+0.3, +2.1]``. If the interval is NaN, only the mean is
+        For example ``20.2 [19.5, 20.8]``. If the interval is NaN, only the mean is
         printed.
 
     Examples
     --------
-    >>> from sklearn_neurocontext.experiments import format_difference
-    >>> format_difference({"mean": 0.012, "low": 0.003, "high": 0.021})
+    >>> from sklearn_neurocontext.experiments import format_interval
+    >>> format_interval({"mean": 0.202, "low": 0.195, "high": 0.208})
+    '20.2 [19.5, 20.8]'
+    >>> format_interval({"mean": 0.012, "low": 0.003, "high": 0.021}, signed=True)
     '+1.2 [+0.3, +2.1]'
     """
-    mean = f"{100 * row['mean']:+.1f}"
-    if np.isnan(row["low"]):
-        return mean
-    return f"{mean} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
+    sign = "+" if signed else ""
+    mean, low, high = (f"{100 * row[key]:{sign}.1f}" for key in ("mean", "low", "high"))
+    return mean if np.isnan(row["low"]) else f"{mean} [{low}, {high}]"
+
+
+def format_ranks(ranks) -> str:
+    """Format the ranks of `true_ranks` as one line, for example ``"3 17 4-6"``.
+
+    If other candidates tie with the true one, its best and worst rank are joined by a
+    hyphen.
+    """
+    return " ".join(
+        str(best) if best == worst else f"{best}-{worst}"
+        for best, worst in np.asarray(ranks).tolist()
+    )
+
+
+def parse_ranks(text: str) -> np.ndarray:
+    """Return the ranks of a line of `format_ranks`, shape (n_studies, 2)."""
+    words = text.split()
+    if "-" not in text:
+        return np.repeat(np.array(words, dtype=np.int64), 2).reshape(-1, 2)
+    pairs = [word.split("-") for word in words]
+    return np.array([(pair[0], pair[-1]) for pair in pairs], dtype=np.int64)
 
 
 def score_tables(summary: pd.DataFrame, metrics: list[str]) -> list[str]:
@@ -137,8 +162,9 @@ def _score_table(summary, direction, metrics, costs) -> str:
 def _format_cell(metric, one) -> str:
     if metric == "peak_memory_mb":
         return f"{one['mean']:,.0f}"
-    scale = 1 if metric in _COST_HEADINGS else 100
-    return format_mean_std(one["mean"], one["std"], scale)
+    if metric in _COST_HEADINGS:
+        return format_mean_std(one["mean"], one["std"], scale=1)
+    return format_interval(one)
 
 
 def difference_tables(differences: pd.DataFrame) -> list[str]:
@@ -156,7 +182,7 @@ def _difference_table(differences, direction, metrics) -> str:
     rows = [[first, *map(_heading, metrics)]]
     for name, group in differences.groupby("estimator", sort=False):
         by_metric = group.set_index("metric")
-        cells = [format_difference(by_metric.loc[metric]) for metric in metrics]
+        cells = [format_interval(by_metric.loc[one], signed=True) for one in metrics]
         rows.append([str(name), *cells])
     return _format_markdown(rows)
 
@@ -165,10 +191,23 @@ def _difference_table(differences, direction, metrics) -> str:
 class BenchmarkResult:
     """Hold the records of `run_benchmark` and compute tables from them.
 
+    Intervals are 95 % intervals of a bootstrap over test studies: studies are drawn
+    with replacement, and each drawn study contributes its ranks in all splits. The
+    splits are resampled together, so that a study in several test sets counts as one
+    study, and not as several independent studies. Rows with equal numbers in `studies`,
+    such as duplicates, are drawn together. Fitted estimators and candidates stay the
+    same in all bootstrap samples. The intervals therefore include the variability of
+    the choice of test studies, but not the variability of training and of the choice of
+    candidates.
+
     Parameters
     ----------
     records : list of dict
-        One record per split and estimator. Scores are fractions.
+        One record per split and estimator. Scores are fractions. ``ranks`` contains the
+        rank of the true map of each test text, and ``ranks_brain_to_text`` the rank of
+        the true text of each test map. Ranks are separated by spaces. The first rank
+        is 1. ``4-6`` means that the true candidate ties with two others, so that its
+        rank is between 4 and 6.
     reference : str or None, default=None
         Name of the estimator to which the others are compared.
     overlapping : bool, default=False
@@ -176,6 +215,9 @@ class BenchmarkResult:
     provenance : list of dict or None, default=None
         Versions, machine, settings and start time of each run that contributed records.
         The value of ``run`` in a record is an index into this list.
+    studies : list of array-like of int, or None, default=None
+        Study of each rank, one array per split. Equal numbers mean the same study or
+        duplicates of it. With None, no intervals are computed.
 
     Examples
     --------
@@ -193,6 +235,7 @@ class BenchmarkResult:
     reference: str | None = None
     overlapping: bool = False
     provenance: list[dict] | None = None
+    studies: list | None = None
 
     def table(self) -> pd.DataFrame:
         """Return all records as a table, one row per split and estimator.
@@ -200,11 +243,11 @@ class BenchmarkResult:
         Returns
         -------
         table : DataFrame
-            Scores in fractions, and costs in seconds or MB. Recall curves are omitted.
+            Scores in fractions, and costs in seconds or MB. Recall curves and ranks are
+            omitted.
         """
-        return pd.DataFrame(self.records).drop(
-            columns=["recall_curve", "settings_hash"], errors="ignore"
-        )
+        omitted = ["recall_curve", "settings_hash", "ranks", f"ranks{BRAIN_TO_TEXT}"]
+        return pd.DataFrame(self.records).drop(columns=omitted, errors="ignore")
 
     def metrics(self) -> list[str]:
         """Return the names of the scores, in the order of the records.
@@ -250,17 +293,20 @@ class BenchmarkResult:
         return _direction(metric)
 
     def summary(self) -> pd.DataFrame:
-        """Compute means, standard deviations and chance levels over splits.
+        """Compute means over splits, with intervals and chance levels.
 
         Returns
         -------
         summary : DataFrame
             One row for each score and each cost of each estimator. The columns are
-            ``estimator``, ``metric``, ``mean``, ``std`` (over splits, ``ddof=1``),
+            ``estimator``, ``metric``, ``mean``, ``std`` (standard deviation over
+            splits, ``ddof=1``), ``low`` and ``high`` (ends of the 95 % interval of a
+            bootstrap over test studies, NaN for costs and for records without ranks),
             ``chance`` (chance level, NaN for costs), ``n_splits`` and ``n_candidates``
             (mean over splits).
         """
         table = self.table()
+        intervals = self._bootstrap(self._score_studies())
         rows = []
         columns = [*self.metrics(), *(cost for cost in _COST_HEADINGS if cost in table)]
         for name, group in table.groupby("estimator", sort=False):
@@ -270,12 +316,15 @@ class BenchmarkResult:
                     continue
                 pools = group.loc[values.index, "n_candidates"]
                 chances = [_chance(metric, n) for n in pools]
+                low, high = intervals.get((name, metric), (np.nan, np.nan))
                 rows.append(
                     {
                         "estimator": name,
                         "metric": metric,
                         "mean": values.mean(),
                         "std": values.std(ddof=1),
+                        "low": low,
+                        "high": high,
                         "chance": np.nan if None in chances else np.mean(chances),
                         "n_splits": len(values),
                         "n_candidates": pools.mean(),
@@ -286,17 +335,16 @@ class BenchmarkResult:
     def differences(self) -> pd.DataFrame:
         """Compute paired differences from the reference, with confidence intervals.
 
-        The interval is computed by a paired t-test over splits. This interval is too
-        narrow, because splits are not independent: training sets share studies. If
-        ``overlapping`` is True, test sets share studies too.
+        The difference of two estimators is computed for each test study. The interval
+        is the 95 % interval of a bootstrap over test studies, as in `summary`.
 
         Returns
         -------
         differences : DataFrame
             One row for each score of each estimator except the reference. The columns
             are ``estimator``, ``reference``, ``metric``, ``mean``, ``low`` and ``high``
-            (ends of the 95 % interval, NaN with a single split), and ``n_splits``. The
-            table is empty if there is no reference.
+            (ends of the 95 % interval, NaN for records without ranks), and
+            ``n_splits``. The table is empty if there is no reference.
         """
         columns = ["estimator", "reference", "metric", "mean", "low", "high"]
         columns.append("n_splits")
@@ -305,14 +353,65 @@ class BenchmarkResult:
             table = self.table()
             others = list(table["estimator"].unique())
             others.remove(self.reference)
+            scores = self._score_studies()
+            of_reference = scores.pop(self.reference, {})
+            intervals = self._bootstrap(
+                {
+                    name: {
+                        split: of_studies - of_reference[split]
+                        for split, of_studies in of_splits.items()
+                        if split in of_reference
+                    }
+                    for name, of_splits in scores.items()
+                }
+            )
             for metric in self.metrics():
                 wide = table.pivot(index="split", columns="estimator", values=metric)
                 for name in others:
                     paired = (wide[name] - wide[self.reference]).dropna()
-                    interval = _t_interval(paired.to_numpy())
+                    low, high = intervals.get((name, metric), (np.nan, np.nan))
                     key = (name, self.reference, metric)
-                    rows.append((*key, paired.mean(), *interval, len(paired)))
+                    rows.append((*key, paired.mean(), low, high, len(paired)))
         return pd.DataFrame(rows, columns=columns)
+
+    def _score_studies(self) -> dict:
+        """Return the scores of studies for each estimator and split.
+
+        Each array has shape (n_studies, n_metrics). Records without ranks are omitted.
+        """
+        metrics = self.metrics()
+        scores: dict[str, dict] = {}
+        for record in self.records if self.studies is not None else ():
+            if "ranks" in record:
+                of_splits = scores.setdefault(record["estimator"], {})
+                of_splits[record["split"]] = _score_studies(record, metrics)
+        return scores
+
+    def _bootstrap(self, scores) -> dict:
+        """Return the interval of the mean over splits for each estimator and metric.
+
+        `scores` has the form of the result of `_score_studies`.
+        """
+        # Estimators with the same splits are resampled together, which saves time.
+        by_splits: dict[tuple, list] = {}
+        for name, of_splits in scores.items():
+            if of_splits:
+                by_splits.setdefault(tuple(of_splits), []).append(name)
+        metrics, intervals = self.metrics(), {}
+        for splits, names in by_splits.items():
+            columns = [np.concatenate(list(scores[name].values())) for name in names]
+            studies = [np.asarray(self.studies[split]) for split in splits]
+            # All splits are equally important, whatever their number of studies.
+            weights = [np.full(len(one), 1 / len(one)) for one in studies]
+            ends = bootstrap_interval(
+                np.hstack(columns),
+                groups=np.concatenate(studies),
+                weights=np.concatenate(weights),
+                n_draws=_N_DRAWS,
+            )
+            keys = [(name, metric) for name in names for metric in metrics]
+            intervals |= dict(zip(keys, zip(*ends, strict=True), strict=True))
+        return intervals
 
     def recall_curves(self) -> dict[str, np.ndarray]:
         """Return the recall curves (text→brain) of each estimator and split.
@@ -348,25 +447,42 @@ class BenchmarkResult:
         parts.append(self._notes())
         return "\n\n".join(parts) + "\n"
 
+    def describe_intervals(self) -> str:
+        """Describe the intervals in brackets, for notes below tables.
+
+        Returns
+        -------
+        text : str
+            Two or three sentences. The text is empty if there are no intervals.
+        """
+        if self.studies is None:
+            return ""
+        text = (
+            "Brackets contain 95 % intervals of a bootstrap over test studies: studies "
+            "are drawn with replacement, and a study in several test sets is drawn "
+            "with its ranks in all of them. The intervals do not include the "
+            "variability of training and of the choice of candidates."
+        )
+        if self.overlapping:
+            text += " Test sets overlap; the intervals take this into account."
+        return text
+
     def _notes(self) -> str:
         pools = sorted({record["n_candidates"] for record in self.records})
         count = f"{pools[0]:,}" if len(pools) == 1 else f"{pools[0]:,} to {pools[-1]:,}"
         n_splits = len({record["split"] for record in self.records})
         text = (
-            f"Mean ± standard deviation over {n_splits} splits, {count} candidates "
-            "each. Recall depends on the number of candidates, mix&match does not. "
-            "Training sets share studies, so paired intervals are somewhat too narrow."
+            f"Scores are means over {n_splits} splits with {count} candidates each. "
+            "Recall depends on the number of candidates, mix&match does not. "
         )
+        if self.studies is not None:
+            text += f"{self.describe_intervals()} "
+        text += "Costs are means ± standard deviations over splits."
         sources = [(run["versions"], run["machine"]) for run in self.provenance or ()]
         if any(source != sources[0] for source in sources):
             text += (
                 " The records come from runs with different versions or machines; "
                 "see results.json."
-            )
-        if self.overlapping:
-            text += (
-                " Test sets overlap, because the corpus is too small for disjoint test "
-                "sets. Therefore standard deviations and intervals are too small."
             )
         return text
 
@@ -384,7 +500,7 @@ class BenchmarkResult:
         paths : list of Path
             Paths of ``records.csv``, ``summary.csv``, ``differences.csv``, ``table.md``
             and ``results.json``. The file ``results.json`` contains records, summary,
-            differences and provenance.
+            differences, provenance and studies.
         """
         output = expand_path(output)
         summary, differences = self.summary(), self.differences()
@@ -400,6 +516,10 @@ class BenchmarkResult:
             "provenance": self.provenance or [],
             "overlapping": self.overlapping,
             "reference": self.reference,
+            "studies": [
+                " ".join(map(str, np.asarray(one).tolist()))
+                for one in self.studies or []
+            ],
             "summary": _to_records(summary),
             "differences": _to_records(differences),
             "records": self.records,
@@ -424,12 +544,27 @@ def _chance(metric: str, n_candidates: float) -> float | None:
     return int(found[1]) / n_candidates if found else None
 
 
-def _t_interval(differences) -> tuple[float, float]:
-    n = len(differences)
-    if n < 2:
-        return np.nan, np.nan
-    half = stats.t.ppf(0.5 + _CONFIDENCE / 2, n - 1) * stats.sem(differences)
-    return differences.mean() - half, differences.mean() + half
+def _score_studies(record, metrics) -> np.ndarray:
+    """Return the scores of each test study, shape (n_studies, n_metrics).
+
+    The means over studies are the scores of the record.
+    """
+    keys = ["ranks" + BRAIN_TO_TEXT * one.endswith(BRAIN_TO_TEXT) for one in metrics]
+    ranks = {key: parse_ranks(record[key]) for key in set(keys)}
+    pairs = zip(metrics, keys, strict=True)
+    return np.column_stack([_score_ranks(metric, ranks[key]) for metric, key in pairs])
+
+
+def _score_ranks(metric: str, ranks) -> np.ndarray:
+    """Return the score of each study with these ranks, shape (n_studies,)."""
+    n, (best, worst) = len(ranks), ranks.T
+    name = metric.removesuffix(BRAIN_TO_TEXT)
+    if name.startswith("recall_at_"):
+        k = int(name.removeprefix("recall_at_"))
+        # Each rank from the best to the worst is equally probable.
+        return np.clip((k - best + 1) / (worst - best + 1), 0, 1)
+    mix_match = (n - (best + worst) / 2) / (n - 1)
+    return mix_match if name == "mix_match" else ((n - 1) * mix_match + 0.5) / n
 
 
 def _to_records(table: pd.DataFrame) -> list[dict]:

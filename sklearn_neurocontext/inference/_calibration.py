@@ -25,8 +25,8 @@ _N_REFERENCE = 1000
 _N_FOLDS = 5
 # Maximum number of held-out texts for which each refit predicts maps.
 _N_HELD_OUT = 200
-# Quantile over voxels of the null standard deviation. Lower values are replaced by the
-# value at this quantile.
+# Values of the null standard deviation below this quantile over voxels are replaced by
+# the quantile.
 _FLOOR = 0.05
 
 
@@ -187,7 +187,7 @@ def compute_null_std(squares) -> np.ndarray:
     -------
     null_std : ndarray of shape (n_voxels,)
         Square root of the mean of `squares` over permutations. Values below the 5 %
-        quantile over voxels are replaced by the value of this quantile.
+        quantile over voxels are replaced by this quantile.
 
     Examples
     --------
@@ -200,7 +200,7 @@ def compute_null_std(squares) -> np.ndarray:
 
 
 def check_n_permutations(groups, n_permutations) -> None:
-    """Check the number of permutations and that there are enough studies for them.
+    """Check the number of permutations, and check that there are enough studies.
 
     Parameters
     ----------
@@ -259,7 +259,8 @@ def fit_model(
         Estimator whose clone is fitted to X and y.
     X : array-like of shape (n_studies, n_features), or sequence of str
         Texts, or embeddings of the texts computed by `embedder`. Texts are converted
-        to American spelling, because `NeuroContextModel` converts them too.
+        to American spelling, because the returned model converts each text in the same
+        way before it predicts the map of the text.
     y : array-like of shape (n_studies, n_components)
         Coefficients of the studies.
     masker : KDEDiFuMoMasker

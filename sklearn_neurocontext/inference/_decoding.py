@@ -19,6 +19,7 @@ from ..persistence import fingerprint
 _BATCH = 2048
 _COLUMNS = ["study_id", "pmid", "title", "year", "journal"]
 _PUBMED = "https://pubmed.ncbi.nlm.nih.gov/{}/"
+# Empty table with the columns of the table that `IndexedStudies.best` returns.
 NO_STUDIES = pd.DataFrame(columns=[*_COLUMNS, "pubmed_url", "similarity"])
 # Version of the cached files. Increase this number when the content of the files
 # changes, so that files of an earlier version are not read.
@@ -29,7 +30,7 @@ def cosines(rows, one) -> np.ndarray:
     """Return the cosine similarity of each row with a single vector.
 
     `rows` has shape (n_rows, n_features), `one` has shape (1, n_features), and the
-    result has shape (n_rows,). If a norm is 0, the cosine is 0.
+    result has shape (n_rows,). The cosine with a vector of zeros is 0.
     """
     products = _unit(rows) @ _unit(one).T
     return (products.toarray() if issparse(products) else products)[:, 0]
@@ -132,9 +133,9 @@ class IndexedStudies:
         """Return the features of the titles, of shape (n_studies, n_features).
 
         The function `compute` returns the features of a list of texts, and `steps` is
-        the estimator that it uses. The features of all titles are computed once and
-        kept in memory. If they are dense and `steps` can be saved, they are also stored
-        in the cache folder.
+        the estimator that `compute` uses. The features of all titles are computed once
+        and kept in memory. Dense features are also stored in the cache folder, if
+        `steps` can be saved.
         """
         if self._features is None:
             name = None if steps is None else _fingerprint_or_none(steps)

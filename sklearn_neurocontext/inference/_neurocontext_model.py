@@ -44,8 +44,9 @@ class NeuroContextModel:
     ----------
     model : Pipeline or TextBrainEnsemble
         Fitted model that takes texts. The last step of a pipeline must be an estimator
-        of this package with a ``predict`` method. The model gets all texts in American
-        spelling: for example, "tumour" is replaced by "tumor".
+        of this package with a ``predict`` method. Texts are converted to American
+        spelling before they are passed to the model. For example, "tumour" is replaced
+        by "tumor".
     masker : KDEDiFuMoMasker
         Fitted masker. It must have computed the training coefficients of the model.
     smoothing_fwhm : float, default=0.0
@@ -272,7 +273,7 @@ class NeuroContextModel:
             - ``similar_words``: DataFrame (see the method `similar_words`). The key is
               absent if the model has no terms.
             - ``similar_documents``: DataFrame (see the method `similar_documents`). It
-              has no row if no corpus was indexed.
+              has no rows if no corpus was indexed.
             - ``highlighted_text``: str (see the method `highlighted_text`).
 
         Raises
@@ -401,13 +402,14 @@ class NeuroContextModel:
         )
 
     def get_masker(self):
-        """Build a masker between brain maps and arrays of their voxels.
+        """Return a nilearn masker that transforms brain maps to arrays of voxels.
 
         Returns
         -------
         masker : nilearn.maskers.NiftiMasker
-            Fitted masker with the mask of the predicted maps. Unlike the attribute
-            `masker`, it transforms images, and it returns one value per voxel.
+            Fitted masker with the mask of the predicted maps. It transforms images to
+            arrays with one value per voxel. In contrast, the attribute `masker`
+            transforms peaks to coefficients.
         """
         from nilearn.maskers import NiftiMasker
 
@@ -605,9 +607,9 @@ class NeuroContextModel:
         Parameters
         ----------
         img : Nifti image or path-like
-            One map in MNI space, on any grid. Its unit does not matter. If its voxels
-            are smaller than those of the masker, their values are averaged (see
-            `KDEDiFuMoMasker.transform_imgs`).
+            One map in MNI space, on any grid. The unit of the map does not change the
+            result. If the voxels of the map are smaller than those of the masker,
+            their values are averaged (see `KDEDiFuMoMasker.transform_imgs`).
         candidates : {"terms", "studies"} or sequence of str, default="terms"
             Candidates to rank:
 
@@ -660,8 +662,9 @@ class NeuroContextModel:
                 "img contains only zeros or NaN inside the mask. Check that its affine "
                 "is in mm and in MNI space."
             )
-        # The result must not depend on the unit of the map, even if the model compares
-        # coefficients in their unit (`y_scaling=None`).
+        # Multiply the coefficients by the mean norm of the reference studies. Otherwise
+        # the result would depend on the unit of the map if the model was fitted with
+        # `y_scaling=None`, because such a model does not scale coefficients.
         coefficients *= np.linalg.norm(self._reference, axis=1).mean() or 1.0
         names, features = self._candidates(candidates)
         ranking = rank_candidates(
@@ -689,17 +692,19 @@ class NeuroContextModel:
         return isinstance(self.model, Pipeline) and len(self.model) > 1
 
     def _arrays(self):
-        """Return a context in which the steps of the model take and return arrays."""
+        """Return a context manager in which the steps of the model return arrays.
+
+        Steps that were fitted to DataFrames accept arrays without a warning.
+        """
         steps = [step for _, step in getattr(self.model, "steps", [])]
         has_names = any(hasattr(step, "feature_names_in_") for step in steps)
         return array_output(ignore_names=has_names)
 
     def _features(self, texts):
-        """Return the input of `_last`.
+        """Return the features of texts in American spelling, the input of `_last`.
 
-        The texts are converted to American spelling. The input is an array of their
-        features, or of the converted texts if the model has no steps that compute
-        features.
+        If the model has no steps that compute features, the texts in American spelling
+        are returned, as an array of objects.
         """
         texts = [american_spelling(text) for text in texts]
         if not self._has_features:

@@ -89,7 +89,8 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
     - Benchmark: scores with their chance levels, recall curves and paired differences.
 
     All pages end with metadata and the versions of libraries. Pages never connect to
-    the network. HTML markup in the texts of corpora and users is escaped.
+    the network. HTML markup in `results`, for example in the titles of a corpus, is
+    escaped.
 
     Parameters
     ----------
@@ -290,7 +291,7 @@ def _describe_benchmark(result) -> dict:
             f"{n:,}" for n in sorted({*n_splits[:1], *n_splits[-1:]})
         ),
         "n_candidates": f"{summary['n_candidates'].mean():,.0f}",
-        "overlapping": result.overlapping,
+        "intervals": result.describe_intervals(),
         "scores": _numbers(_score_frame(summary[has_chance], result), 2),
         "recall_curves": picture(curves, "recall curves"),
         "differences": None,
@@ -329,9 +330,14 @@ def _sort_directions(frame):
 
 def _wide_frame(summary, result, scale):
     """Return a table with a row per score or cost and a column per estimator."""
-    cells = (scale * summary["mean"]).map("{:,.1f}".format)
-    std = (scale * summary["std"]).map(" ± {:,.1f}".format)
-    cells += std.where(summary["std"].notna(), "")
+    mean, std, low, high = (
+        (scale * summary[name]).map("{:,.1f}".format)
+        for name in ("mean", "std", "low", "high")
+    )
+    # Scores have intervals, and costs have standard deviations.
+    is_cost = summary["chance"].isna()
+    cells = mean + (" ± " + std).where(is_cost & summary["std"].notna(), "")
+    cells += (" [" + low + ", " + high + "]").where(summary["low"].notna(), "")
     wide = summary.assign(cell=cells).pivot(
         index="metric", columns="estimator", values="cell"
     )

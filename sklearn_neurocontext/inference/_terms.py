@@ -20,7 +20,7 @@ _MARK = Markup('<mark title="{:,} studies">{}</mark>')
 def count_terms(texts) -> dict:
     """Return the most frequent terms and their numbers of studies, sorted by term.
 
-    The terms are in American spelling.
+    The texts are converted to American spelling, and so the terms are in this spelling.
     """
     texts = [american_spelling(text) for text in texts]
     analyze = CountVectorizer(token_pattern=r"(?u)\b\w+\b").build_analyzer()
@@ -113,12 +113,13 @@ def mark_terms(text: str, n_studies: dict) -> str:
 
 
 def print_highlighted_text(text) -> None:
-    """Write a text to the terminal, with its marked terms in blue and in brackets.
+    """Write a text to the terminal, with the marked terms in blue and in brackets.
 
     Parameters
     ----------
     text : str
-        Text in which `NeuroContextModel.highlighted_text` has marked the terms.
+        HTML text in which terms are marked, as returned by
+        `NeuroContextModel.highlighted_text`.
 
     Examples
     --------

@@ -13,6 +13,7 @@ from ._retrieval import (
     recall_at_k,
     recall_curve,
     recall_curve_auc,
+    true_ranks,
 )
 from ._scorers import (
     ScalarRetrievalScorer,
@@ -48,4 +49,5 @@ __all__ = [
     "retrieval_scores",
     "score_maps",
     "similarity",
+    "true_ranks",
 ]

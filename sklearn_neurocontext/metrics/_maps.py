@@ -4,10 +4,13 @@ import math
 from numbers import Real
 
 import numpy as np
+from scipy.sparse import csr_array
 from sklearn.utils import check_random_state
 
 from .._utils.volumes import check_top, moderate_rows, select_top, unit_rows
 from ._retrieval import count_greater_and_tied
+
+_BLOCK_ELEMENTS = 4_000_000
 
 
 def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
@@ -200,15 +203,33 @@ def _project_out(maps, mean_map):
 
 
 def bootstrap_interval(
-    values, *, level: float = 0.95, n_draws: int = 10_000, random_state=0
-) -> tuple[float, float]:
+    values,
+    *,
+    groups=None,
+    weights=None,
+    level: float = 0.95,
+    n_draws: int = 10_000,
+    random_state=0,
+):
     """Compute a bootstrap percentile interval of the mean.
+
+    A bootstrap sample contains as many groups as `values` has. The groups are drawn
+    with replacement, and all values of a drawn group are used. The interval extends
+    between two percentiles of the means of these samples. Without `groups`, each value
+    is a group of its own.
 
     Parameters
     ----------
-    values : array-like of shape (n_values,)
+    values : array-like of shape (n_values,) or (n_values, n_columns)
         Values to average, for example the score of each map, or the difference between
-        the scores of two methods on each map.
+        the scores of two methods on each map. All columns are averaged over the same
+        bootstrap samples.
+    groups : array-like of shape (n_values,) or None, default=None
+        Group of each value. Values of the same group may depend on each other. Values
+        of different groups must be independent. For example, a study that is in several
+        test sets has several scores, which form a group.
+    weights : array-like of shape (n_values,) or None, default=None
+        Positive weight of each value in the mean. With None, all weights are equal.
     level : float, default=0.95
         Fraction of the bootstrap means that lie inside the interval, in (0, 1).
     n_draws : int, default=10000
@@ -218,14 +239,16 @@ def bootstrap_interval(
 
     Returns
     -------
-    low, high : float
-        Lower and upper end of the interval.
+    low, high : float or ndarray of shape (n_columns,)
+        Lower and upper end of the interval, one for each column if `values` has
+        columns.
 
     Raises
     ------
     ValueError
-        If `values` is empty or contains NaN or infinity, or if `level` or `n_draws` is
-        out of range.
+        If `values` is empty or contains NaN or infinity, if `groups` or `weights` do
+        not have one entry per value, if a weight is not positive, or if `level` or
+        `n_draws` is out of range.
 
     References
     ----------
@@ -236,9 +259,11 @@ def bootstrap_interval(
     >>> from sklearn_neurocontext.metrics import bootstrap_interval
     >>> bootstrap_interval([0.5, 0.5, 0.5])
     (0.5, 0.5)
+    >>> bootstrap_interval([0.0, 1.0, 0.0, 1.0], groups=["a", "a", "b", "b"])
+    (0.5, 0.5)
     """
     values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1 or not values.size or not np.isfinite(values).all():
+    if values.ndim not in (1, 2) or not values.size or not np.isfinite(values).all():
         raise ValueError(
             "values must be a non-empty sequence of finite numbers; got shape "
             f"{values.shape} with {np.sum(~np.isfinite(values))} values that are NaN "
@@ -249,9 +274,39 @@ def bootstrap_interval(
             "level must be in (0, 1), for example 0.95, and n_draws at least 1; got "
             f"level={level!r}, n_draws={n_draws!r}."
         )
-    drawn = check_random_state(random_state).randint(
-        len(values), size=(n_draws, len(values))
-    )
-    ends = [(1 - level) / 2, (1 + level) / 2]
-    low, high = np.quantile(values[drawn].mean(axis=1), ends)
-    return float(low), float(high)
+    sums, sizes = _sum_over_groups(values, groups, weights)
+    rng = check_random_state(random_state)
+    n_groups = len(sizes)
+    means = np.empty((n_draws, sums.shape[1]))
+    # Samples are drawn in blocks to limit memory.
+    step = max(1, _BLOCK_ELEMENTS // n_groups)
+    for start in range(0, n_draws, step):
+        block = means[start : start + step]
+        drawn = rng.randint(n_groups, size=(len(block), n_groups))
+        # counts[i, j] is the number of times that sample i contains group j.
+        drawn += n_groups * np.arange(len(block))[:, np.newaxis]
+        counts = np.bincount(drawn.ravel(), minlength=drawn.size).astype(np.float64)
+        counts = counts.reshape(drawn.shape)
+        block[:] = (counts @ sums) / (counts @ sizes)[:, np.newaxis]
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return (low, high) if values.ndim == 2 else (float(low[0]), float(high[0]))
+
+
+def _sum_over_groups(values, groups, weights) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weighted sums of the values and the sum of the weights per group."""
+    n = len(values)
+    groups = np.arange(n) if groups is None else np.asarray(groups)
+    weights = np.ones(n) if weights is None else np.asarray(weights, np.float64)
+    if groups.shape != (n,) or weights.shape != (n,):
+        raise ValueError(
+            f"groups and weights must have one entry for each of {n} values; got "
+            f"shapes {groups.shape} and {weights.shape}."
+        )
+    if not (np.isfinite(weights).all() and weights.min() > 0):
+        raise ValueError(
+            f"weights must be positive and finite; got {weights.min()} as smallest and "
+            f"{weights.max()} as largest weight. Remove values without weight first."
+        )
+    codes = np.unique(groups, return_inverse=True)[1]
+    belongs = csr_array((weights, (codes, np.arange(n))))
+    return belongs @ values.reshape(n, -1), np.bincount(codes, weights)

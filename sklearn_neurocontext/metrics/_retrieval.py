@@ -175,6 +175,41 @@ def mix_match_score(similarity) -> float:
     return mix_match_from_counts(*count_greater_and_tied(similarity))
 
 
+def true_ranks(similarity) -> np.ndarray:
+    """Compute the rank of the true candidate of each query.
+
+    The most similar candidate has rank 1. If other candidates are as similar as the
+    true candidate, its rank depends on the order of these candidates. Therefore, the
+    best and the worst possible rank are returned. They are equal if there are no ties.
+
+    Parameters
+    ----------
+    similarity : array-like of shape (n, n)
+        Similarity of each query (row) with each candidate (column). True pairs are on
+        the diagonal.
+
+    Returns
+    -------
+    ranks : ndarray of shape (n, 2), int64
+        Best rank (first column) and worst rank (second column) of each query.
+
+    Raises
+    ------
+    ValueError
+        If the similarity is not a finite square matrix.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.metrics import true_ranks
+    >>> true_ranks([[0.9, 0.1, 0.2], [0.3, 0.4, 0.5], [0.2, 0.2, 0.2]])
+    array([[1, 1],
+           [2, 2],
+           [1, 3]])
+    """
+    n_greater, n_tied = count_greater_and_tied(check_similarity(similarity))
+    return np.column_stack([n_greater + 1, n_greater + n_tied])
+
+
 def recall_curve(similarity) -> np.ndarray:
     """Compute recall at every k from 1 to the number of candidates.
 

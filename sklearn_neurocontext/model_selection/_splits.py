@@ -79,7 +79,8 @@ def paper_splits(
 
     In a smaller corpus, `n_development` studies are drawn as development studies. Each
     test set is then drawn from the other studies, independently of the other test sets.
-    Because test sets can overlap, confidence intervals over splits are too narrow.
+    Because test sets can overlap, confidence intervals over splits are too narrow. The
+    intervals of `run_benchmark` take the overlap into account.
 
     The training set of a split contains all studies that are not in its test set. It
     therefore includes all development studies.

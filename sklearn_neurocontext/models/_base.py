@@ -11,6 +11,7 @@ from sklearn.base import (
 )
 
 from .._utils.validation import (
+    calling_regression_metric,
     check_is_fitted,
     check_random_state,
     innermost_model,
@@ -237,6 +238,20 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         coefficients = to_densities(normalized, self.y_scaling)
         return coefficients[:, 0] if self._single_component else coefficients
 
+    def _check_unit_of_metric(self):
+        """Raise ValueError if a metric would compare predictions with unscaled y."""
+        metric = None if self.y_scaling is None else calling_regression_metric()
+        if metric is not None:
+            raise ValueError(
+                f"{metric} needs predictions in the unit of y, so y_scaling must be "
+                f"None; got y_scaling={self.y_scaling!r}, with which the predicted "
+                "coefficients are those of studies scaled to norm one. Set "
+                "y_scaling=None, or score with mix_match_scorer or make_dice_scorer, "
+                "which do not depend on the unit. For the metric in the unit of the "
+                "predictions, compute "
+                f"{metric}(scale_like_predictions(model, y), model.predict(X))."
+            )
+
     def predict(self, X):
         """Predict the coefficients of the brain map of each text.
 
@@ -261,7 +276,14 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
 
             The dtype is float32 for neural networks, the dtype of the training X for
             KernelCCA, and float64 for the other estimators.
+
+        Raises
+        ------
+        ValueError
+            If a scorer of scikit-learn, such as ``scoring="r2"``, would compare
+            predictions with coefficients y of another unit; see `y_scaling`.
         """
+        self._check_unit_of_metric()
         return self._to_coefficients(self._predict_standardized(self._check_X(X)))
 
     def similarity(self, X, y):

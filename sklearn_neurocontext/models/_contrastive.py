@@ -4,6 +4,8 @@ from types import MappingProxyType
 
 import numpy as np
 from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
 
 from .._utils.validation import (
     Integral,
@@ -22,13 +24,21 @@ PAPER_SETTINGS = MappingProxyType(
         "max_epochs": 50,
         "batch_size": 128,
         "lr": 5e-4,
+        "temperature": 0.1,
         "weight_decay": 0.1,
         "dropout": 0.5,
+        "n_validation": 0,
+        "patience": None,
+        "restore_best": False,
+        "decoder": "residual",
+        "reconstruction_weight": 0.0,
+        "y_scaling": None,
     }
 )
-"""Parameters of the NeuroConText paper (MICCAI 2024).
+"""Parameters of the NeuroConText paper (MICCAI 2024); see `ContrastiveTextBrain.paper`.
 
-The defaults of `ContrastiveTextBrain` have the same values.
+The defaults of `ContrastiveTextBrain` have the same values, except for `n_validation`,
+`patience`, `restore_best` and `y_scaling`.
 """
 
 
@@ -66,7 +76,12 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     maps are ranked for each validation text by the cosine between the latent of the
     text and the latent of the map. The best epoch has the smallest mean logarithm of
     the rank of the true map, and the model keeps the weights of this epoch. After the
-    encoders, a decoder is trained to predict coefficients from text latents.
+    encoders, a decoder is trained to predict coefficients from text latents. With a
+    positive `reconstruction_weight`, the decoder is instead trained together with the
+    encoders.
+
+    The defaults differ from the paper in the choice of the best epoch and in
+    `y_scaling`. The classmethod `paper` returns the paper's recipe.
 
     Parameters
     ----------
@@ -74,7 +89,7 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         Dimension of the shared space. None uses the number of components of y.
     max_epochs : int, default=50
         Maximum number of epochs. It applies to the training of the encoders, and also
-        to the training of the residual decoder.
+        to a later training of the residual decoder.
     batch_size : int, default=128
         Number of studies per batch.
     lr : float, default=0.0005
@@ -96,10 +111,21 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     patience : int or None, default=5
         Number of epochs without improvement before training stops. None trains for
         `max_epochs`.
+    restore_best : bool, default=True
+        Whether to keep the weights of the best epoch. If False, the weights of the last
+        epoch are kept.
     decoder : {"residual", "ridge"} or None, default="residual"
         Decoder from text latents to coefficients. ``"residual"`` is a network with two
         residual heads and a linear layer. ``"ridge"`` is a ridge regression. With None,
         no decoder is fitted, and the estimator has no method ``predict``.
+    reconstruction_weight : float, default=0.0
+        Weight β of the decoder's error during the training of the encoders. With 0, the
+        decoder is trained after the encoders. If positive, encoders and residual
+        decoder are trained together to minimize InfoNCE + β MSE, where MSE is the mean
+        squared error of the standardized coefficients that the decoder predicts from
+        text latents. This is the loss α InfoNCE + β MSE of the successor of the paper
+        with α = 1. Other values of α are not needed, because a common factor of both
+        terms does not change the steps of AdamW.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
         Scaling of y:
 
@@ -115,7 +141,8 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     Attributes
     ----------
     module_ : torch.nn.Module
-        The two encoders, with the weights of the best epoch.
+        The two encoders, with the weights of the best epoch, or of the last epoch if
+        ``restore_best=False``.
     decoder_ : torch.nn.Module or RidgeCV
         The decoder. Not set if ``decoder=None``.
     temperature_ : float
@@ -123,15 +150,16 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     latent_dim_ : int
         Dimension of the shared space.
     best_epoch_ : int
-        Best epoch of the encoders, counted from 1. `module_` has its weights.
+        Best epoch of the encoders, counted from 1.
     n_epochs_ : int
         Number of epochs for which the encoders were trained.
     history_ : list of dict
         Training history of the encoders, one dictionary per epoch, with the keys:
 
         - ``epoch``: number of the epoch, counted from 1;
-        - ``train_loss`` and ``valid_loss``: InfoNCE loss in nats, for the training and
-          the validation studies;
+        - ``train_loss`` and ``valid_loss``: loss for the training and the validation
+          studies. It is the InfoNCE loss in nats, plus β MSE if `reconstruction_weight`
+          is positive;
         - ``monitor``: mean logarithm of the rank of the true map, for the validation
           studies;
         - ``dur``: duration in seconds.
@@ -154,7 +182,10 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     References
     ----------
     Meudec, Ghayem et al., NeuroConText: Contrastive Text-to-Brain Mapping for
-    Neuroscientific Literature, MICCAI 2024. The defaults are the paper settings.
+    Neuroscientific Literature, MICCAI 2024.
+
+    Ghayem, Meudec et al., NeuroConText: Contrastive Learning for Neuroscience
+    Meta-Analysis with Rich Text Representation, bioRxiv 2025.05.23.655707 (joint loss).
 
     Examples
     --------
@@ -179,7 +210,9 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "n_validation": [Interval(Integral, 0, None, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left"), None],
+        "restore_best": ["boolean"],
         "decoder": [StrOptions({"residual", "ridge"}), None],
+        "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
         "y_scaling": [StrOptions({"unit", "sqrt"}), None],
         "device": [str],
     }
@@ -197,7 +230,9 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         dropout=0.5,
         n_validation=1000,
         patience=5,
+        restore_best=True,
         decoder="residual",
+        reconstruction_weight=0.0,
         y_scaling="unit",
         device="cpu",
     ):
@@ -211,13 +246,50 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         self.dropout = dropout
         self.n_validation = n_validation
         self.patience = patience
+        self.restore_best = restore_best
         self.decoder = decoder
+        self.reconstruction_weight = reconstruction_weight
         self.y_scaling = y_scaling
         self.device = device
 
+    @classmethod
+    def paper(cls, **params):
+        """Return the recipe of the NeuroConText paper, including its scaling of X.
+
+        The encoders are trained for 50 epochs on all training studies and keep the
+        weights of the last epoch. As in the published code, embeddings are divided by
+        their L2 norm and standardized. The coefficients are not scaled; only the mean
+        of each component is subtracted. Unlike in the published code, the logit scale
+        1/τ is learned as a logarithm and has no weight decay.
+
+        Parameters
+        ----------
+        **params
+            Parameters of `ContrastiveTextBrain` that replace those of the recipe, for
+            example ``random_state=0``.
+
+        Returns
+        -------
+        pipeline : Pipeline
+            Unfitted pipeline of a Normalizer, a StandardScaler and a
+            ContrastiveTextBrain. It takes embeddings, so it can follow an embedder in
+            another pipeline.
+
+        Examples
+        --------
+        >>> from sklearn_neurocontext import ContrastiveTextBrain
+        >>> pipeline = ContrastiveTextBrain.paper(random_state=0)
+        >>> [name for name, _ in pipeline.steps]
+        ['normalizer', 'standardscaler', 'contrastivetextbrain']
+        >>> pipeline[-1].patience is None, pipeline[-1].random_state
+        (True, 0)
+        """
+        model = cls(**PAPER_SETTINGS | params)
+        return make_pipeline(Normalizer(), StandardScaler(), model)
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
-        """Fit the encoders, then the decoder.
+        """Fit the encoders, then the decoder, or both together.
 
         Parameters
         ----------
@@ -235,10 +307,18 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         Raises
         ------
         ValueError
-            If the loss becomes NaN or infinite.
+            If the loss becomes NaN or infinite, or if `reconstruction_weight` is
+            positive and `decoder` is not ``"residual"``.
         """
         from ._net import seeded, split_validation
 
+        if self.reconstruction_weight > 0 and self.decoder != "residual":
+            raise ValueError(
+                "reconstruction_weight must be 0 unless decoder='residual', because no "
+                "other decoder can be trained together with the encoders; got "
+                f"reconstruction_weight={self.reconstruction_weight!r} and "
+                f"decoder={self.decoder!r}."
+            )
         X, standardized = self._check_fit_input(X, y, dtype=np.float32)
         self.latent_dim_ = self.latent_dim or self.n_components_
         seed = draw_seed(self.random_state)
@@ -246,12 +326,19 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         vars(self).pop("decoder_", None)  # from an earlier fit
         with seeded(seed, self.device):
             self._fit_encoders(X, standardized, rows)
-            if self.decoder is not None:
+            if self.decoder is not None and self.reconstruction_weight == 0:
                 self._fit_decoder(self._text_latents(X), standardized, rows)
         return self
 
     def _fit_encoders(self, X, standardized, rows):
-        from ._modules import InfoNCE, TwoTowers, clamp_log_logit_scale
+        from ._modules import (
+            Decoder,
+            InfoNCE,
+            JointLoss,
+            TowersWithDecoder,
+            TwoTowers,
+            clamp_log_logit_scale,
+        )
         from ._net import rank_of_latents
 
         self.module_ = TwoTowers(
@@ -261,9 +348,14 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
             self.dropout,
             self.temperature,
         )
+        trained, criterion = self.module_, InfoNCE()
+        if self.reconstruction_weight > 0:
+            self.decoder_ = Decoder(self.latent_dim_, self.n_components_, self.dropout)
+            trained = TowersWithDecoder(self.module_, self.decoder_)
+            criterion = JointLoss(self.reconstruction_weight)
         inputs = {"text": X, "brain": standardized}
         record = self._learn(
-            self.module_, InfoNCE, inputs, standardized, rows, rank_of_latents
+            trained, criterion, inputs, standardized, rows, rank_of_latents
         )
         self.best_epoch_ = record.best_epoch
         self.n_epochs_ = record.n_epochs
@@ -301,6 +393,7 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
             patience=self.patience,
+            restore_best=self.restore_best,
             optimizer=AdamW,
             lr=self.lr,
             weight_decay=self.weight_decay,

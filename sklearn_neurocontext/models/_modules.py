@@ -158,6 +158,35 @@ class Decoder(nn.Module):
         return self.output(self.heads(latents))
 
 
+class TowersWithDecoder(nn.Module):
+    """Encoders and decoder that are trained together."""
+
+    def __init__(self, towers, decoder):
+        super().__init__()
+        self.towers = towers
+        self.decoder = decoder
+
+    def forward(self, text, brain):
+        """Compute the outputs of the towers, and coefficients predicted from texts."""
+        text_latents, brain_latents, log_logit_scale = self.towers(text, brain)
+        predicted = self.decoder(text_latents)
+        return text_latents, brain_latents, log_logit_scale, predicted
+
+
+class JointLoss(nn.Module):
+    """InfoNCE loss plus the weighted squared error; for `TowersWithDecoder`."""
+
+    def __init__(self, reconstruction_weight):
+        super().__init__()
+        self.reconstruction_weight = reconstruction_weight
+
+    def forward(self, outputs, target):
+        """Compute the loss of one batch."""
+        *latents, predicted = outputs
+        error = functional.mse_loss(predicted, target)
+        return info_nce(*latents) + self.reconstruction_weight * error
+
+
 class Perceptron(nn.Module):
     """Multilayer perceptron with three linear layers; used by `MLPBaseline`."""
 

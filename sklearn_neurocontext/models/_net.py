@@ -53,7 +53,7 @@ def mean_log_rank(similarity):
 
 def rank_of_latents(outputs, _target):
     """Compute `mean_log_rank` from the cosines of text and brain latents."""
-    text, brain, _ = outputs
+    text, brain, *_ = outputs
     return mean_log_rank(text @ brain.T)
 
 
@@ -74,13 +74,14 @@ class _KeepBestEpoch(Callback):
     """Callback that stops training early and restores the weights of the best epoch.
 
     The best epoch has the smallest value of ``monitor(output, target)``. Training stops
-    after `patience` epochs without improvement. The learning rate `lr` is only used in
-    an error message.
+    after `patience` epochs without improvement. If `restore_best` is False, the weights
+    of the last epoch are kept. The learning rate `lr` is only used in an error message.
     """
 
-    def __init__(self, monitor, patience, lr):
+    def __init__(self, monitor, patience, restore_best, lr):
         self.monitor = monitor
         self.patience = patience
+        self.restore_best = restore_best
         self.lr = lr
 
     def on_train_begin(self, net, **kwargs):
@@ -119,7 +120,7 @@ class _KeepBestEpoch(Callback):
 
     def on_train_end(self, net, **kwargs):
         """Restore the best weights."""
-        if self.best_weights_ is not None:
+        if self.restore_best and self.best_weights_ is not None:
             net.module_.load_state_dict(self.best_weights_)
 
     def _check_finite(self, net, train_loss, epoch):
@@ -202,6 +203,7 @@ def train_net(
     lr,
     weight_decay,
     device,
+    restore_best=True,
 ):
     """Train a module in place and restore the weights of its best epoch.
 
@@ -209,7 +211,8 @@ def train_net(
     n_inputs). `target` is a float32 array of shape (n_studies, n_targets). `rows` is a
     tuple of two index arrays, which select the training rows and the validation rows.
     The best epoch has the smallest ``monitor(output, target)`` on the validation rows.
-    Without validation rows, the best epoch has the smallest training loss. ValueError
+    Without validation rows, the best epoch has the smallest training loss. If
+    `restore_best` is False, the module keeps the weights of the last epoch. ValueError
     is raised if the training loss or a weight becomes NaN or infinite.
     """
     train, validation = (_take_rows(inputs, target, part, device) for part in rows)
@@ -229,7 +232,7 @@ def train_net(
         iterator_valid=WholeBatches,
         iterator_valid__batch_size=-1,
         train_split=predefined_split(validation) if validation else None,
-        callbacks=[("keep_best", _KeepBestEpoch(monitor, patience, lr))],
+        callbacks=[("keep_best", _KeepBestEpoch(monitor, patience, restore_best, lr))],
         verbose=0,
         device=device,
     )

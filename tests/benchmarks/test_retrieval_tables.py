@@ -48,7 +48,8 @@ def test_correction_by_candidates_is_csls(rng):
 def test_rows_of_two_tables_share_their_records(rng, tmp_path):
     y = rng.normal(size=(60, 6))
     splits = [(np.arange(40), np.arange(40, 60)), (np.arange(20, 60), np.arange(20))]
-    task = Task("titles", None, np.arange(60), None, None, y, splits, splits)
+    rows = np.arange(60)
+    task = Task("titles", None, rows, None, None, y, splits, splits, groups=rows)
     X = rng.normal(size=(60, 4))
     rows = [
         Row("cca", CCABaseline(), lambda: X, splits, label="all"),
@@ -57,6 +58,8 @@ def test_rows_of_two_tables_share_their_records(rng, tmp_path):
     result = run(rows, task, tmp_path)
     assert [r["estimator"] for r in result.records] == ["all", "all", "30"]
     assert len(list((tmp_path / "records").iterdir())) == 3
+    summary = result.summary()
+    assert summary["low"][summary["chance"].notna()].notna().all()
     assert result.provenance[result.records[-1]["run"]]["settings"] == {}
     seconds = [record["fit_seconds"] for record in result.records]
     again = run(rows[:1], task, tmp_path)

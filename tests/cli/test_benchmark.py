@@ -131,3 +131,20 @@ def test_printed_scores_of_one_split_and_names_with_markup(capsys):
     assert "[/x] mine" in printed
     assert "70.0" in printed
     assert "nan" not in printed
+
+
+def test_printed_intervals_are_defined(capsys):
+    shared = {"split": 0, "n_candidates": 3, "fit_seconds": 1.0}
+    scores = {"ridge": (0.5, "1 2 3"), "cca": (1.0, "1 1 1")}
+    records = [
+        {**shared, "estimator": name, "mix_match": score, "ranks": ranks}
+        for name, (score, ranks) in scores.items()
+    ]
+    result = experiments.BenchmarkResult(records, "ridge", studies=[[0, 1, 2]])
+    _print_scores(result, {"mix_match": "mix&match, %"}, "title")
+    _print_differences(result, {"mix_match": "mix&match, %"})
+    printed = capsys.readouterr().out
+    assert "[0.0, 100.0]" in printed
+    assert "[100.0, 100.0]" in printed
+    assert "Brackets contain 95 % intervals of a bootstrap over test studies" in printed
+    assert "points [paired 95 % interval]: +50.0 [+0.0, +100.0]" in printed

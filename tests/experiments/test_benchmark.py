@@ -21,7 +21,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_neurocontext import RidgeBaseline
 from sklearn_neurocontext.experiments import run_benchmark
 from sklearn_neurocontext.experiments._benchmark import settings_hash
-from sklearn_neurocontext.metrics import mix_match_score, recall_at_k, recall_curve
+from sklearn_neurocontext.experiments._result import parse_ranks
+from sklearn_neurocontext.metrics import (
+    mix_match_score,
+    recall_at_k,
+    recall_curve,
+    true_ranks,
+)
 from sklearn_neurocontext.model_selection import paper_splits
 
 
@@ -77,6 +83,8 @@ def test_records_equal_an_explicit_loop(problem):
             assert record[f"recall_at_1{suffix}"] == recall_at_k(oriented, 1)
             assert record[f"recall_at_10{suffix}"] == recall_at_k(oriented, 10)
             assert record[f"mix_match{suffix}"] == mix_match_score(oriented)
+            ranks = parse_ranks(record[f"ranks{suffix}"])
+            np.testing.assert_array_equal(ranks, true_ranks(oriented))
         np.testing.assert_allclose(
             record["recall_curve"], recall_curve(matrix), atol=1e-6
         )
@@ -281,7 +289,9 @@ def test_errors(problem):
 def test_groups_in_both_parts_raise(problem):
     estimators, X, y, splits = problem
     studies = np.arange(150).astype(str)
-    assert run_benchmark(estimators, X, y, splits, groups=studies).records
+    result = run_benchmark(estimators, X, y, splits, groups=studies)
+    for (_, test), numbers in zip(splits, result.studies, strict=True):
+        assert np.unique(studies)[numbers].tolist() == studies[test].tolist()
     studies[splits[1][0][0]] = studies[splits[1][1][0]]
     with pytest.raises(ValueError, match=r"has analyses of study .*GroupKFold"):
         run_benchmark(estimators, X, y, splits, groups=studies)
@@ -311,6 +321,13 @@ def _with(**values):
         _without("mix_match"),
         _without("recall_at_1_brain_to_text"),
         _without("n_candidates"),
+        _without("ranks"),
+        _with(ranks_brain_to_text=[1] * 10),
+        _with(ranks="1 2 3"),
+        _with(ranks="0 " * 10),
+        _with(ranks="11 " * 10),
+        _with(ranks="4-3 " * 10),
+        _with(ranks="x " * 10),
         _without("fit_seconds"),
         _without("provenance"),
         _without("settings_hash"),

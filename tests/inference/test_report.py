@@ -201,7 +201,10 @@ def test_benchmark_report_shows_scores(benchmark_result, benchmark_report):
     words = " ".join(page.words)
     summary = result.summary().set_index(["estimator", "metric"])
     one = summary.loc[("ridge", "recall_at_10")]
-    assert f"{100 * one['mean']:.1f} ± {100 * one['std']:.1f}" in words
+    mean, low, high = (f"{100 * one[key]:.1f}" for key in ("mean", "low", "high"))
+    assert f"{mean} [{low}, {high}]" in words
+    assert "Brackets contain 95 % intervals of a bootstrap over test studies" in words
+    assert "means ± standard deviations over splits" in words
     assert "25.0" in words  # chance level: 10 of 40
     assert "over 3 splits, in percent; 40 candidates on average" in words
     low = result.differences().iloc[0]["low"]

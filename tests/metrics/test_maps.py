@@ -176,7 +176,11 @@ def test_map_scores_ignore_positive_factors(rng):
     [
         ([], {}, r"values must be .*got shape \(0,\) with 0 values"),
         ([1, np.nan], {}, r"values must be .*got shape \(2,\) with 1 values"),
-        ([[1.0]], {}, r"values must be .*got shape \(1, 1\)"),
+        ([[[1.0]]], {}, r"values must be .*got shape \(1, 1, 1\)"),
+        ([1.0, 2.0], {"groups": [0]}, r"each of 2 values; got shapes \(1,\)"),
+        ([1.0, 2.0], {"weights": [1]}, r"each of 2 values; got .* \(1,\)"),
+        ([1.0, 2.0], {"weights": [0, 1]}, "weights must be positive .*got 0.0"),
+        ([1.0, 2.0], {"weights": [1, np.nan]}, "weights must be positive"),
         (
             [1.0],
             {"level": 95},
@@ -200,6 +204,40 @@ def test_bootstrap_interval_matches_the_standard_error(rng):
     assert bootstrap_interval(values) == (low, high)
     narrow = bootstrap_interval(values, level=0.5)
     assert low < narrow[0] < narrow[1] < high
+
+
+def test_bootstrap_interval_of_groups_resamples_group_means(rng):
+    means, sizes = rng.normal(size=50), rng.integers(1, 4, size=50)
+    # Weights make all groups equally important, whatever their number of values.
+    groups, values = np.repeat(np.arange(50), sizes), np.repeat(means, sizes)
+    weights = np.repeat(1 / sizes, sizes)
+    order = rng.permutation(len(values))
+    found = bootstrap_interval(
+        values[order], groups=groups[order], weights=weights[order]
+    )
+    assert found == pytest.approx(bootstrap_interval(means))
+
+
+def test_bootstrap_interval_of_groups_equals_an_explicit_loop(rng):
+    values, weights = rng.normal(size=30), rng.uniform(1, 2, size=30)
+    names = rng.choice(["a", "b", "c", "d"], size=30)
+    drawn = np.random.RandomState(3).randint(4, size=(200, 4))
+    means = []
+    for sample in np.unique(names)[drawn]:
+        rows = np.concatenate([np.flatnonzero(names == name) for name in sample])
+        means.append(np.average(values[rows], weights=weights[rows]))
+    options = {"groups": names, "weights": weights, "n_draws": 200, "random_state": 3}
+    found = bootstrap_interval(values, **options)
+    assert found == pytest.approx(np.quantile(means, [0.025, 0.975]))
+
+
+def test_bootstrap_interval_of_columns_and_of_blocks(rng, monkeypatch):
+    values = rng.normal(size=(20, 3))
+    low, high = bootstrap_interval(values, n_draws=100)
+    alone = [bootstrap_interval(column, n_draws=100) for column in values.T]
+    np.testing.assert_allclose(np.transpose([low, high]), alone)
+    monkeypatch.setattr("sklearn_neurocontext.metrics._maps._BLOCK_ELEMENTS", 150)
+    np.testing.assert_allclose(bootstrap_interval(values, n_draws=100), [low, high])
 
 
 @pytest.mark.parametrize("factor", [1e-250, 1e-30, 1e20, 1e250])

@@ -10,6 +10,7 @@ from sklearn_neurocontext.metrics import (
     recall_at_k,
     recall_curve,
     recall_curve_auc,
+    true_ranks,
 )
 
 
@@ -71,6 +72,15 @@ def test_recall_curve_equals_recall_at_every_k(rng, kind):
     np.testing.assert_allclose(curve[:-1], expected, atol=1e-12)
     assert curve[-1] == 1.0
     assert (np.diff(curve) >= 0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_true_ranks_are_positions_in_a_sorted_row(rng, kind):
+    similarity = make_similarity(rng, kind)
+    for i, (best, worst) in enumerate(true_ranks(similarity)):
+        in_order = sorted(similarity[i], reverse=True)
+        assert in_order.index(similarity[i, i]) + 1 == best
+        assert len(in_order) - in_order[::-1].index(similarity[i, i]) == worst
 
 
 @pytest.mark.parametrize("n", [2, 3, 49, 1000])

@@ -5,8 +5,12 @@ import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_neurocontext import ContrastiveTextBrain
+from sklearn_neurocontext.metrics import mix_match_score, similarity
 from sklearn_neurocontext.models import PAPER_SETTINGS
 from sklearn_neurocontext.models._modules import Decoder, TwoTowers
 from tests.models.synthetic_pairs import (
@@ -24,12 +28,71 @@ def _quick(**params):
 
 def test_defaults_are_the_paper_settings():
     defaults = ContrastiveTextBrain().get_params()
-    assert {name: defaults[name] for name in PAPER_SETTINGS} == PAPER_SETTINGS
+    different = {
+        name: (value, PAPER_SETTINGS[name])
+        for name, value in defaults.items()
+        if PAPER_SETTINGS.get(name, value) != value
+    }
+    assert different == {
+        "n_validation": (1000, 0),
+        "patience": (5, None),
+        "restore_best": (True, False),
+        "y_scaling": ("unit", None),
+    }
     assert PAPER_SETTINGS["batch_size"] == 128
     assert PAPER_SETTINGS["weight_decay"] == 0.1
-    assert defaults["n_validation"] == 1000
     with pytest.raises(TypeError):
         PAPER_SETTINGS["lr"] = 1
+
+
+def test_paper_recipe_equals_its_steps(train, test):
+    """Rows are divided by their norms, then columns are standardized."""
+    quick = QUICK_NET | {"max_epochs": 4}
+    pipeline = ContrastiveTextBrain.paper(**quick).fit(*train)
+    units = [X / np.linalg.norm(X, axis=1, keepdims=True) for X in (train[0], test[0])]
+    mean, std = units[0].mean(axis=0), units[0].std(axis=0)
+    X, X_test = ((rows - mean) / std for rows in units)
+    model = ContrastiveTextBrain(
+        **quick, n_validation=0, patience=None, restore_best=False, y_scaling=None
+    ).fit(X, train[1])
+    np.testing.assert_allclose(
+        similarity(pipeline, *test), model.similarity(X_test, test[1]), atol=1e-5
+    )
+    np.testing.assert_allclose(pipeline.predict(test[0]), model.predict(X_test), 1e-3)
+    assert pipeline.score(*test) > 0.6
+    assert pipeline[-1].n_epochs_ == 4
+    assert "valid_loss" not in pipeline[-1].history_[0]
+
+
+def test_paper_recipe_in_a_pipeline_and_a_search(train, test):
+    outer = make_pipeline(
+        FunctionTransformer(), ContrastiveTextBrain.paper(**QUICK_NET)
+    )
+    name = "pipeline__contrastivetextbrain__max_epochs"
+    search = GridSearchCV(outer, {name: [1, 12]}, cv=2).fit(*train)
+    assert search.best_params_ == {name: 12}
+    assert mix_match_score(similarity(search, *test)) > 0.7
+
+
+def test_paper_recipe_takes_other_parameters():
+    model = ContrastiveTextBrain.paper(decoder=None, lr=1e-4)[-1]
+    assert (model.decoder, model.lr, model.max_epochs) == (None, 1e-4, 50)
+    with pytest.raises(TypeError, match="epochs"):
+        ContrastiveTextBrain.paper(epochs=3)
+
+
+def test_weights_of_the_last_epoch_are_kept(train, test):
+    options = {"lr": 3e-2, "patience": None, "dropout": 0.0}
+    best = _quick(**options).fit(*train)
+    assert best.best_epoch_ < best.n_epochs_ == 10
+    last = _quick(**options, restore_best=False).fit(*train)
+    assert last.best_epoch_ == best.best_epoch_
+    assert np.abs(last.similarity(*test) - best.similarity(*test)).max() > 1e-3
+    # After training only up to the best epoch, the last weights are the best weights.
+    short = _quick(
+        **options | {"max_epochs": best.best_epoch_}, restore_best=False
+    ).fit(*train)
+    np.testing.assert_array_equal(short.similarity(*test), best.similarity(*test))
 
 
 def test_score_of_initial_weights_is_chance(test):
@@ -146,6 +209,47 @@ def test_decoder_set_after_fit_is_not_fitted(train, test):
     model.set_params(decoder="residual")
     with pytest.raises(NotFittedError):
         model.predict(test[0])
+
+
+# The joint loss
+
+
+def _similarities(train, test, **params):
+    return _quick(**params).fit(*train).similarity(*test)
+
+
+def test_joint_loss_without_weight_is_the_default(train, test):
+    np.testing.assert_array_equal(
+        _similarities(train, test, reconstruction_weight=0),
+        _similarities(train, test),
+    )
+
+
+def test_joint_loss_of_small_weight_trains_the_same_encoders(train, test):
+    """One batch per epoch and no dropout, since the decoder draws random numbers."""
+    options = {"dropout": 0.0, "batch_size": 240, "restore_best": False}
+    default = _similarities(train, test, **options)
+    small = _similarities(train, test, **options, reconstruction_weight=1e-9)
+    large = _similarities(train, test, **options, reconstruction_weight=10)
+    np.testing.assert_allclose(small, default, atol=1e-3)
+    assert np.abs(large - default).max() > 0.05
+
+
+def test_joint_training_improves_predictions(train, test):
+    model = _quick(reconstruction_weight=1.0, max_epochs=15).fit(*train)
+    assert isinstance(model.decoder_, Decoder)
+    assert not (model.module_.training or model.decoder_.training)
+    predicted = (model.predict(test[0]) - model.y_mean_) / model.y_scale_
+    observed = model._standardize(test[1])
+    assert ((predicted - observed) ** 2).mean() < 0.7 * (observed**2).mean()
+    assert model.score(*test) > 0.85
+
+
+@pytest.mark.parametrize("decoder", ["ridge", None])
+def test_joint_loss_needs_the_residual_decoder(decoder, train):
+    model = _quick(decoder=decoder, reconstruction_weight=0.5)
+    with pytest.raises(ValueError, match=r"reconstruction_weight=0\.5 and decoder="):
+        model.fit(*train)
 
 
 # Batches

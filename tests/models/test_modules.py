@@ -12,9 +12,11 @@ from sklearn_neurocontext.models._modules import (
     Decoder,
     Dropout,
     InfoNCE,
+    JointLoss,
     Perceptron,
     ProjectionHead,
     ResidualHead,
+    TowersWithDecoder,
     TwoTowers,
     clamp_log_logit_scale,
     info_nce,
@@ -189,6 +191,32 @@ def test_loss_module_equals_the_function(latents):
     scale = torch.tensor(1.2)
     loss = InfoNCE()((*latents, scale), None)
     assert float(loss) == float(info_nce(*latents, scale))
+
+
+def test_joint_loss_is_a_weighted_sum(latents):
+    scale, target = torch.tensor(1.2), _unit_rows(7, 5, 2)
+    predicted = _unit_rows(7, 5, 3)
+    error = sum(
+        (a - b) ** 2 for a, b in zip(predicted.ravel(), target.ravel(), strict=True)
+    ) / (7 * 5)
+    for weight in (0, 0.3, 2):
+        loss = JointLoss(weight)((*latents, scale, predicted), target)
+        expected = float(info_nce(*latents, scale)) + weight * float(error)
+        assert float(loss) == pytest.approx(expected)
+
+
+def test_gradients_of_the_joint_loss_reach_all_networks():
+    towers, decoder = TwoTowers(5, 7, 7, 0.5, 0.1), Decoder(7, 7, 0.5)
+    net = TowersWithDecoder(towers, decoder)
+    text, brain = torch.randn(8, 5), torch.randn(8, 7)
+    JointLoss(1.0)(net(text, brain), brain).backward()
+    for part in (towers.text, towers.brain, decoder):
+        assert all(bool(weight.grad.any()) for weight in part.parameters())
+    # Without InfoNCE, the error alone trains the text encoder and the decoder.
+    net.zero_grad()
+    functional.mse_loss(net(text, brain)[-1], brain).backward()
+    assert all(bool(weight.grad.any()) for weight in towers.text.parameters())
+    assert all(weight.grad is None for weight in towers.brain.parameters())
 
 
 def test_logit_scale_is_at_most_one_hundred():

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
+from sklearn.metrics import make_scorer, mean_squared_error, r2_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -134,3 +135,84 @@ def test_ensemble_of_copies_scores_as_its_estimator(estimator, overlapping):
     for scorer in scorers:
         assert scorer(copies, X[test], y[test]) == scorer(alone, X[test], y[test])
     assert copies.score(X[test], y[test]) == alone.score(X[test], y[test])
+
+
+# Metrics of scikit-learn
+
+
+_SCORED = pytest.mark.parametrize(
+    "model",
+    [
+        RidgeBaseline(),
+        MLPBaseline(16, 3, random_state=0),
+        CCABaseline(),
+        KernelCCA(random_state=0),
+        ContrastiveTextBrain(max_epochs=2, random_state=0),
+        make_pipeline(StandardScaler(), RidgeBaseline()),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+
+
+def _with_scaling(model, y_scaling):
+    name = "ridgebaseline__y_scaling" if hasattr(model, "steps") else "y_scaling"
+    return clone(model).set_params(**{name: y_scaling})
+
+
+@_SCORED
+def test_r2_without_scaling_is_in_the_unit_of_y(model, train):
+    X, y = train[0], 5 + 3 * train[1]
+    folds = [(np.arange(160), np.arange(160, 240))]
+    model = _with_scaling(model, None)
+    score = cross_val_score(model, X, y, cv=folds, scoring="r2", error_score="raise")
+    predicted = clone(model).fit(X[:160], y[:160]).predict(X[160:])
+    error = ((y[160:] - predicted) ** 2).sum(axis=0)
+    variance = ((y[160:] - y[160:].mean(axis=0)) ** 2).sum(axis=0)
+    assert score[0] == pytest.approx((1 - error / variance).mean(), abs=1e-4)
+
+
+@pytest.mark.parametrize("y_scaling", ["unit", "sqrt"])
+@_SCORED
+def test_r2_in_another_unit_raises(model, y_scaling, train):
+    model = _with_scaling(model, y_scaling)
+    with pytest.raises(ValueError, match=f"r2_score needs .* y_scaling='{y_scaling}'"):
+        cross_val_score(model, *train, cv=2, scoring="r2", error_score="raise")
+
+
+@pytest.mark.parametrize(
+    ("scoring", "metric"),
+    [
+        ("neg_mean_squared_error", "mean_squared_error"),
+        ("explained_variance", "explained_variance_score"),
+        ({"fit": "r2"}, "r2_score"),
+        (make_scorer(mean_squared_error, greater_is_better=False), "mean_squared"),
+    ],
+)
+def test_other_metrics_in_another_unit_raise(scoring, metric, train):
+    ensemble = TextBrainEnsemble([("cca", CCABaseline()), ("r", RidgeBaseline())])
+    for model in (RidgeBaseline(), ensemble):
+        search = GridSearchCV(
+            model, {}, scoring=scoring, cv=2, refit=False, error_score="raise"
+        )
+        with pytest.raises(ValueError, match=f"{metric}.* needs predictions in the"):
+            search.fit(*train)
+
+
+def test_metric_in_another_unit_gives_nan_and_a_warning(train):
+    """By default, scikit-learn turns errors of scorers into warnings."""
+    with pytest.warns(UserWarning, match="y_scaling must be None"):
+        scores = cross_val_score(RidgeBaseline(), *train, cv=2, scoring="r2")
+    assert np.isnan(scores).all()
+
+
+def test_metrics_of_any_unit_are_computed(train, test):
+    """Metrics that are called by users, and metrics other than regression metrics."""
+
+    def correlation(y, predicted):
+        return np.corrcoef(y.ravel(), predicted.ravel())[0, 1]
+
+    scorer = make_scorer(correlation)
+    assert (cross_val_score(RidgeBaseline(), *train, cv=2, scoring=scorer) > 0.3).all()
+    model = RidgeBaseline().fit(*train)
+    observed = scale_like_predictions(model, test[1])
+    assert 0.3 < r2_score(observed, model.predict(test[0])) < 1

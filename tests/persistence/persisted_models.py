@@ -50,6 +50,10 @@ def make_models():
         "contrastive, bare": _text_to(
             ContrastiveTextBrain(decoder=None, y_scaling=None, **NET)
         ),
+        "contrastive, joint loss": _text_to(
+            ContrastiveTextBrain(reconstruction_weight=1.0, **NET)
+        ),
+        "contrastive, paper": _text_to(ContrastiveTextBrain.paper(**NET)),
         "words, kernel": _counted(KernelCCA(n_nystroem=30, random_state=0)),
         "nystroem": make_pipeline(
             TfidfVectorizer(dtype=np.float32),

@@ -31,6 +31,7 @@ from sklearn_neurocontext import (
     similarity,
     text,
 )
+from sklearn_neurocontext._utils.validation import innermost_model
 from sklearn_neurocontext.persistence._kinds import KINDS, LOCAL_PARAMETERS
 from sklearn_neurocontext.persistence._model import _load_class
 from sklearn_neurocontext.text import TermCounts
@@ -45,7 +46,7 @@ def _outputs(model, texts, y):
     for member in getattr(model, "estimators_", [model]):
         if hasattr(member[-1], "transform"):
             yield member.transform(texts)
-            yield member[-1].transform_brain(y)
+            yield innermost_model(member).transform_brain(y)
 
 
 def _assert_same_outputs(model, loaded, texts, y, n_min):
