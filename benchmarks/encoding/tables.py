@@ -118,9 +118,11 @@ def _describe(metadata) -> str:
     machine = metadata["machine"]
     versions = (f"{name} {number}" for name, number in metadata["versions"].items())
     return (
-        f"Topics: {metadata['n_topics']}. "
-        f"Training studies: {metadata['n_training']:,}; {metadata['n_excluded']} were "
-        f"excluded since they share peaks with an experiment; abstracts of "
+        f"Topics: {metadata['n_topics']}. Brackets contain 95 % intervals of a "
+        "bootstrap over topics. Percentages are shares of topics on which a method is "
+        f"better. Training studies: {metadata['n_training']:,}; "
+        f"{metadata['n_excluded']} were excluded since they share peaks with an "
+        "experiment; abstracts of "
         f"{metadata['n_abstracts']:,}. Atlas {metadata['atlas']}, "
         f"{metadata['n_components']} components, random state "
         f"{metadata['random_state']}. "

@@ -9,18 +9,20 @@ _COLORS = ("#0072B2", "#D55E00", "#009E73")
 
 
 def plot_sizes(result, title) -> Figure:
-    """Plot means and standard deviations of scores against training studies."""
+    """Plot means and 95 % intervals of scores against training studies."""
     table = result.table()
+    summary = result.summary()
     by_size = table.groupby("estimator", sort=False)
     n_train = by_size["n_train"].mean()
     figure = Figure(figsize=(8.0, 5.5), layout="constrained")
     ax = figure.add_subplot()
     for (metric, name), color in zip(_SCORES.items(), _COLORS, strict=True):
-        mean, std = 100 * by_size[metric].mean(), 100 * by_size[metric].std()
+        rows = summary[summary["metric"] == metric].set_index("estimator")
+        mean, low, high = (100 * rows[key] for key in ("mean", "low", "high"))
         ax.errorbar(
             n_train,
             mean,
-            std,
+            (mean - low, high - mean),
             color=color,
             marker="o",
             markersize=8,
@@ -49,6 +51,6 @@ def plot_sizes(result, title) -> Figure:
     ax.spines[["top", "right"]].set_visible(False)
     n = round(table["n_candidates"].mean())
     ax.set_xlabel("training studies", fontsize=14)
-    ax.set_ylabel(f"% ({n:,} candidates)", fontsize=14)
+    ax.set_ylabel(f"% ({n:,} candidates), 95 % intervals over studies", fontsize=14)
     ax.set_title(title, fontsize=16)
     return figure

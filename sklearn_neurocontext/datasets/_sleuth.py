@@ -334,6 +334,7 @@ class _Experiment:
 
     @property
     def name(self) -> str:
+        """Return the text of all lines of the name."""
         return " ".join(self.names)
 
 

