@@ -34,7 +34,7 @@ _NOTES = "notes"
 _SEPARATORS = ",;\t"
 _GZIP = b"\x1f\x8b"
 _BLOCK_SIZE = 2**20
-_WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
+WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # First bytes of files that are often passed in place of JSON, and advice.
 _NOT_JSON = {
@@ -219,7 +219,7 @@ def _is_utf8(blocks) -> bool:
 
 def check_no_workbook(path: Path) -> None:
     """Raise ValueError if a file is a workbook of Excel or LibreOffice."""
-    is_workbook = path.suffix.lower() in _WORKBOOKS
+    is_workbook = path.suffix.lower() in WORKBOOKS
     with _name_file_in_errors(path, "a text file"), path.open("rb") as stream:
         start = stream.read(8)
         if start.startswith(b"PK") and zipfile.is_zipfile(path):
@@ -416,6 +416,7 @@ def read_matrix(path: Path) -> sparse.csr_array:
 
 def read_json(path: Path):
     """Read a JSON file, which may be compressed with gzip."""
+    check_no_workbook(path)
     with _name_file_in_errors(path, "JSON in UTF-8"):
         content = path.read_bytes()
         if content.startswith(_GZIP):

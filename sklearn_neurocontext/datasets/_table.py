@@ -159,6 +159,15 @@ def _study_table(studies, kind) -> pd.DataFrame:
         **{c: read_integers(studies[c], c) for c in ("pmid", "pmcid") if c in studies}
     )
     studies["study_id"] = write_study_ids(studies[kind], kind)
+    repeated = studies["study_id"][studies["study_id"].duplicated()]
+    if len(repeated):
+        raise ValueError(
+            f"Several rows of the table of studies have the same {kind}, for example "
+            f"{repeated.iloc[0]!r}. Expected one row per study. Merge or drop the "
+            "repeated rows. If one table contains the studies and the peaks, pass "
+            f"table.drop_duplicates({kind!r}) as the table of studies, and the whole "
+            "table as the table of peaks."
+        )
     kept = [column for column in (*STUDY_COLUMNS, "id") if column in studies]
     return studies[kept]
 

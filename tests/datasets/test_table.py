@@ -271,7 +271,7 @@ ERRORS = {
     "repeated study": (
         {"pmid": [11, 11]},
         PEAKS,
-        "repeat a study id, for example '11'",
+        r"the same pmid, for example '11'.*table\.drop_duplicates\('pmid'\) as the",
     ),
     "two columns of a name": (
         {**STUDIES, "PMID": [1, 2, 3]},
