@@ -164,6 +164,17 @@ def describe_spaces(counts: dict, unclear_spaces=()) -> str:
     return f"{text} {describe_unclear_labels(unclear_spaces)}".rstrip()
 
 
+def describe_ignored(columns) -> str:
+    """Return sentences about the ignored columns of a table of studies, or ""."""
+    if not columns:
+        return ""
+    shown = ", ".join(columns[:8]) + (", …" if len(columns) > 8 else "")
+    return (
+        f" Ignored columns of the table of studies: {shown}. If one of them "
+        "contains texts, rename it to title, keywords, abstract or body."
+    )
+
+
 def _count_spaces(peak_spaces) -> dict:
     """Return a dict that maps each reported space to its number of peaks."""
     names, counts = np.unique(np.concatenate(peak_spaces), return_counts=True)
@@ -247,5 +258,6 @@ def study_texts(corpus, text_field: str = "title+abstract") -> list[str]:
         raise ValueError(
             f"No study of this corpus has a text in {text_field!r}. Fields with texts: "
             f"{', '.join(known) or 'none'}."
+            + describe_ignored(corpus.get("ignored_columns", []))
         )
     return texts

@@ -34,6 +34,8 @@ _NOTES = "notes"
 _SEPARATORS = ",;\t"
 _GZIP = b"\x1f\x8b"
 _BLOCK_SIZE = 2**20
+# Columns that identify the study of a peak, in order of precedence.
+ID_COLUMNS = ("study_id", "pmid", "pmcid", "doi", "id")
 WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # First bytes of files that are often passed in place of JSON, and advice.
@@ -395,11 +397,15 @@ def read_coordinates(table, source: str) -> np.ndarray:
     xyz = np.stack([read_numbers(table[axis]) for axis in "xyz"], axis=1)
     wrong = np.flatnonzero(np.isnan(xyz).any(axis=1))
     if len(wrong):
-        shown = "; ".join(map(str, table[["x", "y", "z"]].iloc[wrong[0]]))
+        first = table.iloc[wrong[0]]
+        shown = "; ".join(map(str, first[["x", "y", "z"]]))
+        study = next((f", {c} {first[c]}" for c in ID_COLUMNS if c in table), "")
         raise ValueError(
             f"In {source}, the coordinates of {len(wrong)} of {len(table)} peaks are "
-            f"not numbers. The first such row is row {table.index[wrong[0]]}: {shown}. "
-            "Expected x, y, z in mm, with a decimal point. Correct or drop these rows."
+            f"not numbers. The first such row is row {table.index[wrong[0]] + 1} of "
+            "the table (counted from 1, without the header and blank rows)"
+            f"{study}: {shown}. Expected x, y, z in mm, for example -42.5 or -42,5; "
+            "write 1.234 in place of 1,234. Correct or drop these rows."
         )
     return xyz
 

@@ -72,9 +72,9 @@ def write_study_ids(ids, kind: str) -> pd.Series:
     missing = words.index[words.isna() | (words == "")]
     if len(missing):
         raise ValueError(
-            f"{len(missing)} studies have no {kind}. The first of them is in row "
-            f"{missing[0]}. Expected one id per study. Fill in the ids, or drop these "
-            "rows."
+            f"{len(missing)} of {len(words)} studies have no {kind}. The first of them "
+            f"is in row {missing[0] + 1} of the table (counted from 1, without the "
+            "header and blank rows). Fill in the ids, or drop these rows."
         )
     return words
 

@@ -8,11 +8,22 @@ import pandas as pd
 
 from .._utils.coordinate_spaces import find_sides, find_unclear_labels, normalize_spaces
 from .._utils.files import expand_path
-from ._bunch import STUDY_COLUMNS, SkippedPeaksWarning, make_bunch, warn_about_spaces
-from ._files import describe_reading, read_columns, read_coordinates, skip_blanks
+from ._bunch import (
+    STUDY_COLUMNS,
+    SkippedPeaksWarning,
+    describe_ignored,
+    make_bunch,
+    warn_about_spaces,
+)
+from ._files import (
+    ID_COLUMNS,
+    describe_reading,
+    read_columns,
+    read_coordinates,
+    skip_blanks,
+)
 from ._ids import join_rows, read_integers, write_ids, write_study_ids
 
-_ID_COLUMNS = ("study_id", "pmid", "pmcid", "doi", "id")
 _SPACE_COLUMNS = ("coordinate_space", "space")
 
 
@@ -46,7 +57,9 @@ def load_table(studies, peaks, *, space=None):
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`. Peaks of studies that
         are not in the table of studies are skipped, and the field ``description``
-        contains the number of skipped peaks, blank rows and blank columns.
+        contains the number of skipped peaks, blank rows and blank columns. Other
+        columns of `studies` are ignored. The additional field ``ignored_columns`` is a
+        list of their names, which ``description`` also contains.
 
     Raises
     ------
@@ -85,7 +98,7 @@ def load_table(studies, peaks, *, space=None):
     tables = _read(studies, "studies"), _read(peaks, "peaks")
     studies, peaks = tables
     kind = _find_id_column(studies, peaks)
-    studies = _study_table(studies, kind)
+    studies, ignored = _study_table(studies, kind)
     ids = peaks[kind]
     if kind in ("pmid", "pmcid"):
         ids = read_integers(ids, kind)
@@ -95,6 +108,7 @@ def load_table(studies, peaks, *, space=None):
     spaces = _choose_spaces(studies, peaks, rows, space)
     description = f"{len(studies):,} studies from a table."
     description += describe_reading(*tables)
+    description += describe_ignored(ignored)
     skipped = "" if known.all() else _describe_skipped(ids[~known], kind)
     corpus = make_bunch(
         studies,
@@ -103,6 +117,7 @@ def load_table(studies, peaks, *, space=None):
         spaces[known],
         description=f"{description} {skipped}".strip(),
         sides=find_sides(peaks[known]),
+        ignored_columns=ignored,
     )
     if skipped:
         warnings.warn(skipped, SkippedPeaksWarning, stacklevel=2)
@@ -119,7 +134,7 @@ def _read(table, name) -> pd.DataFrame:
             )
         header = read_columns(path, nrows=0)
         # Ids are read as strings, because pandas would read 007 as 7.
-        ids = {c: str for c in header if c.strip().lower() in _ID_COLUMNS}
+        ids = {c: str for c in header if c.strip().lower() in ID_COLUMNS}
         table = read_columns(path, dtype=ids)
     else:
         table = skip_blanks(pd.DataFrame(table), f"the table of {name}")
@@ -137,18 +152,18 @@ def _read(table, name) -> pd.DataFrame:
 
 def _find_id_column(studies, peaks) -> str:
     """Return the first id column that both tables have."""
-    for column in _ID_COLUMNS:
+    for column in ID_COLUMNS:
         if column in studies and column in peaks:
             return column
     raise ValueError(
         "Both tables must have the same id column, which must be one of "
-        f"{', '.join(_ID_COLUMNS)}; got {', '.join(studies)} for studies and "
+        f"{', '.join(ID_COLUMNS)}; got {', '.join(studies)} for studies and "
         f"{', '.join(peaks)} for peaks. Rename the column that identifies the study."
     )
 
 
-def _study_table(studies, kind) -> pd.DataFrame:
-    """Return the columns of studies that a corpus uses, with their standard names."""
+def _study_table(studies, kind):
+    """Return the columns of studies that a corpus uses, and the names of the others."""
     for column, synonym in (
         ("year", "publication_year"),
         ("coordinate_space", "space"),
@@ -169,7 +184,7 @@ def _study_table(studies, kind) -> pd.DataFrame:
             "table as the table of peaks."
         )
     kept = [column for column in (*STUDY_COLUMNS, "id") if column in studies]
-    return studies[kept]
+    return studies[kept], [column for column in studies if column not in kept]
 
 
 def _choose_spaces(studies, peaks, rows, space) -> np.ndarray:

@@ -122,7 +122,8 @@ def test_coordinates(table):
     wrong = table.astype(object)
     wrong.loc[7, "y"] = "left"
     with pytest.raises(
-        ValueError, match=r"In peaks, .* of 1 of 2000 .* row 7: .*; left; "
+        ValueError,
+        match=r"In peaks, .* of 1 of 2000 .* row 8 of the table .*: .*; left; ",
     ):
         read_coordinates(wrong, "peaks")
 

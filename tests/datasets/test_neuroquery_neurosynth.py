@@ -187,7 +187,7 @@ def test_missing_columns_raise(neuroquery, neurosynth):
 def test_study_without_id_raises(neuroquery):
     write_tsv(neuroquery / FILES[1], {"id": [7, None], "title": ["Faces", "Pain"]})
     with pytest.raises(
-        ValueError, match=r"1 studies have no pmid\. The first of them is in row 1"
+        ValueError, match=r"studies have no pmid\. The first of them is in row 2 "
     ):
         load_neuroquery(neuroquery)
 

@@ -14,6 +14,7 @@ from sklearn_neurocontext.datasets import (
     load_table,
     make_studies,
     merge_corpora,
+    study_texts,
 )
 from tests.datasets.corpora import assert_one_warning, assert_same_corpus
 
@@ -262,7 +263,7 @@ ERRORS = {
     "string for a number": (
         STUDIES,
         {**PEAKS, "y": [4, "left", 6]},
-        "of 1 of 3 peaks are not numbers. The first such row is row 1: 2; left; 8",
+        r"1 of 3 peaks are not numbers.* row 2 of the .*, pmid 11: 2; left; 8\. Expect",
     ),
     "NaN": (STUDIES, {**PEAKS, "z": [7, 8, np.nan]}, "peaks are not numbers"),
     "infinity": (STUDIES, {**PEAKS, "z": [7, 8, np.inf]}, "NaN or infinity"),
@@ -281,12 +282,12 @@ ERRORS = {
     "study with a blank id": (
         {"id": ["a", " "], "title": ["pain", "words"]},
         {"id": ["a"]},
-        "1 studies have no id",
+        "1 of 2 studies have no id",
     ),
     "study without id": (
         {"pmid": [11, None], "title": ["pain", "words"]},
         PEAKS,
-        "1 studies have no pmid.*row 1",
+        "1 of 2 studies have no pmid.*row 2",
     ),
 }
 
@@ -306,6 +307,20 @@ def test_unknown_space_raises():
 def test_missing_file_raises(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"The table of peaks, .*p\.csv', does"):
         load_table(STUDIES, tmp_path / "p.csv")
+
+
+def test_ignored_columns_are_named():
+    studies = {"pmid": [11, 12, 13], "text": ["a", "b", "c"], "n": [9, 8, 7]}
+    corpus = load_table(studies, PEAKS, space="MNI")
+    assert corpus.ignored_columns == ["text", "n"]
+    message = "Ignored columns of the table of studies: text, n. If one of them "
+    assert message in corpus.description
+    with pytest.raises(ValueError, match=f"No study .* texts: none. {message}"):
+        study_texts(corpus)
+    studies = {"pmid": [11, 12, 13], "abstract": list("abc"), "space": ["MNI"] * 3}
+    corpus = load_table(studies, PEAKS)
+    assert corpus.ignored_columns == []
+    assert "Ignored" not in corpus.description
 
 
 def test_year_has_precedence_over_its_synonym():
@@ -409,7 +424,7 @@ def test_tables_of_european_excel(tmp_path):
 def test_number_with_an_ambiguous_comma_raises():
     peaks = {**PEAKS, "y": ["4", "12,345", "6"]}
     with pytest.raises(
-        ValueError, match=r"1 of 3 peaks are not .* row 1: 2; 12,345; 8"
+        ValueError, match=r"1 of 3 peaks are not .* row 2 of .* 11: 2; 12,345; 8"
     ):
         load_table(STUDIES, peaks, space="MNI")
 
@@ -445,5 +460,5 @@ def test_tables_joined_by_doi():
     corpus = load_table(studies, {**peaks, "z": [0, 0]}, space="MNI")
     assert corpus.studies["doi"].tolist() == ["10.1002/hbm.1", "10.1002/hbm.2"]
     assert [peaks[0, 0] for peaks in corpus.peaks] == [2, 1]
-    with pytest.raises(ValueError, match="1 studies have no doi"):
+    with pytest.raises(ValueError, match="1 of 2 studies have no doi"):
         load_table({"doi": ["10.1002/hbm.2", "in press"]}, {**peaks, "z": [0, 0]})
