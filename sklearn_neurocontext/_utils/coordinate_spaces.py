@@ -226,6 +226,15 @@ def normalize_spaces(labels) -> np.ndarray:
     return series.map(spaces).to_numpy(dtype=object)
 
 
+def check_space(space, accepted) -> None:
+    """Raise ValueError if a parameter is not one of the accepted names of spaces."""
+    if space not in accepted:
+        names = ", ".join(map(repr, accepted))
+        named = _read_label(space)[0] if isinstance(space, str) else ""
+        advice = f" Pass {named!r}." if named in ("MNI", "TAL") else ""
+        raise ValueError(f"space must be one of {names}; got {space!r}.{advice}")
+
+
 def find_unclear_labels(labels) -> list[str]:
     """Return the distinct labels that can be read as more than one space."""
     unique = pd.Series(np.asarray(labels, dtype=object)).unique()

@@ -51,6 +51,7 @@ __all__ = [
     "check_random_state",
     "check_similarity",
     "check_texts",
+    "check_words",
     "fit_context",
     "get_output_config",
     "innermost_model",
@@ -208,6 +209,18 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
             f"{_name_rows(blank)}. Drop these rows, or fill in their text."
         )
     return texts
+
+
+def check_words(texts, name: str = "texts") -> list[str]:
+    """Check that texts contain a letter or a digit; see `check_texts`."""
+    checked = check_texts(texts, name)
+    wrong = [row for row, text in enumerate(checked) if not any(map(str.isalnum, text))]
+    if wrong:
+        raise ValueError(
+            f"{name} must contain words; got {checked[wrong[0]][:60]!r} in row "
+            f"{_name_rows(wrong)}. Drop these rows, or fill in their text."
+        )
+    return checked
 
 
 def check_numbers(name: str, numbers, accept, expected: str) -> np.ndarray:

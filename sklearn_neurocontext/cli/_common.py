@@ -35,12 +35,12 @@ class Text(click.ParamType):
     name = "text"
 
     def convert(self, value, param, ctx):
-        """Check that a text is not blank, and decode it as UTF-8 if necessary."""
+        """Check that a text has a letter or a digit; decode it as UTF-8 if needed."""
         # In the locale C, Python decodes the command line as ASCII, and represents the
         # bytes of other characters as surrogates. These bytes are decoded as UTF-8.
         with suppress(UnicodeEncodeError):
             value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        if not value.strip():
+        if not any(map(str.isalnum, value)):
             self.fail("must contain at least one word.", param, ctx)
         return value
 

@@ -38,6 +38,11 @@ STUDY_COLUMNS = (
 _TEXT_FIELDS = ("title", "abstract", "body", "title+abstract")
 
 
+def count_words(n: int, singular: str, plural: str) -> str:
+    """Return a number and its noun, for example "1 study" or "1,200 studies"."""
+    return f"{n:,} {singular if n == 1 else plural}"
+
+
 class SkippedPeaksWarning(UserWarning):
     """Warning that peaks without a known study or without coordinates were skipped."""
 
@@ -119,7 +124,8 @@ def finish_bunch(
     description = f"{description} {describe_spaces(counts, unclear_spaces)}"
     if n_empty:
         verb = "has" if n_empty == 1 else "have"
-        description += f" {n_empty:,} of {len(peaks):,} studies {verb} no peak."
+        of_all = count_words(len(peaks), "study", "studies")
+        description += f" {n_empty:,} of {of_all} {verb} no peak."
     return Bunch(
         studies=studies,
         peaks=peaks,
@@ -159,8 +165,9 @@ def describe_spaces(counts: dict, unclear_spaces=()) -> str:
             parts.append(f"{n:,} {verb} {words} and left as reported")
     total = sum(counts.values())
     if not parts:
-        return f"All {total:,} peaks were reported in MNI space."
-    text = f"Of {total:,} peaks, " + "; ".join(parts) + "."
+        all_peaks = "The only peak was" if total == 1 else f"All {total:,} peaks were"
+        return f"{all_peaks} reported in MNI space."
+    text = f"Of {count_words(total, 'peak', 'peaks')}, " + "; ".join(parts) + "."
     return f"{text} {describe_unclear_labels(unclear_spaces)}".rstrip()
 
 

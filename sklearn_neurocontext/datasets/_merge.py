@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import sparse
 
 from .._utils.coordinate_spaces import talairach_to_mni
-from ._bunch import TEXT_COLUMNS, finish_bunch, warn_about_spaces
+from ._bunch import TEXT_COLUMNS, count_words, finish_bunch, warn_about_spaces
 from ._ids import ARTICLE_IDS
 
 _FILLED_COLUMNS = (*TEXT_COLUMNS, *ARTICLE_IDS, "year")
@@ -80,8 +80,8 @@ def merge_corpora(first, *others):
         peaks,
         peak_spaces,
         groups,
-        f"{len(studies):,} studies, merged by PMID, PMCID and DOI from corpora of "
-        f"{sizes} studies.",
+        f"{count_words(len(studies), 'study', 'studies')}, merged by PMID, PMCID and "
+        f"DOI from corpora of {sizes} studies.",
         unclear_spaces=list(dict.fromkeys(unclear)),
         **_merge_term_counts(corpora, sources),
         **_merge_files(corpora),

@@ -6,7 +6,7 @@ import pandas as pd
 
 from .._utils.coordinate_spaces import find_sides
 from .._utils.files import expand_path
-from ._bunch import make_bunch, warn_about_spaces
+from ._bunch import count_words, make_bunch, warn_about_spaces
 from ._files import (
     describe_reading,
     fetch_files,
@@ -274,7 +274,8 @@ def _read_tables(paths, columns, name, **extra):
         rows[known],
         read_coordinates(coordinates[known], paths[0].name),
         spaces[rows[known]],
-        description=f"Corpus of {name}, {len(studies):,} studies."
+        description=f"Corpus of {name}, "
+        f"{count_words(len(studies), 'study', 'studies')}."
         + describe_reading(metadata, coordinates),
         sides=find_sides(coordinates[known]),
         **extra,

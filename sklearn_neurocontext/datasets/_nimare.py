@@ -12,7 +12,7 @@ from .._utils.coordinate_spaces import find_sides
 from .._utils.files import expand_path
 from .._utils.packages import import_optional
 from .._utils.validation import read_numbers
-from ._bunch import SkippedPeaksWarning, make_bunch, warn_about_spaces
+from ._bunch import SkippedPeaksWarning, count_words, make_bunch, warn_about_spaces
 from ._files import find_files, read_coordinates, read_json, read_parquet
 from ._ids import group_articles, join_rows, read_dois, read_integers
 
@@ -110,7 +110,8 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
         read_coordinates(points[known], "the studyset's points"),
         points.loc[known, "space"].to_numpy(dtype=object),
         description=(
-            f"A NiMARE studyset, {len(table):,} rows (one per {rows}). {skipped}"
+            f"A NiMARE studyset, {count_words(len(table), 'row', 'rows')} (one per "
+            f"{rows}). {skipped}"
         ).strip(),
         groups=table["group"],
         sides=find_sides(points[known]),
@@ -284,8 +285,9 @@ def _drop_empty_points(points):
     studies = points.loc[empty, "study_id"].drop_duplicates().tolist()
     shown = ", ".join(studies[:2]) + (", …" if len(studies) > 2 else "")
     message = (
-        f"Skipped {empty.sum():,} of {len(points):,} points, which have no coordinates "
-        f"({len(studies):,} {'study' if len(studies) == 1 else 'studies'}: {shown})."
+        f"Skipped {empty.sum():,} of {count_words(len(points), 'point', 'points')}, "
+        "which have no coordinates "
+        f"({count_words(len(studies), 'study', 'studies')}: {shown})."
     )
     if empty.all():
         raise ValueError(f"{message} Expected a studyset with reported peaks.")

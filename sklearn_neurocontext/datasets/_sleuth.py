@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .._utils.coordinate_spaces import mni_to_talairach, normalize_spaces
+from .._utils.coordinate_spaces import check_space, mni_to_talairach, normalize_spaces
 from .._utils.files import expand_path, write_text
 from .._utils.validation import read_numbers
-from ._bunch import make_bunch, warn_about_spaces
+from ._bunch import count_words, make_bunch, warn_about_spaces
 from ._files import describe_encoding, find_encoding, read_text
 
 _SPACE_NAMES = {"MNI": "MNI", "TAL": "Talairach"}
@@ -168,13 +168,14 @@ def _describe(paths, files, n_groups) -> str:
     n_experiments = sum(len(file.experiments) for file in files)
     n_comments = sum(file.n_comments for file in files)
     source = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
-    text = f"{n_experiments:,} experiments of {source}."
+    text = f"{count_words(n_experiments, 'experiment', 'experiments')} of {source}."
     if n_comments:
         lines = "comment was" if n_comments == 1 else "comments were"
         text += f" {n_comments:,} {lines} skipped."
     return (
-        f"{text} Experiments form {n_groups:,} groups: names that agree up to the year "
-        "or, without a year, up to the colon, are of the same article."
+        f"{text} Experiments form {count_words(n_groups, 'group', 'groups')}: names "
+        "that agree up to the year or, without a year, up to the colon, are of the "
+        "same article."
     )
 
 
@@ -225,8 +226,7 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
     ...     print(write_sleuth(corpus, folder + "/peaks.txt").read_text()[:15])
     // Reference=MN
     """
-    if space not in _SPACE_NAMES:
-        raise ValueError(f"space must be 'MNI' or 'TAL'; got {space!r}.")
+    check_space(space, _SPACE_NAMES)
     subjects = corpus.get("n_subjects", [None] * len(corpus.peaks))
     blocks = [
         _format_experiment(name, n_subjects, peaks, space)

@@ -6,11 +6,17 @@ from os import PathLike
 import numpy as np
 import pandas as pd
 
-from .._utils.coordinate_spaces import find_sides, find_unclear_labels, normalize_spaces
+from .._utils.coordinate_spaces import (
+    check_space,
+    find_sides,
+    find_unclear_labels,
+    normalize_spaces,
+)
 from .._utils.files import expand_path
 from ._bunch import (
     STUDY_COLUMNS,
     SkippedPeaksWarning,
+    count_words,
     describe_ignored,
     make_bunch,
     warn_about_spaces,
@@ -93,8 +99,7 @@ def load_table(studies, peaks, *, space=None):
     >>> [len(of_study) for of_study in corpus.peaks]
     [2, 1]
     """
-    if space not in (None, "MNI", "TAL"):
-        raise ValueError(f"space must be 'MNI', 'TAL' or None; got {space!r}.")
+    check_space(space, ("MNI", "TAL", None))
     tables = _read(studies, "studies"), _read(peaks, "peaks")
     studies, peaks = tables
     kind = _find_id_column(studies, peaks)
@@ -106,7 +111,7 @@ def load_table(studies, peaks, *, space=None):
     known = rows >= 0
     xyz = read_coordinates(peaks, "the table of peaks")
     spaces = _choose_spaces(studies, peaks, rows, space)
-    description = f"{len(studies):,} studies from a table."
+    description = count_words(len(studies), "study", "studies") + " from a table."
     description += describe_reading(*tables)
     description += describe_ignored(ignored)
     skipped = "" if known.all() else _describe_skipped(ids[~known], kind)
@@ -219,6 +224,6 @@ def _describe_skipped(ids, kind) -> str:
     if n_without_id and len(studies):
         shown += f"; {n_without_id:,} without an id"
     return (
-        f"Skipped {len(ids):,} {'peak' if len(ids) == 1 else 'peaks'} whose study "
+        f"Skipped {count_words(len(ids), 'peak', 'peaks')} whose study "
         f"({shown}) is not in the table of studies."
     )

@@ -13,7 +13,7 @@ from .._utils.validation import (
     american_spelling,
     array_output,
     check_is_fitted,
-    check_texts,
+    check_words,
     innermost_model,
 )
 from .._utils.volumes import open_img, smooth_voxels, unit_rows, voxels_to_imgs
@@ -463,7 +463,7 @@ class NeuroContextModel:
         TypeError, ValueError
             If `texts` is not a sequence of strings, or if a text is blank.
         """
-        texts = check_texts(texts)
+        texts = check_words(texts)
         if not self._has_features:
             return np.ones(len(texts), dtype=bool)
         return np.asarray(abs(self._features(texts)).sum(axis=1)).ravel() > 0
@@ -495,7 +495,7 @@ class NeuroContextModel:
         TypeError, ValueError
             If `text` is not a string, if it is blank, or if the model has no terms.
         """
-        texts = check_texts([text], "text")
+        texts = check_words([text], "text")
         query, known = self._features(texts), self._known_features()
         mean = 0 if self._mean is None else self._mean
         shares = term_shares(texts[0], self.terms)
@@ -529,7 +529,7 @@ class NeuroContextModel:
         TypeError, ValueError
             If `text` is not a string, or if it is blank.
         """
-        return mark_terms(*check_texts([text], "text"), self.terms)
+        return mark_terms(*check_words([text], "text"), self.terms)
 
     def index_corpus(self, corpus):
         """Index the studies of a corpus, for `similar_documents` and `decode`.
@@ -596,7 +596,7 @@ class NeuroContextModel:
             If `text` is not a string, if it is blank, if `k` is not a positive integer,
             or if `index_corpus` was not called.
         """
-        texts = check_texts([text], "text")
+        texts = check_words([text], "text")
         studies = self._indexed()
         similarity = self._similarity(self._features(texts), studies.coefficients)
         return studies.best(similarity[0], _check_count("k", k))
@@ -729,7 +729,7 @@ class NeuroContextModel:
         """Return brain maps and z maps (or None), each of shape (n_texts, n_voxels)."""
         if getattr(texts, "ndim", 1) == 2 and texts.shape[1] == 1:
             texts = np.ravel(texts)
-        texts = check_texts(texts)
+        texts = check_words(texts)
         coefficients = self._predict(self._features(texts))
         if self._mean is None:
             return self._smooth(coefficients), None
@@ -778,7 +778,7 @@ class NeuroContextModel:
                 "candidates must be 'terms', 'studies' or a list of texts; got "
                 f"{candidates!r}. To rank a single text, pass [{candidates!r}]."
             )
-        features = self._features(check_texts(candidates, "candidates"))
+        features = self._features(check_words(candidates, "candidates"))
         return list(candidates), features
 
     def _known_features(self):

@@ -81,6 +81,7 @@ def test_choices_equal_names_in_package():
             "'--plot': 'm.txt' must end in .png or .pdf",
         ),
         ("map   -o m.nii", "'TEXT': must contain at least one word"),
+        ("map ?!. -o m.nii", "'TEXT': must contain at least one word"),
         ("report pain -o x.txt", "'x.txt' must end in .html or .htm"),
         ("decode nowhere.nii", "'IMG': File 'nowhere.nii' does not exist"),
         ("decode {file} -k 0", "'-k': 0 is not in the range x>=1"),

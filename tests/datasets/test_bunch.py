@@ -101,6 +101,8 @@ def test_description_of_spaces():
     assert describe_spaces({"MNI": 1234}) == (
         "All 1,234 peaks were reported in MNI space."
     )
+    assert describe_spaces({"MNI": 1}) == "The only peak was reported in MNI space."
+    assert describe_spaces({"TAL": 1}).startswith("Of 1 peak, 1 was reported in Tal")
     text = describe_spaces({"TAL": 1, "OTHER": 2, "MIXED": 3, "UNKNOWN": 4000})
     assert text.startswith("Of 4,006 peaks, 1 was reported in Talairach space and")
     assert "4,000 are of unknown space" in text

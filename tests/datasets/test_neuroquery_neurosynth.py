@@ -50,7 +50,7 @@ def neurosynth(tmp_path):
 
 def test_load_neuroquery(neuroquery):
     with pytest.warns(
-        CoordinateSpaceWarning, match="Of 1 peaks, 1 is of unknown space"
+        CoordinateSpaceWarning, match="Of 1 peak, 1 is of unknown space"
     ) as record:
         corpus = load_neuroquery(neuroquery)
     assert_one_warning(record, CoordinateSpaceWarning, __file__)

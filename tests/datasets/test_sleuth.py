@@ -218,7 +218,7 @@ def test_written_names(tmp_path):
 
 def test_write_errors(tmp_path):
     corpus = make_studies(1, random_state=0)
-    with pytest.raises(ValueError, match="space must be 'MNI' or 'TAL'; got 'tal'"):
+    with pytest.raises(ValueError, match=r"'MNI', 'TAL'; got 'tal'\. Pass 'TAL'"):
         write_sleuth(corpus, tmp_path / "peaks.txt", space="tal")
     corpus.peaks[0] = np.zeros((0, 3))
     with pytest.raises(ValueError, match="must have at least one peak"):

@@ -1,5 +1,6 @@
 """Load corpora from two tables, of studies and of peaks."""
 
+import re
 import warnings
 
 import numpy as np
@@ -300,8 +301,15 @@ def test_wrong_tables_raise(case):
 
 
 def test_unknown_space_raises():
-    with pytest.raises(ValueError, match=r"space must be 'MNI', .* got 'mni152'"):
-        load_table(STUDIES, PEAKS, space="mni152")
+    for space, advice in (
+        ("mni152", " Pass 'MNI'."),
+        ("Talairach", " Pass 'TAL'."),
+        ("tal2mni", ""),
+        (1, ""),
+    ):
+        message = f"space must be one of 'MNI', 'TAL', None; got {space!r}.{advice}"
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            load_table(STUDIES, PEAKS, space=space)
 
 
 def test_missing_file_raises(tmp_path):

@@ -130,6 +130,15 @@ def test_call_requires_one_text_and_transform_a_list(model):
         model.transform("pain")
     with pytest.raises(ValueError, match="must not be empty or blank"):
         model(" ")
+    for text in ("?!.", "—", "🧠"):
+        with pytest.raises(
+            ValueError, match=f"must contain words; got '{re.escape(text)}'"
+        ):
+            model(text)
+    with pytest.raises(ValueError, match="text must contain words; got '…' in row 0"):
+        model.similar_words("…")
+    for text in ("痛み", "5"):  # Letters of any language, and digits.
+        model(text)
 
 
 def test_corpus_without_peaks_raises(model, corpus):
