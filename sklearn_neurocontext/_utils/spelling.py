@@ -36,6 +36,9 @@ storey story              storeys stories          tranquillity tranquility
 tyre tire                 tyres tires              unbiassed unbiased
 whilst while              wilful willful           wilfully willfully
 woollen woolen            yoghurt yogurt           yoghurts yogurts
+benefitted benefited      benefitting benefiting   whisky whiskey
+likeable likable          unlikeable unlikable     likeability likability
+burnt burned              leapt leaped             cosiness coziness
 """
 AMERICAN_WORDS = dict(re.findall(r"(\w+) (\w+)", _WORDS))
 # Words that the rules below must not change.
@@ -75,6 +78,7 @@ _REPLACEMENTS = {
     r"(?<=leuk|leuc)aem|aem(?=i[ac])": "em",
     r"paed": "ped",
     r"aesthesi": "esthesi",
+    r"algaesi": "algesi",
     r"(an|dys|hyp|hyper|kin|par|syn)aesthe": r"\1esthe",
     r"aetio(?=log|path)": "etio",
     r"gynaec": "gynec",

@@ -64,16 +64,25 @@ __all__ = [
 # because they may be coordinates.
 TERM_PATTERN = r"(?u)\b[^\W\d_]\w+\b"
 _MAX_ROWS_NAMED = 5
-# Matches soft hyphens, zero-width spaces and joiners, marks of the writing direction,
-# and variation selectors. White space after a soft hyphen is also matched, because in
-# the texts of PDF files, soft hyphens divide words at the end of lines.
-_INVISIBLE = re.compile(
-    "\u00ad\\s*|[\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
-    "\ufe00-\ufe0f\ufeff]"
+# Control characters that are white space, such as the form feed between the pages of a
+# PDF file, are replaced by spaces. Other control characters are removed. Tokenizers
+# would remove all of them, and join the words around a form feed.
+_CONTROLS = {
+    code: " " if chr(code).isspace() else None
+    for code in (*range(32), *range(127, 160))
+    if chr(code) not in "\t\n\r"
+}
+# Matches zero-width spaces and joiners, marks of the writing direction, and variation
+# selectors.
+_ZERO_WIDTH = re.compile(
+    "[\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
+# White space after a soft hyphen is also removed, because in the texts of PDF files,
+# soft hyphens divide words at the end of lines.
+_SOFT_HYPHEN = re.compile("\u00ad\\s*")
 # The normalization form NFKC converts non-breaking hyphens to U+2010, which is then
-# replaced by "-".
-_HYPHENS = str.maketrans("\u2010", "-")
+# replaced by "-". U+02BC is another apostrophe.
+_HYPHENS = str.maketrans("\u2010\u02bc", "-'")
 _LETTERS = re.compile(r"[^\W\d_]{4,}")
 _PER_CENT = re.compile(r"\b(per)\s+(cent)\b", re.IGNORECASE)
 _LIGATURES = str.maketrans({"æ": "ae", "œ": "oe"})
@@ -107,17 +116,19 @@ def _name_rows(rows) -> str:
 def normalize_text(text: str) -> str:
     r"""Convert a text to a normal form, so that equivalent Unicode texts become equal.
 
-    Soft hyphens and characters of zero width are removed. The other characters are
-    converted to Unicode's normalization form NFKC: for example, ligatures become
-    letters, full-width characters become ordinary ones, and letters with separate
-    accents become single characters. Unpaired surrogates become U+FFFD.
+    Soft hyphens and characters of zero width are removed. Form feeds become spaces, and
+    other control characters are removed. The remaining characters are converted to
+    Unicode's normalization form NFKC: for example, ligatures become letters, full-width
+    characters become ordinary ones, and letters with separate accents become single
+    characters. Unpaired surrogates become U+FFFD.
 
     >>> normalize_text("\ufb01ber hip\u00adpo\u200bcampus")
     'fiber hippocampus'
     """
+    text = text.translate(_CONTROLS)
     if text.isascii():
         return text
-    text = _INVISIBLE.sub("", replace_surrogates(text))
+    text = _SOFT_HYPHEN.sub("", _ZERO_WIDTH.sub("", replace_surrogates(text)))
     text = unicodedata.normalize("NFKC", text)
     return text.translate(_HYPHENS)
 
@@ -242,7 +253,7 @@ def _read_number(value) -> float:
         is_number = isinstance(value, Real | Decimal) and not isinstance(value, bool)
         return float(value) if is_number else np.nan
     # Soft hyphens are not removed, because in numbers they may stand for minus signs.
-    word = _INVISIBLE.sub(lambda found: found[0] if "\u00ad" in found[0] else "", value)
+    word = _ZERO_WIDTH.sub("", value)
     word = _AROUND_NUMBERS.sub("", word.translate(_NUMBER_SIGNS))
     found = _NUMBER.fullmatch(word)
     return float(found[1] + found[2].replace(",", ".")) if found else np.nan

@@ -182,6 +182,6 @@ def prepare(settings, estimators, check=None):
 
 def save_figure(figure, path) -> Path:
     """Save a figure at 150 dpi and return the path."""
-    with atomic_output(path) as temporary:
+    with atomic_output(path) as temporary, notes_for_warnings():
         figure.savefig(temporary, dpi=150)
     return path

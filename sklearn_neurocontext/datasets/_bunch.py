@@ -193,9 +193,8 @@ def _check_rows(studies, rows, xyz):
     repeated = studies["study_id"][studies["study_id"].duplicated()]
     if len(repeated):
         raise ValueError(
-            f"{len(repeated)} rows repeat a study id, for example "
-            f"{repeated.iloc[0]!r}. Expected one row per study. Drop or merge the "
-            "repeated rows."
+            f"Several rows have the same study id, for example {repeated.iloc[0]!r}. "
+            "Expected one row per study. Drop or merge the repeated rows."
         )
     wrong = np.flatnonzero(~np.isfinite(xyz).all(axis=1))
     if len(wrong):

@@ -1,5 +1,6 @@
 """Find, download and read the files of a corpus."""
 
+import codecs
 import csv
 import gzip
 import io
@@ -13,6 +14,7 @@ import zlib
 from contextlib import contextmanager
 from functools import partial
 from gzip import BadGzipFile
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +30,12 @@ LOCAL_FOLDER_VARIABLE = "NEUROCONTEXT_DATA"
 _N_RETRIES = 2
 # Names that pandas gives to columns without a name.
 _UNNAMED = re.compile(r"\s*|Unnamed: \d+")
-_BLANKS = "skipped blanks"
+_NOTES = "notes"
+_SEPARATORS = ",;\t"
 _GZIP = b"\x1f\x8b"
+_BLOCK_SIZE = 2**20
+WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # First bytes of files that are often passed in place of JSON, and advice.
 _NOT_JSON = {
     b"\x80": (
@@ -157,44 +163,117 @@ class _BoundedFile:
 def read_columns(path: Path, required=(), **options) -> pd.DataFrame:
     """Read a CSV or TSV file and check that it has the required columns.
 
-    Blank rows and columns are skipped; `describe_blanks` describes them.
+    Blank rows and columns are skipped; `describe_reading` describes them.
     """
-    separator = "\t" if ".tsv" in path.suffixes else ","
     rows = None
-    with _name_file_in_errors(path, "a table in UTF-8"):
+    encoding = find_encoding(path)
+    separator = _find_separator(path, encoding)
+    text_options = {"encoding": encoding, "encoding_errors": "replace"}
+    with _name_file_in_errors(path, "a table in CSV or TSV"):
         try:
             # pandas raises ParserError if a row is longer than the rows above it. If
             # the first row below the header is too long, pandas raises this error only
             # with `header=None`. Therefore, read the first two lines separately.
-            pd.read_csv(path, sep=separator, header=None, nrows=2)
-            table = pd.read_csv(path, sep=separator, index_col=False, **options)
+            pd.read_csv(path, sep=separator, header=None, nrows=2, **text_options)
+            table = pd.read_csv(
+                path, sep=separator, index_col=False, **options, **text_options
+            )
         except pd.errors.ParserError as error:
-            rows = _read_long_rows(path, separator, error)
+            rows = _read_long_rows(path, separator, encoding, error)
     if rows:
-        _check_separator(rows[0], separator, path)
         buffer = io.StringIO(newline="")
         csv.writer(buffer).writerows(_complete_header(rows, separator, path))
         buffer.seek(0)
         table = pd.read_csv(buffer, **options)
-    _check_separator(table.columns, separator, path)
-    return _check_columns(skip_blanks(table, path.name), required, path)
+    table = skip_blanks(table, path.name)
+    table.attrs[_NOTES] += describe_encoding(path, encoding)
+    return _check_columns(table, required, path)
 
 
-def _check_separator(header, separator, path):
-    """Raise ValueError if the columns are separated by another character."""
-    if len(header) == 1:
-        for other in {";", "\t", ","} & set(str(header[0])):
-            raise ValueError(
-                f"The columns of {str(path)!r} must be separated by {separator!r}, as "
-                f"its file extension indicates; got {other!r}. Save the table with "
-                f"{separator!r} as separator, or change the extension."
-            )
+def find_encoding(path: Path) -> str:
+    """Return the encoding of a text file: UTF-8, UTF-16 (with BOM) or Windows-1252."""
+    check_no_workbook(path)
+    with _name_file_in_errors(path, "a text file"), _open_file(path, "rb") as stream:
+        blocks = iter(partial(stream.read, _BLOCK_SIZE), b"")
+        first = next(blocks, b"")
+        is_utf8 = _is_utf8(chain([first], blocks))
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in first:
+        raise ValueError(
+            f"{path.name} is not a text file: it contains zero bytes. Save it as "
+            "UTF-8, or as UTF-16 with a byte order mark."
+        )
+    return "utf-8" if is_utf8 else "cp1252"
 
 
-def _read_long_rows(path, separator, error) -> list:
+def _is_utf8(blocks) -> bool:
+    """Return whether the blocks of a file are UTF-8."""
+    try:
+        for _ in codecs.iterdecode(blocks, "utf-8"):
+            pass
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def check_no_workbook(path: Path) -> None:
+    """Raise ValueError if a file is a workbook of Excel or LibreOffice."""
+    is_workbook = path.suffix.lower() in WORKBOOKS
+    with _name_file_in_errors(path, "a text file"), path.open("rb") as stream:
+        start = stream.read(8)
+        if start.startswith(b"PK") and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                is_workbook |= "xl/workbook.xml" in archive.namelist()
+    if is_workbook or start == _OLD_WORKBOOK:
+        raise ValueError(
+            f"{str(path)!r} must be a text file; got an Excel workbook. Save each "
+            "table as CSV, or pass pandas.read_excel(...) to load_table."
+        )
+
+
+def describe_encoding(path: Path, encoding: str) -> str:
+    """Return a sentence if a file was read as Windows-1252, or ""."""
+    is_guess = encoding == "cp1252"
+    return f" {path.name} is not UTF-8 and was read as Windows-1252." * is_guess
+
+
+def read_text(path: Path, encoding: str) -> str:
+    """Return the text of a file, which may be compressed, without byte order marks."""
+    # Files that were joined may contain several byte order marks.
+    with _open_file(path, "r", encoding=encoding, errors="replace") as stream:
+        return stream.read().replace("\ufeff", "")
+
+
+@contextmanager
+def _open_file(path, mode, **options):
+    """Open a file, which may be compressed."""
+    is_text = "b" not in mode
+    with get_handle(
+        path, mode, compression="infer", is_text=is_text, **options
+    ) as handles:
+        yield handles.handle
+
+
+def _find_separator(path, encoding) -> str:
+    """Return the separator of the columns of a table."""
+    # If the header contains several separators outside quotes, the one that the file
+    # extension indicates is used.
+    with _open_file(path, "r", encoding=encoding, errors="replace") as stream:
+        header = next(filter(str.strip, stream), "").rstrip("\r\n")
+    found = set(_SEPARATORS) & set(re.sub(r'"[^"]*"', "", header))
+    expected = "\t" if ".tsv" in path.suffixes else ","
+    if len(found) > 1 and expected not in found:
+        raise ValueError(
+            f"The separator of the columns of {str(path)!r} is unclear from its header "
+            f"{header[:60]!r}. Put names that contain a separator in quotes."
+        )
+    return found.pop() if len(found) == 1 else expected
+
+
+def _read_long_rows(path, separator, encoding, error) -> list:
     """Return the rows of a table; raise `error` if none is longer than the header."""
-    with get_handle(path, "r", encoding="utf-8-sig", compression="infer") as handles:
-        text = handles.handle.read()
+    text = read_text(path, encoding)
     limit = csv.field_size_limit(sys.maxsize)
     try:
         lines = io.StringIO(text, newline="")
@@ -268,7 +347,7 @@ def skip_blanks(table, name: str) -> pd.DataFrame:
     parts = [
         f"{n:,} blank {kind}{'s' if n > 1 else ''}" for kind, n in counts.items() if n
     ]
-    table.attrs[_BLANKS] = f"Skipped {' and '.join(parts)} of {name}." if parts else ""
+    table.attrs[_NOTES] = f" Skipped {' and '.join(parts)} of {name}." if parts else ""
     return table
 
 
@@ -279,12 +358,12 @@ def _is_blank(column) -> np.ndarray:
     return column.isna().to_numpy()
 
 
-def describe_blanks(*tables) -> str:
-    """Return a description of the blank rows and columns that were skipped in tables.
+def describe_reading(*tables) -> str:
+    """Return a description of what was skipped or replaced when tables were read.
 
-    The description starts with a space, or is empty if nothing was skipped.
+    The description starts with a space, or is empty if nothing is to be reported.
     """
-    return "".join(f" {text}" for table in tables if (text := table.attrs.get(_BLANKS)))
+    return "".join(table.attrs.get(_NOTES, "") for table in tables)
 
 
 def read_parquet(path: Path, required=()) -> pd.DataFrame:
@@ -337,6 +416,7 @@ def read_matrix(path: Path) -> sparse.csr_array:
 
 def read_json(path: Path):
     """Read a JSON file, which may be compressed with gzip."""
+    check_no_workbook(path)
     with _name_file_in_errors(path, "JSON in UTF-8"):
         content = path.read_bytes()
         if content.startswith(_GZIP):

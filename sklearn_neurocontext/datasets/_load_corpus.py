@@ -1,5 +1,6 @@
 """Load a corpus by its name, or from files in any supported format."""
 
+import re
 import warnings
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from .._utils.coordinate_spaces import CoordinateSpaceWarning
 from .._utils.files import expand_path
 from ._bunch import SkippedPeaksWarning
+from ._files import WORKBOOKS, check_no_workbook
 from ._merge import merge_corpora
 from ._neuroquery_neurosynth import (
     fetch_neuroquery,
@@ -22,6 +24,7 @@ from ._table import load_table
 
 CORPORA = ("neuroquery", "neurosynth", "neuroquery+neurosynth", "nimare")
 _STUDYSETS = (".json", ".json.gz", ".pkl", ".pkl.gz", ".pickle")
+_TABLE = re.compile(r".*\.[ct]sv(\.\w+)?", re.IGNORECASE)
 _SLEUTH_FILES = "*.[Tt][Xx][Tt]"
 _SUPPORTED = (
     "a folder that contains (1) the file data-…_coordinates.tsv.gz of NeuroQuery or "
@@ -107,6 +110,8 @@ def _load_folder(name_or_folder):
     # `load_nimare_studyset` does not read pickles, but its error explains why.
     if folder.is_file() and folder.name.lower().endswith(_STUDYSETS):
         return load_nimare_studyset(folder)
+    if folder.is_file():
+        _refuse_file(folder)
     if not folder.is_dir():
         raise ValueError(
             f"{str(name_or_folder)!r} is neither a folder nor one of "
@@ -117,15 +122,43 @@ def _load_folder(name_or_folder):
     for loader, patterns in _PATTERNS.items():
         if any(any(folder.glob(pattern)) for pattern in patterns):
             return loader(folder)
+    _check_no_workbooks(folder)
     raise ValueError(
         f"No corpus was recognized in {str(folder)!r}. Expected {_SUPPORTED}. To load "
         "tables with other names, use sklearn_neurocontext.datasets.load_table."
     )
 
 
+def _refuse_file(path):
+    """Raise ValueError with advice on a file that is not a corpus."""
+    check_no_workbook(path)
+    if _TABLE.fullmatch(path.name):
+        raise ValueError(
+            f"{str(path)!r} is one table; a corpus consists of two tables. Pass a "
+            "folder with studies.csv, which has one row per study and the columns "
+            "study_id and title or abstract, and peaks.csv, which has one row per peak "
+            "and the columns study_id, x, y, z. If one table contains the studies and "
+            "the peaks, save it twice, and keep one row per study in studies.csv; in "
+            "pandas, use table.drop_duplicates('study_id')."
+        )
+    raise ValueError(
+        f"The file {str(path)!r} is neither a JSON studyset nor a text file (.txt) of "
+        f"Sleuth or GingerALE. Pass such a file, or {_SUPPORTED}."
+    )
+
+
+def _check_no_workbooks(folder):
+    """Raise ValueError if a folder contains a workbook of Excel."""
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in WORKBOOKS:
+            check_no_workbook(path)
+
+
 def _find_one(folder, pattern: str) -> Path:
     """Return the only file that matches a pattern; otherwise raise ValueError."""
     found = sorted(folder.glob(pattern))
+    if not found:
+        _check_no_workbooks(folder)
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
         raise ValueError(

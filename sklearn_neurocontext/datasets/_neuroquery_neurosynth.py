@@ -8,7 +8,7 @@ from .._utils.coordinate_spaces import find_sides
 from .._utils.files import expand_path
 from ._bunch import make_bunch, warn_about_spaces
 from ._files import (
-    describe_blanks,
+    describe_reading,
     fetch_files,
     find_files,
     read_columns,
@@ -275,7 +275,7 @@ def _read_tables(paths, columns, name, **extra):
         read_coordinates(coordinates[known], paths[0].name),
         spaces[rows[known]],
         description=f"Corpus of {name}, {len(studies):,} studies."
-        + describe_blanks(metadata, coordinates),
+        + describe_reading(metadata, coordinates),
         sides=find_sides(coordinates[known]),
         **extra,
     )

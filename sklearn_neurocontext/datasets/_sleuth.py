@@ -1,6 +1,5 @@
 """Read and write the text files of Sleuth and GingerALE, two BrainMap programs."""
 
-import codecs
 import re
 import warnings
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from .._utils.coordinate_spaces import mni_to_talairach, normalize_spaces
 from .._utils.files import expand_path, write_text
 from .._utils.validation import read_numbers
 from ._bunch import make_bunch, warn_about_spaces
+from ._files import describe_encoding, find_encoding, read_text
 
 _SPACE_NAMES = {"MNI": "MNI", "TAL": "Talairach"}
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -117,7 +117,11 @@ def load_sleuth(path):
     """
     paths = [path] if isinstance(path, str | PathLike) else list(path)
     paths = [expand_path(each) for each in paths]
-    files = [_parse(_read_text(each), each.name) for each in paths]
+    encodings = [_find_encoding(each) for each in paths]
+    files = [
+        _parse(read_text(each, encoding), each.name)
+        for each, encoding in zip(paths, encodings, strict=True)
+    ]
     experiments = [one for file in files for one in file.experiments]
     names = [experiment.name for experiment in experiments]
     study_ids = [
@@ -149,7 +153,8 @@ def load_sleuth(path):
         rows,
         [peak for experiment in experiments for peak in experiment.peaks],
         studies["coordinate_space"].to_numpy(dtype=object)[rows],
-        description=_describe(paths, files, len(spellings)),
+        description=_describe(paths, files, len(spellings))
+        + "".join(map(describe_encoding, paths, encodings)),
         groups=groups,
         n_subjects=pd.array(
             [experiment.n_subjects for experiment in experiments], dtype="Int64"
@@ -272,25 +277,14 @@ def _format_experiment(name, n_subjects, peaks, space) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read_text(path: Path) -> str:
-    """Return the text of a file in UTF-8, UTF-16 (with BOM) or Windows-1252."""
+def _find_encoding(path: Path) -> str:
+    """Return the encoding of a file; raise FileNotFoundError if it does not exist."""
     if not path.is_file():
         raise FileNotFoundError(
             f"The file {str(path)!r} does not exist. Pass a text file of Sleuth or "
             "GingerALE."
         )
-    content = path.read_bytes()
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16", errors="replace")
-    if b"\0" in content:
-        raise ValueError(
-            f"{path.name} is not a text file: it contains zero bytes. Save it as "
-            "UTF-8, or as UTF-16 with a byte order mark."
-        )
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
+    return find_encoding(path)
 
 
 def _parse(text: str, source: str):

@@ -9,7 +9,7 @@ import pandas as pd
 from .._utils.coordinate_spaces import find_sides, find_unclear_labels, normalize_spaces
 from .._utils.files import expand_path
 from ._bunch import STUDY_COLUMNS, SkippedPeaksWarning, make_bunch, warn_about_spaces
-from ._files import describe_blanks, read_columns, read_coordinates, skip_blanks
+from ._files import describe_reading, read_columns, read_coordinates, skip_blanks
 from ._ids import join_rows, read_integers, write_ids, write_study_ids
 
 _ID_COLUMNS = ("study_id", "pmid", "pmcid", "doi", "id")
@@ -23,8 +23,10 @@ def load_table(studies, peaks, *, space=None):
     ----------
     studies : DataFrame, dict, or path-like
         Table with one row per study, or the path of a CSV or TSV file with this table.
-        The file may be compressed. A column ``study_id``, ``pmid``, ``pmcid``, ``doi``
-        or ``id`` must identify the study. The columns ``title``, ``keywords``,
+        The file may be compressed. Its columns may be separated by commas, semicolons
+        or tabs, and its encoding may be UTF-8, UTF-16 with a byte order mark, or
+        Windows-1252. A column ``study_id``, ``pmid``, ``pmcid``, ``doi`` or ``id`` must
+        identify the study. The columns ``title``, ``keywords``,
         ``abstract``, ``body``, ``year``, ``journal`` and ``coordinate_space`` (or
         ``space``) are optional.
     peaks : DataFrame, dict, or path-like
@@ -92,7 +94,7 @@ def load_table(studies, peaks, *, space=None):
     xyz = read_coordinates(peaks, "the table of peaks")
     spaces = _choose_spaces(studies, peaks, rows, space)
     description = f"{len(studies):,} studies from a table."
-    description += describe_blanks(*tables)
+    description += describe_reading(*tables)
     skipped = "" if known.all() else _describe_skipped(ids[~known], kind)
     corpus = make_bunch(
         studies,
@@ -157,6 +159,15 @@ def _study_table(studies, kind) -> pd.DataFrame:
         **{c: read_integers(studies[c], c) for c in ("pmid", "pmcid") if c in studies}
     )
     studies["study_id"] = write_study_ids(studies[kind], kind)
+    repeated = studies["study_id"][studies["study_id"].duplicated()]
+    if len(repeated):
+        raise ValueError(
+            f"Several rows of the table of studies have the same {kind}, for example "
+            f"{repeated.iloc[0]!r}. Expected one row per study. Merge or drop the "
+            "repeated rows. If one table contains the studies and the peaks, pass "
+            f"table.drop_duplicates({kind!r}) as the table of studies, and the whole "
+            "table as the table of peaks."
+        )
     kept = [column for column in (*STUDY_COLUMNS, "id") if column in studies]
     return studies[kept]
 

@@ -87,7 +87,7 @@ def test_arrays_are_independent_copies():
 
 def test_repeated_study_id_raises():
     studies = pd.DataFrame({"study_id": ["a", "b", "a"]})
-    with pytest.raises(ValueError, match=r"1 rows repeat a study id, for example 'a'"):
+    with pytest.raises(ValueError, match=r"have the same study id, for example 'a'"):
         make_bunch(studies, np.array([0]), [[0, 0, 0]], ["MNI"], description="")
 
 

@@ -62,6 +62,8 @@ def test_minus_signs_and_accents(tmp_path):
     for encoding in ("utf-8", "cp1252"):
         corpus = load_sleuth(_write(tmp_path, text, encoding))
         assert corpus.groups[0] == "Krämer, 2003"
+        is_noted = "peaks.txt is not UTF-8 and was read as W" in corpus.description
+        assert is_noted == (encoding == "cp1252")
 
 
 def test_second_reference_applies_to_later_experiments(tmp_path):

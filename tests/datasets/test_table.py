@@ -271,7 +271,7 @@ ERRORS = {
     "repeated study": (
         {"pmid": [11, 11]},
         PEAKS,
-        "repeat a study id, for example '11'",
+        r"the same pmid, for example '11'.*table\.drop_duplicates\('pmid'\) as the",
     ),
     "two columns of a name": (
         {**STUDIES, "PMID": [1, 2, 3]},
@@ -393,6 +393,17 @@ def test_numbers_stored_as_text(tmp_path):
     pd.DataFrame(peaks).to_csv(tmp_path / "peaks.csv", index=False)
     corpus = load_table(STUDIES, tmp_path / "peaks.csv", space="MNI")
     assert_same_corpus(corpus, expected)
+
+
+def test_tables_of_european_excel(tmp_path):
+    # Separated by semicolons, in Windows-1252, with decimal commas.
+    studies, peaks = tmp_path / "studies.csv", tmp_path / "peaks.csv"
+    studies.write_bytes("pmid;title\r\n11;Müller, pain\r\n".encode("cp1252"))
+    peaks.write_text("pmid;x;y;z\n11;-42,5;0;1,25\n11;4;-3,5;60\n")
+    corpus = load_table(studies, peaks, space="MNI")
+    assert corpus.studies["title"].tolist() == ["Müller, pain"]
+    np.testing.assert_array_equal(corpus.peaks[0], [[-42.5, 0, 1.25], [4, -3.5, 60]])
+    assert "studies.csv is not UTF-8 and was read as Windows-1252" in corpus.description
 
 
 def test_number_with_an_ambiguous_comma_raises():
