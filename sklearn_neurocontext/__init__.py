@@ -79,4 +79,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_SUBPACKAGES})
+    private = (name for name in globals() if name.startswith("_"))
+    return sorted({*private, *__all__, *_SUBPACKAGES})

@@ -111,7 +111,7 @@ def make_console(**options):
 
 @contextmanager
 def progress_bar(label, show_counts=True):
-    """Show a progress bar; yield a function that updates its counts and its label."""
+    """Yield a function that shows a progress bar and updates its counts and label."""
     from rich import progress
 
     columns = (
@@ -123,14 +123,21 @@ def progress_bar(label, show_counts=True):
         progress.TextColumn("left", markup=False),
     )
     options = {"console": make_console(stderr=True), "speed_estimate_period": 300}
-    with progress.Progress(*columns, **options) as bar:
-        task = bar.add_task(label, total=None)
+    bar = progress.Progress(*columns, **options)
+    task = bar.add_task(label, total=None)
 
-        def update(n_done, n_total, new_label=None):
-            description = new_label or label
-            bar.update(task, completed=n_done, total=n_total, description=description)
+    def update(n_done, n_total, new_label=None):
+        # Before the first update there is no bar, so that an error that occurs earlier
+        # is printed alone.
+        bar.start()
+        description = new_label or label
+        bar.update(task, completed=n_done, total=n_total, description=description)
 
+    try:
         yield update
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 @contextmanager

@@ -107,9 +107,14 @@ def fit(output, text, n_permutations, **settings):
             _predict_studies(model, loaded, studies, staged)
         model.save(output / _MODEL, overwrite=True)
         _remove_written(output)
+    if model.terms:
+        number, advice = f"{len(model.terms):,} terms", ""
+    else:
+        number = "no terms, because no term occurs in five or more studies"
+        advice = ". The command decode then needs --text or --corpus"
     click.echo(
-        f"{_MODEL}: model with {len(model.terms):,} terms. To use it, pass --model "
-        f"{output} to the commands map, decode and report"
+        f"{_MODEL}: model with {number}. To use it, pass --model {output} to the "
+        f"commands map, decode and report{advice}"
     )
     click.echo(f"All results are in {output}")
 

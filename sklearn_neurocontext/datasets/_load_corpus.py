@@ -1,5 +1,6 @@
 """Load a corpus by its name, or from files in any supported format."""
 
+import difflib
 import re
 import warnings
 from pathlib import Path
@@ -113,11 +114,11 @@ def _load_folder(name_or_folder):
     if folder.is_file():
         _refuse_file(folder)
     if not folder.is_dir():
+        alike = difflib.get_close_matches(str(name_or_folder).lower(), CORPORA, n=1)
+        advice = f"Did you mean {alike[0]}?" if alike else "Check the spelling."
         raise ValueError(
             f"{str(name_or_folder)!r} is neither a folder nor one of "
-            f"{', '.join(CORPORA)}, nor a JSON studyset, nor a text file (.txt) of "
-            "Sleuth or GingerALE. Check the spelling, or pass "
-            f"{_SUPPORTED}."
+            f"{', '.join(CORPORA)}, and no file has this name. {advice}"
         )
     for loader, patterns in _PATTERNS.items():
         if any(any(folder.glob(pattern)) for pattern in patterns):

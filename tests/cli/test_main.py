@@ -21,6 +21,8 @@ def test_help_lists_the_commands():
     lines = result.stdout.partition("Commands:")[2].splitlines()[1:]
     assert [line.split()[0] for line in lines] == COMMANDS
     assert all(line.endswith(".") and "..." not in line for line in lines)
+    # In a terminal with 80 columns, click cuts summaries of more than 60 characters.
+    assert all(len(line.split(maxsplit=1)[1]) <= 60 for line in lines)
     assert run("--version").stdout == f"neurocontext, version {__version__}\n"
 
 
@@ -100,6 +102,15 @@ def test_usage_errors_have_exit_code_2(arguments, words, tmp_path, monkeypatch):
     assert words.format(file=__file__) in " ".join(result.stderr.split())
     assert "Usage: neurocontext" in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_progress_bar_starts_with_the_first_item(capsys):
+    with pytest.raises(ValueError, match="early"), _common.progress_bar("embedding"):
+        raise ValueError("early")
+    assert capsys.readouterr().err == ""
+    with _common.progress_bar("embedding") as update:
+        update(3, 3)
+    assert "3/3" in capsys.readouterr().err
 
 
 def test_other_errors_have_exit_code_1_and_one_line(tmp_path):

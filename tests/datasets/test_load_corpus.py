@@ -172,9 +172,23 @@ def test_a_workbook_beside_a_table_is_named(tmp_path):
         load_corpus(tmp_path)
 
 
-def test_unknown_names_and_folders_raise(tmp_path):
-    with pytest.raises(ValueError, match="neither a folder nor one of neuroquery"):
-        load_corpus("neuroquerry")
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("nimaree", "Did you mean nimare?"),
+        ("NiMARE", "Did you mean nimare?"),
+        ("neuroquerry", "Did you mean neuroquery?"),
+        ("neuroquery+neurosinth", "Did you mean neuroquery+neurosynth?"),
+        ("my_folder", "Check the spelling."),
+    ],
+)
+def test_unknown_names_raise(name, advice):
+    with pytest.raises(ValueError, match="neither a folder nor one of neuro") as raised:
+        load_corpus(name)
+    assert str(raised.value).endswith(f"and no file has this name. {advice}")
+
+
+def test_unknown_folders_raise(tmp_path):
     with pytest.raises(ValueError, match="No corpus was recognized in") as raised:
         load_corpus(tmp_path)
     for kind in ("NeuroQuery", "Neurosynth", "pubget", "NiMARE", "studies.csv"):

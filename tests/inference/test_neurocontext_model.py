@@ -71,9 +71,13 @@ def test_call_returns_keys_of_neuroquery(model, corpus):
 
 def test_model_without_statistics(parts):
     model = NeuroContextModel(parts["model"], parts["masker"])
-    assert set(model("pain")) == {"brain_map", "similar_documents", "highlighted_text"}
-    with pytest.raises(ValueError, match="has no terms"):
-        model.similar_words("pain")
+    result = model("pain")
+    keys = {"brain_map", "similar_words", "similar_documents", "highlighted_text"}
+    assert set(result) == keys
+    assert result["similar_words"].empty
+    full = NeuroContextModel(**parts).similar_words("pain")
+    assert list(result["similar_words"]) == list(full)
+    assert result["similar_words"].query("weight_in_query != 0").empty
     with pytest.raises(ValueError, match="No corpus is indexed"):
         model.similar_documents("pain")
     with pytest.raises(ValueError, match="has no reference studies"):
