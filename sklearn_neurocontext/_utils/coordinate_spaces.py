@@ -40,8 +40,10 @@ _UNITS = {
         "nibabel.affines.apply_affine(img.affine, peaks)"
     ),
 }
-_SIDE_COLUMNS = ("hemisphere", "side", "hemi", "laterality", "lateralization")
-_SIDES = r"(l|r)(?:|h|t|eft|ight)\.?(?:[ _-]?(?:hemisphere|hemi|side))?"
+_SIDE_COLUMN = re.compile(
+    r"(?:hem(?:i(?:sphere)?)?|side|lat|laterality|laterali[sz]ation)?(?:lr)?"
+)
+_SIDES = {"l": r"\b(?:l|lh|lt|left)\b", "r": r"\b(?:r|rh|rt|right)\b"}
 _MIDLINE_MM = 5
 
 
@@ -50,34 +52,40 @@ _MIDLINE_MM = 5
 # "occipital" and MNI in "insomnia".
 _MNI_NAME = re.compile(
     r"""(?<![AOU])MNI
-    | (?<![A-Z])(?: ICBM(?![ _-]?452) | COLIN | MONTR[EÉ]AL | NEUROLOGICAL[ ]INST )""",
+    | (?<![A-Z])(?: ICBM(?![ _-]?452) | COLL?IN(?![A-Z]) | MONTR[EÉ]AL
+        | NEUROLOGICAL[ ]INST )""",
     re.VERBOSE,
 )
 _TALAIRACH_NAME = re.compile(
     r"""(?<![A-Z])(?:
         TAL(?:AI|SPACE)?(?![A-Z])
-        | T(?:A|E|HA)I?L+[AEI]+R | TAIRAL      # Talairach, and frequent misspellings
+        | T(?:A|E|HA)I?L+[AEI]*R | TAIRAL      # Talairach, and frequent misspellings
         | TLRC | TT(?=\W|_|$|N27)              # AFNI's names of the space: TT_N27
         | TT?[ _-]?(?:19)?88(?!\d)             # the atlas of 1988: T88, T-88
         | T[ ]?(?:&|\+|/|AND)[ ]?T(?![A-Z])    # T&T
     ) | TOURN""",
     re.VERBOSE,
 )
+_SHORT_NAMES = "MNI|TAL|ICBM|TLRC"
 # AFNI adds the view +tlrc to the names of images in any standard space, MNI included.
 _AFNI_VIEW = re.compile(r"\+TLRC")
 _UNKNOWN = re.compile(
-    r"""[\W_]*$ | MISSING
-    | UN(?:K|CLEAR|DEF|SPEC|REP|STATED|CERTAIN|DETERMINED)
-    | NOT?[ ](?:APPLICABLE|AVAILABLE|CLEAR|DEFINED|DESCRIBED|GIVEN|INDICATED|INFORMATION
-        |KNOWN|MENTIONED|PROVIDED|REPORTED|SPECIFIED|STATED|SURE)
-    | (?:NA|N/A|NAN|NR|N/R|NONE|NULL)(?![A-Z0-9])""",
+    r"""[\W_]*$ | MISSING | BLANK | EMPTY | TBD | TO[ ]BE[ ]DETERMINED
+    | U(?:N?K|NCLEAR|NDEF|NSPEC|NREP|NSTATED|NSURE|NCERTAIN|NDETERMINED)
+    | NO(?:NE)?[ ](?:\w+[ ])?(?:DATA|INFO|REPORTED|GIVEN|STATED)
+    | NOT?[ ](?:APPLICABLE|AVAILABLE|CLEAR|DEFINED|DESCRIBED|DETERMINED|DOCUMENTED
+        |FOUND|GIVEN|INDICATED|KNOWN|LISTED|MENTIONED|PROVIDED|REPORTED|SPEC|STATED
+        |SURE)
+    | (?:DO[ ]NOT|DON'?T)[ ]KNOW | (?:COULD[ ]NOT|CANNOT|CAN'?T)[ ]
+    | \#(?:REF|VALUE|NAME)     # errors of Excel
+    | [<#]?(?:NA|N/?A|N/?D|N/?K|NAN|N/?R|NONE|NULL)(?![A-Z0-9])""",
     re.VERBOSE,
 )
 # "Converted from Talairach", "MNI, transformed" and "not MNI" do not state the space of
 # the coordinates. "Converted to Talairach" does.
 _UNCLEAR = re.compile(
     r"""\bFROM\b
-    | \b(?:NOT|NON)[ _-]?(?:IN[ ]|A[ ])?(?:THE[ ])?(?:MNI|TAL|ICBM)
+    | \b(?:NO|NOT|NON)[ _-]?(?:IN[ ]|A[ ])?(?:THE[ ])?(?:MNI|TAL|ICBM)
     | ^(?!.*\b(?:IN)?TO\b).*(?:CONVERT|TRANSFORMED)""",
     re.VERBOSE,
 )
@@ -177,9 +185,12 @@ def _fits_brain(xyz, max_outside) -> bool:
 def find_sides(table):
     """Return the side of each peak of a table as "l", "r" or ""; None if unknown."""
     for column in table:
-        if str(column).strip().lower() in _SIDE_COLUMNS:
-            words = table[column].astype("string").str.strip().str.lower()
-            return words.str.extract(f"^{_SIDES}$")[0].fillna("").to_numpy(dtype=str)
+        name = re.sub(r"[\W_]+", "", str(column)).lower()  # for example "sidelr"
+        if name and _SIDE_COLUMN.fullmatch(name):
+            words = table[column].astype("string").fillna("").str.lower()
+            words = words.str.replace("_", " ")
+            left, right = (words.str.contains(one) for one in _SIDES.values())
+            return np.select([left & ~right, right & ~left], ["l", "r"], "")
     return None
 
 
@@ -257,7 +268,7 @@ def _read_label(label) -> tuple[str, bool]:
     word = "" if pd.isna(label) else unicodedata.normalize("NFKC", str(label)).upper()
     word = " ".join(word.replace(".", "").split())
     # Separate the names in "MNItoTAL" and "TALMNI".
-    word = re.sub(r"(MNI|TAL)(TO)?(?=MNI|TAL)", r"\1 \2 ", word)
+    word = re.sub(rf"({_SHORT_NAMES})(TO)?(?={_SHORT_NAMES})", r"\1 \2 ", word)
     name = _AFNI_VIEW.sub("", word)
     has_view = name != word
     is_mni, is_talairach = _MNI_NAME.search(name), _TALAIRACH_NAME.search(name)

@@ -96,15 +96,16 @@ _NUMBER = re.compile(
     r"(?:e[+-]?[0-9]+)?)",
     re.IGNORECASE,
 )
-# Hyphens, dashes and minus signs (also superscript, small and full-width ones), and
-# the other full-width characters of numbers.
+# Hyphens, dashes and minus signs (also superscript, small and full-width ones), the
+# decimal signs of some journals, and the full-width characters of numbers.
 _NUMBER_SIGNS = str.maketrans(
-    "\u02d7\u207b\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"
-    "\ufe62\uff0b\uff0e\uff0c\uff25\uff45"
+    "\u02d7\u207b\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\u2796\ufe63\uff0d"
+    "\ufe62\uff0b\uff0e\u00b7\uff0c\u201a\ufe50\uff25\uff45"
     "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19",
-    "-----------++.,ee0123456789",
+    "-------------++..,,,ee0123456789",
 )
-_AROUND_NUMBERS = re.compile(r"^[\s\"'‘’“”]+|[\s\"'‘’“”]+$")
+# Cells of Excel are sometimes exported as ="42".
+_AROUND_NUMBERS = re.compile(r"^[\s=\"'`´‘’“”]+|[\s\"'`´‘’“”]+$")
 
 
 def _name_rows(rows) -> str:

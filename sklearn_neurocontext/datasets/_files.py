@@ -39,12 +39,17 @@ ID_COLUMNS = ("study_id", "pmid", "pmcid", "doi", "id")
 WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # First bytes of files that are often passed in place of JSON, and advice.
+_PICKLE = (
+    "a Python pickle, which is not read because it can run code. Load it with the "
+    "program that wrote it, and save it as JSON; for a NiMARE studyset, with "
+    "json.dump(studyset.to_dict(), file)."
+)
 _NOT_JSON = {
-    b"\x80": (
-        "a Python pickle, which is not read because it can run code. Load it with the "
-        "program that wrote it, and save it as JSON; for a NiMARE studyset, with "
-        "json.dump(studyset.to_dict(), file)."
-    ),
+    b"\x80": _PICKLE,
+    b"(": _PICKLE,  # Protocol 0.
+    b"c": _PICKLE,
+    b"BZh": "a file compressed with bzip2. Unpack it, or compress it with gzip.",
+    b"\xfd7zXZ": "a file compressed with xz. Unpack it, or compress it with gzip.",
     b"PK\x03\x04": "a ZIP archive. Unpack it first.",
     b"PAR1": "a Parquet table. Pass the folder with all tables of the studyset.",
     b"<": "a web page. Download the file itself.",
@@ -305,9 +310,10 @@ def _may_have_row_names(rows) -> bool:
 
 def _complete_header(rows, separator, path) -> list:
     """Return the rows of a table; add empty names to its header for longer rows."""
-    # Cells beyond the header are accepted if they are blank, or if all rows have one
-    # more cell than the header. Other long rows may contain an unquoted comma, for
-    # example a decimal comma. Their cells would be read as values of another column.
+    # Cells beyond the header are accepted if they are blank, or if all rows, or all
+    # rows of a block of Excel, have one more cell than the header. Other long rows may
+    # contain an unquoted comma, for example a decimal comma. Their cells would be read
+    # as values of another column.
     n = len(rows[0])
     filled = [row for row in rows[1:] if any(map(str.strip, row))]
     long = [row for row in filled if any(map(str.strip, row[n:]))]
@@ -320,7 +326,7 @@ def _complete_header(rows, separator, path) -> list:
         and _may_have_row_names(rows)
         and np.isfinite(read_numbers(rows[1][n]))
     )
-    if is_shifted or any(len(row) <= n for row in filled):
+    if is_shifted or (any(len(row) <= n for row in filled) and not _has_blocks(rows)):
         wrong = long
     if wrong:
         shown = separator.join(wrong[0])
@@ -331,6 +337,16 @@ def _complete_header(rows, separator, path) -> list:
             "quotes. In R, write the table with row.names = FALSE."
         )
     return [rows[0] + [""] * (max(map(len, rows)) - n), *rows[1:]]
+
+
+def _has_blocks(rows) -> bool:
+    """Return whether rows have equal numbers of cells within blocks of 16 rows."""
+    # Excel writes blocks of 16 rows. It omits the last separators of all rows of a
+    # block if the last cells of the block are empty.
+    blocks = [rows[start : start + 16] for start in range(0, len(rows), 16)]
+    sizes = [{len(row) for row in block} for block in blocks]
+    last_is_long = len(blocks[-1]) == 1 and sizes[-1] != {len(rows[0])}
+    return all(len(size) == 1 for size in sizes) and not last_is_long
 
 
 def skip_blanks(table, name: str) -> pd.DataFrame:

@@ -18,7 +18,7 @@ def read_integers(values, column: str) -> pd.Series:
     values = pd.Series(values).reset_index(drop=True)
     words = values
     if not pd.api.types.is_numeric_dtype(values):
-        words = values.astype("string").str.strip().replace("", pd.NA)
+        words = _drop_prefix(values.astype("string"), column).replace("", pd.NA)
         prefixed = words.str.upper().str.startswith("PMC").fillna(False)
         if column == "pmid" and prefixed.any():
             raise ValueError(
@@ -39,6 +39,14 @@ def read_integers(values, column: str) -> pd.Series:
     return pd.Series(numbers).astype("Int64")
 
 
+def _drop_prefix(words, kind) -> pd.Series:
+    """Return texts without white space and without a prefix like "PMID: "."""
+    prefix = rf"(?i)^{kind}\s*:?\s*(?=\d|PMC)"
+    words = words.str.strip()
+    is_article = kind in ("pmid", "pmcid")
+    return words.str.replace(prefix, "", regex=True) if is_article else words
+
+
 def read_dois(values) -> pd.Series:
     """Return DOIs in lowercase, without "https://doi.org/" or "doi:"; "" if unknown."""
     words = pd.Series(values).reset_index(drop=True).astype("string")
@@ -56,7 +64,7 @@ def write_ids(ids, kind: str) -> pd.Series:
     ids = pd.Series(ids).reset_index(drop=True)
     if ids.dtype == object or pd.api.types.is_float_dtype(ids):
         ids = pd.Series([_plain_integer(value) for value in ids], dtype=object)
-    words = ids.astype("string").str.strip()
+    words = _drop_prefix(ids.astype("string"), kind)
     if kind in ("pmid", "pmcid"):
         words = words.str.removesuffix(".0")
     if kind == "pmcid":

@@ -26,6 +26,8 @@ _PARQUET_COLUMNS = {
     "metadata": ("study_id",),
 }
 _IDS = {"id", "study_id"}
+# Texts that programs write in place of unknown coordinates.
+_NO_NUMBERS = ("", "NaN", "nan", "null", "None", "NA", "N/A", "n/a")
 # Patterns that extract the PMID and the PMCID from a slug. A slug is an identifier of a
 # study in Neurostore, of the form <pmid>-<doi>-<pmcid>.
 _SLUGS = {"pmid": r"^(\d{5,8})(?:-10-\d|$)", "pmcid": r"-pmc(\d+)$"}
@@ -197,10 +199,11 @@ def _read_items(owner, field, name) -> list:
             f"The field {field} of {name} must be a list; got {_show(items)}. Download "
             f"the studyset with nested {field}, from {_NESTED_URL}."
         )
-    if any(isinstance(item, str | int) for item in items):
+    ids = [item for item in items if isinstance(item, str | int)]
+    if ids:
         raise ValueError(
             f"The field {field} of {name} contains ids, for example "
-            f"{_show(items[0])}; expected the {field} themselves. Download the "
+            f"{_show(ids[0])}; expected the {field} themselves. Download the "
             f"studyset with nested {field}, from {_NESTED_URL}."
         )
     return items
@@ -253,7 +256,8 @@ def _read_point(point, name) -> dict:
     # removes such points.
     point = {} if point is None else point
     coordinates = point.get("coordinates") if isinstance(point, dict) else point
-    coordinates = coordinates or [None] * 3
+    if coordinates is None or coordinates == []:
+        coordinates = [point.get(axis) for axis in "xyz"]
     if not isinstance(point, dict) or not _is_triple(coordinates):
         raise ValueError(
             "A point must be an object with the field coordinates, which contains "
@@ -279,7 +283,10 @@ def _is_triple(coordinates) -> bool:
 
 def _drop_empty_points(points):
     """Return the points with coordinates, and a message about the other points."""
-    empty = points[["x", "y", "z"]].isna().any(axis=1)
+    words = (
+        points[["x", "y", "z"]].astype("string").apply(lambda cells: cells.str.strip())
+    )
+    empty = (words.isna() | words.isin(_NO_NUMBERS)).any(axis=1)
     if not empty.any():
         return points, ""
     studies = points.loc[empty, "study_id"].drop_duplicates().tolist()

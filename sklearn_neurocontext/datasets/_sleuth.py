@@ -11,15 +11,19 @@ import pandas as pd
 
 from .._utils.coordinate_spaces import check_space, mni_to_talairach, normalize_spaces
 from .._utils.files import expand_path, write_text
-from .._utils.validation import read_numbers
+from .._utils.validation import normalize_text, read_numbers
 from ._bunch import count_words, make_bunch, warn_about_spaces
 from ._files import describe_encoding, find_encoding, read_text
 
 _SPACE_NAMES = {"MNI": "MNI", "TAL": "Talairach"}
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _REFERENCE = re.compile(r"reference\s*[=:]\s*(.*)", re.IGNORECASE)
-_SUBJECTS = re.compile(r"subjects?\s*[=:]\s*(.*)", re.IGNORECASE)
-_N_EQUALS = re.compile(r"n\s*[=:]\s*(\d+)", re.IGNORECASE | re.ASCII)
+_SUBJECTS = re.compile(
+    r"(?:number of )?(?:subjects?|participants?)\s*[=:]\s*(.*)", re.IGNORECASE
+)
+_N_EQUALS = re.compile(
+    r"n\s*[=:]\s*(\d+)(?:\s+(?:subjects|participants))?", re.IGNORECASE | re.ASCII
+)
 # Columns of a peak. Commas separate columns or, in the second pattern, decimals.
 _CELLS = (r'"[^"]*"|[^\s,;"]+', r"[^\s;]+")
 # Excel saves a file with columns so that all lines have the same number of separators.
@@ -31,8 +35,12 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _STUDY = re.compile(
     rf"[^:]*?[^\W\d][^:]*?{_YEAR.pattern}(?:[a-z](?![a-z])|\s*\([a-z]\))?\)?", re.I
 )
+# A PMID or DOI at the beginning of a name is the name of the study.
+_ARTICLE_ID = re.compile(
+    r"(?:pmid|doi)?[:=\s]*(\d{6,8}(?!\d)|10\.\d{4,}/[^\s:;]+)", re.IGNORECASE
+)
 # Without a year, the name of the study is the text before a colon or semicolon, or the
-# number before a hyphen, for example "24814646" in "24814646-1".
+# number before a hyphen, for example "12" in "12-1".
 _GROUP = re.compile(r"(.+?)\s*(?:[:;].*|-\d+)?")
 # A peak with a coordinate beyond this distance from zero is outside the brain, both in
 # MNI space and in Talairach space.
@@ -68,11 +76,12 @@ def load_sleuth(path):
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`, with one row per
         experiment. The title of a row is the name of the experiment. The group of a row
-        is the name of the study, which is the text of the title up to the year or, if
-        no year is before the first colon, up to the first colon or semicolon. The
-        additional field ``n_subjects`` is an Int64 array of shape (n_experiments,); an
-        unknown number is NA. The space of peaks above the first line ``// Reference=…``
-        is UNKNOWN. The description states the number of comments.
+        is the name of the study, which is a PMID or DOI at the beginning of the title,
+        or the text of the title up to the year or, if no year is before the first
+        colon, up to the first colon or semicolon. The additional field ``n_subjects``
+        is an Int64 array of shape (n_experiments,); an unknown number is NA. The space
+        of peaks above the first line ``// Reference=…`` is UNKNOWN. The description
+        states the number of comments.
 
     Raises
     ------
@@ -130,12 +139,10 @@ def load_sleuth(path):
         for row in range(1, len(file.experiments) + 1)
     ]
     groups = [_find_group(experiment.names) for experiment in experiments]
-    # Experiments of a study form a group even if their names differ in case or spaces.
+    # Experiments of a study form a group even if their names differ in case, spaces,
+    # commas or periods.
     spellings = {}
-    groups = [
-        spellings.setdefault(" ".join(group.casefold().split()), group)
-        for group in groups
-    ]
+    groups = [spellings.setdefault(_group_key(group), group) for group in groups]
     years = [_YEAR.search(name) for name in names]
     studies = pd.DataFrame(
         {
@@ -163,6 +170,11 @@ def load_sleuth(path):
     return warn_about_spaces(corpus)
 
 
+def _group_key(group: str) -> str:
+    """Return the name of a study in lowercase, without spaces, commas and periods."""
+    return re.sub(r"[\s.,]+", "", normalize_text(group).casefold()) or group
+
+
 def _describe(paths, files, n_groups) -> str:
     """Return a description of the files, their comments and the groups."""
     n_experiments = sum(len(file.experiments) for file in files)
@@ -175,7 +187,7 @@ def _describe(paths, files, n_groups) -> str:
     return (
         f"{text} Experiments form {count_words(n_groups, 'group', 'groups')}: names "
         "that agree up to the year or, without a year, up to the colon, are of the "
-        "same article."
+        "same article. Case, spaces, commas and periods are ignored."
     )
 
 
@@ -501,6 +513,8 @@ def _find_group(names: list) -> str:
     # Lines without an author and year may precede the name, such as "Emotion studies".
     begins = [i for i, line in enumerate(names) if _STUDY.match(line) or ":" in line]
     name = " ".join(names[begins[0] if begins else 0 :])
+    if article := _ARTICLE_ID.match(name):
+        return article[1]
     study = _STUDY.match(name)
     return study[0] if study else _GROUP.fullmatch(name)[1]
 

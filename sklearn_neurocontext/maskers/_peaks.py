@@ -145,7 +145,12 @@ def _check_spaces(tables, space):
     is "TAL" and a peak is in MNI space. Warn about peaks in an unknown space.
     """
     for name in _SPACE_COLUMNS:
-        columns = [table[name] for table in tables if name in table]
+        columns = [
+            column
+            for table in tables
+            for own_name, column in table.items()
+            if str(own_name).strip().lower() == name
+        ]
         if not columns:
             continue
         labels = pd.concat(columns)

@@ -168,6 +168,9 @@ def test_other_small_or_positive_peaks_are_not_described(xyz):
         ("Side", ["left", "Right", " LEFT ", "right"]),
         ("hemi", ["lh", "rh", "LH", "RH"]),
         ("laterality", ["Lt.", "Rt.", "left hemisphere", "right-side"]),
+        ("Side (L/R)", ["(L)", "L IFG", "left_hemisphere", "Right Cerebellum"]),
+        ("lateralisation", ["left-sided", "L.", "Left hem", "R STG"]),
+        ("L/R", ["L", "R", "L", "R"]),
     ],
 )
 def test_unsigned_x_is_described(column, labels):
@@ -201,11 +204,11 @@ LABELS = {
         "M.N.I.", "ICBM152", "ICBM-152", "icbm 2009c non-linear", "Colin27",
         "MNIColin27", "Montreal Neurological Institute", "Montréal (MNI)",
         "MNI_avg152T1+tlrc", "FSL_MNI152", "SPM12 (MNI)", "converted to MNI",
-        "MNI (occipital)", "ＭＮＩ",
+        "MNI (occipital)", "ＭＮＩ", "MNI (no conversion)", "collin27",
     ],
     "TAL": [
         "tal", "Tal.", "Talairach", "TALAIRACH SPACE", "TLRC", "TT_N27", "TT", "T&T",
-        "T & T", "T and T", "T88", "T-88", "TT88", "Tailarach", "talaraich",
+        "T & T", "T and T", "T88", "T-88", "TT88", "Tailarach", "talaraich", "Tailrach",
         "Talariach", "Talirach", "Tailairach", "Telairach", "Tallairach",
         "Talairach and Tournoux", "Talairach & Tournoux 1988", "Tournoux",
         "converted to Talairach", "TT_avg152T1+tlrc",
@@ -213,7 +216,9 @@ LABELS = {
     "UNKNOWN": [
         "", "  ", None, np.nan, "?", "-", "n/a", "N/A", "NA", "n.a.", "none", "NR",
         "unknown", "Unk.", "not reported", "Not specified.", "unspecified",
-        "not available", "no information", "unknown (probably MNI)",
+        "not available", "no information", "unknown (probably MNI)", "#N/A", "<NA>",
+        "#REF!", "TBD", "no data", "no space reported", "not listed", "not determined",
+        "n.d.", "unsure", "don't know", "cannot tell",
     ],
     "OTHER": [
         "native", "scanner", "SPM99", "SPM12 template", "FSL", "fsaverage", "+orig",
@@ -227,7 +232,7 @@ UNCLEAR = [
     "MNI (converted from Talairach)", "Colin27, Talairach", "T88 (MNI converted)",
     "neither MNI nor Talairach", "mixed MNI/TAL", "converted from Talairach",
     "Talairach, converted", "MNI transformed", "non-MNI", "not in MNI space", "+tlrc",
-    "anat+tlrc",
+    "anat+tlrc", "no MNI coordinates", "mnitotlrc", "TALtoICBM152",
 ]  # fmt: skip
 
 

@@ -397,6 +397,23 @@ def test_rows_with_unquoted_commas_raise(tmp_path, header, rows, shown):
         read_columns(path)
 
 
+def test_blocks_of_rows_of_excel(peaks, tmp_path):
+    # Excel writes 16 rows at a time, with separators up to the last cell of the block.
+    path = tmp_path / "peaks.csv"
+    _write_long_rows(path, peaks, HEADER, [""])
+    lines = path.read_text().splitlines()
+    lines[32:48] = [line + "," for line in lines[32:48]]
+    lines[40] += "see note 2"
+    path.write_text("\n".join(lines))
+    found = read_columns(path)
+    pd.testing.assert_frame_equal(found[peaks.columns], peaks)
+    assert found.iloc[:, 4].dropna().to_dict() == {39: "see note 2"}
+    lines[70] += ",5"
+    path.write_text("\n".join(lines))
+    with pytest.raises(ValueError, match="must not be longer than its header"):
+        read_columns(path)
+
+
 def test_blank_rows_and_columns_are_counted(tmp_path):
     path = tmp_path / "studies.csv"
     path.write_text("pmid,title,,\n11,Pain,,\n12,,,\n , ,,\n,,,\n")

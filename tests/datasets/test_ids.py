@@ -40,6 +40,12 @@ def test_integers_are_read_from_any_type(ids):
 
 def test_prefix_of_pmcids():
     assert read_integers(pd.Series(["PMC12", "pmc7"]), "pmcid").tolist() == [12, 7]
+    copied = pd.Series(["PMCID: PMC12", "PMCID:7"])
+    assert read_integers(copied, "pmcid").tolist() == [12, 7]
+    assert write_ids(copied, "pmcid").tolist() == ["12", "7"]
+    copied = pd.Series(["PMID: 12", "pmid 7"])
+    assert read_integers(copied, "pmid").tolist() == [12, 7]
+    assert write_ids(copied, "pmid").tolist() == ["12", "7"]
 
 
 def test_pmcids_among_pmids_raise():

@@ -1,5 +1,6 @@
 """Load NiMARE studysets: the bundled one, and small ones in JSON and Parquet."""
 
+import bz2
 import gzip
 import importlib.util
 import json
@@ -348,11 +349,20 @@ def test_point_without_three_coordinates_raises(tmp_path, xyz):
 
 def test_coordinate_other_than_a_number_raises(tmp_path):
     path = _studyset(tmp_path, _study("a", [[1, 2, "left"]]))
-    with pytest.raises(ValueError, match=r"studyset's points, .* 1 of 1 peaks are not"):
+    message = (
+        r"studyset's points, .* 1 of 1 peaks are not .* row 1 .* study_id a: 1; 2; l"
+    )
+    with pytest.raises(ValueError, match=message):
         load_nimare_studyset(path)
 
 
-@pytest.mark.parametrize("xyz", [None, [], [None, 2, 3], [None] * 3, [1, 2, np.nan]])
+@pytest.mark.parametrize(
+    "xyz",
+    [
+        *(None, [], [None, 2, 3], [None] * 3, [1, 2, np.nan]),
+        *(["", "", ""], ["NaN", 1, 2], [" null ", "null", "null"]),
+    ],
+)
 @pytest.mark.parametrize("rows", ["study", "analysis"])
 def test_points_without_coordinates_are_skipped(tmp_path, xyz, rows):
     studies = [_study("a", [[1, 2, 3]]), _study("b", [[4, 5, 6], xyz, [7, 8, 9]])]
@@ -367,6 +377,12 @@ def test_points_without_coordinates_are_skipped(tmp_path, xyz, rows):
 def test_coordinates_stored_as_text(tmp_path):
     path = _studyset(tmp_path, _study("a", [["\u22124", "2,5", "+3"], [1, 2, 3]]))
     assert_same_peaks(load_nimare_studyset(path).peaks, [[[-4, 2.5, 3], [1, 2, 3]]])
+
+
+def test_axes_are_read_in_place_of_coordinates(tmp_path):
+    points = [{"x": 1, "y": "−2", "z": 3.5, "space": "MNI"}]
+    path = _studyset(tmp_path, _analysis(points))
+    assert_same_peaks(load_nimare_studyset(path).peaks, [[[1, -2, 3.5]]])
 
 
 def test_null_points_are_skipped(tmp_path):
@@ -455,6 +471,8 @@ def test_byte_order_marks_are_read(tmp_path, encoding):
     ("content", "message"),
     [
         (pickle.dumps({"studies": []}), "got a Python pickle, .* can run code"),
+        (pickle.dumps({"studies": []}, protocol=0), "got a Python pickle, .* can run"),
+        (bz2.compress(b"{}"), "a file compressed with bzip2. Unpack it"),
         (gzip.compress(pickle.dumps(1)), "got a Python pickle, .* can run code"),
         (b"PK\x03\x04" + bytes(30), "got a ZIP archive. Unpack it"),
         (b"\n<!DOCTYPE html>", "got a web page"),

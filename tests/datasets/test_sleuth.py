@@ -317,11 +317,40 @@ def test_separators_and_quotes_of_excel(tmp_path, text):
         ("(2) Li, 2013 (a): alcohol > neutral", "(2) Li, 2013 (a)"),
         ("skeide2014nine", "skeide2014"),
         ("24814646-2", "24814646"),
+        ("24814646 faces > houses", "24814646"),
+        ("PMID: 24814646: faces", "24814646"),
+        ("doi:10.1016/j.x.2005.01.002: faces", "10.1016/j.x.2005.01.002"),
     ],
 )
 def test_group_of_a_name(tmp_path, name, group):
     corpus = load_sleuth(_write(tmp_path, f"//Reference=MNI\n//{name}\n1 2 3\n"))
     assert corpus.groups.tolist() == [group]
+
+
+def test_spellings_of_a_study_share_a_group(tmp_path):
+    names = [
+        "Kr\xe4mer et al., 2006: a",
+        "Kra\u0308mer et al 2006: b",
+        "KR\xc4MER et al.,2006",
+    ]
+    blocks = [f"//{name}\n//Subjects=9\n1 2 3\n" for name in names]
+    corpus = load_sleuth(_write(tmp_path, "//Reference=MNI\n" + "\n".join(blocks)))
+    assert set(corpus.groups) == {"Kr\xe4mer et al., 2006"}
+    assert corpus.studies["title"].tolist() == names
+
+
+@pytest.mark.parametrize(
+    "line", ["Participants = 12", "Number of subjects: 12", "N = 12 subjects"]
+)
+def test_numbers_of_subjects_in_other_words(tmp_path, line):
+    corpus = load_sleuth(_write(tmp_path, HEAD.replace("Subjects=12", line) + "1 2 3"))
+    assert corpus.n_subjects.tolist() == [12]
+    assert corpus.studies["title"].tolist() == ["Smith J, 2005: words > rest"]
+
+
+def test_joined_files_with_byte_order_marks(tmp_path):
+    corpus = load_sleuth(_write(tmp_path, f"\ufeff{PLAIN}\ufeff{HEAD}1 2 3\n"))
+    assert [len(peaks) for peaks in corpus.peaks] == [2, 1, 1]
 
 
 def test_several_files_share_groups(tmp_path):

@@ -76,6 +76,7 @@ def test_rows_of_counts_are_peaks_at_voxel_centers(rng):
             for word in ("TAL", "Talairach", "tal", "T88", " talairach 1988 ")
         ),
         ([TABLE.assign(space="TAL")], "'space' of the table must contain only"),
+        (TABLE.assign(Space="TAL"), "'space' of the table must contain only"),
         (
             [TABLE.rename(columns={"x": "X"})],
             "table of a study must have .* got id, X, y",
