@@ -131,13 +131,13 @@ def describe_units(xyz, rows, names) -> str:
     `xyz` contains the peaks of all studies, and `names` contains the names of the
     studies. For each peak, `rows` contains the index of its study in `names`. Studies
     with fewer than ten peaks are examined together, as if they were a single study. If
-    there is no such study, the message is "".
+    the peaks of all studies are probably in mm, the message is "".
     """
     sizes = np.bincount(rows, minlength=len(names))
     groups = np.where(sizes[rows] < MIN_PEAKS, len(names), rows)
     # A large coordinate is not in centimeters or meters, and a negative coordinate is
     # not a voxel index. A peak that has both is therefore in mm. Studies with such a
-    # peak are not examined. This saves time, because nearly every study has such a peak.
+    # peak are not examined. This saves time, because nearly every study has one.
     is_in_mm = (np.abs(xyz) >= _MAX_CM).any(axis=1) & (xyz < 0).any(axis=1)
     examined = np.bincount(groups[is_in_mm], minlength=len(names) + 1) == 0
     chosen = np.flatnonzero(examined[groups])
@@ -239,7 +239,7 @@ def _describe_studies(chosen, names) -> str:
 
 
 def normalize_spaces(labels) -> np.ndarray:
-    """Return the space named by each label: MNI, TAL, UNKNOWN, OTHER or MIXED."""
+    """Return the coordinate space for each label: MNI, TAL, UNKNOWN, OTHER or MIXED."""
     series = pd.Series(np.asarray(labels, dtype=object))
     spaces = {label: _read_label(label)[0] for label in series.unique()}
     return series.map(spaces).to_numpy(dtype=object)

@@ -301,7 +301,7 @@ def _check_peak_row(row: int, coordinates) -> np.ndarray:
 
 
 def check_peaks(peaks) -> list[np.ndarray]:
-    """Check peaks; return a list of float64 arrays, (n_peaks, 3) for each study."""
+    """Check peaks; return a list with a float64 array (n_peaks, 3) for each study."""
     if isinstance(peaks, str | bytes) or not isinstance(peaks, Iterable):
         raise TypeError(
             "peaks must be a sequence with one (n_peaks, 3) array per study; got "
@@ -342,8 +342,8 @@ def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
         )
     if not np.isfinite(array).all():
         raise ValueError(
-            "similarity contains NaN or infinity. Check whether the inputs of the "
-            "model contain NaN or infinity."
+            "similarity holds NaN or infinity. Check whether the inputs of the model "
+            "contain NaN or infinity."
         )
     return array
 

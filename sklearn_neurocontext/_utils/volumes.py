@@ -199,7 +199,8 @@ def moderate_rows(rows: np.ndarray) -> np.ndarray:
     """Scale each row by a power of four, so that its largest magnitude is near one."""
     # The norm of a row can then be computed without overflow or underflow. A power
     # of four and its square root are powers of two. Therefore, the multiplication
-    # changes only the exponents of the values and of their square roots.
+    # changes only the floating-point exponents of the values, of their square roots
+    # and of the norm.
     if rows.dtype not in (np.float32, np.float64):
         rows = rows.astype(np.float64)
     _, exponents = np.frexp(np.abs(rows).max(axis=-1, keepdims=True, initial=0))

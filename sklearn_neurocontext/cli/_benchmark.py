@@ -343,7 +343,7 @@ def _predict_text(text, studies, masker, output):
     """Fit the contrastive model to all studies; write the predicted map of a text."""
     from ..plotting import plot_predicted_map
 
-    note("Fitting contrastive to all studies, to predict the map of the text …")
+    note("Fitting the contrastive model to all studies …")
     settings = _DEMO_SETTINGS | {"estimator": "contrastive"}
     model = fit_settings(settings, studies, masker, n_permutations=0)
     img = model.predict_img([text]).slicer[..., 0]

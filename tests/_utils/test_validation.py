@@ -141,7 +141,7 @@ def test_check_similarity_keeps_float32_and_converts_integers():
         ([1.0, 2.0], r"has shape \(2,\)"),
         (np.zeros((0, 0)), r"at least one row"),
         (np.zeros((2, 3)), r"square matrix with true pairs on the diagonal"),
-        ([[1.0, np.nan], [0.0, 1.0]], r"contains NaN or infinity"),
+        ([[1.0, np.nan], [0.0, 1.0]], r"holds NaN or infinity"),
     ],
 )
 def test_check_similarity_errors(similarity, message):

@@ -141,7 +141,7 @@ def test_scores_do_not_depend_on_the_block_size(rng, monkeypatch):
 def test_nan_and_infinity_raise(value, score):
     similarity = np.eye(20)
     similarity[3, 4] = value
-    with pytest.raises(ValueError, match="similarity contains NaN or infinity"):
+    with pytest.raises(ValueError, match="similarity holds NaN or infinity"):
         score(similarity)
 
 
@@ -216,7 +216,7 @@ def test_csls_with_invalid_k_raises(k):
         (np.ones((0, 3)), r"similarity has shape \(0, 3\); expected"),
         ([["a", "b"]], "similarity cannot be read as numbers"),
         ([[1.0], [1.0, 2.0]], "similarity cannot be read as numbers"),
-        ([[1.0, np.nan]], "similarity contains NaN or infinity"),
+        ([[1.0, np.nan]], "similarity holds NaN or infinity"),
     ],
 )
 def test_csls_of_invalid_similarity_raises(matrix, message):

@@ -62,7 +62,7 @@ def test_given_axes():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"similarity": [[np.nan]]}, "similarity contains NaN"),
+        ({"similarity": [[np.nan]]}, "similarity holds NaN"),
         (
             {"similarity": np.zeros((2, 3)), "paired": True},
             "similarity has shape (2, 3)",
