@@ -127,6 +127,7 @@ def progress_bar(label, show_counts=True):
     task = bar.add_task(label, total=None)
 
     def update(n_done, n_total, new_label=None):
+        """Show the progress, and optionally a new label."""
         # Before the first update there is no bar, so that an error that occurs earlier
         # is printed alone.
         bar.start()
