@@ -65,7 +65,7 @@ _L_VERBS = (
     "snivel|snorkel|spiral|squirrel|stencil|swivel|symbol|tassel|total|travel|trial|"
     "trowel|tunnel|weasel|yodel"
 )
-# Patterns and their replacements. To each word, all of them are applied in this order.
+# Patterns and their replacements. All of them are applied to each word, in this order.
 _REPLACEMENTS = {
     # -our: tumour, behavioural, discoloured, neighbourhood.
     r"(behavi|col|demean|endeav|fav|flav|hon|hum|lab|neighb|od|rum|savi?|splend|tum|vap|"

@@ -82,7 +82,7 @@ _ZERO_WIDTH = re.compile(
 # soft hyphens divide words at the end of lines.
 _SOFT_HYPHEN = re.compile("\u00ad\\s*")
 # The normalization form NFKC converts non-breaking hyphens to U+2010, which is then
-# replaced by "-". U+02BC is another apostrophe.
+# replaced by "-". U+02BC, another form of the apostrophe, is replaced by "'".
 _HYPHENS = str.maketrans("\u2010\u02bc", "-'")
 _LETTERS = re.compile(r"[^\W\d_]{4,}")
 _PER_CENT = re.compile(r"\b(per)\s+(cent)\b", re.IGNORECASE)
@@ -104,7 +104,8 @@ _NUMBER_SIGNS = str.maketrans(
     "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19",
     "-------------++..,,,ee0123456789",
 )
-# Cells of Excel are sometimes exported as ="42".
+# Pattern of quotes, equals signs and white space around a number. Cells of Excel are
+# sometimes exported as ="42".
 _AROUND_NUMBERS = re.compile(r"^[\s=\"'`´‘’“”]+|[\s\"'`´‘’“”]+$")
 
 
@@ -227,7 +228,8 @@ def check_words(texts, name: str = "texts") -> list[str]:
 def check_numbers(name: str, numbers, accept, expected: str) -> np.ndarray:
     """Return a number or a sequence of numbers as a new 1D float64 array.
 
-    ValueError is raised if they are not finite numbers or ``accept(array)`` is False.
+    ValueError is raised if a number is not finite, or if ``accept(array)`` is False.
+    `expected` describes the accepted numbers in the message of this error.
     """
     try:
         array = np.atleast_1d(np.asarray(numbers))
@@ -299,7 +301,7 @@ def _check_peak_row(row: int, coordinates) -> np.ndarray:
 
 
 def check_peaks(peaks) -> list[np.ndarray]:
-    """Return a list with one float64 array of shape (n_peaks_i, 3) per study."""
+    """Check peaks; return a list with a float64 array (n_peaks, 3) for each study."""
     if isinstance(peaks, str | bytes) or not isinstance(peaks, Iterable):
         raise TypeError(
             "peaks must be a sequence with one (n_peaks, 3) array per study; got "
@@ -317,7 +319,7 @@ def check_peaks(peaks) -> list[np.ndarray]:
 
 
 def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
-    """Check a similarity matrix and return it in float32 or float64."""
+    """Check a similarity matrix, and return it as a float32 or float64 array."""
     try:
         array = np.asarray(similarity)
         if array.dtype not in (np.float32, np.float64):
@@ -348,12 +350,12 @@ def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
 
 @contextmanager
 def array_output(ignore_names: bool = False):
-    """Set the output of transformers to NumPy arrays while a block is run.
+    """Make transformers return NumPy arrays inside a ``with`` block.
 
-    This replaces scikit-learn's global setting ``transform_output``. A transformer
-    whose method ``set_output`` was called is not affected, so the caller must convert
-    its output. If `ignore_names` is True, an estimator that was fitted to a DataFrame
-    does not warn when it receives an array.
+    Inside the block, scikit-learn's setting ``transform_output`` is ``"default"``. A
+    transformer whose method ``set_output`` was called is not affected, so the caller
+    must convert its output. If `ignore_names` is True, an estimator that was fitted to
+    a DataFrame does not warn when it receives an array.
     """
     is_default = get_config()["transform_output"] == "default"
     if is_default and not ignore_names:

@@ -36,7 +36,7 @@ class Text(click.ParamType):
 
     def convert(self, value, param, ctx):
         """Check that a text has a letter or a digit; decode it as UTF-8 if needed."""
-        # In the locale C, Python decodes the command line as ASCII, and represents the
+        # In the C locale, Python decodes the command line as ASCII, and represents the
         # bytes of other characters as surrogates. These bytes are decoded as UTF-8.
         with suppress(UnicodeEncodeError):
             value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
@@ -80,7 +80,7 @@ text_field_option = partial(
     click.option,
     "--text-field",
     type=click.Choice(TEXT_FIELDS),
-    help="Text field of the studies.",
+    help="Text that is used for each study.",
 )
 n_components_option = partial(
     click.option,
@@ -164,7 +164,10 @@ def load_with_notes(corpus):
 
 
 def prepare(settings, estimators, check=None):
-    """Load a corpus, prepare its studies, and return the corpus, studies and masker."""
+    """Load a corpus, and compute the embeddings and coefficients of its studies.
+
+    The corpus, the prepared studies and the fitted masker are returned.
+    """
     from ..experiments import make_embedder, make_masker, prepare_studies
 
     loaded = load_with_notes(settings["corpus"])

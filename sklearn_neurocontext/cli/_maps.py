@@ -1,4 +1,4 @@
-"""Commands map, decode and report, which use a fitted model."""
+"""Commands ``map``, ``decode`` and ``report``, which use a fitted model."""
 
 import sys
 from pathlib import Path
@@ -85,7 +85,7 @@ def map_(text, output, plot, z, model, allow_download):
         if "z_map" in maps:
             options["note"] = loaded.low_confidence_message(maps["z_map"][0])
         figure = plot_predicted_map(img, text=text, **options)
-        click.echo(f"{save_figure(figure, plot)}: top 10 % of voxels of the map")
+        click.echo(f"{save_figure(figure, plot)}: figure of the top 10 % of voxels")
 
 
 @click.command()
