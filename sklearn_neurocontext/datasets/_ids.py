@@ -40,7 +40,7 @@ def read_integers(values, column: str) -> pd.Series:
 
 
 def _drop_prefix(words, kind) -> pd.Series:
-    """Return texts without surrounding white space and a prefix like "PMID: "."""
+    """Return texts without white space and without a prefix like "PMID: "."""
     prefix = rf"(?i)^{kind}\s*:?\s*(?=\d|PMC)"
     words = words.str.strip()
     is_article = kind in ("pmid", "pmcid")
