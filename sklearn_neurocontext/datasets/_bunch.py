@@ -55,13 +55,16 @@ def make_bunch(
     `studies` must have the column ``study_id``, and may have the other columns of
     `STUDY_COLUMNS`. Three arrays describe the peaks of all studies:
 
-    - `rows`, of shape (n_peaks,), contains the row of `studies` of each peak;
+    - `rows`, of shape (n_peaks,), contains, for each peak, the index of its study in
+      `studies`;
     - `xyz`, of shape (n_peaks, 3), contains the reported coordinates in mm;
     - `spaces`, of shape (n_peaks,), contains the space of each peak, as named by the
       source.
 
-    `groups` contains an identifier of the article of each row of `studies`. If it is
-    None, each row is a separate article. `sides` is the result of `find_sides`.
+    `groups` contains one identifier per row of `studies`; rows from the same article
+    have the same identifier. If `groups` is None, each row is a separate article.
+    `sides` contains the hemisphere of each peak ("l", "r", or "" if unknown), or is
+    None if the source does not state hemispheres.
     """
     studies = _complete_columns(studies)
     xyz = np.asarray(xyz, dtype=np.float64).reshape(-1, 3)
@@ -93,7 +96,7 @@ def make_bunch(
 
 
 def _warn_about_doubtful_peaks(xyz, sides, rows, groups):
-    """Warn if peaks are probably not in mm, or if x is probably unsigned."""
+    """Warn if peaks are probably not in mm, or lack the minus signs of x."""
     codes, names = pd.factorize(groups)
     messages = [describe_units(xyz, codes[rows], names)]
     if sides is not None:
@@ -148,7 +151,7 @@ def warn_about_spaces(corpus):
 
 
 def describe_spaces(counts: dict, unclear_spaces=()) -> str:
-    """Return sentences with the number of peaks in each space, and unclear labels."""
+    """Return sentences that count the peaks in each space, and quote unclear labels."""
     parts = []
     if n := counts.get("TAL", 0):
         parts.append(
@@ -172,7 +175,7 @@ def describe_spaces(counts: dict, unclear_spaces=()) -> str:
 
 
 def describe_ignored(columns) -> str:
-    """Return sentences about the ignored columns of a table of studies, or ""."""
+    """Return sentences that list the ignored columns of studies; "" if none."""
     if not columns:
         return ""
     shown = ", ".join(columns[:8]) + (", …" if len(columns) > 8 else "")
@@ -218,13 +221,13 @@ def _check_rows(studies, rows, xyz):
     if len(wrong):
         study = studies["study_id"].iloc[rows[wrong[0]]]
         raise ValueError(
-            f"{len(wrong)} of {len(xyz)} peaks hold NaN or infinity. The first of "
+            f"{len(wrong)} of {len(xyz)} peaks contain NaN or infinity. The first of "
             f"them is in study {study}. Expected x, y, z in mm. Drop these peaks."
         )
 
 
 def study_texts(corpus, text_field: str = "title+abstract") -> list[str]:
-    """Return one text field of each study.
+    """Return the title, the abstract, both, or the body of each study.
 
     Parameters
     ----------

@@ -38,12 +38,14 @@ _BLOCK_SIZE = 2**20
 ID_COLUMNS = ("study_id", "pmid", "pmcid", "doi", "id")
 WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-# First bytes of files that are often passed in place of JSON, and advice.
+# Description of a pickle that was passed in place of JSON, and advice.
 _PICKLE = (
     "a Python pickle, which is not read because it can run code. Load it with the "
     "program that wrote it, and save it as JSON; for a NiMARE studyset, with "
     "json.dump(studyset.to_dict(), file)."
 )
+# First bytes of files that are often passed in place of JSON, with the description of
+# their format and advice.
 _NOT_JSON = {
     b"\x80": _PICKLE,
     b"(": _PICKLE,  # Protocol 0.
@@ -57,13 +59,17 @@ _NOT_JSON = {
         "a pointer of Git LFS. Download the file itself, for example with git lfs pull."
     ),
 }
-# Escapes and bytes of surrogates in JSON, which may be unpaired.
+# JSON escapes of UTF-16 surrogates, and surrogates encoded as bytes. They may be
+# unpaired.
 _SURROGATES = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 _DAMAGED = (EOFError, BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 def find_files(directory, names, source: str) -> list[Path]:
-    """Find the files of a corpus in a folder, or in its subfolder ``data``."""
+    """Find the files of a corpus in a folder or in its subfolder ``data``.
+
+    `source` describes the files in error messages.
+    """
     folder = expand_path(directory)
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -142,8 +148,8 @@ def _download(base_url, path, n_bytes, sha256):
 
 def _download_bounded(url, output_file, store, *, n_bytes):
     """Download at most `n_bytes` bytes into a file; pooch calls this function."""
-    # Only the owner can read the temporary file that pooch has created. Replace this
-    # file with a new file, so that the permissions follow the umask.
+    # Only the owner can read the temporary file that pooch has created. This file is
+    # replaced with a new file, so that its permissions follow the umask.
     Path(output_file).unlink()
     download = pooch.HTTPDownloader(headers={"Accept-Encoding": "identity"})
     with Path(output_file).open("xb") as stream:
@@ -180,7 +186,7 @@ def read_columns(path: Path, required=(), **options) -> pd.DataFrame:
         try:
             # pandas raises ParserError if a row is longer than the rows above it. If
             # the first row below the header is too long, pandas raises this error only
-            # with `header=None`. Therefore, read the first two lines separately.
+            # with `header=None`. Therefore, the first two lines are read separately.
             pd.read_csv(path, sep=separator, header=None, nrows=2, **text_options)
             table = pd.read_csv(
                 path, sep=separator, index_col=False, **options, **text_options
@@ -240,14 +246,14 @@ def check_no_workbook(path: Path) -> None:
 
 
 def describe_encoding(path: Path, encoding: str) -> str:
-    """Return a sentence if a file was read as Windows-1252, or ""."""
+    """Return a sentence that a file was read as Windows-1252; "" if it was not."""
     is_guess = encoding == "cp1252"
     return f" {path.name} is not UTF-8 and was read as Windows-1252." * is_guess
 
 
 def read_text(path: Path, encoding: str) -> str:
     """Return the text of a file, which may be compressed, without byte order marks."""
-    # Files that were joined may contain several byte order marks.
+    # A file that was concatenated from several files may have several of these marks.
     with _open_file(path, "r", encoding=encoding, errors="replace") as stream:
         return stream.read().replace("\ufeff", "")
 
@@ -264,8 +270,8 @@ def _open_file(path, mode, **options):
 
 def _find_separator(path, encoding) -> str:
     """Return the separator of the columns of a table."""
-    # If the header contains several separators outside quotes, the one that the file
-    # extension indicates is used.
+    # If the header contains several separators outside quotes, the file extension
+    # determines the separator: a tab for .tsv, and a comma otherwise.
     with _open_file(path, "r", encoding=encoding, errors="replace") as stream:
         header = next(filter(str.strip, stream), "").rstrip("\r\n")
     found = set(_SEPARATORS) & set(re.sub(r'"[^"]*"', "", header))
@@ -279,7 +285,7 @@ def _find_separator(path, encoding) -> str:
 
 
 def _read_long_rows(path, separator, encoding, error) -> list:
-    """Return the rows of a table; raise `error` if none is longer than the header."""
+    """Return the rows of a table; raise `error` if no row is longer than the header."""
     text = read_text(path, encoding)
     limit = csv.field_size_limit(sys.maxsize)
     try:
@@ -293,27 +299,30 @@ def _read_long_rows(path, separator, encoding, error) -> list:
     if not rows or max(map(len, rows)) == len(rows[0]):
         raise error
     # By default, R writes the names of the rows as the first column, but does not write
-    # a name of this column to the header. It puts all names of columns in quotes. Add
-    # an empty name to such a header.
+    # a name of this column to the header. R puts all names of columns in quotes. An
+    # empty name is added to such a header.
     if _may_have_row_names(rows) and re.match(r'"[^\r\n]*[\r\n]+"', text):
         rows[0] = ["", *rows[0]]
     return rows
 
 
 def _may_have_row_names(rows) -> bool:
-    """Return whether all rows have one more cell than the header."""
-    # If all last cells are blank, the rows only end with a separator, and there are no
-    # row names.
+    """Return whether all rows have one more cell than the header, as with row names.
+
+    If the last cells of all rows are blank, each row ends with an extra separator, and
+    there are no row names.
+    """
     one_longer = {len(row) for row in rows[1:]} == {len(rows[0]) + 1}
     return one_longer and any(row[-1].strip() for row in rows[1:])
 
 
 def _complete_header(rows, separator, path) -> list:
     """Return the rows of a table; add empty names to its header for longer rows."""
-    # Cells beyond the header are accepted if they are blank, or if all rows, or all
-    # rows of a block of Excel, have one more cell than the header. Other long rows may
-    # contain an unquoted comma, for example a decimal comma. Their cells would be read
-    # as values of another column.
+    # A row may have more cells than the header if the additional cells are blank. One
+    # additional cell is also accepted if all rows of the table, or all rows of a block
+    # written by Excel (see `_has_blocks`), have it. Other long rows may contain an
+    # unquoted comma, for example a decimal comma, so that their cells would be read as
+    # values of other columns.
     n = len(rows[0])
     filled = [row for row in rows[1:] if any(map(str.strip, row))]
     long = [row for row in filled if any(map(str.strip, row[n:]))]
@@ -351,7 +360,7 @@ def _has_blocks(rows) -> bool:
 
 def skip_blanks(table, name: str) -> pd.DataFrame:
     """Return a table without blank rows and without blank columns that have no name."""
-    # Of each column, only the rows that are blank in all previous columns are examined.
+    # In each column, only the rows that are blank in all previous columns are examined.
     rows = np.arange(len(table))
     for place in range(table.shape[1]):
         rows = rows[_is_blank(table.iloc[rows, place])]
@@ -392,7 +401,7 @@ def read_parquet(path: Path, required=()) -> pd.DataFrame:
 
 
 def _check_columns(table, required, path) -> pd.DataFrame:
-    """Return a table after checking that it has the required columns."""
+    """Check that a table has the required columns, and return the table."""
     missing = [column for column in required if column not in table]
     if missing:
         raise ValueError(
@@ -428,7 +437,8 @@ def read_coordinates(table, source: str) -> np.ndarray:
 
 def read_matrix(path: Path) -> sparse.csr_array:
     """Read a sparse matrix saved by `scipy.sparse.save_npz`."""
-    # Open the file here, because SciPy does not close a damaged file that it opened.
+    # SciPy does not close a damaged file that it opened. Therefore, this function opens
+    # the file.
     with (
         _name_file_in_errors(path, "a sparse matrix saved by save_npz"),
         path.open("rb") as stream,

@@ -14,7 +14,7 @@ ARTICLE_IDS = ("pmid", "pmcid", "doi")
 
 
 def read_integers(values, column: str) -> pd.Series:
-    """Return PMIDs, PMCIDs or years as Int64; PMCIDs may have the prefix PMC."""
+    """Convert PMIDs, PMCIDs or years to Int64; drop the prefix PMC of PMCIDs."""
     values = pd.Series(values).reset_index(drop=True)
     words = values
     if not pd.api.types.is_numeric_dtype(values):
@@ -88,7 +88,7 @@ def write_study_ids(ids, kind: str) -> pd.Series:
 
 
 def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
-    """Return, for each id, the row of the study with this id, or -1 if none has it.
+    """Return, for each id, the row of the study with this id, or -1 if there is none.
 
     `kind` is the column of `studies` that contains the ids of studies. `source` is the
     name of the table that contains `ids`; it is used in error messages. The returned
@@ -118,7 +118,7 @@ def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
 
 def _check_other_columns(studies, kind, values, n_found, source):
     """Raise ValueError if more ids match another id column than the column `kind`."""
-    # Compare counts, because a few ids of another kind may match by coincidence.
+    # Counts are compared, because a few ids of another kind may match by coincidence.
     for other, name in _KINDS.items():
         if other == kind or other not in studies:
             continue

@@ -66,7 +66,7 @@ def load_corpus(name_or_folder):
     -------
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`. This function does not
-        warn about coordinate spaces and skipped peaks; ``description`` reports them.
+        warn about coordinate spaces or skipped peaks; ``description`` reports them.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def _load_named(name: str):
 
 
 def _load_folder(name_or_folder):
-    """Load a studyset or Sleuth file, or a folder with the first matching loader."""
+    """Load a file, or load a folder with the first loader that matches its files."""
     folder = expand_path(name_or_folder)
     if folder.is_file() and folder.suffix.lower() == ".txt":
         return load_sleuth(folder)
@@ -176,7 +176,7 @@ def _load_tables(folder):
 
 
 def _load_studyset(folder):
-    """Load a NiMARE studyset from a folder of Parquet files, or with one JSON file."""
+    """Load a NiMARE studyset from a folder with Parquet files or one JSON file."""
     in_parquet = (folder / "studies.parquet").is_file()
     pattern = "*.json" if any(folder.glob("*.json")) else "*.json.gz"
     return load_nimare_studyset(folder if in_parquet else _find_one(folder, pattern))
@@ -187,8 +187,8 @@ def _load_sleuth_files(folder):
     return load_sleuth(sorted(folder.glob(_SLEUTH_FILES)))
 
 
-# Map each loader to patterns of file names. A folder that contains a matching file is
-# read by this loader. If several loaders match, the first one is used.
+# The patterns of each loader. A folder is read by the first loader that has a pattern
+# that matches the name of a file or subfolder in the folder.
 _PATTERNS = {
     load_neuroquery: [
         "data-neuroquery_version-*_coordinates.tsv.gz",
@@ -210,15 +210,15 @@ _PATTERNS = {
 
 
 def usable_rows(texts, y) -> np.ndarray:
-    """Return the rows of studies that have a text and at least one peak in the mask.
+    """Return the indices of studies with a text and at least one peak in the mask.
 
     Parameters
     ----------
     texts : sequence of str
         One text per study. An unknown text is an empty string.
     y : ndarray of shape (n_studies, n_components)
-        Coefficients. If no peak of a study is in the mask, all its coefficients are
-        zero.
+        Coefficients of the brain map of each study, which is computed from the peaks
+        in the brain mask. If there are none, all coefficients of the study are zero.
 
     Returns
     -------

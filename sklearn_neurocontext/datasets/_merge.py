@@ -15,7 +15,7 @@ _FILLING_SPACES = ("MNI", "TAL", "OTHER")
 
 
 def merge_corpora(first, *others):
-    """Merge corpora into one row per article; earlier corpora take precedence.
+    """Merge corpora, with one row per article; earlier corpora take precedence.
 
     Two rows of different corpora belong to the same article if they have the same PMID.
     If the PMID of at least one of the rows is unknown, the PMCIDs and then the DOIs are
@@ -90,7 +90,7 @@ def merge_corpora(first, *others):
 
 
 def _find_articles(corpora) -> list:
-    """Return a list with one list of pairs (corpus index, row) for each article."""
+    """Return, for each article, a list of its rows as pairs (corpus index, row)."""
     ids = pd.concat(
         [corpus.studies[[*ARTICLE_IDS]] for corpus in corpora],
         keys=range(len(corpora)),
@@ -162,8 +162,9 @@ def _merge_term_counts(corpora, sources) -> dict:
         for index, row in of_study
         if index == owners[0]
     ]
-    # Reorder the rows of the term counts by a product with the matrix `pick`. It has a
-    # one at (new, old) if row `old` of this corpus belongs to row `new` of the result.
+    # A product with the matrix `pick` reorders the rows of the term counts. Element
+    # (new, old) of this matrix is one if row `old` of the corpus with term counts
+    # belongs to row `new` of the merged corpus.
     new, old = np.array(pairs).T
     pick = sparse.csr_array(
         (np.ones(len(pairs)), (new, old)), shape=(len(sources), len(owner.studies))

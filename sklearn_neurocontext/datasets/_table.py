@@ -63,9 +63,10 @@ def load_table(studies, peaks, *, space=None):
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`. Peaks of studies that
         are not in the table of studies are skipped, and the field ``description``
-        contains the number of skipped peaks, blank rows and blank columns. Other
-        columns of `studies` are ignored. The additional field ``ignored_columns`` is a
-        list of their names, which ``description`` also contains.
+        contains the number of skipped peaks, blank rows and blank columns. Columns
+        of `studies` that are not listed above are ignored. The additional field
+        ``ignored_columns`` is a list of their names, and ``description`` contains the
+        first of these names.
 
     Raises
     ------
@@ -74,10 +75,10 @@ def load_table(studies, peaks, *, space=None):
     OSError
         If a file is truncated or damaged.
     ValueError
-        If a column is missing, if a row is longer than the header (except for blank
-        cells and one column without a name), if a study has no id or several rows, if
-        ids are of the wrong kind (for example, PMCIDs in the column ``pmid``), if the
-        tables have no id in common, or if a coordinate is not a number.
+        If a column is missing, if a row has more cells than the header (but blank cells
+        and one column without a name are accepted), if a study has no id or several
+        rows, if ids are of the wrong kind (for example, PMCIDs in the column ``pmid``),
+        if the tables have no id in common, or if a coordinate is not a number.
 
     Warns
     -----
@@ -86,7 +87,8 @@ def load_table(studies, peaks, *, space=None):
     CoordinateSpaceWarning
         If at least one peak is not reported in MNI space.
     DoubtfulPeaksWarning
-        If peaks are probably not in mm, or if ``x`` is probably unsigned.
+        If peaks are probably not in mm, or if the minus signs of ``x`` are probably
+        missing.
 
     Examples
     --------
@@ -168,7 +170,7 @@ def _find_id_column(studies, peaks) -> str:
 
 
 def _study_table(studies, kind):
-    """Return the columns of studies that a corpus uses, and the names of the others."""
+    """Return the columns that a corpus uses, and the names of the other columns."""
     for column, synonym in (
         ("year", "publication_year"),
         ("coordinate_space", "space"),

@@ -93,7 +93,7 @@ def test_repeated_study_id_raises():
 
 def test_infinite_peak_raises():
     xyz = np.array([[0, 0, 0], [0, np.inf, 0]])
-    with pytest.raises(ValueError, match=r"1 of 2 peaks hold NaN .* study s1"):
+    with pytest.raises(ValueError, match=r"1 of 2 peaks contain NaN .* study s1"):
         _bunch(["MNI", "MNI"], rows=[0, 1], xyz=xyz)
 
 

@@ -363,7 +363,7 @@ def test_several_files_share_groups(tmp_path):
     ]  # fmt: skip
     assert set(corpus.groups) == {"Ito, 2003"}
     assert corpus.description.startswith(
-        "4 experiments of 2 files. Experiments form 1 "
+        "4 experiments of 2 files. The experiments form 1 "
     )
 
 
