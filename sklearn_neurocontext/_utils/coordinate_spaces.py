@@ -138,7 +138,9 @@ def describe_units(xyz, rows, names) -> str:
     # A large coordinate is not in centimeters or meters, and a negative coordinate is
     # not a voxel index. A peak that has both is therefore in mm. Studies with such a
     # peak are not examined. This saves time, because nearly every study has one.
-    is_in_mm = (np.abs(xyz) >= _MAX_CM).any(axis=1) & (xyz < 0).any(axis=1)
+    x, y, z = np.asarray(xyz).T
+    is_large = np.maximum(np.maximum(np.abs(x), np.abs(y)), np.abs(z)) >= _MAX_CM
+    is_in_mm = is_large & (np.minimum(np.minimum(x, y), z) < 0)
     examined = np.bincount(groups[is_in_mm], minlength=len(names) + 1) == 0
     chosen = np.flatnonzero(examined[groups])
     chosen = chosen[np.argsort(groups[chosen], kind="stable")]
