@@ -93,11 +93,21 @@ def check_retrieval(corpus) -> bool:
     return same
 
 
+def _data_folder() -> Path:
+    """Return the folder of NeuroQuery and Neurosynth; exit if it is not set."""
+    if "NEUROCONTEXT_DATA" not in os.environ:
+        raise SystemExit(
+            "error: set the environment variable NEUROCONTEXT_DATA to the folder that "
+            "contains the folders neuroquery and neurosynth"
+        )
+    return Path(os.environ["NEUROCONTEXT_DATA"])
+
+
 def check_masker() -> bool:
     """Check coefficients against NeuroQuery's smoothing and nilearn's masker."""
     from benchmarks.speed.check_masker import measure_parity
 
-    data = Path(os.environ["NEUROCONTEXT_DATA"])
+    data = _data_folder()
     with tempfile.TemporaryDirectory() as name:
         worst = measure_parity(Path(name), data)
     return compare("masker, largest relative difference", worst, 0.0, MASKER_TOLERANCE)
@@ -107,7 +117,7 @@ def check_embedder() -> bool:
     """Check embeddings against those of single chunks without padding."""
     from benchmarks.speed import embedder
 
-    data = Path(os.environ["NEUROCONTEXT_DATA"])
+    data = _data_folder()
     names = ("ours", "published")
     rivals = {name: embedder.RIVALS[name](embedder.wheel_folder()) for name in names}
     same = True

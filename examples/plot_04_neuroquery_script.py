@@ -2,8 +2,9 @@
 How do I run a NeuroQuery script with this package?
 ===================================================
 
-A script for NeuroQuery needs two changes: the import and the line that creates the
-model. The model is installed with the package and needs no network.
+Most scripts for NeuroQuery need three changes: the import, the line that creates the
+model, and the key of maps that are thresholded at a z value. The model is installed
+with the package and needs no network.
 """
 
 # %%

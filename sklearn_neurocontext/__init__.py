@@ -9,13 +9,15 @@ The subpackages are:
   component of a brain atlas), and coefficients into maps;
 - :mod:`~sklearn_neurocontext.models` predicts coefficients from embeddings or texts,
   and learns a space shared by texts and maps;
-- :mod:`~sklearn_neurocontext.metrics` scores retrieval and predicted maps;
-- :mod:`~sklearn_neurocontext.model_selection` splits studies and removes
-  duplicates;
+- :mod:`~sklearn_neurocontext.metrics` evaluates predicted maps, and the retrieval of
+  maps by texts;
+- :mod:`~sklearn_neurocontext.model_selection` splits studies into training and test
+  studies, and removes duplicates;
 - :mod:`~sklearn_neurocontext.plotting` plots maps and scores;
 - :mod:`~sklearn_neurocontext.persistence` saves and loads models;
 - :mod:`~sklearn_neurocontext.inference` predicts and decodes maps with a trained model;
-- :mod:`~sklearn_neurocontext.experiments` runs estimators over splits;
+- :mod:`~sklearn_neurocontext.experiments` fits and evaluates several estimators on the
+  same splits;
 - :mod:`~sklearn_neurocontext.cli` implements the ``neurocontext`` command.
 
 A subpackage is imported when it is first used, so importing the package is fast.
@@ -79,4 +81,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_SUBPACKAGES})
+    private = (name for name in globals() if name.startswith("_"))
+    return sorted({*private, *__all__, *_SUBPACKAGES})

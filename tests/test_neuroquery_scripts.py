@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 
 from sklearn_neurocontext import NeuroContextModel
@@ -22,7 +23,7 @@ from nilearn.plotting import view_img
 
 result = encoder("Chronic pain and noxious heat in patients & controls")
 print(sorted(result))
-view = view_img(result["z_map"], threshold=3.1)
+view = view_img(result["brain_map"], threshold=3.1)
 words = result["similar_words"]
 print(words.sort_values(by="similarity", ascending=False).head())
 print(words.sort_values(by="weight_in_brain_map", ascending=False).head(3))
@@ -31,8 +32,9 @@ print(recognized.sort_values(by="weight_in_query", ascending=False).head())
 documents = result["similar_documents"]
 print(documents.head())
 print(documents[["pmid", "title", "pubmed_url", "similarity"]].head(20))
-from neuroquery.tokenization import print_highlighted_text
+from neuroquery.tokenization import print_highlighted_text, get_html_highlighted_text
 print_highlighted_text(result["highlighted_text"])
+html = get_html_highlighted_text(result["highlighted_text"])
 """
 REVERSE = """
 import numpy as np
@@ -71,17 +73,34 @@ img = gaussian_coord_smoothing(peaks, encoder.get_masker())
 """
 
 
+FRONT_PAGE = """
+from nilearn.plotting import view_img
+encoder = NeuroQueryModel.from_data_dir(fetch_neuroquery_model())
+img = encoder("Parkinson's disease")["brain_map"]
+view = view_img(img, threshold=3.)
+"""
+TABLE = """
+from neuroquery.img_utils import coordinates_to_maps
+
+brain_maps, masker = coordinates_to_maps(coordinates)
+"""
+
+
 def _changes(page=USER_GUIDE):
-    """Return the lines for NeuroQuery and for this package in the table of a page."""
+    """Return the expressions, their replacements and imports in the table of a page."""
     section = page.read_text(encoding="utf-8").split(SECTION)[1].split("\n#")[0]
-    return re.findall(r"^\| `(.+)` \| `(.+)` \|$", section, flags=re.MULTILINE)
+    row = r"^\| `(.+)` \| `(.+)` \| (?:`(.+)` )?\|$"
+    return re.findall(row, section, flags=re.MULTILINE)
 
 
 def _run(script, **names):
     """Change a script as the user guide says, run it and return its variables."""
-    for old, new in _changes():
-        script = script.replace(old, new)
-    assert "neuroquery." not in script.lower()
+    imports = r"^(from|import) neuroquery\b.*?( \([^)]*\))?$\n"
+    script = re.sub(imports, "", script, flags=re.MULTILINE)
+    for old, new, line in _changes():
+        if old in script:
+            script = f"{line}\n{script.replace(old, new)}"
+    assert not re.search(r"neuroquery\.|NeuroQuery", script)
     exec(compile(script, "script.py", "exec"), names)
     return names
 
@@ -95,7 +114,41 @@ pytestmark = pytest.mark.filterwarnings(
 
 def test_readme_lists_lines_of_the_user_guide():
     assert len(_changes(README)) == 3
+    assert _changes(README)[0] == _changes()[0] == ('["brain_map"]', '["z_map"]', "")
     assert set(_changes(README)) < set(_changes())
+
+
+@pytest.mark.parametrize("page", [README, USER_GUIDE], ids=lambda page: page.name)
+def test_each_row_imports_the_names_that_it_uses(page):
+    for _, new, line in _changes(page):
+        used = set(re.findall(r"\b([A-Z]\w+Model|KDE\w+|density_map|fetch_\w+)\b", new))
+        assert used <= set(re.findall(r"\w+", line))
+        exec(line, {})
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from neuroquery import fetch_neuroquery_model, NeuroQueryModel",
+        "from neuroquery import NeuroQueryModel, fetch_neuroquery_model",
+        "from neuroquery import (\n    NeuroQueryModel, fetch_neuroquery_model,\n)",
+        "from neuroquery.datasets import fetch_neuroquery_model\n"
+        "from neuroquery.encoding import NeuroQueryModel",
+    ],
+)
+def test_map_of_the_front_page_is_above_its_threshold(imports):
+    names = _run(imports + FRONT_PAGE)
+    assert names["img"].get_fdata().max() > 3
+
+
+def test_coefficients_of_a_table():
+    table = pd.DataFrame(
+        {"pmid": [2, 2, 1], "x": [0, -46, 46], "y": [-52, -68, -68], "z": [18, 32, 32]}
+    )
+    names = _run(TABLE, coordinates=table)
+    assert names["brain_maps"].shape == (2, names["masker"].n_elements_)
+    img = names["masker"].inverse_transform(names["brain_maps"])
+    assert img.get_fdata()[:30, ..., 0].max() > img.get_fdata()[:30, ..., 1].max()
 
 
 @pytest.mark.parametrize("indexed", [False, True])
@@ -111,6 +164,7 @@ def test_query(capsys, indexed, monkeypatch):
     printed = capsys.readouterr().out
     assert printed.endswith("[patients]\033[0m & \033[94m[controls]\033[0m\n")
     assert "\033[94m[Chronic pain]\033[0m and \033[94m[noxious]" in printed
+    assert names["html"] == names["result"]["highlighted_text"]
     assert {"chronic pain", "noxious", "heat"} <= set(names["recognized"].index)
     assert len(names["documents"]) == (100 if indexed else 0)
     assert names["words"].columns.tolist() == [

@@ -46,6 +46,13 @@ def test_every_subpackage_loads_and_lists_its_names(name):
         assert hasattr(module, public)
 
 
+def test_dir_lists_only_names_of_the_package():
+    public = {name for name in dir(sklearn_neurocontext) if not name.startswith("_")}
+    expected = {*sklearn_neurocontext.__all__, *sklearn_neurocontext._SUBPACKAGES}
+    assert public == expected
+    assert "__version__" in dir(sklearn_neurocontext)
+
+
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no attribute 'Word2Map'"):
         sklearn_neurocontext.Word2Map  # noqa: B018

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sklearn_neurocontext._utils.validation import check_texts
 from sklearn_neurocontext.text import EmbeddingStore, LLMChunkEmbedder
 from sklearn_neurocontext.text._store import text_key
 
@@ -223,7 +224,7 @@ def _compare(before, after, keys, run, report):
 
 
 def load_texts(data, kind, n_texts):
-    """Load the first distinct titles or abstracts."""
+    """Load the first distinct titles or abstracts, normalized as by the embedder."""
     import pandas as pd
 
     file = {
@@ -231,7 +232,7 @@ def load_texts(data, kind, n_texts):
         "abstract": "abstracts/abstracts.tsv.gz",
     }
     table = pd.read_csv(data / file[kind], sep="\t")
-    return table[kind].dropna().drop_duplicates().tolist()[:n_texts]
+    return list(dict.fromkeys(check_texts(table[kind].dropna())))[:n_texts]
 
 
 def main():

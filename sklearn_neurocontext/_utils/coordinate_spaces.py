@@ -1,4 +1,4 @@
-"""Convert, check and name coordinates in Talairach and MNI space."""
+"""Convert coordinates between Talairach and MNI space; check units and labels."""
 
 import re
 import unicodedata
@@ -8,8 +8,8 @@ import pandas as pd
 
 # Affine that converts MNI coordinates to Talairach coordinates, both in mm. This is the
 # icbm2tal transform for images whose normalization software is unknown ("pooled").
-# Lancaster et al., Bias between MNI and Talairach coordinates analyzed using the
-# ICBM-152 brain template, Human Brain Mapping 2007.
+# Source: Lancaster et al., Bias between MNI and Talairach coordinates analyzed using
+# the ICBM-152 brain template, Human Brain Mapping 2007.
 _MNI_TO_TALAIRACH = np.array(
     [
         [0.9357, 0.0029, -0.0072, -1.0423],
@@ -22,15 +22,16 @@ _TALAIRACH_TO_MNI = np.linalg.inv(_MNI_TO_TALAIRACH)
 # Center and radii, in mm, of an ellipsoid that contains the brain in both spaces.
 _BRAIN_CENTER = np.array([0.0, -18.0, 8.0])
 _BRAIN_RADII = np.array([81.0, 99.0, 86.0])
-# Limits for guessing the unit of the coordinates of a study. They were chosen on the
-# 18,000 studies of NeuroQuery and Neurosynth. With these limits, a warning is issued
-# for 18 of these studies, and most of the 18 studies do contain voxel indices.
+# Limits by which the unit of a study's coordinates (mm, cm, m or voxels) is guessed.
+# They were chosen on the 18,000 studies of NeuroQuery and Neurosynth. With these
+# limits, a warning is issued for 18 of these studies, and most of the 18 studies do
+# contain voxel indices.
 MIN_PEAKS = 10
-_MIN_EXTENT_MM = 45  # along at least one axis
-_MAX_CM = 12  # of the largest absolute coordinate
-_MAX_METERS = 0.2
-# Coordinates of the first voxel of MNI images, in mm. They are the mean of the
-# coordinates in the images of FSL and SPM.
+_MIN_EXTENT_MM = 45  # smallest range of the peaks along their widest axis
+_MAX_CM = 12  # largest absolute coordinate in centimeters
+_MAX_METERS = 0.2  # largest absolute coordinate in meters
+# Position of the first voxel of an MNI image, in mm: the mean of its positions in the
+# images of FSL and SPM.
 _FIRST_VOXEL = np.array([-84.0, -119.0, -71.0])
 _UNITS = {
     "centimeters": "multiply them by 10",
@@ -40,6 +41,7 @@ _UNITS = {
         "nibabel.affines.apply_affine(img.affine, peaks)"
     ),
 }
+# Pattern of the names of table columns that state the hemisphere of each peak.
 _SIDE_COLUMN = re.compile(
     r"(?:hem(?:i(?:sphere)?)?|side|lat|laterality|laterali[sz]ation)?(?:lr)?"
 )
@@ -47,9 +49,9 @@ _SIDES = {"l": r"\b(?:l|lh|lt|left)\b", "r": r"\b(?:r|rh|rt|right)\b"}
 _MIDLINE_MM = 5
 
 
-# Patterns of the names of the spaces, for labels in uppercase without dots. The user
-# guide lists the names. The lookarounds reject names inside other words, such as TAL in
-# "occipital" and MNI in "insomnia".
+# Patterns that find the names of coordinate spaces in labels. The labels must be in
+# uppercase and without dots. The user guide lists the names. The lookarounds reject
+# names inside other words, such as TAL in "occipital" and MNI in "insomnia".
 _MNI_NAME = re.compile(
     r"""(?<![AOU])MNI
     | (?<![A-Z])(?: ICBM(?![ _-]?452) | COLL?IN(?![A-Z]) | MONTR[EÉ]AL
@@ -67,7 +69,8 @@ _TALAIRACH_NAME = re.compile(
     re.VERBOSE,
 )
 _SHORT_NAMES = "MNI|TAL|ICBM|TLRC"
-# AFNI adds the view +tlrc to the names of images in any standard space, MNI included.
+# AFNI adds "+tlrc", the view, to the file names of images in any standard space,
+# including MNI.
 _AFNI_VIEW = re.compile(r"\+TLRC")
 _UNKNOWN = re.compile(
     r"""[\W_]*$ | MISSING | BLANK | EMPTY | TBD | TO[ ]BE[ ]DETERMINED
@@ -81,8 +84,8 @@ _UNKNOWN = re.compile(
     | [<#]?(?:NA|N/?A|N/?D|N/?K|NAN|N/?R|NONE|NULL)(?![A-Z0-9])""",
     re.VERBOSE,
 )
-# "Converted from Talairach", "MNI, transformed" and "not MNI" do not state the space of
-# the coordinates. "Converted to Talairach" does.
+# Labels such as "converted from Talairach", "MNI, transformed" and "not MNI" do not
+# state the space of the coordinates, but "converted to Talairach" does.
 _UNCLEAR = re.compile(
     r"""\bFROM\b
     | \b(?:NO|NOT|NON)[ _-]?(?:IN[ ]|A[ ])?(?:THE[ ])?(?:MNI|TAL|ICBM)
@@ -96,7 +99,7 @@ class DoubtfulPeaksWarning(UserWarning):
 
 
 class CoordinateSpaceWarning(UserWarning):
-    """Warning that the source does not report all peaks in MNI space."""
+    """Warning that not all peaks were reported in MNI space."""
 
 
 def talairach_to_mni(xyz) -> np.ndarray:
@@ -123,17 +126,21 @@ def _apply(affine, xyz) -> np.ndarray:
 
 
 def describe_units(xyz, rows, names) -> str:
-    """Return a message about studies whose peaks are probably not in mm, or "".
+    """Return a message about studies whose peaks are probably not in mm.
 
-    `rows`, of shape (n_peaks,), contains the index in `names` of the study of each peak
-    of `xyz`. Studies with fewer than ten peaks are examined together.
+    `xyz` contains the peaks of all studies, and `names` contains the names of the
+    studies. For each peak, `rows` contains the index of its study in `names`. Studies
+    with fewer than ten peaks are examined together, as if they were a single study. If
+    the peaks of all studies are probably in mm, the message is "".
     """
     sizes = np.bincount(rows, minlength=len(names))
     groups = np.where(sizes[rows] < MIN_PEAKS, len(names), rows)
     # A large coordinate is not in centimeters or meters, and a negative coordinate is
-    # not a voxel index. A peak with both is therefore in mm. Studies with such a peak
-    # are not examined. This saves time, because nearly every study has such a peak.
-    is_in_mm = (np.abs(xyz) >= _MAX_CM).any(axis=1) & (xyz < 0).any(axis=1)
+    # not a voxel index. A peak that has both is therefore in mm. Studies with such a
+    # peak are not examined. This saves time, because nearly every study has one.
+    x, y, z = np.asarray(xyz).T
+    is_large = np.maximum(np.maximum(np.abs(x), np.abs(y)), np.abs(z)) >= _MAX_CM
+    is_in_mm = is_large & (np.minimum(np.minimum(x, y), z) < 0)
     examined = np.bincount(groups[is_in_mm], minlength=len(names) + 1) == 0
     chosen = np.flatnonzero(examined[groups])
     chosen = chosen[np.argsort(groups[chosen], kind="stable")]
@@ -162,21 +169,20 @@ def _guess_unit(xyz) -> str:
     # numbers, from tables that were read incorrectly.
     if largest < _MAX_CM and np.mean(xyz % 1 != 0) > 0.5:
         return "centimeters" if _fits_brain(10 * xyz, max_outside=0.3) else ""
-    # Voxels of 1 and 2 mm are considered. Indices of larger voxels are smaller numbers.
-    # As coordinates in mm, they are inside the brain, so they cannot be detected.
-    outside = _share_outside(xyz)
-    if (xyz >= 0).all() and outside > 0.1:
-        # Most indices of FreeSurfer's images of 256 voxels per axis are outside.
-        if outside > 2 / 3:
-            return "voxel indices"
+    # Only voxels of 1 and 2 mm are considered. The indices of larger voxels cannot be
+    # detected: they are smaller numbers, which look like coordinates in the brain.
+    if (xyz >= 0).all() and _share_outside(xyz) > 0.1:
         grids = [size * xyz + _FIRST_VOXEL for size in (1, 2)]
+        # FreeSurfer's images have 256 voxels per axis, in the order right to left, top
+        # to bottom, back to front.
+        grids.append(xyz[:, [0, 2, 1]] * [-1, 1, -1] + [128, -128, 128])
         fits = any(_fits_brain(grid, max_outside=0.1) for grid in grids)
         return "voxel indices" if fits else ""
     return ""
 
 
 def _share_outside(xyz) -> float:
-    """Return the share of peaks that are outside the brain."""
+    """Return the fraction of peaks that are outside the brain."""
     return np.mean((((xyz - _BRAIN_CENTER) / _BRAIN_RADII) ** 2).sum(axis=1) > 1)
 
 
@@ -187,7 +193,10 @@ def _fits_brain(xyz, max_outside) -> bool:
 
 
 def find_sides(table):
-    """Return the side of each peak of a table as "l", "r" or ""; None if unknown."""
+    """Return the hemisphere of each peak of a table as "l", "r" or "" (not stated).
+
+    If no column states hemispheres, None is returned.
+    """
     for column in table:
         name = re.sub(r"[\W_]+", "", str(column)).lower()  # for example "sidelr"
         if name and _SIDE_COLUMN.fullmatch(name):
@@ -199,10 +208,10 @@ def find_sides(table):
 
 
 def describe_sides(x, sides, rows, names) -> str:
-    """Return a message about studies whose x contradicts the side of peaks, or "".
+    """Return a message about studies in which the sign of x contradicts the hemisphere.
 
-    `sides` is the result of `find_sides`; `rows` and `names` are those of
-    `describe_units`.
+    `sides` is the result of `find_sides`. `rows` and `names` are as in
+    `describe_units`. If there is no such study, the message is "".
     """
     messages = []
     for letter, side, sign, sign_name, advice in (
@@ -227,7 +236,7 @@ def describe_sides(x, sides, rows, names) -> str:
 
 
 def _describe_studies(chosen, names) -> str:
-    """Return the number of chosen studies and the names of the first of them."""
+    """Return a phrase with the number and the first three names of chosen studies."""
     shown = [str(name) for name in np.asarray(names)[chosen]]
     verb = "study" if len(names) == 1 else "studies"
     words = ", ".join(shown[:3]) + (", …" if len(shown) > 3 else "")
@@ -235,14 +244,23 @@ def _describe_studies(chosen, names) -> str:
 
 
 def normalize_spaces(labels) -> np.ndarray:
-    """Return the space of each label: MNI, TAL, UNKNOWN, OTHER or MIXED."""
+    """Return the coordinate space for each label: MNI, TAL, UNKNOWN, OTHER or MIXED."""
     series = pd.Series(np.asarray(labels, dtype=object))
     spaces = {label: _read_label(label)[0] for label in series.unique()}
     return series.map(spaces).to_numpy(dtype=object)
 
 
+def check_space(space, accepted) -> None:
+    """Raise ValueError if a parameter is not one of the accepted names of spaces."""
+    if space not in accepted:
+        names = ", ".join(map(repr, accepted))
+        named = _read_label(space)[0] if isinstance(space, str) else ""
+        advice = f" Pass {named!r}." if named in ("MNI", "TAL") else ""
+        raise ValueError(f"space must be one of {names}; got {space!r}.{advice}")
+
+
 def find_unclear_labels(labels) -> list[str]:
-    """Return the distinct labels that can be read as more than one space."""
+    """Return the distinct labels that do not clearly state a coordinate space."""
     unique = pd.Series(np.asarray(labels, dtype=object)).unique()
     return [str(label) for label in unique if _read_label(label)[1]]
 
@@ -253,8 +271,8 @@ def describe_unclear_labels(labels) -> str:
         return ""
     shown = ", ".join(map(repr, labels[:3])) + (" …" if len(labels) > 3 else "")
     return (
-        f"The coordinate space is unclear from {shown}. Such peaks are left as "
-        "reported. If you know their space, replace the label by MNI or TAL."
+        f"The coordinate space is unclear from {shown}. Peaks with such a label are "
+        "left as reported. If you know their space, replace the label by MNI or TAL."
     )
 
 

@@ -31,7 +31,8 @@ _ALWAYS_HASHED = 64 * 2**20
 # Files larger than this size (in bytes) are memory-mapped.
 _MAPPED_FROM = 2**16
 _STALE_SECONDS = 24 * 3600
-# Errors of reading a damaged record. RecursionError is caused by deeply nested JSON.
+# Errors that occur when a damaged JSON file is read. RecursionError is caused by deeply
+# nested JSON.
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError)
 
 
@@ -115,7 +116,7 @@ def _open(folder: Path, settings: dict) -> Entry | None:
 
 
 def _build(folder: Path, settings: dict, build: Callable) -> None:
-    """Build an entry in a temporary folder and rename it."""
+    """Build an entry in a temporary folder, and rename this folder."""
     with _check_writable(folder.parent):
         _remove_leftovers(folder.parent)
         temporary = folder.with_name(f"building-{folder.name}-{secrets.token_hex(8)}")
@@ -136,7 +137,7 @@ def _build(folder: Path, settings: dict, build: Callable) -> None:
 
 
 def _write_record(folder: Path, settings: dict, facts: dict) -> None:
-    """Write the record of an entry whose arrays are complete."""
+    """Write entry.json into the folder of an entry whose arrays are complete."""
     files = sorted(folder.glob("*.npy"))
     body = {
         "settings": settings,
@@ -170,7 +171,7 @@ def _explain_full_disk(folder: Path):
 
 @contextmanager
 def _check_writable(folder: Path):
-    """Create the cache folder if needed; add advice to an OSError in the block."""
+    """Create the cache folder if needed; add advice to errors of writing to it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
@@ -237,15 +238,15 @@ def hash_file(path: Path) -> str:
     except _DAMAGED:
         pass
     digest = _sha256(path)
-    # An error is ignored, because without the record, the file is only hashed again at
-    # the next call.
+    # An error of this write is ignored. Its only consequence is that the file is hashed
+    # again at the next call.
     with suppress(OSError):
         write_json(record, {"signature": signature, "sha256": digest})
     return digest
 
 
 class NpyWriter:
-    """Write a .npy file by appending rows, whose final number may be unknown."""
+    """Write rows to a .npy file; their number need not be known in advance."""
 
     def __init__(self, path: Path, dtype, row_shape=()):
         self._path = path

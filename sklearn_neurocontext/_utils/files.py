@@ -55,7 +55,8 @@ def data_folder(data_home=None) -> Path:
 
 def replace_surrogates(text: str) -> str:
     """Return a text with U+FFFD in place of unpaired surrogates."""
-    # UTF-8, tokenizers and pandas do not accept unpaired surrogates.
+    # Unpaired surrogates are code points that do not represent characters. UTF-8,
+    # tokenizers and pandas do not accept them.
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -68,7 +69,8 @@ def atomic_write(path):
     This context manager yields the path of the temporary file. The permissions of the
     file follow the umask. If `path` is a symbolic link, the link is kept, and the file
     to which it points is replaced. If the disk is full, or if the temporary file cannot
-    be written or renamed, the error message contains `path`.
+    be written or renamed, the error message contains `path` instead of the temporary
+    name.
     """
     path = Path(path).resolve()
     extension = "".join(path.suffixes[-2:])
@@ -111,7 +113,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_table(path: Path, table, **options) -> None:
-    """Write a DataFrame as CSV atomically, without its index; see `write_text`."""
+    """Write a DataFrame without its index to a CSV file; see `write_text`."""
     write_text(path, table.to_csv(index=False, lineterminator="\n", **options))
 
 

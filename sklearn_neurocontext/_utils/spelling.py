@@ -36,6 +36,9 @@ storey story              storeys stories          tranquillity tranquility
 tyre tire                 tyres tires              unbiassed unbiased
 whilst while              wilful willful           wilfully willfully
 woollen woolen            yoghurt yogurt           yoghurts yogurts
+benefitted benefited      benefitting benefiting   whisky whiskey
+likeable likable          unlikeable unlikable     likeability likability
+burnt burned              leapt leaped             cosiness coziness
 """
 AMERICAN_WORDS = dict(re.findall(r"(\w+) (\w+)", _WORDS))
 # Words that the rules below must not change.
@@ -62,7 +65,7 @@ _L_VERBS = (
     "snivel|snorkel|spiral|squirrel|stencil|swivel|symbol|tassel|total|travel|trial|"
     "trowel|tunnel|weasel|yodel"
 )
-# Patterns and their replacements. To each word, all of them are applied in this order.
+# Patterns and their replacements. All of them are applied to each word, in this order.
 _REPLACEMENTS = {
     # -our: tumour, behavioural, discoloured, neighbourhood.
     r"(behavi|col|demean|endeav|fav|flav|hon|hum|lab|neighb|od|rum|savi?|splend|tum|vap|"
@@ -75,6 +78,7 @@ _REPLACEMENTS = {
     r"(?<=leuk|leuc)aem|aem(?=i[ac])": "em",
     r"paed": "ped",
     r"aesthesi": "esthesi",
+    r"algaesi": "algesi",
     r"(an|dys|hyp|hyper|kin|par|syn)aesthe": r"\1esthe",
     r"aetio(?=log|path)": "etio",
     r"gynaec": "gynec",

@@ -51,6 +51,7 @@ __all__ = [
     "check_random_state",
     "check_similarity",
     "check_texts",
+    "check_words",
     "fit_context",
     "get_output_config",
     "innermost_model",
@@ -64,16 +65,25 @@ __all__ = [
 # because they may be coordinates.
 TERM_PATTERN = r"(?u)\b[^\W\d_]\w+\b"
 _MAX_ROWS_NAMED = 5
-# Matches soft hyphens, zero-width spaces and joiners, marks of the writing direction,
-# and variation selectors. White space after a soft hyphen is also matched, because in
-# the texts of PDF files, soft hyphens divide words at the end of lines.
-_INVISIBLE = re.compile(
-    "\u00ad\\s*|[\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
-    "\ufe00-\ufe0f\ufeff]"
+# Control characters that are white space, such as the form feed between the pages of a
+# PDF file, are replaced by spaces. Other control characters are removed. Tokenizers
+# would remove all of them, and join the words around a form feed.
+_CONTROLS = {
+    code: " " if chr(code).isspace() else None
+    for code in (*range(32), *range(127, 160))
+    if chr(code) not in "\t\n\r"
+}
+# Matches zero-width spaces and joiners, marks of the writing direction, and variation
+# selectors.
+_ZERO_WIDTH = re.compile(
+    "[\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
+# White space after a soft hyphen is also removed, because in the texts of PDF files,
+# soft hyphens divide words at the end of lines.
+_SOFT_HYPHEN = re.compile("\u00ad\\s*")
 # The normalization form NFKC converts non-breaking hyphens to U+2010, which is then
-# replaced by "-".
-_HYPHENS = str.maketrans("\u2010", "-")
+# replaced by "-". U+02BC, another form of the apostrophe, is replaced by "'".
+_HYPHENS = str.maketrans("\u2010\u02bc", "-'")
 _LETTERS = re.compile(r"[^\W\d_]{4,}")
 _PER_CENT = re.compile(r"\b(per)\s+(cent)\b", re.IGNORECASE)
 _LIGATURES = str.maketrans({"æ": "ae", "œ": "oe"})
@@ -94,7 +104,8 @@ _NUMBER_SIGNS = str.maketrans(
     "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19",
     "-------------++..,,,ee0123456789",
 )
-# Cells of Excel are sometimes exported as ="42".
+# Pattern of quotes, equals signs and white space around a number. Cells of Excel are
+# sometimes exported as ="42".
 _AROUND_NUMBERS = re.compile(r"^[\s=\"'`´‘’“”]+|[\s\"'`´‘’“”]+$")
 
 
@@ -108,17 +119,19 @@ def _name_rows(rows) -> str:
 def normalize_text(text: str) -> str:
     r"""Convert a text to a normal form, so that equivalent Unicode texts become equal.
 
-    Soft hyphens and characters of zero width are removed. The other characters are
-    converted to Unicode's normalization form NFKC: for example, ligatures become
-    letters, full-width characters become ordinary ones, and letters with separate
-    accents become single characters. Unpaired surrogates become U+FFFD.
+    Soft hyphens and characters of zero width are removed. Form feeds become spaces, and
+    other control characters are removed. The remaining characters are converted to
+    Unicode's normalization form NFKC: for example, ligatures become letters, full-width
+    characters become ordinary ones, and letters with separate accents become single
+    characters. Unpaired surrogates become U+FFFD.
 
     >>> normalize_text("\ufb01ber hip\u00adpo\u200bcampus")
     'fiber hippocampus'
     """
+    text = text.translate(_CONTROLS)
     if text.isascii():
         return text
-    text = _INVISIBLE.sub("", replace_surrogates(text))
+    text = _SOFT_HYPHEN.sub("", _ZERO_WIDTH.sub("", replace_surrogates(text)))
     text = unicodedata.normalize("NFKC", text)
     return text.translate(_HYPHENS)
 
@@ -200,10 +213,23 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
     return texts
 
 
+def check_words(texts, name: str = "texts") -> list[str]:
+    """Check that texts contain a letter or a digit; see `check_texts`."""
+    checked = check_texts(texts, name)
+    wrong = [row for row, text in enumerate(checked) if not any(map(str.isalnum, text))]
+    if wrong:
+        raise ValueError(
+            f"{name} must contain words; got {checked[wrong[0]][:60]!r} in row "
+            f"{_name_rows(wrong)}. Drop these rows, or fill in their text."
+        )
+    return checked
+
+
 def check_numbers(name: str, numbers, accept, expected: str) -> np.ndarray:
     """Return a number or a sequence of numbers as a new 1D float64 array.
 
-    ValueError is raised if they are not finite numbers or ``accept(array)`` is False.
+    ValueError is raised if a number is not finite, or if ``accept(array)`` is False.
+    `expected` describes the accepted numbers in the message of this error.
     """
     try:
         array = np.atleast_1d(np.asarray(numbers))
@@ -243,7 +269,7 @@ def _read_number(value) -> float:
         is_number = isinstance(value, Real | Decimal) and not isinstance(value, bool)
         return float(value) if is_number else np.nan
     # Soft hyphens are not removed, because in numbers they may stand for minus signs.
-    word = _INVISIBLE.sub(lambda found: found[0] if "\u00ad" in found[0] else "", value)
+    word = _ZERO_WIDTH.sub("", value)
     word = _AROUND_NUMBERS.sub("", word.translate(_NUMBER_SIGNS))
     found = _NUMBER.fullmatch(word)
     return float(found[1] + found[2].replace(",", ".")) if found else np.nan
@@ -275,7 +301,7 @@ def _check_peak_row(row: int, coordinates) -> np.ndarray:
 
 
 def check_peaks(peaks) -> list[np.ndarray]:
-    """Return a list with one float64 array of shape (n_peaks_i, 3) per study."""
+    """Check peaks; return a list with a float64 array (n_peaks, 3) for each study."""
     if isinstance(peaks, str | bytes) or not isinstance(peaks, Iterable):
         raise TypeError(
             "peaks must be a sequence with one (n_peaks, 3) array per study; got "
@@ -293,7 +319,7 @@ def check_peaks(peaks) -> list[np.ndarray]:
 
 
 def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
-    """Check a similarity matrix and return it in float32 or float64."""
+    """Check a similarity matrix, and return it as a float32 or float64 array."""
     try:
         array = np.asarray(similarity)
         if array.dtype not in (np.float32, np.float64):
@@ -324,12 +350,12 @@ def check_similarity(similarity, *, square: bool = True) -> np.ndarray:
 
 @contextmanager
 def array_output(ignore_names: bool = False):
-    """Set the output of transformers to NumPy arrays while a block is run.
+    """Make transformers return NumPy arrays inside a ``with`` block.
 
-    This replaces scikit-learn's global setting ``transform_output``. A transformer
-    whose method ``set_output`` was called is not affected, so the caller must convert
-    its output. If `ignore_names` is True, an estimator that was fitted to a DataFrame
-    does not warn when it receives an array.
+    Inside the block, scikit-learn's setting ``transform_output`` is ``"default"``. A
+    transformer whose method ``set_output`` was called is not affected, so the caller
+    must convert its output. If `ignore_names` is True, an estimator that was fitted to
+    a DataFrame does not warn when it receives an array.
     """
     is_default = get_config()["transform_output"] == "default"
     if is_default and not ignore_names:

@@ -16,16 +16,16 @@ from scipy.ndimage import gaussian_filter
 from .files import expand_path
 
 # `keep_strongest` sets a voxel to zero if its value is at most this fraction of the
-# maximum of the map. The reason is that, in a map of few peaks, the density of many of
-# the top 10 % of voxels is almost zero.
+# maximum of the map. In a map of few peaks, the density is almost zero in many of the
+# top 10 % of voxels, and these voxels are not kept.
 _MIN_FRACTION = 0.01
-# Smallest and largest voxel size of an image, in mm. Other voxel sizes of an affine are
-# probably in meters or micrometers.
+# Smallest and largest voxel size of an image, in mm. If a voxel size is outside this
+# range, the affine is probably in meters or micrometers.
 _VOXEL_MM = 0.1, 100.0
 # Standard deviation of a Gaussian, divided by its full width at half maximum (fwhm).
 FWHM_TO_SIGMA = 1 / math.sqrt(8 * math.log(2))
-# Largest full width at half maximum, in mm. A brain is about 180 mm long, and the size
-# of a kernel, which grows with its width, must be limited.
+# Largest full width at half maximum, in mm. It limits the size of smoothing kernels. No
+# larger value is useful, because a brain is about 180 mm long.
 MAX_FWHM = 1000.0
 
 
@@ -151,7 +151,7 @@ def _check_position(img, name):
 
 
 def _keep_open(img):
-    """Return an image; the file of a 4D image remains open between reads."""
+    """Return an image; if it is 4D, its file is kept open between reads."""
     # If the file were opened for each volume, a .nii.gz file would be decompressed from
     # its start each time. The affine and the header are copied from the given image
     # instead of the file, because the user may have changed them in memory.
@@ -196,10 +196,11 @@ def voxels_to_imgs(voxels: np.ndarray, mask_img) -> list:
 
 
 def moderate_rows(rows: np.ndarray) -> np.ndarray:
-    """Multiply each row by a power of four, to a largest absolute value near one."""
-    # The norm of a row can then be computed without overflow or underflow. Powers of
-    # four and their square roots are powers of two, so the multiplication does not
-    # change the binary digits of the values or of the norm.
+    """Scale each row by a power of four, so that its largest magnitude is near one."""
+    # The norm of a row can then be computed without overflow or underflow. A power
+    # of four and its square root are powers of two. Therefore, the multiplication
+    # changes only the floating-point exponents of the values, of their square roots
+    # and of the norm.
     if rows.dtype not in (np.float32, np.float64):
         rows = rows.astype(np.float64)
     _, exponents = np.frexp(np.abs(rows).max(axis=-1, keepdims=True, initial=0))
@@ -271,7 +272,7 @@ def select_top(maps, top: float) -> np.ndarray:
     # `maps` has shape (n_maps, n_voxels). In each map, the k voxels with the highest
     # values are selected, where k is the fraction `top` of n_voxels. Voxels tied with
     # the k-th highest value are also selected if this value is positive. If it is not
-    # positive, only voxels above it are selected.
+    # positive, only voxels with higher values are selected.
     n_voxels = maps.shape[1]
     # Subtract 1e-6 before rounding up, because 0.07 * 100 is 7.000000000000001 in
     # floating point, and k must be 7 instead of 8.

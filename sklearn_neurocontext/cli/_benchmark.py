@@ -1,4 +1,4 @@
-"""Commands benchmark and demo, which compare estimators on the same splits."""
+"""Commands ``benchmark`` and ``demo``, which compare estimators on the same splits."""
 
 import textwrap
 import time
@@ -46,7 +46,7 @@ class _CommaSeparated(click.ParamType):
     """Parameter type of comma-separated values."""
 
     def convert(self, value, param, ctx):
-        """Return a tuple of converted values."""
+        """Convert each value with `item_type`, and return a tuple."""
         if isinstance(value, tuple):
             return value
         items = [item.strip() for item in value.split(",") if item.strip()]
@@ -70,7 +70,7 @@ class _Integers(_CommaSeparated):
 
 
 class _CandidatesOrFold(click.ParamType):
-    """Parameter type of a number of candidates, or the word fold."""
+    """Parameter type that accepts a positive integer or the word "fold"."""
 
     name = "integer|fold"
 
@@ -99,8 +99,8 @@ class _CandidatesOrFold(click.ParamType):
     "--n-candidates",
     type=_CandidatesOrFold(),
     default=1000,
-    help="Number of test studies per split, or the word fold. With fold, the splits "
-    "are those of cross-validation on shuffled folds.",
+    help='Number of test studies per split, or the word "fold". With "fold", the '
+    "studies are shuffled and divided into folds, as in cross-validation.",
 )
 @click.option(
     "--ks",
@@ -207,9 +207,9 @@ def demo(output, text):
     n_candidates = min(record["n_candidates"] for record in result.records)
     click.echo(
         f"Recall among {n_candidates} candidates is not comparable with published "
-        "values, which use 1,000 candidates. Mix&match compares the text of each study "
-        "with its own map and with the maps of the other studies: it is the fraction "
-        "of these other maps that are less similar to the text than its own map is."
+        "values, which use 1,000 candidates. For the text of a study, mix&match is the "
+        "fraction of the maps of other studies that are less similar to the text than "
+        "the map of the study itself is."
     )
     _plot_recall_curves(result, output, f"n-back and flanker: {title}")
     _plot_median_study(
@@ -221,7 +221,7 @@ def demo(output, text):
 
 
 def _make_estimators(names, settings, **options):
-    """Return a dict that maps each name to an estimator with these settings."""
+    """Return a dict whose keys are the names and whose values are the estimators."""
     from ..experiments import make_estimators
 
     random_state, text_field = settings["random_state"], settings["text_field"]
@@ -229,7 +229,7 @@ def _make_estimators(names, settings, **options):
 
 
 def _make_splits(groups, n_splits, n_candidates, settings):
-    """Return shuffled folds, or splits with the paper settings."""
+    """Return shuffled folds if `n_candidates` is "fold", else random splits."""
     from ..model_selection import paper_splits, shuffled_folds
 
     random_state = settings["random_state"]
@@ -273,14 +273,14 @@ def _run(estimators, studies, splits, *, output, ks, settings, reference="ridge"
 
 
 def _select_metrics(ks, result) -> dict:
-    """Return a dict that maps the name of each main score to its heading."""
+    """Return a dict with the names of the main scores and their column headings."""
     headings = {f"recall_at_{k}": f"recall@{k}, %" for k in ks}
     headings["mix_match"] = "mix&match, %"
     return {name: text for name, text in headings.items() if name in result.metrics()}
 
 
 def _note_missing_recalls(ks, result):
-    """Print a note if the test sets are too small for recall@k of some k."""
+    """Print a note about values of k that are too large for the smallest test set."""
     missing = [k for k in ks if f"recall_at_{k}" not in result.metrics()]
     if missing:
         n = min(record["n_candidates"] for record in result.records)
@@ -301,8 +301,9 @@ def _train_fully(studies, splits, settings, metrics, options):
         for name, heading in metrics.items()
     )
     click.echo(
-        f"All {record['n_epochs']} epochs on the first split: {scores}; best epoch "
-        f"{record['best_epoch']}, {record['fit_seconds']:.0f} s"
+        f"Without early stopping, first split: {scores}. Trained {record['n_epochs']} "
+        f"epochs in {record['fit_seconds']:.0f} s; the weights of epoch "
+        f"{record['best_epoch']} were kept."
     )
 
 
@@ -331,18 +332,18 @@ def _plot_median_study(loaded, studies, masker, split, estimator, settings, outp
     )
     path = save_figure(figure, output / "predicted_and_observed.png")
     click.echo(
-        f"{path.name}: maps of the test study with the median Dice score in the first "
-        f"split, predicted by {estimator}. Its Dice score for the top 10 % of voxels "
-        f"is {maps.dice:.2f}; the mean over {len(maps.dice_of_all)} test studies is "
-        f"{maps.dice_of_all.mean():.2f}"
+        f"{path.name}: observed map, and map predicted by {estimator}, of the test "
+        "study with the median Dice score in the first split. The Dice score of this "
+        f"study for the top 10 % of voxels is {maps.dice:.2f}; the mean over "
+        f"{len(maps.dice_of_all)} test studies is {maps.dice_of_all.mean():.2f}"
     )
 
 
 def _predict_text(text, studies, masker, output):
-    """Fit the contrastive model to all studies and write the map of a text."""
+    """Fit the contrastive model to all studies; write the predicted map of a text."""
     from ..plotting import plot_predicted_map
 
-    note("Fitting to all studies to predict the map of the text …")
+    note("Fitting the contrastive model to all studies …")
     settings = _DEMO_SETTINGS | {"estimator": "contrastive"}
     model = fit_settings(settings, studies, masker, n_permutations=0)
     img = model.predict_img([text]).slicer[..., 0]
@@ -388,6 +389,7 @@ def _print_differences(result, metrics):
         for metric, heading in metrics.items():
             row = differences.loc[(name, metric)]
             click.echo(
-                f"{name} minus {row['reference']}, {heading.removesuffix(', %')}, in "
-                f"points [paired 95 % interval]: {format_interval(row, signed=True)}"
+                f"{name} minus {row['reference']}, {heading.removesuffix(', %')}: "
+                "difference in percentage points [paired 95 % interval]: "
+                f"{format_interval(row, signed=True)}"
             )

@@ -35,12 +35,12 @@ class Text(click.ParamType):
     name = "text"
 
     def convert(self, value, param, ctx):
-        """Check that a text is not blank, and decode it as UTF-8 if necessary."""
-        # In the locale C, Python decodes the command line as ASCII, and represents the
+        """Check that a text has a letter or a digit; decode it as UTF-8 if needed."""
+        # In the C locale, Python decodes the command line as ASCII, and represents the
         # bytes of other characters as surrogates. These bytes are decoded as UTF-8.
         with suppress(UnicodeEncodeError):
             value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        if not value.strip():
+        if not any(map(str.isalnum, value)):
             self.fail("must contain at least one word.", param, ctx)
         return value
 
@@ -80,7 +80,7 @@ text_field_option = partial(
     click.option,
     "--text-field",
     type=click.Choice(TEXT_FIELDS),
-    help="Text field of the studies.",
+    help="Text that is used for each study.",
 )
 n_components_option = partial(
     click.option,
@@ -111,7 +111,7 @@ def make_console(**options):
 
 @contextmanager
 def progress_bar(label, show_counts=True):
-    """Show a progress bar; yield a function that updates its counts and its label."""
+    """Yield a function that shows a progress bar and updates its counts and label."""
     from rich import progress
 
     columns = (
@@ -123,14 +123,22 @@ def progress_bar(label, show_counts=True):
         progress.TextColumn("left", markup=False),
     )
     options = {"console": make_console(stderr=True), "speed_estimate_period": 300}
-    with progress.Progress(*columns, **options) as bar:
-        task = bar.add_task(label, total=None)
+    bar = progress.Progress(*columns, **options)
+    task = bar.add_task(label, total=None)
 
-        def update(n_done, n_total, new_label=None):
-            description = new_label or label
-            bar.update(task, completed=n_done, total=n_total, description=description)
+    def update(n_done, n_total, new_label=None):
+        """Show the progress, and optionally a new label."""
+        # Before the first update there is no bar, so that an error that occurs earlier
+        # is printed alone.
+        bar.start()
+        description = new_label or label
+        bar.update(task, completed=n_done, total=n_total, description=description)
 
+    try:
         yield update
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 @contextmanager
@@ -156,7 +164,10 @@ def load_with_notes(corpus):
 
 
 def prepare(settings, estimators, check=None):
-    """Load a corpus, prepare its studies, and return the corpus, studies and masker."""
+    """Load a corpus, and compute the embeddings and coefficients of its studies.
+
+    The corpus, the prepared studies and the fitted masker are returned.
+    """
     from ..experiments import make_embedder, make_masker, prepare_studies
 
     loaded = load_with_notes(settings["corpus"])
@@ -182,6 +193,6 @@ def prepare(settings, estimators, check=None):
 
 def save_figure(figure, path) -> Path:
     """Save a figure at 150 dpi and return the path."""
-    with atomic_output(path) as temporary:
+    with atomic_output(path) as temporary, notes_for_warnings():
         figure.savefig(temporary, dpi=150)
     return path

@@ -1,4 +1,4 @@
-"""Commands embed and merge-stores, which compute and merge embeddings."""
+"""Commands ``embed`` and ``merge-stores``, which compute and merge embeddings."""
 
 import time
 from contextlib import ExitStack
@@ -48,13 +48,13 @@ _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
     "--chunk-size",
     type=POSITIVE_INTEGER,
     show_default="limit of the model",
-    help="Maximum number of tokens in a chunk.",
+    help="Maximum number of tokens in a chunk; longer texts are divided into chunks.",
 )
 @click.option(
     "--batch-tokens",
     type=POSITIVE_INTEGER,
     show_default="fastest for MiniLM on two CPU cores",
-    help="Maximum number of tokens in a batch; GPUs need larger batches.",
+    help="Maximum number of tokens in a batch; use a larger number on a GPU.",
 )
 @click.option(
     "--device", default="auto", help="auto or a torch device, such as cpu or cuda:0."
@@ -69,13 +69,14 @@ _COLUMNS = ["study_id", "pmid", "pmcid", "title"]
 @click.option(
     "--shards",
     type=OutputPath(file_okay=False),
-    help="Folder for an additional embedding store; must be on a local disk.",
+    help="Folder in which each process also saves its embeddings to an embedding "
+    "store; must be on a local disk.",
 )
 def embed(corpus, output, cache, text_field, model_name, **options):
     """Embed the texts of a corpus.
 
-    Embeddings are written to an array (--output), an embedding store (--cache), or
-    both. To resume an interrupted run that uses a store, repeat the command.
+    Embeddings are written to an array file (--output), an embedding store (--cache),
+    or both. To resume an interrupted run that uses a store, repeat the command.
 
     \b
     Examples:
@@ -148,8 +149,8 @@ def _check_table(path):
 def _embed(embedder, texts, output, listed) -> int:
     """Embed texts, and return the number of tokens.
 
-    If `output` is not None, write the array to it, and write `listed`, the table of
-    studies, to a CSV file with the same name.
+    If `output` is not None, the array of embeddings is written to this file, and
+    `listed`, the table of studies, is written to a CSV file with the same name.
     """
     import numpy as np
 

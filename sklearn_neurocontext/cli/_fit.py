@@ -1,4 +1,4 @@
-"""Command fit, which fits a model to a corpus."""
+"""Command ``fit``, which fits a model to a corpus."""
 
 import re
 from contextlib import nullcontext
@@ -30,7 +30,7 @@ _N_NEAREST = 10
 # Name of the subfolder that contains the model. NeuroContextModel.from_pretrained looks
 # for this subfolder in the output folder.
 _MODEL = "model"
-# Pattern of the names of all files that fit may write in addition to the model.
+# Pattern of the names of all files that ``fit`` may write in addition to the model.
 _WRITTEN = re.compile(
     r"studies\.csv|training\.(csv|png)|nearest_studies\.csv"
     r"|(training_)?predictions\.(csv|nii\.gz)|prediction_[1-9][0-9]*\.png"
@@ -62,8 +62,9 @@ _WRITTEN = re.compile(
     "--n-permutations",
     type=click.IntRange(min=0),
     default=5,
-    help="Number of refits on permuted text-map pairs used to estimate the null "
-    "distribution of z maps; with 0, the model has no z maps.",
+    help="Number of times that the estimator is fitted again, to randomly permuted "
+    "pairs of texts and maps. These fits are needed for z maps; with 0, the model has "
+    "no z maps.",
 )
 @random_state_option
 def fit(output, text, n_permutations, **settings):
@@ -107,15 +108,20 @@ def fit(output, text, n_permutations, **settings):
             _predict_studies(model, loaded, studies, staged)
         model.save(output / _MODEL, overwrite=True)
         _remove_written(output)
+    if model.terms:
+        number, advice = f"{len(model.terms):,} terms", ""
+    else:
+        number = "no terms, because no term occurs in five or more studies"
+        advice = ". The command decode then needs --text or --corpus"
     click.echo(
-        f"{_MODEL}: model with {len(model.terms):,} terms. To use it, pass --model "
-        f"{output} to the commands map, decode and report"
+        f"{_MODEL}: model with {number}. To use it, pass --model {output} to the "
+        f"commands map, decode and report{advice}"
     )
     click.echo(f"All results are in {output}")
 
 
 def fit_settings(settings, studies, masker, n_permutations):
-    """Fit the estimator of the settings and return a NeuroContextModel."""
+    """Fit the estimator named in `settings`, and return a NeuroContextModel."""
     from ..experiments import make_embedder, make_estimators, provenance, select_inputs
     from ..inference import fit_model
 
@@ -143,7 +149,7 @@ def fit_settings(settings, studies, masker, n_permutations):
 
 
 def _describe_settings(settings) -> dict:
-    """Return the settings that are not None; replace existing paths by file names."""
+    """Return the settings that are not None; shorten existing paths to file names."""
     settings = {key: value for key, value in settings.items() if value is not None}
     for name in {"corpus", "atlas", "model_name"} & set(settings):
         path = expand_path(settings[name])
@@ -172,7 +178,9 @@ def _write_training(model, output):
     write_table(output / "training.csv", pd.DataFrame(network.history_))
     axes = plot_training_curve(network.history_, best_epoch=network.best_epoch_)
     save_figure(axes.figure, output / "training.png")
-    click.echo(f"training.csv, training.png: best epoch {network.best_epoch_}")
+    click.echo(
+        f"training.csv, training.png: training curve; best epoch: {network.best_epoch_}"
+    )
 
 
 def _write_studies(loaded, studies, output):
@@ -235,7 +243,8 @@ def _predict_texts(model, texts, loaded, studies, output):
         nearest.append(found)
     write_table(output / "nearest_studies.csv", pd.concat(nearest))
     click.echo(
-        f"nearest_studies.csv: the {_N_NEAREST} studies with the most similar maps"
+        f"nearest_studies.csv: for each text, the {_N_NEAREST} studies with the most "
+        "similar maps"
     )
 
 

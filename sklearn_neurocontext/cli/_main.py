@@ -1,4 +1,4 @@
-"""Command neurocontext, which groups all commands and prints their errors."""
+"""Command ``neurocontext``, which groups all commands and prints their errors."""
 
 import os
 import sys
@@ -13,8 +13,8 @@ from ._fit import fit
 from ._maps import decode, map_, report
 
 # Errors that users may be able to resolve. The messages of these errors are printed
-# without a traceback. For terse errors, the type of the error is also printed, because
-# their messages lack context. torch raises RuntimeError if memory is insufficient.
+# without a traceback. The messages of _TERSE_ERRORS lack context, so the type of the
+# error is printed too. torch raises RuntimeError if memory is insufficient.
 _EXPLAINED_ERRORS = (OSError, ValueError, TypeError, ImportError)
 _TERSE_ERRORS = (MemoryError, OverflowError, EOFError, RuntimeError)
 # Commands that resume an interrupted run if they are repeated.
@@ -36,7 +36,7 @@ class _Group(click.Group):
         return super().main(*args, **options)
 
     def invoke(self, ctx):
-        """Run a command, and print an error in one line."""
+        """Run a command; if an error occurs, print its message in one line."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

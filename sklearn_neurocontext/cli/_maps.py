@@ -1,5 +1,6 @@
-"""Commands map, decode and report, which use a fitted model."""
+"""Commands ``map``, ``decode`` and ``report``, which use a fitted model."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -84,7 +85,7 @@ def map_(text, output, plot, z, model, allow_download):
         if "z_map" in maps:
             options["note"] = loaded.low_confidence_message(maps["z_map"][0])
         figure = plot_predicted_map(img, text=text, **options)
-        click.echo(f"{save_figure(figure, plot)}: top 10 % of voxels of the map")
+        click.echo(f"{save_figure(figure, plot)}: figure of the top 10 % of voxels")
 
 
 @click.command()
@@ -124,6 +125,10 @@ def decode(img, corpus, text, k, output, model, allow_download):
     if corpus and text:
         raise click.UsageError("--corpus and --text cannot be used together.")
     loaded = _load(model, allow_download, text)
+    if not (loaded.terms or corpus or text):
+        raise ValueError(
+            f"The model {model!r} has no terms to rank. Pass --text or --corpus."
+        )
     candidates = list(text) or "terms"
     if corpus:
         _index_corpus(loaded, corpus)
@@ -161,20 +166,21 @@ def decode(img, corpus, text, k, output, model, allow_download):
 )
 @_model_options
 def report(text, output, corpus, model, allow_download):
-    """Write an HTML page with the map, terms and studies of a text.
+    """Write an HTML page about the map of a text.
 
-    TEXT is a word, a sentence, a title or an abstract. The page can be viewed offline.
+    TEXT is a word, a sentence, a title or an abstract. The page contains the map, and
+    the terms and studies that match it best. It can be viewed offline.
 
     \b
     Examples:
       neurocontext report "fear" -o report.html
       neurocontext report "fear" -o report.html --corpus nimare
     """
-    from ..inference import make_report
-
     loaded = _load(model, allow_download, [text])
     if corpus:
         _index_corpus(loaded, corpus)
+    from ..inference import make_report
+
     output.parent.mkdir(parents=True, exist_ok=True)
     with notes_for_warnings():
         page = make_report(loaded, text)
@@ -183,6 +189,8 @@ def report(text, output, corpus, model, allow_download):
 
 def _load(model, allow_download, texts):
     """Load a model, and check that it knows at least one word of each text."""
+    if sys.stderr.isatty():
+        note("Loading the model …")
     from ..inference import NeuroContextModel
 
     loaded = NeuroContextModel.from_pretrained(model, allow_download=allow_download)

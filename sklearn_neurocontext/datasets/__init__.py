@@ -16,19 +16,21 @@ a corpus, which is a Bunch with these fields:
   other space are not converted;
 - ``peak_spaces``: list with one array of shape (n_peaks_i,) per row of ``studies``,
   which contains the space reported for each peak;
-- ``groups``: array with one element per row of ``studies``, which identifies the
-  article of the row. If several rows may come from the same article, pass this array as
-  ``groups`` to `sklearn.model_selection.GroupKFold`;
+- ``groups``: array with one identifier per row of ``studies``. Rows from the same
+  article have the same identifier. If several rows may come from the same article, pass
+  this array as ``groups`` to `sklearn.model_selection.GroupKFold`;
 - ``space_counts``: dict that maps each space to its number of peaks;
-- ``unclear_spaces``: list of labels in the source that can be read as more than one
-  space, such as "MNI converted to Talairach". The space of their peaks is UNKNOWN;
+- ``unclear_spaces``: list of the names of spaces in the source that can be understood
+  as more than one space, such as "MNI converted to Talairach". The space of peaks with
+  such a name is UNKNOWN;
 - ``description``: str that summarizes the source, the coordinate spaces and the number
   of studies without peaks.
 
 All functions that return a corpus, except `load_corpus`, issue a
-`CoordinateSpaceWarning` if at least one peak is not reported in MNI space. Loaders
-issue a `DoubtfulPeaksWarning` if the peaks of an article are probably not in mm, for
-example in centimeters or voxel indices, or if x is probably unsigned.
+`CoordinateSpaceWarning` if at least one peak is not reported in MNI space. Functions
+named ``load_*`` and ``fetch_*`` issue a `DoubtfulPeaksWarning` if the peaks of an
+article are probably not in mm (but, for example, in centimeters or voxel indices), or
+if the minus signs of x are probably missing.
 """
 
 from .._utils.coordinate_spaces import CoordinateSpaceWarning, DoubtfulPeaksWarning

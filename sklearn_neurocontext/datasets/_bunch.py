@@ -38,6 +38,11 @@ STUDY_COLUMNS = (
 _TEXT_FIELDS = ("title", "abstract", "body", "title+abstract")
 
 
+def count_words(n: int, singular: str, plural: str) -> str:
+    """Return a number and its noun, for example "1 study" or "1,200 studies"."""
+    return f"{n:,} {singular if n == 1 else plural}"
+
+
 class SkippedPeaksWarning(UserWarning):
     """Warning that peaks without a known study or without coordinates were skipped."""
 
@@ -50,13 +55,16 @@ def make_bunch(
     `studies` must have the column ``study_id``, and may have the other columns of
     `STUDY_COLUMNS`. Three arrays describe the peaks of all studies:
 
-    - `rows`, of shape (n_peaks,), contains the row of `studies` of each peak;
+    - `rows`, of shape (n_peaks,), contains, for each peak, the index of its study in
+      `studies`;
     - `xyz`, of shape (n_peaks, 3), contains the reported coordinates in mm;
     - `spaces`, of shape (n_peaks,), contains the space of each peak, as named by the
       source.
 
-    `groups` contains an identifier of the article of each row of `studies`. If it is
-    None, each row is a separate article. `sides` is the result of `find_sides`.
+    `groups` contains one identifier per row of `studies`; rows from the same article
+    have the same identifier. If `groups` is None, each row is a separate article.
+    `sides` contains the hemisphere of each peak ("l", "r", or "" if unknown), or is
+    None if the source does not state hemispheres.
     """
     studies = _complete_columns(studies)
     xyz = np.asarray(xyz, dtype=np.float64).reshape(-1, 3)
@@ -88,7 +96,7 @@ def make_bunch(
 
 
 def _warn_about_doubtful_peaks(xyz, sides, rows, groups):
-    """Warn if peaks are probably not in mm, or if x is probably unsigned."""
+    """Warn if peaks are probably not in mm, or lack the minus signs of x."""
     codes, names = pd.factorize(groups)
     messages = [describe_units(xyz, codes[rows], names)]
     if sides is not None:
@@ -119,7 +127,8 @@ def finish_bunch(
     description = f"{description} {describe_spaces(counts, unclear_spaces)}"
     if n_empty:
         verb = "has" if n_empty == 1 else "have"
-        description += f" {n_empty:,} of {len(peaks):,} studies {verb} no peak."
+        of_all = count_words(len(peaks), "study", "studies")
+        description += f" {n_empty:,} of {of_all} {verb} no peak."
     return Bunch(
         studies=studies,
         peaks=peaks,
@@ -142,7 +151,7 @@ def warn_about_spaces(corpus):
 
 
 def describe_spaces(counts: dict, unclear_spaces=()) -> str:
-    """Return sentences with the number of peaks in each space, and unclear labels."""
+    """Return sentences that count the peaks in each space, and quote unclear labels."""
     parts = []
     if n := counts.get("TAL", 0):
         parts.append(
@@ -159,9 +168,21 @@ def describe_spaces(counts: dict, unclear_spaces=()) -> str:
             parts.append(f"{n:,} {verb} {words} and left as reported")
     total = sum(counts.values())
     if not parts:
-        return f"All {total:,} peaks were reported in MNI space."
-    text = f"Of {total:,} peaks, " + "; ".join(parts) + "."
+        all_peaks = "The only peak was" if total == 1 else f"All {total:,} peaks were"
+        return f"{all_peaks} reported in MNI space."
+    text = f"Of {count_words(total, 'peak', 'peaks')}, " + "; ".join(parts) + "."
     return f"{text} {describe_unclear_labels(unclear_spaces)}".rstrip()
+
+
+def describe_ignored(columns) -> str:
+    """Return sentences that list the ignored columns of studies; "" if none."""
+    if not columns:
+        return ""
+    shown = ", ".join(columns[:8]) + (", …" if len(columns) > 8 else "")
+    return (
+        f" Ignored columns of the table of studies: {shown}. If one of them "
+        "contains texts, rename it to title, keywords, abstract or body."
+    )
 
 
 def _count_spaces(peak_spaces) -> dict:
@@ -193,21 +214,20 @@ def _check_rows(studies, rows, xyz):
     repeated = studies["study_id"][studies["study_id"].duplicated()]
     if len(repeated):
         raise ValueError(
-            f"{len(repeated)} rows repeat a study id, for example "
-            f"{repeated.iloc[0]!r}. Expected one row per study. Drop or merge the "
-            "repeated rows."
+            f"Several rows have the same study id, for example {repeated.iloc[0]!r}. "
+            "Expected one row per study. Drop or merge the repeated rows."
         )
     wrong = np.flatnonzero(~np.isfinite(xyz).all(axis=1))
     if len(wrong):
         study = studies["study_id"].iloc[rows[wrong[0]]]
         raise ValueError(
-            f"{len(wrong)} of {len(xyz)} peaks hold NaN or infinity. The first of "
+            f"{len(wrong)} of {len(xyz)} peaks contain NaN or infinity. The first of "
             f"them is in study {study}. Expected x, y, z in mm. Drop these peaks."
         )
 
 
 def study_texts(corpus, text_field: str = "title+abstract") -> list[str]:
-    """Return one text field of each study.
+    """Return the title, the abstract, both, or the body of each study.
 
     Parameters
     ----------
@@ -248,5 +268,6 @@ def study_texts(corpus, text_field: str = "title+abstract") -> list[str]:
         raise ValueError(
             f"No study of this corpus has a text in {text_field!r}. Fields with texts: "
             f"{', '.join(known) or 'none'}."
+            + describe_ignored(corpus.get("ignored_columns", []))
         )
     return texts

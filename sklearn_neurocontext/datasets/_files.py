@@ -1,5 +1,6 @@
 """Find, download and read the files of a corpus."""
 
+import codecs
 import csv
 import gzip
 import io
@@ -13,6 +14,7 @@ import zlib
 from contextlib import contextmanager
 from functools import partial
 from gzip import BadGzipFile
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +30,22 @@ LOCAL_FOLDER_VARIABLE = "NEUROCONTEXT_DATA"
 _N_RETRIES = 2
 # Names that pandas gives to columns without a name.
 _UNNAMED = re.compile(r"\s*|Unnamed: \d+")
-_BLANKS = "skipped blanks"
+_NOTES = "notes"
+_SEPARATORS = ",;\t"
 _GZIP = b"\x1f\x8b"
-# First bytes of files that are often passed in place of JSON, and advice.
+_BLOCK_SIZE = 2**20
+# Columns that identify the study of a peak, in order of precedence.
+ID_COLUMNS = ("study_id", "pmid", "pmcid", "doi", "id")
+WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# Description of a pickle that was passed in place of JSON, and advice.
 _PICKLE = (
     "a Python pickle, which is not read because it can run code. Load it with the "
     "program that wrote it, and save it as JSON; for a NiMARE studyset, with "
     "json.dump(studyset.to_dict(), file)."
 )
+# First bytes of files that are often passed in place of JSON, with the description of
+# their format and advice.
 _NOT_JSON = {
     b"\x80": _PICKLE,
     b"(": _PICKLE,  # Protocol 0.
@@ -49,13 +59,17 @@ _NOT_JSON = {
         "a pointer of Git LFS. Download the file itself, for example with git lfs pull."
     ),
 }
-# Escapes and bytes of surrogates in JSON, which may be unpaired.
+# JSON escapes of UTF-16 surrogates, and surrogates encoded as bytes. They may be
+# unpaired.
 _SURROGATES = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 _DAMAGED = (EOFError, BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 def find_files(directory, names, source: str) -> list[Path]:
-    """Find the files of a corpus in a folder, or in its subfolder ``data``."""
+    """Find the files of a corpus in a folder or in its subfolder ``data``.
+
+    `source` describes the files in error messages.
+    """
     folder = expand_path(directory)
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -134,8 +148,8 @@ def _download(base_url, path, n_bytes, sha256):
 
 def _download_bounded(url, output_file, store, *, n_bytes):
     """Download at most `n_bytes` bytes into a file; pooch calls this function."""
-    # Only the owner can read the temporary file that pooch has created. Replace this
-    # file with a new file, so that the permissions follow the umask.
+    # Only the owner can read the temporary file that pooch has created. This file is
+    # replaced with a new file, so that its permissions follow the umask.
     Path(output_file).unlink()
     download = pooch.HTTPDownloader(headers={"Accept-Encoding": "identity"})
     with Path(output_file).open("xb") as stream:
@@ -162,44 +176,117 @@ class _BoundedFile:
 def read_columns(path: Path, required=(), **options) -> pd.DataFrame:
     """Read a CSV or TSV file and check that it has the required columns.
 
-    Blank rows and columns are skipped; `describe_blanks` describes them.
+    Blank rows and columns are skipped; `describe_reading` describes them.
     """
-    separator = "\t" if ".tsv" in path.suffixes else ","
     rows = None
-    with _name_file_in_errors(path, "a table in UTF-8"):
+    encoding = find_encoding(path)
+    separator = _find_separator(path, encoding)
+    text_options = {"encoding": encoding, "encoding_errors": "replace"}
+    with _name_file_in_errors(path, "a table in CSV or TSV"):
         try:
             # pandas raises ParserError if a row is longer than the rows above it. If
             # the first row below the header is too long, pandas raises this error only
-            # with `header=None`. Therefore, read the first two lines separately.
-            pd.read_csv(path, sep=separator, header=None, nrows=2)
-            table = pd.read_csv(path, sep=separator, index_col=False, **options)
+            # with `header=None`. Therefore, the first two lines are read separately.
+            pd.read_csv(path, sep=separator, header=None, nrows=2, **text_options)
+            table = pd.read_csv(
+                path, sep=separator, index_col=False, **options, **text_options
+            )
         except pd.errors.ParserError as error:
-            rows = _read_long_rows(path, separator, error)
+            rows = _read_long_rows(path, separator, encoding, error)
     if rows:
-        _check_separator(rows[0], separator, path)
         buffer = io.StringIO(newline="")
         csv.writer(buffer).writerows(_complete_header(rows, separator, path))
         buffer.seek(0)
         table = pd.read_csv(buffer, **options)
-    _check_separator(table.columns, separator, path)
-    return _check_columns(skip_blanks(table, path.name), required, path)
+    table = skip_blanks(table, path.name)
+    table.attrs[_NOTES] += describe_encoding(path, encoding)
+    return _check_columns(table, required, path)
 
 
-def _check_separator(header, separator, path):
-    """Raise ValueError if the columns are separated by another character."""
-    if len(header) == 1:
-        for other in {";", "\t", ","} & set(str(header[0])):
-            raise ValueError(
-                f"The columns of {str(path)!r} must be separated by {separator!r}, as "
-                f"its file extension indicates; got {other!r}. Save the table with "
-                f"{separator!r} as separator, or change the extension."
-            )
+def find_encoding(path: Path) -> str:
+    """Return the encoding of a text file: UTF-8, UTF-16 (with BOM) or Windows-1252."""
+    check_no_workbook(path)
+    with _name_file_in_errors(path, "a text file"), _open_file(path, "rb") as stream:
+        blocks = iter(partial(stream.read, _BLOCK_SIZE), b"")
+        first = next(blocks, b"")
+        is_utf8 = _is_utf8(chain([first], blocks))
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in first:
+        raise ValueError(
+            f"{path.name} is not a text file: it contains zero bytes. Save it as "
+            "UTF-8, or as UTF-16 with a byte order mark."
+        )
+    return "utf-8" if is_utf8 else "cp1252"
 
 
-def _read_long_rows(path, separator, error) -> list:
-    """Return the rows of a table; raise `error` if none is longer than the header."""
-    with get_handle(path, "r", encoding="utf-8-sig", compression="infer") as handles:
-        text = handles.handle.read()
+def _is_utf8(blocks) -> bool:
+    """Return whether the blocks of a file are UTF-8."""
+    try:
+        for _ in codecs.iterdecode(blocks, "utf-8"):
+            pass
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def check_no_workbook(path: Path) -> None:
+    """Raise ValueError if a file is a workbook of Excel or LibreOffice."""
+    is_workbook = path.suffix.lower() in WORKBOOKS
+    with _name_file_in_errors(path, "a text file"), path.open("rb") as stream:
+        start = stream.read(8)
+        if start.startswith(b"PK") and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                is_workbook |= "xl/workbook.xml" in archive.namelist()
+    if is_workbook or start == _OLD_WORKBOOK:
+        raise ValueError(
+            f"{str(path)!r} must be a text file; got an Excel workbook. Save each "
+            "table as CSV, or pass pandas.read_excel(...) to load_table."
+        )
+
+
+def describe_encoding(path: Path, encoding: str) -> str:
+    """Return a sentence that a file was read as Windows-1252; "" if it was not."""
+    is_guess = encoding == "cp1252"
+    return f" {path.name} is not UTF-8 and was read as Windows-1252." * is_guess
+
+
+def read_text(path: Path, encoding: str) -> str:
+    """Return the text of a file, which may be compressed, without byte order marks."""
+    # A file that was concatenated from several files may have several of these marks.
+    with _open_file(path, "r", encoding=encoding, errors="replace") as stream:
+        return stream.read().replace("\ufeff", "")
+
+
+@contextmanager
+def _open_file(path, mode, **options):
+    """Open a file, which may be compressed."""
+    is_text = "b" not in mode
+    with get_handle(
+        path, mode, compression="infer", is_text=is_text, **options
+    ) as handles:
+        yield handles.handle
+
+
+def _find_separator(path, encoding) -> str:
+    """Return the separator of the columns of a table."""
+    # If the header contains several separators outside quotes, the file extension
+    # determines the separator: a tab for .tsv, and a comma otherwise.
+    with _open_file(path, "r", encoding=encoding, errors="replace") as stream:
+        header = next(filter(str.strip, stream), "").rstrip("\r\n")
+    found = set(_SEPARATORS) & set(re.sub(r'"[^"]*"', "", header))
+    expected = "\t" if ".tsv" in path.suffixes else ","
+    if len(found) > 1 and expected not in found:
+        raise ValueError(
+            f"The separator of the columns of {str(path)!r} is unclear from its header "
+            f"{header[:60]!r}. Put names that contain a separator in quotes."
+        )
+    return found.pop() if len(found) == 1 else expected
+
+
+def _read_long_rows(path, separator, encoding, error) -> list:
+    """Return the rows of a table; raise `error` if no row is longer than the header."""
+    text = read_text(path, encoding)
     limit = csv.field_size_limit(sys.maxsize)
     try:
         lines = io.StringIO(text, newline="")
@@ -212,27 +299,30 @@ def _read_long_rows(path, separator, error) -> list:
     if not rows or max(map(len, rows)) == len(rows[0]):
         raise error
     # By default, R writes the names of the rows as the first column, but does not write
-    # a name of this column to the header. It puts all names of columns in quotes. Add
-    # an empty name to such a header.
+    # a name of this column to the header. R puts all names of columns in quotes. An
+    # empty name is added to such a header.
     if _may_have_row_names(rows) and re.match(r'"[^\r\n]*[\r\n]+"', text):
         rows[0] = ["", *rows[0]]
     return rows
 
 
 def _may_have_row_names(rows) -> bool:
-    """Return whether all rows have one more cell than the header."""
-    # If all last cells are blank, the rows only end with a separator, and there are no
-    # row names.
+    """Return whether all rows have one more cell than the header, as with row names.
+
+    If the last cells of all rows are blank, each row ends with an extra separator, and
+    there are no row names.
+    """
     one_longer = {len(row) for row in rows[1:]} == {len(rows[0]) + 1}
     return one_longer and any(row[-1].strip() for row in rows[1:])
 
 
 def _complete_header(rows, separator, path) -> list:
     """Return the rows of a table; add empty names to its header for longer rows."""
-    # Cells beyond the header are accepted if they are blank, or if all rows, or all
-    # rows of a block of Excel, have one more cell than the header. Other long rows may
-    # contain an unquoted comma, for example a decimal comma. Their cells would be read
-    # as values of another column.
+    # A row may have more cells than the header if the additional cells are blank. One
+    # additional cell is also accepted if all rows of the table, or all rows of a block
+    # written by Excel (see `_has_blocks`), have it. Other long rows may contain an
+    # unquoted comma, for example a decimal comma, so that their cells would be read as
+    # values of other columns.
     n = len(rows[0])
     filled = [row for row in rows[1:] if any(map(str.strip, row))]
     long = [row for row in filled if any(map(str.strip, row[n:]))]
@@ -270,7 +360,7 @@ def _has_blocks(rows) -> bool:
 
 def skip_blanks(table, name: str) -> pd.DataFrame:
     """Return a table without blank rows and without blank columns that have no name."""
-    # Of each column, only the rows that are blank in all previous columns are examined.
+    # In each column, only the rows that are blank in all previous columns are examined.
     rows = np.arange(len(table))
     for place in range(table.shape[1]):
         rows = rows[_is_blank(table.iloc[rows, place])]
@@ -284,7 +374,7 @@ def skip_blanks(table, name: str) -> pd.DataFrame:
     parts = [
         f"{n:,} blank {kind}{'s' if n > 1 else ''}" for kind, n in counts.items() if n
     ]
-    table.attrs[_BLANKS] = f"Skipped {' and '.join(parts)} of {name}." if parts else ""
+    table.attrs[_NOTES] = f" Skipped {' and '.join(parts)} of {name}." if parts else ""
     return table
 
 
@@ -295,12 +385,12 @@ def _is_blank(column) -> np.ndarray:
     return column.isna().to_numpy()
 
 
-def describe_blanks(*tables) -> str:
-    """Return a description of the blank rows and columns that were skipped in tables.
+def describe_reading(*tables) -> str:
+    """Return a description of what was skipped or replaced when tables were read.
 
-    The description starts with a space, or is empty if nothing was skipped.
+    The description starts with a space, or is empty if nothing is to be reported.
     """
-    return "".join(f" {text}" for table in tables if (text := table.attrs.get(_BLANKS)))
+    return "".join(table.attrs.get(_NOTES, "") for table in tables)
 
 
 def read_parquet(path: Path, required=()) -> pd.DataFrame:
@@ -311,7 +401,7 @@ def read_parquet(path: Path, required=()) -> pd.DataFrame:
 
 
 def _check_columns(table, required, path) -> pd.DataFrame:
-    """Return a table after checking that it has the required columns."""
+    """Check that a table has the required columns, and return the table."""
     missing = [column for column in required if column not in table]
     if missing:
         raise ValueError(
@@ -334,19 +424,21 @@ def read_coordinates(table, source: str) -> np.ndarray:
     if len(wrong):
         first = table.iloc[wrong[0]]
         shown = "; ".join(map(str, first[["x", "y", "z"]]))
-        study = f", of study {first['study_id']}" if "study_id" in table else ""
+        study = next((f", {c} {first[c]}" for c in ID_COLUMNS if c in table), "")
         raise ValueError(
             f"In {source}, the coordinates of {len(wrong)} of {len(table)} peaks are "
-            f"not numbers. The first such row is row {table.index[wrong[0]]}{study}: "
-            f"{shown}. "
-            "Expected x, y, z in mm, with a decimal point. Correct or drop these rows."
+            f"not numbers. The first such row is row {table.index[wrong[0]] + 1} of "
+            "the table (counted from 1, without the header and blank rows)"
+            f"{study}: {shown}. Expected x, y, z in mm, for example -42.5 or -42,5; "
+            "write 1.234 in place of 1,234. Correct or drop these rows."
         )
     return xyz
 
 
 def read_matrix(path: Path) -> sparse.csr_array:
     """Read a sparse matrix saved by `scipy.sparse.save_npz`."""
-    # Open the file here, because SciPy does not close a damaged file that it opened.
+    # SciPy does not close a damaged file that it opened. Therefore, this function opens
+    # the file.
     with (
         _name_file_in_errors(path, "a sparse matrix saved by save_npz"),
         path.open("rb") as stream,
@@ -356,6 +448,7 @@ def read_matrix(path: Path) -> sparse.csr_array:
 
 def read_json(path: Path):
     """Read a JSON file, which may be compressed with gzip."""
+    check_no_workbook(path)
     with _name_file_in_errors(path, "JSON in UTF-8"):
         content = path.read_bytes()
         if content.startswith(_GZIP):

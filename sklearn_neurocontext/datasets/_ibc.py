@@ -1,9 +1,9 @@
 """Download group maps of Individual Brain Charting (IBC) from NeuroVault.
 
-The download folder ``ibc`` contains a subfolder ``maps`` with the average maps, and a
-subfolder for each collection. The subfolder of a collection contains the files
-downloaded by nilearn (``neurovault/…``) and the file ``images.json``, which lists all
-images of the collection and the SHA-256 of each downloaded image.
+The download folder ``ibc`` contains a subfolder ``maps`` with the average map of each
+contrast, and a subfolder for each collection. The subfolder of a collection contains
+the files downloaded by nilearn (``neurovault/…``) and the file ``images.json``, which
+lists all images of the collection and the SHA-256 of each downloaded image.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ def fetch_ibc_maps(
         the lowest ids are used. If None, all images are used. In August 2026, the
         default collection had about 9,500 images (29 GB).
     collection : int, default=6618
-        Number of the NeuroVault collection. Collection 6618 is the third release of
+        Id of the NeuroVault collection. Collection 6618 is the third release of
         IBC, and collection 2138 is the first release.
 
     Returns
@@ -180,7 +180,7 @@ def _choose_images(images, contrasts, n_per_contrast) -> dict:
     if unknown:
         raise ValueError(
             f"contrasts must be in the collection; got {', '.join(map(repr, unknown))}."
-            f" It has {len(ids)} contrasts, for example "
+            f" The collection has {len(ids)} contrasts, for example "
             f"{', '.join(map(repr, sorted(ids)[:3]))}; "
             "fetch_ibc_maps().contrasts lists all contrasts."
         )
@@ -236,8 +236,8 @@ def _find_images(folder, collection, listing, ids):
 
 def _is_complete(path: Path, *, known: bool) -> bool:
     """Return whether an image exists; remove it if it is new and truncated."""
-    # A new image has no SHA-256 in the list of images, so that `known` is False. Read a
-    # new image completely, to detect an interrupted download.
+    # An image whose SHA-256 is not in the list of images is new (`known` is False). A
+    # new image is read completely, to detect an interrupted download.
     if not path.is_file() or known:
         return path.is_file()
     try:

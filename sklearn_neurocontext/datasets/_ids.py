@@ -14,7 +14,7 @@ ARTICLE_IDS = ("pmid", "pmcid", "doi")
 
 
 def read_integers(values, column: str) -> pd.Series:
-    """Return PMIDs, PMCIDs or years as Int64; PMCIDs may have the prefix PMC."""
+    """Convert PMIDs, PMCIDs or years to Int64; drop the prefix PMC of PMCIDs."""
     values = pd.Series(values).reset_index(drop=True)
     words = values
     if not pd.api.types.is_numeric_dtype(values):
@@ -91,15 +91,15 @@ def write_study_ids(ids, kind: str) -> pd.Series:
     missing = words.index[words.isna() | (words == "")]
     if len(missing):
         raise ValueError(
-            f"{len(missing)} studies have no {kind}. The first of them is in row "
-            f"{missing[0]}. Expected one id per study. Fill in the ids, or drop these "
-            "rows."
+            f"{len(missing)} of {len(words)} studies have no {kind}. The first of them "
+            f"is in row {missing[0] + 1} of the table (counted from 1, without the "
+            "header and blank rows). Fill in the ids, or drop these rows."
         )
     return words
 
 
 def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
-    """Return, for each id, the row of the study with this id, or -1 if none has it.
+    """Return, for each id, the row of the study with this id, or -1 if there is none.
 
     `kind` is the column of `studies` that contains the ids of studies. `source` is the
     name of the table that contains `ids`; it is used in error messages. The returned
@@ -129,7 +129,7 @@ def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
 
 def _check_other_columns(studies, kind, values, n_found, source):
     """Raise ValueError if more ids match another id column than the column `kind`."""
-    # Compare counts, because a few ids of another kind may match by coincidence.
+    # Counts are compared, because a few ids of another kind may match by coincidence.
     for other, name in _KINDS.items():
         if other == kind or other not in studies:
             continue

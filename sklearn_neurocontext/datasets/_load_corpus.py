@@ -1,5 +1,7 @@
 """Load a corpus by its name, or from files in any supported format."""
 
+import difflib
+import re
 import warnings
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 from .._utils.coordinate_spaces import CoordinateSpaceWarning
 from .._utils.files import expand_path
 from ._bunch import SkippedPeaksWarning
+from ._files import WORKBOOKS, check_no_workbook
 from ._merge import merge_corpora
 from ._neuroquery_neurosynth import (
     fetch_neuroquery,
@@ -22,6 +25,7 @@ from ._table import load_table
 
 CORPORA = ("neuroquery", "neurosynth", "neuroquery+neurosynth", "nimare")
 _STUDYSETS = (".json", ".json.gz", ".pkl", ".pkl.gz", ".pickle")
+_TABLE = re.compile(r".*\.[ct]sv(\.\w+)?", re.IGNORECASE)
 _SLEUTH_FILES = "*.[Tt][Xx][Tt]"
 _SUPPORTED = (
     "a folder that contains (1) the file data-…_coordinates.tsv.gz of NeuroQuery or "
@@ -62,7 +66,7 @@ def load_corpus(name_or_folder):
     -------
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`. This function does not
-        warn about coordinate spaces and skipped peaks; ``description`` reports them.
+        warn about coordinate spaces or skipped peaks; ``description`` reports them.
 
     Raises
     ------
@@ -100,32 +104,62 @@ def _load_named(name: str):
 
 
 def _load_folder(name_or_folder):
-    """Load a studyset or Sleuth file, or a folder with the first matching loader."""
+    """Load a file, or load a folder with the first loader that matches its files."""
     folder = expand_path(name_or_folder)
     if folder.is_file() and folder.suffix.lower() == ".txt":
         return load_sleuth(folder)
     # `load_nimare_studyset` does not read pickles, but its error explains why.
     if folder.is_file() and folder.name.lower().endswith(_STUDYSETS):
         return load_nimare_studyset(folder)
+    if folder.is_file():
+        _refuse_file(folder)
     if not folder.is_dir():
+        alike = difflib.get_close_matches(str(name_or_folder).lower(), CORPORA, n=1)
+        advice = f"Did you mean {alike[0]}?" if alike else "Check the spelling."
         raise ValueError(
             f"{str(name_or_folder)!r} is neither a folder nor one of "
-            f"{', '.join(CORPORA)}, nor a JSON studyset, nor a text file (.txt) of "
-            "Sleuth or GingerALE. Check the spelling, or pass "
-            f"{_SUPPORTED}."
+            f"{', '.join(CORPORA)}, and no file has this name. {advice}"
         )
     for loader, patterns in _PATTERNS.items():
         if any(any(folder.glob(pattern)) for pattern in patterns):
             return loader(folder)
+    _check_no_workbooks(folder)
     raise ValueError(
         f"No corpus was recognized in {str(folder)!r}. Expected {_SUPPORTED}. To load "
         "tables with other names, use sklearn_neurocontext.datasets.load_table."
     )
 
 
+def _refuse_file(path):
+    """Raise ValueError with advice on a file that is not a corpus."""
+    check_no_workbook(path)
+    if _TABLE.fullmatch(path.name):
+        raise ValueError(
+            f"{str(path)!r} is one table; a corpus consists of two tables. Pass a "
+            "folder with studies.csv, which has one row per study and the columns "
+            "study_id and title or abstract, and peaks.csv, which has one row per peak "
+            "and the columns study_id, x, y, z. If one table contains the studies and "
+            "the peaks, save it twice, and keep one row per study in studies.csv; in "
+            "pandas, use table.drop_duplicates('study_id')."
+        )
+    raise ValueError(
+        f"The file {str(path)!r} is neither a JSON studyset nor a text file (.txt) of "
+        f"Sleuth or GingerALE. Pass such a file, or {_SUPPORTED}."
+    )
+
+
+def _check_no_workbooks(folder):
+    """Raise ValueError if a folder contains a workbook of Excel."""
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in WORKBOOKS:
+            check_no_workbook(path)
+
+
 def _find_one(folder, pattern: str) -> Path:
     """Return the only file that matches a pattern; otherwise raise ValueError."""
     found = sorted(folder.glob(pattern))
+    if not found:
+        _check_no_workbooks(folder)
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
         raise ValueError(
@@ -142,7 +176,7 @@ def _load_tables(folder):
 
 
 def _load_studyset(folder):
-    """Load a NiMARE studyset from a folder of Parquet files, or with one JSON file."""
+    """Load a NiMARE studyset from a folder with Parquet files or one JSON file."""
     in_parquet = (folder / "studies.parquet").is_file()
     pattern = "*.json" if any(folder.glob("*.json")) else "*.json.gz"
     return load_nimare_studyset(folder if in_parquet else _find_one(folder, pattern))
@@ -153,8 +187,8 @@ def _load_sleuth_files(folder):
     return load_sleuth(sorted(folder.glob(_SLEUTH_FILES)))
 
 
-# Map each loader to patterns of file names. A folder that contains a matching file is
-# read by this loader. If several loaders match, the first one is used.
+# The patterns of each loader. A folder is read by the first loader that has a pattern
+# that matches the name of a file or subfolder in the folder.
 _PATTERNS = {
     load_neuroquery: [
         "data-neuroquery_version-*_coordinates.tsv.gz",
@@ -176,15 +210,15 @@ _PATTERNS = {
 
 
 def usable_rows(texts, y) -> np.ndarray:
-    """Return the rows of studies that have a text and at least one peak in the mask.
+    """Return the indices of studies with a text and at least one peak in the mask.
 
     Parameters
     ----------
     texts : sequence of str
         One text per study. An unknown text is an empty string.
     y : ndarray of shape (n_studies, n_components)
-        Coefficients. If no peak of a study is in the mask, all its coefficients are
-        zero.
+        Coefficients of the brain map of each study, which is computed from the peaks
+        in the brain mask. If there are none, all coefficients of the study are zero.
 
     Returns
     -------

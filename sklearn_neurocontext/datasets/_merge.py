@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import sparse
 
 from .._utils.coordinate_spaces import talairach_to_mni
-from ._bunch import TEXT_COLUMNS, finish_bunch, warn_about_spaces
+from ._bunch import TEXT_COLUMNS, count_words, finish_bunch, warn_about_spaces
 from ._ids import ARTICLE_IDS
 
 _FILLED_COLUMNS = (*TEXT_COLUMNS, *ARTICLE_IDS, "year")
@@ -15,7 +15,7 @@ _FILLING_SPACES = ("MNI", "TAL", "OTHER")
 
 
 def merge_corpora(first, *others):
-    """Merge corpora into one row per article; earlier corpora take precedence.
+    """Merge corpora, with one row per article; earlier corpora take precedence.
 
     Two rows of different corpora belong to the same article if they have the same PMID.
     If the PMID of at least one of the rows is unknown, the PMCIDs and then the DOIs are
@@ -80,8 +80,8 @@ def merge_corpora(first, *others):
         peaks,
         peak_spaces,
         groups,
-        f"{len(studies):,} studies, merged by PMID, PMCID and DOI from corpora of "
-        f"{sizes} studies.",
+        f"{count_words(len(studies), 'study', 'studies')}, merged by PMID, PMCID and "
+        f"DOI from corpora of {sizes} studies.",
         unclear_spaces=list(dict.fromkeys(unclear)),
         **_merge_term_counts(corpora, sources),
         **_merge_files(corpora),
@@ -90,7 +90,7 @@ def merge_corpora(first, *others):
 
 
 def _find_articles(corpora) -> list:
-    """Return a list with one list of pairs (corpus index, row) for each article."""
+    """Return, for each article, a list of its rows as pairs (corpus index, row)."""
     ids = pd.concat(
         [corpus.studies[[*ARTICLE_IDS]] for corpus in corpora],
         keys=range(len(corpora)),
@@ -162,8 +162,9 @@ def _merge_term_counts(corpora, sources) -> dict:
         for index, row in of_study
         if index == owners[0]
     ]
-    # Reorder the rows of the term counts by a product with the matrix `pick`. It has a
-    # one at (new, old) if row `old` of this corpus belongs to row `new` of the result.
+    # A product with the matrix `pick` reorders the rows of the term counts. Element
+    # (new, old) of this matrix is one if row `old` of the corpus with term counts
+    # belongs to row `new` of the merged corpus.
     new, old = np.array(pairs).T
     pick = sparse.csr_array(
         (np.ones(len(pairs)), (new, old)), shape=(len(sources), len(owner.studies))

@@ -6,9 +6,9 @@ import pandas as pd
 
 from .._utils.coordinate_spaces import find_sides
 from .._utils.files import expand_path
-from ._bunch import make_bunch, warn_about_spaces
+from ._bunch import count_words, make_bunch, warn_about_spaces
 from ._files import (
-    describe_blanks,
+    describe_reading,
     fetch_files,
     find_files,
     read_columns,
@@ -75,18 +75,20 @@ def load_neuroquery(directory):
     Parameters
     ----------
     directory : path-like
-        Folder with the public files, or a folder with these files in its subfolder
-        ``data``, such as a clone of the repository.
+        Folder that contains the public files of NeuroQuery, directly or in its
+        subfolder ``data``. For example, the folder may be a clone of the repository
+        ``neuroquery_data``.
 
     Returns
     -------
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`, and two more fields.
         ``term_counts`` is a dict with the keys "title", "keywords" and "abstract"; each
-        value is a float64 csr_array of shape (n_studies, n_terms). ``vocabulary`` is
-        the list of the n_terms terms. NeuroQuery does not state coordinate spaces.
-        Therefore, ``coordinate_space`` is UNKNOWN, and no peak is converted. To copy
-        the spaces from Neurosynth, use `merge_corpora`.
+        value is a float64 csr_array of shape (n_studies, n_terms), which contains the
+        number of times that each term occurs in this text field of each study.
+        ``vocabulary`` is the list of the n_terms terms. NeuroQuery does not state
+        coordinate spaces. Therefore, ``coordinate_space`` is UNKNOWN, and no peak is
+        converted. To copy the spaces from Neurosynth, use `merge_corpora`.
 
     Raises
     ------
@@ -153,7 +155,7 @@ def load_neurosynth(directory):
     Parameters
     ----------
     directory : path-like
-        Folder with the public files, for example
+        Folder with the public files of Neurosynth, for example
         ``data-neurosynth_version-7_coordinates.tsv.gz`` and
         ``data-neurosynth_version-7_metadata.tsv.gz``. Versions 3 to 7 are supported. If
         the folder contains several versions, the newest one is loaded.
@@ -274,15 +276,16 @@ def _read_tables(paths, columns, name, **extra):
         rows[known],
         read_coordinates(coordinates[known], paths[0].name),
         spaces[rows[known]],
-        description=f"Corpus of {name}, {len(studies):,} studies."
-        + describe_blanks(metadata, coordinates),
+        description=f"Corpus of {name}, "
+        f"{count_words(len(studies), 'study', 'studies')}."
+        + describe_reading(metadata, coordinates),
         sides=find_sides(coordinates[known]),
         **extra,
     )
 
 
 def _add_files(corpus, files):
-    """Add the field ``files`` to a corpus, and describe the files."""
+    """Add the field ``files`` to a corpus, and add its values to the description."""
     corpus.files = {path.name: state for path, state in files.items()}
     corpus.description += f" Files: {' and '.join(sorted(set(files.values())))}."
     return corpus

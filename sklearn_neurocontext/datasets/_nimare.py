@@ -12,7 +12,7 @@ from .._utils.coordinate_spaces import find_sides
 from .._utils.files import expand_path
 from .._utils.packages import import_optional
 from .._utils.validation import read_numbers
-from ._bunch import SkippedPeaksWarning, make_bunch, warn_about_spaces
+from ._bunch import SkippedPeaksWarning, count_words, make_bunch, warn_about_spaces
 from ._files import find_files, read_coordinates, read_json, read_parquet
 from ._ids import group_articles, join_rows, read_dois, read_integers
 
@@ -65,13 +65,13 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
         If ``nimare`` or ``pyarrow`` is needed and is not installed.
     ValueError
         If the file is not a studyset, if an id is missing or has the wrong type, if the
-        file contains only the ids of studies, analyses or points, if a point does not
-        have three coordinates, or if `rows` is invalid.
+        file contains only the ids of studies, analyses or points (peaks), if the number
+        of coordinates of a point is neither zero nor three, or if `rows` is invalid.
 
     Warns
     -----
     SkippedPeaksWarning
-        If points have no coordinates. These points are skipped.
+        If points (peaks) have no coordinates. These points are skipped.
     CoordinateSpaceWarning
         If at least one peak is not reported in MNI space.
 
@@ -112,7 +112,8 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
         read_coordinates(points[known], "the studyset's points"),
         points.loc[known, "space"].to_numpy(dtype=object),
         description=(
-            f"A NiMARE studyset, {len(table):,} rows (one per {rows}). {skipped}"
+            f"A NiMARE studyset, {count_words(len(table), 'row', 'rows')} (one per "
+            f"{rows}). {skipped}"
         ).strip(),
         groups=table["group"],
         sides=find_sides(points[known]),
@@ -148,8 +149,8 @@ def _read_parquet_studyset(folder: Path):
         table = read_parquet(path, required)
         tables.append(table.astype(dict.fromkeys(_IDS.intersection(table), str)))
     studies, analyses, points, metadata = tables
-    # The table of metadata has several rows per study, one for each analysis. Use the
-    # first known value of each study.
+    # The table of metadata has several rows per study, one for each analysis. The first
+    # known value of each study is used.
     metadata = metadata.groupby("study_id").first().reindex(studies["study_id"])
     return _study_table(studies, metadata.reset_index(drop=True)), analyses, points
 
@@ -159,9 +160,9 @@ def _read_json_studyset(path: Path):
     content = read_json(path)
     if not isinstance(content, dict) or "studies" not in content:
         raise ValueError(
-            f"{path.name} is not a NiMARE studyset: it has no field studies. Convert "
-            "a legacy Dataset with nimare.io.convert_dataset_to_studyset(dataset, "
-            "out_file='studyset.json')."
+            f"{path.name} is not a NiMARE studyset: it has no field 'studies'. "
+            "Convert a legacy Dataset with nimare.io.convert_dataset_to_studyset("
+            "dataset, out_file='studyset.json')."
         )
     studies, analyses, points = [], [], []
     for study in _read_items(content, "studies", path.name):
@@ -189,19 +190,19 @@ def _read_json_studyset(path: Path):
 
 
 def _read_items(owner, field, name) -> list:
-    """Return the studies, analyses or points in a field of `owner`."""
+    """Return the list of studies, analyses or points in a field of an object."""
     items = owner.get(field)
     if items is None and field != "studies":
         return []
     if not isinstance(items, list):
         raise ValueError(
-            f"The field {field} of {name} must be a list; got {_show(items)}. Download "
-            f"the studyset with nested {field}, from {_NESTED_URL}."
+            f"The field {field!r} of {name} must be a list; got {_show(items)}. "
+            f"Download the studyset with nested {field}, from {_NESTED_URL}."
         )
     ids = [item for item in items if isinstance(item, str | int)]
     if ids:
         raise ValueError(
-            f"The field {field} of {name} contains ids, for example "
+            f"The field {field!r} of {name} contains ids, for example "
             f"{_show(ids[0])}; expected the {field} themselves. Download the "
             f"studyset with nested {field}, from {_NESTED_URL}."
         )
@@ -216,13 +217,17 @@ def _show(value) -> str:
 
 def _read_id(item, name) -> str:
     """Return the id of a study or an analysis as str."""
-    own_id = item.get("id") if isinstance(item, dict) else None
+    expected = (
+        "In a NiMARE studyset, a study has the fields 'id', 'name' and 'analyses', and "
+        "an analysis has the fields 'id' and 'points'."
+    )
+    if not isinstance(item, dict):
+        raise ValueError(f"{name} must be an object; got {_show(item)}. {expected}")
+    own_id = item.get("id")
     if own_id in (None, "") or not isinstance(own_id, str | int | float):
-        keys = ", ".join(item) if isinstance(item, dict) else _show(item)
+        fields = ", ".join(map(repr, item)) or "none"
         raise ValueError(
-            f"{name} has no id; it has {keys or 'no field'}. "
-            "Expected the fields of a NiMARE studyset. Studies have the fields id, "
-            "name and analyses; analyses have the fields id and points."
+            f"{name} has no valid id; its fields are: {fields}. {expected}"
         )
     return str(own_id)
 
@@ -232,7 +237,7 @@ def _read_text(item, field, name):
     value = item.get(field)
     if isinstance(value, dict | list):
         raise ValueError(
-            f"The field {field} of {name} must be a text; got {_show(value)}. Write "
+            f"The field {field!r} of {name} must be a text; got {_show(value)}. Write "
             "the text itself."
         )
     return None if value is None else str(value)
@@ -243,29 +248,29 @@ def _read_metadata(study) -> dict:
     metadata = study.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise ValueError(
-            f"The metadata of study {study['study_id']} must be an object in JSON, "
+            f"The field 'metadata' of study {study['study_id']} must be an object, "
             f'such as {{"year": 2001}}; got {_show(metadata)}.'
         )
     return metadata
 
 
 def _read_point(point, name) -> dict:
-    """Return a dict with the keys x, y, z and space of a point."""
-    # The coordinates of a point that has none are set to None. `_drop_empty_points`
-    # removes such points.
+    """Return the coordinates (keys x, y, z) and the space (key space) of a point."""
+    # If a point has no coordinates, x, y and z are None, and `_drop_empty_points`
+    # removes the point.
     point = {} if point is None else point
     coordinates = point.get("coordinates") if isinstance(point, dict) else point
     if coordinates is None or coordinates == []:
         coordinates = [point.get(axis) for axis in "xyz"]
     if not isinstance(point, dict) or not _is_triple(coordinates):
         raise ValueError(
-            "A point must be an object with the field coordinates, which contains "
-            f"[x, y, z] in mm; got {_show(point)} in {name}. Correct or drop the point."
+            "A point must be an object whose field 'coordinates' contains [x, y, z] in "
+            f"mm; got {_show(point)} in {name}. Correct or drop the point."
         )
     space = point.get("space")
     if isinstance(space, dict | list | bool):
         raise ValueError(
-            'The space of a point must be a name, such as "MNI"; got '
+            "The field 'space' of a point must be a name, such as 'MNI'; got "
             f"{_show(space)} in {name}. Write the name itself."
         )
     return {**dict(zip("xyz", coordinates, strict=True)), "space": space}
@@ -291,8 +296,9 @@ def _drop_empty_points(points):
     studies = points.loc[empty, "study_id"].drop_duplicates().tolist()
     shown = ", ".join(studies[:2]) + (", …" if len(studies) > 2 else "")
     message = (
-        f"Skipped {empty.sum():,} of {len(points):,} points, which have no coordinates "
-        f"({len(studies):,} {'study' if len(studies) == 1 else 'studies'}: {shown})."
+        f"Skipped {empty.sum():,} of {count_words(len(points), 'point', 'points')} "
+        "(peaks) because of missing coordinates "
+        f"({count_words(len(studies), 'study', 'studies')}: {shown})."
     )
     if empty.all():
         raise ValueError(f"{message} Expected a studyset with reported peaks.")
@@ -311,7 +317,8 @@ def _study_table(studies, metadata) -> pd.DataFrame:
         table[column] = read_integers(words, column)
     table["doi"] = read_dois(_first_known(studies, metadata, "doi"))
     years = read_numbers(_first_known(studies, metadata, "year"))
-    table["year"] = np.where(years % 1 == 0, years, np.nan)  # "in press" is NaN.
+    # Numbers that are not integers are unknown years, as are texts like "in press".
+    table["year"] = np.where(years % 1 == 0, years, np.nan)
     keywords = _first_known(studies, metadata, "keywords")
     table["keywords"] = [_read_keywords(cell) for cell in keywords]
     return table
@@ -325,7 +332,7 @@ def _first_known(studies, metadata, column) -> pd.Series:
 
 
 def _read_keywords(cell) -> str:
-    """Join a list of keywords with semicolons; the list may be written in JSON."""
+    """Return keywords as a text; a list, or a list in JSON, is joined by semicolons."""
     if isinstance(cell, str):
         try:
             cell = json.loads(cell)

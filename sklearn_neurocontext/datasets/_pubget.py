@@ -9,9 +9,9 @@ import pandas as pd
 
 from .._utils.coordinate_spaces import find_sides
 from .._utils.files import data_folder, expand_path
-from ._bunch import make_bunch, warn_about_spaces
+from ._bunch import count_words, make_bunch, warn_about_spaces
 from ._files import (
-    describe_blanks,
+    describe_reading,
     find_files,
     read_columns,
     read_coordinates,
@@ -209,7 +209,7 @@ def _read_extraction(folder: Path):
         )
     studies = _study_table(metadata, texts)
     studies["coordinate_space"], spaces = _read_spaces(folder, studies)
-    blanks = describe_blanks(metadata, texts, coordinates, spaces)
+    blanks = describe_reading(metadata, texts, coordinates, spaces)
     rows = join_rows(studies, "pmcid", coordinates["pmcid"], "coordinates.csv")
     known = rows >= 0
     return make_bunch(
@@ -217,7 +217,10 @@ def _read_extraction(folder: Path):
         rows[known],
         read_coordinates(coordinates[known], "coordinates.csv"),
         studies["coordinate_space"].to_numpy(dtype=object)[rows[known]],
-        description=f"{len(studies):,} articles extracted by pubget.{blanks}",
+        description=(
+            f"{count_words(len(studies), 'article', 'articles')} extracted by pubget."
+            f"{blanks}"
+        ),
         sides=find_sides(coordinates[known]),
     )
 

@@ -1,6 +1,5 @@
 """Read and write the text files of Sleuth and GingerALE, two BrainMap programs."""
 
-import codecs
 import re
 import warnings
 from dataclasses import dataclass, field
@@ -10,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .._utils.coordinate_spaces import mni_to_talairach, normalize_spaces
+from .._utils.coordinate_spaces import check_space, mni_to_talairach, normalize_spaces
 from .._utils.files import expand_path, write_text
 from .._utils.validation import normalize_text, read_numbers
-from ._bunch import make_bunch, warn_about_spaces
+from ._bunch import count_words, make_bunch, warn_about_spaces
+from ._files import describe_encoding, find_encoding, read_text
 
 _SPACE_NAMES = {"MNI": "MNI", "TAL": "Talairach"}
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -25,14 +25,16 @@ _SUBJECTS = re.compile(
 _N_EQUALS = re.compile(
     r"n\s*[=:]\s*(\d+)(?:\s+(?:subjects|participants))?", re.IGNORECASE | re.ASCII
 )
-# Columns of a peak. Commas separate columns or, in the second pattern, decimals.
+# Patterns of the columns of a peak. In the first pattern, commas separate columns; in
+# the second pattern, commas are decimal commas.
 _CELLS = (r'"[^"]*"|[^\s,;"]+', r"[^\s;]+")
-# Excel saves a file with columns so that all lines have the same number of separators.
+# A line such as "// Reference=MNI,,": if Excel saves a text file, it adds separators
+# until all lines have the same number of columns.
 _PADDED = re.compile(r'^\W*(reference|subjects?)\s*[=:].*[,;][\s"]*$', re.I | re.M)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 # Name of the study in the name of an experiment: the text up to the year, for example
 # "Chochon F, 1999" in "Chochon F, 1999: Multiplication" or "Grossman et al., 2002a" in
-# "Grossman et al., 2002a nouns > verbs". A year below the first colon is no such year.
+# "Grossman et al., 2002a nouns > verbs". Years after the first colon are ignored.
 _STUDY = re.compile(
     rf"[^:]*?[^\W\d][^:]*?{_YEAR.pattern}(?:[a-z](?![a-z])|\s*\([a-z]\))?\)?", re.I
 )
@@ -53,18 +55,19 @@ def load_sleuth(path):
     r"""Load the peaks of a meta-analysis from a text file of Sleuth or GingerALE.
 
     The file is a list of experiments. Each experiment begins with lines that start
-    with ``//``. The first of these lines contain the name of the experiment; a name may
-    span several lines, and a blank line ends it. The line ``// Subjects=…`` contains
+    with ``//``. The first of these lines contains the name of the experiment, which may
+    continue on the next lines until a blank line. The line ``// Subjects=…`` contains
     the number of subjects; ``// N=…`` below a name is read in the same way. Each of the
     following lines contains the coordinates of one peak, separated by spaces, tabs,
     commas or semicolons. A line ``// Reference=…`` states the coordinate space of all
     peaks between this line and the next line ``// Reference=…``. Line ends of all
     operating systems are accepted, as are quotes and separators added by Excel.
 
-    A name without a number of subjects and without peaks is a comment. Further comments
-    are peaks that begin with ``//``, text after the coordinates of a peak that begins
-    with ``//``, and lines among the peaks of an experiment that are not like
-    ``// Author, year: contrast``, for example the brain region of a peak.
+    A name without a number of subjects and without peaks is a comment. Other comments
+    are lines in which ``//`` precedes the coordinates of a peak, texts that begin with
+    ``//`` after the coordinates of a peak, and lines that begin with ``//`` between the
+    peaks of an experiment and do not look like ``// Author, year: contrast``, for
+    example a line with the brain region of a peak.
 
     Parameters
     ----------
@@ -77,9 +80,10 @@ def load_sleuth(path):
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`, with one row per
         experiment. The title of a row is the name of the experiment. The group of a row
-        is the name of the study, which is a PMID or DOI at the beginning of the title,
-        or the text of the title up to the year or, if no year is before the first
-        colon, up to the first colon or semicolon. The additional field ``n_subjects``
+        is the name of the study. If the title begins with a PMID or DOI, this is the
+        name. Otherwise, the name is the title up to the year. If no year precedes the
+        first colon, the name is the title up to the first colon or semicolon. The
+        additional field ``n_subjects``
         is an Int64 array of shape (n_experiments,); an unknown number is NA. The space
         of peaks above the first line ``// Reference=…`` is UNKNOWN. The description
         states the number of comments.
@@ -127,7 +131,11 @@ def load_sleuth(path):
     """
     paths = [path] if isinstance(path, str | PathLike) else list(path)
     paths = [expand_path(each) for each in paths]
-    files = [_parse(_read_text(each), each.name) for each in paths]
+    encodings = [_find_encoding(each) for each in paths]
+    files = [
+        _parse(read_text(each, encoding), each.name)
+        for each, encoding in zip(paths, encodings, strict=True)
+    ]
     experiments = [one for file in files for one in file.experiments]
     names = [experiment.name for experiment in experiments]
     study_ids = [
@@ -157,7 +165,8 @@ def load_sleuth(path):
         rows,
         [peak for experiment in experiments for peak in experiment.peaks],
         studies["coordinate_space"].to_numpy(dtype=object)[rows],
-        description=_describe(paths, files, len(spellings)),
+        description=_describe(paths, files, len(spellings))
+        + "".join(map(describe_encoding, paths, encodings)),
         groups=groups,
         n_subjects=pd.array(
             [experiment.n_subjects for experiment in experiments], dtype="Int64"
@@ -167,7 +176,7 @@ def load_sleuth(path):
 
 
 def _group_key(group: str) -> str:
-    """Return the name of a study in lowercase, without spaces, commas and periods."""
+    """Return the name of a study in lowercase, without spaces, commas or periods."""
     return re.sub(r"[\s.,]+", "", normalize_text(group).casefold()) or group
 
 
@@ -176,14 +185,14 @@ def _describe(paths, files, n_groups) -> str:
     n_experiments = sum(len(file.experiments) for file in files)
     n_comments = sum(file.n_comments for file in files)
     source = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
-    text = f"{n_experiments:,} experiments of {source}."
+    text = f"{count_words(n_experiments, 'experiment', 'experiments')} of {source}."
     if n_comments:
         lines = "comment was" if n_comments == 1 else "comments were"
         text += f" {n_comments:,} {lines} skipped."
     return (
-        f"{text} Experiments form {n_groups:,} groups: names that agree up to the year "
-        "or, without a year, up to the colon, are of the same article. Case, spaces, "
-        "commas and periods are ignored."
+        f"{text} The experiments form {count_words(n_groups, 'group', 'groups')}. "
+        "Experiments are in the same group if their names agree up to the year or, "
+        "without a year, up to the colon. Case, spaces, commas and periods are ignored."
     )
 
 
@@ -234,8 +243,7 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
     ...     print(write_sleuth(corpus, folder + "/peaks.txt").read_text()[:15])
     // Reference=MN
     """
-    if space not in _SPACE_NAMES:
-        raise ValueError(f"space must be 'MNI' or 'TAL'; got {space!r}.")
+    check_space(space, _SPACE_NAMES)
     subjects = corpus.get("n_subjects", [None] * len(corpus.peaks))
     blocks = [
         _format_experiment(name, n_subjects, peaks, space)
@@ -286,30 +294,18 @@ def _format_experiment(name, n_subjects, peaks, space) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read_text(path: Path) -> str:
-    """Return the text of a file in UTF-8, UTF-16 (with BOM) or Windows-1252."""
+def _find_encoding(path: Path) -> str:
+    """Return the encoding of a file; raise FileNotFoundError if it does not exist."""
     if not path.is_file():
         raise FileNotFoundError(
             f"The file {str(path)!r} does not exist. Pass a text file of Sleuth or "
             "GingerALE."
         )
-    content = path.read_bytes()
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16", errors="replace")
-    if b"\0" in content:
-        raise ValueError(
-            f"{path.name} is not a text file: it contains zero bytes. Save it as "
-            "UTF-8, or as UTF-16 with a byte order mark."
-        )
-    try:
-        # Joined files may contain several byte order marks.
-        return content.decode("utf-8").replace("\ufeff", "")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
+    return find_encoding(path)
 
 
 def _parse(text: str, source: str):
-    """Return the parsed file; errors state the file name and line number."""
+    """Parse the text of a file; errors state the file name and the line number."""
     parser = _Parser(is_padded=bool(_PADDED.search(_LINE_END.sub("\n", text))))
     for number, line in enumerate(_LINE_END.split(text), start=1):
         try:
@@ -362,8 +358,8 @@ class _Parser:
         self.n_comments = 0
         self._is_padded = is_padded
         self._space = None
-        # Lines that are the name of an experiment if peaks or subjects follow, and
-        # comments otherwise.
+        # The lines of the last name. If a number of subjects or a peak follows, these
+        # lines are the name of an experiment; otherwise, they are comments.
         self._name = None
         self._name_ended = self._is_separate = True
 
@@ -450,7 +446,7 @@ class _Parser:
             )
         last = self.experiments[-1]
         if not last.peaks:
-            # The line with the reference may be between the name and the first peak.
+            # The line "// Reference=…" may be between the name and the first peak.
             last.space = self._space
         elif _space_of(last.space) != _space_of(self._space):
             raise ValueError(
@@ -472,9 +468,12 @@ class _Parser:
             or _is_study_name(name.name)
         ):
             return True
-        # Other lines directly below the lines of an experiment, without a number of
-        # subjects, are comments, such as the brain region of a peak. An error is raised
-        # if the names do not show that only the experiment above is named.
+        # Here, the pending name directly follows the lines of an experiment, and has no
+        # number of subjects. If the experiment has neither a number of subjects nor a
+        # name like "Author, year: contrast", the pending name begins an experiment. If
+        # the experiment has a number of subjects and a name with a colon, a year or a
+        # PMID, and the pending name has no year, the pending name is a comment, such as
+        # the brain region of a peak. Otherwise, an error is raised.
         if last.n_subjects is None and not _is_study_name(last.name):
             return True
         is_last_named = _is_study_name(last.name) or re.search(
@@ -506,7 +505,7 @@ def _is_statement(text: str) -> bool:
 
 
 def _is_comment(text: str) -> bool:
-    """Return whether a line is a peak that was commented out, or a line like N=12."""
+    """Return whether a line, without its ``//``, is a peak or is like N=12."""
     words = re.findall(_CELLS[0], text)[:3]
     is_peak = len(words) == 3 and np.isfinite(read_numbers(words)).all()
     return bool(is_peak or _N_EQUALS.fullmatch(text))
@@ -529,12 +528,12 @@ def _find_group(names: list) -> str:
 
 
 def _space_of(label) -> str:
-    """Return the coordinate space of the label of a reference."""
+    """Return the coordinate space that a line ``// Reference=…`` states."""
     return normalize_spaces([label])[0]
 
 
 def _parse_space(label: str) -> str:
-    """Return the label of a reference; raise ValueError if it is not a space."""
+    """Return the text after "Reference="; raise ValueError if it is not a space."""
     if not label or _space_of(label) not in (*_SPACE_NAMES, "UNKNOWN"):
         raise ValueError(f"the reference must be MNI or Talairach; got {label!r}.")
     return label

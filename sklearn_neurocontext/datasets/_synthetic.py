@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
-from ._bunch import make_bunch
+from ._bunch import count_words, make_bunch
 
 # Words of each topic, and common words, which may occur in all texts.
 _TOPICS = {
@@ -91,7 +91,8 @@ def make_studies(
         np.repeat(np.arange(n_studies), sizes),
         np.concatenate(peaks),
         ["MNI"] * sum(sizes),
-        description=f"{n_studies:,} synthetic studies of {len(_TOPICS)} topics.",
+        description=count_words(n_studies, "synthetic study", "synthetic studies")
+        + f" of {len(_TOPICS)} topics.",
         latent=latent,
         topic_names=list(_TOPICS),
         topic_centers=centers,

@@ -6,13 +6,30 @@ from os import PathLike
 import numpy as np
 import pandas as pd
 
-from .._utils.coordinate_spaces import find_sides, find_unclear_labels, normalize_spaces
+from .._utils.coordinate_spaces import (
+    check_space,
+    find_sides,
+    find_unclear_labels,
+    normalize_spaces,
+)
 from .._utils.files import expand_path
-from ._bunch import STUDY_COLUMNS, SkippedPeaksWarning, make_bunch, warn_about_spaces
-from ._files import describe_blanks, read_columns, read_coordinates, skip_blanks
+from ._bunch import (
+    STUDY_COLUMNS,
+    SkippedPeaksWarning,
+    count_words,
+    describe_ignored,
+    make_bunch,
+    warn_about_spaces,
+)
+from ._files import (
+    ID_COLUMNS,
+    describe_reading,
+    read_columns,
+    read_coordinates,
+    skip_blanks,
+)
 from ._ids import join_rows, read_integers, write_ids, write_study_ids
 
-_ID_COLUMNS = ("study_id", "pmid", "pmcid", "doi", "id")
 _SPACE_COLUMNS = ("coordinate_space", "space")
 
 
@@ -23,8 +40,10 @@ def load_table(studies, peaks, *, space=None):
     ----------
     studies : DataFrame, dict, or path-like
         Table with one row per study, or the path of a CSV or TSV file with this table.
-        The file may be compressed. A column ``study_id``, ``pmid``, ``pmcid``, ``doi``
-        or ``id`` must identify the study. The columns ``title``, ``keywords``,
+        The file may be compressed. Its columns may be separated by commas, semicolons
+        or tabs, and its encoding may be UTF-8, UTF-16 with a byte order mark, or
+        Windows-1252. A column ``study_id``, ``pmid``, ``pmcid``, ``doi`` or ``id`` must
+        identify the study. The columns ``title``, ``keywords``,
         ``abstract``, ``body``, ``year``, ``journal`` and ``coordinate_space`` (or
         ``space``) are optional.
     peaks : DataFrame, dict, or path-like
@@ -44,7 +63,10 @@ def load_table(studies, peaks, *, space=None):
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`. Peaks of studies that
         are not in the table of studies are skipped, and the field ``description``
-        contains the number of skipped peaks, blank rows and blank columns.
+        contains the number of skipped peaks, blank rows and blank columns. Columns
+        of `studies` that are not listed above are ignored. The additional field
+        ``ignored_columns`` is a list of their names, and ``description`` contains the
+        first of these names.
 
     Raises
     ------
@@ -53,10 +75,10 @@ def load_table(studies, peaks, *, space=None):
     OSError
         If a file is truncated or damaged.
     ValueError
-        If a column is missing, if a row is longer than the header (except for blank
-        cells and one column without a name), if a study has no id or several rows, if
-        ids are of the wrong kind (for example, PMCIDs in the column ``pmid``), if the
-        tables have no id in common, or if a coordinate is not a number.
+        If a column is missing, if a row has more cells than the header (but blank cells
+        and one column without a name are accepted), if a study has no id or several
+        rows, if ids are of the wrong kind (for example, PMCIDs in the column ``pmid``),
+        if the tables have no id in common, or if a coordinate is not a number.
 
     Warns
     -----
@@ -65,7 +87,8 @@ def load_table(studies, peaks, *, space=None):
     CoordinateSpaceWarning
         If at least one peak is not reported in MNI space.
     DoubtfulPeaksWarning
-        If peaks are probably not in mm, or if ``x`` is probably unsigned.
+        If peaks are probably not in mm, or if the minus signs of ``x`` are probably
+        missing.
 
     Examples
     --------
@@ -78,12 +101,11 @@ def load_table(studies, peaks, *, space=None):
     >>> [len(of_study) for of_study in corpus.peaks]
     [2, 1]
     """
-    if space not in (None, "MNI", "TAL"):
-        raise ValueError(f"space must be 'MNI', 'TAL' or None; got {space!r}.")
+    check_space(space, ("MNI", "TAL", None))
     tables = _read(studies, "studies"), _read(peaks, "peaks")
     studies, peaks = tables
     kind = _find_id_column(studies, peaks)
-    studies = _study_table(studies, kind)
+    studies, ignored = _study_table(studies, kind)
     ids = peaks[kind]
     if kind in ("pmid", "pmcid"):
         ids = read_integers(ids, kind)
@@ -91,8 +113,9 @@ def load_table(studies, peaks, *, space=None):
     known = rows >= 0
     xyz = read_coordinates(peaks, "the table of peaks")
     spaces = _choose_spaces(studies, peaks, rows, space)
-    description = f"{len(studies):,} studies from a table."
-    description += describe_blanks(*tables)
+    description = count_words(len(studies), "study", "studies") + " from a table."
+    description += describe_reading(*tables)
+    description += describe_ignored(ignored)
     skipped = "" if known.all() else _describe_skipped(ids[~known], kind)
     corpus = make_bunch(
         studies,
@@ -101,6 +124,7 @@ def load_table(studies, peaks, *, space=None):
         spaces[known],
         description=f"{description} {skipped}".strip(),
         sides=find_sides(peaks[known]),
+        ignored_columns=ignored,
     )
     if skipped:
         warnings.warn(skipped, SkippedPeaksWarning, stacklevel=2)
@@ -117,7 +141,7 @@ def _read(table, name) -> pd.DataFrame:
             )
         header = read_columns(path, nrows=0)
         # Ids are read as strings, because pandas would read 007 as 7.
-        ids = {c: str for c in header if c.strip().lower() in _ID_COLUMNS}
+        ids = {c: str for c in header if c.strip().lower() in ID_COLUMNS}
         table = read_columns(path, dtype=ids)
     else:
         table = skip_blanks(pd.DataFrame(table), f"the table of {name}")
@@ -135,18 +159,18 @@ def _read(table, name) -> pd.DataFrame:
 
 def _find_id_column(studies, peaks) -> str:
     """Return the first id column that both tables have."""
-    for column in _ID_COLUMNS:
+    for column in ID_COLUMNS:
         if column in studies and column in peaks:
             return column
     raise ValueError(
         "Both tables must have the same id column, which must be one of "
-        f"{', '.join(_ID_COLUMNS)}; got {', '.join(studies)} for studies and "
+        f"{', '.join(ID_COLUMNS)}; got {', '.join(studies)} for studies and "
         f"{', '.join(peaks)} for peaks. Rename the column that identifies the study."
     )
 
 
-def _study_table(studies, kind) -> pd.DataFrame:
-    """Return the columns of studies that a corpus uses, with their standard names."""
+def _study_table(studies, kind):
+    """Return the columns that a corpus uses, and the names of the other columns."""
     for column, synonym in (
         ("year", "publication_year"),
         ("coordinate_space", "space"),
@@ -157,8 +181,17 @@ def _study_table(studies, kind) -> pd.DataFrame:
         **{c: read_integers(studies[c], c) for c in ("pmid", "pmcid") if c in studies}
     )
     studies["study_id"] = write_study_ids(studies[kind], kind)
+    repeated = studies["study_id"][studies["study_id"].duplicated()]
+    if len(repeated):
+        raise ValueError(
+            f"Several rows of the table of studies have the same {kind}, for example "
+            f"{repeated.iloc[0]!r}. Expected one row per study. Merge or drop the "
+            "repeated rows. If one table contains the studies and the peaks, pass "
+            f"table.drop_duplicates({kind!r}) as the table of studies, and the whole "
+            "table as the table of peaks."
+        )
     kept = [column for column in (*STUDY_COLUMNS, "id") if column in studies]
-    return studies[kept]
+    return studies[kept], [column for column in studies if column not in kept]
 
 
 def _choose_spaces(studies, peaks, rows, space) -> np.ndarray:
@@ -193,6 +226,6 @@ def _describe_skipped(ids, kind) -> str:
     if n_without_id and len(studies):
         shown += f"; {n_without_id:,} without an id"
     return (
-        f"Skipped {len(ids):,} {'peak' if len(ids) == 1 else 'peaks'} whose study "
+        f"Skipped {count_words(len(ids), 'peak', 'peaks')} whose study "
         f"({shown}) is not in the table of studies."
     )

@@ -230,8 +230,8 @@ def check_n_permutations(groups, n_permutations) -> None:
     if n_permutations and n_studies < _N_FOLDS:
         raise ValueError(
             f"{n_studies} studies are too few to estimate the null distribution; "
-            f"expected at least {_N_FOLDS}. To fit a model without z maps, set "
-            "n_permutations=0."
+            f"expected at least {_N_FOLDS}. Set n_permutations to 0 to fit a model "
+            "without z maps."
         )
 
 

@@ -13,7 +13,7 @@ from .._utils.validation import (
     american_spelling,
     array_output,
     check_is_fitted,
-    check_texts,
+    check_words,
     innermost_model,
 )
 from .._utils.volumes import open_img, smooth_voxels, unit_rows, voxels_to_imgs
@@ -21,6 +21,13 @@ from ..models import TextBrainEnsemble
 from ._decoding import NO_STUDIES, IndexedStudies, cosines, rank_candidates
 from ._storage import find_folder, read_folder, write_folder
 from ._terms import mark_terms, term_shares
+
+# Table that `similar_words` returns if the model has no terms.
+_NO_WORDS = pd.DataFrame(
+    columns=["similarity", "weight_in_brain_map", "weight_in_query", "n_documents"],
+    index=pd.Index([], name="term", dtype=object),
+    dtype=float,
+)
 
 
 class LowConfidenceWarning(UserWarning):
@@ -270,8 +277,8 @@ class NeuroContextModel:
             - ``brain_map``: 3D image (see `transform`).
             - ``z_map``: 3D image (see `transform`). The key is absent if the model has
               no `mean` or no `null_std`.
-            - ``similar_words``: DataFrame (see the method `similar_words`). The key is
-              absent if the model has no terms.
+            - ``similar_words``: DataFrame (see the method `similar_words`). It has no
+              rows if the model has no terms.
             - ``similar_documents``: DataFrame (see the method `similar_documents`). It
               has no rows if no corpus was indexed.
             - ``highlighted_text``: str (see the method `highlighted_text`).
@@ -292,8 +299,7 @@ class NeuroContextModel:
                 "use transform(texts)."
             )
         result = {name: imgs[0] for name, imgs in self.transform([text]).items()}
-        if self.terms:
-            result["similar_words"] = self.similar_words(text)
+        result["similar_words"] = self.similar_words(text)
         indexed = self.studies is not None
         found = self.similar_documents(text) if indexed else NO_STUDIES.copy()
         result["similar_documents"] = found
@@ -463,7 +469,7 @@ class NeuroContextModel:
         TypeError, ValueError
             If `texts` is not a sequence of strings, or if a text is blank.
         """
-        texts = check_texts(texts)
+        texts = check_words(texts)
         if not self._has_features:
             return np.ones(len(texts), dtype=bool)
         return np.asarray(abs(self._features(texts)).sum(axis=1)).ravel() > 0
@@ -480,7 +486,8 @@ class NeuroContextModel:
         -------
         words : DataFrame
             Table with one row per term, sorted by ``weight_in_brain_map`` in descending
-            order. The index contains the terms. The columns are:
+            order. It has no rows if the model has no terms. The index contains the
+            terms. The columns are:
 
             - ``similarity``: cosine between the features of the term and those of the
               text. The column is absent if the model is an ensemble.
@@ -493,9 +500,11 @@ class NeuroContextModel:
         Raises
         ------
         TypeError, ValueError
-            If `text` is not a string, if it is blank, or if the model has no terms.
+            If `text` is not a string, or if it is blank.
         """
-        texts = check_texts([text], "text")
+        texts = check_words([text], "text")
+        if not self.terms:
+            return _NO_WORDS.copy()
         query, known = self._features(texts), self._known_features()
         mean = 0 if self._mean is None else self._mean
         shares = term_shares(texts[0], self.terms)
@@ -529,7 +538,7 @@ class NeuroContextModel:
         TypeError, ValueError
             If `text` is not a string, or if it is blank.
         """
-        return mark_terms(*check_texts([text], "text"), self.terms)
+        return mark_terms(*check_words([text], "text"), self.terms)
 
     def index_corpus(self, corpus):
         """Index the studies of a corpus, for `similar_documents` and `decode`.
@@ -596,7 +605,7 @@ class NeuroContextModel:
             If `text` is not a string, if it is blank, if `k` is not a positive integer,
             or if `index_corpus` was not called.
         """
-        texts = check_texts([text], "text")
+        texts = check_words([text], "text")
         studies = self._indexed()
         similarity = self._similarity(self._features(texts), studies.coefficients)
         return studies.best(similarity[0], _check_count("k", k))
@@ -729,7 +738,7 @@ class NeuroContextModel:
         """Return brain maps and z maps (or None), each of shape (n_texts, n_voxels)."""
         if getattr(texts, "ndim", 1) == 2 and texts.shape[1] == 1:
             texts = np.ravel(texts)
-        texts = check_texts(texts)
+        texts = check_words(texts)
         coefficients = self._predict(self._features(texts))
         if self._mean is None:
             return self._smooth(coefficients), None
@@ -778,15 +787,15 @@ class NeuroContextModel:
                 "candidates must be 'terms', 'studies' or a list of texts; got "
                 f"{candidates!r}. To rank a single text, pass [{candidates!r}]."
             )
-        features = self._features(check_texts(candidates, "candidates"))
+        features = self._features(check_words(candidates, "candidates"))
         return list(candidates), features
 
     def _known_features(self):
         """Return the features of the terms; compute them if they are not yet known."""
         if not self.terms:
             raise ValueError(
-                "This model has no terms. Pass terms to NeuroContextModel, or load a "
-                "model with terms."
+                "This model has no terms. Rank other candidates: texts, or the titles "
+                "of a corpus."
             )
         if self._term_features is None:
             features = self._features(list(self.terms))

@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from .._utils.files import expand_path, replace_surrogates, write_text
-from .._utils.validation import american_spelling, check_texts, innermost_model
+from .._utils.validation import american_spelling, check_words, innermost_model
 from .._utils.volumes import keep_strongest, unit_rows
 from ..metrics import mix_match_score, recall_at_k, recall_curve, similarity
 from ..models import scale_like_predictions
@@ -183,7 +183,7 @@ def _draw_map(model, img, top, *, text=None, message="") -> dict:
 
 def _describe_text(model, text, k, top) -> dict:
     """Return the content of the page of a text."""
-    (text,) = check_texts([text], "results")
+    (text,) = check_words([text], "results")
     maps = model.transform([text])
     message = ""
     if "z_map" in maps:

@@ -84,7 +84,8 @@ def _read_table(table, space):
         shown = "; ".join(map(str, table[["x", "y", "z"]].iloc[wrong[0]]))
         raise ValueError(
             "The columns x, y, z of the table of peaks must contain numbers; got "
-            f"{shown} in row {wrong[0]}. Correct or drop these rows."
+            f"{shown} in row {wrong[0] + 1} of the table (counted from 1), {study} "
+            f"{ids[study_of[wrong[0]]]}. Correct or drop these rows."
         )
     _check_sides(table, study_of, ids)
     return _split_by_study(xyz, study_of, len(ids)), np.asarray(ids)

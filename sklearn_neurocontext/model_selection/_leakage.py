@@ -47,7 +47,8 @@ def normalize_title(title: str) -> str:
 def duplicate_groups(titles, peaks, groups=None) -> np.ndarray:
     """Find groups of duplicate studies by their titles and peaks.
 
-    Two rows are duplicates if at least one of these conditions holds:
+    Each row describes a study or a part of a study. Two rows are duplicates if at least
+    one of these conditions holds:
 
     - their normalized titles are equal and not empty;
     - they share five or more distinct peaks;
@@ -65,9 +66,9 @@ def duplicate_groups(titles, peaks, groups=None) -> np.ndarray:
         Peaks of each row, in mm. They are rounded to 0.1 mm before they are compared.
         Their order has no effect.
     groups : array-like of shape (n_rows,) or None, default=None
-        Identifier of the study of each row. Pass it if a study can have several rows,
-        for example one row per analysis. A missing identifier is not equal to any other
-        identifier.
+        Identifier of the study of each row. Pass `groups` if a study can have several
+        rows, for example one row per analysis. A missing identifier is not equal to any
+        other identifier.
 
     Returns
     -------
@@ -188,7 +189,10 @@ def remove_leakage(splits, groups, *, exclude=None) -> list:
 
 
 def _as_indices(rows, n_rows):
-    """Return row indices from indices or a boolean mask; None selects no rows."""
+    """Convert indices or a boolean mask to row indices.
+
+    If `rows` is None, the result is empty.
+    """
     rows = np.asarray([] if rows is None else rows)
     if rows.dtype == bool and rows.shape == (n_rows,):
         return np.flatnonzero(rows)

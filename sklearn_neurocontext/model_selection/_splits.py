@@ -71,16 +71,17 @@ def paper_splits(
     *,
     n_development: int = 600,
 ) -> PaperSplits:
-    """Split studies as in the NeuroConText paper: 15 test sets of 1,000 candidates.
+    """Split studies as in the NeuroConText paper: 15 test sets of 1,000 studies.
 
-    The corpus is large enough for disjoint test sets if ``n >= n_splits * n_candidates
-    + n_development``. In this case, the test sets are disjoint blocks of a random
-    permutation, and all remaining studies are development studies.
+    The n studies form the corpus. It is large enough for disjoint test sets if ``n >=
+    n_splits * n_candidates + n_development``. In this case, the test sets are disjoint
+    blocks of a random permutation, and all remaining studies are development studies.
 
     In a smaller corpus, `n_development` studies are drawn as development studies. Each
     test set is then drawn from the other studies, independently of the other test sets.
-    Because test sets can overlap, confidence intervals over splits are too narrow. The
-    intervals of `run_benchmark` take the overlap into account.
+    Because test sets can overlap, confidence intervals are too narrow if the splits are
+    treated as independent. The intervals of `run_benchmark` take the overlap into
+    account.
 
     The training set of a split contains all studies that are not in its test set. It
     therefore includes all development studies.
@@ -92,8 +93,8 @@ def paper_splits(
     n_splits : int, default=15
         Number of splits.
     n_candidates : int, default=1000
-        Number of studies in each test set. The test studies are the candidates of
-        retrieval.
+        Number of studies in each test set. In retrieval, the maps of these studies are
+        the candidates that are ranked for each text.
     random_state : int, default=0
         Seed of the random choice of test studies.
     n_development : int, default=600

@@ -24,8 +24,9 @@ from ..metrics import mix_match_score
 def compute_mean_and_scale(normalized: np.ndarray, y_scaling: str | None):
     """Compute the mean and standard deviation of each component.
 
-    The standard deviation is replaced by 1 if the component is constant or `y_scaling`
-    is None.
+    `normalized` contains normalized coefficients and has shape (n_studies,
+    n_components). The standard deviation of a component is replaced by 1 if the
+    component is constant or `y_scaling` is None.
     """
     mean = normalized.mean(axis=0)
     if y_scaling is None:
@@ -100,13 +101,15 @@ def _first_row(rows):
 
 
 class MixMatchMixin:
-    """Mixin that adds a mix&match `score` to estimators with a method `similarity`."""
+    """Mixin that adds a method `score` to estimators with a method `similarity`."""
 
     def score(self, X, y):
         """Compute the mix&match score of texts and brain maps of the same studies.
 
-        For each text, mix&match is the fraction of wrong maps that are less similar to
-        the text than the true map is. The score is the average over texts.
+        The true map of a text is the map of the same study. All other maps are wrong
+        maps. For each text, the method computes the fraction of wrong maps that are
+        less similar to the text than the true map is. The mix&match score is the
+        average of this fraction over texts.
 
         Parameters
         ----------
@@ -132,8 +135,11 @@ class MixMatchMixin:
 class TextBrainEstimator(MixMatchMixin, BaseEstimator):
     """Base class of estimators that relate embeddings X to coefficients y.
 
-    A subclass defines `fit` and `_predict_standardized(X)`, which returns standardized
-    coefficients. A subclass may override `_similarity(X, standardized)`, where
+    A subclass defines the methods `fit` and `_predict_standardized(X)`. The method
+    `_predict_standardized` returns standardized coefficients. These are computed from
+    coefficients as follows: the coefficients of each study are normalized as
+    `y_scaling` selects, then `y_mean_` is subtracted, and the result is divided by
+    `y_scale_`. A subclass may override `_similarity(X, standardized)`, where
     `standardized` contains the standardized coefficients of the maps. A subclass that
     accepts sparse X sets `_takes_sparse` to True.
     """
@@ -151,7 +157,8 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
     def _check_fit_input(self, X, y, *, dtype):
         """Validate X and y, and return X and the standardized y.
 
-        The mean and scale of y are stored in `y_mean_` and `y_scale_`.
+        The mean and standard deviation of each component of y are stored in `y_mean_`
+        and `y_scale_`.
         """
         self._check_pipeline_stage(X, y)
         X, y = validate_data(
@@ -184,7 +191,7 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         )
 
     def _check_pipeline_stage(self, X, y=None):
-        """Raise TypeError if an earlier pipeline step must transform X or y.
+        """Raise TypeError if X or y lacks a preprocessing step.
 
         For example, texts must be embedded, and peaks must be converted to
         coefficients.
@@ -193,7 +200,8 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         if isinstance(_first_row(X), str):
             raise TypeError(
                 f"X of {name} must be embeddings; got texts. Put LLMChunkEmbedder "
-                "before it: make_pipeline(LLMChunkEmbedder(), StandardScaler(), …)."
+                f"before {name}: make_pipeline(LLMChunkEmbedder(), StandardScaler(), "
+                "…)."
             )
         if np.ndim(_first_row(y)) == 2:
             raise TypeError(
@@ -239,16 +247,19 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         return coefficients[:, 0] if self._single_component else coefficients
 
     def _check_unit_of_metric(self):
-        """Raise ValueError if a metric would compare predictions with unscaled y."""
+        """Raise ValueError if a metric would compare predictions with unscaled y.
+
+        Predictions are scaled unless `y_scaling` is None.
+        """
         metric = None if self.y_scaling is None else calling_regression_metric()
         if metric is not None:
             raise ValueError(
-                f"{metric} needs predictions in the unit of y, so y_scaling must be "
-                f"None; got y_scaling={self.y_scaling!r}, with which the predicted "
-                "coefficients are those of studies scaled to norm one. Set "
-                "y_scaling=None, or score with mix_match_scorer or make_dice_scorer, "
-                "which do not depend on the unit. For the metric in the unit of the "
-                "predictions, compute "
+                f"{metric} needs predictions that have the scale of y, so y_scaling "
+                f"must be None; got y_scaling={self.y_scaling!r}, with which the model "
+                "predicts coefficients scaled to norm one. Set y_scaling=None, or "
+                "score with mix_match_scorer or make_dice_scorer, which do not depend "
+                "on the scale. To compute the metric with y on the scale of the "
+                "predictions, use "
                 f"{metric}(scale_like_predictions(model, y), model.predict(X))."
             )
 
@@ -280,8 +291,8 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a scorer of scikit-learn, such as ``scoring="r2"``, would compare
-            predictions with coefficients y of another unit; see `y_scaling`.
+            If `y_scaling` is not None and a scorer of scikit-learn, such as
+            ``scoring="r2"``, would compare the scaled predictions with unscaled y.
         """
         self._check_unit_of_metric()
         return self._to_coefficients(self._predict_standardized(self._check_X(X)))
@@ -301,10 +312,11 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         -------
         similarity : ndarray of shape (n_texts, n_maps)
             Cosines in [-1, 1]. If X and y contain the same studies in the same order,
-            true pairs lie on the diagonal. The dtype is the same as that of the output
-            of `predict`. For KernelCCA, values can lie outside [-1, 1], because
-            KernelCCA subtracts a hubness correction from the cosines. With
-            ``hubness_weight=w``, the values are in [-1 - 2w, 1 + 2w].
+            the diagonal contains the similarities of texts and maps of the same study.
+            The dtype is the same as that of the output of `predict`. For KernelCCA,
+            values can lie outside [-1, 1], because KernelCCA subtracts a hubness
+            correction from the cosines. With ``hubness_weight=w``, the values are in
+            [-1 - 2w, 1 + 2w].
         """
         return self._similarity(self._check_X(X), self._standardize(y))
 
@@ -317,12 +329,14 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
 class SharedSpaceEstimator(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, TextBrainEstimator
 ):
-    """Base class of estimators that map texts and brain maps to one latent space.
+    """Base class of estimators that represent texts and maps in one shared space.
 
-    A subclass defines `fit`, which sets `latent_dim_`. It also defines the methods
-    `_text_latents(X)` and `_brain_latents(standardized)`, where `standardized` contains
-    the standardized coefficients of the maps. Both methods return latents of shape
-    (n_rows, latent_dim_); each row has L2 norm 1.
+    The representation of a text or a map is a vector called its latent. A subclass
+    defines the method `fit`, which sets `latent_dim_`, the dimension of the shared
+    space. It also defines the methods `_text_latents(X)` and
+    `_brain_latents(standardized)`, where `standardized` contains the standardized
+    coefficients of the maps. Both methods return latents of shape (n_rows,
+    latent_dim_); each row has L2 norm 1.
     """
 
     def transform(self, X):
@@ -362,5 +376,5 @@ class SharedSpaceEstimator(
 
     @property
     def _n_features_out(self):
-        """Number of columns that `transform` returns, for `get_feature_names_out`."""
+        """Number of output columns of `transform`; `get_feature_names_out` uses it."""
         return self.latent_dim_

@@ -1,6 +1,7 @@
 """Function that builds the model with the best retrieval for each text field.
 
-The models and their parameters were chosen by their retrieval on development studies.
+Retrieval means that brain maps are ranked by their similarity to a text. The models and
+their parameters were chosen because their retrieval of development studies was best.
 """
 
 from sklearn.feature_extraction.text import TfidfTransformer
@@ -32,12 +33,12 @@ def best_text_brain(text_field: str = "abstract", random_state=None):
     Parameters
     ----------
     text_field : {"title", "abstract", "body"}, default="abstract"
-        Field of the studies that contains the texts. Also use ``"abstract"`` if each
+        Part of each article that is used as text. Also use ``"abstract"`` if each
         text is the concatenation of title, keywords and abstract. For ``"abstract"``
         and ``"body"``, X may contain term counts instead of texts.
     random_state : int, RandomState instance or None, default=None
-        Controls the random choice of training studies, for example of those that serve
-        as Nyström components of a kernel. Pass an int for reproducible results.
+        Controls the random choices of the model. For example, some training studies are
+        drawn as Nyström components of a kernel. Pass an int for reproducible results.
 
     Returns
     -------
@@ -49,7 +50,7 @@ def best_text_brain(text_field: str = "abstract", random_state=None):
     Raises
     ------
     ValueError
-        If `text_field` is not one of the three fields.
+        If `text_field` is not ``"title"``, ``"abstract"`` or ``"body"``.
 
     See Also
     --------

@@ -19,10 +19,10 @@ def solve_cca(X, Z, *, alpha_text: float, alpha_brain: float):
     - text_weights of shape (n_features, rank): the directions for X, one per column;
     - brain_weights of shape (n_components, rank): the directions for Z;
     - correlations of shape (rank,): the canonical correlations in descending order;
-    - loadings of shape (rank, n_components): the matrix that predicts Z.
+    - loadings of shape (rank, n_components): a matrix for the prediction of Z.
 
-    The prediction of Z by ridge regression on X is
-    ``(X @ text_weights * correlations) @ loadings`` (Vinod, 1976).
+    ``(X @ text_weights * correlations) @ loadings`` is the prediction of Z by ridge
+    regression on X (Vinod, 1976).
     """
     with explain_singular("alpha_text", alpha_text, X.dtype):
         text_factor = _ridge_factor(X, alpha_text)
@@ -44,7 +44,12 @@ def solve_cca(X, Z, *, alpha_text: float, alpha_brain: float):
 
 
 def _ridge_factor(centered, alpha):
-    """Compute the lower Cholesky factor of a regularized covariance matrix."""
+    """Compute the lower Cholesky factor of a regularized covariance matrix.
+
+    `centered` has shape (n_studies, n_columns), and each column has mean zero. The
+    ridge, which is added to the diagonal of the covariance matrix of the columns, is
+    `alpha` times the mean variance of the columns.
+    """
     covariance = centered.T @ centered / len(centered)
     mean_variance = np.trace(covariance) / len(covariance)
     # If all variances are zero, the ridge is alpha, because the matrix must be positive
@@ -66,7 +71,8 @@ class CCABaseline(SharedSpaceEstimator):
 
     The covariance matrices of texts and maps are :math:`C_{xx}` and :math:`C_{zz}`; the
     covariance matrix between texts and maps is :math:`C_{xz}`. The parameters
-    `alpha_text` and `alpha_brain` set the ridges :math:`\alpha_x` and :math:`\alpha_z`.
+    `alpha_text` and `alpha_brain` set the ridges :math:`\alpha_x` and :math:`\alpha_z`,
+    and I is the identity matrix.
 
     To compute the latent of a text or a map, each projection is multiplied by the
     canonical correlation of its pair. Then the vector of projections is divided by its
@@ -75,24 +81,24 @@ class CCABaseline(SharedSpaceEstimator):
     Parameters
     ----------
     latent_dim : int or None, default=None
-        Number of pairs of directions. None uses ``min(n_features, n_components)``.
+        Number of pairs of directions. If None, it is ``min(n_features, n_components)``.
     alpha_text : float, default=0.1
-        Ridge added to the covariance of X, as a multiple of the mean variance of the
-        features; positive.
+        Ridge for the texts; positive. :math:`\alpha_x` is `alpha_text` times the mean
+        variance of the features of X.
     alpha_brain : float, default=1.0
-        Ridge added to the covariance of the standardized coefficients, as a multiple of
-        their mean variance; positive.
+        Ridge for the maps; positive. :math:`\alpha_z` is `alpha_brain` times the mean
+        variance of the standardized components.
     correlation_power : float, default=1.0
         Exponent that is applied to the canonical correlations before they multiply the
         projections. With 0, all directions have the same weight.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        Scaling of y:
+        Scaling of y before the model is fitted:
 
-        - ``"unit"`` divides the coefficients of each study by their L2 norm, then
-          standardizes each component.
-        - ``"sqrt"`` replaces each coefficient by its signed square root, then
-          continues as ``"unit"``.
-        - None subtracts the mean of each component and changes nothing else.
+        - ``"unit"``: the coefficients of each study are divided by their L2 norm. Then
+          each component is standardized.
+        - ``"sqrt"``: each coefficient is replaced by its signed square root. Then the
+          same two steps as for ``"unit"`` follow.
+        - None: the mean of each component is subtracted. There is no other scaling.
 
     Attributes
     ----------
@@ -103,16 +109,17 @@ class CCABaseline(SharedSpaceEstimator):
     brain_weights_ : ndarray of shape (n_components_, latent_dim_), float64
         Directions b for the standardized coefficients, one per column.
     brain_loadings_ : ndarray of shape (latent_dim_, n_components_), float64
-        Matrix for `predict`. Text projections that are multiplied by the canonical
-        correlations, then by this matrix, are the predicted standardized coefficients.
+        Matrix for `predict`. To predict standardized coefficients, text projections are
+        multiplied by the canonical correlations, then by this matrix.
     latent_dim_ : int
         Dimension of the shared space.
     X_mean_ : ndarray of shape (n_features_in_,), float64
         Mean of the training embeddings.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float64
         Mean and standard deviation of each component over the training studies. If
-        `y_scaling` includes a square root or a division by the norm, they are computed
-        after these steps. If ``y_scaling=None``, `y_scale_` is 1.
+        `y_scaling` is ``"unit"`` or ``"sqrt"``, they are computed after the
+        coefficients of each study are divided by their norm. If ``y_scaling=None``, all
+        values of `y_scale_` are 1.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int

@@ -55,9 +55,10 @@ def _has_decoder(estimator):
 class ContrastiveTextBrain(SharedSpaceEstimator):
     r"""Contrastive model with a text encoder and a brain map encoder.
 
-    The encoders are two neural networks. They map texts and brain maps to the same
-    latent space. They are trained to minimize the symmetric InfoNCE (information
-    noise-contrastive estimation) loss over batches of N text-map pairs,
+    The encoders are two neural networks. They transform texts and brain maps to vectors
+    of the same space, which are called latents. The encoders are trained to minimize
+    the symmetric InfoNCE (information noise-contrastive estimation) loss over batches
+    of N text-map pairs,
 
     .. math:: -\frac{1}{2N} \sum_i \left( \log \frac{e^{s_{ii}/\tau}}{\sum_j
         e^{s_{ij}/\tau}} + \log \frac{e^{s_{ii}/\tau}}{\sum_j e^{s_{ji}/\tau}} \right),
@@ -74,22 +75,25 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
 
     Some training studies are held out for validation. After each epoch, the validation
     maps are ranked for each validation text by the cosine between the latent of the
-    text and the latent of the map. The best epoch has the smallest mean logarithm of
-    the rank of the true map, and the model keeps the weights of this epoch. After the
-    encoders, a decoder is trained to predict coefficients from text latents. With a
-    positive `reconstruction_weight`, the decoder is instead trained together with the
-    encoders.
+    text and the latent of the map. The true map belongs to the same study as the text.
+    The best epoch has the smallest mean logarithm of the rank of the true map, and the
+    model keeps the weights of this epoch.
+
+    When the training of the encoders has ended, a decoder is trained to predict
+    coefficients from text latents. With a positive `reconstruction_weight`, the decoder
+    is instead trained together with the encoders.
 
     The defaults differ from the paper in the choice of the best epoch and in
-    `y_scaling`. The classmethod `paper` returns the paper's recipe.
+    `y_scaling`. The classmethod `paper` returns a pipeline with the settings of the
+    paper.
 
     Parameters
     ----------
     latent_dim : int or None, default=None
-        Dimension of the shared space. None uses the number of components of y.
+        Dimension of the shared space. If None, it is the number of components of y.
     max_epochs : int, default=50
-        Maximum number of epochs. It applies to the training of the encoders, and also
-        to a later training of the residual decoder.
+        Maximum number of epochs. If encoders and residual decoder are trained one after
+        the other, the maximum applies to each of the two trainings.
     batch_size : int, default=128
         Number of studies per batch.
     lr : float, default=0.0005
@@ -104,13 +108,13 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     dropout : float, default=0.5
         Dropout rate in each head, in [0, 1).
     n_validation : int, default=1000
-        Number of training studies that are held out to choose the best epoch. At most a
-        tenth of the training studies is held out. If fewer than two studies would be
-        held out, all studies are used for training, and the best epoch has the smallest
-        training loss.
+        Maximum number of training studies that are held out for validation, that is,
+        to choose the best epoch. At most one tenth of the training studies is held out.
+        If fewer than two studies would be held out, all studies are used for training,
+        and the best epoch is the epoch with the smallest training loss.
     patience : int or None, default=5
-        Number of epochs without improvement before training stops. None trains for
-        `max_epochs`.
+        Training stops after this number of epochs without improvement. If None,
+        training always runs for `max_epochs` epochs.
     restore_best : bool, default=True
         Whether to keep the weights of the best epoch. If False, the weights of the last
         epoch are kept.
@@ -123,17 +127,18 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         decoder is trained after the encoders. If positive, encoders and residual
         decoder are trained together to minimize InfoNCE + β MSE, where MSE is the mean
         squared error of the standardized coefficients that the decoder predicts from
-        text latents. This is the loss α InfoNCE + β MSE of the successor of the paper
-        with α = 1. Other values of α are not needed, because a common factor of both
-        terms does not change the steps of AdamW.
+        text latents. Ghayem, Meudec et al. (see References) use the loss
+        α InfoNCE + β MSE. Here, α is 1. Other values of α are not needed, because only
+        the ratio of β to α matters: AdamW takes the same steps if both terms of the
+        loss are multiplied by the same factor.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        Scaling of y:
+        Scaling of y before the model is fitted:
 
-        - ``"unit"`` divides the coefficients of each study by their L2 norm, then
-          standardizes each component.
-        - ``"sqrt"`` replaces each coefficient by its signed square root, then
-          continues as ``"unit"``.
-        - None subtracts the mean of each component and changes nothing else.
+        - ``"unit"``: the coefficients of each study are divided by their L2 norm. Then
+          each component is standardized.
+        - ``"sqrt"``: each coefficient is replaced by its signed square root. Then the
+          same two steps as for ``"unit"`` follow.
+        - None: the mean of each component is subtracted. There is no other scaling.
     device : str, default="cpu"
         Torch device for training and inference. Inputs and outputs are NumPy arrays
         for all devices.
@@ -158,8 +163,8 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
 
         - ``epoch``: number of the epoch, counted from 1;
         - ``train_loss`` and ``valid_loss``: loss for the training and the validation
-          studies. It is the InfoNCE loss in nats, plus β MSE if `reconstruction_weight`
-          is positive;
+          studies. The loss is InfoNCE in nats, plus β MSE if `reconstruction_weight` is
+          positive;
         - ``monitor``: mean logarithm of the rank of the true map, for the validation
           studies;
         - ``dur``: duration in seconds.
@@ -168,8 +173,9 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         training loss.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float32
         Mean and standard deviation of each component over the training studies. If
-        `y_scaling` includes a square root or a division by the norm, they are computed
-        after these steps. If ``y_scaling=None``, `y_scale_` is 1.
+        `y_scaling` is ``"unit"`` or ``"sqrt"``, they are computed after the
+        coefficients of each study are divided by their norm. If ``y_scaling=None``, all
+        values of `y_scale_` are 1.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int
@@ -254,19 +260,20 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
 
     @classmethod
     def paper(cls, **params):
-        """Return the recipe of the NeuroConText paper, including its scaling of X.
+        """Return a pipeline with the settings of the NeuroConText paper.
 
         The encoders are trained for 50 epochs on all training studies and keep the
         weights of the last epoch. As in the published code, embeddings are divided by
         their L2 norm and standardized. The coefficients are not scaled; only the mean
-        of each component is subtracted. Unlike in the published code, the logit scale
-        1/τ is learned as a logarithm and has no weight decay.
+        of each component is subtracted. Unlike in the published code, the learned
+        parameter is log(1/τ), where τ is the temperature, and this parameter has no
+        weight decay.
 
         Parameters
         ----------
         **params
-            Parameters of `ContrastiveTextBrain` that replace those of the recipe, for
-            example ``random_state=0``.
+            Parameters of `ContrastiveTextBrain`, for example ``random_state=0``. They
+            take precedence over the settings of the paper.
 
         Returns
         -------
@@ -289,7 +296,7 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
-        """Fit the encoders, then the decoder, or both together.
+        """Fit the encoders and the decoder.
 
         Parameters
         ----------

@@ -24,9 +24,10 @@ _N_SCALE = 1000
 def wrong_pair_statistics(matrix: np.ndarray) -> tuple[float, float]:
     """Compute the mean and standard deviation of the similarities of wrong pairs.
 
-    `matrix` has shape (n_studies, n_studies), with true pairs on the diagonal and wrong
-    pairs elsewhere. If the similarities of all wrong pairs are equal, the standard
-    deviation is replaced by 1.
+    `matrix` contains the similarities of the texts and the maps of the same studies and
+    has shape (n_studies, n_studies). A pair of a text and a map is wrong if they belong
+    to different studies, so wrong pairs lie outside the diagonal. If the similarities
+    of all wrong pairs are equal, the standard deviation is replaced by 1.
     """
     wrong = matrix[~np.eye(len(matrix), dtype=bool)]
     return float(wrong.mean()), float(wrong.std()) or 1.0
@@ -109,7 +110,7 @@ def _input_tags(estimators: list) -> InputTags:
     except (TypeError, ValueError, IndexError, AttributeError):
         return InputTags()  # the list is invalid; fit raises an informative error
     # These two tags are read from the first step, because a Pipeline or search does not
-    # copy them.
+    # copy them from its steps.
     tags.string = first.input_tags.string
     tags.two_d_array = first.input_tags.two_d_array
     return tags
@@ -134,7 +135,10 @@ def _all_predict(ensemble):
 
 
 def _shared_y_scaling(estimators):
-    """Return the y_scaling of all estimators, or raise ValueError if they differ."""
+    """Return the common y_scaling of the estimators.
+
+    If the estimators differ in y_scaling, raise ValueError.
+    """
     scalings = {getattr(innermost_model(one), "y_scaling", None) for one in estimators}
     if len(scalings) > 1:
         raise ValueError(
@@ -159,8 +163,9 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
     training studies, the similarity of a text and a map does not depend on the other
     candidate maps.
 
-    The models are fitted to the same training studies. Therefore, a model that overfits
-    more has a larger :math:`\sigma_m` and contributes less to the sum.
+    The statistics are computed from studies to which the models were fitted. For these
+    studies, the similarities of a model that overfits more also vary more. Therefore,
+    such a model has a larger :math:`\sigma_m` and contributes less to the sum.
 
     Parameters
     ----------
@@ -171,7 +176,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         the same X: texts, term counts or embeddings.
     weights : array-like of shape (n_estimators,) or None, default=None
         Weight :math:`w_m` of each estimator. Weights must be finite and at least 0, and
-        one of them must be positive. With None, all weights are 1.
+        at least one must be positive. If None, all weights are 1.
     random_state : int, RandomState instance or None, default=None
         Controls the random choice of the 1,000 training studies from which
         :math:`\mu_m` and :math:`\sigma_m` are computed. With fewer training studies,
@@ -280,7 +285,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         self._validate_names(_check_names(self.estimators))
         _check_weights(self.weights, len(self.estimators))
         fitted = [clone(estimator).fit(X, y) for _, estimator in self.estimators]
-        # Some estimators draw training studies as Nyström components, and fit these
+        # Some estimators draw training studies as Nyström components. They fit these
         # studies more closely than other studies. The ensemble may have the same
         # integer random_state as its estimators. If this random_state were passed to
         # `resample`, the same studies would be drawn again, and the statistics would be
@@ -327,7 +332,8 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         -------
         similarity : ndarray of shape (n_texts, n_maps)
             Weighted sum of standardized similarities. If X and y contain the same
-            studies in the same order, true pairs lie on the diagonal.
+            studies in the same order, the diagonal contains the similarities of texts
+            and maps of the same study.
         """
         check_is_fitted(self)
         terms = zip(

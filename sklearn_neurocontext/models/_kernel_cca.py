@@ -11,11 +11,12 @@ from ._ridge import explain_singular, mean_squared_norm, solve_ridge
 
 
 def whitening(features: np.ndarray, alpha: float, name: str = "alpha") -> np.ndarray:
-    """Compute A such that ``Aᵀ (FᵀF + λI) A = nI`` for centered features F.
+    """Compute a matrix that whitens centered features.
 
-    F is `features`, of shape (n, n_features), and A has shape (n_features, n_features).
-    λ is `alpha` times the mean squared norm of the rows of F. `name` is the name of
-    `alpha` in error messages.
+    Let F be the matrix `features` of shape (n, n_features), whose columns have mean
+    zero. The function returns a matrix A of shape (n_features, n_features) such that
+    ``Aᵀ (FᵀF + λI) A = nI``, where I is the identity matrix and λ is `alpha` times the
+    mean squared norm of the rows of F. `name` is the name of `alpha` in error messages.
     """
     n = len(features)
     covariance = (features.T @ features / n).astype(np.float64)
@@ -50,10 +51,11 @@ def canonical_rotation(white: np.ndarray, predicted: np.ndarray, latent_dim: int
 
 
 def soft_maximum(similarity: np.ndarray, temperature: float) -> np.ndarray:
-    """Compute the soft maximum ``τ log mean_j exp(s_j / τ)`` of each row.
+    """Compute the soft maximum of each row of a matrix.
 
-    The s_j are the entries of a row of `similarity`, and τ is `temperature`. As τ goes
-    to 0, the result approaches the maximum of the row.
+    If the entries of a row of `similarity` are called s_j, and τ is `temperature`, the
+    soft maximum of the row is ``τ log mean_j exp(s_j / τ)``. As τ goes to 0, the soft
+    maximum approaches the maximum of the row.
     """
     largest = similarity.max(axis=1)
     shifted = np.exp((similarity - largest[:, None]) / temperature)
@@ -82,10 +84,10 @@ def correct_hubness(
     training texts and training maps (`text_references` and `brain_references`). The
     function m is `soft_maximum`, and w is `weight`.
 
-    Cross-domain similarity local scaling (CSLS, Conneau et al., 2018) is similar, but
-    subtracts the mean similarity with the nearest candidates. Here, the correction is
-    computed from training studies, so that the similarity of a text and a map does not
-    depend on the other candidates.
+    Cross-domain similarity local scaling (CSLS, Conneau et al., 2018) is a related
+    method, but it subtracts the mean similarity with the nearest candidates. Here, the
+    correction is computed from training studies, so that the similarity of a text and a
+    map does not depend on the other candidates.
     """
     similarity = text @ brain.T
     of_text = soft_maximum(text @ brain_references.T, temperature)
@@ -96,16 +98,17 @@ def correct_hubness(
 class KernelCCA(SharedSpaceEstimator):
     r"""Canonical correlation analysis (CCA) of texts with a kernel between maps.
 
-    Text features can be sparse or dense. With centered text features X and centered
-    brain features F, the model solves
+    Text features can be sparse or dense. Let X be the centered text features and F the
+    centered brain features of the training studies; F is defined below. The model
+    solves
 
     .. math:: \max_{a, b} a^T X^T F b \quad \text{s.t. }
         a^T (X^T X + \lambda_x I) a = b^T (F^T F + \lambda_z I) b = 1
 
-    for pairs of directions, a for texts and b for maps. For the texts, the solver
-    factorizes only one square matrix, whose size is the smaller of n_features and
-    n_studies. Therefore, X can contain the counts of many words, and its dimension need
-    not be reduced.
+    for pairs of directions. In each pair, a is a direction for texts and b is a
+    direction for maps. For the texts, the solver factorizes only one square matrix,
+    whose number of rows is the smaller of n_features and n_studies. Therefore, X can
+    contain the counts of many words, and the number of features need not be reduced.
 
     F contains Nyström features of the normalized coefficients. Normalized coefficients
     are the coefficients of a map after the square root and the division by the norm
@@ -139,8 +142,9 @@ class KernelCCA(SharedSpaceEstimator):
         ``kernel_width=None``, no kernel is used, and F contains the standardized
         coefficients.
     n_nystroem : int, default=1500
-        Maximum number of Nyström components. These are training studies: the Nyström
-        features of a map are computed from its kernel values with these studies.
+        Maximum number of Nyström components. The components are training studies. The
+        Nyström features of a map are computed from the kernel between this map and the
+        maps of the components.
     correlation_power : float, default=1.0
         Exponent that is applied to the canonical correlations before they multiply the
         projections. With 0, all directions have the same weight. There is one
@@ -156,13 +160,13 @@ class KernelCCA(SharedSpaceEstimator):
         Temperature τ of the soft maximum; positive. The soft maximum of the cosines
         :math:`s_j` is :math:`\tau \log \operatorname{mean}_j \exp(s_j / \tau)`.
     y_scaling : {"unit", "sqrt"} or None, default="sqrt"
-        Scaling of y:
+        Scaling of y before the model is fitted:
 
-        - ``"unit"`` divides the coefficients of each study by their L2 norm, then
-          standardizes each component.
-        - ``"sqrt"`` replaces each coefficient by its signed square root, then
-          continues as ``"unit"``.
-        - None subtracts the mean of each component and changes nothing else.
+        - ``"unit"``: the coefficients of each study are divided by their L2 norm. Then
+          each component is standardized.
+        - ``"sqrt"``: each coefficient is replaced by its signed square root. Then the
+          same two steps as for ``"unit"`` follow.
+        - None: the mean of each component is subtracted. There is no other scaling.
     random_state : int, RandomState instance or None, default=None
         Controls the random choice of the `n_nystroem` training studies that are the
         Nyström components. With fewer training studies, all are used.
@@ -172,12 +176,12 @@ class KernelCCA(SharedSpaceEstimator):
     canonical_correlations_ : ndarray of shape (latent_dim_,)
         Regularized canonical correlations, in descending order.
     text_weights_ : ndarray of shape (n_features_in_, latent_dim_)
-        Matrix that maps X to text projections. These projections are already multiplied
-        by the canonical correlations.
+        Matrix that transforms X to text projections. These projections are already
+        multiplied by the canonical correlations.
     text_intercept_ : ndarray of shape (latent_dim_,)
         Intercept of the text projections.
     brain_weights_ : ndarray of shape (n_brain_features, latent_dim_)
-        Matrix that maps the centered brain features F to brain projections.
+        Matrix that transforms the centered brain features F to brain projections.
     brain_mean_ : ndarray of shape (n_brain_features,)
         Mean of the brain features over the training studies. It is subtracted to center
         the features.
@@ -186,7 +190,7 @@ class KernelCCA(SharedSpaceEstimator):
         Absent with ``kernel_width=None``.
     nystroem_projection_ : ndarray of shape (len(nystroem_components_), \
             n_brain_features)
-        Matrix that maps kernel values to brain features. Absent with
+        Matrix that transforms kernel values to brain features. Absent with
         ``kernel_width=None``.
     kernel_width_ : float
         Width h of the kernel. Absent with ``kernel_width=None``.
@@ -202,8 +206,9 @@ class KernelCCA(SharedSpaceEstimator):
         Dimension of the shared space.
     y_mean_, y_scale_ : ndarray of shape (n_components_,)
         Mean and standard deviation of each component over the training studies. If
-        `y_scaling` includes a square root or a division by the norm, they are computed
-        after these steps. If ``y_scaling=None``, `y_scale_` is 1.
+        `y_scaling` is ``"unit"`` or ``"sqrt"``, they are computed after the
+        coefficients of each study are divided by their norm. If ``y_scaling=None``, all
+        values of `y_scale_` are 1.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int

@@ -36,21 +36,21 @@ class MLPBaseline(TextBrainEstimator):
     dropout : float, default=0.5
         Dropout rate after the first hidden layer, in [0, 1).
     n_validation : int, default=1000
-        Maximum number of validation studies, which are used to choose the best epoch.
-        At most one tenth of the training studies is held out for validation. If fewer
-        than two studies could be held out, there are no validation studies, and the
-        epoch with the smallest training loss is chosen.
+        Maximum number of training studies that are held out for validation, that is,
+        to choose the best epoch. At most one tenth of the training studies is held out.
+        If fewer than two studies would be held out, all studies are used for training,
+        and the best epoch is the epoch with the smallest training loss.
     patience : int or None, default=5
-        Number of epochs without improvement before training stops. None trains for
-        `max_epochs`.
+        Training stops after this number of epochs without improvement. If None,
+        training always runs for `max_epochs` epochs.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        Scaling of y:
+        Scaling of y before the model is fitted:
 
-        - ``"unit"`` divides the coefficients of each study by their L2 norm, then
-          standardizes each component.
-        - ``"sqrt"`` first replaces each coefficient by its signed square root. The
-          steps of ``"unit"`` follow.
-        - None only subtracts the mean of each component.
+        - ``"unit"``: the coefficients of each study are divided by their L2 norm. Then
+          each component is standardized.
+        - ``"sqrt"``: each coefficient is replaced by its signed square root. Then the
+          same two steps as for ``"unit"`` follow.
+        - None: the mean of each component is subtracted. There is no other scaling.
     device : str, default="cpu"
         Torch device for training and inference. Inputs and outputs are NumPy arrays.
 
@@ -61,22 +61,24 @@ class MLPBaseline(TextBrainEstimator):
     best_epoch_ : int
         Epoch whose weights were kept, counted from 1.
     n_epochs_ : int
-        Number of epochs run.
+        Number of epochs for which the perceptron was trained.
     history_ : list of dict
         One dictionary per epoch, with these keys:
 
+        - ``epoch``: number of the epoch, counted from 1;
         - ``train_loss``: mean squared error on the training studies;
         - ``valid_loss``: mean squared error on the validation studies;
-        - ``monitor``: mean logarithm of the rank of the true map;
+        - ``monitor``: mean logarithm of the rank of the true map, for the validation
+          studies;
         - ``dur``: duration of the epoch in seconds.
 
         Without validation studies, ``valid_loss`` is missing and ``monitor`` is the
         training loss.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float32
-        Mean and standard deviation of each component over the training studies. With
-        ``"unit"`` and ``"sqrt"``, they are computed after the coefficients of each
-        study are divided by their norm. If ``y_scaling=None``, all values of `y_scale_`
-        are 1.
+        Mean and standard deviation of each component over the training studies. If
+        `y_scaling` is ``"unit"`` or ``"sqrt"``, they are computed after the
+        coefficients of each study are divided by their norm. If ``y_scaling=None``, all
+        values of `y_scale_` are 1.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int

@@ -6,8 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-# The logit scale 1/τ is limited to 100, because training is unstable with larger values
-# (Radford et al. 2021).
+# The logits of the InfoNCE loss are the cosines of latents, multiplied by the logit
+# scale 1/τ, where τ is the temperature. The logit scale is limited to 100, because
+# training is unstable with larger values (Radford et al. 2021).
 MAX_LOG_LOGIT_SCALE = math.log(100)
 
 
@@ -21,7 +22,7 @@ def info_nce(text_latents, brain_latents, log_logit_scale):
 
     Latents have shape (n_pairs, latent_dim), and each row has norm one.
     `log_logit_scale` is log(1/τ), where τ is the temperature. The loss is measured in
-    nats. The loss equals log(n_pairs) at chance level and 0 for perfect matches. It was
+    nats. It equals log(n_pairs) at chance level and 0 for perfect matches. InfoNCE was
     proposed by van den Oord et al. (2018, eq. 4). As in CLIP (contrastive
     language-image pretraining, Radford et al. 2021), the loss for the retrieval of maps
     and the loss for the retrieval of texts are averaged.
@@ -135,7 +136,10 @@ class TwoTowers(nn.Module):
         return functional.normalize(self.brain(brain), dim=1)
 
     def forward(self, text, brain):
-        """Compute text latents, brain latents and log(1/τ), limited to log(100)."""
+        """Compute text latents, brain latents and log(1/τ).
+
+        The value of log(1/τ) is limited to log(100).
+        """
         return (
             self.encode_text(text),
             self.encode_brain(brain),
@@ -167,14 +171,17 @@ class TowersWithDecoder(nn.Module):
         self.decoder = decoder
 
     def forward(self, text, brain):
-        """Compute the outputs of the towers, and coefficients predicted from texts."""
+        """Compute the outputs of the encoders and the predicted coefficients."""
         text_latents, brain_latents, log_logit_scale = self.towers(text, brain)
         predicted = self.decoder(text_latents)
         return text_latents, brain_latents, log_logit_scale, predicted
 
 
 class JointLoss(nn.Module):
-    """InfoNCE loss plus the weighted squared error; for `TowersWithDecoder`."""
+    """InfoNCE loss plus the weighted mean squared error of the predicted coefficients.
+
+    It is computed from the outputs of `TowersWithDecoder`.
+    """
 
     def __init__(self, reconstruction_weight):
         super().__init__()
@@ -204,5 +211,5 @@ class Perceptron(nn.Module):
         )
 
     def forward(self, text):
-        """Transform texts of shape (n, n_features) to shape (n, n_components)."""
+        """Predict coefficients (n, n_components) from embeddings (n, n_features)."""
         return self.layers(text)

@@ -19,7 +19,8 @@ from .._utils.validation import (
 )
 from .._utils.volumes import normalize_studies
 
-# Texts are compared with all training texts in blocks of this size to limit memory.
+# To limit memory, at most this number of texts is compared with all training texts at
+# once.
 _ROWS = 1000
 # Two texts count as equal if their cosine exceeds 1 - _SAME.
 _SAME = 1e-5
@@ -47,10 +48,10 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     y_scaling : {"unit", "sqrt"} or None, default="sqrt"
         Normalization of y:
 
-        - ``"unit"`` divides the coefficients of each study by their L2 norm.
-        - ``"sqrt"`` replaces each coefficient by its signed square root. The results
-          of each study are then divided by their L2 norm.
-        - None leaves the coefficients unchanged.
+        - ``"unit"``: the coefficients of each study are divided by their L2 norm.
+        - ``"sqrt"``: each coefficient is replaced by its signed square root. Then the
+          square roots of each study are divided by their L2 norm.
+        - None: the coefficients are unchanged.
 
     Attributes
     ----------
@@ -150,7 +151,10 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         )
 
     def _average(self, rows):
-        """Compute the average map of the neighbors of each text; rows have norm one."""
+        """Compute the average map of the neighbors of each text.
+
+        `rows` contains the features of the texts; each row has norm one.
+        """
         cosines = rows @ self.texts_.T
         if issparse(cosines):
             cosines = cosines.toarray()

@@ -1,4 +1,4 @@
-"""Train neural networks with skorch. No other file imports skorch."""
+"""Functions that train neural networks with skorch. No other file imports skorch."""
 
 import copy
 import math
@@ -43,7 +43,7 @@ def mean_log_rank(similarity):
     the true candidate. Each wrong candidate that is as similar as the true candidate
     adds one half to the rank. The best value is 0, and the worst is log(n_candidates).
     Unlike the InfoNCE loss, the value does not depend on the temperature. Unlike
-    recall, it does not depend on a choice of k.
+    recall@k, it does not depend on a choice of k.
     """
     true = similarity.diagonal()[:, None]
     greater = (similarity > true).sum(1)
@@ -207,13 +207,14 @@ def train_net(
 ):
     """Train a module in place and restore the weights of its best epoch.
 
-    `inputs` maps argument names of the module to float32 arrays of shape (n_studies,
-    n_inputs). `target` is a float32 array of shape (n_studies, n_targets). `rows` is a
-    tuple of two index arrays, which select the training rows and the validation rows.
-    The best epoch has the smallest ``monitor(output, target)`` on the validation rows.
-    Without validation rows, the best epoch has the smallest training loss. If
-    `restore_best` is False, the module keeps the weights of the last epoch. ValueError
-    is raised if the training loss or a weight becomes NaN or infinite.
+    `inputs` is a dictionary. Its keys are argument names of the module, and its values
+    are float32 arrays of shape (n_studies, n_inputs). `target` is a float32 array of
+    shape (n_studies, n_targets). `rows` is a tuple of two index arrays, which select
+    the training rows and the validation rows. The best epoch has the smallest
+    ``monitor(output, target)`` on the validation rows. Without validation rows, the
+    best epoch has the smallest training loss. If `restore_best` is False, the module
+    keeps the weights of the last epoch. ValueError is raised if the training loss or a
+    weight becomes NaN or infinite.
     """
     train, validation = (_take_rows(inputs, target, part, device) for part in rows)
     validation = validation if len(validation) else None
@@ -266,8 +267,11 @@ def _take_rows(inputs, target, rows, device):
 
 
 def forward_rows(function, array, device):
-    """Apply a module, or its method, to blocks of rows of an array on a device."""
-    # The module may be on another device, because it was pickled on the CPU.
+    """Compute the output of a module, or of a method of a module, for an array.
+
+    Blocks of rows are moved to the device one after the other.
+    """
+    # The module may be on another device, because pickling moves networks to the CPU.
     getattr(function, "__self__", function).to(device)
     with torch.inference_mode():
         # Blocks are copied, because torch warns about arrays that are read-only.

@@ -30,9 +30,10 @@ def choose_components(rows, n_components: int, random_state) -> np.ndarray:
 
 
 def gaussian_kernel(rows, components, width: float) -> np.ndarray:
-    """Compute a Gaussian kernel, of shape (n_rows, n_components).
+    """Compute the Gaussian kernel between rows and components.
 
-    The kernel is ``exp(-‖u - v‖² / (2 width))`` for row u and component v.
+    The result has shape (n_rows, n_components). For a row u and a component v, the
+    kernel is ``exp(-‖u - v‖² / (2 width))``.
     """
     squares = (rows**2).sum(axis=1)[:, None] + (components**2).sum(axis=1)
     distance = squares - 2 * rows @ components.T

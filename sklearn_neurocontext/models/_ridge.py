@@ -16,8 +16,8 @@ from .._utils.validation import (
 )
 from ._base import TextBrainEstimator
 
-# If more than this share of the values in a column of a sparse X is nonzero, the column
-# is converted to a dense array before matrix products.
+# A column of a sparse X is converted to a dense array before matrix products if the
+# fraction of its values that are nonzero exceeds this threshold.
 _DENSE_SHARE = 0.2
 
 
@@ -121,8 +121,8 @@ def _solve(gram, right, ridge):
 def _centered_gram(X, mean):
     """Compute ``(X - m)ᵀ(X - m)``, where m is the mean of the rows of X.
 
-    It is computed as ``XᵀX - n m mᵀ``, where n is the number of rows, so that X can be
-    sparse.
+    The product is computed as ``XᵀX - n m mᵀ``, where n is the number of rows of X.
+    With this formula, X can be sparse.
     """
     return column_products(X) - X.shape[0] * np.outer(mean, mean)
 
@@ -177,13 +177,13 @@ class RidgeBaseline(TextBrainEstimator):
         Candidate values of the penalty; positive. With None, 13 logarithmically spaced
         values from 0.1 to 100,000 are used.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
-        Scaling of y:
+        Scaling of y before the model is fitted:
 
-        - ``"unit"`` divides the coefficients of each study by their L2 norm, then
-          standardizes each component.
-        - ``"sqrt"`` first replaces each coefficient by its signed square root. The
-          steps of ``"unit"`` follow.
-        - None only subtracts the mean of each component.
+        - ``"unit"``: the coefficients of each study are divided by their L2 norm. Then
+          each component is standardized.
+        - ``"sqrt"``: each coefficient is replaced by its signed square root. Then the
+          same two steps as for ``"unit"`` follow.
+        - None: the mean of each component is subtracted. There is no other scaling.
 
     Attributes
     ----------
@@ -194,10 +194,10 @@ class RidgeBaseline(TextBrainEstimator):
     intercept_ : ndarray of shape (n_components_,), float64
         Intercepts of the predicted standardized coefficients.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float64
-        Mean and standard deviation of each component over the training studies. With
-        ``"unit"`` and ``"sqrt"``, they are computed after the coefficients of each
-        study are divided by their norm. If ``y_scaling=None``, all values of `y_scale_`
-        are 1.
+        Mean and standard deviation of each component over the training studies. If
+        `y_scaling` is ``"unit"`` or ``"sqrt"``, they are computed after the
+        coefficients of each study are divided by their norm. If ``y_scaling=None``, all
+        values of `y_scale_` are 1.
     n_components_ : int
         Number of components of y.
     n_features_in_ : int

@@ -100,6 +100,8 @@ PAIRS = {
         focussed focused, biassed biased, connexion connection
         disconnexion disconnection, sulphate sulfate, sulphur sulfur
         enquiry inquiry, plough plow, tyre tire, maths math, aluminium aluminum
+        benefitted benefited, likeable likable, whisky whiskey, burnt burned
+        hyperalgaesia hyperalgesia
     """,
 }
 # Words that contain the same groups of letters, but are also American.

@@ -174,6 +174,9 @@ def test_check_similarity_errors(similarity, message):
             "\u03b2-amyloid \u2212 d\u00e9j\u00e0 \U0001f9e0",
         ),
         ("pain \ud83d brain", "pain \ufffd brain"),
+        ("motor\x0ccortex\x0band\x85pain\x1fscale", "motor cortex and pain scale"),
+        ("\x00working\x7f \x1bmem\x08ory\tof\r\npain", "working memory\tof\r\npain"),
+        ("hippo\u00ad\u200b\r\n\u2060campus, A\u02bcs", "hippocampus, A's"),
     ],
 )
 def test_normalize_text(given, expected):

@@ -104,7 +104,7 @@ def test_best_text_brain_needs_no_embeddings(tmp_path, monkeypatch):
     arguments = [*FOLDS, "--text-field", "abstract", "--n-splits", 2, "--ks", "1,50"]
     result = run(*arguments, "--estimators", "best_text_brain", "--output", tmp_path)
     assert result.exit_code == 0
-    assert "predicted by best_text_brain" in result.stdout
+    assert "map predicted by best_text_brain" in result.stdout
     assert "Skipped recall@50: the smallest test set has 45" in result.stderr
     (record, _) = json.loads((tmp_path / "results.json").read_text())["records"]
     assert record["mix_match"] > 0.6
@@ -115,7 +115,7 @@ def test_full_training_is_reported(tmp_path):
     arguments = [*FOLDS, "--n-splits", 2, "--ks", 1, "--estimators", "contrastive"]
     result = run(*arguments, "--full-training", "--output", tmp_path)
     assert result.exit_code == 0
-    assert "All 1 epochs on the first split: recall@1" in result.stdout
+    assert "Without early stopping, first split: recall@1" in result.stdout
     assert (tmp_path / "full_training" / "results.json").is_file()
 
 

@@ -56,7 +56,7 @@ def test_sleuth_files_are_read(tmp_path):
     path.write_text("//Reference=mni2tal\n//Ito, 2003: tap\n//Subjects=9\n1 2 3\n//b\n")
     result = run("embed", path, "--text-field", "title", "--output", output)
     assert result.exit_code == 0
-    assert "1 experiments of peaks.txt. 1 comment was skipped" in result.stderr
+    assert "1 experiment of peaks.txt. 1 comment was skipped" in result.stderr
     assert "The coordinate space is unclear from 'mni2tal'" in result.stderr
     assert pd.read_csv(tmp_path / "X.csv")["title"].tolist() == ["Ito, 2003: tap"]
 

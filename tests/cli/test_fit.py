@@ -208,6 +208,15 @@ def test_errors_contain_parameter(options, words, fit, any_corpus):
     assert result.exit_code == 1
     (line,) = [line for line in result.stderr.splitlines() if "Error: " in line]
     assert words in line
+    assert "n_permutations=" not in line
+
+
+def test_model_without_terms_says_why(fit, any_corpus, tmp_path):
+    any_corpus(make_studies(n_studies=4, random_state=0))
+    result = fit("ridge", "--text-field", "title")
+    assert result.exit_code == 0
+    assert "no terms, because no term occurs in five or more studies" in result.stdout
+    assert "decode then needs --text or --corpus" in result.stdout
 
 
 def test_full_disk_keeps_older_model_and_results(any_corpus, tmp_path, full_disk):

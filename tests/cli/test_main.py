@@ -21,6 +21,8 @@ def test_help_lists_the_commands():
     lines = result.stdout.partition("Commands:")[2].splitlines()[1:]
     assert [line.split()[0] for line in lines] == COMMANDS
     assert all(line.endswith(".") and "..." not in line for line in lines)
+    # In a terminal with 80 columns, click cuts summaries of more than 60 characters.
+    assert all(len(line.split(maxsplit=1)[1]) <= 60 for line in lines)
     assert run("--version").stdout == f"neurocontext, version {__version__}\n"
 
 
@@ -81,6 +83,7 @@ def test_choices_equal_names_in_package():
             "'--plot': 'm.txt' must end in .png or .pdf",
         ),
         ("map   -o m.nii", "'TEXT': must contain at least one word"),
+        ("map ?!. -o m.nii", "'TEXT': must contain at least one word"),
         ("report pain -o x.txt", "'x.txt' must end in .html or .htm"),
         ("decode nowhere.nii", "'IMG': File 'nowhere.nii' does not exist"),
         ("decode {file} -k 0", "'-k': 0 is not in the range x>=1"),
@@ -99,6 +102,15 @@ def test_usage_errors_have_exit_code_2(arguments, words, tmp_path, monkeypatch):
     assert words.format(file=__file__) in " ".join(result.stderr.split())
     assert "Usage: neurocontext" in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_progress_bar_starts_with_the_first_item(capsys):
+    with pytest.raises(ValueError, match="early"), _common.progress_bar("embedding"):
+        raise ValueError("early")
+    assert capsys.readouterr().err == ""
+    with _common.progress_bar("embedding") as update:
+        update(3, 3)
+    assert "3/3" in capsys.readouterr().err
 
 
 def test_other_errors_have_exit_code_1_and_one_line(tmp_path):

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from sklearn_neurocontext import NeuroContextModel
+from sklearn_neurocontext.cli import main
 from sklearn_neurocontext.cli._common import notes_for_warnings
 from sklearn_neurocontext.inference import Report
 from tests.cli.console import run
@@ -279,6 +280,30 @@ def test_texts_without_known_words_raise(command, folder, image, tmp_path):
     assert result.exit_code == 1
     assert "The model does not know any word of 'xyzzy'" in result.stderr
     assert not output.exists()
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_terminal_shows_that_the_model_is_loading(
+    is_terminal, folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal, raising=False)
+    arguments = ["map", "pain heat", "-o", str(tmp_path / "m.nii"), "--model"]
+    main([*arguments, str(folder)], standalone_mode=False)
+    printed = capsys.readouterr()
+    assert ("Loading the model" in printed.err) is is_terminal
+    assert "Loading" not in printed.out
+
+
+def test_decode_without_terms_names_the_options(image, tmp_path):
+    model = NeuroContextModel(**{**make_parts(), "terms": None})
+    saved = model.save(tmp_path / "model")
+    result = run("decode", image, "--model", saved)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.endswith("has no terms to rank. Pass --text or --corpus.")
+    result = run("decode", image, "--model", saved, "--text", "pain", "--text", "heat")
+    assert result.exit_code == 0
+    assert "pain" in result.stdout
 
 
 @pytest.mark.parametrize("options", [[], ["--allow-download"]])

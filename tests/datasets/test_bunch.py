@@ -87,13 +87,13 @@ def test_arrays_are_independent_copies():
 
 def test_repeated_study_id_raises():
     studies = pd.DataFrame({"study_id": ["a", "b", "a"]})
-    with pytest.raises(ValueError, match=r"1 rows repeat a study id, for example 'a'"):
+    with pytest.raises(ValueError, match=r"have the same study id, for example 'a'"):
         make_bunch(studies, np.array([0]), [[0, 0, 0]], ["MNI"], description="")
 
 
 def test_infinite_peak_raises():
     xyz = np.array([[0, 0, 0], [0, np.inf, 0]])
-    with pytest.raises(ValueError, match=r"1 of 2 peaks hold NaN .* study s1"):
+    with pytest.raises(ValueError, match=r"1 of 2 peaks contain NaN .* study s1"):
         _bunch(["MNI", "MNI"], rows=[0, 1], xyz=xyz)
 
 
@@ -101,6 +101,8 @@ def test_description_of_spaces():
     assert describe_spaces({"MNI": 1234}) == (
         "All 1,234 peaks were reported in MNI space."
     )
+    assert describe_spaces({"MNI": 1}) == "The only peak was reported in MNI space."
+    assert describe_spaces({"TAL": 1}).startswith("Of 1 peak, 1 was reported in Tal")
     text = describe_spaces({"TAL": 1, "OTHER": 2, "MIXED": 3, "UNKNOWN": 4000})
     assert text.startswith("Of 4,006 peaks, 1 was reported in Talairach space and")
     assert "4,000 are of unknown space" in text

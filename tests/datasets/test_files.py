@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import lzma
 import stat
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from scipy import sparse
 
 from sklearn_neurocontext.datasets._files import (
-    describe_blanks,
+    describe_reading,
     fetch_files,
     find_files,
     read_columns,
@@ -58,10 +59,6 @@ def test_table_in_another_format_raises(tmp_path):
     path = tmp_path / "peaks.tsv.gz"
     path.write_bytes(lzma.compress(b"x\n1\n"))
     with pytest.raises(OSError, match=r"peaks\.tsv\.gz' cannot be read \(Not a gzip"):
-        read_columns(path)
-    path = tmp_path / "peaks.csv"
-    path.write_bytes(b"title\n\xff\xfe\n")
-    with pytest.raises(ValueError, match=r"peaks\.csv' is not a table in UTF-8"):
         read_columns(path)
 
 
@@ -125,7 +122,8 @@ def test_coordinates(table):
     wrong = table.astype(object)
     wrong.loc[7, "y"] = "left"
     with pytest.raises(
-        ValueError, match=r"In peaks, .* of 1 of 2000 .* row 7: .*; left; "
+        ValueError,
+        match=r"In peaks, .* of 1 of 2000 .* row 8 of the table .*: .*; left; ",
     ):
         read_coordinates(wrong, "peaks")
 
@@ -139,14 +137,46 @@ def test_missing_file_raises_with_its_source(tmp_path):
         find_files(tmp_path / "nowhere", ["a.csv"], "pubget's files")
 
 
-def test_other_separators_and_encodings_raise(tmp_path):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("extension", [".csv", ".tsv", ".txt", ".csv.gz"])
+def test_separators_and_encodings(tmp_path, encoding, separator, extension):
+    path = tmp_path / f"studies{extension}"
+    expected = pd.DataFrame({"title, short": ["Müller; a, b\tc", "“x”"], "x": [1, 2]})
+    expected.to_csv(
+        path,
+        sep=separator,
+        encoding=encoding,
+        index=False,
+        quoting=csv.QUOTE_NONNUMERIC,
+    )
+    found = read_columns(path)
+    pd.testing.assert_frame_equal(found, expected)
+    note = f" {path.name} is not UTF-8 and was read as Windows-1252."
+    assert describe_reading(found) == note * (encoding == "cp1252")
+
+
+def test_unclear_separators_raise(tmp_path):
     path = tmp_path / "studies.csv"
-    path.write_text("pmid;title\n1;pain\n")
-    with pytest.raises(ValueError, match=r"must be separated by ','.* got ';'"):
-        read_columns(path, ["pmid"])
-    path.write_bytes("pmid,title\n1,Präfrontal\n".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"UTF-8 .* Save it as UTF-8"):
-        read_columns(path, ["pmid"])
+    path.write_text("pmid;title\tyear\n1;pain\t2001\n")
+    with pytest.raises(ValueError, match=r"is unclear .* Put names that contain a sep"):
+        read_columns(path)
+    path.write_text('"pmid";"title\tyear"\n1;pain\n')
+    assert read_columns(path).columns.tolist() == ["pmid", "title\tyear"]
+
+
+def test_binary_files_and_workbooks_raise(tmp_path):
+    path = tmp_path / "studies.csv"
+    path.write_bytes("pmid,title\n".encode("utf-16-le"))
+    with pytest.raises(ValueError, match=r"studies\.csv is not a text .* zero bytes"):
+        read_columns(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("xl/workbook.xml", "")
+    (tmp_path / "old.csv").write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(99))
+    (tmp_path / "new.XLSX").write_text("pmid")
+    for each in tmp_path.iterdir():
+        with pytest.raises(ValueError, match=r"got an Excel .*pandas\.read_excel"):
+            read_columns(each)
 
 
 # Downloads
@@ -390,9 +420,9 @@ def test_blank_rows_and_columns_are_counted(tmp_path):
     table = read_columns(path)
     assert table.to_dict("list") == {"pmid": ["11", "12"], "title": ["Pain", np.nan]}
     expected = " Skipped 2 blank rows and 2 blank columns of studies.csv."
-    assert describe_blanks(table, table[["pmid"]]) == expected + expected
+    assert describe_reading(table, table[["pmid"]]) == expected + expected
     path.write_text("pmid,title\n11,Pain\n")
-    assert describe_blanks(read_columns(path)) == ""
+    assert describe_reading(read_columns(path)) == ""
 
 
 def test_long_texts_in_long_rows(tmp_path):
@@ -403,6 +433,6 @@ def test_long_texts_in_long_rows(tmp_path):
     assert read_columns(path)["body"].tolist() == [body, "b"]
     path.write_text('pmcid,body\n1,"b",\n2,"b,\n')
     with pytest.raises(
-        ValueError, match=r"text\.csv' is not a table in UTF-8, or is tr"
+        ValueError, match=r"text\.csv' is not a table in CSV or TSV, or is tr"
     ):
         read_columns(path)

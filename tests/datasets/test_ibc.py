@@ -169,7 +169,7 @@ def test_unreachable_neurovault_raises(local_neurovault, tmp_path, capfd):
 def test_wrong_arguments_raise(neurovault, tmp_path):
     with pytest.raises(
         ValueError,
-        match=r"must be in the collection; got 'Move'. It has 2 contrasts, for",
+        match=r"must be in the collection; got 'Move'. The collection has 2 contra",
     ):
         fetch_ibc_maps(tmp_path, collection=7, contrasts=["Move"])
     with pytest.raises(ValueError, match=r"n_per_contrast must be positive, .* got 0"):

@@ -1,6 +1,7 @@
 """Load corpora by name or folder; find rows with a text and a peak."""
 
 import json
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from sklearn_neurocontext.datasets import (
     DoubtfulPeaksWarning,
     load_corpus,
+    load_nimare_studyset,
     load_sleuth,
     make_studies,
     merge_corpora,
@@ -140,9 +142,53 @@ def test_ambiguous_folders_raise(tmp_path):
         load_corpus(tmp_path)
 
 
-def test_unknown_names_and_folders_raise(tmp_path):
-    with pytest.raises(ValueError, match="neither a folder nor one of neuroquery"):
-        load_corpus("neuroquerry")
+@pytest.mark.parametrize("name", ["all.csv", "studies.TSV", "all.csv.gz"])
+def test_one_table_is_not_a_corpus(tmp_path, name):
+    (tmp_path / name).write_text("study_id,title,x,y,z\n1,pain,0,0,8\n1,pain,4,0,8\n")
+    with pytest.raises(
+        ValueError, match=r"is one table.*drop_duplicates\('study_id'\)"
+    ):
+        load_corpus(tmp_path / name)
+    (tmp_path / "brain.nii").write_text("")
+    with pytest.raises(ValueError, match=r"file .*brain\.nii' is neither a JSON stud"):
+        load_corpus(tmp_path / "brain.nii")
+
+
+@pytest.mark.parametrize("name", ["corpus.xlsx", "peaks.XLS", "studies.ods", "a.txt"])
+def test_workbooks_are_named(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        archive.writestr("xl/workbook.xml", "")
+    for path in (tmp_path, tmp_path / name, [tmp_path / name]):
+        with pytest.raises(ValueError, match=r"an Excel workbook.*pandas.read_excel"):
+            load_corpus(path)
+    with pytest.raises(ValueError, match="got an Excel workbook"):
+        load_nimare_studyset(tmp_path / name)
+
+
+def test_a_workbook_beside_a_table_is_named(tmp_path):
+    (tmp_path / "studies.csv").write_text(STUDIES)
+    (tmp_path / "peaks.xlsx").write_text("")
+    with pytest.raises(ValueError, match=r"peaks\.xlsx' must be .* Excel workbook"):
+        load_corpus(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("nimaree", "Did you mean nimare?"),
+        ("NiMARE", "Did you mean nimare?"),
+        ("neuroquerry", "Did you mean neuroquery?"),
+        ("neuroquery+neurosinth", "Did you mean neuroquery+neurosynth?"),
+        ("my_folder", "Check the spelling."),
+    ],
+)
+def test_unknown_names_raise(name, advice):
+    with pytest.raises(ValueError, match="neither a folder nor one of neuro") as raised:
+        load_corpus(name)
+    assert str(raised.value).endswith(f"and no file has this name. {advice}")
+
+
+def test_unknown_folders_raise(tmp_path):
     with pytest.raises(ValueError, match="No corpus was recognized in") as raised:
         load_corpus(tmp_path)
     for kind in ("NeuroQuery", "Neurosynth", "pubget", "NiMARE", "studies.csv"):

@@ -50,7 +50,7 @@ def neurosynth(tmp_path):
 
 def test_load_neuroquery(neuroquery):
     with pytest.warns(
-        CoordinateSpaceWarning, match="Of 1 peaks, 1 is of unknown space"
+        CoordinateSpaceWarning, match="Of 1 peak, 1 is of unknown space"
     ) as record:
         corpus = load_neuroquery(neuroquery)
     assert_one_warning(record, CoordinateSpaceWarning, __file__)
@@ -187,7 +187,7 @@ def test_missing_columns_raise(neuroquery, neurosynth):
 def test_study_without_id_raises(neuroquery):
     write_tsv(neuroquery / FILES[1], {"id": [7, None], "title": ["Faces", "Pain"]})
     with pytest.raises(
-        ValueError, match=r"1 studies have no pmid\. The first of them is in row 1"
+        ValueError, match=r"studies have no pmid\. The first of them is in row 2 "
     ):
         load_neuroquery(neuroquery)
 

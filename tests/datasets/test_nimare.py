@@ -350,7 +350,7 @@ def test_point_without_three_coordinates_raises(tmp_path, xyz):
 def test_coordinate_other_than_a_number_raises(tmp_path):
     path = _studyset(tmp_path, _study("a", [[1, 2, "left"]]))
     message = (
-        r"studyset's points, .* 1 of 1 peaks are not .* row 0, of study a: 1; 2; l"
+        r"studyset's points, .* 1 of 1 peaks are not .* row 1 .* study_id a: 1; 2; l"
     )
     with pytest.raises(ValueError, match=message):
         load_nimare_studyset(path)
@@ -366,7 +366,10 @@ def test_coordinate_other_than_a_number_raises(tmp_path):
 @pytest.mark.parametrize("rows", ["study", "analysis"])
 def test_points_without_coordinates_are_skipped(tmp_path, xyz, rows):
     studies = [_study("a", [[1, 2, 3]]), _study("b", [[4, 5, 6], xyz, [7, 8, 9]])]
-    message = r"Skipped 1 of 4 points, which have no coordinates \(1 study: b\)\."
+    message = (
+        r"Skipped 1 of 4 points \(peaks\) because of missing coordinates "
+        r"\(1 study: b\)\."
+    )
     with pytest.warns(SkippedPeaksWarning, match=message) as record:
         corpus = load_nimare_studyset(_studyset(tmp_path, *studies), rows=rows)
     assert_one_warning(record, SkippedPeaksWarning, __file__)
@@ -417,23 +420,30 @@ def test_points_without_coordinates_in_parquet_are_skipped(tmp_path, tables):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"studies": None}, "studies of set.json must be a list; got null. Download"),
-        ({"studies": {"a": 1}}, "studies of set.json must be a list; got {"),
-        ({"studies": ["3zutS8kyg2sy"]}, 'studies of set.json contains ids, .* "3zutS8'),
-        (_study("a", analyses=["x1"]), 'analyses of study a contains ids, .* "x1"'),
-        (_study("a", analyses={"id": 1}), "analyses of study a must be a list; got {"),
-        (_analysis(["p1"]), 'points of analysis a-1 contains ids, .* "p1"'),
-        (_analysis({"x": 1}), "points of analysis a-1 must be a list; got {"),
-        (_analysis(3), "points of analysis a-1 must be a list; got 3"),
+        ({"studies": None}, "'studies' of set.json must be a list; got null. Down"),
+        ({"studies": {"a": 1}}, "'studies' of set.json must be a list; got {"),
+        (
+            {"studies": ["3zutS8kyg2sy"]},
+            "'studies' of set.json contains ids, .* \"3zutS8",
+        ),
+        (_study("a", analyses=["x1"]), "'analyses' of study a contains ids, .* \"x1\""),
+        (
+            _study("a", analyses={"id": 1}),
+            "'analyses' of study a must be a list; got {",
+        ),
+        (_analysis(["p1"]), "'points' of analysis a-1 contains ids, .* \"p1\""),
+        (_analysis({"x": 1}), "'points' of analysis a-1 must be a list; got {"),
+        (_analysis(3), "'points' of analysis a-1 must be a list; got 3"),
         (_analysis([[1, 2, 3]]), r"got \[1, 2, 3\] in analysis a-1"),
-        (_analysis([_point(space={"name": "MNI"})]), 'space .* {"name": "MNI"} in an'),
-        (_analysis([_point(space=["MNI"])]), r'space .* \["MNI"\] in analysis a-1'),
-        (_study("a", name={"text": "Pain"}), "name of study a must be a text; got {"),
+        (_analysis([_point(space={"name": "MNI"})]), 'space. .* {"name": "MNI"} in an'),
+        (_analysis([_point(space=["MNI"])]), r'space. .* \["MNI"\] in analysis a-1'),
+        (_study("a", name={"text": "Pain"}), "'name' of study a must be a text; got {"),
         (
             _study("a", [[1, 2, 3]], metadata=["x"]),
-            r'metadata of study a must .* got \["x"\]',
+            r"'metadata' of study a must .* got \[\"x\"\]",
         ),
-        (_study({"x": 1}), "A study has no id"),
+        (_study({"x": 1}), "A study has no valid id; its fields are: 'id', "),
+        ({"studies": [["x"]]}, r"A study must be an object; got \["),
     ],
 )
 def test_values_of_the_wrong_type_raise(tmp_path, content, message):
@@ -498,10 +508,12 @@ def test_incomplete_surrogate_pairs_are_replaced(tmp_path):
 
 def test_studies_and_analyses_without_id_raise(tmp_path):
     path = _studyset(tmp_path, {"name": "Pain", "analyses": []})
-    with pytest.raises(ValueError, match="A study has no id; it has na"):
+    with pytest.raises(
+        ValueError, match="A study has no valid id; its fields are: 'na"
+    ):
         load_nimare_studyset(path)
     path = _studyset(tmp_path, {"id": "a", "analyses": [{"name": "heat"}]})
-    with pytest.raises(ValueError, match="An analysis of study a has no id; it has"):
+    with pytest.raises(ValueError, match="An analysis of study a has no valid id; its"):
         load_nimare_studyset(path)
 
 

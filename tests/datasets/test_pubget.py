@@ -216,7 +216,7 @@ def test_article_without_pmcid_raises(small):
     path = small / "metadata.csv"
     pd.DataFrame({"pmcid": [91, None], "pmid": [11, 12]}).to_csv(path, index=False)
     with pytest.raises(
-        ValueError, match=r"1 studies have no pmcid. The first of them is in row 1"
+        ValueError, match=r"studies have no pmcid\. The first of them is in row 2 "
     ):
         load_pubget(small)
 

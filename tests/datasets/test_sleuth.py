@@ -62,6 +62,8 @@ def test_minus_signs_and_accents(tmp_path):
     for encoding in ("utf-8", "cp1252"):
         corpus = load_sleuth(_write(tmp_path, text, encoding))
         assert corpus.groups[0] == "Krämer, 2003"
+        is_noted = "peaks.txt is not UTF-8 and was read as W" in corpus.description
+        assert is_noted == (encoding == "cp1252")
 
 
 def test_second_reference_applies_to_later_experiments(tmp_path):
@@ -216,7 +218,7 @@ def test_written_names(tmp_path):
 
 def test_write_errors(tmp_path):
     corpus = make_studies(1, random_state=0)
-    with pytest.raises(ValueError, match="space must be 'MNI' or 'TAL'; got 'tal'"):
+    with pytest.raises(ValueError, match=r"'MNI', 'TAL'; got 'tal'\. Pass 'TAL'"):
         write_sleuth(corpus, tmp_path / "peaks.txt", space="tal")
     corpus.peaks[0] = np.zeros((0, 3))
     with pytest.raises(ValueError, match="must have at least one peak"):
@@ -362,7 +364,7 @@ def test_several_files_share_groups(tmp_path):
     ]  # fmt: skip
     assert set(corpus.groups) == {"Ito, 2003"}
     assert corpus.description.startswith(
-        "4 experiments of 2 files. Experiments form 1 "
+        "4 experiments of 2 files. The experiments form 1 "
     )
 
 

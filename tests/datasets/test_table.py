@@ -1,5 +1,6 @@
 """Load corpora from two tables, of studies and of peaks."""
 
+import re
 import warnings
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn_neurocontext.datasets import (
     load_table,
     make_studies,
     merge_corpora,
+    study_texts,
 )
 from tests.datasets.corpora import assert_one_warning, assert_same_corpus
 
@@ -262,7 +264,7 @@ ERRORS = {
     "string for a number": (
         STUDIES,
         {**PEAKS, "y": [4, "left", 6]},
-        "of 1 of 3 peaks are not numbers. The first such row is row 1: 2; left; 8",
+        r"1 of 3 peaks are not numbers.* row 2 of the .*, pmid 11: 2; left; 8\. Expect",
     ),
     "NaN": (STUDIES, {**PEAKS, "z": [7, 8, np.nan]}, "peaks are not numbers"),
     "infinity": (STUDIES, {**PEAKS, "z": [7, 8, np.inf]}, "NaN or infinity"),
@@ -271,7 +273,7 @@ ERRORS = {
     "repeated study": (
         {"pmid": [11, 11]},
         PEAKS,
-        "repeat a study id, for example '11'",
+        r"the same pmid, for example '11'.*table\.drop_duplicates\('pmid'\) as the",
     ),
     "two columns of a name": (
         {**STUDIES, "PMID": [1, 2, 3]},
@@ -281,12 +283,12 @@ ERRORS = {
     "study with a blank id": (
         {"id": ["a", " "], "title": ["pain", "words"]},
         {"id": ["a"]},
-        "1 studies have no id",
+        "1 of 2 studies have no id",
     ),
     "study without id": (
         {"pmid": [11, None], "title": ["pain", "words"]},
         PEAKS,
-        "1 studies have no pmid.*row 1",
+        "1 of 2 studies have no pmid.*row 2",
     ),
 }
 
@@ -299,13 +301,34 @@ def test_wrong_tables_raise(case):
 
 
 def test_unknown_space_raises():
-    with pytest.raises(ValueError, match=r"space must be 'MNI', .* got 'mni152'"):
-        load_table(STUDIES, PEAKS, space="mni152")
+    for space, advice in (
+        ("mni152", " Pass 'MNI'."),
+        ("Talairach", " Pass 'TAL'."),
+        ("tal2mni", ""),
+        (1, ""),
+    ):
+        message = f"space must be one of 'MNI', 'TAL', None; got {space!r}.{advice}"
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            load_table(STUDIES, PEAKS, space=space)
 
 
 def test_missing_file_raises(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"The table of peaks, .*p\.csv', does"):
         load_table(STUDIES, tmp_path / "p.csv")
+
+
+def test_ignored_columns_are_named():
+    studies = {"pmid": [11, 12, 13], "text": ["a", "b", "c"], "n": [9, 8, 7]}
+    corpus = load_table(studies, PEAKS, space="MNI")
+    assert corpus.ignored_columns == ["text", "n"]
+    message = "Ignored columns of the table of studies: text, n. If one of them "
+    assert message in corpus.description
+    with pytest.raises(ValueError, match=f"No study .* texts: none. {message}"):
+        study_texts(corpus)
+    studies = {"pmid": [11, 12, 13], "abstract": list("abc"), "space": ["MNI"] * 3}
+    corpus = load_table(studies, PEAKS)
+    assert corpus.ignored_columns == []
+    assert "Ignored" not in corpus.description
 
 
 def test_year_has_precedence_over_its_synonym():
@@ -395,10 +418,21 @@ def test_numbers_stored_as_text(tmp_path):
     assert_same_corpus(corpus, expected)
 
 
+def test_tables_of_european_excel(tmp_path):
+    # Separated by semicolons, in Windows-1252, with decimal commas.
+    studies, peaks = tmp_path / "studies.csv", tmp_path / "peaks.csv"
+    studies.write_bytes("pmid;title\r\n11;Müller, pain\r\n".encode("cp1252"))
+    peaks.write_text("pmid;x;y;z\n11;-42,5;0;1,25\n11;4;-3,5;60\n")
+    corpus = load_table(studies, peaks, space="MNI")
+    assert corpus.studies["title"].tolist() == ["Müller, pain"]
+    np.testing.assert_array_equal(corpus.peaks[0], [[-42.5, 0, 1.25], [4, -3.5, 60]])
+    assert "studies.csv is not UTF-8 and was read as Windows-1252" in corpus.description
+
+
 def test_number_with_an_ambiguous_comma_raises():
     peaks = {**PEAKS, "y": ["4", "12,345", "6"]}
     with pytest.raises(
-        ValueError, match=r"1 of 3 peaks are not .* row 1: 2; 12,345; 8"
+        ValueError, match=r"1 of 3 peaks are not .* row 2 of .* 11: 2; 12,345; 8"
     ):
         load_table(STUDIES, peaks, space="MNI")
 
@@ -434,5 +468,5 @@ def test_tables_joined_by_doi():
     corpus = load_table(studies, {**peaks, "z": [0, 0]}, space="MNI")
     assert corpus.studies["doi"].tolist() == ["10.1002/hbm.1", "10.1002/hbm.2"]
     assert [peaks[0, 0] for peaks in corpus.peaks] == [2, 1]
-    with pytest.raises(ValueError, match="1 studies have no doi"):
+    with pytest.raises(ValueError, match="1 of 2 studies have no doi"):
         load_table({"doi": ["10.1002/hbm.2", "in press"]}, {**peaks, "z": [0, 0]})

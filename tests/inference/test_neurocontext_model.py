@@ -71,9 +71,13 @@ def test_call_returns_keys_of_neuroquery(model, corpus):
 
 def test_model_without_statistics(parts):
     model = NeuroContextModel(parts["model"], parts["masker"])
-    assert set(model("pain")) == {"brain_map", "similar_documents", "highlighted_text"}
-    with pytest.raises(ValueError, match="has no terms"):
-        model.similar_words("pain")
+    result = model("pain")
+    keys = {"brain_map", "similar_words", "similar_documents", "highlighted_text"}
+    assert set(result) == keys
+    assert result["similar_words"].empty
+    full = NeuroContextModel(**parts).similar_words("pain")
+    assert list(result["similar_words"]) == list(full)
+    assert result["similar_words"].query("weight_in_query != 0").empty
     with pytest.raises(ValueError, match="No corpus is indexed"):
         model.similar_documents("pain")
     with pytest.raises(ValueError, match="has no reference studies"):
@@ -130,6 +134,15 @@ def test_call_requires_one_text_and_transform_a_list(model):
         model.transform("pain")
     with pytest.raises(ValueError, match="must not be empty or blank"):
         model(" ")
+    for text in ("?!.", "—", "🧠"):
+        with pytest.raises(
+            ValueError, match=f"must contain words; got '{re.escape(text)}'"
+        ):
+            model(text)
+    with pytest.raises(ValueError, match="text must contain words; got '!' in row 0"):
+        model.similar_words("!")
+    for text in ("痛み", "5"):  # Letters of any language, and digits.
+        model(text)
 
 
 def test_corpus_without_peaks_raises(model, corpus):

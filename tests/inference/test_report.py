@@ -123,7 +123,7 @@ def test_empty_sections_are_omitted(without_map):
     words = " ".join(parse(make_report(model, "pain").html).words)
     assert "Terms with" not in words
     assert "Studies with" not in words
-    assert "none of the 0 terms" in words
+    assert "The model has no terms." in words
 
 
 @pytest.mark.parametrize("top", [2, 0, "a"])

@@ -63,7 +63,10 @@ def test_rows_of_counts_are_peaks_at_voxel_centers(rng):
         (TABLE.drop(columns="z"), "must have the columns .*; got id, x, y"),
         (TABLE.assign(id=["b", None, "b"]), "1 rows of the table of peaks have no id"),
         (TABLE.assign(x=["a", "b", "c"]), "must contain numbers; got"),
-        (TABLE.assign(x=[1, np.nan, 2]), "must contain numbers; got .*nan.* in row 1"),
+        (
+            TABLE.assign(x=[1, np.nan, 2]),
+            "must contain numbers; got .*nan.* in row 2 of",
+        ),
         *(
             (
                 TABLE.assign(**{name: ["MNI", word, None]}),
@@ -224,6 +227,6 @@ def test_numbers_of_tables_may_be_stored_as_text():
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_array_equal(one, other)
     with pytest.raises(
-        ValueError, match=r"must contain numbers; got 12,345; 5; 8 in row 1"
+        ValueError, match=r"must contain numbers; got 12,345; 5; 8 in row 2 of .*, id a"
     ):
         gather_peaks(TABLE.assign(x=["1", "12,345", "3"]))

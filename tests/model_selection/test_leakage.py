@@ -134,6 +134,7 @@ def _find_sharing_slow(peaks):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The peaks of")  # 17 studies seem not to be in mm
 def test_clean_paper_splits_share_no_titles_or_peaks(shared_data, monkeypatch):
     monkeypatch.setenv("NEUROCONTEXT_DATA", str(shared_data))
     corpus = load_corpus("neuroquery+neurosynth")

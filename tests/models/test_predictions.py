@@ -194,7 +194,7 @@ def test_other_metrics_in_another_unit_raise(scoring, metric, train):
         search = GridSearchCV(
             model, {}, scoring=scoring, cv=2, refit=False, error_score="raise"
         )
-        with pytest.raises(ValueError, match=f"{metric}.* needs predictions in the"):
+        with pytest.raises(ValueError, match=f"{metric}.* needs predictions that"):
             search.fit(*train)
 
 
