@@ -1,4 +1,4 @@
-"""Run estimators over splits, save resumable records and compute tables."""
+"""Run estimators on splits, save records to resume runs, and compute tables."""
 
 from ._benchmark import provenance, run_benchmark, score_similarity
 from ._estimators import (

@@ -1,4 +1,4 @@
-"""Run estimators over splits and save one record per fit to resume interrupted runs."""
+"""Run estimators on splits, and save each fit so that interrupted runs can resume."""
 
 import hashlib
 import json
@@ -123,7 +123,7 @@ def _is_complete(record, expected, scores) -> bool:
 
 
 def _are_ranks(text, curve) -> bool:
-    """Return whether a line contains one rank for each candidate of a curve."""
+    """Return whether a text lists a valid rank for each candidate of a recall curve."""
     if not isinstance(text, str):
         return False
     best, worst = parse_ranks(text).T
@@ -153,8 +153,9 @@ def run_benchmark(
 
     There are two differences from `sklearn.model_selection.cross_validate`. First, if
     `output` is given, each fit is saved as a record, so that an interrupted run can
-    resume. Second, records include costs, provenance, the recall curve and the rank of
-    each test study in both directions. Intervals are computed from these ranks.
+    resume. Second, records include costs, provenance, the recall curve and two ranks of
+    each test study: the rank of its map for its text, and the rank of its text for its
+    map. Intervals are computed from these ranks.
 
     Parameters
     ----------
@@ -182,7 +183,7 @@ def run_benchmark(
         Study of each row. Pass it if several rows can belong to the same study, for
         example if each row is an analysis (contrast), or if there are duplicates; see
         `duplicate_groups`. In a split, no study may be in both the training set and the
-        test set. The bootstrap of intervals draws all rows of a study together.
+        test set. To compute intervals, all rows of a study are drawn together.
     settings : dict or None, default=None
         Further settings to store in the provenance, such as corpus, language model,
         atlas and random state.
@@ -258,7 +259,7 @@ def run_benchmark(
 
 
 def _number_studies(splits, groups) -> list:
-    """Return the number of the study of each test row, one array per split."""
+    """Return an array per split that contains a study number for each test row."""
     tests = [test for _, test in splits]
     if groups is None:
         return tests
@@ -338,7 +339,7 @@ def _select_ks(ks, splits) -> tuple[int, ...]:
 
 
 def _score_names(ks) -> list[str]:
-    """Return the names of the scores of both directions."""
+    """Return the names of the scores for both directions of retrieval."""
     names = [*(f"recall_at_{k}" for k in ks), "mix_match", "recall_curve_auc"]
     return [*names, *(name + BRAIN_TO_TEXT for name in names)]
 
@@ -425,8 +426,8 @@ def provenance() -> dict:
     Returns
     -------
     provenance : dict
-        Dictionary without paths and host names. Its keys are ``versions`` (package to
-        version), ``machine`` (platform, number of processors and value of
+        Dictionary without paths and host names. Its keys are ``versions`` (version of
+        each package), ``machine`` (platform, number of processors and value of
         ``OMP_NUM_THREADS``) and ``started`` (current time in UTC, ISO 8601).
 
     Examples

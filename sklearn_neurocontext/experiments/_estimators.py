@@ -80,8 +80,9 @@ def make_estimators(
     Parameters
     ----------
     names : sequence of str, default=("contrastive", "cca", "ridge", "mlp")
-        Names of the estimators. The four default estimators use the paper settings and
-        take embeddings; each is the last step of a pipeline, after a StandardScaler.
+        Names of the estimators. The four default estimators take embeddings. Each is
+        the last step of a pipeline, after a StandardScaler, and has the default
+        parameters of its class, except for `random_state` and `decoder`.
         ``"best_text_brain"`` takes texts.
     random_state : int, RandomState instance or None, default=0
         Seed of the neural networks and of the Nyström components of `best_text_brain`.

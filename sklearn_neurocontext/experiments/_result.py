@@ -49,7 +49,7 @@ def _group_by_direction(metrics) -> list:
 
 
 def _format_markdown(rows: list[list[str]]) -> str:
-    """Format a table whose first row is the header."""
+    """Format rows as a Markdown table. The first row is the header."""
     cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     lines = ["| " + " | ".join(row) + " |" for row in cells]
     lines.insert(1, "|---|" + "---:|" * (len(rows[0]) - 1))
@@ -116,8 +116,8 @@ def format_interval(row, *, signed: bool = False) -> str:
 def format_ranks(ranks) -> str:
     """Format the ranks of `true_ranks` as one line, for example ``"3 17 4-6"``.
 
-    If other candidates tie with the true one, its best and worst rank are joined by a
-    hyphen.
+    If other candidates tie with the true candidate, the best and the worst rank of the
+    true candidate are joined by a hyphen.
     """
     return " ".join(
         str(best) if best == worst else f"{best}-{worst}"
@@ -126,7 +126,7 @@ def format_ranks(ranks) -> str:
 
 
 def parse_ranks(text: str) -> np.ndarray:
-    """Return the ranks of a line of `format_ranks`, shape (n_studies, 2)."""
+    """Convert a line written by `format_ranks` to an array of shape (n_studies, 2)."""
     words = text.split()
     if "-" not in text:
         return np.repeat(np.array(words, dtype=np.int64), 2).reshape(-1, 2)
@@ -168,7 +168,7 @@ def _format_cell(metric, one) -> str:
 
 
 def difference_tables(differences: pd.DataFrame) -> list[str]:
-    """Return one Markdown table per direction, of differences from the reference."""
+    """Return one table of differences from the reference per direction, in Markdown."""
     metrics = list(differences["metric"].unique())
     return [
         _difference_table(differences, direction, group)
@@ -205,9 +205,9 @@ class BenchmarkResult:
     records : list of dict
         One record per split and estimator. Scores are fractions. ``ranks`` contains the
         rank of the true map of each test text, and ``ranks_brain_to_text`` the rank of
-        the true text of each test map. Ranks are separated by spaces. The first rank
-        is 1. ``4-6`` means that the true candidate ties with two others, so that its
-        rank is between 4 and 6.
+        the true text of each test map. Ranks are separated by spaces. The most similar
+        candidate has rank 1. ``4-6`` means that the true candidate ties with two
+        others, so that its rank is between 4 and 6.
     reference : str or None, default=None
         Name of the estimator to which the others are compared.
     overlapping : bool, default=False
@@ -216,8 +216,9 @@ class BenchmarkResult:
         Versions, machine, settings and start time of each run that contributed records.
         The value of ``run`` in a record is an index into this list.
     studies : list of array-like of int, or None, default=None
-        Study of each rank, one array per split. Equal numbers mean the same study or
-        duplicates of it. With None, no intervals are computed.
+        For each split, an array with the number of the study to which each rank
+        belongs. Equal numbers mean the same study or duplicates of it. If None, no
+        intervals are computed.
 
     Examples
     --------
@@ -448,7 +449,7 @@ class BenchmarkResult:
         return "\n\n".join(parts) + "\n"
 
     def describe_intervals(self) -> str:
-        """Describe the intervals in brackets, for notes below tables.
+        """Describe how intervals in tables were computed, for a note below the tables.
 
         Returns
         -------
@@ -530,7 +531,7 @@ class BenchmarkResult:
 
 
 def _resample_curve(curve, n: int) -> np.ndarray:
-    """Interpolate a recall curve to n points; the recall of 0 candidates is 0."""
+    """Interpolate a recall curve to n values. The curve starts at recall@0 = 0."""
     fractions = np.arange(len(curve) + 1) / len(curve)
     return np.interp(np.arange(1, n + 1) / n, fractions, [0.0, *curve])
 
@@ -556,7 +557,7 @@ def _score_studies(record, metrics) -> np.ndarray:
 
 
 def _score_ranks(metric: str, ranks) -> np.ndarray:
-    """Return the score of each study with these ranks, shape (n_studies,)."""
+    """Compute the score of each study from its best and worst rank: (n_studies,)."""
     n, (best, worst) = len(ranks), ranks.T
     name = metric.removesuffix(BRAIN_TO_TEXT)
     if name.startswith("recall_at_"):

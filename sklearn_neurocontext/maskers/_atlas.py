@@ -30,9 +30,9 @@ from ._images import (
 DIFUMO_DIMENSIONS = (64, 128, 256, 512, 1024)
 SHIPPED_CENTERS = (128, 256, 512, 1024)
 _NAMES = "'geometric', 'geometric-soft', 'difumo'"
-# Number of nearest centers among which the soft atlas divides each voxel. The shares of
-# all other centers are omitted, because their sum would be less than 1e-4 (measured for
-# atlases with 128, 512 and 1024 centers).
+# An atlas of overlapping parcels divides each voxel among this number of nearest
+# centers. The parts that belong to all other centers are omitted, because together they
+# would be less than 1e-4 of the voxel (measured for 128, 512 and 1024 centers).
 _N_SHARING = 16
 
 
@@ -172,8 +172,8 @@ def compute_centers(n_components: int) -> np.ndarray:
     voxels = _brain_voxels()
     if n_components > len(voxels):
         raise ValueError(
-            f"n_components must be at most {len(voxels)}, the number of voxels of the "
-            f"MNI mask at 4 mm, for a geometric atlas; got {n_components}."
+            f"For a geometric atlas, n_components must be at most {len(voxels)}, the "
+            f"number of voxels of the MNI mask at 4 mm; got {n_components}."
         )
     means = KMeans(n_components, n_init=1, max_iter=100, random_state=0)
     # Only one thread is used, because several threads add numbers in an order that
@@ -189,7 +189,7 @@ def compute_centers(n_components: int) -> np.ndarray:
 
 
 def _brain_voxels() -> np.ndarray:
-    """Return the positions of the voxels of the MNI mask at 4 mm, in mm: (n, 3)."""
+    """Return the voxel centers of the MNI mask at 4 mm: (n, 3), in mm."""
     return voxel_centers(resample_mask(open_mask("mni"), 4.0))
 
 
@@ -202,7 +202,7 @@ def parcel_width(centers) -> float:
 
 
 def sample_atlas(atlas: Atlas, mask_img):
-    """Return the names of the maps, and an iterator of one (indices, values) per map.
+    """Return the names of the maps, and an iterator with (indices, values) per map.
 
     The voxels of the mask are numbered from 0. `indices` are the numbers of the voxels
     at which the map is nonzero. `values` are the values of the map at these voxels.
@@ -262,7 +262,7 @@ def _sample_maps(img, mask_img, positions):
 
 
 def _sample_labels(img, positions):
-    """Return names of nonzero labels, and an iterator of (indices, ones) of each."""
+    """Return names of nonzero labels, and an iterator of (indices, ones) per label."""
     volume = read_finite(img, ..., "atlas")
     if np.any(np.abs(volume - np.rint(volume)) > 1e-3):
         raise ValueError(

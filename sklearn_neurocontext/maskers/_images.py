@@ -141,7 +141,7 @@ def _check_grid_size(mask_img, target):
             shape = np.maximum(first + corners.max(axis=0) + 1, 1)
     n_voxels = np.ceil(shape - 1e-6).prod()
     # Smoothing a map needs three volumes of float64 and, along each axis, a matrix of
-    # float64 and one of integers.
+    # float64 and a matrix of integers.
     memory = 24 * n_voxels + 16 * (shape**2).sum()
     if memory > _MAX_GRID_MEMORY:
         raise ValueError(
@@ -153,7 +153,7 @@ def _check_grid_size(mask_img, target):
 
 
 def check_affine(target_affine) -> np.ndarray | None:
-    """Return `target_affine` as a matrix (3, 3) or (4, 4) in mm, or None."""
+    """Convert `target_affine` to a matrix (3, 3) or (4, 4) in mm; keep None."""
     if target_affine is None:
         return None
     try:
@@ -193,7 +193,7 @@ def voxel_centers(mask_img) -> np.ndarray:
 
 
 def to_volume(voxels, mask_img) -> np.ndarray:
-    """Return maps (n_maps, n_voxels) as an array (nx, ny, nz, n_maps)."""
+    """Convert maps of shape (n_maps, n_voxels) to shape (nx, ny, nz, n_maps)."""
     inside = np.asarray(mask_img.dataobj) > 0
     volume = np.zeros((*inside.shape, len(voxels)), dtype=voxels.dtype)
     volume[inside] = voxels.T
@@ -241,7 +241,7 @@ def stream_images(imgs, mask_img, resampling):
 def _resample(volume, affine, mask_img, resampling):
     """Resample a volume to the grid of a mask."""
     to_img = np.linalg.inv(affine) @ mask_img.affine
-    # Number of voxels of the image per voxel of the mask, along each axis of the mask.
+    # Number of image voxels per mask voxel, along each axis of the mask.
     n_finer = np.ceil(np.linalg.norm(to_img[:3, :3], axis=0) - 1e-3).astype(int)
     if resampling == "average" and n_finer.max() > 1:
         return _average(volume, to_img, mask_img.shape, np.maximum(n_finer, 1))
@@ -289,7 +289,7 @@ def _average(volume, to_img, shape, n_finer):
 
 
 def _iterate_3d(imgs):
-    """Yield images with the index of each 3D volume; open files only when needed."""
+    """Yield (image, index) for each 3D volume; open each file only when needed."""
     single = is_path(imgs) or hasattr(imgs, "dataobj")
     if single:
         imgs = [imgs]

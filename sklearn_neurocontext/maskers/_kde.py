@@ -93,13 +93,14 @@ def peaks_to_weights(peaks, affine, inside, *, voxelization="nearest"):
     Returns
     -------
     weights : csr_array of shape (n_studies, n_grid), float32
-        Number of peaks of each study at each voxel of the grid. With "linear", it is
-        the sum of the shares of the peaks.
+        Number of peaks of each study at each voxel of the grid. With
+        ``voxelization="linear"``, a peak is divided among eight voxels, so the number
+        may be a fraction.
     n_off_grid : int
         Number of peaks outside the field of view. These peaks are dropped.
     n_off_mask : int
         Number of peaks in the field of view but outside the mask. These peaks are kept
-        with "neuroquery", and dropped otherwise.
+        with ``voxelization="neuroquery"``, and dropped otherwise.
     """
     study = np.repeat(np.arange(len(peaks)), [len(rows) for rows in peaks])
     locate = _floor_voxels if voxelization == "neuroquery" else _nearest_voxels
@@ -136,7 +137,7 @@ def _nearest_voxels(peaks, affine, shape):
 
 
 def _floor_voxels(peaks, affine, shape):
-    """Return voxel coordinates, voxels, and whether the peaks are on the grid.
+    """Return voxel coordinates, the voxels of peaks, and whether these are on the grid.
 
     The result is the same as that of NeuroQuery 1.1, which rounds coordinates down.
     """
@@ -153,9 +154,9 @@ def _floor_voxels(peaks, affine, shape):
 
 
 def _linear_corners(positions, shape):
-    """Return the 8 voxels around each of n positions, and their shares of the peak.
+    """Return the 8 voxels around each of n peaks, and the part of the peak for each.
 
-    The arrays have shapes (8, n, 3) and (8, n).
+    The arrays have shapes (8, n, 3) and (8, n). The eight parts of a peak sum to one.
     """
     low = np.floor(positions).astype(np.int64)
     fraction = positions - low
@@ -163,8 +164,8 @@ def _linear_corners(positions, shape):
     for corner in np.ndindex(2, 2, 2):
         step = np.array(corner)
         share = np.where(step, fraction, 1 - fraction).prod(axis=1)
-        # If a corner is outside the grid, its share is given to the nearest voxel of
-        # the grid.
+        # If a voxel is outside the grid, its part of the peak is assigned to the
+        # nearest voxel of the grid.
         corners.append(np.clip(low + step, 0, np.array(shape) - 1))
         shares.append(share)
     return np.stack(corners), np.stack(shares)
@@ -195,12 +196,12 @@ KERNELS = {"endless": gaussian_matrix, "reflected": reflected_matrix}
 
 
 def kernel_margin(kernel: str, sigma) -> np.ndarray:
-    """Return the largest distance from the mask at which a voxel needs a table row."""
+    """Return the distance from the mask beyond which voxels do not affect results."""
     # The distance is an integer array of shape (3,), in voxels along each axis.
     if kernel == "reflected":
         return (_TRUNCATE * np.asarray(sigma) + 0.5).astype(int)
     # Peaks outside the mask are dropped. With voxelization="linear", a peak in the mask
-    # also has shares at neighboring voxels, which may be outside the mask.
+    # is divided among neighboring voxels, and some of them may be outside the mask.
     return np.ones(3, dtype=int)
 
 

@@ -86,13 +86,13 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
           rounded down, and peaks outside the mask are kept. The Gaussian is truncated
           at four standard deviations and reflected at the borders of the grid.
     target_affine : float, array-like of shape (3,), (3, 3), (4, 4) or None, default=4.0
-        Voxel size of the grid in mm, or affine of the grid. None keeps the grid of the
-        mask.
+        Voxel size of the grid in mm, or affine of the grid. If None, the grid of the
+        mask is used.
     mask_img : "mni", path-like, 3D Nifti image or None, default="mni"
         Mask in which the maps are fitted to densities. ``"mni"`` is nilearn's MNI mask.
-        With None, all voxels of a grid are used. This grid is the grid of the atlas if
-        the atlas is an image and `target_affine` is also None. Otherwise, the grid
-        covers the field of view of the MNI mask.
+        If None, the maps are fitted in all voxels of the grid. The grid is then the
+        grid of the atlas if the atlas is an image and `target_affine` is also None.
+        Otherwise, the grid covers the field of view of the MNI mask.
     resolution_mm : {2, 3}, default=2
         Resolution of the DiFuMo atlas to download, in mm.
     strategy : {"lstsq", "mean"}, default="lstsq"
@@ -108,8 +108,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         How to handle a study with no peak in the mask. ``"zero"`` returns coefficients
         of zero. ``"error"`` raises an error.
     data_dir : path-like or None, default=None
-        Folder in which nilearn stores the DiFuMo atlas. None selects nilearn's default
-        folder.
+        Folder in which nilearn stores the DiFuMo atlas. If None, nilearn's default
+        folder is used.
 
     Attributes
     ----------
@@ -468,7 +468,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
 
 
 def _to_float32(coefficients):
-    """Convert coefficients to float32, unless a row is too large or too small."""
+    """Convert coefficients to float32, unless values are too large or too small."""
     largest = np.abs(coefficients).max(axis=1, initial=0)
     # Within these limits, neither the coefficients nor the voxel values of their maps
     # overflow in float32. Coefficients that are much smaller than the largest

@@ -19,12 +19,12 @@ from ._atlas import Atlas, sample_atlas
 
 # Number of maps per block. At most two blocks are in memory at a time.
 _BLOCK = 64
-# If the share of nonzero values of maps exceeds this threshold, the maps are converted
-# to dense arrays, because products of dense arrays are then faster.
+# If more than this fraction of the values of maps is nonzero, the maps are converted to
+# dense arrays, because products of dense arrays are then faster.
 _DENSE_SHARE = 0.1
-# Threshold for linear combinations. Regress a map on the other maps. The unexplained
-# share is the squared norm of the residual divided by the squared norm of the map. If
-# this share is at most the threshold, the map is treated as a linear combination of the
+# A map is approximated by a least-squares fit of other maps. The unexplained share is
+# the squared norm of the residual divided by the squared norm of the map. If this share
+# is at most the threshold below, the map is treated as a linear combination of the
 # other maps. For an exact linear combination, the share is about 1e-14 instead of 0,
 # because the values of maps are rounded to float32.
 _MIN_UNEXPLAINED_SHARE = 1e-12
@@ -53,7 +53,7 @@ class Maps:
 
     @property
     def masses(self) -> np.ndarray:
-        """Sum of each map, or 1 for maps with no positive sum: (n_components,)."""
+        """Sum of each map, or 1 for maps whose sum is not positive: (n_components,)."""
         # The value 1 avoids a division by zero.
         masses = self.array.sum(axis=0, dtype=np.float64)
         return np.where(masses > 0, masses, 1)
@@ -71,7 +71,7 @@ class Maps:
         )
 
     def _fast_blocks(self, dtype):
-        """Yield all maps as one sparse array, or blocks of maps as dense arrays."""
+        """Yield (slice, maps): all maps in a sparse array or blocks in dense arrays."""
         n_components = self.array.shape[1]
         if not _is_dense(self.array):
             yield slice(0, n_components), self.array
@@ -124,7 +124,7 @@ def build_maps(folder: Path, atlas: Atlas, mask_img) -> dict:
 
 
 def read_blocks(folder: Path):
-    """Return blocks of components, and a function that reads the maps of a block."""
+    """Return slices that divide maps into blocks, and a function to read a block."""
     indptr = np.load(folder / "indptr.npy")
     n_voxels = int(np.load(folder / "n_voxels.npy"))
 
@@ -170,7 +170,7 @@ def _is_dense(maps) -> bool:
 
 
 def invert_gram(gram):
-    """Return (AᵀMA)⁻¹, and the condition number of AᵀMA for maps of unit norm.
+    """Return (AᵀMA)⁻¹, and the condition number of AᵀMA for maps scaled to unit norm.
 
     `gram` is AᵀMA, where the columns of A are the maps and M is the mask.
     """
@@ -188,7 +188,7 @@ def invert_gram(gram):
 
 def _invert(matrix):
     """Return the inverse and the condition number of a matrix with unit diagonal."""
-    # For a singular matrix, return the pseudoinverse and infinity.
+    # For a singular matrix, the pseudoinverse and infinity are returned.
     try:
         factor = cho_factor(matrix, lower=True)
         if np.diag(factor[0]).min() ** 2 > _MIN_UNEXPLAINED_SHARE:
@@ -203,8 +203,8 @@ def check_maps(maps: Maps, strategy: str) -> None:
     """Raise an error or warn if the maps are not suitable for the strategy.
 
     Negative values are an error with ``strategy="mean"``. Empty maps result in a
-    warning. With ``strategy="lstsq"``, exact and approximate linear combinations of
-    other maps also result in a warning.
+    warning. With ``strategy="lstsq"``, maps that are exactly or almost linear
+    combinations of other maps also result in a warning.
     """
     if strategy == "mean" and maps.lowest < 0:
         raise ValueError(

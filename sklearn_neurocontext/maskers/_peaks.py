@@ -52,7 +52,7 @@ def gather_peaks(peaks, *, space="MNI", counts_grid=None):
 
 
 def _warn_about_doubtful_peaks(message, stacklevel=5):
-    """Issue a warning about units or sides of peaks, unless `message` is empty."""
+    """Warn about the unit or the hemisphere of peaks, unless `message` is empty."""
     # With the default `stacklevel`, the warning points to the user's call of transform.
     # This call runs scikit-learn's wrapper, then transform itself, gather_peaks, and
     # this function.
@@ -180,12 +180,12 @@ def _check_spaces(tables, space):
 
 
 def _check_sides(table, study_of, names):
-    """Warn if the sides of peaks, in a column of a table, contradict the sign of x."""
+    """Warn if the hemispheres that a table lists for peaks contradict the sign of x."""
     sides = find_sides(table)
     if sides is not None:
         message = describe_sides(read_numbers(table["x"]), sides, study_of, names)
-        # Two more functions run than with the default stacklevel: _read_table or
-        # _read_frames, and this function.
+        # The default stacklevel does not count two functions that run here: _read_table
+        # or _read_frames, and this function.
         _warn_about_doubtful_peaks(message, stacklevel=7)
 
 

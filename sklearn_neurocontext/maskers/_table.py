@@ -67,8 +67,8 @@ def build_table(folder: Path, blocks, read, mixing, inside, *, fwhm, voxel_mm, k
         Output folder for ``table.npy`` and ``rows.npy``, which become the attributes
         `values` and `rows` of `Table`.
     blocks, read : list of slice and callable
-        The two values returned by `read_blocks`: blocks of components, and a function
-        that reads the columns of MA of a block.
+        The two values returned by `read_blocks`: slices that divide the components
+        into blocks, and a function that reads the columns of MA for a block.
     mixing : ndarray of shape (n_components, n_components) or (n_components,), float64
         Matrix by which the rows of G·MA are multiplied. For a least-squares fit, it is
         (AᵀMA)⁻¹. For weighted means, it is diagonal, and `mixing` is its diagonal: 1
@@ -80,7 +80,9 @@ def build_table(folder: Path, blocks, read, mixing, inside, *, fwhm, voxel_mm, k
     voxel_mm : ndarray of shape (3,)
         Voxel sizes, in mm.
     kernel : {"endless", "reflected"}
-        Key of `KERNELS`.
+        ``"endless"`` is a Gaussian that is not truncated. ``"reflected"`` is
+        NeuroQuery's Gaussian, which is truncated and reflected at the borders of the
+        grid.
     """
     sigma = fwhm * FWHM_TO_SIGMA / voxel_mm
     matrices = [

@@ -81,7 +81,7 @@ def select_voxels(maps, threshold, top) -> np.ndarray:
     """Return a boolean array of the selected voxels; see `dice_score`."""
     if top is not None:
         return select_top(maps, top)
-    # A NumPy float64 is compared without rounding it to the dtype of the maps.
+    # NumPy would round a Python float to the dtype of the maps before the comparison.
     return maps > np.float64(threshold)
 
 
@@ -213,10 +213,10 @@ def bootstrap_interval(
 ):
     """Compute a bootstrap percentile interval of the mean.
 
-    A bootstrap sample contains as many groups as `values` has. The groups are drawn
-    with replacement, and all values of a drawn group are used. The interval extends
-    between two percentiles of the means of these samples. Without `groups`, each value
-    is a group of its own.
+    The values are divided into groups. To create a bootstrap sample, as many groups as
+    there are in the data are drawn with replacement, and all values of each drawn group
+    are used. The interval extends between two percentiles of the means of these
+    samples. Without `groups`, each value is a group of its own.
 
     Parameters
     ----------
@@ -293,7 +293,7 @@ def bootstrap_interval(
 
 
 def _sum_over_groups(values, groups, weights) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weighted sums of the values and the sum of the weights per group."""
+    """Return the weighted sum of values and the sum of weights, both for each group."""
     n = len(values)
     groups = np.arange(n) if groups is None else np.asarray(groups)
     weights = np.ones(n) if weights is None else np.asarray(weights, np.float64)

@@ -15,7 +15,7 @@ from ._style import (
 )
 
 # Sizes in inches: the width of a figure, the height of a row of four views, the width
-# of the color bar of a row, and the heights of a line of the title and of the note.
+# of the color bar of a row, and the heights of a text line in the title and the note.
 WIDTH = 12.0
 ROW_HEIGHT = 2.7
 _BAR_SPACE = 1.5

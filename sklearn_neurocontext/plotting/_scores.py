@@ -36,7 +36,7 @@ def plot_recall_curves(curves, *, title=None, ax=None):
     title : str or None, default=None
         Title of the axes. It is wrapped, and ``$`` is printed literally.
     ax : matplotlib Axes or None, default=None
-        Axes to draw on. None creates a new figure.
+        Axes to draw on. If None, a new figure is created.
 
     Returns
     -------
@@ -191,11 +191,12 @@ def plot_paired_differences(
         confidence interval of its mean difference. Estimators without an interval may
         be omitted.
     unit : str, default="points"
-        Unit of the differences, shown in the label of the x axis.
+        Unit of the differences, shown in the label of the x axis. The default stands
+        for percentage points.
     reference : str, default="the reference"
         Name of the reference, shown in the label of the x axis.
     ax : matplotlib Axes or None, default=None
-        Axes to draw on. None creates a new figure.
+        Axes to draw on. If None, a new figure is created.
 
     Returns
     -------
@@ -285,9 +286,9 @@ def _check_differences(differences) -> dict:
 def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
     """Plot the mean Dice overlap of each method and the Dice overlap of each map.
 
-    All methods must be scored on the same maps. For each map, a line joins its points
-    for all methods. Compare methods by the slopes of these lines, not by the overlap of
-    intervals.
+    All methods must be scored on the same maps. A point shows the Dice overlap of one
+    map with one method, and a line joins all points of the same map. Compare methods by
+    the slopes of these lines, not by the overlap of intervals.
 
     Parameters
     ----------
@@ -298,12 +299,12 @@ def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
         Dictionary from the name of a method to the lower and upper end of a confidence
         interval of its mean Dice overlap. Methods without an interval may be omitted.
     top : float, default=0.1
-        Fraction of voxels from which the Dice overlap was computed, in (0, 1]. It is
-        shown in the label of the y axis.
+        Fraction of voxels that were selected in each map to compute the Dice overlap,
+        in (0, 1]. It is shown in the label of the y axis.
     title : str or None, default=None
         Title of the axes. It is wrapped, and ``$`` is printed literally.
     ax : matplotlib Axes or None, default=None
-        Axes to draw on. None creates a new figure.
+        Axes to draw on. If None, a new figure is created.
 
     Returns
     -------

@@ -37,7 +37,7 @@ def plot_similarity_matrix(
     title : str or None, default=None
         Title of the axes. It is wrapped, and ``$`` is printed literally.
     ax : matplotlib Axes or None, default=None
-        Axes to draw on. None creates a new figure.
+        Axes to draw on. If None, a new figure is created.
 
     Returns
     -------

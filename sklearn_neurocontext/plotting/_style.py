@@ -28,7 +28,7 @@ def line_style(position: int) -> dict:
 
 
 def wrap(text: str, width: int, max_lines: int = 6) -> str:
-    """Wrap a text into lines of similar length; shorten a long text by an ellipsis."""
+    """Wrap a text into lines of similar length; cut a long text with an ellipsis."""
     text = replace_surrogates(text)
     lines = textwrap.wrap(text, width, max_lines=max_lines, placeholder=" …")
     if len(textwrap.wrap(text, width)) <= max_lines:

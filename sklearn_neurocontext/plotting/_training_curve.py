@@ -1,4 +1,4 @@
-"""Plot the losses and the monitor of a neural network against the epoch."""
+"""Plot the losses of a neural network, and the value that selects its best epoch."""
 
 import math
 
@@ -29,7 +29,7 @@ def plot_training_curve(history, *, best_epoch=None, ax=None):
     best_epoch : int or None, default=None
         Epoch whose weights the estimator keeps. A vertical line marks this epoch.
     ax : matplotlib Axes or None, default=None
-        Axes to draw on. None creates a new figure.
+        Axes to draw on. If None, a new figure is created.
 
     Returns
     -------
