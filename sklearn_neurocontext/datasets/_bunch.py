@@ -96,7 +96,10 @@ def make_bunch(
 
 
 def _warn_about_doubtful_peaks(xyz, sides, rows, groups):
-    """Warn if peaks are probably not in mm, or lack the minus signs of x."""
+    """Warn if peaks are probably not in mm, or if x probably lost its minus signs.
+
+    Peaks in the left hemisphere must have negative x.
+    """
     codes, names = pd.factorize(groups)
     messages = [describe_units(xyz, codes[rows], names)]
     if sides is not None:

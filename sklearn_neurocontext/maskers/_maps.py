@@ -71,7 +71,11 @@ class Maps:
         )
 
     def _fast_blocks(self, dtype):
-        """Yield (slice, maps): all maps in a sparse array or blocks in dense arrays."""
+        """Yield pairs of a slice of components and the maps of these components.
+
+        Sparse maps are yielded together, as one sparse array. Dense maps are yielded in
+        blocks, each as a dense array.
+        """
         n_components = self.array.shape[1]
         if not _is_dense(self.array):
             yield slice(0, n_components), self.array

@@ -1,7 +1,8 @@
 """Function that builds the model with the best retrieval for each text field.
 
 Retrieval means that brain maps are ranked by their similarity to a text. The models and
-their parameters were chosen because their retrieval of development studies was best.
+their parameters were chosen because their retrieval was best on the development set:
+studies that are in no test set and serve only for choosing models.
 """
 
 from sklearn.feature_extraction.text import TfidfTransformer
@@ -23,7 +24,7 @@ def best_text_brain(text_field: str = "abstract", random_state=None):
     different features of a title:
 
     - TF-IDF weights of words and word pairs;
-    - Nyström features of the embedding, which a language model computes;
+    - Nyström features, computed from a language model's embedding of the title;
     - the average map of the training studies whose titles have similar words;
     - the average map of the training studies whose titles have similar embeddings.
 

@@ -250,7 +250,8 @@ def mpnet_folder() -> Path | None:
     _check_sha256(
         folder / _WEIGHTS,
         _MPNET_SHA256,
-        f"Delete the folder {str(entry.folder)!r}; it is unpacked again.",
+        f"Delete the folder {str(entry.folder)!r}. It will be unpacked again when the "
+        "model is next loaded.",
     )
     return folder
 
