@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
@@ -93,10 +94,16 @@ class TermMapEstimator(MixMatchMixin, BaseEstimator):
         # NeuroQuery's maps are. Coefficients are standardized, as in RidgeBaseline.
         with_std = self.representation == "coefficients"
         self.predicted_scaler_ = StandardScaler(with_std=with_std)
-        self.observed_scaler_ = StandardScaler(with_std=with_std)
         for rows in gen_batches(len(peaks), _BLOCK):
             self.predicted_scaler_.partial_fit(self._predict(counts[rows], unit=True))
-            self.observed_scaler_.partial_fit(self._observe(peaks[rows]))
+        self.observed_scaler_ = StandardScaler(with_std=with_std)
+        if with_std:
+            self.observed_scaler_.fit(self._observe(peaks))
+        else:
+            # Densities are sums over peaks. Therefore, their mean over studies is the
+            # density of all peaks divided by the number of studies.
+            total = self._observe([np.concatenate(peaks)])
+            self.observed_scaler_.fit(total / len(peaks))
 
     def _predict(self, counts, *, unit):
         """Predict voxel maps or coefficients; scale the latter to norm 1 if `unit`."""
