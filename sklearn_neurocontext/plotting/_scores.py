@@ -1,4 +1,4 @@
-"""Plot recall curves, paired differences of scores and Dice bars."""
+"""Plot recall curves, scores, paired differences of scores and Dice bars."""
 
 import numpy as np
 
@@ -281,6 +281,79 @@ def _check_differences(differences) -> dict:
                 "splits that were not scored for both estimators."
             )
     return checked
+
+
+def plot_scores(scores, *, intervals=None, chance=None, label="score", ax=None):
+    """Plot the score of each estimator with its confidence interval.
+
+    Parameters
+    ----------
+    scores : dict of str to float
+        Dictionary from the name of an estimator to its score in [0, 1].
+    intervals : dict of str to (float, float) or None, default=None
+        Dictionary from the name of an estimator to the lower and upper end of a
+        confidence interval of its score. Estimators without an interval may be omitted.
+    chance : float or None, default=None
+        Chance level, shown as a dashed line. None draws no line.
+    label : str, default="score"
+        Label of the x axis. For recall, state the number of candidates.
+    ax : matplotlib Axes or None, default=None
+        Axes to draw on. If None, a new figure is created.
+
+    Returns
+    -------
+    ax : matplotlib Axes
+        Axes with the first estimator at the top.
+
+    Raises
+    ------
+    TypeError
+        If `scores` or `intervals` is not a dictionary.
+    ValueError
+        If `scores` is empty or contains values outside [0, 1], or if `intervals` has
+        unknown names or an interval whose upper end is below its lower end.
+
+    See Also
+    --------
+    plot_paired_differences : Plot differences between estimators.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.plotting import plot_scores
+    >>> ax = plot_scores(
+    ...     {"ridge": 0.11, "CCA": 0.14},
+    ...     intervals={"ridge": (0.10, 0.12)},
+    ...     chance=0.01,
+    ...     label="recall@10 (1,000 candidates)",
+    ... )
+    >>> [text.get_text() for text in ax.get_yticklabels()]
+    ['ridge', 'CCA']
+    """
+    from matplotlib.ticker import PercentFormatter
+
+    scores = check_mapping(scores, "scores", "number in [0, 1]")
+    for name, value in scores.items():
+        if not 0 <= value <= 1:
+            raise ValueError(
+                f"The score of {name!r} must be in [0, 1]; got {value!r}. Divide "
+                "percentages by 100."
+            )
+    intervals = check_intervals(intervals, scores, fractions=True)
+    ax = axes_or_new(ax, figsize=(8.0, 1.5 + 0.45 * len(scores)), grid="x")
+    if chance is not None:
+        ax.axvline(chance, color=GRAY, linestyle="--", zorder=1)
+    rows = range(len(scores))
+    for row, name in enumerate(scores):
+        if name in intervals:
+            ax.plot(intervals[name], [row, row], color=COLORS[0], linewidth=3)
+    marker = {"linestyle": "", "marker": "o", "markersize": 8, "color": COLORS[0]}
+    ax.plot(list(scores.values()), rows, **marker)
+    names = [wrap(str(name), 40, max_lines=2) for name in scores]
+    ax.set_yticks(rows, names, fontsize=LABEL_SIZE, parse_math=False)
+    ax.set_ylim(len(scores) - 0.5, -0.5)
+    ax.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0, symbol=" %"))
+    ax.set_xlabel(label, fontsize=LABEL_SIZE, parse_math=False)
+    return ax
 
 
 def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
