@@ -9,6 +9,8 @@ The subpackages are:
   component of a brain atlas), and coefficients into maps;
 - :mod:`~sklearn_neurocontext.models` predicts coefficients from embeddings or texts,
   and learns a space shared by texts and maps;
+- :mod:`~sklearn_neurocontext.comparators` contains the systems that the NeuroConText
+  paper compares with;
 - :mod:`~sklearn_neurocontext.metrics` evaluates predicted maps, and the retrieval of
   maps by texts;
 - :mod:`~sklearn_neurocontext.model_selection` splits studies into training and test
@@ -55,6 +57,7 @@ _HOME_OF = {
 }
 _SUBPACKAGES = (
     "cli",
+    "comparators",
     "datasets",
     "experiments",
     "inference",

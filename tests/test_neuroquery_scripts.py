@@ -12,8 +12,8 @@ from sklearn_neurocontext import NeuroContextModel
 from tests.text_model import make_corpus
 
 ROOT = Path(__file__).parents[1]
-README, USER_GUIDE = ROOT / "README.md", ROOT / "docs" / "index.md"
-SECTION = "### Scripts for NeuroQuery\n"
+README, USER_GUIDE = ROOT / "README.md", ROOT / "docs" / "guide" / "other_tools.md"
+SECTION = "## Scripts for NeuroQuery\n"
 START = """
 from neuroquery import fetch_neuroquery_model, NeuroQueryModel
 encoder = NeuroQueryModel.from_data_dir(fetch_neuroquery_model())

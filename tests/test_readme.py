@@ -1,4 +1,4 @@
-"""The README's Python runs as printed, and links lead somewhere."""
+"""The code blocks of the README and of the docs run, and links lead somewhere."""
 
 import re
 from pathlib import Path
@@ -21,8 +21,8 @@ def test_links_lead_to_files(page):
 
 
 def test_docs_name_all_that_can_be_saved():
-    text = (ROOT / "docs" / "index.md").read_text()
-    section = text.split("\n## Saving\n")[1].split("\n## ")[0]
+    text = (ROOT / "docs" / "guide" / "saving.md").read_text()
+    section = text.split("\n## Saved models\n")[1].split("\n## ")[0]
     named = set(re.findall(r"`([A-Z]\w+)`", section))
     assert named == set(KINDS)
 
@@ -46,10 +46,18 @@ def test_python_blocks_run_as_printed(capsys, tmp_path, monkeypatch):
     assert namespace["scores"]["test_mix_match"].mean() > 0.5
 
 
-@pytest.mark.filterwarnings("ignore:Dropped")
-def test_python_blocks_of_the_user_guide_run():
-    text = (ROOT / "docs" / "index.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    assert blocks
-    for block in blocks:
-        exec(compile(block, "docs/index.md", "exec"), {})
+def _python_blocks(page):
+    return re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
+
+
+@pytest.mark.filterwarnings("ignore:Dropped", "ignore:imgs are being resampled")
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES[1:] if _python_blocks(page)],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_python_blocks_of_a_page_run_in_their_order(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    for block in _python_blocks(page):
+        exec(compile(block, str(page), "exec"), namespace)
