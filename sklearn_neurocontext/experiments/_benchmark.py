@@ -53,9 +53,8 @@ def _code_hash() -> str:
 
 
 def _instructions(source: str) -> bytes:
-    """Return the syntax tree of a module without comments and docstrings."""
-    # An edited comment or docstring does not change scores, so it must not cause fits
-    # to be repeated.
+    """Return the syntax tree of a module without comments, docstrings and messages."""
+    # A fit takes minutes, so it is not repeated because a text for readers was edited.
     tree = ast.parse(source)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
@@ -65,7 +64,9 @@ def _instructions(source: str) -> bytes:
 
 
 def _is_text(statement) -> bool:
-    """Return whether a statement consists of a string, as a docstring does."""
+    """Return whether a statement is a docstring or raises an error."""
+    if isinstance(statement, ast.Raise):
+        return True
     value = getattr(statement, "value", None)
     return isinstance(statement, ast.Expr) and isinstance(value, ast.Constant)
 
