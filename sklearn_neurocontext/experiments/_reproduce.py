@@ -342,28 +342,39 @@ class _Progress:
 
 
 def _run(rows, output, progress, description) -> BenchmarkResult:
-    """Run each row on its splits, and combine the results."""
+    """Run all rows on their splits, and combine the results."""
     results, records, runs = [], [], []
-    for row in rows:
+    for group in _group_rows(rows):
         result = run_benchmark(
-            {row.name: row.estimator},
-            row.X,
-            row.studies.y,
-            row.splits,
+            {row.name: row.estimator for row in group},
+            {row.name: row.X for row in group},
+            group[0].studies.y,
+            group[0].splits,
             output=output,
             on_progress=progress,
             reference=None,
-            groups=row.studies.groups,
-            settings={"corpus": description, **row.studies.metadata},
+            groups=group[0].studies.groups,
+            settings={"corpus": description, **group[0].studies.metadata},
         )
         first = len(runs)
         records += [one | {"run": first + one["run"]} for one in result.records]
         runs += result.provenance
         results.append(result)
     names = [row.name for row in rows]
+    records.sort(key=lambda one: (names.index(one["estimator"]), one["split"]))
     reference = PAPER_RECIPE if PAPER_RECIPE in names else None
     if reference is None and BEST_TEXT_BRAIN in names:
         reference = BEST_TEXT_BRAIN
     # Rows may have fewer splits than others. The test studies of a split are the same.
     longest = max(results, key=lambda one: len(one.studies))
     return replace(longest, records=records, reference=reference, provenance=runs)
+
+
+def _group_rows(rows) -> list:
+    """Group rows with the same studies and the same splits."""
+    groups: dict[tuple, list] = {}
+    for row in rows:
+        # Splits are compared by identity, since a comparison of arrays would be slow.
+        key = (id(row.studies), *map(id, row.splits))
+        groups.setdefault(key, []).append(row)
+    return list(groups.values())
