@@ -25,6 +25,7 @@ _LARGEST_EXPONENT = 15
 DESCRIPTION = "model.json"
 ARRAYS = "model.safetensors"
 HASHES = "SHA256SUMS"
+# Names of the files that `save_model` writes.
 SAVED_FILES = (HASHES, DESCRIPTION, ARRAYS)
 _FORMAT = "sklearn_neurocontext model"
 _FORMAT_VERSION = 1
@@ -238,7 +239,7 @@ def _unknown(value, where: str) -> TypeError:
 
 
 def _simplify(value):
-    """Return a NumPy scalar, a range or a pandas object as a simpler type."""
+    """Convert NumPy scalars, ranges and pandas objects; keep all other values."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, range):
