@@ -70,8 +70,16 @@ class PaperExperiment:
         texts.
     model_names : sequence of str
         Names of the language models, see `make_embedder`.
-    atlas, n_components, n_splits, n_candidates, random_state
-        See `reproduce`.
+    atlas : str or path-like
+        Atlas, see `make_masker`.
+    n_components : int
+        Number of components of the atlas.
+    n_splits : int
+        Number of splits.
+    n_candidates : int
+        Number of test studies of each split.
+    random_state : int
+        Seed of splits and estimators.
     cache : path-like or None
         Embedding store. None means a file in the cache folder of the package.
     on_progress : callable or None

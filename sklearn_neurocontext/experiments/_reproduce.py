@@ -125,40 +125,27 @@ class ReproducedTable:
 
 def _plot(result, title) -> dict:
     """Return figures of the scores and of the recall curves."""
-    from matplotlib.figure import Figure
-
     from ..plotting import plot_recall_curves, plot_scores
 
     summary = result.summary()
-    n_rows = summary["estimator"].nunique()
-    figure = Figure(figsize=(13.0, 1.8 + 0.45 * n_rows), layout="constrained")
-    # Estimators are named at the left panel only.
-    metrics = [
-        one for one in result.metrics() if result.direction(one) == _TEXT_TO_BRAIN
-    ]
-    metrics = [one for one in metrics if one != "recall_curve_auc"]
-    for ax, metric in zip(
-        figure.subplots(1, len(metrics), sharey=True), metrics, strict=True
-    ):
+    scores: dict[str, dict] = {}
+    intervals: dict[str, dict] = {}
+    chance = {}
+    for metric in result.metrics():
+        if result.direction(metric) != _TEXT_TO_BRAIN or metric == "recall_curve_auc":
+            continue
         rows = summary[summary["metric"] == metric].set_index("estimator")
-        known = rows[rows["low"].notna()]
-        n = round(rows["n_candidates"].mean())
-        plot_scores(
-            rows["mean"].to_dict(),
-            intervals=dict(
-                zip(
-                    known.index,
-                    zip(known["low"], known["high"], strict=True),
-                    strict=True,
-                )
-            ),
-            chance=rows["chance"].mean(),
-            label=f"{result.heading(metric)} ({n:,} candidates)",
-            ax=ax,
-        )
-    figure.suptitle(title, fontsize=16)
+        n_candidates = round(rows["n_candidates"].mean())
+        label = f"{result.heading(metric)} ({n_candidates:,} candidates)"
+        scores[label] = rows["mean"].to_dict()
+        chance[label] = rows["chance"].mean()
+        ends = rows.loc[rows["low"].notna(), ["low", "high"]]
+        intervals[label] = dict(zip(ends.index, ends.to_numpy(), strict=True))
     curves = plot_recall_curves(result.recall_curves(), title=title)
-    return {"scores": figure, "recall_curves": curves.figure}
+    return {
+        "scores": plot_scores(scores, intervals=intervals, chance=chance, title=title),
+        "recall_curves": curves.figure,
+    }
 
 
 def reproduce(

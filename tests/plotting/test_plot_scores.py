@@ -1,37 +1,40 @@
-"""Tests of plot_scores: points, intervals, chance level, labels and errors."""
+"""Tests of plot_scores: points, intervals, chance levels, labels and errors."""
 
 import re
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from sklearn_neurocontext.plotting import plot_scores
 
-SCORES = {"ridge_$1$": 0.11, "CCA": 0.14}
+SCORES = {
+    "recall@10 (1,000 candidates)": {"ridge_$1$": 0.11, "CCA": 0.14},
+    "mix&match": {"ridge_$1$": 0.78, "CCA": 0.79},
+}
 
 
 def test_points_intervals_and_chance_level():
-    ax = plot_scores(SCORES, intervals={"CCA": (0.12, 0.15)}, chance=0.01)
-    chance, interval, points = ax.lines
-    assert list(chance.get_xdata()) == [0.01, 0.01]
-    np.testing.assert_array_equal(interval.get_xydata(), [[0.12, 1], [0.15, 1]])
+    figure = plot_scores(
+        SCORES, intervals={"mix&match": {"CCA": (0.7, 0.8)}}, chance={"mix&match": 0.5}
+    )
+    recall, mix_match = figure.axes
+    [points] = recall.lines
     np.testing.assert_array_equal(points.get_xydata(), [[0.11, 0], [0.14, 1]])
+    chance, interval, points = mix_match.lines
+    assert list(chance.get_xdata()) == [0.5, 0.5]
+    np.testing.assert_array_equal(interval.get_xydata(), [[0.7, 1], [0.8, 1]])
+    np.testing.assert_array_equal(points.get_xydata(), [[0.78, 0], [0.79, 1]])
 
 
 def test_labels():
-    ax = plot_scores(SCORES, label="recall@10 (1,000 candidates)")
-    assert ax.get_xlabel() == "recall@10 (1,000 candidates)"
-    labels = ax.get_yticklabels()
-    assert [label.get_text() for label in labels] == list(SCORES)
+    figure = plot_scores(SCORES, title="titles_$2$")
+    assert [ax.get_xlabel() for ax in figure.axes] == list(SCORES)
+    labels = figure.axes[0].get_yticklabels()
+    assert [label.get_text() for label in labels] == ["ridge_$1$", "CCA"]
     assert not any(label.get_parse_math() for label in labels)
-    assert ax.yaxis_inverted()
-    assert ax.xaxis.get_major_formatter()(0.1) == "10 %"
-
-
-def test_given_axes():
-    ax = Figure().add_subplot()
-    assert plot_scores(SCORES, ax=ax) is ax
+    assert figure.axes[0].yaxis_inverted()
+    assert figure.axes[0].xaxis.get_major_formatter()(0.1) == "10 %"
+    assert figure.get_suptitle() == "titles_$2$"
 
 
 @pytest.mark.parametrize(
@@ -39,10 +42,27 @@ def test_given_axes():
     [
         ([0.1], None, TypeError, "scores must be a dictionary"),
         ({}, None, ValueError, "scores is empty"),
-        ({"a": 14.0}, None, ValueError, "score of 'a' must be in [0, 1]; got 14.0"),
-        ({"a": float("nan")}, None, ValueError, "score of 'a' must be in [0, 1]"),
-        ({"a": 0.1}, {"b": (0, 1)}, ValueError, "names among ['a']; got ['b']"),
-        ({"a": 0.1}, {"a": (0.2, 0.1)}, ValueError, "low <= high in [0, 1]"),
+        ({"a": 0.1}, None, TypeError, "scores['a'] must be a dictionary"),
+        ({"r": {"a": 14.0}}, None, ValueError, "'a' must be in [0, 1]; got 14.0"),
+        ({"r": {"a": float("nan")}}, None, ValueError, "'a' must be in [0, 1]"),
+        (
+            {"r": {"a": 0.1}, "m": {"b": 0.1}},
+            None,
+            ValueError,
+            "same estimators; got ['a'] and ['b']",
+        ),
+        (
+            {"r": {"a": 0.1}},
+            {"r": {"b": (0, 1)}},
+            ValueError,
+            "names among ['a']; got ['b']",
+        ),
+        (
+            {"r": {"a": 0.1}},
+            {"r": {"a": (0.2, 0.1)}},
+            ValueError,
+            "low <= high in [0, 1]",
+        ),
     ],
 )
 def test_errors(scores, intervals, kind, message):
