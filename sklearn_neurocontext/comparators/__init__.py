@@ -1,3 +1,7 @@
 """Systems that the NeuroConText paper compares with, as estimators."""
 
-__all__: list[str] = []
+from ._text2brain import Text2Brain
+
+__all__ = [
+    "Text2Brain",
+]

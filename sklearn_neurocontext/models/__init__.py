@@ -8,6 +8,7 @@ from ._ensemble import TextBrainEnsemble
 from ._kernel_cca import KernelCCA
 from ._mlp import MLPBaseline
 from ._neighbor_maps import NeighborMaps
+from ._network import NetworkEstimator
 from ._nystroem_kernel import NystroemKernel
 from ._ridge import RidgeBaseline, solve_ridge
 from ._weights import build_module, read_weights
@@ -19,6 +20,7 @@ __all__ = [
     "KernelCCA",
     "MLPBaseline",
     "NeighborMaps",
+    "NetworkEstimator",
     "NystroemKernel",
     "RidgeBaseline",
     "TextBrainEnsemble",
