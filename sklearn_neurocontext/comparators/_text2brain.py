@@ -32,8 +32,9 @@ def place_in_box(inside: np.ndarray):
     shape = tuple((_ENLARGEMENT * (start + 1)).tolist())
     voxels = voxels - low + (shape - extent) // 2
     in_mask = np.ravel_multi_index(tuple(voxels.T), shape)
-    outside = np.setdiff1d(np.arange(math.prod(shape)), in_mask)
-    return shape, np.concatenate([in_mask, outside])
+    is_outside = np.ones(math.prod(shape), bool)
+    is_outside[in_mask] = False
+    return shape, np.concatenate([in_mask, np.flatnonzero(is_outside)])
 
 
 def divide_by_largest(y: np.ndarray) -> np.ndarray:

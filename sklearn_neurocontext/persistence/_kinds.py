@@ -119,7 +119,7 @@ KINDS = {
         },
     ),
     "Text2Brain": Kind(
-        "sklearn_neurocontext.comparators",
+        _COMPARATORS,
         {
             **_TRAINED,
             "n_components_": int,
