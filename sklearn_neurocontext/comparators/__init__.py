@@ -1,3 +1,9 @@
 """Systems that the NeuroConText paper compares with, as estimators."""
 
-__all__: list[str] = []
+from ._neurosynth import NeurosynthMaps, association_z, peak_indicators
+
+__all__ = [
+    "NeurosynthMaps",
+    "association_z",
+    "peak_indicators",
+]

@@ -1,6 +1,6 @@
 """Estimators that learn the relation between texts and brain maps."""
 
-from ._base import TextBrainEstimator, scale_like_predictions
+from ._base import MixMatchMixin, TextBrainEstimator, scale_like_predictions
 from ._best import best_text_brain
 from ._cca import CCABaseline
 from ._contrastive import PAPER_SETTINGS, ContrastiveTextBrain
@@ -18,6 +18,7 @@ __all__ = [
     "ContrastiveTextBrain",
     "KernelCCA",
     "MLPBaseline",
+    "MixMatchMixin",
     "NeighborMaps",
     "NystroemKernel",
     "RidgeBaseline",

@@ -115,8 +115,8 @@ class MixMatchMixin:
         ----------
         X : array-like, sparse matrix or sequence of str, with n_studies rows
             Embeddings, other features or texts, as in `fit`.
-        y : array-like of shape (n_studies, n_components)
-            Coefficients of the same studies in the same order.
+        y : array-like of shape (n_studies, n_components), or peaks
+            Coefficients or peaks of the same studies in the same order, as in `fit`.
 
         Returns
         -------

@@ -66,6 +66,7 @@ class Kind:
     transient: tuple = ()
 
 
+_COMPARATORS = "sklearn_neurocontext.comparators"
 _MODELS = "sklearn_neurocontext.models"
 _WORDS = "sklearn.feature_extraction.text"
 _LEFT_BY_FITTING = ("_stop_words_id", "stop_words_")
@@ -74,6 +75,13 @@ _TEXT_BRAIN = {
     "y_mean_": "n_components_",
     "y_scale_": "n_components_",
     "_single_component": bool,
+}
+_TERM_MAPS = {
+    "terms_": object,
+    "tfidf_": object,
+    "masker_": object,
+    "predicted_scaler_": object,
+    "observed_scaler_": object,
 }
 _TRAINED = {"best_epoch_": int, "n_epochs_": int, "history_": list}
 KINDS = {
@@ -149,6 +157,7 @@ KINDS = {
             "maps_": "n_studies _n_features_out",
         },
     ),
+    "NeurosynthMaps": Kind(_COMPARATORS, {**_TERM_MAPS, "z_maps_": "n_terms n_voxels"}),
     # The fitted attributes of the masker and the embedder do not depend on studies.
     # Therefore they are not saved. `load_model` fits the masker and the embedder again.
     "KDEDiFuMoMasker": Kind("sklearn_neurocontext.maskers"),
