@@ -243,18 +243,8 @@ class Text2Brain(NetworkEstimator):
         self.box_shape_, order = place_in_box(self._load_mask(y))
         target = divide_by_largest(y)
         self.y_mean_ = target.mean(axis=0)
-
-        def build():
-            network = self._make_network(order, self.n_channels, self.n_filters)
-            # The targets of the voxels of the box outside the mask are zero.
-            mean, mean_square = (
-                values.sum() / (len(X) * len(order)) for values in (target, target**2)
-            )
-            network.set_output_scale(mean, np.sqrt(mean_square - mean**2))
-            return network
-
         self._fit_network(
-            build,
+            lambda: self._initial_network(order, target),
             X,
             target,
             criterion=BoxError,
@@ -338,6 +328,15 @@ class Text2Brain(NetworkEstimator):
 
     def _predict_voxels(self, X):
         return self._forward(self.module_.predict_voxels, X)
+
+    def _initial_network(self, order, target):
+        """Return a network whose output has the mean and the scale of the targets."""
+        network = self._make_network(order, self.n_channels, self.n_filters)
+        # The targets of the voxels of the box outside the mask are zero.
+        n_values = len(target) * len(order)
+        mean, mean_square = target.sum() / n_values, (target**2).sum() / n_values
+        network.set_output_scale(mean, np.sqrt(mean_square - mean**2))
+        return network
 
     def _make_network(self, order, n_channels, n_filters):
         from ._text2brain_network import Text2BrainNetwork
