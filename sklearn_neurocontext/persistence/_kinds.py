@@ -118,6 +118,17 @@ KINDS = {
             "decoder_": "net?",
         },
     ),
+    "Text2Brain": Kind(
+        _COMPARATORS,
+        {
+            **_TRAINED,
+            "n_components_": int,
+            "y_mean_": "n_components_",
+            "_single_component": bool,
+            "box_shape_": tuple,
+            "module_": "net",
+        },
+    ),
     "KernelCCA": Kind(
         _MODELS,
         {
