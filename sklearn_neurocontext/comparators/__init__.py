@@ -2,10 +2,12 @@
 
 from ._neuroquery import NeuroQuery
 from ._neurosynth import NeurosynthMaps, association_z, peak_indicators
+from ._text2brain import Text2Brain
 
 __all__ = [
     "NeuroQuery",
     "NeurosynthMaps",
+    "Text2Brain",
     "association_z",
     "peak_indicators",
 ]

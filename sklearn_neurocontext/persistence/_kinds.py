@@ -1,4 +1,4 @@
-"""Closed list of the types that can be saved, and their fitted attributes.
+"""Complete list of the types that can be saved, and their fitted attributes.
 
 To support another estimator, add an entry to `KINDS`. An entry lists only the fitted
 attributes. Constructor parameters need not be listed, because `save_model` saves all
@@ -27,8 +27,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 # Parameters that are neither saved nor loaded, because they depend on the machine.
-# Loaded estimators have the default values of these parameters. There is a second
-# reason for `memory`: the folder that it names may contain pickles.
+# Loaded estimators have the default values of these parameters. Another reason to omit
+# `memory` is that the folder which it names may contain pickles.
 LOCAL_PARAMETERS = (
     "cache",
     "data_dir",
@@ -116,6 +116,17 @@ KINDS = {
             "temperature_": float,
             "module_": "net",
             "decoder_": "net?",
+        },
+    ),
+    "Text2Brain": Kind(
+        _COMPARATORS,
+        {
+            **_TRAINED,
+            "n_components_": int,
+            "y_mean_": "n_components_",
+            "_single_component": bool,
+            "box_shape_": tuple,
+            "module_": "net",
         },
     ),
     "KernelCCA": Kind(
