@@ -11,7 +11,7 @@ from sklearn_neurocontext.cli import _common, main
 from sklearn_neurocontext.datasets import _bunch
 from tests.cli.console import run
 
-COMMANDS = ["map", "decode", "report", "fit", "embed", "merge-stores"]
+COMMANDS = ["map", "decode", "studies", "report", "fit", "embed", "merge-stores"]
 COMMANDS += ["benchmark", "demo"]
 
 
@@ -34,7 +34,9 @@ def test_help_has_examples_and_describes_options(command):
     options = main.commands[command].params
     assert all(option.help for option in options if option.param_type_name == "option")
     assert "(default: None)" not in result.stdout
-    assert ("[default: 20; x>=1]" in result.stdout) is (command == "decode")
+    assert ("[default: 20; x>=1]" in result.stdout) is (
+        command in ("decode", "studies")
+    )
 
 
 def test_help_does_not_import_slow_libraries():

@@ -149,8 +149,8 @@ def test_low_confidence_message_depends_on_threshold(parts):
         assert model.low_confidence_message(z_img) == ""
     model = NeuroContextModel(**parts, z_threshold=1.01 * largest)
     assert model.low_confidence_message(z_img) == (
-        f"No voxel of this map exceeds the null (largest z {largest:.1f}, threshold "
-        f"{1.01 * largest:.1f}). The model may not know these words."
+        f"No voxel of this map reaches the z threshold (largest z {largest:.1f}, "
+        f"threshold {1.01 * largest:.1f}). The model may not know these words."
     )
 
 
@@ -167,7 +167,7 @@ def test_map_close_to_mean_map_raises_warning(parts):
         model.transform([known])
     for call in (model.transform, model.predict_img, lambda texts: model(texts[0])):
         with pytest.warns(
-            LowConfidenceWarning, match="'asdf qwerty' exceeds"
+            LowConfidenceWarning, match="'asdf qwerty' reaches"
         ) as caught:
             call([unknown])
         assert len(caught) == 1
@@ -219,7 +219,7 @@ def test_low_confidence_of_a_difference_uses_both_signs(parts):
         with warnings.catch_warnings():
             warnings.simplefilter("error", LowConfidenceWarning)
             model.transform([first], minus=second)
-    words = "map of 'finger' minus the map of 'finger' exceeds the null .largest z 0.0"
+    words = "map of 'finger' minus the map of 'finger' reaches the z threshold .largest z 0.0"
     with pytest.warns(LowConfidenceWarning, match=words):
         model.transform(["finger"], minus="finger")
 
@@ -228,7 +228,7 @@ def test_low_confidence_warns_of_both_texts(parts):
     model = NeuroContextModel(**parts, z_threshold=1e6)
     with pytest.warns(LowConfidenceWarning) as caught:
         model.transform(["pain"], minus="finger")
-    names = ["'pain' exceeds", "'finger' exceeds", "'pain' minus the map of 'finger'"]
+    names = ["'pain' reaches", "'finger' reaches", "'pain' minus the map of 'finger'"]
     assert len(caught) == 3
     for warning, name in zip(caught, names, strict=True):
         assert name in str(warning.message)
