@@ -11,6 +11,7 @@ from ._benchmark import benchmark, demo
 from ._embed import embed, merge_stores
 from ._fit import fit
 from ._maps import decode, map_, report
+from ._serve import serve
 
 # Errors that users may be able to resolve. The messages of these errors are printed
 # without a traceback. The messages of _TERSE_ERRORS lack context, so the type of the
@@ -87,5 +88,5 @@ def main(traceback):
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
-for _command in (map_, decode, report, fit, embed, merge_stores, benchmark, demo):
+for _command in (map_, decode, report, serve, fit, embed, merge_stores, benchmark, demo):
     main.add_command(_command)
