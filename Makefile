@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 2
 # Waiting threads sleep: beside other jobs, busy waiting slows training tenfold.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 …")'
@@ -35,6 +35,17 @@ lint: $(VENV)/.installed
 	$(BIN)/numpydoc lint $$(git ls-files $(NEW_TOO) 'sklearn_neurocontext/*.py')
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_docstrings.py
 
+# The site, in docs/_build/html. Warnings are errors, and missing targets are warnings. The
+# last line checks the built pages.
+docs: $(VENV)/.docs_installed
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+	NEUROCONTEXT_SITE=docs/_build/html $(BIN)/python -m pytest -q -p no:cacheprovider tests/test_site.py
+	@echo 'Open docs/_build/html/index.html in a browser.'
+
+$(VENV)/.docs_installed: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
 # The two tables of methods, on titles and on counts of terms.
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.retrieval.run methods titles
@@ -42,4 +53,5 @@ bench: $(VENV)/.installed
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .tox build dist *.egg-info
+	rm -rf docs/_build docs/_static/maps docs/api/examples docs/api/generated docs/auto_examples
 	rm -rf demo_output fit_output benchmark_output retrieval_output bench_masker htmlcov .coverage coverage.xml

@@ -23,6 +23,7 @@ from ._pubget import load_pubget
 from ._sleuth import load_sleuth
 from ._table import load_table
 
+# Names of the corpora that `load_corpus` can load.
 CORPORA = ("neuroquery", "neurosynth", "neuroquery+neurosynth", "nimare")
 _STUDYSETS = (".json", ".json.gz", ".pkl", ".pkl.gz", ".pickle")
 _TABLE = re.compile(r".*\.[ct]sv(\.\w+)?", re.IGNORECASE)

@@ -6,8 +6,9 @@ import numpy as np
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+# Names of the estimators that take embeddings.
 ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
-# Estimators that take texts. All other estimators take embeddings.
+# Names of the estimators that take texts.
 TEXT_ESTIMATORS = ("best_text_brain",)
 # Short names of language models that can be installed as Python packages.
 _LANGUAGE_MODELS = {

@@ -129,6 +129,42 @@ def resample_mask(mask_img, target_affine, whole: bool = False) -> nib.Nifti1Ima
     return nib.Nifti1Image(inside.astype(np.uint8), mask_img.affine)
 
 
+def load_mask(mask_img="mni", target_affine=4.0) -> nib.Nifti1Image:
+    """Load a mask and resample it to a grid, like the masker.
+
+    Parameters
+    ----------
+    mask_img : "mni", path-like or 3D Nifti image, default="mni"
+        The mask. ``"mni"`` is nilearn's MNI mask.
+    target_affine : float, array-like of shape (3,), (3, 3), (4, 4) or None, default=4.0
+        Voxel size of the grid in mm, or affine of the grid. If None, the grid of the
+        mask is used.
+
+    Returns
+    -------
+    mask_img : Nifti1Image of shape (nx, ny, nz), uint8
+        Ones inside the mask and zeros outside. With the defaults, it equals the
+        `mask_img_` of a masker with default parameters.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `mask_img` is not a 3D image, if `target_affine` is invalid, or if no voxel
+        is in the mask.
+    OSError
+        If the file of the mask cannot be found.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.maskers import load_mask
+    >>> mask_img = load_mask()
+    >>> int(np.count_nonzero(mask_img.dataobj))
+    29398
+    """
+    return resample_mask(open_mask(mask_img), target_affine)
+
+
 def _check_grid_size(mask_img, target):
     """Raise an error if the grid of a mask or a target affine needs too much memory."""
     shape = np.array(mask_img.shape[:3], dtype=float)

@@ -195,6 +195,12 @@ def reflected_matrix(n: int, sigma: float) -> np.ndarray:
 KERNELS = {"endless": gaussian_matrix, "reflected": reflected_matrix}
 
 
+def kernel_matrices(kernel: str, shape, fwhm: float, voxel_mm) -> list:
+    """Return the Gaussian weights along each axis of a grid, three square matrices."""
+    sigma = fwhm * FWHM_TO_SIGMA / voxel_mm
+    return [KERNELS[kernel](*axis) for axis in zip(shape, sigma, strict=True)]
+
+
 def kernel_margin(kernel: str, sigma) -> np.ndarray:
     """Return the distance from the mask beyond which voxels do not affect results."""
     # The distance is an integer array of shape (3,), in voxels along each axis.
@@ -218,3 +224,17 @@ def smooth_map(voxels, values, matrices) -> np.ndarray:
     box = np.zeros(high - low)
     box[tuple((voxels - low).T)] = values
     return y @ np.tensordot(x, box, axes=(1, 0)) @ z.T
+
+
+def smooth_weights(weights, inside, matrices) -> np.ndarray:
+    """Smooth the peaks of each study; return voxels in the mask, float32."""
+    # `weights` has shape (n_studies, n_grid) and is the output of `peaks_to_weights`.
+    # `matrices` contains one matrix of Gaussian weights per axis. The result has shape
+    # (n_studies, n_voxels).
+    densities = np.empty((weights.shape[0], np.count_nonzero(inside)), np.float32)
+    for row, density in enumerate(densities):
+        nonzero = slice(*weights.indptr[row : row + 2])
+        voxels = np.unravel_index(weights.indices[nonzero], inside.shape)
+        smooth = smooth_map(np.stack(voxels, axis=1), weights.data[nonzero], matrices)
+        density[:] = smooth[inside]
+    return densities

@@ -134,6 +134,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
     nilearn.maskers.NiftiMapsMasker : Transform images into coefficients, like
         `transform_imgs`.
     density_map : Compute the density of peaks at every voxel.
+    load_mask : Load a mask without fitting a masker.
 
     Notes
     -----
@@ -291,6 +292,18 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         peaks, ids = gather_peaks(
             peaks, space=self._space, counts_grid=self._counts_grid
         )
+        coefficients = self._recipe.table().sum_rows(self._count_peaks(peaks))
+        if (
+            ids is not None
+            and get_output_config("transform", self)["dense"] == "pandas"
+        ):
+            # The DataFrame is created here, because scikit-learn would use the index of
+            # the input, which has one row per peak instead of one row per study.
+            return pd.DataFrame(coefficients, index=ids, columns=self.labels_)
+        return coefficients
+
+    def _count_peaks(self, peaks):
+        """Count the peaks of each study at each voxel: (n_studies, n_grid)."""
         weights, n_off_grid, n_off_mask = peaks_to_weights(
             peaks,
             self.mask_img_.affine,
@@ -305,15 +318,78 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
                 f"{len(empty)} of {len(peaks)} studies have no peak inside the mask; "
                 f"the first is in row {empty[0]}. Drop them, or pass empty='zero'."
             )
-        coefficients = self._recipe.table().sum_rows(weights)
-        if (
-            ids is not None
-            and get_output_config("transform", self)["dense"] == "pandas"
-        ):
-            # The DataFrame is created here, because scikit-learn would use the index of
-            # the input, which has one row per peak instead of one row per study.
-            return pd.DataFrame(coefficients, index=ids, columns=self.labels_)
-        return coefficients
+        return weights
+
+    def peaks_to_voxels(self, peaks):
+        """Compute the density of the peaks of each study at the voxels of the mask.
+
+        This is the density d(v) to which `transform` fits the maps of the atlas. The
+        kernel, the voxelization and the mask are those of the masker.
+
+        Parameters
+        ----------
+        peaks : see `transform`
+            Coordinates of the peaks of each study, in mm.
+
+        Returns
+        -------
+        densities : ndarray of shape (n_studies, n_voxels), float32
+            Peaks per voxel, in the order of the nonzero voxels of ``mask_img_``. A
+            study needs 0.1 MB on the grid of 4 mm.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `transform`.
+
+        See Also
+        --------
+        density_map : Compute the density of one study at exact coordinates.
+        """
+        check_is_fitted(self)
+        return self._compute_densities(peaks)
+
+    def _compute_densities(self, peaks):
+        # scikit-learn wraps `transform` in another function, but not `peaks_to_voxels`.
+        # With this function, both call `gather_peaks` at the same depth, so that
+        # warnings point to the user's call.
+        peaks, _ = gather_peaks(peaks, space=self._space, counts_grid=self._counts_grid)
+        return self._recipe.densities(self._count_peaks(peaks))
+
+    def voxels_to_coefficients(self, voxels):
+        """Compute the coefficients of maps at the voxels of the mask.
+
+        Parameters
+        ----------
+        voxels : array-like of shape (n_maps, n_voxels)
+            Values of maps, in the order of the nonzero voxels of ``mask_img_``, for
+            example densities from `peaks_to_voxels`.
+
+        Returns
+        -------
+        coefficients : ndarray of shape (n_maps, n_elements_), float32
+            Coefficients. The dtype is float64 if the values are too large or too small
+            for float32.
+
+        Raises
+        ------
+        ValueError
+            If the maps have another shape or are not finite.
+        """
+        check_is_fitted(self)
+        voxels = np.asarray(voxels, dtype=np.float64)
+        n_voxels = np.count_nonzero(self.mask_img_.dataobj)
+        if voxels.ndim != 2 or voxels.shape[1] != n_voxels:
+            raise ValueError(
+                f"voxels must have shape (n_maps, {n_voxels}); got {voxels.shape}. "
+                "Pass a single map as [voxels]."
+            )
+        if not np.isfinite(voxels).all():
+            raise ValueError(
+                "voxels must be finite; got NaN or infinity. Check the model that "
+                "predicted them."
+            )
+        return _to_float32(self._recipe.coefficients(voxels))
 
     def transform_imgs(self, imgs, *, resampling="average"):
         """Compute the coefficients of images, for example of statistical maps.
@@ -364,12 +440,9 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
                 "The 'resampling' parameter of transform_imgs must be 'average' or "
                 f"'nilearn'; got {resampling!r}."
             )
-        maps = self._recipe.maps()
-        mean = self._recipe.strategy == "mean"
         rows = [np.zeros((0, self.n_elements_))]
         for voxels in stream_images(imgs, self.mask_img_, resampling):
-            products = maps.project(voxels)
-            rows.append(products / maps.masses if mean else products @ maps.inverse)
+            rows.append(self._recipe.coefficients(voxels))
         coefficients = np.concatenate(rows)
         if not len(coefficients):
             raise ValueError("imgs must contain at least one image; got no image.")

@@ -242,6 +242,6 @@ def warn_outside(n_off_grid, n_off_mask, n_peaks, *, kept: bool) -> None:
         "are in mm and in MNI space.",
         UserWarning,
         # The warning points to the user's call of transform. This call runs
-        # scikit-learn's wrapper, then transform itself and this function.
-        stacklevel=4,
+        # scikit-learn's wrapper, then transform itself, _count_peaks and this function.
+        stacklevel=5,
     )

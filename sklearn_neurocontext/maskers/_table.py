@@ -31,7 +31,7 @@ from sklearn.utils import gen_batches
 from .._utils.disk_cache import NpyWriter, entry_folder, fetch_entry
 from .._utils.volumes import FWHM_TO_SIGMA
 from ._atlas import Atlas, find_atlas, hash_mask
-from ._kde import KERNELS, kernel_margin, smooth_map
+from ._kde import kernel_margin, kernel_matrices, smooth_map, smooth_weights
 from ._maps import Maps, build_maps, open_maps, read_blocks
 
 # Version of the file format, which is part of the cache settings. Increase it when the
@@ -84,11 +84,8 @@ def build_table(folder: Path, blocks, read, mixing, inside, *, fwhm, voxel_mm, k
         NeuroQuery's Gaussian, which is truncated and reflected at the borders of the
         grid.
     """
-    sigma = fwhm * FWHM_TO_SIGMA / voxel_mm
-    matrices = [
-        KERNELS[kernel](*axis) for axis in zip(inside.shape, sigma, strict=True)
-    ]
-    margin = kernel_margin(kernel, sigma)
+    matrices = kernel_matrices(kernel, inside.shape, fwhm, voxel_mm)
+    margin = kernel_margin(kernel, fwhm * FWHM_TO_SIGMA / voxel_mm)
     rows = np.flatnonzero(maximum_filter(inside, 2 * margin + 1, mode="constant"))
     np.save(folder / "rows.npy", rows)
     scratch = folder / "smooth.bin"
@@ -188,6 +185,21 @@ class Recipe:
         folder = entry_folder("table", settings)
         fetch = partial(fetch_entry, "table", settings, self._build_table)
         return _OPENED.get(folder, lambda: _open_table(fetch()))
+
+    def densities(self, weights) -> np.ndarray:
+        """Compute the density MGw of each study: (n_studies, n_voxels), float32."""
+        voxel_mm = nib.affines.voxel_sizes(self.mask_img.affine)
+        inside = np.asarray(self.mask_img.dataobj) > 0
+        matrices = kernel_matrices(self.kernel, inside.shape, self.fwhm, voxel_mm)
+        return smooth_weights(weights, inside, matrices)
+
+    def coefficients(self, voxels) -> np.ndarray:
+        """Compute the coefficients of maps: (n_maps, n_components), float64."""
+        maps = self.maps()
+        products = maps.project(voxels)
+        if self.strategy == "mean":
+            return products / maps.masses
+        return products @ maps.inverse
 
     def _fetch_maps(self):
         return fetch_entry("maps", self._maps_settings, self._build_maps)

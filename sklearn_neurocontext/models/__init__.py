@@ -1,6 +1,6 @@
 """Estimators that learn the relation between texts and brain maps."""
 
-from ._base import scale_like_predictions
+from ._base import TextBrainEstimator, scale_like_predictions
 from ._best import best_text_brain
 from ._cca import CCABaseline
 from ._contrastive import PAPER_SETTINGS, ContrastiveTextBrain
@@ -22,6 +22,7 @@ __all__ = [
     "NystroemKernel",
     "RidgeBaseline",
     "TextBrainEnsemble",
+    "TextBrainEstimator",
     "best_text_brain",
     "build_module",
     "read_weights",

@@ -18,6 +18,7 @@ from .._utils.validation import (
 )
 from ._base import SharedSpaceEstimator, draw_seed
 
+# Parameters with which the paper trained `ContrastiveTextBrain`.
 PAPER_SETTINGS = MappingProxyType(
     {
         "latent_dim": None,

@@ -188,10 +188,9 @@ class KernelCCA(SharedSpaceEstimator):
     nystroem_components_ : ndarray of shape (min(n_nystroem, n_studies), n_components_)
         Normalized coefficients of the training studies that are the Nyström components.
         Absent with ``kernel_width=None``.
-    nystroem_projection_ : ndarray of shape (len(nystroem_components_), \
-            n_brain_features)
-        Matrix that transforms kernel values to brain features. Absent with
-        ``kernel_width=None``.
+    nystroem_projection_ : ndarray of shape (n_rows, n_brain_features)
+        Matrix that transforms kernel values to brain features. `n_rows` is the number
+        of rows of `nystroem_components_`. Absent with ``kernel_width=None``.
     kernel_width_ : float
         Width h of the kernel. Absent with ``kernel_width=None``.
     coef_ : ndarray of shape (n_features_in_, n_components_)

@@ -25,6 +25,7 @@ _LARGEST_EXPONENT = 15
 DESCRIPTION = "model.json"
 ARRAYS = "model.safetensors"
 HASHES = "SHA256SUMS"
+# Names of the files that `save_model` writes.
 SAVED_FILES = (HASHES, DESCRIPTION, ARRAYS)
 _FORMAT = "sklearn_neurocontext model"
 _FORMAT_VERSION = 1

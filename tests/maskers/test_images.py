@@ -12,7 +12,7 @@ from nilearn.maskers import NiftiLabelsMasker, NiftiMapsMasker
 from scipy.ndimage import gaussian_filter
 
 from sklearn_neurocontext import KDEDiFuMoMasker, load_model, save_model
-from sklearn_neurocontext.maskers import _images
+from sklearn_neurocontext.maskers import _images, load_mask
 from sklearn_neurocontext.maskers._images import (
     _check_grid_size,
     check_affine,
@@ -43,6 +43,17 @@ def test_the_default_grid_is_neuroquerys():
     ours = resample_mask(open_mask("mni"), 4.0)
     np.testing.assert_array_equal(ours.affine, theirs.mask_img_.affine)
     np.testing.assert_array_equal(ours.dataobj, theirs.mask_img_.dataobj)
+
+
+def test_loaded_mask_is_that_of_the_masker(mask_img):
+    expected = KDEDiFuMoMasker("geometric", 8).fit().mask_img_
+    for found, wanted in (
+        (load_mask(), expected),
+        (load_mask(target_affine=6.0), mask_img),
+        (load_mask(mask_img, None), mask_img),
+    ):
+        np.testing.assert_array_equal(found.affine, wanted.affine)
+        np.testing.assert_array_equal(found.dataobj, wanted.dataobj)
 
 
 def test_mask_on_the_target_grid_is_not_resampled(mask_img):

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from sklearn_neurocontext import KDEDiFuMoMasker
-from sklearn_neurocontext.maskers import _table
+from sklearn_neurocontext.maskers import _table, density_map
 from sklearn_neurocontext.maskers._table import RecentStore
 from tests.maskers.helpers import (
     CENTER,
@@ -67,6 +67,34 @@ def test_coefficients_are_recovered_from_their_maps(masker, rng):
     back = nilearn_coefficients(masker, img, masker.mask_img_)
     np.testing.assert_allclose(back, coefficients, atol=1e-5)
     np.testing.assert_allclose(masker.transform_imgs(img), coefficients, atol=1e-5)
+
+
+def test_densities_equal_smoothed_counts(masker, peaks):
+    inside = np.asarray(masker.mask_img_.dataobj) > 0
+    expected = np.asarray(density_img_of(peaks, masker.mask_img_, 9.0).dataobj)[inside]
+    densities = masker.peaks_to_voxels(peaks)
+    assert densities.dtype == np.float32
+    np.testing.assert_allclose(densities, expected.T, atol=1e-5 * expected.max())
+
+
+def test_densities_of_voxel_centers_equal_exact_densities(masker):
+    peaks = [[[-38, -22, 56], [42, -50, -20]], [[2, -2, 4]]]  # on the grid of 4 mm
+    expected = [density_map(xyz, masker.mask_img_) for xyz in peaks]
+    np.testing.assert_allclose(
+        masker.peaks_to_voxels(peaks), expected, atol=1e-3 * np.max(expected)
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Dropped 0 of 59 peaks")
+@pytest.mark.parametrize("voxelization", ["nearest", "linear", "neuroquery"])
+@pytest.mark.parametrize("strategy", ["lstsq", "mean"])
+def test_coefficients_are_those_of_densities(strategy, voxelization, peaks):
+    settings = {"strategy": strategy, "voxelization": voxelization}
+    masker = KDEDiFuMoMasker("geometric", 128, **settings).fit()
+    expected = masker.transform(peaks)
+    found = masker.voxels_to_coefficients(masker.peaks_to_voxels(peaks))
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+    assert found.dtype == np.float32
 
 
 def test_maps_are_saved_unchanged(masker, rng, tmp_path):
@@ -264,20 +292,22 @@ def test_any_sequence_of_arrays_is_accepted(masker):
 def test_dropped_peaks_warn_once_with_their_numbers(masker, voxelization):
     masker = clone(masker).set_params(voxelization=voxelization).fit()
     peaks = [[MOTOR, [0, 0, 4000], [-90, -120, -60]], [FUSIFORM, [0, 0, 4000]]]
-    with pytest.warns(UserWarning) as record:
-        coefficients = masker.transform(peaks)
-    assert len(record) == 1
-    assert "Dropped 3 of 5 peaks: 2 outside the field of view, 1 outside" in str(
-        record[0].message
-    )
-    assert record[0].filename == __file__
-    kept = masker.transform([[MOTOR], [FUSIFORM]])
-    np.testing.assert_array_equal(coefficients, kept)
+    for compute in (masker.transform, masker.peaks_to_voxels):
+        with pytest.warns(UserWarning) as record:
+            values = compute(peaks)
+        assert len(record) == 1
+        assert "Dropped 3 of 5 peaks: 2 outside the field of view, 1 outside" in str(
+            record[0].message
+        )
+        assert record[0].filename == __file__
+        kept = compute([[MOTOR], [FUSIFORM]])
+        np.testing.assert_array_equal(values, kept)
 
 
 def test_a_study_without_peaks_has_zeros(masker):
-    coefficients = masker.transform([[], [MOTOR], np.zeros((0, 3))])
-    np.testing.assert_array_equal(coefficients.any(axis=1), [False, True, False])
+    peaks = [[], [MOTOR], np.zeros((0, 3))]
+    for values in (masker.transform(peaks), masker.peaks_to_voxels(peaks)):
+        np.testing.assert_array_equal(values.any(axis=1), [False, True, False])
 
 
 @pytest.mark.filterwarnings("ignore:Dropped 1 of 2 peaks")
@@ -321,6 +351,15 @@ def test_coefficients_that_are_not_finite_raise(masker):
         masker.coefficients_to_voxels(np.full((1, 128), np.nan))
 
 
+def test_voxels_of_another_shape_or_not_finite_raise(masker):
+    n_voxels = np.count_nonzero(masker.mask_img_.dataobj)
+    message = rf"voxels must have shape \(n_maps, {n_voxels}\); got \(3, 7\)"
+    with pytest.raises(ValueError, match=message):
+        masker.voxels_to_coefficients(np.zeros((3, 7)))
+    with pytest.raises(ValueError, match="voxels must be finite; got NaN"):
+        masker.voxels_to_coefficients(np.full((1, n_voxels), np.nan))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -349,6 +388,8 @@ def test_wrong_parameters_raise(wrong):
         lambda masker: masker.transform([[MOTOR]]),
         lambda masker: masker.inverse_transform(np.zeros((1, 128))),
         lambda masker: masker.coefficients_to_voxels(np.zeros((1, 128))),
+        lambda masker: masker.peaks_to_voxels([[MOTOR]]),
+        lambda masker: masker.voxels_to_coefficients(np.zeros((1, 9))),
         lambda masker: masker.transform_imgs("no-such-file.nii"),
         lambda masker: masker.get_feature_names_out(),
         lambda masker: masker.maps_img_,
