@@ -88,5 +88,15 @@ def main(traceback):
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
-for _command in (map_, decode, report, serve, fit, embed, merge_stores, benchmark, demo):
+for _command in (
+    map_,
+    decode,
+    report,
+    serve,
+    fit,
+    embed,
+    merge_stores,
+    benchmark,
+    demo,
+):
     main.add_command(_command)

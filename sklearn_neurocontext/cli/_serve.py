@@ -1,5 +1,7 @@
 """Command ``serve``, which runs a local web page for a model."""
 
+from functools import partial
+
 import click
 
 from ._common import load_with_notes, model_options, note, notes_for_warnings
@@ -23,7 +25,9 @@ from ._common import load_with_notes, model_options, note, notes_for_warnings
     default=8000,
     help="Port on which the server listens; 0 chooses a free port.",
 )
-@click.option("--open", "open_browser", is_flag=True, help="Open the page in a browser.")
+@click.option(
+    "--open", "open_browser", is_flag=True, help="Open the page in a browser."
+)
 @model_options
 def serve(corpus, host, port, open_browser, model, allow_download):
     """Serve a page on this machine that predicts and decodes brain maps.
@@ -43,12 +47,8 @@ def serve(corpus, host, port, open_browser, model, allow_download):
             f"Warning: the server listens on {host}. Other machines may be able to "
             "connect to it, without a password and without encryption."
         )
-
-    def load_model(notify):
-        return _load_model(model, corpus, allow_download, notify)
-
     run_server(
-        load_model,
+        partial(_load_model, model, corpus, allow_download),
         host=host,
         port=port,
         open_browser=open_browser,

@@ -1,5 +1,6 @@
 """Plot the voxels of a map above a threshold, with both signs, on a glass brain."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
@@ -8,6 +9,7 @@ from ._brain_maps import (
     check_title,
     density_colors,
     draw_color_bar,
+    draw_row_label,
     figure_with_title,
     read_map,
 )
@@ -81,7 +83,11 @@ def plot_thresholded_map(img, *, threshold, title="", unit="z value", note=""):
     signed = bool((values[shown] < 0).any())
     figure, (row,) = figure_with_title(title, 1, note)
     colors = _signed_colors() if signed else density_colors()
-    _draw_glass_brain(figure, row, img, colors, threshold, strongest, signed)
+    with warnings.catch_warnings():
+        # nilearn warns if no voxel is shown.
+        warnings.filterwarnings("ignore", "empty mask")
+        _draw_glass_brain(figure, row, img, colors, threshold, strongest, signed)
+    draw_row_label(figure, row, f"threshold {threshold:.3g}")
     if shown.any():
         limits = (threshold, strongest)
         draw_color_bar(figure, row, colors, limits, unit, signed=signed)

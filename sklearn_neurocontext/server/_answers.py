@@ -148,7 +148,6 @@ class ModelAnswers:
             threshold=threshold,
             title=question.title,
             unit=self.unit(question),
-            note=f"values of magnitude {threshold:.3g} or more",
         )
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)

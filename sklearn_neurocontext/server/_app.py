@@ -53,7 +53,7 @@ _Threshold = Annotated[
 ]
 
 
-def create_app(load_model, *, allowed_hosts=LOCAL_HOSTS, on_failure=lambda: None):
+def create_app(load_model, *, allowed_hosts=LOCAL_HOSTS, on_failure=None):
     """Create the web application that `neurocontext serve` runs.
 
     The application loads the model in the background when it starts. Questions are
@@ -70,7 +70,7 @@ def create_app(load_model, *, allowed_hosts=LOCAL_HOSTS, on_failure=lambda: None
         Host names under which the application can be reached. Requests for other names
         are refused, because another web site could otherwise read answers (DNS
         rebinding).
-    on_failure : callable, default=<function that does nothing>
+    on_failure : callable or None, default=None
         Function called without arguments if the model cannot be loaded. The exception
         is then in ``app.state.service.error``.
 
@@ -90,7 +90,7 @@ def create_app(load_model, *, allowed_hosts=LOCAL_HOSTS, on_failure=lambda: None
     service = ModelService(load_model, on_failure)
 
     @asynccontextmanager
-    async def lifespan(app):
+    async def _lifespan(app):
         service.start()
         yield
         service.stop()
@@ -99,7 +99,7 @@ def create_app(load_model, *, allowed_hosts=LOCAL_HOSTS, on_failure=lambda: None
         title="sklearn_neurocontext",
         version=__version__,
         description="Brain maps of texts, and texts that match brain maps.",
-        lifespan=lifespan,
+        lifespan=_lifespan,
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,

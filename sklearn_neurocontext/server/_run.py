@@ -3,6 +3,7 @@
 import signal
 import socket
 import webbrowser
+from contextlib import suppress
 
 import uvicorn
 
@@ -13,7 +14,7 @@ _STOP_TIMEOUT = 5
 
 
 def run_server(
-    load_model, *, host="127.0.0.1", port=8000, open_browser=False, on_start=print
+    load_model, *, host="127.0.0.1", port=8000, open_browser=False, on_start=None
 ):
     """Run the web application until the process receives SIGINT or SIGTERM.
 
@@ -29,7 +30,7 @@ def run_server(
         Port on which the server listens. If it is 0, a free port is chosen.
     open_browser : bool, default=False
         Whether to open the page in a web browser.
-    on_start : callable, default=print
+    on_start : callable or None, default=None
         Function called with the address of the page once the port is open.
 
     Raises
@@ -57,7 +58,8 @@ def run_server(
         server = uvicorn.Server(config)
         name = "127.0.0.1" if host == "0.0.0.0" else host
         address = f"http://{name}:{listener.getsockname()[1]}/"
-        on_start(address)
+        if on_start is not None:
+            on_start(address)
         if open_browser:
             webbrowser.open(address)
         # uvicorn raises the signals that ended it again. SIGTERM would then kill the
@@ -85,8 +87,6 @@ def _host_names(host) -> list:
         return list(LOCAL_HOSTS)
     name = socket.gethostname()
     names = {*LOCAL_HOSTS, host, name, socket.getfqdn()}
-    try:
+    with suppress(OSError):  # The name of this machine may have no address.
         names |= {entry[4][0] for entry in socket.getaddrinfo(name, None)}
-    except OSError:
-        pass  # The name of this machine has no address.
     return sorted(names)

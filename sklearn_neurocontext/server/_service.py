@@ -2,6 +2,7 @@
 
 import asyncio
 import warnings
+from contextlib import contextmanager
 
 from starlette.exceptions import HTTPException
 
@@ -23,7 +24,7 @@ class ModelService:
     load_model : callable
         Function called as ``load_model(notify)``, which returns a model. It can call
         ``notify(message)`` to describe its progress.
-    on_failure : callable
+    on_failure : callable or None
         Function called without arguments if the model cannot be loaded.
     """
 
@@ -77,7 +78,8 @@ class ModelService:
         except BaseException as error:
             self.state, self.error = "failed", error
             self.message = "The model could not be loaded."
-            self._on_failure()
+            if self._on_failure is not None:
+                self._on_failure()
             return
         self._answers = answers
         self.state, self.message = "ready", "The model is ready."
@@ -85,18 +87,26 @@ class ModelService:
     def _answer(self, method, args):
         if self.state == "failed":
             raise HTTPException(503, self.message)
-        with warnings.catch_warnings():
-            # The page displays the low-confidence message of each map.
-            warnings.simplefilter("ignore")
+        with _without_warnings():
             return getattr(self._answers, method)(*args)
+
+
+@contextmanager
+def _without_warnings():
+    """Ignore warnings, because the page displays the low-confidence message of maps."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _describe_model(answers) -> dict:
     """Return the facts about a model that the page displays."""
     model = answers.model
     n_indexed = 0 if model.studies is None else len(model.studies.titles)
+    with _without_warnings():
+        kinds = answers.kinds()
     return {
-        "maps": answers.kinds(),
+        "maps": kinds,
         "n_studies": model.card.get("n_studies"),
         "n_terms": len(model.terms),
         "n_indexed_studies": n_indexed,

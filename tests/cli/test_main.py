@@ -11,7 +11,7 @@ from sklearn_neurocontext.cli import _common, main
 from sklearn_neurocontext.datasets import _bunch
 from tests.cli.console import run
 
-COMMANDS = ["map", "decode", "report", "fit", "embed", "merge-stores"]
+COMMANDS = ["map", "decode", "report", "serve", "fit", "embed", "merge-stores"]
 COMMANDS += ["benchmark", "demo"]
 
 
