@@ -37,6 +37,7 @@ templates_path = ["_templates"]
 nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(sklearn|numpy|scipy|pandas|nilearn|nibabel|joblib|skorch|torch)\..*"),
+    (r"py:obj", r"NeuroQuery"),  # a comparator that does not exist yet
 ]
 
 myst_heading_anchors = 4
@@ -49,8 +50,11 @@ autosummary_ignore_module_all = False
 autodoc_typehints = "none"
 # Code in docstrings has single backticks.
 default_role = "literal"
+# Blocks of Markdown without a language are commands.
+highlight_language = "text"
 numpydoc_show_class_members = False
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 
 html_theme = "pydata_sphinx_theme"
 html_title = project
@@ -63,12 +67,25 @@ html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
     "show_prev_next": False,
+    "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],
     "search_as_you_type": False,
 }
-html_sidebars = {"index": []}
+# Pages without subpages need no list of subpages.
+html_sidebars = {
+    page: []
+    for page in (
+        "index",
+        "results",
+        "experiments",
+        "glossary",
+        "cite",
+        "changes",
+        "contributing",
+    )
+}
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -88,5 +105,9 @@ sphinx_gallery_conf = {
     "plot_gallery": True,
 }
 
-# The warnings of other packages, which examples show to nobody.
-warnings.filterwarnings("ignore", category=DeprecationWarning)
+# Figures are saved, not shown.
+warnings.filterwarnings("ignore", "You are using the 'agg' matplotlib backend")
+# Examples print warnings without the path of the machine that built the page.
+warnings.formatwarning = lambda message, category, *_: (
+    f"{category.__name__}: {message}\n"
+)

@@ -39,7 +39,7 @@ class LinkPublicNames(SphinxPostTransform):
         full_names = public_names()
         for literal in list(self.document.findall(nodes.literal)):
             parents = (nodes.reference, addnodes.pending_xref, nodes.title)
-            full = full_names.get(literal.astext().split("(")[0])
+            full = self._full_name(literal.astext().split("(")[0], full_names)
             if full is None or _is_inside(literal, parents):
                 continue
             reference = addnodes.pending_xref(
@@ -53,6 +53,14 @@ class LinkPublicNames(SphinxPostTransform):
             )
             literal.replace_self(reference)
             reference += literal
+
+    def _full_name(self, code, full_names):
+        """Return the full name of a public name or of a method, or None."""
+        if code in full_names:
+            return full_names[code]
+        owner, _, method = code.rpartition(".")
+        full = f"{full_names.get(owner)}.{method}"
+        return full if full in self.env.domains.python_domain.objects else None
 
 
 def _is_inside(node, kinds):

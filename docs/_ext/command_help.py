@@ -9,7 +9,7 @@ from sklearn_neurocontext.cli import main
 
 def _write_help(app):
     """Write the help of `neurocontext` and of its commands."""
-    lines = ["# The command `neurocontext`\n"]
+    lines = ["# Command line\n"]
     for name in ["", *main.commands]:
         command = f"neurocontext {name}".strip()
         arguments = [*name.split(), "--help"]

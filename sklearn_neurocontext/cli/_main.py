@@ -11,6 +11,7 @@ from ._benchmark import benchmark, demo
 from ._embed import embed, merge_stores
 from ._fit import fit
 from ._maps import decode, map_, report
+from ._reproduce import reproduce
 from ._serve import serve
 
 # Errors that users may be able to resolve. The messages of these errors are printed
@@ -19,7 +20,7 @@ from ._serve import serve
 _EXPLAINED_ERRORS = (OSError, ValueError, TypeError, ImportError)
 _TERSE_ERRORS = (MemoryError, OverflowError, EOFError, RuntimeError)
 # Commands that resume an interrupted run if they are repeated.
-_RESUMABLE = ("embed", "benchmark", "demo")
+_RESUMABLE = ("embed", "benchmark", "demo", "reproduce")
 
 
 class _Group(click.Group):
@@ -98,5 +99,6 @@ for _command in (
     merge_stores,
     benchmark,
     demo,
+    reproduce,
 ):
     main.add_command(_command)

@@ -49,12 +49,14 @@ from ._pubget import fetch_pubget, load_pubget
 from ._sleuth import load_sleuth, write_sleuth
 from ._synthetic import make_studies
 from ._table import load_table
+from ._texts import add_texts
 
 __all__ = [
     "CORPORA",
     "CoordinateSpaceWarning",
     "DoubtfulPeaksWarning",
     "SkippedPeaksWarning",
+    "add_texts",
     "fetch_ibc_maps",
     "fetch_neuroquery",
     "fetch_neurosynth",

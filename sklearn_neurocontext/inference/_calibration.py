@@ -20,10 +20,10 @@ from ..models import scale_like_predictions
 from ._neurocontext_model import NeuroContextModel
 from ._terms import count_terms
 
-# Maximum number of reference studies.
+# Maximum number of reference studies, whose maps are used to compute p values.
 _N_REFERENCE = 1000
 _N_FOLDS = 5
-# Maximum number of held-out texts for which each refit predicts maps.
+# Maximum number of held-out texts whose maps are predicted in each permutation.
 _N_HELD_OUT = 200
 # Values of the null standard deviation below this quantile over voxels are replaced by
 # the quantile.
@@ -41,8 +41,8 @@ class TrainingStatistics:
     mean : ndarray of shape (n_components,), float32
         Mean coefficients of the training studies, on the scale of the predictions.
     null_std : ndarray of shape (n_voxels,), float32, or None
-        Null standard deviation of the predicted maps at each voxel, or None if it was
-        not estimated.
+        Null standard deviation of the predicted maps at each voxel (defined in
+        `training_statistics`), or None if it was not estimated.
     reference : ndarray of shape (n_reference, n_components), float32
         Coefficients of randomly chosen training studies. `NeuroContextModel.decode`
         uses them to compute p values.
@@ -108,11 +108,13 @@ def training_statistics(
     smoothing_fwhm : float, default=0.0
         Full width at half maximum of the Gaussian kernel that smooths maps, in mm.
     n_permutations : int, default=5
-        Number of refits on permuted text-map pairs. If 0, `null_std` is None.
+        Number of permutations. In each of them, a copy of the model is fitted to texts
+        and maps in random pairs. If 0, `null_std` is None.
     random_state : int, default=0
         Seed of the folds, the permutations and the choice of reference studies.
     on_progress : callable or None, default=None
-        Function called as ``on_progress(n_done, n_permutations)`` after each refit.
+        Function called as ``on_progress(n_done, n_permutations)`` after each
+        permutation.
 
     Returns
     -------
@@ -181,7 +183,8 @@ def compute_null_std(squares) -> np.ndarray:
     Parameters
     ----------
     squares : array-like of shape (n_permutations, n_voxels)
-        Mean squared difference from the mean map in each permutation.
+        Squared difference between predicted map and mean map at each voxel, averaged
+        over the texts of each permutation.
 
     Returns
     -------
@@ -207,7 +210,7 @@ def check_n_permutations(groups, n_permutations) -> None:
     groups : array-like of shape (n_rows,)
         Identifier of the study of each row.
     n_permutations : int
-        Number of refits on permuted text-map pairs.
+        Number of permutations, in which texts and maps are paired at random.
 
     Raises
     ------
@@ -275,15 +278,17 @@ def fit_model(
         Full width at half maximum, in mm, of the Gaussian kernel that smooths predicted
         maps.
     n_permutations : int, default=5
-        Number of refits on permuted text-map pairs (see `training_statistics`). If 0,
-        the model has no z maps.
+        Number of permutations. In each of them, a copy of the model is fitted to texts
+        and maps in random pairs (see `training_statistics`). If 0, the model has no z
+        maps.
     random_state : int, default=0
         Seed of the folds, the permutations and the choice of reference studies.
     card : dict or None, default=None
         Metadata of the model. The card of the returned model also contains the numbers
         of studies, reference studies and permutations.
     on_progress : callable or None, default=None
-        Function called as ``on_progress(n_done, n_permutations)`` after each refit.
+        Function called as ``on_progress(n_done, n_permutations)`` after each
+        permutation.
 
     Returns
     -------

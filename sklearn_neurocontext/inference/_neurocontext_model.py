@@ -38,11 +38,11 @@ class NeuroContextModel:
     """Model that predicts the brain maps of texts and decodes brain maps.
 
     To decode a map, the model ranks terms, studies or texts by their similarity with
-    the map. `from_pretrained` loads the shipped model by default. In the shipped model,
-    ridge regression predicts maps, and kernel canonical correlation analysis (CCA)
-    compares texts with maps. Both use word features and MiniLM embeddings. The shipped
-    model does not contain the contrastive network. Any other fitted model of this
-    package can be used as well.
+    the map. By default, `from_pretrained` loads the shipped model, which is part of the
+    package. In the shipped model, ridge regression predicts maps, and kernel canonical
+    correlation analysis (CCA) compares texts with maps. Both use word features and
+    MiniLM embeddings. The shipped model does not contain the contrastive network. Any
+    other fitted model of this package can be used as well.
 
     The interface follows ``neuroquery.NeuroQueryModel``: ``model(text)`` and
     ``model.transform(texts)`` return dictionaries with the same keys.
@@ -55,7 +55,9 @@ class NeuroContextModel:
         spelling before they are passed to the model. For example, "tumour" is replaced
         by "tumor".
     masker : KDEDiFuMoMasker
-        Fitted masker. It must have computed the training coefficients of the model.
+        Fitted masker that computed the coefficients to which the model was fitted. The
+        coefficients of a study describe the density of its peaks, with one value per
+        component of the atlas.
     smoothing_fwhm : float, default=0.0
         Full width at half maximum, in mm, of the Gaussian kernel that smooths predicted
         maps. If `mean_map` is passed, only the difference from the mean map is
@@ -70,15 +72,18 @@ class NeuroContextModel:
         the predictions. It can only be passed together with `mean`.
     quadratic_coef : float, default=0.0
         Coefficient of the quadratic term in the formula of the brain map (see
-        `transform`). Regression shrinks the differences from the mean map. The
-        quadratic term corrects this shrinkage for large positive differences. The
-        coefficient must be at least 0. A positive coefficient requires `mean`.
+        `transform`). Regression predicts maps that differ too little from the
+        mean map. The quadratic term corrects this error where the difference is
+        positive and large. The coefficient must be at least 0. A positive coefficient
+        requires `mean`.
     null_std : array-like of shape (n_voxels,) or None, default=None
-        Null standard deviation of predicted maps at each voxel (see
-        `training_statistics`). A z map is the difference between the predicted map and
-        the mean map, divided by `null_std`. z maps require both `null_std` and `mean`.
+        Null standard deviation at each voxel: the typical difference between predicted
+        map and mean map for a model that was fitted to texts and maps in random pairs
+        (see `training_statistics`). A z map is the difference between the predicted map
+        and the mean map, divided by `null_std`. To obtain z maps, pass both `null_std`
+        and `mean`.
     z_threshold : float, default=0.0
-        If the largest z of the map of a text is below this threshold, a
+        If the largest value of the z map of a text is below this threshold, a
         `LowConfidenceWarning` is issued. The default, 0, disables the warning.
     reference : array-like of shape (n_studies, n_components) or None, default=None
         Coefficients of training studies. `decode` computes the null distribution of its
@@ -87,9 +92,9 @@ class NeuroContextModel:
         Features of the terms: the output of the pipeline without its last step. If
         None, these features are computed when they are first needed.
     unit_maps : bool, default=False
-        Whether the model was fitted with ``y_scaling=None`` to coefficients scaled to
-        norm 1. If True, the coefficients of a map are scaled to norm 1 before the map
-        is compared with texts.
+        Whether the coefficients of each training study were scaled to norm 1 and the
+        model was fitted to them with ``y_scaling=None``. If True, the coefficients of a
+        map are scaled to norm 1 before the map is compared with texts.
     card : dict or None, default=None
         Metadata of the model and its training.
 
@@ -112,7 +117,8 @@ class NeuroContextModel:
         If the model or the masker is not fitted.
     ValueError
         If the model and the masker have different numbers of components. If an array
-        has a wrong shape or contains NaN or infinity. If a number is negative. If
+        has a wrong shape or contains NaN or infinity. If `smoothing_fwhm`,
+        `quadratic_coef` or `z_threshold` is not a finite number of at least 0. If
         `terms` are not in lower case. If `mean` is None although another parameter
         requires it, or if the mean map is not positive on average although
         `quadratic_coef` is positive.
@@ -291,7 +297,7 @@ class NeuroContextModel:
         Warns
         -----
         LowConfidenceWarning
-            If the largest z of a map is below `z_threshold`.
+            If the largest value of a z map is below `z_threshold`.
         """
         if not isinstance(text, str):
             raise TypeError(
@@ -329,7 +335,7 @@ class NeuroContextModel:
         Warns
         -----
         LowConfidenceWarning
-            If the largest z of a map is below `z_threshold`.
+            If the largest value of a z map is below `z_threshold`.
         """
         return nib.concat_images(self._to_imgs(self._predict_voxels(texts)[0]))
 
@@ -376,7 +382,7 @@ class NeuroContextModel:
         Warns
         -----
         LowConfidenceWarning
-            For each text whose largest z is below `z_threshold`.
+            For each text if the largest value of its z map is below `z_threshold`.
         """
         brain_maps, z_maps = self._predict_voxels(texts)
         maps = {"brain_map": self._to_imgs(brain_maps)}
@@ -671,9 +677,10 @@ class NeuroContextModel:
                 "img contains only zeros or NaN inside the mask. Check that its affine "
                 "is in mm and in MNI space."
             )
-        # Multiply the coefficients by the mean norm of the reference studies. Otherwise
-        # the result would depend on the unit of the map if the model was fitted with
-        # `y_scaling=None`, because such a model does not scale coefficients.
+        # The coefficients are scaled to the mean norm of the reference studies. Without
+        # this scaling, the result would depend on the unit of the map if the model was
+        # fitted with `y_scaling=None`, because such a model does not scale
+        # coefficients.
         coefficients *= np.linalg.norm(self._reference, axis=1).mean() or 1.0
         names, features = self._candidates(candidates)
         ranking = rank_candidates(
@@ -703,17 +710,17 @@ class NeuroContextModel:
     def _arrays(self):
         """Return a context manager in which the steps of the model return arrays.
 
-        Steps that were fitted to DataFrames accept arrays without a warning.
+        In this context, steps that were fitted to DataFrames do not warn about arrays.
         """
         steps = [step for _, step in getattr(self.model, "steps", [])]
         has_names = any(hasattr(step, "feature_names_in_") for step in steps)
         return array_output(ignore_names=has_names)
 
     def _features(self, texts):
-        """Return the features of texts in American spelling, the input of `_last`.
+        """Convert texts to American spelling and return their features.
 
-        If the model has no steps that compute features, the texts in American spelling
-        are returned, as an array of objects.
+        The features are the input of `_last`. If the model has no steps that compute
+        features, the texts in American spelling are returned, as an array of objects.
         """
         texts = [american_spelling(text) for text in texts]
         if not self._has_features:
@@ -770,8 +777,8 @@ class NeuroContextModel:
         if largest >= self.z_threshold or self.z_threshold == 0:
             return ""
         return (
-            f"No voxel of {name} exceeds the null (largest z {largest:.1f}, threshold "
-            f"{self.z_threshold:.1f}). The model may not know these words."
+            f"No voxel of {name} reaches the z threshold (largest z {largest:.1f}, "
+            f"threshold {self.z_threshold:.1f}). The model may not know these words."
         )
 
     def _candidates(self, candidates):

@@ -25,7 +25,7 @@ from ..plotting import (
 from ._report_parts import picture, render, table, viewer
 
 _MAX_TITLE = 90
-# Maximum number of studies whose similarities are computed. Memory grows with the
+# Maximum number of studies whose titles and maps are compared. Memory grows with the
 # square of this number.
 _MAX_STUDIES = 1000
 _PLAIN_UNIT = "density of peaks"

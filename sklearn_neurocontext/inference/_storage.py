@@ -78,7 +78,7 @@ def check_overwritable(directory) -> None:
 
 
 def _holds_only(folder, names) -> bool:
-    """Return whether a folder contains exactly `names`; False for a symbolic link."""
+    """Return whether a folder, but no symbolic link, contains exactly `names`."""
     if folder.is_symlink() or not folder.is_dir():
         return False
     return {path.name for path in folder.iterdir()} == names

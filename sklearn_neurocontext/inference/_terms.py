@@ -18,9 +18,10 @@ _MARK = Markup('<mark title="{:,} studies">{}</mark>')
 
 
 def count_terms(texts) -> dict:
-    """Return the most frequent terms and their numbers of studies, sorted by term.
+    """Count the studies that contain each term, and return the most frequent terms.
 
-    The texts are converted to American spelling, and so the terms are in this spelling.
+    The terms of the returned dictionary are in alphabetical order. The texts are
+    converted to American spelling, and so the terms are in this spelling.
     """
     texts = [american_spelling(text) for text in texts]
     analyze = CountVectorizer(token_pattern=r"(?u)\b\w+\b").build_analyzer()
@@ -70,7 +71,7 @@ def find_terms(text: str, terms) -> list:
     >>> find_terms("Brain tumour", {"tumor"})
     [(6, 12, 'tumor')]
     """
-    # If both spellings of a term are known, the American one is returned.
+    # If both spellings of a term are known, the American spelling is returned.
     known = {american_spelling(term): term for term in terms}
     known |= {term: term for term in terms}
     longest = max((term.count(" ") + 1 for term in terms), default=0)

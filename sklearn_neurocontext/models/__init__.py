@@ -1,6 +1,6 @@
 """Estimators that learn the relation between texts and brain maps."""
 
-from ._base import TextBrainEstimator, scale_like_predictions
+from ._base import MixMatchMixin, TextBrainEstimator, scale_like_predictions
 from ._best import best_text_brain
 from ._cca import CCABaseline
 from ._contrastive import PAPER_SETTINGS, ContrastiveTextBrain
@@ -8,6 +8,7 @@ from ._ensemble import TextBrainEnsemble
 from ._kernel_cca import KernelCCA
 from ._mlp import MLPBaseline
 from ._neighbor_maps import NeighborMaps
+from ._network import NetworkEstimator
 from ._nystroem_kernel import NystroemKernel
 from ._ridge import RidgeBaseline, solve_ridge
 from ._weights import build_module, read_weights
@@ -18,7 +19,9 @@ __all__ = [
     "ContrastiveTextBrain",
     "KernelCCA",
     "MLPBaseline",
+    "MixMatchMixin",
     "NeighborMaps",
+    "NetworkEstimator",
     "NystroemKernel",
     "RidgeBaseline",
     "TextBrainEnsemble",

@@ -239,7 +239,7 @@ def _unknown(value, where: str) -> TypeError:
 
 
 def _simplify(value):
-    """Return a NumPy scalar, a range or a pandas object as a simpler type."""
+    """Convert NumPy scalars, ranges and pandas objects; keep all other values."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, range):

@@ -1,4 +1,4 @@
-"""Closed list of the types that can be saved, and their fitted attributes.
+"""Complete list of the types that can be saved, and their fitted attributes.
 
 To support another estimator, add an entry to `KINDS`. An entry lists only the fitted
 attributes. Constructor parameters need not be listed, because `save_model` saves all
@@ -27,8 +27,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 # Parameters that are neither saved nor loaded, because they depend on the machine.
-# Loaded estimators have the default values of these parameters. There is a second
-# reason for `memory`: the folder that it names may contain pickles.
+# Loaded estimators have the default values of these parameters. Another reason to omit
+# `memory` is that the folder which it names may contain pickles.
 LOCAL_PARAMETERS = (
     "cache",
     "data_dir",
@@ -66,6 +66,7 @@ class Kind:
     transient: tuple = ()
 
 
+_COMPARATORS = "sklearn_neurocontext.comparators"
 _MODELS = "sklearn_neurocontext.models"
 _WORDS = "sklearn.feature_extraction.text"
 _LEFT_BY_FITTING = ("_stop_words_id", "stop_words_")
@@ -74,6 +75,13 @@ _TEXT_BRAIN = {
     "y_mean_": "n_components_",
     "y_scale_": "n_components_",
     "_single_component": bool,
+}
+_TERM_MAPS = {
+    "terms_": object,
+    "tfidf_": object,
+    "masker_": object,
+    "predicted_scaler_": object,
+    "observed_scaler_": object,
 }
 _TRAINED = {"best_epoch_": int, "n_epochs_": int, "history_": list}
 KINDS = {
@@ -108,6 +116,17 @@ KINDS = {
             "temperature_": float,
             "module_": "net",
             "decoder_": "net?",
+        },
+    ),
+    "Text2Brain": Kind(
+        _COMPARATORS,
+        {
+            **_TRAINED,
+            "n_components_": int,
+            "y_mean_": "n_components_",
+            "_single_component": bool,
+            "box_shape_": tuple,
+            "module_": "net",
         },
     ),
     "KernelCCA": Kind(
@@ -149,6 +168,7 @@ KINDS = {
             "maps_": "n_studies _n_features_out",
         },
     ),
+    "NeurosynthMaps": Kind(_COMPARATORS, {**_TERM_MAPS, "z_maps_": "n_terms n_voxels"}),
     # The fitted attributes of the masker and the embedder do not depend on studies.
     # Therefore they are not saved. `load_model` fits the masker and the embedder again.
     "KDEDiFuMoMasker": Kind("sklearn_neurocontext.maskers"),

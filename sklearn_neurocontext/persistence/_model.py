@@ -441,8 +441,8 @@ _IDENTIFIERS = {
 
 def _identify(estimator, where) -> dict:
     """Return the identifying values of a clone of a masker or an embedder."""
-    # A clone is fitted, because the values of the fitted estimator differ from those of
-    # the clone if parameters were set after fitting.
+    # If parameters were set after fitting, the values of the estimator differ from the
+    # values of a newly fitted clone. They are compared to detect such changes.
     identify = _IDENTIFIERS[type(estimator).__name__]
     fresh = clone(estimator)
     _refuse_remote_code(fresh)

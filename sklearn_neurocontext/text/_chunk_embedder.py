@@ -107,12 +107,12 @@ class LLMChunkEmbedder(
           can share the file, and an interrupted run can resume from the file.
         - None disables caching.
     n_jobs : int or None, default=None
-        Number of joblib workers that embed blocks of texts. None means 1, except
-        inside a :obj:`joblib.parallel_config` context, for example with
+        Number of joblib workers that embed blocks of texts. If None, there is one
+        worker, except inside a :obj:`joblib.parallel_config` context, for example with
         ``backend="dask"``.
     shards : path-like or None, default=None
         Folder on the local disk of each worker. If given, each worker also saves the
-        embeddings that it computes to a store in this folder. The command
+        embeddings that it computes to an `EmbeddingStore` in this folder. The command
         ``neurocontext merge-stores`` merges these stores.
 
     Attributes
@@ -379,8 +379,8 @@ class EmbeddedBlock(NamedTuple):
 
 def _split_blocks(texts):
     """Yield the first row and the checked texts of each block of a stream."""
-    # `check_texts` raises an error for these types. Without this check, iterating over
-    # them would yield characters, column names or keys instead of texts.
+    # `check_texts` raises an error for these types. Without this error, a loop over
+    # such an object would yield characters, column names or keys instead of texts.
     if isinstance(texts, str | bytes | Mapping) or getattr(texts, "ndim", 1) != 1:
         check_texts(texts)
     first_row, block, n_characters = 0, [], 0
@@ -433,7 +433,7 @@ def _missing_parts(group, keys, cached) -> list:
 
 
 def _embed_here(embedder, parts, on_progress):
-    """Embed in this process; yield dicts of cache key to vector."""
+    """Embed texts in this process; yield dicts with the vector of each cache key."""
     for part in parts:
         keys, n_characters = list(part), _count_characters(part.values())
         for finished in embedder._embed(list(part.values())):
@@ -443,7 +443,7 @@ def _embed_here(embedder, parts, on_progress):
 
 
 def _embed_in_workers(embedder, parts, on_progress):
-    """Embed in joblib's workers; yield a dict of cache key to vector per block."""
+    """Embed texts in joblib's workers; yield a dict of vectors for each block."""
     settings = embedder.settings_key()
     # Workers use the precision of this process, because the precision is part of the
     # cache keys.

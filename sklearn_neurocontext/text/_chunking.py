@@ -31,8 +31,8 @@ _PROMPT_CONFIG = "config_sentence_transformers.json"
 # Poolings in sentence-transformers, and the corresponding values of `pooling`.
 _POOLINGS = {"cls": "cls", "max": "max", "mean": "mean", "lasttoken": "last"}
 _ACTIVATIONS = ("Identity", "Tanh", "ReLU", "GELU", "SiLU", "Sigmoid")
-# Maps each loaded model to the pooling that its files specify, so that the files are
-# read only once.
+# Pooling that the files of each loaded model specify. It is kept in memory, so that the
+# files are read only once.
 _OWN_POOLINGS = WeakKeyDictionary()
 
 
@@ -80,11 +80,11 @@ class FinishedTexts(NamedTuple):
     rows: np.ndarray  # (n_finished,)
     vectors: np.ndarray  # (n_finished, embedding_dim), float32
     n_tokens: int  # tokens processed since the previous yield
-    share: float  # chunks processed since the previous yield, divided by all chunks
+    share: float  # fraction of all chunks, processed since the previous yield
 
 
 def choose_chunk_size(chunk_size, overlap: int, language_model) -> int:
-    """Return the checked chunk size; None selects the limit of the model."""
+    """Return the checked chunk size, or the limit of the model if the size is None."""
     limit = language_model.max_tokens
     chosen = chunk_size or limit
     if chosen > limit:
@@ -151,7 +151,7 @@ def make_chunks(texts, language_model, window: int, overlap: int) -> Chunks:
 
 
 def split_windows(n_tokens: int, window: int, overlap: int = 0) -> tuple:
-    """Return the starts and the sizes (n_windows,) of the windows of a text."""
+    """Return two arrays: the start and the size of each window of a text."""
     # A text without tokens has one empty window.
     starts = np.arange(0, max(n_tokens - overlap, 1), window - overlap)
     return starts, np.minimum(window, n_tokens - starts)
@@ -180,7 +180,10 @@ def _chunk_vectors(chunks, language_model, settings):
 
 
 def batches_by_tokens(lengths, batch_tokens: int) -> list:
-    """Return arrays of indices of chunks of similar length, shortest chunks first."""
+    """Divide chunks into batches of similar length, shortest chunks first.
+
+    The returned list contains the chunk indices of each batch, as an array.
+    """
     lengths = np.asarray(lengths)
     # A stable sort keeps chunks of equal length in the order of their texts. Therefore
     # the texts are finished one after another.
@@ -241,7 +244,7 @@ def pad_chunks(chunks, batch, language_model):
 
 
 def pool_states(states, lengths, pooling: str):
-    """Return one vector per chunk, pooled from the first `lengths[i]` states."""
+    """Return one vector per chunk, pooled from the states of its tokens."""
     # `states` has shape (n_chunks, n_tokens, dim). `lengths[i]` is the number of tokens
     # in chunk i, without padding. The vectors have shape (n_chunks, dim).
     if pooling == "cls":
@@ -260,7 +263,10 @@ def pool_states(states, lengths, pooling: str):
 
 
 def choose_pooling(mode: str, normalize: bool, language_model) -> Pooling:
-    """Return the pooling for the embedder's `pooling` and `normalize_chunks`."""
+    """Return the pooling that the embedder's parameters specify.
+
+    `mode` is the parameter `pooling`, and `normalize` is `normalize_chunks`.
+    """
     if mode != "auto":
         return Pooling(mode, normalize, language_model.embedding_dim)
     if language_model not in _OWN_POOLINGS:

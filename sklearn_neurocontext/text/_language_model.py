@@ -132,13 +132,13 @@ def load_language_model(source: ModelSource) -> LanguageModel:
         folder = expand_path(source.model_name)
         source = source._replace(model_name=str(folder))
     # If weights are missing from the files, transformers initializes them at random.
-    # `fork_rng` then restores the state of torch's random number generator.
+    # After loading, `fork_rng` restores the state of torch's random number generator.
     with _LOADING, torch.random.fork_rng(devices=[]):
         return _load(source, _folder_state(source.model_name))
 
 
 def _folder_state(name):
-    """Return a folder's path, file times and sizes, or None if there is no folder."""
+    """Return a folder's path and its files' times and sizes; None if it is missing."""
     folder = Path(name)
     if not folder.is_dir():
         return None
@@ -276,7 +276,7 @@ def _check_sha256(path, expected, advice) -> None:
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the torch device; "auto" selects CUDA, MPS or the CPU, in this order."""
+    """Return a torch device; "auto" is the first available of CUDA, MPS and CPU."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -397,7 +397,7 @@ def _check_vocabulary(tokenizer):
 
 @contextmanager
 def loading_advice(name, place):
-    """Raise loading errors as OSError, with instructions for installing a model."""
+    """Convert loading errors to an OSError with advice on how to install a model."""
     try:
         yield
     except (ImportError, MemoryError):
@@ -508,7 +508,7 @@ def _n_roberta_positions(model):
 
 
 def _sentence_limit(place, options):
-    """Read the limit of a sentence-transformers model; None if it has no limit."""
+    """Read the token limit of a sentence-transformers model; None if it has none."""
     return (read_json(place, SENTENCE_CONFIG, options) or {}).get("max_seq_length")
 
 
@@ -561,7 +561,8 @@ def probe_states(model, device) -> tuple[bool, int]:
 
 def model_fingerprint(tokenizer, model, missing=(), special_ids=(), code=b"") -> str:
     """Hash the architecture, tokenizer, code, and all weights except `missing`."""
-    # A model has the same fingerprint in a Python package, in a folder and on the Hub.
+    # The fingerprint is the same if the model is loaded from a Python package, from a
+    # folder or from the Hub.
     digest = hashlib.sha256(type(model).__name__.encode())
     config = model.config.to_dict()
     config = {key: config[key] for key in sorted(config.keys() - _COPY_CONFIG_KEYS)}
@@ -613,10 +614,10 @@ class PackedLinear(torch.nn.Module):
         )
 
 
-# Packed layers are faster than plain layers. With plain layers, MiniLM took 1.86 times
-# the CPU time that it took with packed layers on 300 titles, and 1.76 times on a full
-# text. These ratios are medians of five runs with two threads on an AMD EPYC CPU and
-# torch 2.13.
+# Plain layers are slower than packed layers. The CPU time of MiniLM with plain layers,
+# divided by its CPU time with packed layers, was 1.86 for 300 titles and 1.76 for a
+# full text. These ratios are medians of five runs with two threads on an AMD EPYC CPU
+# and torch 2.13.
 def pack_linear_layers(model) -> int:
     """Pack the float32 linear layers on the CPU; return the number of packed layers."""
     if not (torch.backends.mkldnn.is_available() and _can_pack()):

@@ -211,8 +211,8 @@ class EmbeddingStore:
         Parameters
         ----------
         vectors : dict of bytes to ndarray of shape (embedding_dim,)
-            Vectors by key. They are stored as float32. If a key is already in the
-            store, its stored vector is not changed.
+            Vector of each key. Vectors are stored as float32. If a key is already in
+            the store, its stored vector is not changed.
 
         Raises
         ------
@@ -293,7 +293,7 @@ class EmbeddingStore:
 
     @contextmanager
     def _helpful_errors(self):
-        """Raise errors of SQLite again with the path of the store and advice."""
+        """Convert SQLite errors to OSError, with the path of the store and advice."""
         try:
             yield
         except sqlite3.Error as error:

@@ -7,7 +7,7 @@ from .._utils.validation import normalize_text
 # The patterns of numbers, and of the separators between numbers, contain possessive
 # quantifiers such as ``*+``. Possessive quantifiers do not backtrack, so the search
 # time is linear in the length of a text.
-# Minus signs and dashes after `normalize_text`, which converts other hyphens to "-".
+# Minus signs and dashes that `normalize_text` keeps. It converts other hyphens to "-".
 _MINUS = r"\-\u2012-\u2014\u2212"
 _DIGITS = r"\d{1,3}+(?:\.\d++)?+(?!\d)"
 _CLOSE = rf"[+{_MINUS}]?+{_DIGITS}"
@@ -16,7 +16,8 @@ _CLOSE = rf"[+{_MINUS}]?+{_DIGITS}"
 _NUMBER = rf"(?:[+{_MINUS}]\s?+)?+{_DIGITS}"
 _SPREAD = rf"(?:\s*+(?:±|\+/[{_MINUS}])\s*+{_DIGITS})?+"
 _UNIT = r"\s*+(?:mm)?+"
-# Must follow a number: either "mm", or neither a word character nor a decimal part.
+# Tests what follows a number: it must be "mm", or it must begin neither with a word
+# character nor with a decimal part.
 _END = r"(?>\s*+mm\b|(?!\w|\.\d))"
 _BETWEEN = r"(?>\s*+[,;/]\s*+|\s++)(?:and\s++)?+"
 _TRIPLE = _BETWEEN.join([_NUMBER + _SPREAD] * 3)

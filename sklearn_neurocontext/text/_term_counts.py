@@ -33,8 +33,8 @@ class TermCounts(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     In texts, terms consist of words that have at least two characters and begin with a
     letter, such as "b7". Numbers are not terms, because they could be coordinates of
     peaks. Coordinates such as "x46 y56 z18" begin with a letter, so call
-    `strip_coordinates` first. In texts, British spellings are counted as the American
-    ones, for example "tumour" as "tumor". To weight the counts, use
+    `strip_coordinates` first. In texts, British spellings are counted as American
+    spellings, for example "tumour" as "tumor". To weight the counts, use
     :class:`~sklearn.feature_extraction.text.TfidfTransformer`.
 
     Parameters
@@ -45,8 +45,8 @@ class TermCounts(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         Minimum and maximum number of words in a term, both at least 1. Ignored for
         counts.
     stop_words : {"english"} or None, default=None
-        Words to exclude. ``"english"`` excludes scikit-learn's English stop words; None
-        excludes no word. Ignored for counts.
+        Words to exclude. ``"english"`` excludes scikit-learn's English stop words. If
+        None, no word is excluded. Ignored for counts.
 
     Attributes
     ----------
@@ -251,7 +251,7 @@ def _check_texts(texts) -> list[str]:
 
 
 def _is_counts(X) -> bool:
-    """Return whether X contains counts, that is, is two-dimensional without texts."""
+    """Return whether X contains counts: it is two-dimensional and contains no texts."""
     # Lists are not converted to arrays, because NumPy arrays of strings reserve the
     # memory of the longest text for each text.
     if isinstance(X, list | tuple):

@@ -145,8 +145,8 @@ def test_low_confidence_message_depends_on_threshold(parts):
         assert model.low_confidence_message(z_img) == ""
     model = NeuroContextModel(**parts, z_threshold=1.01 * largest)
     assert model.low_confidence_message(z_img) == (
-        f"No voxel of this map exceeds the null (largest z {largest:.1f}, threshold "
-        f"{1.01 * largest:.1f}). The model may not know these words."
+        f"No voxel of this map reaches the z threshold (largest z {largest:.1f}, "
+        f"threshold {1.01 * largest:.1f}). The model may not know these words."
     )
 
 
@@ -163,7 +163,7 @@ def test_map_close_to_mean_map_raises_warning(parts):
         model.transform([known])
     for call in (model.transform, model.predict_img, lambda texts: model(texts[0])):
         with pytest.warns(
-            LowConfidenceWarning, match="'asdf qwerty' exceeds"
+            LowConfidenceWarning, match="'asdf qwerty' reaches"
         ) as caught:
             call([unknown])
         assert len(caught) == 1

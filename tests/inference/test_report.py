@@ -101,7 +101,7 @@ def test_low_confidence_message_is_on_page_and_glass_brain(monkeypatch):
     confident = make_report(NeuroContextModel(**make_parts()), "pain").html
     assert 'class="warning"' not in confident
     model = NeuroContextModel(**make_parts(), z_threshold=1e6)
-    with pytest.warns(LowConfidenceWarning, match="exceeds the null"):
+    with pytest.warns(LowConfidenceWarning, match="reaches the z threshold"):
         page = make_report(model, "pain").html
         message = model.low_confidence_message(model("pain")["z_map"])
     assert f'<p class="warning">{message}</p>' in page

@@ -87,7 +87,7 @@ def test_strongest_voxels_of_mean_map_are_far_from_regions(shipped):
 
 
 def test_unknown_words_raise_warning(shipped):
-    with pytest.warns(LowConfidenceWarning, match="the map of 'asdf qwerty' exceeds"):
+    with pytest.warns(LowConfidenceWarning, match="the map of 'asdf qwerty' reaches"):
         shipped.transform(["asdf qwerty"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")

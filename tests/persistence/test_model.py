@@ -24,6 +24,7 @@ from sklearn_neurocontext import (
     RidgeBaseline,
     TextBrainEnsemble,
     best_text_brain,
+    comparators,
     load_model,
     maskers,
     models,
@@ -327,7 +328,7 @@ def test_listed_types_exist():
 
 
 def test_every_estimator_of_the_package_can_be_saved():
-    assert _estimators(models, text, maskers) <= KINDS.keys()
+    assert _estimators(comparators, models, text, maskers) <= KINDS.keys()
 
 
 def test_every_estimator_that_learns_is_saved_in_these_tests():
