@@ -12,7 +12,7 @@ from sklearn_neurocontext.datasets import _bunch
 from tests.cli.console import run
 
 COMMANDS = ["map", "decode", "report", "serve", "fit", "embed", "merge-stores"]
-COMMANDS += ["benchmark", "demo"]
+COMMANDS += ["benchmark", "demo", "reproduce"]
 
 
 def test_help_lists_the_commands():
