@@ -30,7 +30,7 @@ from ._common import load_with_notes, model_options, note, notes_for_warnings
 )
 @model_options
 def serve(corpus, host, port, open_browser, model, allow_download):
-    """Serve a page on this machine that predicts and decodes brain maps.
+    """Serve a local web page for texts and brain maps.
 
     The page predicts the brain map of any text, and lists the terms and studies that
     match a map. It loads nothing from other machines. Stop the server with Ctrl+C.
