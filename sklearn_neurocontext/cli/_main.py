@@ -12,6 +12,7 @@ from ._embed import embed, merge_stores
 from ._fit import fit
 from ._maps import decode, map_, report
 from ._reproduce import reproduce
+from ._serve import serve
 from ._studies import studies
 
 # Errors that users may be able to resolve. The messages of these errors are printed
@@ -94,6 +95,7 @@ for _command in (
     decode,
     studies,
     report,
+    serve,
     fit,
     embed,
     merge_stores,

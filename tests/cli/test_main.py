@@ -11,8 +11,8 @@ from sklearn_neurocontext.cli import _common, main
 from sklearn_neurocontext.datasets import _bunch
 from tests.cli.console import run
 
-COMMANDS = ["map", "decode", "studies", "report", "fit", "embed", "merge-stores"]
-COMMANDS += ["benchmark", "demo", "reproduce"]
+COMMANDS = ["map", "decode", "studies", "report", "serve", "fit", "embed"]
+COMMANDS += ["merge-stores", "benchmark", "demo", "reproduce"]
 
 
 def test_help_lists_the_commands():
