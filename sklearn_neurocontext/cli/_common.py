@@ -45,6 +45,19 @@ class Text(click.ParamType):
         return value
 
 
+class CommaSeparated(click.ParamType):
+    """Parameter type of comma-separated values."""
+
+    def convert(self, value, param, ctx):
+        """Convert each value with `item_type`, and return a tuple."""
+        if isinstance(value, tuple):
+            return value
+        items = [item.strip() for item in value.split(",") if item.strip()]
+        if not items:
+            self.fail("must contain at least one value.", param, ctx)
+        return tuple(self.item_type.convert(item, param, ctx) for item in items)
+
+
 class OutputPath(click.Path):
     """Parameter type of an output path, with optional checks of the file extension."""
 

@@ -7,7 +7,12 @@ displays a figure that is the last expression of a cell.
 """
 
 from ._brain_maps import plot_predicted_and_observed, plot_predicted_map
-from ._scores import plot_dice_bars, plot_paired_differences, plot_recall_curves
+from ._scores import (
+    plot_dice_bars,
+    plot_paired_differences,
+    plot_recall_curves,
+    plot_scores,
+)
 from ._similarity_matrix import plot_similarity_matrix
 from ._style import DENSITY_UNIT
 from ._surface_maps import plot_surface_maps
@@ -20,6 +25,7 @@ __all__ = [
     "plot_predicted_and_observed",
     "plot_predicted_map",
     "plot_recall_curves",
+    "plot_scores",
     "plot_similarity_matrix",
     "plot_surface_maps",
     "plot_training_curve",
