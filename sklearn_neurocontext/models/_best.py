@@ -1,8 +1,9 @@
-"""Function that builds the model with the best retrieval for each text field.
+"""Function that builds the best model for titles, abstracts or bodies of articles.
 
-Retrieval means that brain maps are ranked by their similarity to a text. The models and
-their parameters were chosen because their retrieval was best on the development set:
-studies that are in no test set and serve only for choosing models.
+Models are compared by retrieval: brain maps are ranked by their similarity to a text,
+and the map of the same study should have the best rank. Models and parameters were
+chosen by their retrieval on the development set. The studies of this set serve only for
+choosing models and are in no test set.
 """
 
 from sklearn.feature_extraction.text import TfidfTransformer
@@ -38,8 +39,9 @@ def best_text_brain(text_field: str = "abstract", random_state=None):
         text is the concatenation of title, keywords and abstract. For ``"abstract"``
         and ``"body"``, X may contain term counts instead of texts.
     random_state : int, RandomState instance or None, default=None
-        Controls the random choices of the model. For example, some training studies are
-        drawn as Nyström components of a kernel. Pass an int for reproducible results.
+        Controls the random choices of the model, for example the choice of the training
+        studies from which Nyström features are computed. Pass an int for reproducible
+        results.
 
     Returns
     -------
@@ -107,8 +109,8 @@ def _title(random_state):
 
 
 def _abstract(random_state):
-    # Compared with the default n_nystroem=1500, 3000 Nyström components approximate
-    # the kernel better, but double the computation time.
+    # With 3000 Nyström components instead of the default 1500, the kernel is
+    # approximated better, but the computation takes twice as long.
     return _words({"min_df": 10}, KernelCCA(n_nystroem=3000, random_state=random_state))
 
 
