@@ -165,8 +165,8 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
     candidate maps.
 
     The statistics are computed from studies to which the models were also fitted. If a
-    model overfits, its similarities of these studies vary more. Then :math:`\sigma_m`
-    is larger, and the model contributes less to the sum.
+    model overfits, its similarities vary more for these studies. Its :math:`\sigma_m`
+    is then larger, and it contributes less to the sum.
 
     Parameters
     ----------
@@ -263,7 +263,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
     @fit_context(prefer_skip_nested_validation=False)
     @array_output()
     def fit(self, X, y):
-        """Fit all estimators, then compute the mean and spread of their similarities.
+        """Fit all estimators, then compute `means_` and `stds_`.
 
         Parameters
         ----------

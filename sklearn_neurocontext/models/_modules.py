@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-# The logits of the InfoNCE loss are the cosines of text and brain latents, multiplied by
-# the logit scale 1/τ, where τ is the temperature. The logit scale is limited to 100,
-# because training is unstable with larger values (Radford et al. 2021).
+# The logits of the InfoNCE loss are the cosines between text latents and brain latents,
+# multiplied by the logit scale 1/τ, where τ is the temperature. The logit scale is
+# limited to 100, because training is unstable with larger values (Radford et al. 2021).
 MAX_LOG_LOGIT_SCALE = math.log(100)
 
 

@@ -6,7 +6,10 @@ import numpy as np
 
 
 def check_mapping(values, argument: str, content: str) -> dict:
-    """Check that an argument is a nonempty dictionary, and return the dictionary."""
+    """Check that an argument is a nonempty dictionary, and return the dictionary.
+
+    `content` describes a value of the dictionary in error messages.
+    """
     if not isinstance(values, Mapping):
         raise TypeError(
             f"{argument} must be a dictionary of name to {content}; got "
@@ -18,7 +21,10 @@ def check_mapping(values, argument: str, content: str) -> dict:
 
 
 def check_intervals(intervals, names, *, fractions=False) -> dict:
-    """Check intervals and return a dictionary from names to arrays (low, high)."""
+    """Check intervals and return a dictionary from names to arrays (low, high).
+
+    If `fractions` is True, all intervals must lie in [0, 1].
+    """
     if intervals is None:
         return {}
     if not isinstance(intervals, Mapping):
