@@ -19,8 +19,8 @@ from .._utils.volumes import is_path, open_img
 
 # Maximum size in bytes of a batch of images in memory.
 _BATCH = 2**28
-# After resampling, the values in the mask are treated as rounding errors if none of them
-# exceeds this fraction of the largest value of the original image.
+# After resampling, the values in the mask are treated as rounding errors if none of
+# them exceeds this fraction of the largest value of the original image.
 _ROUNDING = 1e-12
 # Maximum memory in bytes for the volumes and the smoothing kernels of a grid. A grid of
 # the whole brain with voxels of 0.6 mm needs 1 GB.

@@ -199,8 +199,8 @@ def _project_out(maps, mean_map):
     direction = unit_rows(_center(mean_map[None]))[0]
     maps = _center(maps)
     rest = maps - np.outer(maps @ direction, direction)
-    # If a centered map is a multiple of the direction, only rounding errors remain after
-    # the projection is removed. They are set to zero.
+    # If a centered map is a multiple of the direction, only rounding errors remain when
+    # its projection is removed. They are set to zero.
     rounding = np.linalg.norm(rest, axis=1) <= 1e-9 * np.linalg.norm(maps, axis=1)
     rest[rounding] = 0
     return rest

@@ -73,7 +73,7 @@ def check_enough_candidates(n_candidates: int) -> None:
 
 
 def recall_at_k(similarity, k: int = 10) -> float:
-    r"""Compute recall at k, a score of the retrieval of true candidates.
+    r"""Compute recall at k of a similarity matrix.
 
     Recall at k is the fraction of queries whose true candidate is among the k most
     similar candidates. For query :math:`i`, let :math:`g_i` be the number of candidates

@@ -14,9 +14,9 @@ from ._style import (
     wrap,
 )
 
-# Sizes in inches: the width of a figure, the height of a row with four views and a color
-# bar, the width of the space for the color bar, and the heights of a line in the title
-# and in the note.
+# Sizes in inches: the width of a figure, the height of a row with four views and a
+# color bar, the width of the space for the color bar, the height of a line of the
+# title, and the height of a line of the note.
 WIDTH = 12.0
 ROW_HEIGHT = 2.7
 _BAR_SPACE = 1.5
@@ -247,9 +247,9 @@ def plot_predicted_and_observed(
 
     A predicted map resembles an average over studies, so its values differ less between
     voxels than the values of an observed map. Therefore, each map has its own color
-    scale. Compare the locations of the voxels shown, not their values. With the same `top`,
-    :func:`~sklearn_neurocontext.metrics.dice_score` computes the overlap of the voxels
-    shown in the two maps.
+    scale. Compare the locations of the voxels shown, not their values. With the same
+    `top`, :func:`~sklearn_neurocontext.metrics.dice_score` computes the overlap of the
+    voxels shown in the two maps.
 
     Parameters
     ----------

@@ -23,9 +23,10 @@ def plot_recall_curves(curves, *, title=None, ax=None):
     """Plot recall@k against k, with standard deviations and the chance level.
 
     The line of an estimator shows the mean over splits. If there are several splits, a
-    band extends from one standard deviation over splits (``ddof=1``) below the mean to
-    one above. The chance level is ``k / n_candidates``. The label of the x axis states the number of candidates,
-    because recall cannot be interpreted without this number.
+    band around the line shows the mean plus and minus the standard deviation over
+    splits (``ddof=1``). The chance level is ``k / n_candidates``. The label of the x
+    axis states the number of candidates, because recall cannot be interpreted without
+    this number.
 
     Parameters
     ----------
@@ -378,7 +379,7 @@ def _check_panels(scores) -> dict:
 
 
 def _draw_panel(ax, scores, intervals, chance):
-    """Draw the scores of all estimators as dots, with the first estimator at the top."""
+    """Draw the scores of all estimators as dots; the first estimator is at the top."""
     from matplotlib.ticker import PercentFormatter
 
     if chance is not None:
