@@ -30,9 +30,9 @@ from ._images import (
 DIFUMO_DIMENSIONS = (64, 128, 256, 512, 1024)
 SHIPPED_CENTERS = (128, 256, 512, 1024)
 _NAMES = "'geometric', 'geometric-soft', 'difumo'"
-# In an atlas of overlapping parcels, each voxel is divided among the parcels of this
-# number of nearest centers. The shares of all other parcels are omitted, because their
-# sum would be less than 1e-4 (measured for 128, 512 and 1024 centers).
+# If parcels overlap, each voxel is divided among this number of parcels, which have the
+# nearest centers. The shares of all other parcels are omitted, because their sum would
+# be less than 1e-4 (measured for 128, 512 and 1024 centers).
 _N_SHARING = 16
 
 
@@ -202,7 +202,8 @@ def _brain_voxels() -> np.ndarray:
 def parcel_width(centers) -> float:
     """Compute the spread of voxels around their nearest center, in mm.
 
-    The spread is the standard deviation of voxel positions along one axis.
+    The spread is the standard deviation of voxel positions along one axis, relative to
+    the center.
     """
     distance, _ = cKDTree(centers).query(_brain_voxels())
     # The mean squared distance is divided by 3 to obtain the variance along one axis.

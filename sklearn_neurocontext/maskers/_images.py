@@ -50,8 +50,8 @@ def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:
 def read_voxels(img, index, name: str) -> np.ndarray:
     """Read the values of an image; raise an error if its file cannot be read.
 
-    `index` selects a volume; it is an item of the result of `volume_indices`. `name` is
-    the name of the image in the error message.
+    `index` selects a volume and is an item of the list that `volume_indices` returns.
+    `name` is the name of the image in the error message.
     """
     try:
         return np.asanyarray(img.dataobj[index])
@@ -336,7 +336,7 @@ def _average(volume, to_img, shape, n_finer):
 
 
 def _iterate_3d(imgs):
-    """Yield (image, index) for each 3D volume; open each file when its turn comes."""
+    """Yield (image, index) for each 3D volume; open one file after the other."""
     single = is_path(imgs) or hasattr(imgs, "dataobj")
     if single:
         imgs = [imgs]

@@ -39,9 +39,9 @@ def density_map(peaks, mask_img, *, fwhm: float = 9.0, weights=None) -> np.ndarr
     Returns
     -------
     density : ndarray of shape (n_voxels,), float64
-        Density per voxel, in the order of the nonzero voxels of the mask. The sum over
-        all voxels is the sum of the weights, or less if a part of the Gaussians is
-        outside the mask.
+        Density at the nonzero voxels of the mask. Its unit is weight per voxel.
+        Therefore, the sum over all voxels is the sum of the weights, or less if a part
+        of the Gaussians is outside the mask.
 
     Raises
     ------

@@ -418,7 +418,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
               contribute to the coefficients, which reduces noise. Other images are
               interpolated as with ``"nilearn"``.
             - ``"nilearn"``: images are interpolated at the centers of the voxels of the
-              grid, like in nilearn's ``resample_img`` with
+              grid, as in nilearn's ``resample_img`` with
               ``interpolation="continuous"``. If an image has much smaller voxels than
               the grid, most of its voxels are ignored.
 

@@ -45,7 +45,7 @@ _BLOCK = 8192
 class Table:
     """Rows of T at the voxels in or near the mask. The other rows are not needed."""
 
-    rows: np.ndarray  # (n_rows,), int: flat indices of these voxels on the grid
+    rows: np.ndarray  # (n_rows,), int: flat indices of the voxels on the grid
     values: np.ndarray  # (n_rows, n_components), float32: rows of T
 
     def sum_rows(self, weights) -> np.ndarray:

@@ -156,10 +156,11 @@ def score_maps(
         - ``dice_mean``: mean of this Dice overlap over the fractions `tops`;
         - ``correlation``: Pearson correlation of the predicted and the true map over
           voxels;
-        - ``rank``: rank of the true map among all observed maps, sorted by their
-          correlation with the predicted map. The mean map is first projected out of all
-          maps, because all maps resemble the mean map. The best rank is 1. Each other
-          map that has the same correlation as the true map adds one half to the rank.
+        - ``rank``: rank of the true map if all observed maps are sorted by their
+          correlation with the predicted map, in descending order. The mean map is first
+          projected out of all maps, because all maps resemble the mean map. The best
+          rank is 1. Each other map that has the same correlation as the true map adds
+          one half to the rank.
 
     Examples
     --------
@@ -234,7 +235,7 @@ def bootstrap_interval(
         of different groups must be independent. For example, a study that is in several
         test sets has several scores, which form a group.
     weights : array-like of shape (n_values,) or None, default=None
-        Positive weight of each value in the mean. With None, all weights are equal.
+        Positive weight of each value in the mean. If None, all weights are equal.
     level : float, default=0.95
         Fraction of the bootstrap means that lie inside the interval, in (0, 1).
     n_draws : int, default=10000
@@ -310,7 +311,7 @@ def _sum_over_groups(values, groups, weights) -> tuple[np.ndarray, np.ndarray]:
     if not (np.isfinite(weights).all() and weights.min() > 0):
         raise ValueError(
             f"weights must be positive and finite; got {weights.min()} as smallest and "
-            f"{weights.max()} as largest weight. Remove values without weight first."
+            f"{weights.max()} as largest weight. Remove values with other weights first."
         )
     codes = np.unique(groups, return_inverse=True)[1]
     belongs = csr_array((weights, (codes, np.arange(n))))

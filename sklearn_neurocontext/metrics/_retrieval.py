@@ -97,7 +97,7 @@ def recall_at_k(similarity, k: int = 10) -> float:
         the diagonal. To retrieve maps for texts, pass texts as rows. To retrieve texts
         for maps, pass the transpose.
     k : int, default=10
-        Number of most similar candidates, at least 1 and less than ``n``.
+        Number of most similar candidates to consider, at least 1 and less than ``n``.
 
     Returns
     -------

@@ -150,7 +150,7 @@ class ScalarRetrievalScorer:
 
 @dataclass(frozen=True)
 class DiceScorer:
-    """Scorer of the mean Dice overlap; see `make_dice_scorer`."""
+    """Scorer that computes the mean Dice overlap; see `make_dice_scorer`."""
 
     masker: Any
     top: float | None = 0.1
@@ -169,7 +169,7 @@ class DiceScorer:
 
 
 def _check_masker(masker) -> None:
-    """Check that the masker is fitted and converts coefficients to voxels."""
+    """Check that the masker is fitted and can convert coefficients to voxels."""
     if not hasattr(masker, "coefficients_to_voxels"):
         raise TypeError(
             "masker must have a method coefficients_to_voxels; got "
@@ -271,7 +271,7 @@ def make_dice_scorer(
 
 @dataclass(frozen=True)
 class RetrievalScorer:
-    """Scorer of all retrieval scores; see `make_retrieval_scorer`."""
+    """Scorer that computes all retrieval scores; see `make_retrieval_scorer`."""
 
     ks: tuple[int, ...] = (10, 100)
     masker: Any = None

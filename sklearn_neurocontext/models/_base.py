@@ -94,10 +94,10 @@ def draw_seed(random_state) -> int:
 
 
 def _first_row(rows):
-    """Return the first row of a list, of a tuple, or of certain arrays.
+    """Return the first row of a sequence that can contain texts or arrays of peaks.
 
-    These arrays contain objects or strings. For other types, such as numeric arrays and
-    sparse matrices, return None.
+    Such a sequence is a list, a tuple, or an array with the dtype object or string. For
+    other types, such as numeric arrays and sparse matrices, return None.
     """
     kind = getattr(getattr(rows, "dtype", None), "kind", None)
     if isinstance(rows, list | tuple) or kind in ("O", "U", "T"):
@@ -272,8 +272,8 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
     def _check_unit_of_metric(self):
         """Raise ValueError if a metric would compare predictions with unscaled y.
 
-        Predictions are scaled unless `y_scaling` is None. However, a metric of
-        scikit-learn, such as the R² score, would compare them with y before scaling.
+        Predictions are scaled unless `y_scaling` is None, but the y that scikit-learn
+        passes to a regression metric, such as the R² score, is never scaled.
         """
         metric = None if self.y_scaling is None else calling_regression_metric()
         if metric is not None:
@@ -400,5 +400,5 @@ class SharedSpaceEstimator(
 
     @property
     def _n_features_out(self):
-        """Number of columns of latents, from which scikit-learn derives their names."""
+        """Number of columns of latents; scikit-learn needs it to name these columns."""
         return self.latent_dim_

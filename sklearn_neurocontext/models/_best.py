@@ -1,9 +1,9 @@
 """Function that builds the best model for titles, abstracts or bodies of articles.
 
 Models are compared by retrieval: brain maps are ranked by their similarity to a text,
-and the map of the same study should have the best rank. Models and parameters were
-chosen by their retrieval on the development set. The studies of this set serve only for
-choosing models and are in no test set.
+and the map of the same study should have the best rank. The models and their parameters
+were chosen because their retrieval was best on the development set. The studies of this
+set serve only for choosing models and are in no test set.
 """
 
 from sklearn.feature_extraction.text import TfidfTransformer

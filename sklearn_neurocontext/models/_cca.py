@@ -15,8 +15,8 @@ def solve_cca(X, Z, *, alpha_text: float, alpha_brain: float):
     X contains text features and has shape (n_studies, n_features). Z contains
     standardized coefficients and has shape (n_studies, n_components). The ridge of X is
     `alpha_text` times the mean variance of its columns. The ridge of Z is `alpha_brain`
-    times the mean variance of its columns. The function returns four arrays. Let rank
-    be the smaller of n_features and n_components:
+    times the mean variance of its columns. Let rank be the smaller of n_features and
+    n_components. The function returns four arrays:
 
     - text_weights of shape (n_features, rank): the directions for X, one per column;
     - brain_weights of shape (n_components, rank): the directions for Z;

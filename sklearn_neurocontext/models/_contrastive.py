@@ -86,8 +86,8 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     is instead trained together with the encoders.
 
     The defaults of `n_validation`, `patience`, `restore_best` and `y_scaling` differ
-    from the NeuroConText paper. The classmethod `paper` returns a pipeline with the
-    settings of the paper.
+    from the settings of the NeuroConText paper. The classmethod `paper` returns a
+    pipeline with the settings of the paper.
 
     Parameters
     ----------

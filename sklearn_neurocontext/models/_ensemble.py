@@ -164,9 +164,9 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
     training studies, the similarity of a text and a map does not depend on the other
     candidate maps.
 
-    The statistics are computed from studies to which the models were also fitted. If a
-    model overfits, its similarities vary more for these studies. Its :math:`\sigma_m`
-    is then larger, and it contributes less to the sum.
+    The statistics are computed from studies to which the models were also fitted. For
+    these studies, the similarities of an overfitted model vary more. Therefore, an
+    overfitted model has a larger :math:`\sigma_m` and contributes less to the sum.
 
     Parameters
     ----------

@@ -23,8 +23,8 @@ from torch.nn.functional import normalize
 
 # Outside training, rows are passed to a network in blocks of this size to limit memory.
 _FORWARD_ROWS = 8192
-# Rows are normalized by division by their norm. If a norm is smaller than this number,
-# the row is divided by this number instead, to avoid a division by zero.
+# To scale rows to norm one, each row is divided by its norm. If a norm is smaller than
+# this number, the row is divided by this number, to avoid a division by zero.
 _TINY = torch.finfo(torch.float32).tiny
 
 

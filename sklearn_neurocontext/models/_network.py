@@ -27,8 +27,8 @@ class NetworkEstimator(TextBrainEstimator):
     ):
         """Train the network that ``build()`` returns, and store it in `module_`.
 
-        The attributes `best_epoch_`, `n_epochs_` and `history_` are also set. The
-        parameters after `build` are described in `train_net`.
+        The attributes `best_epoch_`, `n_epochs_` and `history_` are also set. X
+        contains the embeddings. The other parameters are described in `train_net`.
         """
         from ._net import seeded, split_validation, train_net
 

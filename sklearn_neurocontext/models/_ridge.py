@@ -1,4 +1,4 @@
-"""Ridge regression of coefficients on embeddings, and a solver for ridge regression.
+"""Model that predicts coefficients by ridge regression, and a solver for other models.
 
 The solver is efficient if X is sparse or has more features than studies.
 """

@@ -12,7 +12,7 @@ def check_mapping(values, argument: str, content: str) -> dict:
     """
     if not isinstance(values, Mapping):
         raise TypeError(
-            f"{argument} must be a dictionary of name to {content}; got "
+            f"{argument} must be a dictionary from name to {content}; got "
             f"{type(values).__name__}. Pass a single entry as {{'name': …}}."
         )
     if not values:
@@ -29,7 +29,7 @@ def check_intervals(intervals, names, *, fractions=False) -> dict:
         return {}
     if not isinstance(intervals, Mapping):
         raise TypeError(
-            "intervals must be a dictionary of name to (low, high); got "
+            "intervals must be a dictionary from name to (low, high); got "
             f"{type(intervals).__name__}."
         )
     unknown = sorted(set(intervals) - set(names))
