@@ -66,6 +66,12 @@ class _Names(CommaSeparated):
     help="Comma-separated text fields: title, abstract, body or counts.",
 )
 @click.option(
+    "--rows",
+    multiple=True,
+    help="Name of a row to compute; repeat the option for several rows.",
+    show_default="all rows of the table",
+)
+@click.option(
     "--model-names",
     type=_Names(),
     show_default="minilm,mpnet for table2, otherwise minilm",
@@ -131,6 +137,7 @@ def _compute(table, corpus, files, output, options):
         if path is not None:
             loaded = add_texts(loaded, text_field, path)
             note(f"Texts of the field {text_field} were read from {path}.")
+    options["rows"] = options["rows"] or None
     with notes_for_warnings(), progress_bar("preparing") as update:
         result = run(table, loaded, output=output, on_progress=update, **options)
     folder = output / table

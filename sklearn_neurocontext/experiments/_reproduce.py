@@ -153,6 +153,7 @@ def reproduce(
     corpus="neuroquery+neurosynth",
     *,
     text_fields=None,
+    rows=None,
     model_names=None,
     atlas="geometric",
     n_components=512,
@@ -191,6 +192,9 @@ def reproduce(
         Text fields to use. None means all fields of the table for which the corpus has
         texts. ``"counts"`` are NeuroQuery's counts of terms in titles, keywords (both
         twice) and abstracts.
+    rows : sequence of str or None, default=None
+        Names of the rows to compute, for example ``["ridge", "cca"]``. None means all
+        rows of the table.
     model_names : sequence of str or None, default=None
         Language models, see `make_embedder`. ``"table2"`` compares them; None means
         minilm and mpnet. All other tables use the first; None means minilm.
@@ -221,7 +225,8 @@ def reproduce(
     Raises
     ------
     ValueError
-        If `table` is unknown, or if the corpus has no text for the table.
+        If `table` or a name in `rows` is unknown, or if the corpus has no text for the
+        table.
 
     References
     ----------
@@ -264,13 +269,30 @@ def reproduce(
             f"The corpus has no texts for {table}. Add texts with add_texts, or choose "
             "other text_fields."
         )
-    n_total = sum(len(row.splits) for rows in sections.values() for row in rows)
+    if rows is not None:
+        sections = _select_rows(sections, rows)
+    n_total = sum(len(row.splits) for of_field in sections.values() for row in of_field)
     progress = _Progress(on_progress, n_total)
     results = {
-        name: _run(rows, output, progress, str(corpus.description))
-        for name, rows in sections.items()
+        name: _run(of_field, output, progress, str(corpus.description))
+        for name, of_field in sections.items()
     }
     return ReproducedTable(table, describe_table(table), results)
+
+
+def _select_rows(sections, names) -> dict:
+    """Return the rows with some names."""
+    known = {row.name: None for rows in sections.values() for row in rows}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(
+            f"rows must be among {', '.join(map(repr, known))}; got "
+            f"{', '.join(map(repr, unknown))}."
+        )
+    return {
+        field: [row for row in rows if row.name in names]
+        for field, rows in sections.items()
+    }
 
 
 def list_paper_tables() -> list[str]:

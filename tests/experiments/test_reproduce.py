@@ -158,6 +158,15 @@ def test_a_second_run_reads_the_records(corpus, tmp_path):
 
 
 @pytest.mark.usefixtures("two_rows")
+def test_some_rows(corpus):
+    result = reproduce("table1", corpus, rows=["one split"], **OPTIONS)
+    records = result.results["body"].records
+    assert [one["estimator"] for one in records] == ["one split"]
+    with pytest.raises(ValueError, match=r"rows must be among 'cca', .*; got 'mlp'"):
+        reproduce("table1", corpus, rows=["cca", "mlp"], **OPTIONS)
+
+
+@pytest.mark.usefixtures("two_rows")
 def test_written_files(corpus, tmp_path):
     result = reproduce("table1", corpus, text_fields=["title"], **OPTIONS)
     result.write(tmp_path)
