@@ -174,6 +174,8 @@ def reproduce(
     - ``"table2"``: language models and numbers of components;
     - ``"figure2"``: bodies, abstracts and titles of the same studies;
     - ``"sizes"``: numbers of training studies;
+    - ``"comparators"``: `comparators.NeurosynthMaps`, `comparators.NeuroQuery` and
+      `comparators.Text2Brain`;
     - ``"features"``: models of the same word features, with and without the hubness
       correction of `KernelCCA`;
     - ``"candidates"``: `best_text_brain` with and without CSLS;
@@ -357,7 +359,7 @@ def _run(rows, output, progress, description) -> BenchmarkResult:
         result = run_benchmark(
             {row.name: row.estimator for row in group},
             {row.name: row.X for row in group},
-            group[0].studies.y,
+            group[0].y,
             group[0].splits,
             output=output,
             on_progress=progress,
@@ -380,10 +382,10 @@ def _run(rows, output, progress, description) -> BenchmarkResult:
 
 
 def _group_rows(rows) -> list:
-    """Group rows with the same studies and the same splits."""
+    """Group rows with the same studies, the same y and the same splits."""
     groups: dict[tuple, list] = {}
     for row in rows:
         # Splits are compared by identity, since a comparison of arrays would be slow.
-        key = (id(row.studies), *map(id, row.splits))
+        key = (id(row.studies), id(row.y), *map(id, row.splits))
         groups.setdefault(key, []).append(row)
     return list(groups.values())

@@ -14,7 +14,10 @@ from sklearn_neurocontext.experiments import (
     list_paper_tables,
     reproduce,
 )
-from sklearn_neurocontext.experiments._paper_studies import prepare_paper_studies
+from sklearn_neurocontext.experiments._paper_studies import (
+    prepare_paper_studies,
+    random_subset,
+)
 from sklearn_neurocontext.experiments._paper_tables import (
     CorrectedByCandidates,
     HubnessCorrected,
@@ -88,7 +91,7 @@ def test_bodies_have_no_coordinates(corpus):
 
 def test_subsets_of_training_studies_are_nested(rng):
     train = np.sort(rng.choice(500, 300, replace=False))
-    small, large = tables._subset(train, 50), tables._subset(train, 200)
+    small, large = random_subset(train, 50), random_subset(train, 200)
     assert len(small) == 50
     assert np.isin(small, large).all()
     assert np.isin(large, train).all()
