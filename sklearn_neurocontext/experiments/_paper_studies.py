@@ -72,7 +72,6 @@ class PaperStudies:
         """Input of `best_text_brain`: counts if there are any, else texts."""
         return self.texts if self.counts is None else self.counts
 
-
     def restrict(self, split, n_train):
         """Return the studies of one split, with a random part of its training set.
 

@@ -214,7 +214,9 @@ def sizes(experiment) -> dict:
         rows = []
         for row in _two_models(experiment, studies):
             for size in chosen:
-                splits = [(random_subset(train, size), test) for train, test in row.splits]
+                splits = [
+                    (random_subset(train, size), test) for train, test in row.splits
+                ]
                 label = f"{row.name}, {size:,} studies"
                 rows.append(Row(label, row.estimator, row.X, studies, splits))
             rows.append(
@@ -255,7 +257,10 @@ def _term_maps(experiment, studies) -> list:
     masker = make_masker(experiment.atlas, experiment.n_components)
     X = studies.texts if studies.counts is None else studies.counts
     rows = []
-    for kind, n_splits in ((NeurosynthMaps, None), (NeuroQuery, _N_SPLITS_OF_NEUROQUERY)):
+    for kind, n_splits in (
+        (NeurosynthMaps, None),
+        (NeuroQuery, _N_SPLITS_OF_NEUROQUERY),
+    ):
         for representation in ("voxels", "coefficients"):
             model = kind(representation=representation, masker=masker)
             label = f"{kind.__name__}, {representation}"

@@ -198,7 +198,9 @@ def quick_networks(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_networks")
-@pytest.mark.parametrize("name", sorted(set(list_paper_tables()) - {"table2"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(list_paper_tables()) - {"table2", "comparators"})
+)
 def test_all_tables_on_few_studies(corpus, name, tmp_path):
     options = OPTIONS | {"cache": tmp_path / "store.sqlite"}
     if name == "settings":
@@ -211,6 +213,37 @@ def test_all_tables_on_few_studies(corpus, name, tmp_path):
         assert summary["mean"].notna().all()
         assert len(summary["estimator"].unique()) >= 2
     assert describe_table(name) in result.to_markdown()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_networks")
+def test_table_of_comparators(monkeypatch, tmp_path):
+    corpus = make_studies(n_studies=330, random_state=0)
+    monkeypatch.setattr(tables, "_N_TRAIN_OF_TEXT2BRAIN", 20)
+    terms = tables._term_maps
+
+    def rare_terms(experiment, studies):
+        rows = terms(experiment, studies)
+        for row in rows:
+            row.estimator.set_params(min_studies=3)
+        return rows
+
+    monkeypatch.setattr(tables, "_term_maps", rare_terms)
+    result = reproduce(
+        "comparators",
+        corpus,
+        text_fields=["title"],
+        cache=tmp_path / "store.sqlite",
+        **OPTIONS,
+    )
+    assert list(result.results) == ["title", "title, 20 training studies"]
+    whole, few = result.results.values()
+    names = {one["estimator"] for one in whole.records}
+    assert {"NeurosynthMaps, voxels", "NeuroQuery, coefficients"} <= names
+    assert {one["n_train"] for one in few.records} == {20}
+    assert "Text2Brain" in {one["estimator"] for one in few.records}
+    tests = [one["n_candidates"] for one in (whole.records[0], few.records[0])]
+    assert tests == [165, 165]
 
 
 @pytest.mark.usefixtures("quick_networks")
