@@ -187,7 +187,22 @@ def table2(experiment) -> dict:
                     Row(f"{label}: {kind}", model, X, studies)
                     for kind, model in _embedding_models(experiment).items()
                 ]
+            if name == "title":
+                rows += _ensembles(experiment, studies, n_components)
     return sections
+
+
+def _ensembles(experiment, studies, n_components) -> list:
+    """Return the rows of `best_text_brain` with each and with all language models."""
+    names = experiment.model_names
+    choices = [(name,) for name in names] + [tuple(names)] * (len(names) > 1)
+    rows = []
+    for chosen in choices:
+        row = _best_row(experiment, studies, chosen)
+        labels = " and ".join(map(model_label, chosen))
+        row.name = f"{labels}, {n_components} components: {row.name}"
+        rows.append(row)
+    return rows
 
 
 def _embedding_models(experiment) -> dict:
@@ -477,12 +492,14 @@ def _on_features(studies, model):
     )
 
 
-def _best_row(experiment, studies) -> Row:
-    """Return the row of `best_text_brain`."""
+def _best_row(experiment, studies, model_names=None) -> Row:
+    """Return the row of `best_text_brain`, by default with one language model."""
     from ..models import best_text_brain
 
     text_field = "abstract" if studies.text_field == COUNTS else studies.text_field
-    model = best_text_brain(text_field, experiment.random_state)
+    names = model_names or experiment.model_names[:1]
+    names = [make_embedder(name).model_name for name in names]
+    model = best_text_brain(text_field, experiment.random_state, model_names=names)
     caches = [name for name in model.get_params() if name.endswith("__cache")]
     store = str(experiment.cache or cache_folder() / "embeddings.sqlite")
     model.set_params(**dict.fromkeys(caches, store))
