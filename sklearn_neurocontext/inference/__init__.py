@@ -8,6 +8,8 @@ from ._calibration import (
     training_statistics,
 )
 from ._neurocontext_model import LowConfidenceWarning, NeuroContextModel
+from ._ontology import noisy_or
+from ._regions import peak_table, region_names
 from ._report import Report, make_report
 from ._storage import check_overwritable
 from ._terms import print_highlighted_text
@@ -22,6 +24,9 @@ __all__ = [
     "compute_null_std",
     "fit_model",
     "make_report",
+    "noisy_or",
+    "peak_table",
     "print_highlighted_text",
+    "region_names",
     "training_statistics",
 ]
