@@ -110,6 +110,21 @@ output_option = partial(
 )
 
 
+def model_options(command):
+    """Add the options --model and --allow-download to a command."""
+    command = click.option(
+        "--allow-download",
+        is_flag=True,
+        help="Allow downloads of the language model and the atlas that the model uses.",
+    )(command)
+    return click.option(
+        "--model",
+        default="minilm",
+        help="minilm (the model included in the package), or a folder written by "
+        "neurocontext fit or NeuroContextModel.save.",
+    )(command)
+
+
 def note(text) -> None:
     """Print a line to standard error."""
     click.echo(text, err=True)

@@ -168,6 +168,19 @@ KINDS = {
             "maps_": "n_studies _n_features_out",
         },
     ),
+    "NeuroQuery": Kind(
+        _COMPARATORS,
+        {
+            **_TERM_MAPS,
+            "selected_": "int n_selected",
+            "coef_": "n_selected n_voxels",
+            "intercept_": "n_voxels",
+            "coef_covariance_": "n_selected n_selected",
+            "residual_variance_": "n_voxels",
+            "alpha_": float,
+            "factors_": "n_terms n_factors",
+        },
+    ),
     "NeurosynthMaps": Kind(_COMPARATORS, {**_TERM_MAPS, "z_maps_": "n_terms n_voxels"}),
     # The fitted attributes of the masker and the embedder do not depend on studies.
     # Therefore they are not saved. `load_model` fits the masker and the embedder again.

@@ -16,6 +16,7 @@ from ._scores import (
 from ._similarity_matrix import plot_similarity_matrix
 from ._style import DENSITY_UNIT
 from ._surface_maps import plot_surface_maps
+from ._thresholded_map import plot_thresholded_map
 from ._training_curve import plot_training_curve
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "plot_scores",
     "plot_similarity_matrix",
     "plot_surface_maps",
+    "plot_thresholded_map",
     "plot_training_curve",
 ]
