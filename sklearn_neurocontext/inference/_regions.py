@@ -140,8 +140,8 @@ def peak_table(
     elif not threshold > 0:
         raise ValueError(f"threshold must be positive; got {threshold!r}.")
     with warnings.catch_warnings():
-        # nilearn warns if no voxel reaches the threshold. In this case, the table has no
-        # rows. It also warns if it moves a center of mass into the cluster.
+        # nilearn warns if no voxel reaches the threshold. In this case, the table is
+        # empty. It also warns if it moves a center of mass into the cluster.
         warnings.filterwarnings("ignore", "The given float value must not exceed")
         warnings.filterwarnings("ignore", "No clusters found")
         warnings.filterwarnings("ignore", ".*outside of the cluster body")
