@@ -658,8 +658,7 @@ class NeuroContextModel:
             One map in MNI space, on any grid. The unit of the map does not change the
             result. If the voxels of the map are smaller than those of the masker,
             their values are averaged (see `KDEDiFuMoMasker.transform_imgs`).
-        candidates : {"terms", "studies", "tasks", "concepts", "disorders", "domains"} \
-                or sequence of str, default="terms"
+        candidates : str or sequence of str, default="terms"
             Candidates to rank:
 
             - ``"terms"``: the terms of the model.
