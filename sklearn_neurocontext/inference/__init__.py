@@ -7,6 +7,7 @@ from ._calibration import (
     fit_model,
     training_statistics,
 )
+from ._meta_analysis import run_meta_analysis
 from ._neurocontext_model import LowConfidenceWarning, NeuroContextModel
 from ._ontology import noisy_or
 from ._regions import peak_table, region_names
@@ -28,5 +29,6 @@ __all__ = [
     "peak_table",
     "print_highlighted_text",
     "region_names",
+    "run_meta_analysis",
     "training_statistics",
 ]
