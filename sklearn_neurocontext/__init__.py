@@ -20,6 +20,7 @@ The subpackages are:
 - :mod:`~sklearn_neurocontext.inference` predicts and decodes maps with a trained model;
 - :mod:`~sklearn_neurocontext.experiments` fits and evaluates several estimators on the
   same splits;
+- :mod:`~sklearn_neurocontext.server` serves a page for a model on this machine;
 - :mod:`~sklearn_neurocontext.cli` implements the ``neurocontext`` command.
 
 A subpackage is imported when it is first used, so importing the package is fast.
@@ -67,6 +68,7 @@ _SUBPACKAGES = (
     "models",
     "persistence",
     "plotting",
+    "server",
     "text",
 )
 

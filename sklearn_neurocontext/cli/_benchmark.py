@@ -13,6 +13,7 @@ from ._common import (
     MINILM,
     POSITIVE_INTEGER,
     TEXT_ESTIMATORS,
+    CommaSeparated,
     Text,
     atlas_option,
     corpus_argument,
@@ -42,27 +43,14 @@ _DEMO_SETTINGS = {
 }
 
 
-class _CommaSeparated(click.ParamType):
-    """Parameter type of comma-separated values."""
-
-    def convert(self, value, param, ctx):
-        """Convert each value with `item_type`, and return a tuple."""
-        if isinstance(value, tuple):
-            return value
-        items = [item.strip() for item in value.split(",") if item.strip()]
-        if not items:
-            self.fail("must contain at least one value.", param, ctx)
-        return tuple(self.item_type.convert(item, param, ctx) for item in items)
-
-
-class _Estimators(_CommaSeparated):
+class _Estimators(CommaSeparated):
     """Parameter type of comma-separated names of estimators."""
 
     name = "names"
     item_type = click.Choice((*ESTIMATORS, *TEXT_ESTIMATORS))
 
 
-class _Integers(_CommaSeparated):
+class _Integers(CommaSeparated):
     """Parameter type of comma-separated positive integers."""
 
     name = "integers"

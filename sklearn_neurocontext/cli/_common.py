@@ -45,6 +45,19 @@ class Text(click.ParamType):
         return value
 
 
+class CommaSeparated(click.ParamType):
+    """Parameter type of comma-separated values."""
+
+    def convert(self, value, param, ctx):
+        """Convert each value with `item_type`, and return a tuple."""
+        if isinstance(value, tuple):
+            return value
+        items = [item.strip() for item in value.split(",") if item.strip()]
+        if not items:
+            self.fail("must contain at least one value.", param, ctx)
+        return tuple(self.item_type.convert(item, param, ctx) for item in items)
+
+
 class OutputPath(click.Path):
     """Parameter type of an output path, with optional checks of the file extension."""
 
@@ -95,6 +108,21 @@ output_option = partial(
     type=OutputPath(file_okay=False),
     help="Output folder.",
 )
+
+
+def model_options(command):
+    """Add the options --model and --allow-download to a command."""
+    command = click.option(
+        "--allow-download",
+        is_flag=True,
+        help="Allow downloads of the language model and the atlas that the model uses.",
+    )(command)
+    return click.option(
+        "--model",
+        default="minilm",
+        help="minilm (the model included in the package), or a folder written by "
+        "neurocontext fit or NeuroContextModel.save.",
+    )(command)
 
 
 def note(text) -> None:

@@ -11,6 +11,8 @@ from ._benchmark import benchmark, demo
 from ._embed import embed, merge_stores
 from ._fit import fit
 from ._maps import decode, map_, report
+from ._reproduce import reproduce
+from ._serve import serve
 
 # Errors that users may be able to resolve. The messages of these errors are printed
 # without a traceback. The messages of _TERSE_ERRORS lack context, so the type of the
@@ -18,7 +20,7 @@ from ._maps import decode, map_, report
 _EXPLAINED_ERRORS = (OSError, ValueError, TypeError, ImportError)
 _TERSE_ERRORS = (MemoryError, OverflowError, EOFError, RuntimeError)
 # Commands that resume an interrupted run if they are repeated.
-_RESUMABLE = ("embed", "benchmark", "demo")
+_RESUMABLE = ("embed", "benchmark", "demo", "reproduce")
 
 
 class _Group(click.Group):
@@ -87,5 +89,16 @@ def main(traceback):
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
-for _command in (map_, decode, report, fit, embed, merge_stores, benchmark, demo):
+for _command in (
+    map_,
+    decode,
+    report,
+    serve,
+    fit,
+    embed,
+    merge_stores,
+    benchmark,
+    demo,
+    reproduce,
+):
     main.add_command(_command)

@@ -12,25 +12,11 @@ from ._common import (
     Text,
     load_with_notes,
     make_console,
+    model_options,
     note,
     notes_for_warnings,
     save_figure,
 )
-
-
-def _model_options(command):
-    """Add the options --model and --allow-download to a command."""
-    command = click.option(
-        "--allow-download",
-        is_flag=True,
-        help="Allow downloads of the language model and the atlas that the model uses.",
-    )(command)
-    return click.option(
-        "--model",
-        default="minilm",
-        help="minilm (the model included in the package), or a folder written by "
-        "neurocontext fit or NeuroContextModel.save.",
-    )(command)
 
 
 @click.command("map")
@@ -53,7 +39,7 @@ def _model_options(command):
     help="Write the z map, which is the difference between the map and the mean map, "
     "divided by the null standard deviation.",
 )
-@_model_options
+@model_options
 def map_(text, output, plot, z, model, allow_download):
     """Predict the brain map of a text.
 
@@ -110,7 +96,7 @@ def map_(text, output, plot, z, model, allow_download):
     type=OutputPath(dir_okay=False),
     help="Output file of the table (.csv).",
 )
-@_model_options
+@model_options
 def decode(img, corpus, text, k, output, model, allow_download):
     """Rank the terms, studies or texts that match a brain map.
 
@@ -164,7 +150,7 @@ def decode(img, corpus, text, k, output, model, allow_download):
     "--corpus",
     help="Name, file or folder of a corpus whose best-matching studies are listed.",
 )
-@_model_options
+@model_options
 def report(text, output, corpus, model, allow_download):
     """Write an HTML page about the map of a text.
 

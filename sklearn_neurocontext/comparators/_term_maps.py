@@ -1,6 +1,7 @@
 """Base class of comparators that predict the voxel maps of texts from their terms."""
 
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -23,6 +24,16 @@ from ..text import TermCounts
 
 # Number of studies whose maps are in memory at a time; a map needs 0.1 MB.
 _BLOCK = 500
+
+
+@contextmanager
+def _no_warning_about_the_mask():
+    """Ignore the warnings of the masker about the positions of peaks."""
+    # A few peaks of most corpora are outside the mask. The loader of a corpus warns
+    # about doubtful peaks.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 class TermMapEstimator(MixMatchMixin, BaseEstimator):
@@ -115,12 +126,15 @@ class TermMapEstimator(MixMatchMixin, BaseEstimator):
 
     def _observe(self, peaks):
         """Compute the densities of studies, or their coefficients scaled to norm 1."""
-        with warnings.catch_warnings():
-            # Peaks outside the mask are common. The masker would warn in each block.
-            warnings.simplefilter("ignore", UserWarning)
-            if self.representation == "voxels":
-                return self.masker_.peaks_to_voxels(peaks)
+        if self.representation == "voxels":
+            return self._compute_densities(peaks)
+        with _no_warning_about_the_mask():
             return unit_rows(self.masker_.transform(peaks))
+
+    def _compute_densities(self, peaks):
+        """Compute the densities of studies, (n_studies, n_voxels)."""
+        with _no_warning_about_the_mask():
+            return self.masker_.peaks_to_voxels(peaks)
 
     def predict(self, X):
         """Predict the map of each text.

@@ -1,8 +1,10 @@
 """Load, download, generate and merge corpora of studies and their peaks.
 
 Functions named ``load_*`` read files, functions named ``fetch_*`` download files, and
-functions named ``make_*`` generate data. Each of them, except `fetch_ibc_maps`, returns
-a corpus, which is a Bunch with these fields:
+functions named ``make_*`` generate data. `fetch_ibc_maps` returns maps.
+`load_cognitive_atlas` and `fetch_cognitive_atlas` return an ontology, with tables of
+tasks, mental concepts and disorders. All other functions return a corpus, which is a
+Bunch with these fields:
 
 - ``studies``: DataFrame with the columns study_id, pmid, pmcid, doi, title, keywords,
   abstract, body, year, journal and coordinate_space, and usually one row per study.
@@ -35,6 +37,7 @@ if the minus signs of x are probably missing.
 
 from .._utils.coordinate_spaces import CoordinateSpaceWarning, DoubtfulPeaksWarning
 from ._bunch import SkippedPeaksWarning, study_texts
+from ._cognitive_atlas import fetch_cognitive_atlas, load_cognitive_atlas
 from ._ibc import fetch_ibc_maps
 from ._load_corpus import CORPORA, load_corpus, usable_rows
 from ._merge import merge_corpora
@@ -49,16 +52,20 @@ from ._pubget import fetch_pubget, load_pubget
 from ._sleuth import load_sleuth, write_sleuth
 from ._synthetic import make_studies
 from ._table import load_table
+from ._texts import add_texts
 
 __all__ = [
     "CORPORA",
     "CoordinateSpaceWarning",
     "DoubtfulPeaksWarning",
     "SkippedPeaksWarning",
+    "add_texts",
+    "fetch_cognitive_atlas",
     "fetch_ibc_maps",
     "fetch_neuroquery",
     "fetch_neurosynth",
     "fetch_pubget",
+    "load_cognitive_atlas",
     "load_corpus",
     "load_neuroquery",
     "load_neurosynth",

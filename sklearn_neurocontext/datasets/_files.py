@@ -465,6 +465,13 @@ def read_json(path: Path):
         return parsed
 
 
+def read_json_lines(path: Path) -> pd.DataFrame:
+    """Read a file with one JSON object per line, which may be compressed."""
+    check_no_workbook(path)
+    with _name_file_in_errors(path, "JSON lines in UTF-8"):
+        return pd.read_json(path, lines=True, dtype=False)
+
+
 @contextmanager
 def _name_file_in_errors(path, expected):
     """Add the file name and advice to the errors raised while reading a file."""

@@ -9,6 +9,12 @@ from ._estimators import (
     make_masker,
     select_inputs,
 )
+from ._reproduce import (
+    ReproducedTable,
+    describe_table,
+    list_paper_tables,
+    reproduce,
+)
 from ._result import BenchmarkResult, format_interval, format_mean_std
 from ._studies import PreparedStudies, StudyMaps, median_study_maps, prepare_studies
 
@@ -17,15 +23,19 @@ __all__ = [
     "TEXT_ESTIMATORS",
     "BenchmarkResult",
     "PreparedStudies",
+    "ReproducedTable",
     "StudyMaps",
+    "describe_table",
     "format_interval",
     "format_mean_std",
+    "list_paper_tables",
     "make_embedder",
     "make_estimators",
     "make_masker",
     "median_study_maps",
     "prepare_studies",
     "provenance",
+    "reproduce",
     "run_benchmark",
     "score_similarity",
     "select_inputs",

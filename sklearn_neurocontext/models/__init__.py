@@ -8,6 +8,7 @@ from ._ensemble import TextBrainEnsemble
 from ._kernel_cca import KernelCCA
 from ._mlp import MLPBaseline
 from ._neighbor_maps import NeighborMaps
+from ._network import NetworkEstimator
 from ._nystroem_kernel import NystroemKernel
 from ._ridge import RidgeBaseline, solve_ridge
 from ._weights import build_module, read_weights
@@ -20,6 +21,7 @@ __all__ = [
     "MLPBaseline",
     "MixMatchMixin",
     "NeighborMaps",
+    "NetworkEstimator",
     "NystroemKernel",
     "RidgeBaseline",
     "TextBrainEnsemble",

@@ -141,10 +141,13 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
     `y_scaling` selects, then `y_mean_` is subtracted, and the result is divided by
     `y_scale_`. A subclass may override `_similarity(X, standardized)`, where
     `standardized` contains the standardized coefficients of the maps. A subclass that
-    accepts sparse X sets `_takes_sparse` to True.
+    accepts sparse X sets `_takes_sparse` to True. A subclass whose y does not contain
+    coefficients sets `_y_name` and `_y_from_peaks`, which error messages contain.
     """
 
     _takes_sparse = False
+    _y_name = "coefficients"
+    _y_from_peaks = "KDEDiFuMoMasker(…).fit_transform(peaks)"
 
     def __getstate__(self):
         # Networks are moved to the CPU, because a network that is pickled on another
@@ -160,6 +163,13 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         The mean and standard deviation of each component of y are stored in `y_mean_`
         and `y_scale_`.
         """
+        X, y = self._check_X_y(X, y, dtype=dtype)
+        normalized = normalize_studies(y, self.y_scaling, X.dtype)
+        self.y_mean_, self.y_scale_ = compute_mean_and_scale(normalized, self.y_scaling)
+        return X, (normalized - self.y_mean_) / self.y_scale_
+
+    def _check_X_y(self, X, y, *, dtype):
+        """Validate X and y; return X and y, where y has two dimensions."""
         self._check_pipeline_stage(X, y)
         X, y = validate_data(
             self,
@@ -174,9 +184,7 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         self._single_component = y.ndim == 1
         y = y.reshape(len(y), -1)
         self.n_components_ = y.shape[1]
-        normalized = normalize_studies(y, self.y_scaling, X.dtype)
-        self.y_mean_, self.y_scale_ = compute_mean_and_scale(normalized, self.y_scaling)
-        return X, (normalized - self.y_mean_) / self.y_scale_
+        return X, y
 
     def _check_X(self, X):
         """Check that the estimator is fitted, and return the validated X."""
@@ -205,8 +213,8 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
             )
         if np.ndim(_first_row(y)) == 2:
             raise TypeError(
-                f"y of {name} must be coefficients; got one array of peaks per study. "
-                "Pass KDEDiFuMoMasker(…).fit_transform(peaks)."
+                f"y of {name} must be {self._y_name}; got one array of peaks per "
+                f"study. Pass {self._y_from_peaks}."
             )
         if issparse(X) and not self._takes_sparse:
             raise TypeError(
@@ -216,6 +224,12 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
 
     def _standardize(self, y):
         """Validate coefficients and standardize them with `y_mean_` and `y_scale_`."""
+        y = self._check_y(y)
+        normalized = normalize_studies(y, self.y_scaling, self.y_mean_.dtype)
+        return (normalized - self.y_mean_) / self.y_scale_
+
+    def _check_y(self, y):
+        """Check that the estimator is fitted; return the validated y as a matrix."""
         check_is_fitted(self)
         try:
             y = np.asarray(y)
@@ -223,22 +237,21 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
                 y = y.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"y cannot be read as numbers ({error}). Expected coefficients of "
+                f"y cannot be read as numbers ({error}). Expected {self._y_name} of "
                 f"shape (n_studies, {self.n_components_})."
             ) from error
         y = y[:, None] if y.ndim == 1 and self.n_components_ == 1 else y
         if y.ndim != 2 or y.shape[1] != self.n_components_:
             raise ValueError(
                 f"y must have shape (n_studies, {self.n_components_}), with the same "
-                f"components as in fit; got {y.shape}. Use the same masker for all "
+                f"columns as in fit; got {y.shape}. Use the same masker for all "
                 "studies."
             )
         if not np.isfinite(y).all():
             raise ValueError(
                 "y contains NaN or infinity. Remove the studies with such values."
             )
-        normalized = normalize_studies(y, self.y_scaling, self.y_mean_.dtype)
-        return (normalized - self.y_mean_) / self.y_scale_
+        return y
 
     def _to_coefficients(self, standardized):
         """Undo the standardization and, for ``"sqrt"``, the signed square roots."""

@@ -340,25 +340,17 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
 
     def _fit_encoders(self, X, standardized, rows):
         from ._modules import (
-            Decoder,
             InfoNCE,
             JointLoss,
             TowersWithDecoder,
-            TwoTowers,
             clamp_log_logit_scale,
         )
         from ._net import rank_of_latents
 
-        self.module_ = TwoTowers(
-            self.n_features_in_,
-            self.n_components_,
-            self.latent_dim_,
-            self.dropout,
-            self.temperature,
-        )
+        self.module_ = self._empty_network("module_")
         trained, criterion = self.module_, InfoNCE()
         if self.reconstruction_weight > 0:
-            self.decoder_ = Decoder(self.latent_dim_, self.n_components_, self.dropout)
+            self.decoder_ = self._empty_network("decoder_")
             trained = TowersWithDecoder(self.module_, self.decoder_)
             criterion = JointLoss(self.reconstruction_weight)
         inputs = {"text": X, "brain": standardized}
@@ -374,16 +366,28 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     def _fit_decoder(self, latents, standardized, rows):
         from torch.nn import MSELoss
 
-        from ._modules import Decoder
         from ._net import squared_error
 
         if self.decoder == "ridge":
             self.decoder_ = RidgeCV(alphas=np.logspace(-3, 3, 13))
             self.decoder_.fit(latents, standardized)
             return
-        self.decoder_ = Decoder(self.latent_dim_, self.n_components_, self.dropout)
+        self.decoder_ = self._empty_network("decoder_")
         inputs = {"latents": latents}
         self._learn(self.decoder_, MSELoss, inputs, standardized, rows, squared_error)
+
+    def _empty_network(self, attribute, weights=None):
+        from ._modules import Decoder, TwoTowers
+
+        if attribute == "decoder_":
+            return Decoder(self.latent_dim_, self.n_components_, self.dropout)
+        return TwoTowers(
+            self.n_features_in_,
+            self.n_components_,
+            self.latent_dim_,
+            self.dropout,
+            self.temperature,
+        )
 
     def _learn(self, module, criterion, inputs, target, rows, monitor):
         """Train a module in place and return its training record."""

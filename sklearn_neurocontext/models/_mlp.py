@@ -3,10 +3,10 @@
 import numpy as np
 
 from .._utils.validation import Integral, Interval, Real, StrOptions, fit_context
-from ._base import TextBrainEstimator, draw_seed
+from ._network import NetworkEstimator
 
 
-class MLPBaseline(TextBrainEstimator):
+class MLPBaseline(NetworkEstimator):
     """Multilayer perceptron that minimizes the squared error of coefficients.
 
     The perceptron predicts standardized coefficients. It has three linear layers. Each
@@ -163,38 +163,33 @@ class MLPBaseline(TextBrainEstimator):
         ValueError
             If the training loss becomes NaN or infinite.
         """
-        import torch
+        from torch.nn import MSELoss
+        from torch.optim import Adam
 
         from ._modules import Perceptron
-        from ._net import rank_of_predictions, seeded, split_validation, train_net
+        from ._net import rank_of_predictions
 
         X, standardized = self._check_fit_input(X, y, dtype=np.float32)
-        seed = draw_seed(self.random_state)
-        with seeded(seed, self.device):
-            self.module_ = Perceptron(
+        self._fit_network(
+            lambda: Perceptron(
                 self.n_features_in_, self.n_components_, self.hidden_dim, self.dropout
-            )
-            record = train_net(
-                self.module_,
-                torch.nn.MSELoss,
-                {"text": X},
-                standardized,
-                monitor=rank_of_predictions,
-                rows=split_validation(len(X), self.n_validation, seed),
-                max_epochs=self.max_epochs,
-                batch_size=self.batch_size,
-                patience=self.patience,
-                optimizer=torch.optim.Adam,
-                lr=self.lr,
-                weight_decay=0.0,
-                device=self.device,
-            )
-        self.best_epoch_ = record.best_epoch
-        self.n_epochs_ = record.n_epochs
-        self.history_ = record.history
+            ),
+            X,
+            standardized,
+            criterion=MSELoss,
+            monitor=rank_of_predictions,
+            optimizer=Adam,
+            weight_decay=0.0,
+        )
         return self
 
     def _predict_standardized(self, X):
-        from ._net import forward_rows
+        return self._forward(self.module_, X)
 
-        return forward_rows(self.module_, X, self.device)
+    def _empty_network(self, attribute, weights):
+        from ._modules import Perceptron
+
+        # The width is read from the weights, because the parameter hidden_dim may have
+        # been changed after fitting.
+        width = len(weights.get("layers.0.bias", ())) or self.hidden_dim
+        return Perceptron(self.n_features_in_, self.n_components_, width, self.dropout)

@@ -7,6 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from sklearn.utils import gen_batches
 from skorch import NeuralNet
 from skorch.callbacks import Callback
@@ -136,6 +144,44 @@ class _KeepBestEpoch(Callback):
             )
 
 
+class _CountStudies(Callback):
+    """Callback that counts training studies on a progress bar."""
+
+    def __init__(self, bar):
+        self.bar = bar
+
+    def on_train_begin(self, net, X, **kwargs):
+        """Show an empty bar."""
+        self.task_ = self.bar.add_task("", total=net.max_epochs * len(X))
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Show the number of the epoch."""
+        label = f"epoch {len(net.history)} of {net.max_epochs}"
+        self.bar.update(self.task_, description=label)
+
+    def on_batch_end(self, net, batch, training, **kwargs):
+        """Count the studies of a training batch."""
+        if training:
+            self.bar.advance(self.task_, len(batch[1]))
+
+
+@contextmanager
+def _progress(verbose):
+    """Show a progress bar on standard error if `verbose`; yield a list of callbacks."""
+    if not verbose:
+        yield []
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        yield [("progress", _CountStudies(bar))]
+
+
 # Training
 
 
@@ -204,6 +250,7 @@ def train_net(
     weight_decay,
     device,
     restore_best=True,
+    verbose=False,
 ):
     """Train a module in place and restore the weights of its best epoch.
 
@@ -213,11 +260,12 @@ def train_net(
     the training rows and the validation rows. The best epoch has the smallest
     ``monitor(output, target)`` on the validation rows. Without validation rows, the
     best epoch has the smallest training loss. If `restore_best` is False, the module
-    keeps the weights of the last epoch. ValueError is raised if the training loss or a
-    weight becomes NaN or infinite.
+    keeps the weights of the last epoch. If `verbose` is True, a progress bar is shown.
+    ValueError is raised if the training loss or a weight becomes NaN or infinite.
     """
     train, validation = (_take_rows(inputs, target, part, device) for part in rows)
     validation = validation if len(validation) else None
+    keep_best = _KeepBestEpoch(monitor, patience, restore_best, lr)
     net = NeuralNet(
         module,
         criterion=criterion,
@@ -233,12 +281,12 @@ def train_net(
         iterator_valid=WholeBatches,
         iterator_valid__batch_size=-1,
         train_split=predefined_split(validation) if validation else None,
-        callbacks=[("keep_best", _KeepBestEpoch(monitor, patience, restore_best, lr))],
         verbose=0,
         device=device,
     )
-    net.fit(train, y=None)
-    keep_best = dict(net.callbacks_)["keep_best"]
+    with _progress(verbose) as shown:
+        net.set_params(callbacks=[("keep_best", keep_best), *shown])
+        net.fit(train, y=None)
     if not keep_best.stopped_ and keep_best.n_finished_ < max_epochs:
         # The user pressed Ctrl-C. skorch catches this interrupt and returns an
         # incomplete fit, so the interrupt is raised again.

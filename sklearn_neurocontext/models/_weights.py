@@ -36,7 +36,7 @@ def build_module(estimator, attribute: str, weights: dict):
 
     Parameters
     ----------
-    estimator : ContrastiveTextBrain or MLPBaseline
+    estimator : ContrastiveTextBrain, MLPBaseline or Text2Brain
         Estimator with all parameters and all fitted attributes. Only the attributes
         that hold neural networks may be missing.
     attribute : {"module_", "decoder_"}
@@ -76,7 +76,7 @@ def build_module(estimator, attribute: str, weights: dict):
     try:
         # On the meta device, a module uses no memory and draws no random numbers.
         with torch.device("meta"):
-            module = _empty_module(estimator, attribute, weights)
+            module = estimator._empty_network(attribute, weights)
         module.load_state_dict(tensors, strict=True, assign=True)
     except RuntimeError as error:
         raise ValueError(
@@ -91,30 +91,3 @@ def build_module(estimator, attribute: str, weights: dict):
             f"device={estimator.device!r} is not available ({error}). Try "
             "load_model(directory, device='cpu')."
         ) from error
-
-
-def _empty_module(estimator, attribute, weights):
-    """Build a module with the dimensions of the estimator and arbitrary weights."""
-    from ._modules import Decoder, Perceptron, TwoTowers
-
-    if attribute == "decoder_":
-        return Decoder(
-            estimator.latent_dim_, estimator.n_components_, estimator.dropout
-        )
-    if hasattr(estimator, "latent_dim_"):
-        return TwoTowers(
-            estimator.n_features_in_,
-            estimator.n_components_,
-            estimator.latent_dim_,
-            estimator.dropout,
-            estimator.temperature,
-        )
-    # The width is read from the weights, because the parameter hidden_dim may have been
-    # changed after fitting.
-    hidden_dim = len(weights.get("layers.0.bias", ()))
-    return Perceptron(
-        estimator.n_features_in_,
-        estimator.n_components_,
-        hidden_dim or estimator.hidden_dim,
-        estimator.dropout,
-    )

@@ -118,6 +118,17 @@ KINDS = {
             "decoder_": "net?",
         },
     ),
+    "Text2Brain": Kind(
+        _COMPARATORS,
+        {
+            **_TRAINED,
+            "n_components_": int,
+            "y_mean_": "n_components_",
+            "_single_component": bool,
+            "box_shape_": tuple,
+            "module_": "net",
+        },
+    ),
     "KernelCCA": Kind(
         _MODELS,
         {
@@ -155,6 +166,19 @@ KINDS = {
             "_n_features_out": int,
             "texts_": "sparse n_studies n_features_in_",
             "maps_": "n_studies _n_features_out",
+        },
+    ),
+    "NeuroQuery": Kind(
+        _COMPARATORS,
+        {
+            **_TERM_MAPS,
+            "selected_": "int n_selected",
+            "coef_": "n_selected n_voxels",
+            "intercept_": "n_voxels",
+            "coef_covariance_": "n_selected n_selected",
+            "residual_variance_": "n_voxels",
+            "alpha_": float,
+            "factors_": "n_terms n_factors",
         },
     ),
     "NeurosynthMaps": Kind(_COMPARATORS, {**_TERM_MAPS, "z_maps_": "n_terms n_voxels"}),

@@ -7,10 +7,16 @@ displays a figure that is the last expression of a cell.
 """
 
 from ._brain_maps import plot_predicted_and_observed, plot_predicted_map
-from ._scores import plot_dice_bars, plot_paired_differences, plot_recall_curves
+from ._scores import (
+    plot_dice_bars,
+    plot_paired_differences,
+    plot_recall_curves,
+    plot_scores,
+)
 from ._similarity_matrix import plot_similarity_matrix
 from ._style import DENSITY_UNIT
 from ._surface_maps import plot_surface_maps
+from ._thresholded_map import plot_thresholded_map
 from ._training_curve import plot_training_curve
 
 __all__ = [
@@ -20,7 +26,9 @@ __all__ = [
     "plot_predicted_and_observed",
     "plot_predicted_map",
     "plot_recall_curves",
+    "plot_scores",
     "plot_similarity_matrix",
     "plot_surface_maps",
+    "plot_thresholded_map",
     "plot_training_curve",
 ]

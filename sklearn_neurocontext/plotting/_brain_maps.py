@@ -152,8 +152,11 @@ def density_colors():
     return ListedColormap(colormaps[_COLOR_MAP](np.linspace(0.1, 0.8, 256)))
 
 
-def draw_color_bar(figure, rectangle, colors, limits, unit):
-    """Draw a color bar that starts at 0 and is white below the lower limit."""
+def draw_color_bar(figure, rectangle, colors, limits, unit, signed=False):
+    """Draw a color bar that starts at 0 and is white below the lower limit.
+
+    If `signed` is True, the bar also shows the negative values of the same magnitudes.
+    """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
@@ -162,10 +165,12 @@ def draw_color_bar(figure, rectangle, colors, limits, unit):
     bar_left = left + width - (_BAR_SPACE - 0.1) / figure.get_figwidth()
     bar_width = 0.18 / figure.get_figwidth()
     bar = figure.add_axes((bar_left, bottom + 0.12 * height, bar_width, 0.72 * height))
-    scale = ScalarMappable(Normalize(0, strongest), colors)
+    lowest, gap_start = (-strongest, -weakest) if signed else (0, 0)
+    scale = ScalarMappable(Normalize(lowest, strongest), colors)
     color_bar = figure.colorbar(scale, cax=bar)
-    bar.axhspan(0, weakest, color="white")
-    bar.axhline(weakest, color=GRAY, linewidth=1)
+    bar.axhspan(gap_start, weakest, color="white")
+    for edge in {gap_start, weakest} - {0}:
+        bar.axhline(edge, color=GRAY, linewidth=1)
     bar.tick_params(labelsize=TICK_SIZE)
     bar.locator_params(axis="y", nbins=4)
     bar.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)

@@ -1,4 +1,4 @@
-"""Plot recall curves, paired differences of scores and Dice bars."""
+"""Plot recall curves, scores, paired differences of scores and Dice bars."""
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from ._style import (
     COLORS,
     GRAY,
     LABEL_SIZE,
+    TITLE_SIZE,
     axes_or_new,
     draw_legend,
     line_style,
@@ -281,6 +282,112 @@ def _check_differences(differences) -> dict:
                 "splits that were not scored for both estimators."
             )
     return checked
+
+
+def plot_scores(scores, *, intervals=None, chance=None, title=None):
+    """Plot scores of estimators with confidence intervals, one panel per score.
+
+    Parameters
+    ----------
+    scores : dict of str to dict of str to float
+        For each label of a panel, a dictionary from the name of an estimator to its
+        score in [0, 1]. The estimators must be the same in all panels. For recall,
+        state the number of candidates in the label.
+    intervals : dict of str to dict of str to (float, float) or None, default=None
+        For each label of a panel, a dictionary from the name of an estimator to the
+        lower and upper end of a confidence interval of its score. Panels and estimators
+        without an interval may be omitted.
+    chance : dict of str to float or None, default=None
+        Chance level of each panel, shown as a dashed line. Panels without a chance
+        level may be omitted.
+    title : str or None, default=None
+        Title of the figure.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        Figure with the first estimator at the top.
+
+    Raises
+    ------
+    TypeError
+        If `scores`, or an entry of `scores` or `intervals`, is not a dictionary.
+    ValueError
+        If `scores` is empty or contains values outside [0, 1], if panels have different
+        estimators, or if `intervals` has unknown names or an interval whose upper end
+        is below its lower end.
+
+    See Also
+    --------
+    plot_paired_differences : Plot differences between estimators.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.plotting import plot_scores
+    >>> label = "recall@10 (1,000 candidates)"
+    >>> figure = plot_scores(
+    ...     {label: {"ridge": 0.11, "CCA": 0.14}},
+    ...     intervals={label: {"ridge": (0.10, 0.12)}},
+    ...     chance={label: 0.01},
+    ... )
+    >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    ['ridge', 'CCA']
+    """
+    from matplotlib.figure import Figure
+
+    scores = _check_panels(scores)
+    n_rows = len(next(iter(scores.values())))
+    # The names of the estimators need about as much space as a panel.
+    size = (4.0 * (1 + len(scores)), 1.8 + 0.45 * n_rows)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
+    for ax, (label, of_panel) in zip(axes, scores.items(), strict=True):
+        axes_or_new(ax, figsize=None, grid="x")
+        of_estimators = (intervals or {}).get(label)
+        checked = check_intervals(of_estimators, of_panel, fractions=True)
+        _draw_panel(ax, of_panel, checked, (chance or {}).get(label))
+        ax.set_xlabel(label, fontsize=LABEL_SIZE, parse_math=False)
+    if title is not None:
+        figure.suptitle(title, fontsize=TITLE_SIZE, parse_math=False)
+    return figure
+
+
+def _check_panels(scores) -> dict:
+    """Check the scores of all panels."""
+    scores = check_mapping(scores, "scores", "dictionary of estimators")
+    names = None
+    for label, of_panel in scores.items():
+        of_panel = check_mapping(of_panel, f"scores[{label!r}]", "number in [0, 1]")
+        if names is not None and list(of_panel) != names:
+            raise ValueError(
+                f"All panels must have the same estimators; got {names} and "
+                f"{list(of_panel)}."
+            )
+        names = list(of_panel)
+        for name, value in of_panel.items():
+            if not 0 <= value <= 1:
+                raise ValueError(
+                    f"The score of {name!r} must be in [0, 1]; got {value!r}. Divide "
+                    "percentages by 100."
+                )
+    return scores
+
+
+def _draw_panel(ax, scores, intervals, chance):
+    """Draw the scores of all estimators as points, the first at the top."""
+    from matplotlib.ticker import PercentFormatter
+
+    if chance is not None:
+        ax.axvline(chance, color=GRAY, linestyle="--", zorder=1)
+    for row, name in enumerate(scores):
+        if name in intervals:
+            ax.plot(intervals[name], [row, row], color=COLORS[0], linewidth=3)
+    marker = {"linestyle": "", "marker": "o", "markersize": 8, "color": COLORS[0]}
+    ax.plot(list(scores.values()), range(len(scores)), **marker)
+    names = [wrap(str(name), 40, max_lines=2) for name in scores]
+    ax.set_yticks(range(len(scores)), names, fontsize=LABEL_SIZE, parse_math=False)
+    ax.set_ylim(len(scores) - 0.5, -0.5)
+    ax.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0, symbol=" %"))
 
 
 def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):

@@ -11,8 +11,8 @@ from sklearn_neurocontext.cli import _common, main
 from sklearn_neurocontext.datasets import _bunch
 from tests.cli.console import run
 
-COMMANDS = ["map", "decode", "report", "fit", "embed", "merge-stores"]
-COMMANDS += ["benchmark", "demo"]
+COMMANDS = ["map", "decode", "report", "serve", "fit", "embed", "merge-stores"]
+COMMANDS += ["benchmark", "demo", "reproduce"]
 
 
 def test_help_lists_the_commands():

@@ -1,0 +1,146 @@
+"""Command ``reproduce``, which computes tables like those of the paper."""
+
+import os
+from pathlib import Path
+
+import click
+
+from ._common import (
+    CORPUS_HELP,
+    POSITIVE_INTEGER,
+    CommaSeparated,
+    OutputPath,
+    atlas_option,
+    load_with_notes,
+    n_components_option,
+    note,
+    notes_for_warnings,
+    output_option,
+    progress_bar,
+    random_state_option,
+)
+
+# These values are also defined in the subpackage experiments. They are repeated here,
+# because importing this subpackage would slow down --help.
+_TEXT_FIELDS = ("title", "abstract", "body", "counts")
+_CORPUS = "neuroquery+neurosynth"
+# Files of texts in the folder NEUROCONTEXT_DATA.
+_FILES = {
+    "abstract": "abstracts/abstracts.tsv.gz",
+    "body": "fulltext/fulltext.jsonl.xz",
+}
+
+
+class _TextFields(CommaSeparated):
+    """Parameter type of comma-separated text fields."""
+
+    name = "fields"
+    item_type = click.Choice(_TEXT_FIELDS)
+
+
+class _Names(CommaSeparated):
+    """Parameter type of comma-separated names."""
+
+    name = "names"
+    item_type = click.STRING
+
+
+@click.command(epilog=CORPUS_HELP)
+@click.argument("table", required=False)
+@click.option("--list", "list_tables", is_flag=True, help="List the tables.")
+@click.option("--corpus", default=_CORPUS, help="Corpus; see below.")
+@click.option(
+    "--abstracts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with abstracts by PMID, which are added to the corpus.",
+)
+@click.option(
+    "--bodies",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with bodies by PMID, which are added to the corpus.",
+)
+@click.option(
+    "--text-fields",
+    type=_TextFields(),
+    show_default="fields of the table for which there are texts",
+    help="Comma-separated text fields: title, abstract, body or counts.",
+)
+@click.option(
+    "--model-names",
+    type=_Names(),
+    show_default="minilm,mpnet for table2, otherwise minilm",
+    help="Comma-separated language models: minilm, mpnet, or names or folders of "
+    "others. All tables but table2 use the first.",
+)
+@atlas_option
+@n_components_option(default=512)
+@click.option("--n-splits", type=POSITIVE_INTEGER, default=15, help="Number of splits.")
+@click.option(
+    "--n-candidates",
+    type=POSITIVE_INTEGER,
+    default=1000,
+    help="Number of test studies per split. A corpus with too few studies is divided "
+    "into folds instead.",
+)
+@click.option(
+    "--cache",
+    type=OutputPath(dir_okay=False),
+    show_default="embeddings.sqlite in the cache folder",
+    help="Embedding store (SQLite file); must be on a local disk.",
+)
+@output_option(default="reproduce_output")
+@random_state_option
+def reproduce(table, list_tables, corpus, abstracts, bodies, output, **options):
+    """Compute a table like one of the NeuroConText paper.
+
+    The output folder contains a subfolder with the table, published scores, figures and
+    records. To resume an interrupted run, repeat the command. If the environment
+    variable NEUROCONTEXT_DATA names a folder with abstracts/abstracts.tsv.gz or
+    fulltext/fulltext.jsonl.xz, their texts are added to the default corpus.
+
+    \b
+    Examples:
+      neurocontext reproduce --list
+      neurocontext reproduce table1 --corpus nimare --n-splits 2
+      neurocontext reproduce table1 --abstracts abstracts.tsv --bodies bodies.jsonl
+    """
+    from ..experiments import describe_table, list_paper_tables
+
+    if list_tables:
+        for name in list_paper_tables():
+            click.echo(f"{name:<12}{describe_table(name)}")
+        return
+    if table is None:
+        raise click.UsageError("Pass the name of a table, or --list.")
+    if table not in list_paper_tables():
+        raise click.BadParameter(
+            f"must be one of {', '.join(list_paper_tables())}; got {table!r}.",
+            param_hint="TABLE",
+        )
+    _compute(table, corpus, {"abstract": abstracts, "body": bodies}, output, options)
+
+
+def _compute(table, corpus, files, output, options):
+    """Load the corpus, compute the table, write it and print it."""
+    from ..datasets import add_texts
+    from ..experiments import reproduce as run
+
+    loaded = load_with_notes(corpus)
+    for text_field, path in files.items():
+        path = path or (_find_file(text_field) if corpus == _CORPUS else None)
+        if path is not None:
+            loaded = add_texts(loaded, text_field, path)
+            note(f"Texts of the field {text_field} were read from {path}.")
+    with notes_for_warnings(), progress_bar("preparing") as update:
+        result = run(table, loaded, output=output, on_progress=update, **options)
+    folder = output / table
+    result.write(folder)
+    click.echo(result.to_markdown())
+    click.echo(f"Tables, records and figures are in {folder}")
+
+
+def _find_file(text_field):
+    """Return the file of texts in the folder NEUROCONTEXT_DATA, or None."""
+    folder = os.environ.get("NEUROCONTEXT_DATA")
+    path = Path(folder or "", _FILES[text_field])
+    return path if folder and path.is_file() else None

@@ -1,0 +1,91 @@
+"""Add texts from a file to the studies of a corpus."""
+
+import pandas as pd
+from sklearn.utils import Bunch
+
+from .._utils.files import expand_path, replace_surrogates
+from ._bunch import count_words
+from ._files import ID_COLUMNS, read_columns, read_json_lines
+from ._ids import join_rows, write_ids, write_study_ids
+
+_FIELDS = ("title", "abstract", "body")
+
+
+def add_texts(corpus, text_field, path):
+    r"""Return a copy of a corpus with texts from a file.
+
+    Public corpora such as NeuroQuery contain peaks and titles, but no abstracts and no
+    bodies, because these belong to their publishers. If you have a file of abstracts or
+    bodies, this function adds them to the studies with the same ids.
+
+    Parameters
+    ----------
+    corpus : Bunch
+        A corpus returned by a loader of this package. It is not changed.
+    text_field : {"title", "abstract", "body"}
+        Field of the studies that receives the texts.
+    path : path-like
+        Table (CSV or TSV) or JSON lines (``.jsonl``), which may be compressed. It must
+        contain an id in the column ``pmid``, ``pmcid``, ``doi``, ``study_id`` or
+        ``id``, and the text in the column ``text`` or in a column with the name of
+        `text_field`. The column ``id`` must contain PMIDs.
+
+    Returns
+    -------
+    corpus : Bunch
+        The corpus with the new texts. Studies whose ids are not in the file keep their
+        text. The field ``description`` states how many studies received a text.
+
+    Raises
+    ------
+    ValueError
+        If `text_field` is not one of these names, or if the file has no column of ids,
+        no column of texts, or no id of a study of the corpus.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn_neurocontext.datasets import add_texts, make_studies
+    >>> corpus = make_studies(n_studies=3, random_state=0)
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "abstracts.csv"
+    ...     _ = path.write_text("study_id,abstract\nsynthetic-00000,We read.\n")
+    ...     corpus = add_texts(corpus, "abstract", path)
+    >>> corpus.studies["abstract"].iloc[0]
+    'We read.'
+    """
+    if text_field not in _FIELDS:
+        raise ValueError(
+            f"text_field must be one of {', '.join(_FIELDS)}; got {text_field!r}."
+        )
+    path = expand_path(path)
+    is_json = path.name.lower().split(".jsonl")[0] != path.name.lower()
+    table = read_json_lines(path) if is_json else read_columns(path, dtype=str)
+    id_column = _find_column(table, ID_COLUMNS, path)
+    column = _find_column(table, (text_field, "text"), path)
+    texts = table[column].where(table[column].notna(), "")
+    texts = [replace_surrogates(str(text)).strip() for text in texts]
+    kind = "pmid" if id_column == "id" else id_column
+    ids = write_study_ids(table[id_column], kind)
+    studies = corpus.studies.copy()
+    join_rows(studies, kind, ids, path.name)  # raises an error if no id matches
+    text_of = dict(zip(ids, texts, strict=True))
+    new = [text_of.get(key, "") for key in write_ids(studies[kind], kind)]
+    old = studies[text_field]
+    both = zip(new, old, strict=True)
+    studies[text_field] = pd.Series([one or other for one, other in both], dtype=str)
+    n_new = count_words(sum(map(bool, new)), "study has", "studies have")
+    description = f"{corpus.description} {n_new} the {text_field} in {path.name}."
+    return Bunch(**corpus | {"studies": studies, "description": description})
+
+
+def _find_column(table, names, path) -> str:
+    """Return the first of several columns that a table has."""
+    for name in names:
+        if name in table:
+            return name
+    raise ValueError(
+        f"{path.name!r} must have a column named {' or '.join(names)}; got "
+        f"{', '.join(map(str, table.columns))}."
+    )

@@ -1,0 +1,207 @@
+"""Studies, coefficients and splits with which the tables of the paper are computed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from ..datasets import study_texts, usable_rows
+from ..model_selection import (
+    duplicate_groups,
+    paper_splits,
+    remove_leakage,
+    shuffled_folds,
+)
+from ._estimators import make_masker
+
+# In a field named "counts", a study is described by NeuroQuery's counts of terms. The
+# counts of these fields are multiplied by these weights and added.
+COUNTS = "counts"
+_COUNT_WEIGHTS = {"title": 2, "keywords": 2, "abstract": 1}
+PAPER_TEXT_FIELDS = ("title", "abstract", "body", COUNTS)
+# Number of studies on which settings are chosen, and which are in no test set. There
+# are few bodies, so fewer of them are put aside.
+_N_DEVELOPMENT = {"body": 300}
+_N_SPLITS = 15
+
+
+@dataclass(eq=False)
+class PaperStudies:
+    """Hold texts, coefficients and splits of the studies of one text field.
+
+    Parameters
+    ----------
+    text_field : str
+        Text field of the studies, one of `PAPER_TEXT_FIELDS`.
+    rows : ndarray of shape (n_studies,), int64
+        Indices of the studies in the corpus.
+    texts : list of str or None
+        Texts of the studies. None for counts.
+    counts : csr_matrix of shape (n_studies, n_terms), float32, or None
+        Counts of terms. They are computed from the texts unless the field is counts.
+        None for titles, whose features include pairs of words.
+    y : ndarray of shape (n_studies, n_components), float32
+        Coefficients.
+    splits : list of (train, test)
+        Indices of the training and test studies. Duplicates of test studies are removed
+        from training sets.
+    development : tuple of (train, test) or None
+        A split for choosing settings. Its test studies are in no test set of `splits`.
+        None if the corpus has too few studies.
+    groups : ndarray of shape (n_studies,), int
+        Number of each study. Duplicates have the same number.
+    metadata : dict
+        Settings that are stored with the scores.
+    """
+
+    text_field: str
+    rows: np.ndarray
+    texts: list | None
+    counts: object
+    y: np.ndarray
+    splits: list
+    development: tuple | None
+    groups: np.ndarray
+    metadata: dict
+
+    @property
+    def model_input(self):
+        """Input of `best_text_brain`: counts if there are any, else texts."""
+        return self.texts if self.counts is None else self.counts
+
+
+def prepare_paper_studies(
+    corpus,
+    text_fields,
+    *,
+    atlas="geometric",
+    n_components=512,
+    n_splits=15,
+    n_candidates=1000,
+    random_state=0,
+    same_studies=False,
+) -> dict:
+    """Prepare the studies of several text fields.
+
+    Parameters
+    ----------
+    corpus : Bunch
+        Corpus returned by a loader of `sklearn_neurocontext.datasets`.
+    text_fields : sequence of str
+        Fields among `PAPER_TEXT_FIELDS`.
+    atlas : str or path-like, default="geometric"
+        Atlas, see `make_masker`.
+    n_components : int, default=512
+        Number of components of the atlas.
+    n_splits : int, default=15
+        Number of splits.
+    n_candidates : int, default=1000
+        Number of test studies of each split. If the corpus has too few studies,
+        the splits are folds of a shuffled cross-validation.
+    random_state : int, default=0
+        Seed of the splits.
+    same_studies : bool, default=False
+        Whether all fields contain the same studies: those with a text in each field.
+
+    Returns
+    -------
+    studies : dict of str to PaperStudies
+        The studies of each field.
+
+    Raises
+    ------
+    ValueError
+        If the corpus has no text in a field.
+    """
+    y = np.asarray(make_masker(atlas, n_components).fit_transform(corpus.peaks))
+    texts = {field: _read_texts(corpus, field) for field in text_fields}
+    rows = {field: _usable(texts[field], y) for field in text_fields}
+    if same_studies:
+        common = sorted(set.intersection(*(set(of.tolist()) for of in rows.values())))
+        rows = dict.fromkeys(rows, np.array(common, dtype=np.int64))
+    smallest = "body" if same_studies and "body" in text_fields else None
+    prepared = {}
+    for field in text_fields:
+        n_development = _N_DEVELOPMENT.get(smallest or field, 600)
+        splits, groups, development = _split(
+            corpus, rows[field], n_splits, n_candidates, n_development, random_state
+        )
+        metadata = {"text_field": field, "n_studies": len(rows[field])}
+        metadata |= {"atlas": str(atlas), "n_components": n_components}
+        metadata |= {"n_splits": n_splits, "n_candidates": len(splits[0][1])}
+        metadata |= {"random_state": random_state}
+        metadata["n_duplicates"] = len(rows[field]) - len(np.unique(groups))
+        prepared[field] = PaperStudies(
+            text_field=field,
+            rows=rows[field],
+            y=y[rows[field]],
+            splits=splits,
+            development=development,
+            groups=groups,
+            metadata=metadata,
+            **_select(texts[field], field, rows[field]),
+        )
+    return prepared
+
+
+def _read_texts(corpus, field):
+    """Return a list of texts, or a sparse matrix of counts."""
+    if field == COUNTS:
+        if "term_counts" not in corpus:
+            raise ValueError(
+                "The text field counts needs NeuroQuery's counts of terms. Use the "
+                "corpus neuroquery."
+            )
+        parts = [w * corpus.term_counts[name] for name, w in _COUNT_WEIGHTS.items()]
+        return sparse.csr_matrix(sum(parts), dtype=np.float32)
+    texts = study_texts(corpus, field)
+    if field != "body":
+        return texts
+    from ..text import strip_coordinates
+
+    # A model could read the peaks of a study from the coordinates in its body.
+    return [strip_coordinates(text) for text in texts]
+
+
+def _usable(texts, y) -> np.ndarray:
+    """Return the rows of studies with a text and a peak in the mask."""
+    if sparse.issparse(texts):
+        has_counts = np.asarray(texts.sum(axis=1)).ravel() > 0
+        return np.flatnonzero(has_counts & (y != 0).any(axis=1))
+    return usable_rows(texts, y)
+
+
+def _select(texts, field, rows) -> dict:
+    """Return the texts and the counts of some studies."""
+    from ..text import TermCounts
+
+    if sparse.issparse(texts):
+        return {"texts": None, "counts": texts[rows]}
+    texts = [texts[row] for row in rows]
+    # The counts of a text do not depend on other texts, so they are computed only once.
+    # The steps that learn from training studies select frequent words in each split.
+    in_body = field == "body"
+    counts = TermCounts(min_df=1).fit_transform(texts) if in_body else None
+    return {"texts": texts, "counts": counts}
+
+
+def _split(corpus, rows, n_splits, n_candidates, n_development, random_state):
+    """Return the splits, the groups of duplicates, and a split for development."""
+    of_articles = corpus.groups[rows]
+    if len(rows) <= n_candidates + n_development:
+        folds = shuffled_folds(of_articles, n_splits, random_state)
+        numbers = np.unique(of_articles, return_inverse=True)[1]
+        return folds, numbers, None
+    titles = corpus.studies["title"].iloc[rows].tolist()
+    groups = duplicate_groups(titles, [corpus.peaks[row] for row in rows], of_articles)
+    # The first splits are the same for every number of splits up to 15.
+    splits = paper_splits(
+        len(rows),
+        max(n_splits, _N_SPLITS),
+        n_candidates,
+        random_state,
+        n_development=n_development,
+    )
+    others = np.setdiff1d(np.arange(len(rows)), splits.development)
+    [development] = remove_leakage([(others, splits.development)], groups)
+    return remove_leakage(splits[:n_splits], groups), groups, development

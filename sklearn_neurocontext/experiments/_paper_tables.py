@@ -1,0 +1,470 @@
+"""Rows of the tables of the paper: estimators, their input and their splits."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn.base import BaseEstimator, clone
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from .._utils.files import cache_folder
+from ..metrics import csls, similarity
+from ._estimators import make_embedder, make_estimators
+from ._paper_studies import COUNTS, PaperStudies, prepare_paper_studies
+
+PAPER_RECIPE = "contrastive, paper recipe"
+BEST_TEXT_BRAIN = "best_text_brain"
+_MODEL_LABELS = {"minilm": "MiniLM", "mpnet": "MPNet"}
+_SIZES = (1000, 2000, 5000, 10_000)
+# Number of splits on which the paper's recipe is fitted to titles. It always trains for
+# 50 epochs, so a fit to 17,000 titles is slow.
+_N_SPLITS_OF_TITLES = 3
+# Settings of the network that were chosen on development studies.
+_BEST_NETWORK = {"batch_size": 512, "lr": 1e-3, "y_scaling": "sqrt"}
+
+
+@dataclass(eq=False)
+class Row:
+    """Hold one row of a table.
+
+    Parameters
+    ----------
+    name : str
+        Name of the row.
+    estimator : estimator
+        Unfitted estimator.
+    X : array-like, sparse matrix or list of str
+        Input of the estimator.
+    studies : PaperStudies
+        Studies of X.
+    splits : list of (train, test) or None, default=None
+        Splits on which the estimator is fitted and scored. None means all splits of
+        the studies.
+    """
+
+    name: str
+    estimator: object
+    X: object
+    studies: PaperStudies
+    splits: list | None = None
+
+    def __post_init__(self):
+        """Use the splits of the studies by default."""
+        if self.splits is None:
+            self.splits = self.studies.splits
+
+
+@dataclass(eq=False)
+class PaperExperiment:
+    """Hold the corpus and the settings of a table.
+
+    Parameters
+    ----------
+    corpus : Bunch
+        Corpus of all studies.
+    text_fields : sequence of str or None
+        Text fields to use. None means those of the table for which the corpus has
+        texts.
+    model_names : sequence of str
+        Names of the language models, see `make_embedder`.
+    atlas : str or path-like
+        Atlas, see `make_masker`.
+    n_components : int
+        Number of components of the atlas.
+    n_splits : int
+        Number of splits.
+    n_candidates : int
+        Number of test studies of each split.
+    random_state : int
+        Seed of splits and estimators.
+    cache : path-like or None
+        Embedding store. None means a file in the cache folder of the package.
+    on_progress : callable or None
+        Function called as ``on_progress(n_done, n_total, label)``.
+    """
+
+    corpus: object
+    text_fields: tuple | None = None
+    model_names: tuple = ("minilm",)
+    atlas: object = "geometric"
+    n_components: int = 512
+    n_splits: int = 15
+    n_candidates: int = 1000
+    random_state: int = 0
+    cache: object = None
+    on_progress: object = None
+    _embeddings: dict = field(default_factory=dict)
+
+    def prepare(self, text_fields, **options) -> dict:
+        """Prepare the studies of those fields for which the corpus has texts."""
+        options = {
+            "atlas": self.atlas,
+            "n_components": self.n_components,
+            "n_splits": self.n_splits,
+            "n_candidates": self.n_candidates,
+            "random_state": self.random_state,
+        } | options
+        wanted = self.text_fields
+        if wanted is None:
+            wanted = [name for name in text_fields if self._has_texts(name)]
+        return prepare_paper_studies(self.corpus, wanted, **options)
+
+    def _has_texts(self, text_field) -> bool:
+        if text_field == COUNTS:
+            return "term_counts" in self.corpus
+        return bool(self.corpus.studies[text_field].str.strip().any())
+
+    def embed(self, studies, model_name) -> np.ndarray:
+        """Embed the texts of studies, or read the embeddings from the store."""
+        key = (model_name, studies.text_field, tuple(studies.rows))
+        if key not in self._embeddings:
+            store = self.cache or cache_folder() / "embeddings.sqlite"
+            embedder = make_embedder(model_name).set_params(cache=str(store)).fit()
+            n_total, n_done = sum(map(len, studies.texts)), 0
+            label = f"embedding ({studies.text_field}, {model_label(model_name)})"
+
+            def update(n_tokens, n_characters):
+                nonlocal n_done
+                n_done += n_characters
+                if self.on_progress is not None:
+                    self.on_progress(n_done, n_total, label)
+
+            blocks = embedder.embed_blocks(studies.texts, update)
+            vectors = np.concatenate([block.vectors for block in blocks])
+            self._embeddings[key] = vectors
+        return self._embeddings[key]
+
+
+def model_label(model_name) -> str:
+    """Return the name of a language model without its folder."""
+    return _MODEL_LABELS.get(model_name, str(model_name).rstrip("/").split("/")[-1])
+
+
+def table1(experiment) -> dict:
+    """Compare estimators on bodies, abstracts and titles."""
+    prepared = experiment.prepare(("body", "abstract", "title"))
+    return {
+        name: _estimator_rows(experiment, studies) for name, studies in prepared.items()
+    }
+
+
+def figure2(experiment) -> dict:
+    """Compare bodies, abstracts and titles of the same studies."""
+    prepared = experiment.prepare(("body", "abstract", "title"), same_studies=True)
+    return {
+        name: _estimator_rows(experiment, studies) for name, studies in prepared.items()
+    }
+
+
+def table2(experiment) -> dict:
+    """Compare language models and numbers of components."""
+    sections: dict[str, list] = {}
+    for n_components in (256, 512):
+        prepared = experiment.prepare(("title", "abstract"), n_components=n_components)
+        for name, studies in prepared.items():
+            rows = sections.setdefault(name, [])
+            for model_name in experiment.model_names:
+                X = experiment.embed(studies, model_name)
+                label = f"{model_label(model_name)}, {n_components} components"
+                rows += [
+                    Row(f"{label}: {kind}", model, X, studies)
+                    for kind, model in _embedding_models(experiment).items()
+                ]
+    return sections
+
+
+def _embedding_models(experiment) -> dict:
+    """Return three estimators of embeddings, among them one with a kernel."""
+    from ..models import best_text_brain
+
+    seed = experiment.random_state
+    # The part of `best_text_brain` for titles that reads embeddings.
+    steps = dict(best_text_brain("title", seed).estimators)["language_model"].steps[1:]
+    made = make_estimators(("cca", "contrastive"), seed)
+    return {
+        "cca": made["cca"],
+        "KernelCCA": make_pipeline(*(step for _, step in steps)),
+        "contrastive": made["contrastive"],
+    }
+
+
+def sizes(experiment) -> dict:
+    """Train on nested subsets of the training studies."""
+    sections = {}
+    for name, studies in experiment.prepare(("title",)).items():
+        n_train = min(len(train) for train, _ in studies.splits)
+        chosen = [size for size in _SIZES if size < n_train]
+        rows = []
+        for row in _two_models(experiment, studies):
+            for size in chosen:
+                splits = [(_subset(train, size), test) for train, test in row.splits]
+                label = f"{row.name}, {size:,} studies"
+                rows.append(Row(label, row.estimator, row.X, studies, splits))
+            rows.append(
+                Row(f"{row.name}, all", row.estimator, row.X, studies, row.splits)
+            )
+        sections[name] = rows
+    return sections
+
+
+def _subset(rows, size) -> np.ndarray:
+    """Return the first rows in a fixed random order, so that subsets are nested."""
+    order = np.random.default_rng(0).permutation(rows.max() + 1)
+    return np.sort(order[np.isin(order, rows)][:size])
+
+
+def features(experiment) -> dict:
+    """Compare models of the same word features, with and without hubness correction.
+
+    The table shows how much of the difference between ridge regression and
+    `best_text_brain` is due to features, to the correction, and to the model.
+    """
+    from ..models import KernelCCA
+
+    sections = {}
+    for name, studies in experiment.prepare(("body", "abstract")).items():
+        seed = experiment.random_state
+        made = make_estimators(("ridge", "contrastive"), seed)
+        models = {kind: pipeline[-1] for kind, pipeline in made.items()}
+        for model in models.values():
+            model.set_params(y_scaling="sqrt")
+        options = {"hubness_weight": 0, "random_state": seed}
+        models["cca"] = KernelCCA(kernel_width=None, **options)
+        models["KernelCCA"] = KernelCCA(n_nystroem=3000, **options)
+        best = _best_row(experiment, studies)
+        embedded = make_estimators(("ridge",), seed)["ridge"]
+        X = experiment.embed(studies, experiment.model_names[0])
+        label = model_label(experiment.model_names[0])
+        rows = [Row(f"ridge, {label}", embedded, X, studies)]
+        for kind, model in models.items():
+            steps = _word_steps(dense=kind in made)
+            words = make_pipeline(*steps, model)
+            rows.append(Row(f"{kind}, words", words, best.X, studies))
+            corrected = HubnessCorrected(words)
+            rows.append(Row(f"{kind}, words, corrected", corrected, best.X, studies))
+        sections[name] = [*rows, best]
+    return sections
+
+
+def _word_steps(*, dense) -> list:
+    """Return the steps of `best_text_brain` that compute weights of words."""
+    from ..text import TermCounts
+
+    steps = [TermCounts(min_df=10), TfidfTransformer(sublinear_tf=True)]
+    # Some models take dense arrays only.
+    return [*steps, FunctionTransformer(_to_dense, accept_sparse=True)][: 2 + dense]
+
+
+def _to_dense(X) -> np.ndarray:
+    return np.asarray(X.todense(), dtype=np.float32)
+
+
+def candidates(experiment) -> dict:
+    """Correct similarities with those of all candidates, which is transductive."""
+    sections = {}
+    for name, studies in experiment.prepare(("body", "abstract", "title")).items():
+        best = _best_row(experiment, studies)
+        corrected = CorrectedByCandidates(best.estimator)
+        sections[name] = [best, Row(f"{best.name}, CSLS", corrected, best.X, studies)]
+    return sections
+
+
+def settings(experiment) -> dict:
+    """Compare settings of each estimator on development studies.
+
+    The test studies of all other tables are in none of these test sets.
+    """
+    sections = {}
+    for name, studies in experiment.prepare(("body", "abstract", "title")).items():
+        if studies.development is None:
+            raise ValueError(
+                f"The corpus has {len(studies.rows):,} studies with the text field "
+                f"{name}, which are too few for development studies. Lower "
+                "n_candidates or use a larger corpus."
+            )
+        X = experiment.embed(studies, experiment.model_names[0])
+        rows = []
+        for kind, tried in _SETTINGS.items():
+            for params in tried:
+                [model] = make_estimators((kind,), experiment.random_state).values()
+                model[-1].set_params(**params)
+                values = ", ".join(f"{key}={value}" for key, value in params.items())
+                label = f"{kind}, {values or 'defaults'}"
+                rows.append(Row(label, model, X, studies, [studies.development]))
+        sections[name] = rows
+    return sections
+
+
+_NETWORKS = (
+    {},
+    {"y_scaling": "sqrt"},
+    {"batch_size": 512, "lr": 1e-3},
+    {"batch_size": 512, "lr": 1e-3, "y_scaling": "sqrt"},
+)
+_SETTINGS = {
+    "contrastive": _NETWORKS,
+    "mlp": (*_NETWORKS, {"hidden_dim": 1024}, {"dropout": 0.2}),
+    "ridge": ({}, {"y_scaling": "sqrt"}),
+    "cca": ({}, {"y_scaling": "sqrt"}),
+}
+
+
+def losses(experiment) -> dict:
+    """Compare InfoNCE with joint losses of encoders and decoder."""
+    from ..models import ContrastiveTextBrain
+
+    sections = {}
+    for name, studies in experiment.prepare(("title", "abstract")).items():
+        X = experiment.embed(studies, experiment.model_names[0])
+        options = {"random_state": experiment.random_state}
+        rows = [
+            Row(
+                f"contrastive, reconstruction_weight={weight:g}",
+                make_pipeline(
+                    StandardScaler(),
+                    ContrastiveTextBrain(reconstruction_weight=weight, **options),
+                ),
+                X,
+                studies,
+            )
+            for weight in (0, 0.1, 1, 10)
+        ]
+        sections[name] = rows
+    return sections
+
+
+TABLES = {
+    "table1": table1,
+    "table2": table2,
+    "figure2": figure2,
+    "sizes": sizes,
+    "features": features,
+    "candidates": candidates,
+    "losses": losses,
+    "settings": settings,
+}
+
+
+def _estimator_rows(experiment, studies) -> list:
+    """Return the rows of all estimators that take embeddings, and `best_text_brain`."""
+    made = make_estimators(random_state=experiment.random_state)
+    tuned = clone(made["contrastive"])
+    tuned[-1].set_params(**_BEST_NETWORK)
+    models = {
+        "contrastive, defaults": made["contrastive"],
+        "contrastive, tuned": tuned,
+        "ridge": made["ridge"],
+        "mlp": made["mlp"],
+        "cca": made["cca"],
+    }
+    paper, best = _two_models(experiment, studies)
+    rows = [
+        Row(name, _on_features(studies, model), paper.X, studies)
+        for name, model in models.items()
+    ]
+    return [paper, *rows, best]
+
+
+def _two_models(experiment, studies) -> list:
+    """Return the rows of the paper's network and of `best_text_brain`."""
+    from ..models import ContrastiveTextBrain
+
+    recipe = ContrastiveTextBrain.paper(
+        decoder=None, random_state=experiment.random_state
+    )
+    if studies.texts is None:
+        X = studies.counts
+    else:
+        X = experiment.embed(studies, experiment.model_names[0])
+    n_splits = len(studies.splits)
+    if studies.text_field == "title":
+        n_splits = min(n_splits, _N_SPLITS_OF_TITLES)
+    return [
+        Row(
+            PAPER_RECIPE,
+            _on_features(studies, recipe),
+            X,
+            studies,
+            studies.splits[:n_splits],
+        ),
+        _best_row(experiment, studies),
+    ]
+
+
+def _on_features(studies, model):
+    """Return a model of embeddings, or a pipeline that reduces counts for it."""
+    if studies.texts is not None:
+        return model
+    from ..text import TermCounts
+
+    # Latent semantic analysis. Its dimensions keep their scale: standardized dimensions
+    # retrieve worse, see docs/experiments.md.
+    steps = [step for step in model if not isinstance(step, StandardScaler)]
+    return make_pipeline(
+        TermCounts(min_df=10),
+        TfidfTransformer(sublinear_tf=True),
+        TruncatedSVD(300, random_state=0),
+        *steps,
+    )
+
+
+def _best_row(experiment, studies) -> Row:
+    """Return the row of `best_text_brain`."""
+    from ..models import best_text_brain
+
+    text_field = "abstract" if studies.text_field == COUNTS else studies.text_field
+    model = best_text_brain(text_field, experiment.random_state)
+    caches = [name for name in model.get_params() if name.endswith("__cache")]
+    store = str(experiment.cache or cache_folder() / "embeddings.sqlite")
+    model.set_params(**dict.fromkeys(caches, store))
+    return Row(BEST_TEXT_BRAIN, model, studies.model_input, studies)
+
+
+class HubnessCorrected(BaseEstimator):
+    """Estimator whose similarities are corrected with those of training studies.
+
+    The correction is the one of `KernelCCA`: the soft maximum of the similarities of a
+    text with all training maps, and of a map with all training texts, is subtracted.
+    """
+
+    def __init__(self, estimator, weight=0.5, temperature=0.05):
+        self.estimator = estimator
+        self.weight = weight
+        self.temperature = temperature
+
+    def fit(self, X, y):
+        """Fit the estimator and store the training studies."""
+        self.estimator_ = clone(self.estimator).fit(X, y)
+        self.X_, self.y_ = X, y
+        return self
+
+    def similarity(self, X, y):
+        """Return the corrected similarities of all texts with all maps."""
+        of_texts = self._soft_maximum(similarity(self.estimator_, X, self.y_))
+        of_maps = self._soft_maximum(similarity(self.estimator_, self.X_, y).T)
+        correction = of_texts[:, None] + of_maps
+        return similarity(self.estimator_, X, y) - self.weight * correction
+
+    def _soft_maximum(self, values):
+        scaled = logsumexp(values / self.temperature, axis=1) - np.log(values.shape[1])
+        return self.temperature * scaled
+
+
+class CorrectedByCandidates(BaseEstimator):
+    """Estimator whose similarities are corrected by CSLS, which is transductive."""
+
+    def __init__(self, estimator, k=10):
+        self.estimator = estimator
+        self.k = k
+
+    def fit(self, X, y):
+        """Fit the estimator."""
+        self.estimator_ = clone(self.estimator).fit(X, y)
+        return self
+
+    def similarity(self, X, y):
+        """Return the corrected similarities of all texts with all maps."""
+        return csls(similarity(self.estimator_, X, y), self.k)

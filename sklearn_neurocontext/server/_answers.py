@@ -1,0 +1,254 @@
+"""Answer questions about texts and uploaded maps with a model."""
+
+import gzip
+import io
+import json
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import lru_cache
+
+import nibabel as nib
+import numpy as np
+
+from .._utils.files import replace_surrogates
+from .._utils.validation import normalize_text
+from ..plotting import DENSITY_UNIT, plot_thresholded_map
+from ._peaks import find_peaks
+from ._uploads import read_nifti
+
+MAX_TEXT = 5_000
+# Numbers of texts and of uploaded maps that are kept in memory. The maps of a text take
+# about 1 MB, and an uploaded map takes half as much.
+_N_TEXTS = 24
+_N_UPLOADS = 16
+_Z_THRESHOLD = 3.0
+# Fraction of the voxels that maps without a z unit show by default.
+_TOP = 0.1
+_DOTS_PER_INCH = 150
+_UNITS = {"z_map": "z value", "brain_map": DENSITY_UNIT}
+
+
+class UploadNotFoundError(LookupError):
+    """The uploaded map is unknown, or no longer in memory."""
+
+
+@dataclass(frozen=True)
+class MapQuestion:
+    """Question for a map: the map of a text, of two texts, or an uploaded map.
+
+    Exactly one of `text` and `upload` is given. If `minus` is given too, the map is the
+    difference between the maps of `text` and `minus`.
+    """
+
+    kind: str
+    text: str | None = None
+    minus: str | None = None
+    upload: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Title of the map."""
+        if self.upload is not None:
+            return "uploaded map"
+        return f"{self.text} minus {self.minus}" if self.minus else self.text
+
+
+def check_text(text: str, name: str = "text") -> str:
+    """Return a text in normal form; check its length and that it contains a word."""
+    if len(text) > MAX_TEXT:
+        raise ValueError(
+            f"{name} must have at most {MAX_TEXT:,} characters; got {len(text):,}. "
+            "For longer texts, use NeuroContextModel.transform in Python."
+        )
+    if "\0" in text:
+        raise ValueError(f"{name} must not contain null characters. Remove them.")
+    text = " ".join(normalize_text(text).split())
+    if not any(map(str.isalnum, text)):
+        raise ValueError(f"{name} must contain at least one word. Enter a text.")
+    return text
+
+
+class ModelAnswers:
+    """Answers of a model. All methods must be called in the same thread."""
+
+    def __init__(self, model):
+        self.model = model
+        self._inside = np.asarray(model.masker.mask_img_.dataobj) > 0
+        self._maps = lru_cache(_N_TEXTS)(self._predict_maps)
+        self._uploads = OrderedDict()
+
+    def kinds(self) -> list:
+        """Return the names of the maps that the model predicts, the default first."""
+        return list(self.model.transform(["brain"]))[::-1]
+
+    def img(self, question: MapQuestion) -> nib.Nifti1Image:
+        """Return the map of a question, on the grid of the model."""
+        if question.upload is not None:
+            if question.upload not in self._uploads:
+                raise UploadNotFoundError(
+                    "The server no longer has this uploaded map. Upload the file again."
+                )
+            self._uploads.move_to_end(question.upload)
+            return self._uploads[question.upload]
+        img = self._map(question.text, question.kind)
+        if question.minus is None:
+            return img
+        other = self._map(question.minus, question.kind)
+        values = np.asarray(img.dataobj) - np.asarray(other.dataobj)
+        return nib.Nifti1Image(values, img.affine)
+
+    def unit(self, question: MapQuestion) -> str:
+        """Return the unit of the map of a question."""
+        if question.upload is not None:
+            return "value"
+        unit = _UNITS[question.kind]
+        return f"difference of {unit}s" if question.minus else unit
+
+    def describe(self, question: MapQuestion, k: int) -> dict:
+        """Return the peaks and the properties of a map, and the terms of its texts."""
+        img = self.img(question)
+        magnitudes = np.abs(np.asarray(img.dataobj)[self._inside])
+        answer = {
+            "title": question.title,
+            "map": None if question.upload else question.kind,
+            "unit": self.unit(question),
+            "maximum": float(magnitudes.max()),
+            "threshold": self._default_threshold(question, magnitudes),
+            "peaks": _records(find_peaks(img)),
+        }
+        texts = [text for text in (question.text, question.minus) if text]
+        return answer | {"texts": [self._describe_text(text, k) for text in texts]}
+
+    def studies(self, text: str, k: int) -> dict:
+        """Return the indexed studies with the maps most similar to a text."""
+        return {"text": text, "studies": _records(self._similar_studies(text, k))}
+
+    def decode(self, content: bytes, k: int) -> dict:
+        """Decode the content of a NIfTI file, and keep its map for other questions."""
+        img = read_nifti(content)
+        rankings = {"terms": self._rank(img, "terms", k) if self.model.terms else []}
+        rankings["studies"] = []
+        if self.model.studies is not None:
+            rankings["studies"] = self._rank(img, "studies", k)
+        upload = secrets.token_urlsafe(12)
+        self._uploads[upload] = self._resample(img)
+        if len(self._uploads) > _N_UPLOADS:
+            self._uploads.popitem(last=False)
+        return {"upload": upload, **rankings}
+
+    def nifti(self, question: MapQuestion) -> bytes:
+        """Return the map of a question as the content of a .nii.gz file."""
+        return gzip.compress(self.img(question).to_bytes(), compresslevel=4, mtime=0)
+
+    def picture(self, question: MapQuestion, threshold: float) -> bytes:
+        """Return a picture of a map on a glass brain, as the content of a PNG file."""
+        figure = plot_thresholded_map(
+            self.img(question),
+            threshold=threshold,
+            title=question.title,
+            unit=self.unit(question),
+        )
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
+        return stream.getvalue()
+
+    def surface(self, question: MapQuestion, threshold: float) -> str:
+        """Return nilearn's interactive page of a map on the cortical surface."""
+        from nilearn.plotting import view_img_on_surf
+
+        img = self.img(question)
+        signed = bool((np.asarray(img.dataobj) <= -threshold).any())
+        view = view_img_on_surf(
+            img,
+            threshold=threshold,
+            cmap="RdBu_r" if signed else "inferno_r",
+            symmetric_cmap=signed,
+            vmin=None if signed else 0,
+            title_fontsize=16,
+        )
+        return view.html
+
+    def template(self) -> bytes:
+        """Return an anatomical image of the brain as the content of a .nii.gz file."""
+        from nilearn.datasets import load_mni152_brain_mask, load_mni152_template
+
+        img = load_mni152_template(resolution=2)
+        values = img.get_fdata() / img.get_fdata().max()
+        inside = load_mni152_brain_mask(resolution=2).get_fdata() > 0
+        # The page draws values below 60, between inside and outside, as transparent.
+        shades = np.where(inside, 60 + 195 * values, 0).astype(np.uint8)
+        return gzip.compress(nib.Nifti1Image(shades, img.affine).to_bytes(), mtime=0)
+
+    def _map(self, text, kind):
+        maps = self._maps(text)
+        if kind not in maps:
+            raise ValueError(
+                f"map={kind} must be a map of the model, one of {', '.join(maps)}. "
+                "Choose another map."
+            )
+        return maps[kind]
+
+    def _predict_maps(self, text) -> dict:
+        """Return the brain map of a text, and its z map if the model has z maps."""
+        if not self.model.has_known_words([text])[0]:
+            raise ValueError(
+                f"The model does not know any word of “{text[:60]}”. Use other words."
+            )
+        maps = self.model.transform([text])
+        return {name: imgs[0] for name, imgs in maps.items()}
+
+    def _describe_text(self, text, k) -> dict:
+        maps = self._maps(text)
+        message = ""
+        if "z_map" in maps:
+            message = self.model.low_confidence_message(maps["z_map"])
+        words = self.model.similar_words(text).head(k).reset_index()
+        return {
+            "text": text,
+            "marked": self.model.highlighted_text(text),
+            "low_confidence": message,
+            "terms": _records(words),
+        }
+
+    def _similar_studies(self, text, k):
+        if self.model.studies is None:
+            raise ValueError(
+                "No corpus is indexed. Start the server with --corpus CORPUS."
+            )
+        return self.model.similar_documents(text, k=k)
+
+    def _rank(self, img, candidates, k) -> list:
+        ranking = self.model.decode(img, candidates, k=k)
+        return _records(ranking.assign(percentile=100 * (1 - ranking["p_value"])))
+
+    def _default_threshold(self, question, magnitudes) -> float:
+        is_z = question.kind == "z_map" and question.upload is None
+        return _Z_THRESHOLD if is_z else float(np.quantile(magnitudes, 1 - _TOP))
+
+    def _resample(self, img):
+        """Return a map on the grid of the model, with zeros outside of the mask."""
+        from nilearn.image import resample_to_img
+
+        values = np.nan_to_num(np.asarray(img.dataobj))
+        resampled = resample_to_img(
+            nib.Nifti1Image(values, img.affine),
+            self.model.masker.mask_img_,
+            interpolation="linear",
+            copy_header=True,
+            force_resample=True,
+        )
+        values = np.where(self._inside, np.asarray(resampled.dataobj), 0)
+        return nib.Nifti1Image(values.astype(np.float32), resampled.affine)
+
+
+def _records(frame) -> list:
+    """Return the rows of a table as dictionaries that JSON can represent."""
+    records = json.loads(frame.to_json(orient="records", double_precision=12))
+    return [
+        {
+            name: replace_surrogates(value) if isinstance(value, str) else value
+            for name, value in record.items()
+        }
+        for record in records
+    ]

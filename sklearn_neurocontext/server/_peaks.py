@@ -1,0 +1,30 @@
+"""Find the peaks of a map."""
+
+import numpy as np
+import pandas as pd
+from nibabel.affines import apply_affine, voxel_sizes
+from scipy.ndimage import maximum_filter
+
+# Smallest distance between two peaks, in mm.
+_DISTANCE = 12.0
+
+
+def find_peaks(img, k: int = 40) -> pd.DataFrame:
+    """Return the k local extrema of a map with the largest magnitudes.
+
+    The columns are ``x``, ``y`` and ``z``, in mm, and ``value``. A voxel is a peak if
+    no voxel within 12 mm has a larger magnitude.
+    """
+    magnitudes = np.abs(img.get_fdata())
+    radii = (_DISTANCE / voxel_sizes(img.affine)).astype(int)
+    grid = np.ogrid[tuple(slice(-radius, radius + 1) for radius in radii)]
+    ball = sum(
+        (index * size) ** 2
+        for index, size in zip(grid, voxel_sizes(img.affine), strict=True)
+    )
+    highest = maximum_filter(magnitudes, footprint=ball <= _DISTANCE**2)
+    voxels = np.argwhere((magnitudes == highest) & (magnitudes > 0))
+    order = np.argsort(-magnitudes[tuple(voxels.T)], kind="stable")[:k]
+    voxels = voxels[order]
+    peaks = pd.DataFrame(apply_affine(img.affine, voxels), columns=["x", "y", "z"])
+    return peaks.assign(value=img.get_fdata()[tuple(voxels.T)])

@@ -1,0 +1,113 @@
+"""Load a model in the background and pass questions to it, one at a time."""
+
+import asyncio
+import warnings
+from contextlib import contextmanager
+
+from starlette.exceptions import HTTPException
+
+from ._answers import ModelAnswers, UploadNotFoundError
+from ._worker import Worker
+
+# Time limit of a request, in seconds. If 50 clients ask at once, the last one waits for
+# the answers of the others, each of which can take several seconds.
+TIME_LIMIT = 600.0
+# Time that a call may take after the server was stopped, in seconds.
+_STOP_TIMEOUT = 5.0
+
+
+class ModelService:
+    """Model that is loaded in the background, and its queue of questions.
+
+    Parameters
+    ----------
+    load_model : callable
+        Function called as ``load_model(notify)``, which returns a model. It can call
+        ``notify(message)`` to describe its progress.
+    on_failure : callable or None
+        Function called without arguments if the model cannot be loaded.
+    """
+
+    def __init__(self, load_model, on_failure):
+        self._load_model = load_model
+        self._on_failure = on_failure
+        self._worker = None
+        self.state = "loading"
+        self.message = "Loading the model …"
+        self.error = None
+        self.facts = {}
+
+    def start(self) -> None:
+        """Start to load the model. Questions wait until the model is loaded."""
+        self._worker = Worker()
+        self._worker.submit(self._load)
+
+    def stop(self) -> None:
+        """End the thread of the model."""
+        self._worker.stop(_STOP_TIMEOUT)
+
+    def status(self) -> dict:
+        """Return the state of the model and what is known about it."""
+        return {"state": self.state, "message": self.message, **self.facts}
+
+    async def ask(self, method: str, *args):
+        """Call a method of `ModelAnswers` in the thread of the model.
+
+        Wrong questions are answered with status 422, and a question that had to wait
+        too long with status 503.
+        """
+        future = self._worker.submit(self._answer, method, args)
+        try:
+            async with asyncio.timeout(TIME_LIMIT):
+                return await asyncio.wrap_future(future)
+        except TimeoutError as error:
+            message = "The server is busy. Try again later."
+            raise HTTPException(503, message) from error
+        except UploadNotFoundError as error:
+            raise HTTPException(404, error.args[0]) from error
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from error
+
+    def _notify(self, message):
+        self.message = message
+
+    def _load(self):
+        try:
+            answers = ModelAnswers(self._load_model(self._notify))
+            self.facts = _describe_model(answers)
+        except BaseException as error:
+            self.state, self.error = "failed", error
+            self.message = "The model could not be loaded."
+            if self._on_failure is not None:
+                self._on_failure()
+            return
+        self._answers = answers
+        self.state, self.message = "ready", "The model is ready."
+
+    def _answer(self, method, args):
+        if self.state == "failed":
+            raise HTTPException(503, self.message)
+        with _without_warnings():
+            return getattr(self._answers, method)(*args)
+
+
+@contextmanager
+def _without_warnings():
+    """Ignore warnings, because the page displays the low-confidence message of maps."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _describe_model(answers) -> dict:
+    """Return the facts about a model that the page displays."""
+    model = answers.model
+    n_indexed = 0 if model.studies is None else len(model.studies.titles)
+    with _without_warnings():
+        kinds = answers.kinds()
+    return {
+        "maps": kinds,
+        "n_studies": model.card.get("n_studies"),
+        "n_terms": len(model.terms),
+        "n_indexed_studies": n_indexed,
+    }

@@ -1,0 +1,116 @@
+"""Tests of the command serve."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from sklearn_neurocontext import NeuroContextModel
+from sklearn_neurocontext.cli._serve import _load_model
+from tests.cli.console import run
+from tests.text_model import make_corpus, make_parts
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Save a small model and return its folder."""
+    model = NeuroContextModel(**make_parts())
+    return model.save(tmp_path_factory.mktemp("models") / "small")
+
+
+def _start(*options):
+    program = "from sklearn_neurocontext.cli import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, "serve", "--port", "0", *map(str, options)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+
+
+def _get_json(address):
+    with urllib.request.urlopen(address, timeout=60) as response:
+        return json.load(response)
+
+
+def _wait_until_ready(address):
+    for _ in range(600):
+        if _get_json(f"{address}api/status")["state"] == "ready":
+            return
+        time.sleep(0.1)
+    raise TimeoutError(address)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize(("end", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_server_answers_and_ends_on_signals(folder, end, code):
+    process = _start("--model", folder)
+    try:
+        address = process.stdout.readline().split()[0]
+        assert address.startswith("http://127.0.0.1:")
+        _wait_until_ready(address)
+        assert _get_json(f"{address}api/map?text=pain")["title"] == "pain"
+        process.send_signal(end)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == code
+    assert "Traceback" not in errors
+    assert "Warning" not in errors
+
+
+def test_model_that_does_not_exist(tmp_path):
+    result = run("serve", "--model", tmp_path / "none", "--port", "0")
+    assert result.exit_code == 1
+    assert str(tmp_path / "none") in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_port_in_use(folder):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run("serve", "--model", folder, "--port", port)
+    assert result.exit_code == 1
+    assert f"Port {port} of 127.0.0.1 cannot be used" in result.stderr
+
+
+def test_other_address_prints_a_warning(tmp_path):
+    options = ["--host", "0.0.0.0", "--port", "0", "--model", tmp_path / "none"]
+    result = run("serve", *options)
+    assert "Warning: the server listens on 0.0.0.0" in result.stderr
+
+
+def test_browser_is_opened_on_request(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    result = run("serve", "--open", "--port", "0", "--model", tmp_path / "none")
+    assert opened == [result.stdout.split()[0]]
+
+
+def test_package_that_is_not_installed(monkeypatch):
+    for name in [name for name in sys.modules if "neurocontext.server" in name]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    result = run("serve", "--port", "0")
+    assert result.exit_code == 1
+    assert "sklearn-neurocontext[serve]" in result.stderr
+
+
+def test_corpus_is_indexed_with_messages(folder, monkeypatch):
+    monkeypatch.setattr(
+        "sklearn_neurocontext.cli._serve.load_with_notes", lambda _: make_corpus()
+    )
+    messages = []
+    model = _load_model(str(folder), "any", False, messages.append)
+    n_studies = len(model.studies.titles)
+    assert messages == [
+        "Loading the corpus …",
+        f"Embedding the titles of {n_studies} studies …",
+    ]

@@ -1,0 +1,228 @@
+"""Tests of the tables of the paper: studies, rows, splits, resumed runs and output."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+
+from sklearn_neurocontext import CCABaseline, KernelCCA, similarity
+from sklearn_neurocontext.datasets import make_studies
+from sklearn_neurocontext.experiments import _paper_tables as tables
+from sklearn_neurocontext.experiments import (
+    describe_table,
+    list_paper_tables,
+    reproduce,
+)
+from sklearn_neurocontext.experiments._paper_studies import prepare_paper_studies
+from sklearn_neurocontext.experiments._paper_tables import (
+    CorrectedByCandidates,
+    HubnessCorrected,
+    Row,
+)
+from sklearn_neurocontext.metrics import csls
+from sklearn_neurocontext.models import _net
+
+OPTIONS = {"n_components": 128, "n_splits": 2}
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    """Return studies with titles, abstracts and, for most of them, bodies."""
+    corpus = make_studies(n_studies=90, random_state=0)
+    bodies = corpus.studies["abstract"].str.repeat(3)
+    corpus.studies["body"] = bodies.where(corpus.studies.index < 70, "")
+    return corpus
+
+
+def test_studies_of_each_field(corpus):
+    prepared = prepare_paper_studies(
+        corpus, ("title", "body"), n_candidates=20, n_splits=3, n_components=128
+    )
+    assert len(prepared["title"].rows) == 90
+    assert len(prepared["body"].rows) == 70
+    # 90 studies are too few for 600 development studies, so the splits are folds.
+    assert prepared["title"].development is None
+    assert [len(test) for _, test in prepared["title"].splits] == [30, 30, 30]
+    counts = prepared["body"].model_input
+    assert counts.shape[0] == 70
+    assert prepared["title"].model_input == prepared["title"].texts
+
+
+def test_same_studies_have_the_same_splits(corpus):
+    prepared = prepare_paper_studies(
+        corpus, ("title", "abstract", "body"), same_studies=True, **OPTIONS
+    )
+    first = prepared["title"]
+    assert first.texts != prepared["abstract"].texts
+    for other in prepared.values():
+        np.testing.assert_array_equal(other.rows, np.arange(70))
+        np.testing.assert_array_equal(other.y, first.y)
+        for split, expected in zip(other.splits, first.splits, strict=True):
+            np.testing.assert_array_equal(split[1], expected[1])
+
+
+def test_development_studies_are_in_no_test_set():
+    corpus = make_studies(n_studies=700, random_state=0)
+    [studies] = prepare_paper_studies(
+        corpus, ("title",), n_candidates=40, **OPTIONS
+    ).values()
+    development = studies.development[1]
+    assert len(development) == 600
+    for train, test in studies.splits:
+        assert len(test) == 40
+        assert not np.isin(development, test).any()
+        assert not np.isin(studies.groups[train], studies.groups[test]).any()
+    more = prepare_paper_studies(
+        corpus, ("title",), n_candidates=40, n_components=128, n_splits=5
+    )["title"]
+    np.testing.assert_array_equal(more.splits[1][1], studies.splits[1][1])
+
+
+def test_bodies_have_no_coordinates(corpus):
+    bodies = corpus.studies["body"] + " Peaks were at -46, -56, -18 mm."
+    corpus = type(corpus)(**corpus | {"studies": corpus.studies.assign(body=bodies)})
+    [studies] = prepare_paper_studies(corpus, ("body",), **OPTIONS).values()
+    assert not any("-46" in text for text in studies.texts)
+
+
+def test_subsets_of_training_studies_are_nested(rng):
+    train = np.sort(rng.choice(500, 300, replace=False))
+    small, large = tables._subset(train, 50), tables._subset(train, 200)
+    assert len(small) == 50
+    assert np.isin(small, large).all()
+    assert np.isin(large, train).all()
+
+
+def test_correction_by_candidates_is_csls(rng):
+    X, y = rng.normal(size=(60, 4)), rng.normal(size=(60, 6))
+    corrected = CorrectedByCandidates(CCABaseline(), k=3).fit(X[:40], y[:40])
+    plain = similarity(CCABaseline().fit(X[:40], y[:40]), X[40:], y[40:])
+    np.testing.assert_allclose(corrected.similarity(X[40:], y[40:]), csls(plain, 3))
+
+
+def test_hubness_correction_is_that_of_kernel_cca(rng):
+    X, y = rng.normal(size=(80, 4)), rng.random(size=(80, 6))
+    options = {"hubness_temperature": 0.1, "random_state": 0}
+    built_in = KernelCCA(hubness_weight=0.75, **options).fit(X[:50], y[:50])
+    plain = KernelCCA(hubness_weight=0, **options)
+    corrected = HubnessCorrected(plain, weight=0.75, temperature=0.1)
+    corrected.fit(X[:50], y[:50])
+    expected = built_in.similarity(X[50:], y[50:])
+    np.testing.assert_allclose(
+        corrected.similarity(X[50:], y[50:]), expected, atol=1e-5
+    )
+    cosines = plain.fit(X[:50], y[:50]).similarity(X[50:51], y[:50])[0]
+    assert corrected._soft_maximum(cosines[None]) == pytest.approx(
+        0.1 * (logsumexp(cosines / 0.1) - np.log(50))
+    )
+
+
+@pytest.fixture
+def two_rows(monkeypatch):
+    """Replace table1 by two closed-form estimators, one of them on one split."""
+
+    def rows(experiment):
+        return {
+            name: [
+                Row("cca", CCABaseline(), np.asarray(studies.y), studies),
+                Row(
+                    "one split",
+                    CCABaseline(),
+                    np.asarray(studies.y),
+                    studies,
+                    studies.splits[:1],
+                ),
+            ]
+            for name, studies in experiment.prepare(("title", "body")).items()
+        }
+
+    rows.__doc__ = "Compare two estimators."
+    monkeypatch.setitem(tables.TABLES, "table1", rows)
+
+
+@pytest.mark.usefixtures("two_rows")
+def test_a_second_run_reads_the_records(corpus, tmp_path):
+    done = []
+    options = OPTIONS | {"output": tmp_path / "out"}
+    first = reproduce(
+        "table1", corpus, on_progress=lambda *one: done.append(one), **options
+    )
+    assert done[-1] == (6, 6, "one split, split 1")
+    assert list(first.results) == ["title", "body"]
+    records = first.results["title"].records
+    assert [one["estimator"] for one in records] == ["cca", "cca", "one split"]
+    again = reproduce("table1", corpus, **options).results["title"].records
+    seconds = [one["fit_seconds"] for one in records]
+    assert [one["fit_seconds"] for one in again] == seconds
+
+
+@pytest.mark.usefixtures("two_rows")
+def test_written_files(corpus, tmp_path):
+    result = reproduce("table1", corpus, text_fields=["title"], **OPTIONS)
+    result.write(tmp_path)
+    text = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert text.startswith("# table1\n\nCompare two estimators.\n\n## title")
+    assert "| NeuroConText | 22.6 ± 1.4 | 57.8 ± 1.6 | 84.2 ± 0.9 |" in text
+    assert "Meudec" in text
+    for name in ("scores.png", "recall_curves.png"):
+        assert (tmp_path / "title" / name).read_bytes().startswith(b"\x89PNG")
+    content = json.loads((tmp_path / "title" / "results.json").read_text())
+    for one in content["provenance"]:
+        assert one["settings"]["random_state"] == 0
+        assert {"versions", "machine"} <= set(one)
+
+
+@pytest.fixture
+def quick_networks(monkeypatch):
+    """Train each neural network for one epoch."""
+    train = _net.train_net
+
+    def train_one_epoch(*args, **options):
+        return train(*args, **options | {"max_epochs": 1})
+
+    monkeypatch.setattr(_net, "train_net", train_one_epoch)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_networks")
+@pytest.mark.parametrize("name", sorted(set(list_paper_tables()) - {"table2"}))
+def test_all_tables_on_few_studies(corpus, name, tmp_path):
+    options = OPTIONS | {"cache": tmp_path / "store.sqlite"}
+    if name == "settings":
+        with pytest.raises(ValueError, match=r"90 studies .* too few for development"):
+            reproduce(name, corpus, text_fields=["title"], **options)
+        return
+    result = reproduce(name, corpus, **options)
+    for one in result.results.values():
+        summary = one.summary()
+        assert summary["mean"].notna().all()
+        assert len(summary["estimator"].unique()) >= 2
+    assert describe_table(name) in result.to_markdown()
+
+
+@pytest.mark.usefixtures("quick_networks")
+def test_table_of_language_models(corpus, tmp_path):
+    result = reproduce(
+        "table2",
+        corpus,
+        text_fields=["title"],
+        model_names=["minilm"],
+        n_splits=2,
+        cache=tmp_path / "store.sqlite",
+    )
+    names = [one["estimator"] for one in result.results["title"].records]
+    assert "MiniLM, 256 components: cca" in names
+    assert "MiniLM, 512 components: contrastive" in names
+
+
+def test_errors(corpus):
+    with pytest.raises(ValueError, match=r"table must be one of table1, .*'table3'"):
+        reproduce("table3", corpus)
+    with pytest.raises(ValueError, match="counts needs NeuroQuery's counts"):
+        reproduce("table1", corpus, text_fields=["counts"], **OPTIONS)
+    untitled = type(corpus)(**corpus | {"studies": corpus.studies.assign(title="")})
+    with pytest.raises(ValueError, match="corpus has no texts for sizes"):
+        reproduce("sizes", untitled, **OPTIONS)
+    with pytest.raises(OSError, match="'missing/model'"):
+        reproduce("table1", corpus, model_names=["missing/model"], **OPTIONS)
