@@ -2,8 +2,9 @@
 How do I read my studies, and in which space are their peaks?
 =============================================================
 
-A corpus consists of the texts of studies and of the peaks that they report. This example
-reads a Sleuth file and two tables, converts Talairach peaks, and joins both corpora.
+A corpus consists of the texts of studies and of the peaks that they report. This
+example reads a Sleuth file and two tables, converts Talairach peaks, and joins both
+corpora.
 """
 
 # %%
@@ -36,8 +37,9 @@ sleuth = load_sleuth(sleuth_path)
 print(sleuth.studies[["study_id", "title", "coordinate_space"]].to_string())
 
 # %%
-# Talairach peaks were converted to MNI space, with Lancaster's transform. Loaders always
-# return peaks in MNI space. The figure shows both positions of each peak.
+# Talairach peaks were converted to MNI space, with Lancaster's transform. Loaders
+# always return peaks in MNI space. In the figure, gray points are the peaks as reported
+# in Talairach space, and red points are the same peaks in MNI space.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -51,7 +53,6 @@ figure = plt.figure(figsize=(9, 3.2))
 display = plot_glass_brain(None, figure=figure)
 display.add_markers(talairach, marker_color="0.6", marker_size=40)
 display.add_markers(mni, marker_color="C3", marker_size=40)
-figure.suptitle("gray: Talairach as reported, red: MNI")
 distance = np.linalg.norm(mni - talairach, axis=1)
 print(f"The conversion moves these peaks by {distance.mean():.1f} mm on average.")
 show()

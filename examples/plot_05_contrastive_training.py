@@ -2,9 +2,10 @@
 How does contrastive training bring texts and maps together?
 ============================================================
 
-``ContrastiveTextBrain`` trains two encoders. They transform a text and a map to latents,
-which are unit vectors in a shared space. The loss is small if the latent of each text is
-closer to the latent of its own map than to those of the other maps in the batch.
+``ContrastiveTextBrain`` trains two encoders. They transform a text and a map to
+latents, which are unit vectors in a shared space. The loss is small if the latent of
+each text is closer to the latent of its own map than to those of the other maps in the
+batch.
 """
 
 # %%
@@ -31,6 +32,7 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=100, random_
 # maps of these studies are ranked for each of their texts. The model keeps the weights
 # of the epoch with the best ranks.
 
+import matplotlib.pyplot as plt
 from nilearn.plotting import show
 
 from sklearn_neurocontext.plotting import plot_training_curve
@@ -39,7 +41,8 @@ model = ContrastiveTextBrain(
     n_validation=100, max_epochs=30, patience=None, decoder=None, random_state=0
 )
 model.fit(X_train, y_train)
-plot_training_curve(model.history_, best_epoch=model.best_epoch_)
+_, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+plot_training_curve(model.history_, best_epoch=model.best_epoch_, ax=ax)
 show()
 
 # %%
@@ -71,9 +74,12 @@ from sklearn_neurocontext.plotting import plot_similarity_matrix
 
 rows = np.arange(20)
 similarity = model.similarity(X_test[rows], y_test[rows])
-plot_similarity_matrix(similarity, paired=True, title="cosines of 20 test studies")
+_, ax = plt.subplots(figsize=(6, 5), layout="constrained")
+plot_similarity_matrix(
+    similarity, paired=True, title="cosines of 20 test studies", ax=ax
+)
 show()
 
 # %%
-# The cosines of true pairs are high. Those of two studies with similar topics are high as
-# well, so a text is often closest to the map of such a study.
+# The cosines of true pairs are high. Those of two studies with similar topics are high
+# as well, so a text is often closest to the map of such a study.

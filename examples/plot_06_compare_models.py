@@ -73,7 +73,7 @@ ax.boxplot(
     medianprops={"color": "tab:blue"},
 )
 ax.axhline(50, color="0.5", linestyle="--")
-ax.annotate("chance level", (0.52, 50), va="bottom", color="0.4")
+ax.annotate("chance level", (4.48, 50), va="top", ha="right", color="0.4")
 ax.set_ylabel("mix&match (%)")
 ax.set_title("15 folds, 21 or 22 candidates each")
 show()
@@ -90,7 +90,8 @@ from sklearn_neurocontext.plotting import plot_paired_differences
 differences = {
     name: values - scores["ridge"] for name, values in scores.items() if name != "ridge"
 }
-plot_paired_differences(differences, reference="ridge regression")
+_, ax = plt.subplots(figsize=(7, 3), layout="constrained")
+plot_paired_differences(differences, reference="ridge regression", ax=ax)
 show()
 
 # %%

@@ -67,10 +67,10 @@ show()
 # %%
 # Dice of maps
 # ------------
-# Dice compares the strongest voxels of two maps. Two unrelated maps also overlap: if
-# each has a fraction of the voxels at random places, the expected Dice is this fraction.
-# The mean map of the training studies is a better reference, because all studies of a
-# task report similar regions.
+# Dice compares the strongest voxels of two maps. Two unrelated maps also overlap: if a
+# fraction of the voxels is selected at random in each map, this fraction is the expected
+# Dice. The mean map of the training studies is a better reference, because all
+# studies of a task report similar regions.
 
 from sklearn_neurocontext import dice_score
 
@@ -85,7 +85,7 @@ dice = {
     "random voxels": tops,
 }
 
-figure, axis = plt.subplots(figsize=(5, 3.4), layout="constrained")
+figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
 for name, values in dice.items():
     axis.plot(tops, values, "--" if name == "random voxels" else "o-", label=name)
 axis.set(xlabel="fraction of voxels (top)", ylabel="mean Dice", ylim=(0, None))

@@ -10,8 +10,9 @@ studies by their similarity to this map.
 # %%
 # The statistical map
 # -------------------
-# The map compares button presses of the left hand with those of the right hand. Positive
-# values are in the right hemisphere, and negative values in the left hemisphere.
+# The map compares button presses of the left hand with those of the right hand. In the
+# motor cortex, positive values are in the right hemisphere, and negative values are in
+# the left hemisphere.
 
 from nilearn.datasets import load_sample_motor_activation_image
 from nilearn.plotting import plot_stat_map, show
@@ -20,6 +21,7 @@ motor_img = load_sample_motor_activation_image()
 plot_stat_map(
     motor_img,
     threshold=3.0,
+    vmax=8.0,
     display_mode="z",
     cut_coords=(-20, 0, 45, 60),
     cmap="RdBu_r",
@@ -73,10 +75,10 @@ for name, img in imgs.items():
 # %%
 # Studies
 # -------
-# ``index_corpus`` adds studies to the model, which ``decode`` then ranks. The 320 studies
-# of this corpus come with NiMARE. Few of them are about movements, so the similarities
-# are low. ``index_corpus(fetch_neuroquery())`` indexes thousands of studies, but needs a
-# download.
+# ``index_corpus`` adds studies to the model, which ``decode`` then ranks. The 320
+# studies of this corpus come with NiMARE. Few of them are about movements, so the
+# similarities are low. ``index_corpus(fetch_neuroquery())`` indexes thousands of
+# studies, but needs a download.
 
 from sklearn_neurocontext.datasets import load_nimare_studyset
 
