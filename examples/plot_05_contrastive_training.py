@@ -14,7 +14,6 @@ batch.
 # Real corpora need minutes of training. ``make_studies`` generates studies whose texts
 # and peaks depend on the same hidden topics.
 
-import numpy as np
 from sklearn.model_selection import train_test_split
 
 from sklearn_neurocontext import ContrastiveTextBrain, KDEDiFuMoMasker, TermCounts
@@ -72,11 +71,16 @@ for temperature in (0.03, 0.1, 0.3):
 
 from sklearn_neurocontext.plotting import plot_similarity_matrix
 
-rows = np.arange(20)
-similarity = model.similarity(X_test[rows], y_test[rows])
+similarity = model.similarity(X_test[:20], y_test[:20])
+numbers = [str(number) for number in range(1, 21)]
 _, ax = plt.subplots(figsize=(6, 5), layout="constrained")
 plot_similarity_matrix(
-    similarity, paired=True, title="cosines of 20 test studies", ax=ax
+    similarity,
+    paired=True,
+    texts=numbers,
+    maps=numbers,
+    title="cosines of 20 test studies",
+    ax=ax,
 )
 show()
 

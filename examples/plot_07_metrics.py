@@ -68,8 +68,8 @@ show()
 # Dice of maps
 # ------------
 # Dice compares the strongest voxels of two maps. Two unrelated maps also overlap: if a
-# fraction of the voxels is selected at random in each map, this fraction is the expected
-# Dice. The mean map of the training studies is a better reference, because all
+# fraction of the voxels is selected at random in each map, the expected Dice is this
+# fraction. The mean map of the training studies is a better reference, because all
 # studies of a task report similar regions.
 
 from sklearn_neurocontext import dice_score
