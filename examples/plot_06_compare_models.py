@@ -73,7 +73,7 @@ ax.boxplot(
     medianprops={"color": "tab:blue"},
 )
 ax.axhline(50, color="0.5", linestyle="--", label="chance level")
-ax.legend(frameon=False, loc="upper left")
+ax.legend(frameon=False, loc="lower right")
 ax.set_ylabel("mix&match (%)")
 ax.set_title("15 folds, 21 or 22 candidates each")
 show()
