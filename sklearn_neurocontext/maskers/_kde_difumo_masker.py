@@ -128,8 +128,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         SHA-256 hash of the atlas. If the atlas is ``"difumo"`` or a path, this is the
         hash of its file.
     atlas_affine_ : ndarray of shape (4, 4), float64
-        Affine of the atlas image, from voxels to mm. For geometric atlases, affine of
-        the grid.
+        Affine of the atlas image, from voxels to mm. For geometric atlases, this is the
+        affine of the grid.
 
     See Also
     --------

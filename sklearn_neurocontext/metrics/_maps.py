@@ -311,7 +311,7 @@ def _sum_over_groups(values, groups, weights) -> tuple[np.ndarray, np.ndarray]:
     if not (np.isfinite(weights).all() and weights.min() > 0):
         raise ValueError(
             f"weights must be positive and finite; got {weights.min()} as smallest and "
-            f"{weights.max()} as largest weight. Remove values with other weights first."
+            f"{weights.max()} as largest weight. Remove other values first."
         )
     codes = np.unique(groups, return_inverse=True)[1]
     belongs = csr_array((weights, (codes, np.arange(n))))
