@@ -28,8 +28,8 @@ def best_text_brain(
 
     For abstracts and bodies, the model is a `KernelCCA` fitted to TF-IDF (term
     frequency-inverse document frequency) weights of words. For titles, which have few
-    words, the model is an ensemble of four `KernelCCA` models. Each of these models
-    uses different features of a title:
+    words, the model is an ensemble. By default, it consists of four `KernelCCA` models.
+    Each of these models uses different features of a title:
 
     - TF-IDF weights of words and word pairs;
     - Nyström features, computed from a language model's embedding of the title;
@@ -127,7 +127,8 @@ def _title(random_state, model_names):
         neighbors[f"neighbors_by_language_model{suffix}"] = make_pipeline(
             LLMChunkEmbedder(model_name), NeighborMaps(0.05), model(30.0)
         )
-    # Language models have similar errors, so each of several has less weight.
+    # Several language models have similar errors. Therefore, the weight of each language
+    # model decreases with their number.
     weight = len(model_names) ** -0.5
     of_language_models = [weight] * len(model_names)
     weights = np.array([1.0, *of_language_models])
