@@ -188,8 +188,8 @@ def _check_grid_size(mask_img, target):
     memory = 24 * n_voxels + 16 * (shape**2).sum()
     if memory > _MAX_GRID_MEMORY:
         raise ValueError(
-            f"The grid must need at most {_MAX_GRID_MEMORY / 2**30:g} GB of memory; a "
-            "whole brain with voxels of 0.6 mm needs this much. Got a grid of "
+            f"The grid must need at most {_MAX_GRID_MEMORY / 2**30:g} GB of memory, "
+            "which is enough for a whole brain with voxels of 0.6 mm. Got a grid of "
             f"{n_voxels:,.0f} voxels, which needs {memory / 2**30:,.0f} GB. Use a "
             "'target_affine' with larger voxels, for example 4."
         )

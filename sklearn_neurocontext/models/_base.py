@@ -225,7 +225,7 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         if issparse(X) and not self._takes_sparse:
             raise TypeError(
                 f"X of {name} must be dense; got sparse input. Put "
-                "sklearn.decomposition.TruncatedSVD before it in the pipeline."
+                f"sklearn.decomposition.TruncatedSVD before {name} in the pipeline."
             )
 
     def _standardize(self, y):
