@@ -214,7 +214,7 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
 
 
 def check_words(texts, name: str = "texts") -> list[str]:
-    """Check that texts contain a letter or a digit; see `check_texts`."""
+    """Check texts by `check_texts`, and check that each has a letter or a digit."""
     checked = check_texts(texts, name)
     wrong = [row for row, text in enumerate(checked) if not any(map(str.isalnum, text))]
     if wrong:
@@ -262,7 +262,7 @@ def read_numbers(values) -> np.ndarray:
 
 
 def _read_number(value) -> float:
-    """Convert a number, or text that contains a number, to float; or return NaN."""
+    """Convert a number, or a text that contains a number, to float; NaN for others."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if not isinstance(value, str):
