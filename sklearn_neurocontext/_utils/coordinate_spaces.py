@@ -96,7 +96,7 @@ _UNCLEAR = re.compile(
 
 
 class DoubtfulPeaksWarning(UserWarning):
-    """Warning that peaks are probably not in mm, or that x is probably unsigned."""
+    """Warning that peaks are probably not in mm, or that x lacks its minus signs."""
 
 
 class CoordinateSpaceWarning(UserWarning):

@@ -108,8 +108,8 @@ def _open(folder: Path, settings: dict) -> Entry | None:
     if signatures != record.get("signatures"):
         # The time stamps of the files have changed, but their hashes have not. This
         # happens if the entry was copied. Record the new time stamps, so that large
-        # files are not hashed again. An error of this write is ignored, because the
-        # folder may be read-only.
+        # files are not hashed again. If this write fails, the error is ignored, because
+        # the folder may be read-only.
         with suppress(OSError):
             write_json(folder / _RECORD, record | {"signatures": signatures})
     return Entry(folder, arrays, body["facts"])
@@ -225,7 +225,7 @@ def _sha256(path: Path) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file; cache it if the file is large."""
+    """Return the SHA-256 of a file; if the file is large, cache this hash."""
     # The cached hash is used until the size or a time stamp of the file changes.
     signature = _signature(path)
     if signature[0] <= _ALWAYS_HASHED:
@@ -239,8 +239,8 @@ def hash_file(path: Path) -> str:
     except _DAMAGED:
         pass
     digest = _sha256(path)
-    # An error of this write is ignored. Its only consequence is that the file is hashed
-    # again at the next call.
+    # If this write fails, the error is ignored. The file is then hashed again at the
+    # next call.
     with suppress(OSError):
         write_json(record, {"signature": signature, "sha256": digest})
     return digest

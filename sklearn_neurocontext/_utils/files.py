@@ -115,12 +115,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_table(path: Path, table, **options) -> None:
-    """Write a DataFrame without its index to a CSV file; see `write_text`."""
+    """Write a DataFrame, without its index, to a CSV file by `write_text`."""
     write_text(path, table.to_csv(index=False, lineterminator="\n", **options))
 
 
 def write_json(path: Path, content) -> None:
-    """Write JSON atomically; create its folder if needed."""
+    """Write a JSON file atomically; create its folder if needed."""
     write_text(path, json.dumps(content, indent=1) + "\n")
 
 

@@ -96,8 +96,9 @@ _NUMBER = re.compile(
     r"(?:e[+-]?[0-9]+)?)",
     re.IGNORECASE,
 )
-# Hyphens, dashes and minus signs (also superscript, small and full-width ones), the
-# decimal signs of some journals, and the full-width characters of numbers.
+# Converts characters of numbers to ASCII: hyphens, dashes and minus signs (also
+# superscript, small and full-width ones), raised dots and low quotes that some journals
+# use as decimal signs, and full-width digits and signs.
 _NUMBER_SIGNS = str.maketrans(
     "\u02d7\u207b\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\u2796\ufe63\uff0d"
     "\ufe62\uff0b\uff0e\u00b7\uff0c\u201a\ufe50\uff25\uff45"

@@ -75,7 +75,7 @@ class PaperStudies:
         return self.texts if self.counts is None else self.counts
 
     def restrict(self, split, n_train):
-        """Return the studies of one split, with a random part of its training set.
+        """Return the studies of one split; use only a random part of its training set.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ def prepare_paper_studies(
     corpus : Bunch
         Corpus returned by a loader of `sklearn_neurocontext.datasets`.
     text_fields : sequence of str
-        Fields among `PAPER_TEXT_FIELDS`.
+        Text fields, each of which is one of `PAPER_TEXT_FIELDS`.
     atlas : str or path-like, default="geometric"
         Atlas, see `make_masker`.
     n_components : int, default=512

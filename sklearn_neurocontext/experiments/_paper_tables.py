@@ -476,7 +476,8 @@ def _two_models(experiment, studies) -> list:
 
 
 def _on_features(studies, model):
-    """Return a model of embeddings, or a pipeline that reduces counts for it."""
+    """Return a model, with steps that convert counts to features if texts are
+    missing."""
     if studies.texts is not None:
         return model
     from ..text import TermCounts

@@ -923,7 +923,7 @@ class NeuroContextModel:
         return voxels_to_imgs(voxels, self.masker.mask_img_)
 
     def _warn_low_confidence(self, texts, z, minus=None):
-        """Warn of each text, or difference, whose largest z is below the threshold."""
+        """Warn about each text or difference whose largest z is below the threshold."""
         for text, z_map in zip(texts, z, strict=True):
             name, largest = f"the map of {text[:60]!r}", z_map.max()
             if minus is not None:

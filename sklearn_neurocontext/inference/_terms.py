@@ -26,7 +26,7 @@ def count_terms(texts) -> dict:
     """Count the studies that contain each term, and return the most frequent terms.
 
     The terms of the returned dictionary are in alphabetical order. The texts are
-    converted to American spelling, and so the terms are in this spelling.
+    converted to American spelling, so the terms are in American spelling.
     """
     texts = [american_spelling(text) for text in texts]
     analyze = CountVectorizer(token_pattern=r"(?u)\b\w+\b").build_analyzer()

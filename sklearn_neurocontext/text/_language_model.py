@@ -334,7 +334,7 @@ def _code_options(source) -> dict:
 
 
 def _code_version(source) -> bytes:
-    """Return the Python code in the folder of a model, or its commit on the Hub."""
+    """Return the Python code in a model's folder, or the model's commit on the Hub."""
     folder = Path(source.model_name)
     if not folder.is_dir():
         return source.revision.encode()
