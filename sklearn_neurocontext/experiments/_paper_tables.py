@@ -476,8 +476,7 @@ def _two_models(experiment, studies) -> list:
 
 
 def _on_features(studies, model):
-    """Return a model, with steps that convert counts to features if texts are
-    missing."""
+    """Return a model; if texts are missing, add steps that transform counts."""
     if studies.texts is not None:
         return model
     from ..text import TermCounts
