@@ -118,9 +118,10 @@ def measure_queries(model, queries) -> dict:
     }
 
 
-def estimate_null_std(model, features, rows, data, fwhm) -> tuple[np.ndarray, dict]:
+def estimate_null_std(model, features, rows, data, fwhm):
     """Estimate the null standard deviation of each voxel by permuting studies.
 
+    Also estimate that of the difference between the maps of two titles.
     Further permutations yield the mean square and quantiles of null z maps.
     """
     titles = [data.titles[row] for row in data.development[:N_NULL_TITLES]]
@@ -139,6 +140,9 @@ def estimate_null_std(model, features, rows, data, fwhm) -> tuple[np.ndarray, di
         differences.append(smoothed.astype(np.float64))
     squares = [(one**2).mean(axis=0) for one in differences[:N_PERMUTATIONS]]
     null_std = compute_null_std(squares)
+    null_std_difference = compute_null_std(
+        [2 * one.var(axis=0, ddof=1) for one in differences[:N_PERMUTATIONS]]
+    )
     z = np.concatenate(differences[N_PERMUTATIONS:]) / null_std
     null = {"z_mean_square": float((z**2).mean())}
     for quantile in (0.001, 0.01, 0.05, 0.5, 0.95, 0.99, 0.999):
@@ -146,7 +150,7 @@ def estimate_null_std(model, features, rows, data, fwhm) -> tuple[np.ndarray, di
     for quantile in (0.05, 0.5, 0.95):
         largest = float(np.quantile(z.max(axis=1), quantile))
         null[f"z_largest_quantile_{quantile}"] = largest
-    return null_std.astype(np.float32), null
+    return null_std.astype(np.float32), null_std_difference.astype(np.float32), null
 
 
 def mean_density(peaks, coefficients, mask_img) -> np.ndarray:

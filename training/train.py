@@ -185,7 +185,9 @@ def train(data, output):
     scores = score(data.model(pipeline), data, terms)
     print(json.dumps(scores, indent=1), flush=True)
     fwhm = MAPS["smoothing_fwhm"]
-    null_std, null = estimate_null_std(pipeline, features, rows, data, fwhm)
+    null_std, null_std_difference, null = estimate_null_std(
+        pipeline, features, rows, data, fwhm
+    )
     print(json.dumps(null, indent=1), flush=True)
     n_studies = np.asarray((counts > 0).sum(axis=0)).ravel()
     common = np.sort(np.argsort(-n_studies, kind="stable")[:N_TERMS])
@@ -195,6 +197,7 @@ def train(data, output):
         pipeline,
         terms={terms[column]: int(n_studies[column]) for column in common},
         null_std=null_std,
+        null_std_difference=null_std_difference,
         z_threshold=round(null["z_largest_quantile_0.5"], 2),
         reference=data.maps[reference],
         card={

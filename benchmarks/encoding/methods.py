@@ -22,7 +22,8 @@ from benchmarks.encoding.features import (
     side_by_side,
 )
 from benchmarks.encoding.topics import Topics
-from sklearn_neurocontext import similarity
+from sklearn_neurocontext import load_model, save_model, similarity
+from sklearn_neurocontext.comparators import NeuroQuery
 from sklearn_neurocontext.datasets import study_texts, usable_rows
 from sklearn_neurocontext.experiments import make_embedder, make_estimators
 from sklearn_neurocontext.inference import NeuroContextModel
@@ -96,6 +97,21 @@ class Task:
             terms, rows = self.rows()
             self._kept["words"] = fit_words(rows, terms)
         return self._kept["words"]
+
+    def neuroquery(self):
+        """Return NeuroQuery's model, trained or loaded."""
+        from benchmarks.encoding.neuroquery_maps import term_counts
+
+        if "neuroquery" not in self._kept:
+            counts = term_counts(self.corpus)[self.studies]
+            # One folder for each training set.
+            key = joblib.hash((self.peaks(), counts, self.masker.get_params()))
+            folder = self.output / f"neuroquery_{key[:12]}"
+            if not folder.is_dir():
+                model = NeuroQuery(masker=self.masker).fit(counts, self.peaks())
+                save_model(model, folder)
+            self._kept["neuroquery"] = load_model(folder)
+        return self._kept["neuroquery"]
 
     def peaks(self):
         """Return the peaks of the training studies."""
@@ -230,31 +246,18 @@ def _ours(task):
 
 
 def _neuroquery(name, task):
-    """Train or load NeuroQuery; predict z maps or densities."""
-    from benchmarks.encoding.neuroquery_maps import term_counts, train
+    """Predict z maps or densities with NeuroQuery."""
+    from benchmarks.encoding.neuroquery_maps import count_terms
 
-    counts = term_counts(task.corpus)[task.studies]
-    # One folder for each training set.
-    folder = task.output / f"neuroquery_{joblib.hash((task.peaks(), counts))[:12]}"
-    densities = _densities(task, folder)
-    trained = train(counts, task.corpus.vocabulary, densities, folder)
-    if "unsmoothed" in name:
-        trained = trained.without_smoothing()
-    tfidf = trained.tfidf_of_texts(task.topics.descriptions)
+    model = task.neuroquery()
+    model.set_params(
+        output="z" if name in Z_MAPS else "density",
+        smoothing_weight=0.0 if "unsmoothed" in name else 0.1,
+    )
+    columns = model.terms_.columns_
+    counts = count_terms(task.topics.descriptions, task.corpus.vocabulary, columns)
+    maps = model.predict(counts)
     if name in Z_MAPS:
-        return {"maps": trained.z_maps(tfidf)}
-    mean = densities.mean(axis=0, dtype=np.float64)
-    maps = np.asarray(trained.model.predict(tfidf))
+        return {"maps": maps}
+    mean = model.observed_scaler_.mean_
     return {"maps": maps, "mean": mean, "fine_mean": mean}
-
-
-def _densities(task, folder):
-    """Compute or load the densities of all training studies (1.4 GB of disk)."""
-    path = folder / "densities.npy"
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        maps = [task.density(row).astype(np.float32) for row in task.studies]
-        part = path.with_name("densities.part.npy")
-        np.save(part, np.stack(maps))
-        part.replace(path)
-    return np.load(path, mmap_mode="r")

@@ -15,9 +15,8 @@ settings: its topics are phrases and the peaks of development studies that use t
 
 All methods run unless ``--methods`` names some; names may end in steps, see
 ``steps.py``. Maps are kept in FOLDER: a run that was stopped continues, and maps are
-computed again if studies, settings or code have changed. NeuroQuery (``pip install
-neuroquery``) is trained on the same studies, which takes a quarter of an hour and
-1.5 GB of disk.
+computed again if studies, settings or code have changed. NeuroQuery is trained on
+the same studies; its counts of terms in descriptions need ``pip install neuroquery``.
 """
 
 import argparse

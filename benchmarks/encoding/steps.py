@@ -168,6 +168,7 @@ def _code_hash(base) -> str:
         parts.append("inference")
     if base in (*DENSITIES, *Z_MAPS):
         modules.append("benchmarks/encoding/neuroquery_maps.py")
+        parts.append("comparators")
     paths = [_ROOT / module for module in modules]
     for part in parts:
         folder = Path(str(files("sklearn_neurocontext"))) / part

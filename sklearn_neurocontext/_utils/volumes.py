@@ -22,6 +22,14 @@ _MIN_FRACTION = 0.01
 # Smallest and largest voxel size of an image, in mm. If a voxel size is outside this
 # range, the affine is probably in meters or micrometers.
 _VOXEL_MM = 0.1, 100.0
+# Classes of nibabel and nilearn whose images contain values on a surface.
+_SURFACES = ("GiftiImage", "Cifti2Image", "SurfaceImage")
+_SURFACE_ADVICE = (
+    "nilearn projects volumes to surfaces, but not surfaces to volumes. Pass the "
+    "volume that the surface map was made from. Otherwise, project the surface map to "
+    "MNI space, for example with mri_surf2vol (FreeSurfer) or wb_command "
+    "-metric-to-volume-mapping (Connectome Workbench)."
+)
 # Standard deviation of a Gaussian, divided by its full width at half maximum (fwhm).
 FWHM_TO_SIGMA = 1 / math.sqrt(8 * math.log(2))
 # Largest full width at half maximum, in mm. It limits the size of smoothing kernels. No
@@ -39,14 +47,29 @@ def open_img(img, name: str, others: str = ""):
         opened = _load_img(img, name, others)
         name = f"{name}={str(img)!r}"
     elif not isinstance(img, nib.spatialimages.SpatialImage):
+        kind = type(img).__name__
+        advice = f" {_SURFACE_ADVICE}" if kind in _SURFACES else ""
         raise TypeError(
             f"{name} must be {others}the path of an image, or an image loaded by "
-            f"nibabel; got {type(img).__name__}."
+            f"nibabel; got {kind}.{advice}"
         )
     opened = _drop_single_axes(opened, name)
     _check_dtype(opened, name)
     _check_position(opened, name)
     return _keep_open(opened)
+
+
+def find_region(img):
+    """Return the voxel centers of a region in mm, of shape (n_voxels, 3).
+
+    A region is an image whose nonzero values are all equal and positive. For other
+    images, None is returned.
+    """
+    volume = np.nan_to_num(np.asarray(img.dataobj).reshape(img.shape[:3]))
+    inside = volume > 0
+    if (volume < 0).any() or np.ptp(volume[inside]) > 0:
+        return None
+    return nib.affines.apply_affine(img.affine, np.argwhere(inside))
 
 
 def is_path(img) -> bool:
@@ -72,7 +95,7 @@ def _load_img(img, name, others):
     if not isinstance(opened, nib.spatialimages.SpatialImage):
         raise ValueError(
             f"{name}={str(img)!r} must be a volume, for example a .nii or .nii.gz "
-            f"file; got a {type(opened).__name__}. Project surfaces to a volume first."
+            f"file; got a {type(opened).__name__}. {_SURFACE_ADVICE}"
         )
     return opened
 

@@ -3,6 +3,7 @@
 Slow libraries are imported inside functions, so that ``--help`` is fast.
 """
 
+import sys
 import warnings
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -109,6 +110,22 @@ output_option = partial(
     help="Output folder.",
 )
 
+img_argument = click.argument(
+    "img",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=False,
+)
+peaks_option = click.option(
+    "--peak",
+    "peaks",
+    type=float,
+    nargs=3,
+    multiple=True,
+    metavar="X Y Z",
+    help="Coordinates of a peak in mm, in MNI space, in place of an image. The option "
+    "can be repeated.",
+)
+
 
 def model_options(command):
     """Add the options --model and --allow-download to a command."""
@@ -123,6 +140,15 @@ def model_options(command):
         help="minilm (the model included in the package), or a folder written by "
         "neurocontext fit or NeuroContextModel.save.",
     )(command)
+
+
+def find_query(img, peaks):
+    """Return the image or the array of peaks that was passed, and its name."""
+    if (img is None) == (not peaks):
+        raise click.UsageError("Pass either an image or --peak X Y Z.")
+    if img is not None:
+        return img, img.name
+    return [list(peak) for peak in peaks], f"{len(peaks)} peaks"
 
 
 def note(text) -> None:
@@ -224,3 +250,43 @@ def save_figure(figure, path) -> Path:
     with atomic_output(path) as temporary, notes_for_warnings():
         figure.savefig(temporary, dpi=150)
     return path
+
+
+def load_model(model, allow_download, texts):
+    """Load a model, and check that it knows at least one word of each text."""
+    if sys.stderr.isatty():
+        note("Loading the model …")
+    from ..inference import NeuroContextModel
+
+    loaded = NeuroContextModel.from_pretrained(model, allow_download=allow_download)
+    known = loaded.has_known_words(texts) if texts else []
+    for text, is_known in zip(texts, known, strict=True):
+        if not is_known:
+            raise ValueError(
+                f"The model does not know any word of {text!r}. The predicted map "
+                "would be the mean map. Use other words, or a model with a language "
+                "model."
+            )
+    return loaded
+
+
+def index_corpus(model, corpus):
+    """Load a corpus and add its studies to a model as candidates."""
+    loaded = load_with_notes(corpus)
+    with notes_for_warnings():
+        model.index_corpus(loaded)
+
+
+def print_frame(frame, title):
+    """Print a DataFrame as a table without interpreting brackets as rich markup."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(title), title_justify="left")
+    for name in frame:
+        right = frame[name].dtype.kind == "f"
+        table.add_column(name, justify="right" if right else "left")
+    for row in frame.itertuples(index=False):
+        cells = [f"{v:.3g}" if isinstance(v, float) else str(v) for v in row]
+        table.add_row(*map(escape, cells))
+    make_console().print(table)

@@ -13,6 +13,7 @@ from ._fit import fit
 from ._maps import decode, map_, report
 from ._reproduce import reproduce
 from ._serve import serve
+from ._studies import studies
 
 # Errors that users may be able to resolve. The messages of these errors are printed
 # without a traceback. The messages of _TERSE_ERRORS lack context, so the type of the
@@ -92,6 +93,7 @@ def main(traceback):
 for _command in (
     map_,
     decode,
+    studies,
     report,
     serve,
     fit,

@@ -1,6 +1,7 @@
 """Commands ``map``, ``decode`` and ``report``, which use a fitted model."""
 
-import sys
+import re
+import unicodedata
 from pathlib import Path
 
 import click
@@ -10,23 +11,41 @@ from ._common import (
     POSITIVE_INTEGER,
     OutputPath,
     Text,
-    load_with_notes,
-    make_console,
+    find_query,
+    img_argument,
+    index_corpus,
+    load_model,
     model_options,
     note,
     notes_for_warnings,
+    peaks_option,
+    print_frame,
     save_figure,
 )
 
+_IMG_PATH = OutputPath(".nii", ".nii.gz", dir_okay=False)
+# Number of texts of a file whose maps are in memory at the same time.
+_BATCH = 100
+
 
 @click.command("map")
-@click.argument("text", type=Text())
+@click.argument("text", type=Text(), required=False)
+@click.option(
+    "--texts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Text file (UTF-8) with one text per line, in place of TEXT.",
+)
+@click.option(
+    "--minus",
+    type=Text(),
+    help="Text whose map is subtracted from the map of each text.",
+)
 @click.option(
     "--output",
     "-o",
-    type=OutputPath(".nii", ".nii.gz", dir_okay=False),
+    type=OutputPath(),
     required=True,
-    help="Output file of the map (.nii or .nii.gz).",
+    help="Output file of the map (.nii or .nii.gz); with --texts, output folder.",
 )
 @click.option(
     "--plot",
@@ -40,42 +59,113 @@ from ._common import (
     "divided by the null standard deviation.",
 )
 @model_options
-def map_(text, output, plot, z, model, allow_download):
-    """Predict the brain map of a text.
+@click.pass_context
+def map_(context, text, texts, minus, output, plot, z, model, allow_download):
+    """Predict the brain map of a text, or of each line of a file.
 
-    TEXT is a word, a sentence, a title or an abstract.
+    TEXT is a word, a sentence, a title or an abstract. With --minus, the command
+    predicts the difference between the maps of two texts. With --texts, it writes one
+    map per line, and a table maps.csv of the files and texts.
 
     \b
     Examples:
       neurocontext map "reading words aloud" -o map.nii.gz --plot map.png
       neurocontext map "finger tapping" -o z.nii.gz --z
       neurocontext map "finger tapping" -o map.nii.gz --model fit_output
+      neurocontext map "reading aloud" --minus "silent reading" -o difference.nii.gz
+      neurocontext map --texts texts.txt -o maps
     """
-    loaded = _load(model, allow_download, [text])
-    with notes_for_warnings():
-        maps = loaded.transform([text])
+    if (text is None) == (texts is None):
+        raise click.UsageError("Pass either TEXT or --texts FILE.")
+    if texts and plot:
+        raise click.UsageError("--texts and --plot cannot be used together.")
+    kind = OutputPath(file_okay=False) if texts else _IMG_PATH
+    output = kind.convert(output, _find_option(context, "output"), context)
+    queries = _read_texts(texts) if texts else [text]
+    loaded = load_model(model, allow_download, [*queries, *filter(None, [minus])])
     name = "z_map" if z else "brain_map"
-    if name not in maps:
-        raise ValueError(
-            f"--z needs a model with z maps; the model {model!r} does not have z maps. "
-            "Fit the model with --n-permutations above 0."
-        )
-    (img,) = maps[name]
+    if texts:
+        _write_maps(loaded, queries, minus, name, output)
+        return
+    with notes_for_warnings():
+        maps = loaded.transform([text], minus=minus)
+    (img,) = _select_maps(maps, name)
     with atomic_output(output) as temporary:
         img.to_filename(temporary)
-    click.echo(f"{output}: {'z map' if z else 'map'} of “{text}”")
+    label = f"“{text}” minus “{minus}”" if minus else f"“{text}”"
+    click.echo(f"{output}: {'z map' if z else 'map'} of {label}")
     if plot:
         from ..plotting import plot_predicted_map
 
         options = {"unit": "z value"} if z else {}
-        if "z_map" in maps:
+        if "z_map" in maps and not minus:
             options["note"] = loaded.low_confidence_message(maps["z_map"][0])
-        figure = plot_predicted_map(img, text=text, **options)
+        title = f"{text} minus {minus}" if minus else text
+        figure = plot_predicted_map(img, text=title, **options)
         click.echo(f"{save_figure(figure, plot)}: figure of the top 10 % of voxels")
 
 
+def _find_option(context, name):
+    """Return the option of a command that has this name."""
+    return next(one for one in context.command.params if one.name == name)
+
+
+def _select_maps(maps, name) -> list:
+    """Return the maps of a kind; raise ValueError if the model has no z maps."""
+    if name not in maps:
+        raise ValueError(
+            "--z needs a model with z maps; this model does not have z maps. Fit the "
+            "model with --n-permutations above 0."
+        )
+    return maps[name]
+
+
+def _read_texts(path) -> list:
+    """Return the texts of a file, one per line; blank lines are omitted."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{str(path)!r} must be a text file in UTF-8.") from error
+    texts = [line.strip() for line in lines if line.strip()]
+    for text in texts:
+        if not any(map(str.isalnum, text)):
+            raise ValueError(
+                f"Each line of {str(path)!r} must contain at least one word; got "
+                f"{text!r}."
+            )
+    if not texts:
+        raise ValueError(f"{str(path)!r} must contain at least one text; got none.")
+    return texts
+
+
+def _write_maps(model, texts, minus, name, folder):
+    """Write one map per text, and the table maps.csv of files and texts."""
+    import pandas as pd
+
+    n_digits = len(str(len(texts)))
+    files = []
+    for start in range(0, len(texts), _BATCH):
+        batch = texts[start : start + _BATCH]
+        with notes_for_warnings():
+            imgs = _select_maps(model.transform(batch, minus=minus), name)
+        for text, img in zip(batch, imgs, strict=True):
+            files.append(f"{len(files) + 1:0{n_digits}}_{_shorten(text)}.nii.gz")
+            with atomic_output(folder / files[-1]) as temporary:
+                img.to_filename(temporary)
+    table = pd.DataFrame({"file": files, "text": texts})
+    write_table(folder / "maps.csv", table)
+    click.echo(f"{folder}: {len(files):,} maps, and maps.csv with their texts")
+
+
+def _shorten(text) -> str:
+    """Return at most 40 ASCII letters, digits and hyphens, for a file name."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower())[:40].strip("-") or "text"
+
+
 @click.command()
-@click.argument("img", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@img_argument
+@peaks_option
 @click.option(
     "--corpus",
     help="Name, file or folder of a corpus, as in neurocontext fit. The titles of its "
@@ -97,36 +187,39 @@ def map_(text, output, plot, z, model, allow_download):
     help="Output file of the table (.csv).",
 )
 @model_options
-def decode(img, corpus, text, k, output, model, allow_download):
-    """Rank the terms, studies or texts that match a brain map.
+def decode(img, peaks, corpus, text, k, output, model, allow_download):
+    """Rank terms, studies or texts that match a map or peaks.
 
-    IMG is a NIfTI file of a map in MNI space.
+    IMG is a NIfTI file of a map or a mask in MNI space. A mask is replaced by the
+    density of peaks that are uniformly distributed in the mask.
 
     \b
     Examples:
       neurocontext decode map.nii.gz
+      neurocontext decode --peak -42 -22 54 --peak 4 0 60
       neurocontext decode map.nii.gz --corpus nimare -k 50
       neurocontext decode map.nii.gz --text faces --text pain
     """
     if corpus and text:
         raise click.UsageError("--corpus and --text cannot be used together.")
-    loaded = _load(model, allow_download, text)
+    query, name = find_query(img, peaks)
+    loaded = load_model(model, allow_download, text)
     if not (loaded.terms or corpus or text):
         raise ValueError(
             f"The model {model!r} has no terms to rank. Pass --text or --corpus."
         )
     candidates = list(text) or "terms"
     if corpus:
-        _index_corpus(loaded, corpus)
+        index_corpus(loaded, corpus)
         note(f"Embedding {len(loaded.studies.titles):,} titles …")
         candidates = "studies"
     with notes_for_warnings():
-        ranking = loaded.decode(img, candidates, k=k)
+        ranking = loaded.decode(query, candidates, k=k)
     if output:
         write_table(output, ranking, float_format="%.5g")
         click.echo(f"{output}: the {len(ranking)} best candidates")
     else:
-        _print_frame(ranking, f"Best candidates for {img.name}")
+        print_frame(ranking, f"Best candidates for {name}")
     n_studies = loaded.card.get("n_studies")
     number = f"{n_studies:,} " if isinstance(n_studies, int) else ""
     note(
@@ -162,52 +255,12 @@ def report(text, output, corpus, model, allow_download):
       neurocontext report "fear" -o report.html
       neurocontext report "fear" -o report.html --corpus nimare
     """
-    loaded = _load(model, allow_download, [text])
+    loaded = load_model(model, allow_download, [text])
     if corpus:
-        _index_corpus(loaded, corpus)
+        index_corpus(loaded, corpus)
     from ..inference import make_report
 
     output.parent.mkdir(parents=True, exist_ok=True)
     with notes_for_warnings():
         page = make_report(loaded, text)
     click.echo(f"{page.save(output)}: report on “{text}”")
-
-
-def _load(model, allow_download, texts):
-    """Load a model, and check that it knows at least one word of each text."""
-    if sys.stderr.isatty():
-        note("Loading the model …")
-    from ..inference import NeuroContextModel
-
-    loaded = NeuroContextModel.from_pretrained(model, allow_download=allow_download)
-    known = loaded.has_known_words(texts) if texts else []
-    for text, is_known in zip(texts, known, strict=True):
-        if not is_known:
-            raise ValueError(
-                f"The model does not know any word of {text!r}. The predicted map "
-                "would be the mean map. Use other words, or a model with a language "
-                "model."
-            )
-    return loaded
-
-
-def _index_corpus(model, corpus):
-    """Load a corpus and add its studies to a model as candidates."""
-    loaded = load_with_notes(corpus)
-    with notes_for_warnings():
-        model.index_corpus(loaded)
-
-
-def _print_frame(frame, title):
-    """Print a DataFrame as a table without interpreting brackets as rich markup."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=escape(title), title_justify="left")
-    for name in frame:
-        right = frame[name].dtype.kind == "f"
-        table.add_column(name, justify="right" if right else "left")
-    for row in frame.itertuples(index=False):
-        cells = [f"{v:.3g}" if isinstance(v, float) else str(v) for v in row]
-        table.add_row(*map(escape, cells))
-    make_console().print(table)

@@ -36,7 +36,7 @@ if the minus signs of x are probably missing.
 """
 
 from .._utils.coordinate_spaces import CoordinateSpaceWarning, DoubtfulPeaksWarning
-from ._bunch import SkippedPeaksWarning, study_texts
+from ._bunch import SkippedPeaksWarning, select_studies, study_texts
 from ._cognitive_atlas import fetch_cognitive_atlas, load_cognitive_atlas
 from ._ibc import fetch_ibc_maps
 from ._load_corpus import CORPORA, load_corpus, usable_rows
@@ -47,7 +47,7 @@ from ._neuroquery_neurosynth import (
     load_neuroquery,
     load_neurosynth,
 )
-from ._nimare import load_nimare_studyset
+from ._nimare import load_nimare_studyset, write_nimare_studyset
 from ._pubget import fetch_pubget, load_pubget
 from ._sleuth import load_sleuth, write_sleuth
 from ._synthetic import make_studies
@@ -75,7 +75,9 @@ __all__ = [
     "load_table",
     "make_studies",
     "merge_corpora",
+    "select_studies",
     "study_texts",
     "usable_rows",
+    "write_nimare_studyset",
     "write_sleuth",
 ]

@@ -274,3 +274,62 @@ def study_texts(corpus, text_field: str = "title+abstract") -> list[str]:
             + describe_ignored(corpus.get("ignored_columns", []))
         )
     return texts
+
+
+def select_studies(corpus, study_ids):
+    """Select studies of a corpus by their ids.
+
+    Parameters
+    ----------
+    corpus : Bunch
+        A corpus returned by a loader of this package.
+    study_ids : sequence of str
+        Values of the column ``study_id`` of ``corpus.studies``, for example the column
+        ``study_id`` of the table returned by `NeuroContextModel.similar_documents`.
+
+    Returns
+    -------
+    selected : Bunch
+        Corpus of these studies, in the order of `study_ids`. It has the fields
+        documented in `sklearn_neurocontext.datasets`. The fields ``n_subjects``,
+        ``term_counts`` and ``vocabulary`` are also kept.
+
+    Raises
+    ------
+    ValueError
+        If `study_ids` is empty, or if an id is not in the corpus or occurs twice.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets import make_studies, select_studies
+    >>> corpus = make_studies(n_studies=5, random_state=0)
+    >>> selected = select_studies(corpus, corpus.studies["study_id"][[3, 1]])
+    >>> len(selected.peaks)
+    2
+    """
+    study_ids = [str(one) for one in study_ids]
+    row_of = {one: row for row, one in enumerate(corpus.studies["study_id"])}
+    unknown = [one for one in study_ids if one not in row_of]
+    if not study_ids or unknown or len(set(study_ids)) < len(study_ids):
+        found = f"{unknown[0]!r}" if unknown else f"{len(study_ids)} ids"
+        raise ValueError(
+            "study_ids must be different ids of studies in the corpus, at least one; "
+            f"got {found}. Use values of corpus.studies['study_id']."
+        )
+    rows = np.array([row_of[one] for one in study_ids])
+    extra = {}
+    if "n_subjects" in corpus:
+        extra["n_subjects"] = corpus.n_subjects[rows]
+    if "term_counts" in corpus:
+        counts = {name: matrix[rows] for name, matrix in corpus.term_counts.items()}
+        extra |= {"term_counts": counts, "vocabulary": corpus.vocabulary}
+    selected = count_words(len(rows), "study", "studies")
+    return finish_bunch(
+        corpus.studies.iloc[rows].reset_index(drop=True),
+        [corpus.peaks[row].copy() for row in rows],
+        [corpus.peak_spaces[row].copy() for row in rows],
+        np.asarray(corpus.groups)[rows],
+        f"{selected} selected from a corpus of {len(corpus.peaks):,}.",
+        unclear_spaces=corpus.unclear_spaces,
+        **extra,
+    )

@@ -1,4 +1,4 @@
-"""Load NiMARE studysets from JSON or Parquet files, without importing NiMARE."""
+"""Load NiMARE studysets, and write them as JSON, without importing NiMARE."""
 
 import importlib.util
 import json
@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from .._utils.coordinate_spaces import find_sides
-from .._utils.files import expand_path
+from .._utils.files import expand_path, write_json
 from .._utils.packages import import_optional
 from .._utils.validation import read_numbers
 from ._bunch import SkippedPeaksWarning, count_words, make_bunch, warn_about_spaces
 from ._files import find_files, read_coordinates, read_json, read_parquet
 from ._ids import group_articles, join_rows, read_dois, read_integers
+from ._sleuth import fill_n_subjects
 
 _BUNDLED = "resources/nback_vs_flanker_studyset_2026-07"
 _NESTED_URL = "https://neurostore.org/api/studysets/<id>?nested=true"
@@ -74,6 +75,10 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
         If points (peaks) have no coordinates. These points are skipped.
     CoordinateSpaceWarning
         If at least one peak is not reported in MNI space.
+
+    See Also
+    --------
+    write_nimare_studyset : Write a studyset in JSON.
 
     References
     ----------
@@ -348,3 +353,115 @@ def _analysis_rows(studies, analyses) -> pd.DataFrame:
     table["title"] = table["title"].str.cat(table["name"].fillna(""), sep=": ")
     table["title"] = table["title"].str.removesuffix(": ")
     return table.drop(columns=["id", "name"])
+
+
+def write_nimare_studyset(corpus, path, *, default_n_subjects=None) -> Path:
+    """Write the studies and peaks of a corpus to a NiMARE studyset in JSON.
+
+    Parameters
+    ----------
+    corpus : Bunch
+        A corpus returned by a loader of this package. Each row is written as a study
+        with one analysis.
+    path : path-like
+        Path of the output file, which must end in ``.json``. An existing file is
+        replaced.
+    default_n_subjects : int or None, default=None
+        Sample size to write for rows whose number of subjects is unknown. Numbers of
+        subjects are known if the corpus has the field ``n_subjects``. If None, the
+        sample size of the other rows is omitted. NiMARE's ``ALE()`` then requires
+        another parameter, for example ``kernel__sample_size=20``.
+
+    Returns
+    -------
+    path : Path
+        Path of the output file. In this file, coordinates are in mm, and their space is
+        MNI, also if the corpus states no space. Rows without a peak are omitted.
+
+    Raises
+    ------
+    ValueError
+        If `path` does not end in ``.json``, if `default_n_subjects` is not positive, or
+        if no row has a peak.
+
+    Warns
+    -----
+    UserWarning
+        If rows without a peak are omitted.
+
+    See Also
+    --------
+    load_nimare_studyset : Load a studyset.
+    write_sleuth : Write a text file for Sleuth and GingerALE.
+
+    References
+    ----------
+    Salo et al., NiMARE: Neuroimaging meta-analysis research environment, 2022.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn_neurocontext.datasets import (
+    ...     load_nimare_studyset,
+    ...     make_studies,
+    ...     write_nimare_studyset,
+    ... )
+    >>> corpus = make_studies(3, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_nimare_studyset(corpus, folder + "/studyset.json")
+    ...     len(load_nimare_studyset(path).peaks)
+    3
+    """
+    path = expand_path(path)
+    if path.suffix != ".json":
+        raise ValueError(f"path must end in .json; got {str(path)!r}.")
+    studies = [
+        _format_study(row, peaks, n_subjects)
+        for row, peaks, n_subjects in zip(
+            corpus.studies.to_dict("records"),
+            corpus.peaks,
+            fill_n_subjects(corpus, default_n_subjects),
+            strict=True,
+        )
+        if len(peaks)
+    ]
+    if not studies:
+        raise ValueError("The corpus must have at least one peak; got none.")
+    if n_empty := len(corpus.peaks) - len(studies):
+        warnings.warn(
+            f"{n_empty} of {len(corpus.peaks)} rows have no peak and were omitted.",
+            UserWarning,
+            stacklevel=2,
+        )
+    write_json(path, {"id": path.stem, "name": path.stem, "studies": studies})
+    return path
+
+
+def _format_study(row, peaks, n_subjects) -> dict:
+    """Return a study with one analysis, as it is written in JSON."""
+    metadata = {
+        name: int(row[name])
+        for name in ("pmid", "pmcid", "year")
+        if not pd.isna(row[name])
+    }
+    metadata |= {name: row[name] for name in ("doi", "keywords") if row[name]}
+    sample = {} if n_subjects is None else {"sample_sizes": [n_subjects]}
+    analysis = {
+        "id": "1",
+        "name": "all peaks",
+        "metadata": sample,
+        "conditions": [],
+        "weights": [],
+        "images": [],
+        "points": [
+            {"space": "MNI", "coordinates": xyz, "kind": "unknown", "values": []}
+            for xyz in np.round(peaks, 4).tolist()
+        ],
+    }
+    return {
+        "id": row["study_id"],
+        **{source: row[column] for column, source in _TEXTS.items()},
+        "authors": "",
+        "metadata": metadata,
+        "analyses": [analysis],
+    }

@@ -3,6 +3,7 @@
 import re
 import warnings
 from dataclasses import dataclass, field
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 
@@ -196,7 +197,7 @@ def _describe(paths, files, n_groups) -> str:
     )
 
 
-def write_sleuth(corpus, path, *, space="MNI") -> Path:
+def write_sleuth(corpus, path, *, space="MNI", default_n_subjects=None) -> Path:
     """Write the peaks of a corpus to a text file for Sleuth and GingerALE.
 
     Parameters
@@ -205,12 +206,16 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
         A corpus returned by a loader of this package. Each row is written as an
         experiment. The name of an experiment is its title, or its study id if the title
         is empty. If the corpus has the field ``n_subjects``, the known numbers of
-        subjects are also written, because GingerALE needs these numbers.
+        subjects are also written, because GingerALE and NiMARE need these numbers.
     path : path-like
         Path of the output file. An existing file is replaced.
     space : {"MNI", "TAL"}, default="MNI"
         Coordinate space of the output file. With ``"TAL"``, peaks are converted to
         Talairach space by the Lancaster transform.
+    default_n_subjects : int or None, default=None
+        Number of subjects to write for experiments whose number is unknown. If None,
+        the line ``// Subjects=…`` of these experiments is omitted. NiMARE does not read
+        a file in which such a line is missing.
 
     Returns
     -------
@@ -221,9 +226,9 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
     Raises
     ------
     ValueError
-        If `space` is invalid, if no row has a peak, or if a title has the form
-        ``Reference=…``, ``Subjects=…`` or ``N=…``, or the form of a peak, because it
-        would not be read as a name.
+        If `space` is invalid, if `default_n_subjects` is not positive, if no row has a
+        peak, or if a title has the form ``Reference=…``, ``Subjects=…`` or ``N=…``, or
+        the form of a peak, because it would not be read as a name.
 
     Warns
     -----
@@ -244,7 +249,7 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
     // Reference=MN
     """
     check_space(space, _SPACE_NAMES)
-    subjects = corpus.get("n_subjects", [None] * len(corpus.peaks))
+    subjects = fill_n_subjects(corpus, default_n_subjects)
     blocks = [
         _format_experiment(name, n_subjects, peaks, space)
         for name, n_subjects, peaks in zip(
@@ -267,6 +272,19 @@ def write_sleuth(corpus, path, *, space="MNI") -> Path:
     return path
 
 
+def fill_n_subjects(corpus, default_n_subjects) -> list:
+    """Return the number of subjects of each row; unknown numbers are the default."""
+    if default_n_subjects is not None and (
+        not isinstance(default_n_subjects, Integral) or default_n_subjects < 1
+    ):
+        raise ValueError(
+            "default_n_subjects must be a positive integer or None; got "
+            f"{default_n_subjects!r}."
+        )
+    known = corpus.get("n_subjects", [None] * len(corpus.peaks))
+    return [default_n_subjects if pd.isna(n) else int(n) for n in known]
+
+
 def _experiment_names(studies) -> list[str]:
     """Return the name of each experiment, without line breaks."""
     titles = studies["title"].fillna("")
@@ -286,8 +304,8 @@ def _format_experiment(name, n_subjects, peaks, space) -> str:
     """Format an experiment as lines of the file."""
     peaks = mni_to_talairach(peaks) if space == "TAL" else peaks
     lines = [f"// {name}"]
-    if n_subjects is not None and not pd.isna(n_subjects):
-        lines.append(f"// Subjects={int(n_subjects)}")
+    if n_subjects is not None:
+        lines.append(f"// Subjects={n_subjects}")
     # The addition of zero replaces -0.0 with 0.0.
     for row in np.round(peaks, 4) + 0.0:
         lines.append("\t".join(f"{x:.4f}".rstrip("0").rstrip(".") for x in row))

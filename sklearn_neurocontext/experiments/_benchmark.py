@@ -22,7 +22,7 @@ from sklearn.pipeline import Pipeline
 
 from .._utils.files import expand_path, write_json
 from .._utils.packages import library_versions
-from .._utils.validation import array_output, select_rows
+from .._utils.validation import array_output, innermost_model, select_rows
 from ..metrics import (
     make_retrieval_scorer,
     recall_curve,
@@ -41,10 +41,10 @@ _TRAINING_ATTRIBUTES = ("best_epoch_", "n_epochs_")
 
 
 @cache
-def _code_hash() -> str:
-    """Hash the source code of the subpackages on which scores depend."""
+def _code_hash(subpackages) -> str:
+    """Hash the source code of subpackages."""
     digest = hashlib.sha256()
-    for subpackage in ("metrics", "models", "text"):
+    for subpackage in subpackages:
         folder = files("sklearn_neurocontext") / subpackage
         for module in sorted(folder.iterdir(), key=lambda path: path.name):
             if module.name.endswith(".py"):
@@ -79,8 +79,18 @@ def settings_hash(name: str, estimator, data_hash: str, train, test, ks) -> str:
         for name, value in estimator.get_params(deep=True).items()
     }
     kind = type(estimator).__qualname__
-    content = (name, kind, params, data_hash, train, test, tuple(ks), _code_hash())
+    code = _code_hash(_subpackages_of(estimator))
+    content = (name, kind, params, data_hash, train, test, tuple(ks), code)
     return joblib.hash(content)
+
+
+def _subpackages_of(estimator) -> tuple:
+    """Return the names of the subpackages on which the scores of a model depend."""
+    subpackages = "metrics", "models", "text"
+    if ".comparators." in type(innermost_model(estimator)).__module__:
+        # Some comparators compute densities from peaks with a masker.
+        return (*subpackages, "comparators", "maskers")
+    return subpackages
 
 
 def _replace_estimators(value):
@@ -184,8 +194,9 @@ def run_benchmark(
     X : array-like or sparse matrix of shape (n_studies, n_features), or list of str
         Input of all estimators, or a dictionary from the name of each estimator to its
         input.
-    y : ndarray of shape (n_studies, n_components)
-        Coefficients.
+    y : ndarray of shape (n_studies, n_components), or list of ndarray (n_peaks_i, 3)
+        Coefficients. For estimators that are fitted to peaks, such as
+        `comparators.NeurosynthMaps`, the peaks of each study.
     splits : sequence of (train, test) index arrays
         Splits, for example ``paper_splits(n_studies)`` or ``list(KFold(…).split(X))``.
     output : path-like or None, default=None

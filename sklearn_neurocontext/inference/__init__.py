@@ -7,6 +7,7 @@ from ._calibration import (
     fit_model,
     training_statistics,
 )
+from ._meta_analysis import run_meta_analysis
 from ._neurocontext_model import LowConfidenceWarning, NeuroContextModel
 from ._report import Report, make_report
 from ._storage import check_overwritable
@@ -23,5 +24,6 @@ __all__ = [
     "fit_model",
     "make_report",
     "print_highlighted_text",
+    "run_meta_analysis",
     "training_statistics",
 ]

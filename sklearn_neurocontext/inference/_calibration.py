@@ -43,6 +43,10 @@ class TrainingStatistics:
     null_std : ndarray of shape (n_voxels,), float32, or None
         Null standard deviation of the predicted maps at each voxel (defined in
         `training_statistics`), or None if it was not estimated.
+    null_std_difference : ndarray of shape (n_voxels,), float32, or None
+        Null standard deviation of the difference between the predicted maps of two
+        texts at each voxel (defined in `training_statistics`), or None if it was not
+        estimated. It is not estimated if each fold contains a single text.
     reference : ndarray of shape (n_reference, n_components), float32
         Coefficients of randomly chosen training studies. `NeuroContextModel.decode`
         uses them to compute p values.
@@ -52,13 +56,14 @@ class TrainingStatistics:
     >>> import numpy as np
     >>> from sklearn_neurocontext.inference import TrainingStatistics
     >>> one = np.ones(3, dtype="float32")
-    >>> TrainingStatistics({"pain": 12}, one, None, one[None]).terms
+    >>> TrainingStatistics({"pain": 12}, one, None, None, one[None]).terms
     {'pain': 12}
     """
 
     terms: dict
     mean: np.ndarray
     null_std: np.ndarray | None
+    null_std_difference: np.ndarray | None
     reference: np.ndarray
 
 
@@ -89,6 +94,17 @@ def training_statistics(
     .. math:: s(v) = \sqrt{\operatorname{mean}_{p,i} (m_{pi}(v) - \bar m(v))^2}
 
     Let q be the 5 % quantile of s over voxels. Values of s below q are replaced by q.
+
+    The null standard deviation of the difference between the maps of two texts is
+
+    .. math::
+
+        s_\Delta(v) = \sqrt{\operatorname{mean}_{p,i \ne j}
+        (m_{pi}(v) - m_{pj}(v))^2}
+
+    This is the root of twice the mean variance of :math:`m_{pi}(v)` over the texts i.
+    It is at most :math:`\sqrt{2}\, s(v)`, up to sampling error, because the part of
+    :math:`m_{pi} - \bar m` that all texts have in common cancels in the difference.
 
     Parameters
     ----------
@@ -154,10 +170,10 @@ def training_statistics(
     rng = np.random.default_rng(random_state)
     n_reference = min(_N_REFERENCE, len(y))
     chosen = np.sort(rng.choice(len(y), n_reference, replace=False))
-    null_std = None
+    null_std = null_std_difference = None
     if n_permutations:
         folds = shuffled_folds(groups, _N_FOLDS, random_state)
-        squares = []
+        squares, variances = [], []
         for train, held_out in islice(cycle(folds), n_permutations):
             held_out = rng.permutation(held_out)[:_N_HELD_OUT]
             null_model = clone(model)
@@ -166,13 +182,19 @@ def training_statistics(
             voxels = masker.coefficients_to_voxels(differences).astype(np.float64)
             voxels = smooth_voxels(voxels, masker.mask_img_, smoothing_fwhm)
             squares.append((voxels**2).mean(axis=0))
+            if len(voxels) > 1:
+                # The mean squared difference between two different rows.
+                variances.append(2 * voxels.var(axis=0, ddof=1))
             if on_progress is not None:
                 on_progress(len(squares), n_permutations)
         null_std = compute_null_std(squares).astype(np.float32)
+        if variances:
+            null_std_difference = compute_null_std(variances).astype(np.float32)
     return TrainingStatistics(
         terms=count_terms([] if texts is None else texts),
         mean=mean.astype(np.float32),
         null_std=null_std,
+        null_std_difference=null_std_difference,
         reference=y[chosen],
     )
 
@@ -345,6 +367,7 @@ def fit_model(
         terms=statistics.terms,
         mean=statistics.mean,
         null_std=statistics.null_std,
+        null_std_difference=statistics.null_std_difference,
         reference=statistics.reference,
         card={
             **(card or {}),

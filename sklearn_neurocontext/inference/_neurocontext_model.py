@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 
+from .._utils.coordinate_spaces import mni_to_talairach
 from .._utils.validation import (
     american_spelling,
     array_output,
@@ -16,7 +17,13 @@ from .._utils.validation import (
     check_words,
     innermost_model,
 )
-from .._utils.volumes import open_img, smooth_voxels, unit_rows, voxels_to_imgs
+from .._utils.volumes import (
+    find_region,
+    open_img,
+    smooth_voxels,
+    unit_rows,
+    voxels_to_imgs,
+)
 from ..models import TextBrainEnsemble
 from ._decoding import NO_STUDIES, IndexedStudies, cosines, rank_candidates
 from ._storage import find_folder, read_folder, write_folder
@@ -82,6 +89,10 @@ class NeuroContextModel:
         (see `training_statistics`). A z map is the difference between the predicted map
         and the mean map, divided by `null_std`. To obtain z maps, pass both `null_std`
         and `mean`.
+    null_std_difference : array-like of shape (n_voxels,) or None, default=None
+        Null standard deviation of the difference between the predicted maps of two
+        texts (see `training_statistics`). It is used by `transform` with the parameter
+        `minus`. If None, ``sqrt(2) * null_std`` is used, which is at least as large.
     z_threshold : float, default=0.0
         If the largest value of the z map of a text is below this threshold, a
         `LowConfidenceWarning` is issued. The default, 0, disables the warning.
@@ -151,6 +162,7 @@ class NeuroContextModel:
         mean_map=None,
         quadratic_coef=0.0,
         null_std=None,
+        null_std_difference=None,
         z_threshold=0.0,
         reference=None,
         term_features=None,
@@ -172,6 +184,9 @@ class NeuroContextModel:
         self._mean = _check_array("mean", mean, (n_components,))
         self._mean_map = _check_array("mean_map", mean_map, (n_voxels,))
         self._null_std = _check_array("null_std", null_std, (n_voxels,))
+        self._null_std_difference = _check_array(
+            "null_std_difference", null_std_difference, (n_voxels,)
+        )
         self._reference = _check_array("reference", reference, (None, n_components))
         shape = (len(self.terms), None)
         self._term_features = _check_array("term_features", term_features, shape)
@@ -252,6 +267,7 @@ class NeuroContextModel:
             "mean_map": self._mean_map,
             "quadratic_coef": self.quadratic_coef,
             "null_std": self._null_std,
+            "null_std_difference": self._null_std_difference,
             "z_threshold": self.z_threshold,
             "reference": self._reference,
             "term_features": self._dense_term_features(),
@@ -312,13 +328,15 @@ class NeuroContextModel:
         result["highlighted_text"] = self.highlighted_text(text)
         return result
 
-    def predict_img(self, texts):
+    def predict_img(self, texts, *, minus=None):
         """Predict the brain map of each text.
 
         Parameters
         ----------
         texts : sequence of str, or array of shape (n_texts, 1)
             Texts of any length.
+        minus : str or None, default=None
+            Text whose map is subtracted from the map of each text (see `transform`).
 
         Returns
         -------
@@ -337,9 +355,9 @@ class NeuroContextModel:
         LowConfidenceWarning
             If the largest value of a z map is below `z_threshold`.
         """
-        return nib.concat_images(self._to_imgs(self._predict_voxels(texts)[0]))
+        return nib.concat_images(self._to_imgs(self._predict_voxels(texts, minus)[0]))
 
-    def transform(self, texts):
+    def transform(self, texts, *, minus=None):
         r"""Predict brain maps and z maps of texts.
 
         Let d be the predicted map minus the mean map of the training studies, after
@@ -363,10 +381,22 @@ class NeuroContextModel:
         vary more than the maps of titles. If s was estimated from titles, as in the
         shipped model, it is too small for single words.
 
+        If `minus` is a text B, each brain map is the difference between the brain maps
+        of a text A and of the text B. The z map is
+        :math:`(d_A(v) - d_B(v)) / s_\Delta(v)`, where :math:`s_\Delta` is
+        `null_std_difference`. This is the standard deviation of the difference between
+        the maps of two texts in models that were fitted to permuted text-map pairs.
+        The maps of texts that share words vary together, so z values of such texts are
+        too small. If the model has no `null_std_difference`, :math:`\sqrt{2}\, s` is
+        used. It is at least as large as :math:`s_\Delta`, because fluctuations that the
+        maps of all texts have in common cancel in a difference.
+
         Parameters
         ----------
         texts : sequence of str, or array of shape (n_texts, 1)
             Texts of any length.
+        minus : str or None, default=None
+            Text B, whose map is subtracted from the map of each text.
 
         Returns
         -------
@@ -382,9 +412,11 @@ class NeuroContextModel:
         Warns
         -----
         LowConfidenceWarning
-            For each text if the largest value of its z map is below `z_threshold`.
+            For each text if the largest value of its z map is below `z_threshold`, also
+            for `minus`. If `minus` is passed, also for each difference if the largest
+            absolute value of its z map is below `z_threshold`.
         """
-        brain_maps, z_maps = self._predict_voxels(texts)
+        brain_maps, z_maps = self._predict_voxels(texts, minus)
         maps = {"brain_map": self._to_imgs(brain_maps)}
         if z_maps is not None:
             maps["z_map"] = self._to_imgs(z_maps)
@@ -589,13 +621,20 @@ class NeuroContextModel:
         self.studies = IndexedStudies(corpus, self.masker)
         return self
 
-    def similar_documents(self, text, *, k=100):
-        """Find the indexed studies whose maps are most similar to a text.
+    def similar_documents(self, text=None, *, img=None, k=100):
+        """Find the indexed studies that match a text or a brain map best.
+
+        If a text is passed, the similarity is that of the text with the maps of the
+        studies. If a map is passed, it is that of the map with the titles of the
+        studies, as in ``decode(img, "studies")``.
 
         Parameters
         ----------
-        text : str
-            A text of any length.
+        text : str or None, default=None
+            A text of any length. Exactly one of `text` and `img` must be passed.
+        img : Nifti image, path-like, array-like of shape (n_peaks, 3) or None, \
+                default=None
+            A map, a region or peaks, as in `decode`.
         k : int, default=100
             Maximum number of studies to return.
 
@@ -603,28 +642,48 @@ class NeuroContextModel:
         -------
         documents : DataFrame
             Columns ``study_id``, ``pmid``, ``title``, ``year``, ``journal``,
-            ``pubmed_url`` and ``similarity``, in descending order of similarity.
+            ``pubmed_url`` and ``similarity``, in descending order of similarity. To
+            select the peaks of these studies, pass the column ``study_id`` to
+            `sklearn_neurocontext.datasets.select_studies`.
 
         Raises
         ------
         TypeError, ValueError
-            If `text` is not a string, if it is blank, if `k` is not a positive integer,
-            or if `index_corpus` was not called.
+            If neither or both of `text` and `img` are passed. If `text` is not a
+            string, or if it is blank. If `img` is invalid (see `decode`). If `k` is not
+            a positive integer, or if `index_corpus` was not called.
         """
-        texts = check_words([text], "text")
+        k = _check_count("k", k)
+        if (text is None) == (img is None):
+            raise ValueError(
+                "Exactly one of text and img must be passed; got "
+                f"{'neither' if text is None else 'both'}."
+            )
         studies = self._indexed()
-        similarity = self._similarity(self._features(texts), studies.coefficients)
-        return studies.best(similarity[0], _check_count("k", k))
+        if img is not None:
+            _, features = self._candidates("studies")
+            scores = self._similarity(features, self._map_coefficients(img))[:, 0]
+            return studies.best(scores, k)
+        features = self._features(check_words([text], "text"))
+        scores = self._similarity(features, studies.coefficients)[0]
+        return studies.best(scores, k)
 
     def decode(self, img, candidates="terms", *, k=20):
         """Rank terms, studies or texts by their similarity with a brain map.
 
         Parameters
         ----------
-        img : Nifti image or path-like
-            One map in MNI space, on any grid. The unit of the map does not change the
-            result. If the voxels of the map are smaller than those of the masker,
-            their values are averaged (see `KDEDiFuMoMasker.transform_imgs`).
+        img : Nifti image, path-like or array-like of shape (n_peaks, 3)
+            One of the following:
+
+            - A map in MNI space, on any grid. The unit of the map does not change the
+              result. If the voxels of the map are smaller than those of the masker,
+              their values are averaged (see `KDEDiFuMoMasker.transform_imgs`).
+            - A region: a mask, or another map with a single nonzero value. It is
+              replaced by the density of peaks that are uniformly distributed in the
+              region.
+            - Peaks: their coordinates x, y, z, in mm and in the space of the masker.
+              The masker computes the density of the peaks.
         candidates : {"terms", "studies"} or sequence of str, default="terms"
             Candidates to rank:
 
@@ -649,13 +708,20 @@ class NeuroContextModel:
         ------
         ValueError
             If `img` contains several maps, infinite values or only zeros in the mask,
-            or if the positions of its voxels are unknown. If the model has no
+            or if the positions of its voxels are unknown. If peaks do not have three
+            coordinates, or if all peaks are outside the mask. If the model has no
             `reference`. If `candidates` is "terms" and the model has no terms, or if it
             is "studies" and no corpus was indexed. If a text is blank, or if `k` is not
             a positive integer.
         TypeError
             If `candidates` is a string other than "terms" and "studies", or if a
-            candidate is not a string.
+            candidate is not a string. If `img` is neither an image nor an array.
+
+        Examples
+        --------
+        >>> from sklearn_neurocontext import NeuroContextModel
+        >>> model = NeuroContextModel.from_pretrained()  # doctest: +SKIP
+        >>> model.decode([[-42, -22, 54]])  # doctest: +SKIP
         """
         if self._reference is None:
             raise ValueError(
@@ -664,24 +730,7 @@ class NeuroContextModel:
                 "studies."
             )
         k = _check_count("k", k)
-        img = open_img(img, "img")
-        n_maps = np.prod(img.shape[3:], dtype=int)
-        if n_maps != 1:
-            raise ValueError(
-                f"img must contain one map; got {n_maps}. Select a map by "
-                "nilearn.image.index_img(img, i)."
-            )
-        coefficients = unit_rows(self.masker.transform_imgs(img))
-        if not coefficients.any():
-            raise ValueError(
-                "img contains only zeros or NaN inside the mask. Check that its affine "
-                "is in mm and in MNI space."
-            )
-        # The coefficients are scaled to the mean norm of the reference studies. Without
-        # this scaling, the result would depend on the unit of the map if the model was
-        # fitted with `y_scaling=None`, because such a model does not scale
-        # coefficients.
-        coefficients *= np.linalg.norm(self._reference, axis=1).mean() or 1.0
+        coefficients = self._map_coefficients(img)
         names, features = self._candidates(candidates)
         ranking = rank_candidates(
             names,
@@ -741,22 +790,41 @@ class NeuroContextModel:
         with self._arrays():
             return self._last.predict(features)
 
-    def _predict_voxels(self, texts):
-        """Return brain maps and z maps (or None), each of shape (n_texts, n_voxels)."""
+    def _predict_voxels(self, texts, minus=None):
+        """Return brain maps and z maps (or None), each of shape (n_texts, n_voxels).
+
+        If `minus` is a text, its map is subtracted from each map.
+        """
         if getattr(texts, "ndim", 1) == 2 and texts.shape[1] == 1:
             texts = np.ravel(texts)
         texts = check_words(texts)
+        if minus is not None:
+            texts = [*texts, *check_words([minus], "minus")]
         coefficients = self._predict(self._features(texts))
         if self._mean is None:
-            return self._smooth(coefficients), None
+            maps = self._smooth(coefficients)
+            return (maps if minus is None else maps[:-1] - maps[-1]), None
         differences, z = self._smooth(coefficients - self._mean), None
         if self._null_std is not None:
-            std = np.where(self._null_std > 0, self._null_std, np.inf)
-            z = differences / std
+            z = _divide(differences, self._null_std)
             self._warn_low_confidence(texts, z)
         if self._mean_map is None and self.quadratic_coef == 0:
-            return self._smooth(coefficients), z
-        return expected_density(self.mean_map, differences, self.quadratic_coef), z
+            maps = self._smooth(coefficients)
+        else:
+            maps = expected_density(self.mean_map, differences, self.quadratic_coef)
+        if minus is None:
+            return maps, z
+        if z is not None:
+            z = _divide(differences[:-1] - differences[-1], self._difference_std)
+            self._warn_low_confidence(texts[:-1], z, minus)
+        return maps[:-1] - maps[-1], z
+
+    @property
+    def _difference_std(self):
+        """Null standard deviation of the difference between the maps of two texts."""
+        if self._null_std_difference is None:
+            return np.sqrt(2) * self._null_std
+        return self._null_std_difference
 
     def _smooth(self, coefficients):
         """Return the smoothed maps of coefficients, of shape (n_maps, n_voxels)."""
@@ -766,9 +834,14 @@ class NeuroContextModel:
     def _to_imgs(self, voxels):
         return voxels_to_imgs(voxels, self.masker.mask_img_)
 
-    def _warn_low_confidence(self, texts, z):
-        for text, largest in zip(texts, z.max(axis=1), strict=True):
-            message = self._low_confidence(f"the map of {text[:60]!r}", largest)
+    def _warn_low_confidence(self, texts, z, minus=None):
+        """Warn of each text, or difference, whose largest z is below the threshold."""
+        for text, z_map in zip(texts, z, strict=True):
+            name, largest = f"the map of {text[:60]!r}", z_map.max()
+            if minus is not None:
+                name += f" minus the map of {minus[:60]!r}"
+                largest = np.abs(z_map).max()
+            message = self._low_confidence(name, largest)
             if message:
                 warnings.warn(message, LowConfidenceWarning, stacklevel=4)
 
@@ -780,6 +853,51 @@ class NeuroContextModel:
             f"No voxel of {name} reaches the z threshold (largest z {largest:.1f}, "
             f"threshold {self.z_threshold:.1f}). The model may not know these words."
         )
+
+    def _map_coefficients(self, img):
+        """Return the coefficients of a map, a region or peaks: (1, n_components)."""
+        if isinstance(img, list | tuple | np.ndarray | pd.DataFrame):
+            coefficients = self.masker.transform([_check_peaks(img)])
+            if not np.any(coefficients):
+                raise ValueError(
+                    "No peak is inside the brain mask. Peaks must be in mm and in MNI "
+                    "space."
+                )
+        else:
+            others = "an array of peaks"
+            coefficients = self._img_coefficients(open_img(img, "img", others))
+        # The coefficients are scaled to the mean norm of the reference studies. Without
+        # this scaling, the result would depend on the unit of the map if the model was
+        # fitted with `y_scaling=None`, because such a model does not scale
+        # coefficients.
+        norm = 1.0
+        if self._reference is not None:
+            norm = np.linalg.norm(self._reference, axis=1).mean() or 1.0
+        return norm * unit_rows(coefficients)
+
+    def _img_coefficients(self, img):
+        """Return the coefficients of an image with one map: (1, n_components)."""
+        n_maps = np.prod(img.shape[3:], dtype=int)
+        if n_maps != 1:
+            raise ValueError(
+                f"img must contain one map; got {n_maps}. Select a map by "
+                "nilearn.image.index_img(img, i)."
+            )
+        coefficients = self.masker.transform_imgs(img)
+        if not np.any(coefficients):
+            raise ValueError(
+                "img contains only zeros or NaN inside the mask. Check that its affine "
+                "is in mm and in MNI space."
+            )
+        centers = find_region(img)
+        if centers is None:
+            return coefficients
+        if self.masker.space == "TAL":
+            centers = mni_to_talairach(centers)
+        with warnings.catch_warnings():
+            # A region may extend beyond the mask.
+            warnings.simplefilter("ignore", UserWarning)
+            return self.masker.transform([centers])
 
     def _candidates(self, candidates):
         """Return the names and the features of candidates."""
@@ -843,6 +961,10 @@ class NeuroContextModel:
 
     def _check_mean(self):
         """Check that `mean` is set if required, and that the mean map is positive."""
+        if self._null_std is None and self._null_std_difference is not None:
+            raise ValueError(
+                "null_std_difference requires null_std. Pass null_std as well."
+            )
         needs_mean = self._mean_map is not None or self.quadratic_coef > 0
         if needs_mean and self._mean is None:
             raise ValueError(
@@ -900,6 +1022,29 @@ def _check_array(name: str, array, shape: tuple):
             f"{name} holds NaN or infinity. Check the data that it was computed from."
         )
     return array
+
+
+def _divide(maps, std) -> np.ndarray:
+    """Divide maps by a standard deviation; the result is 0 where it is 0."""
+    return maps / np.where(std > 0, std, np.inf)
+
+
+def _check_peaks(peaks) -> np.ndarray:
+    """Check the coordinates of peaks and return an array of shape (n_peaks, 3)."""
+    try:
+        xyz = np.asarray(peaks, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(
+            "img must be an image, the path of an image, or the coordinates of peaks; "
+            f"got {type(peaks).__name__}."
+        ) from None
+    xyz = xyz[None] if xyz.shape == (3,) else xyz
+    if xyz.ndim != 2 or xyz.shape[1] != 3 or not len(xyz):
+        raise ValueError(
+            f"Peaks must have shape (n_peaks, 3); got {xyz.shape}. Pass one row x, y, "
+            "z per peak."
+        )
+    return xyz
 
 
 def _check_number(name: str, value) -> float:

@@ -25,7 +25,14 @@ _SETTINGS = {
     "unit_maps",
     "card",
 }
-_ARRAYS = {"mean", "mean_map", "null_std", "reference", "term_features"}
+_ARRAYS = {
+    "mean",
+    "mean_map",
+    "null_std",
+    "null_std_difference",
+    "reference",
+    "term_features",
+}
 
 
 def write_folder(directory, model, masker, *, half, overwrite, statistics) -> Path:

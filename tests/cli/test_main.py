@@ -11,8 +11,8 @@ from sklearn_neurocontext.cli import _common, main
 from sklearn_neurocontext.datasets import _bunch
 from tests.cli.console import run
 
-COMMANDS = ["map", "decode", "report", "serve", "fit", "embed", "merge-stores"]
-COMMANDS += ["benchmark", "demo", "reproduce"]
+COMMANDS = ["map", "decode", "studies", "report", "serve", "fit", "embed"]
+COMMANDS += ["merge-stores", "benchmark", "demo", "reproduce"]
 
 
 def test_help_lists_the_commands():
@@ -34,7 +34,9 @@ def test_help_has_examples_and_describes_options(command):
     options = main.commands[command].params
     assert all(option.help for option in options if option.param_type_name == "option")
     assert "(default: None)" not in result.stdout
-    assert ("[default: 20; x>=1]" in result.stdout) is (command == "decode")
+    assert ("[default: 20; x>=1]" in result.stdout) is (
+        command in ("decode", "studies")
+    )
 
 
 def test_help_does_not_import_slow_libraries():
@@ -82,10 +84,10 @@ def test_choices_equal_names_in_package():
             "map pain -o m.nii --plot m.txt",
             "'--plot': 'm.txt' must end in .png or .pdf",
         ),
-        ("map   -o m.nii", "'TEXT': must contain at least one word"),
-        ("map ?!. -o m.nii", "'TEXT': must contain at least one word"),
+        ("map   -o m.nii", "'[TEXT]': must contain at least one word"),
+        ("map ?!. -o m.nii", "'[TEXT]': must contain at least one word"),
         ("report pain -o x.txt", "'x.txt' must end in .html or .htm"),
-        ("decode nowhere.nii", "'IMG': File 'nowhere.nii' does not exist"),
+        ("decode nowhere.nii", "'[IMG]': File 'nowhere.nii' does not exist"),
         ("decode {file} -k 0", "'-k': 0 is not in the range x>=1"),
         ("decode {file} -k ½", "'-k': '½' is not a valid integer"),
         ("decode {file} --text b --corpus c", "--corpus and --text cannot be used"),

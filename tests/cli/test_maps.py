@@ -64,6 +64,113 @@ def test_map_writes_z_maps(folder, tmp_path):
     )
 
 
+@pytest.mark.parametrize("options", [[], ["--z"]])
+def test_map_minus_writes_difference(options, folder, tmp_path):
+    output = tmp_path / "difference.nii.gz"
+    arguments = ["--minus", "finger", "-o", output, "--model", folder, *options]
+    result = run("map", "pain", *arguments, "--plot", tmp_path / "d.png")
+    assert result.exit_code == 0
+    assert "map of “pain” minus “finger”" in result.stdout
+    maps = NeuroContextModel(**make_parts()).transform(["pain"], minus="finger")
+    expected = maps["z_map" if options else "brain_map"][0].get_fdata()
+    np.testing.assert_allclose(
+        nib.load(output).get_fdata(), expected, rtol=1e-3, atol=1e-3
+    )
+    assert (tmp_path / "d.png").exists()
+
+
+def test_map_writes_one_map_per_line(folder, tmp_path):
+    texts = tmp_path / "texts.txt"
+    lines = [
+        "pain heat",
+        "",
+        "  ../Pain: finger/é  ",
+        "pain heat",
+        "pain 痛み",
+        "x" * 99,
+    ]
+    lines[-1] += " pain"
+    texts.write_bytes("\ufeff".encode() + "\r\n".join(lines).encode())
+    output = tmp_path / "maps"
+    result = run("map", "--texts", texts, "-o", output, "--model", folder)
+    assert result.exit_code == 0
+    assert "5 maps" in result.stdout
+    table = pd.read_csv(output / "maps.csv")
+    assert table["file"].tolist() == [
+        "1_pain-heat.nii.gz",
+        "2_pain-finger-e.nii.gz",
+        "3_pain-heat.nii.gz",
+        "4_pain.nii.gz",
+        f"5_{'x' * 40}.nii.gz",
+    ]
+    assert table["text"].tolist() == [line.strip() for line in lines if line]
+    assert {path.name for path in output.iterdir()} == {*table["file"], "maps.csv"}
+    maps = NeuroContextModel(**make_parts()).transform(table["text"])["brain_map"]
+    for name, expected in zip(table["file"], maps, strict=True):
+        found = nib.load(output / name).get_fdata()
+        np.testing.assert_allclose(found, expected.get_fdata(), atol=1e-6)
+
+
+def test_maps_of_texts_in_batches(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("sklearn_neurocontext.cli._maps._BATCH", 4)
+    texts = tmp_path / "texts.txt"
+    texts.write_text("\n".join(["pain"] * 11))
+    arguments = ["--texts", texts, "--minus", "heat", "--z", "--model", folder]
+    assert run("map", *arguments, "-o", tmp_path / "z").exit_code == 0
+    names = sorted(path.name for path in (tmp_path / "z").glob("*.nii.gz"))
+    assert names[::10] == ["01_pain.nii.gz", "11_pain.nii.gz"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"pain\n...\n", "must contain at least one word; got '...'"),
+        (b"\n \n", "must contain at least one text; got none"),
+        ("pain \xe9".encode("latin-1"), "must be a text file in UTF-8"),
+        (b"pain\nxyzzy\n", "does not know any word of 'xyzzy'"),
+    ],
+)
+def test_invalid_files_of_texts_raise(content, words, folder, tmp_path):
+    texts = tmp_path / "texts.txt"
+    texts.write_bytes(content)
+    arguments = ["--texts", texts, "-o", tmp_path / "maps", "--model", folder]
+    result = run("map", *arguments)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert words in line
+    assert not (tmp_path / "maps").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["map", "-o", "m.nii"], "Pass either TEXT or --texts FILE"),
+        (["map", "a", "--texts", __file__, "-o", "m"], "Pass either TEXT or --texts"),
+        (["map", "--texts", __file__, "-o", "m", "--plot", "m.png"], "used together"),
+        (["map", "--texts", __file__, "-o", __file__], "is a file"),
+        (["map", "pain", "-o", "m.txt"], "must end in .nii or .nii.gz"),
+        (["decode"], "Pass either an image or --peak X Y Z"),
+        (["decode", __file__, "--peak", 1, 2, 3], "Pass either an image or --peak"),
+        (["decode", "--peak", 1, 2], "'--peak' requires 3 arguments"),
+    ],
+)
+def test_usage_errors(arguments, words):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_decode_takes_peaks(folder, tmp_path):
+    table = tmp_path / "table.csv"
+    peaks = ["--peak", -42, -22, 54, "--peak", 4, 0, 60]
+    result = run("decode", *peaks, "--model", folder, "-o", table)
+    assert result.exit_code == 0
+    model = NeuroContextModel(**make_parts())
+    expected = model.decode([[-42, -22, 54], [4, 0, 60]])
+    pd.testing.assert_frame_equal(pd.read_csv(table), expected, rtol=1e-3, atol=1e-4)
+    assert "2 peaks" in run("decode", *peaks, "--model", folder).stdout
+
+
 def test_figure_has_low_confidence_message(tmp_path, monkeypatch):
     model = NeuroContextModel(**make_parts(), z_threshold=1e6)
     folder = model.save(tmp_path / "model")

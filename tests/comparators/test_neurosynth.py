@@ -25,6 +25,7 @@ from sklearn_neurocontext.comparators import (
     association_z,
     peak_indicators,
 )
+from sklearn_neurocontext.experiments import run_benchmark
 from sklearn_neurocontext.maskers import load_mask
 from tests.comparators.conftest import MOTOR, VISUAL
 
@@ -236,6 +237,21 @@ def test_clone_pickle_and_saving_keep_predictions(fitted, studies, tmp_path):
     for model in (loaded, pickled, refitted):
         np.testing.assert_array_equal(model.predict(texts), fitted.predict(texts))
         np.testing.assert_allclose(model.similarity(texts, peaks), expected, atol=1e-6)
+
+
+def test_run_benchmark_takes_peaks(masker, studies, tmp_path):
+    texts, peaks = studies
+    models = {
+        name: NeurosynthMaps(8, radius=20, representation=name, masker=masker)
+        for name in REPRESENTATIONS
+    }
+    splits = [(np.arange(40), np.arange(40, 60))]
+    for _ in range(2):
+        result = run_benchmark(
+            models, texts, peaks, splits, output=tmp_path, ks=(5,), reference=None
+        )
+        assert [one["mix_match"] > 0.7 for one in result.records] == [True, True]
+    assert len(list((tmp_path / "records").iterdir())) == 2
 
 
 def test_invalid_input_raises(masker, studies):

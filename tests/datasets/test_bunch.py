@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
 from sklearn_neurocontext.datasets import (
@@ -13,6 +14,7 @@ from sklearn_neurocontext.datasets import (
     load_nimare_studyset,
     load_table,
     make_studies,
+    select_studies,
     study_texts,
 )
 from sklearn_neurocontext.datasets._bunch import describe_spaces, make_bunch
@@ -165,3 +167,31 @@ def test_corpus_without_texts_raises():
     corpus = load_table({"pmid": [1, 2]}, PEAKS, space="MNI")
     with pytest.raises(ValueError, match="Fields with texts: none"):
         study_texts(corpus, "title")
+
+
+def test_select_studies_keeps_fields_in_the_given_order():
+    corpus = make_studies(6, random_state=0)
+    corpus.n_subjects = pd.array([9, None, 11, 12, 13, 14], dtype="Int64")
+    corpus.term_counts = {"title": sparse.csr_array(np.eye(6))}
+    corpus.vocabulary = list("abcdef")
+    ids = corpus.studies["study_id"]
+    selected = select_studies(corpus, [ids[4], ids[1]])
+    assert selected.studies["study_id"].tolist() == [ids[4], ids[1]]
+    assert selected.groups.tolist() == [corpus.groups[4], corpus.groups[1]]
+    np.testing.assert_array_equal(selected.peaks[0], corpus.peaks[4])
+    np.testing.assert_array_equal(selected.peak_spaces[1], corpus.peak_spaces[1])
+    assert selected.n_subjects.isna().tolist() == [False, True]
+    assert selected.term_counts["title"].toarray().argmax(axis=1).tolist() == [4, 1]
+    assert selected.description.startswith("2 studies selected from a corpus of 6.")
+    selected.peaks[0][:] = 0
+    assert corpus.peaks[4].any()
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"), [([], "got 0 ids"), ([0, 0], "got 2 ids"), (["x"], "got 'x'")]
+)
+def test_select_studies_refuses_invalid_ids(rows, found):
+    corpus = make_studies(3, random_state=0)
+    ids = [corpus.studies["study_id"].get(row, row) for row in rows]
+    with pytest.raises(ValueError, match=f"study_ids must be .*{found}"):
+        select_studies(corpus, ids)

@@ -19,7 +19,9 @@ from sklearn_neurocontext.datasets import (
     SkippedPeaksWarning,
     load_corpus,
     load_nimare_studyset,
+    make_studies,
     merge_corpora,
+    write_nimare_studyset,
 )
 from sklearn_neurocontext.model_selection import shuffled_folds
 from tests.datasets.corpora import (
@@ -524,3 +526,55 @@ def test_truncated_studyset_raises(tmp_path):
         ValueError, match=r"studyset\.json' is not JSON.*, or is truncated"
     ):
         load_nimare_studyset(path)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Return a corpus with some numbers of subjects, and its studyset."""
+    corpus = make_studies(5, random_state=0)
+    corpus.n_subjects = pd.array([11, None, 13, 14, 15], dtype="Int64")
+    corpus.studies.loc[2, "pmid"] = 12345678
+    corpus.studies.loc[2, "doi"] = "10.1000/abc"
+    corpus.studies.loc[2, "year"] = 2003
+    path = write_nimare_studyset(corpus, tmp_path / "s.json", default_n_subjects=20)
+    return corpus, path
+
+
+def test_written_studyset_is_loaded(written):
+    corpus, path = written
+    again = load_nimare_studyset(path)
+    pd.testing.assert_frame_equal(again.studies, corpus.studies)
+    for one, other in zip(again.peaks, corpus.peaks, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_written_studyset_is_read_by_nimare(written):
+    studyset = pytest.importorskip("nimare.studyset")
+    corpus, path = written
+    read = studyset.Studyset(str(path))
+    assert list(read.study_ids) == corpus.studies["study_id"].tolist()
+    xyz = read.coordinates[["x", "y", "z"]].to_numpy(dtype=float)
+    np.testing.assert_allclose(xyz, np.concatenate(corpus.peaks), atol=1e-4)
+    assert np.array(read.sample_sizes()).tolist() == [11, 20, 13, 14, 15]
+
+
+def test_unknown_sample_sizes_are_omitted(written, tmp_path):
+    path = write_nimare_studyset(written[0], tmp_path / "other.json")
+    studies = json.loads(path.read_text())["studies"]
+    sizes = [study["analyses"][0]["metadata"] for study in studies]
+    assert sizes[:2] == [{"sample_sizes": [11]}, {}]
+
+
+def test_studyset_errors_and_rows_without_peaks(written, tmp_path):
+    corpus, path = written
+    with pytest.raises(ValueError, match=r"path must end in \.json; got"):
+        write_nimare_studyset(corpus, tmp_path / "s.txt")
+    with pytest.raises(ValueError, match=r"default_n_subjects must be .*; got 0"):
+        write_nimare_studyset(corpus, path, default_n_subjects=0)
+    corpus.peaks[0] = np.zeros((0, 3))
+    with pytest.warns(UserWarning, match="1 of 5 rows have no peak and were omitted"):
+        write_nimare_studyset(corpus, path)
+    assert len(load_nimare_studyset(path).peaks) == 4
+    corpus.peaks = [np.zeros((0, 3))] * 5
+    with pytest.raises(ValueError, match="must have at least one peak"):
+        write_nimare_studyset(corpus, path)

@@ -203,6 +203,30 @@ def test_write_and_load_round_trip(tmp_path, space):
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
+def test_unknown_numbers_of_subjects_are_replaced(tmp_path):
+    corpus = make_studies(3, random_state=0)
+    corpus.n_subjects = pd.array([9, None, 12], dtype="Int64")
+    path = write_sleuth(corpus, tmp_path / "peaks.txt", default_n_subjects=20)
+    assert load_sleuth(path).n_subjects.tolist() == [9, 20, 12]
+    del corpus["n_subjects"]
+    path = write_sleuth(corpus, path, default_n_subjects=20)
+    assert load_sleuth(path).n_subjects.tolist() == [20, 20, 20]
+    with pytest.raises(ValueError, match=r"default_n_subjects must be .*; got 2\.5"):
+        write_sleuth(corpus, path, default_n_subjects=2.5)
+
+
+def test_written_file_is_read_by_nimare(tmp_path):
+    studyset = pytest.importorskip("nimare.studyset")
+    corpus = make_studies(4, random_state=0)
+    path = write_sleuth(corpus, tmp_path / "peaks.txt", default_n_subjects=20)
+    read = studyset.Studyset.from_sleuth(str(path))
+    xyz = read.coordinates[["x", "y", "z"]].to_numpy(dtype=float)
+    # NiMARE sorts experiments by name.
+    order = np.argsort(corpus.studies["title"], kind="stable")
+    expected = np.concatenate([corpus.peaks[row] for row in order])
+    np.testing.assert_allclose(xyz, expected, atol=1e-4)
+
+
 def test_written_names(tmp_path):
     corpus = make_studies(3, random_state=0)
     corpus.studies["title"] = [None, "two\nlines", "// a comment"]

@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_neurocontext import RidgeBaseline
+from sklearn_neurocontext.comparators import NeurosynthMaps
 from sklearn_neurocontext.experiments import _benchmark, run_benchmark
 from sklearn_neurocontext.experiments._benchmark import settings_hash
 from sklearn_neurocontext.experiments._result import parse_ranks
@@ -174,6 +175,13 @@ def test_settings_hash_depends_on_the_order_of_steps():
         for order in (steps, steps[::-1], steps)
     }
     assert len(digests) == 2
+
+
+def test_code_of_comparators_is_hashed_for_comparators_only():
+    subpackages = _benchmark._subpackages_of(make_pipeline(NeurosynthMaps()))
+    assert {"comparators", "maskers"} <= set(subpackages)
+    subpackages = _benchmark._subpackages_of(make_pipeline(RidgeBaseline()))
+    assert set(subpackages) == {"metrics", "models", "text"}
 
 
 def test_settings_hash_is_equal_in_other_processes(tmp_path):

@@ -101,6 +101,45 @@ def test_null_maps_have_mean_squared_z_of_one(problem, monkeypatch):
     assert strongest > 1.3 * np.sqrt(squares).max(axis=2).mean()
 
 
+def test_null_differences_have_mean_squared_z_of_one(problem, monkeypatch):
+    X, studies, masker = problem
+    monkeypatch.setattr(_calibration, "_FLOOR", 0.0)
+    model = RidgeBaseline(alphas=[100.0]).fit(X, studies.y)
+    found = training_statistics(model, X, studies.y, masker, n_permutations=8)
+    assert (found.null_std_difference < 1.5 * found.null_std).mean() > 0.9
+    rng = np.random.default_rng(99)
+    squares = []
+    for _ in range(8):
+        rows = rng.permutation(len(X))
+        null_model = clone(model).fit(
+            X[rows[60:]], studies.y[rng.permutation(rows[60:])]
+        )
+        maps = masker.coefficients_to_voxels(null_model.predict(X[rows[:60]]))
+        squares.append(((maps[:30] - maps[30:]) / found.null_std_difference) ** 2)
+    assert np.median(np.mean(squares, axis=(0, 1))) == pytest.approx(1, abs=0.25)
+
+
+def test_null_std_of_differences_is_that_of_all_pairs(problem, monkeypatch):
+    X, studies, masker = problem
+    monkeypatch.setattr(_calibration, "_FLOOR", 0.0)
+    predicted = []
+
+    class Spy(RidgeBaseline):
+        def predict(self, X):
+            predicted.append(super().predict(X))
+            return predicted[-1]
+
+    model = Spy(alphas=[100.0]).fit(X, studies.y)
+    found = training_statistics(model, X, studies.y, masker, n_permutations=1)
+    maps = masker.coefficients_to_voxels(predicted[-1])[:, ::500]
+    n_maps = len(maps)
+    pairs = [(maps[i] - maps[j]) ** 2 for i in range(n_maps) for j in range(i)]
+    expected = np.sqrt(np.mean(pairs, axis=0))
+    np.testing.assert_allclose(
+        found.null_std_difference[::500], expected, rtol=1e-3, atol=1e-9
+    )
+
+
 def test_smoothing_reduces_null_std(problem):
     X, studies, masker = problem
     model = RidgeBaseline().fit(X, studies.y)

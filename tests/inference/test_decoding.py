@@ -4,8 +4,12 @@ import re
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
+from nilearn.surface import InMemoryMesh, SurfaceImage
+from sklearn.base import clone
 
+from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext.inference._decoding import rank_candidates
 
 
@@ -82,3 +86,100 @@ def test_decode_requires_a_list_of_candidates(model):
     img = model.predict_img(["pain"])
     with pytest.raises(TypeError, match=r"single text, pass \['pain'\]"):
         model.decode(img, "pain")
+
+
+PEAKS = [[-42, -22, 54], [4, 0, 60]]
+
+
+@pytest.mark.parametrize("kind", [list, np.array, pd.DataFrame])
+def test_peaks_are_decoded_as_their_map(kind, model, parts):
+    masker = parts["masker"]
+    img = masker.inverse_transform(masker.transform([PEAKS]))
+    found, expected = model.decode(kind(PEAKS), k=6), model.decode(img, k=6)
+    assert found["candidate"].tolist() == expected["candidate"].tolist()
+    np.testing.assert_allclose(found["similarity"], expected["similarity"], atol=1e-3)
+    one = model.decode(PEAKS[0])
+    pd.testing.assert_frame_equal(one, model.decode([PEAKS[0]]))
+
+
+def _ball(center, radius=12, value=1.0):
+    """Return a mask of a ball on a grid of 2 mm."""
+    affine = nib.affines.from_matvec(np.diag([2, 2, 2]), [-90, -126, -72])
+    centers = np.moveaxis(np.indices((91, 109, 91)), 0, -1) * 2 + affine[:3, 3]
+    inside = np.linalg.norm(centers - center, axis=-1) <= radius
+    return nib.Nifti1Image(value * inside.astype(np.float32), affine)
+
+
+@pytest.mark.parametrize("value", [1.0, 255.0])
+def test_region_is_decoded_as_density_of_its_voxels(value, model, parts):
+    ball = _ball([-34, -20, 40], value=value)
+    voxels = np.argwhere(np.asarray(ball.dataobj) > 0)
+    peaks = nib.affines.apply_affine(ball.affine, voxels)
+    found = model.decode(ball)
+    pd.testing.assert_frame_equal(found, model.decode(peaks))
+    # The density extends beyond the region, in contrast to a map without smoothing.
+    sharp = np.array(ball.dataobj)
+    sharp[sharp > 0] += np.linspace(0, 1e-3 * value, len(peaks))
+    unsmoothed = model.decode(nib.Nifti1Image(sharp, ball.affine))
+    assert abs(found["similarity"] - unsmoothed["similarity"]).max() > 1e-3
+
+
+def test_region_does_not_depend_on_the_space_of_the_masker(parts, model):
+    masker = clone(parts["masker"]).set_params(space="TAL").fit()
+    other = NeuroContextModel(**{**parts, "masker": masker})
+    ball = _ball([-34, -20, 40])
+    found, expected = other.decode(ball), model.decode(ball)
+    np.testing.assert_allclose(found["similarity"], expected["similarity"], atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("peaks", "error", "words"),
+    [
+        ([1, 2], ValueError, r"shape \(n_peaks, 3\); got \(2,\)"),
+        ([], ValueError, r"shape \(n_peaks, 3\); got \(0,\)"),
+        ([[1, 2, 3, 4]], ValueError, r"got \(1, 4\)"),
+        ([["a", "b", "c"]], TypeError, "coordinates of peaks; got list"),
+        (3, TypeError, "an array of peaks, the path of an image.*got int"),
+    ],
+)
+def test_invalid_peaks_raise(peaks, error, words, model):
+    with pytest.raises(error, match=words):
+        model.decode(peaks)
+
+
+def test_peaks_outside_the_mask_raise(model):
+    with (
+        pytest.warns(UserWarning, match="Dropped 1 of 1 peaks"),
+        pytest.raises(ValueError, match="No peak is inside the brain mask"),
+    ):
+        model.decode([[0, 0, 500]])
+
+
+def test_surface_maps_are_refused_by_name(model, tmp_path):
+    values = np.zeros(10, dtype=np.float32)
+    gifti = nib.GiftiImage(darrays=[nib.gifti.GiftiDataArray(values)])
+    nib.save(gifti, tmp_path / "lh.gii")
+    mesh = InMemoryMesh(np.eye(3, dtype=np.float32), np.array([[0, 1, 2]]))
+    surface = SurfaceImage(
+        {"left": mesh, "right": mesh}, {"left": values[:3], "right": values[:3]}
+    )
+    advice = "volume that the surface map was made from.*mri_surf2vol"
+    with pytest.raises(ValueError, match=f"lh.gii.*got a GiftiImage.*{advice}"):
+        model.decode(tmp_path / "lh.gii")
+    with pytest.raises(TypeError, match=f"got GiftiImage.*{advice}"):
+        model.decode(gifti)
+    with pytest.raises(TypeError, match=f"got SurfaceImage.*{advice}"):
+        model.decode(surface)
+
+
+def test_similar_documents_of_a_map(model, corpus):
+    model.index_corpus(corpus)
+    found = model.similar_documents(img=PEAKS, k=5)
+    assert (
+        found["title"].tolist()
+        == model.decode(PEAKS, "studies", k=5)["candidate"].tolist()
+    )
+    assert set(found["study_id"]) <= set(corpus.studies["study_id"])
+    for arguments, words in (({}, "neither"), ({"text": "a", "img": PEAKS}, "both")):
+        with pytest.raises(ValueError, match=f"Exactly one of text and img.*{words}"):
+            model.similar_documents(**arguments)

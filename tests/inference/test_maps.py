@@ -100,6 +100,10 @@ def test_mean_map_is_saved_and_loaded(fine, tmp_path):
     [
         ({"mean_map": [1.0]}, "mean_map must have shape (29398); got (1,)"),
         ({"mean_map": np.full(29398, np.nan)}, "mean_map holds NaN or infinity"),
+        (
+            {"null_std": None, "null_std_difference": np.ones(29398)},
+            "null_std_difference requires null_std",
+        ),
         ({"mean": np.full(128, np.inf)}, "mean holds NaN or infinity. Check"),
         (
             {"quadratic_coef": -1},
@@ -170,3 +174,66 @@ def test_map_close_to_mean_map_raises_warning(parts):
     with pytest.warns(LowConfidenceWarning, match="'asdf qwerty'") as caught:
         model.transform([known, unknown, known])
     assert len(caught) == 1
+
+
+@pytest.mark.parametrize("quadratic_coef", [0.0, 1.5])
+@pytest.mark.parametrize("has_null", [True, False])
+def test_difference_of_two_texts_matches_formula(fine, has_null, quadratic_coef):
+    std = np.sqrt(2) * fine["null_std"]
+    if has_null:
+        std = 0.7 * fine["null_std"]
+        fine["null_std_difference"] = std
+    model = NeuroContextModel(**fine, quadratic_coef=quadratic_coef)
+    separate = _inside(model.transform(TEXTS)["brain_map"], fine)
+    maps = model.transform(TEXTS[:1], minus=TEXTS[1])
+    (found,) = _inside(maps["brain_map"], fine)
+    scale = abs(separate).max()
+    np.testing.assert_allclose(found, separate[0] - separate[1], atol=1e-5 * scale)
+    (z,) = _inside(maps["z_map"], fine)
+    d = _differences(fine)
+    np.testing.assert_allclose(z, (d[0] - d[1]) / std, rtol=1e-3, atol=1e-3)
+    img = model.predict_img(TEXTS[:1], minus=TEXTS[1])
+    np.testing.assert_array_equal(
+        img.get_fdata()[..., 0], maps["brain_map"][0].get_fdata()
+    )
+    reverse = model.transform(TEXTS[1:], minus=TEXTS[0])
+    (opposite,) = _inside(reverse["z_map"], fine)
+    np.testing.assert_allclose(opposite, -z, rtol=1e-3, atol=1e-3)
+
+
+def test_difference_without_mean_has_no_z_map(parts):
+    without = {**parts, "mean": None, "null_std": None}
+    model = NeuroContextModel(**without)
+    maps = model.transform(["pain"], minus="pain")
+    assert set(maps) == {"brain_map"}
+    assert not maps["brain_map"][0].get_fdata().any()
+
+
+def test_low_confidence_of_a_difference_uses_both_signs(parts):
+    plain = NeuroContextModel(**parts)
+    z = [_inside(plain.transform([text])["z_map"], parts).max() for text in TEXTS]
+    maps = plain.transform(TEXTS[:1], minus=TEXTS[1])
+    largest = abs(_inside(maps["z_map"], parts)).max()
+    model = NeuroContextModel(**parts, z_threshold=0.99 * min(*z, largest))
+    for first, second in (TEXTS, TEXTS[::-1]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", LowConfidenceWarning)
+            model.transform([first], minus=second)
+    words = "'finger' minus the map of 'finger' reaches .* .largest z 0.0"
+    with pytest.warns(LowConfidenceWarning, match=words):
+        model.transform(["finger"], minus="finger")
+
+
+def test_low_confidence_warns_of_both_texts(parts):
+    model = NeuroContextModel(**parts, z_threshold=1e6)
+    with pytest.warns(LowConfidenceWarning) as caught:
+        model.transform(["pain"], minus="finger")
+    names = ["'pain' reaches", "'finger' reaches", "'pain' minus the map of 'finger'"]
+    assert len(caught) == 3
+    for warning, name in zip(caught, names, strict=True):
+        assert name in str(warning.message)
+
+
+def test_minus_must_be_a_text_with_words(parts):
+    with pytest.raises((TypeError, ValueError), match="minus"):
+        NeuroContextModel(**parts).transform(["pain"], minus=" ")

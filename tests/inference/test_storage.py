@@ -34,6 +34,17 @@ def test_loaded_model_gives_the_same_results(model, tmp_path):
     assert np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1] > 0.999
 
 
+@pytest.mark.parametrize("half", [False, True])
+def test_null_std_of_differences_is_saved(parts, tmp_path, half):
+    std = 1e-6 * parts["null_std"]
+    model = NeuroContextModel(**parts, null_std_difference=std)
+    loaded = NeuroContextModel.from_pretrained(model.save(tmp_path / "m", half=half))
+    (expected,), (found,) = (
+        one.transform(["pain"], minus="finger")["z_map"] for one in (model, loaded)
+    )
+    np.testing.assert_allclose(found.get_fdata(), expected.get_fdata(), rtol=0.2)
+
+
 def test_half_precision_keeps_small_null_std(parts, tmp_path, rng):
     parts = parts | {"null_std": parts["null_std"] * 1e-3, "terms": None}
     parts["reference"] = 1e7 * rng.uniform(size=(60, 128))
