@@ -91,19 +91,20 @@ class ModelAnswers:
                 )
             self._uploads.move_to_end(question.upload)
             return self._uploads[question.upload]
-        img = self._map(question.text, question.kind)
-        if question.minus is None:
-            return img
-        other = self._map(question.minus, question.kind)
-        values = np.asarray(img.dataobj) - np.asarray(other.dataobj)
-        return nib.Nifti1Image(values, img.affine)
+        maps = self._maps_of(question)
+        if question.kind not in maps:
+            raise ValueError(
+                f"map must be a map of the model: {', '.join(maps)}; got "
+                f"{question.kind}. Choose another map."
+            )
+        return maps[question.kind]
 
     def unit(self, question: MapQuestion) -> str:
         """Return the unit of the map of a question."""
         if question.upload is not None:
             return "value"
-        unit = _UNITS[question.kind]
-        return f"difference of {unit}s" if question.minus else unit
+        is_difference = question.kind == "brain_map" and question.minus
+        return ("difference of " if is_difference else "") + _UNITS[question.kind]
 
     def describe(self, question: MapQuestion, k: int) -> dict:
         """Return the peaks and the properties of a map, and the terms of its texts."""
@@ -117,6 +118,8 @@ class ModelAnswers:
             "threshold": self._default_threshold(question, magnitudes),
             "peaks": _records(find_peaks(img)),
         }
+        if question.minus is not None:
+            answer["low_confidence"] = self._low_confidence(self._maps_of(question))
         texts = [text for text in (question.text, question.minus) if text]
         return answer | {"texts": [self._describe_text(text, k) for text in texts]}
 
@@ -180,26 +183,30 @@ class ModelAnswers:
         shades = np.where(inside, 60 + 195 * values, 0).astype(np.uint8)
         return gzip.compress(nib.Nifti1Image(shades, img.affine).to_bytes(), mtime=0)
 
-    def _map(self, text, kind):
-        maps = self._maps(text)
-        if kind not in maps:
-            raise ValueError(
-                f"map={kind} must be a map of the model, one of {', '.join(maps)}. "
-                "Choose another map."
-            )
-        return maps[kind]
+    def _maps_of(self, question) -> dict:
+        return self._maps(question.text, question.minus)
 
-    def _predict_maps(self, text) -> dict:
+    def _low_confidence(self, maps) -> str:
+        """Return a message if the largest magnitude of a z map is below the null."""
+        if "z_map" not in maps:
+            return ""
+        img = maps["z_map"]
+        magnitudes = nib.Nifti1Image(np.abs(np.asarray(img.dataobj)), img.affine)
+        return self.model.low_confidence_message(magnitudes)
+
+    def _predict_maps(self, text, minus) -> dict:
         """Return the brain map of a text, and its z map if the model has z maps."""
-        if not self.model.has_known_words([text])[0]:
-            raise ValueError(
-                f"The model does not know any word of “{text[:60]}”. Use other words."
-            )
-        maps = self.model.transform([text])
+        for one in filter(None, [text, minus]):
+            if not self.model.has_known_words([one])[0]:
+                raise ValueError(
+                    f"The model does not know any word of “{one[:60]}”. Use other "
+                    "words."
+                )
+        maps = self.model.transform([text], minus=minus)
         return {name: imgs[0] for name, imgs in maps.items()}
 
     def _describe_text(self, text, k) -> dict:
-        maps = self._maps(text)
+        maps = self._maps(text, None)
         message = ""
         if "z_map" in maps:
             message = self.model.low_confidence_message(maps["z_map"])

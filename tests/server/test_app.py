@@ -14,6 +14,7 @@ from sklearn_neurocontext.server import create_app
 from tests.text_model import make_parts
 
 PAGES = {"/": "text/html", "/api": "text/html", "/report.css": "text/css"}
+UNITS = {"z_map": "z value", "brain_map": DENSITY_UNIT}
 
 
 def _read(response):
@@ -90,7 +91,7 @@ def test_maps_are_those_of_the_model(client, model, kind):
     np.testing.assert_array_equal(img.get_fdata(), _expected(model, "pain", kind))
     answer = client.get("/api/map", params={"text": "pain", "map": kind}).json()
     assert answer["maximum"] == pytest.approx(abs(img.get_fdata()).max())
-    assert answer["unit"] == {"z_map": "z value", "brain_map": DENSITY_UNIT}[kind]
+    assert answer["unit"] == UNITS[kind]
 
 
 def test_default_thresholds(client, model):
@@ -104,10 +105,13 @@ def test_default_thresholds(client, model):
 
 def test_difference_of_two_texts(client, model):
     query = {"text": "pain", "minus": "finger"}
-    img = _read(client.get("/api/map.nii.gz", params=query))
-    expected = _expected(model, "pain") - _expected(model, "finger")
-    np.testing.assert_allclose(img.get_fdata(), expected, atol=1e-6)
-    answer = client.get("/api/map", params=query).json()
+    for kind, unit in UNITS.items():
+        query["map"] = kind
+        img = _read(client.get("/api/map.nii.gz", params=query))
+        (expected,) = model.transform(["pain"], minus="finger")[kind]
+        np.testing.assert_array_equal(img.get_fdata(), expected.get_fdata())
+        answer = client.get("/api/map", params=query).json()
+        assert answer["unit"] in (unit, f"difference of {unit}")
     assert answer["title"] == "pain minus finger"
     assert [one["text"] for one in answer["texts"]] == ["pain", "finger"]
 
@@ -204,4 +208,6 @@ def test_low_confidence_message():
     app = create_app(lambda notify: model)
     with TestClient(app, base_url="http://127.0.0.1") as client:
         (text,) = client.get("/api/map?text=pain").json()["texts"]
-    assert "threshold 1000000.0" in text["low_confidence"]
+        answer = client.get("/api/map?text=pain&minus=finger").json()
+    for one in (text, answer, *answer["texts"]):
+        assert "threshold 1000000.0" in one["low_confidence"]

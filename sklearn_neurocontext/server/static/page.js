@@ -153,7 +153,7 @@ async function show(question, name) {
   document.title = `${title} – brain map`;
   makeViewers(anatomy, imgs, minus ? [text, minus, "difference"] : [title]);
   setControls();
-  showTexts(description.texts);
+  showTexts(description);
   find("studies").replaceChildren();
   find("result").hidden = false;
   draw();
@@ -212,7 +212,7 @@ function setControls() {
 const explanations = {
   z_map: "z compares the map of the text with the average study: red is more, blue is less. Values are not corrected for multiple comparisons.",
   brain_map: "The brain map is the density of peaks to expect in a study with this text.",
-  minus: "The difference is the map of the first text minus the map of the second text.",
+  minus: "The difference is the map of the first text minus the map of the second text. z compares the difference with pairs of texts in permuted data.",
   upload: "The uploaded map, resampled to the voxels of the model.",
 };
 
@@ -361,20 +361,23 @@ function makePart(heading, note, columns, rows, file) {
   return part;
 }
 
-function showTexts(texts) {
+function makeWarning(text) {
+  const warning = document.createElement("p");
+  warning.className = "warning";
+  warning.textContent = text;
+  return warning;
+}
+
+function showTexts({ texts, low_confidence: ofDifference }) {
   find("texts").replaceChildren(...texts.map(({ marked, low_confidence }) => {
     const part = document.createElement("div");
     const quote = document.createElement("blockquote");
     quote.innerHTML = marked; // The server has escaped the text.
     part.append(quote);
-    if (low_confidence) {
-      const warning = document.createElement("p");
-      warning.className = "warning";
-      warning.textContent = low_confidence;
-      part.append(warning);
-    }
+    if (low_confidence) part.append(makeWarning(low_confidence));
     return part;
   }));
+  if (ofDifference) find("texts").append(makeWarning(`Difference: ${ofDifference}`));
   const note = "Terms whose maps are most similar to the map of the text, after subtraction of the mean map.";
   find("tables").className = texts.length > 1 ? "several" : "";
   find("tables").replaceChildren(...texts.map(({ text, terms }) =>
