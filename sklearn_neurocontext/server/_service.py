@@ -53,8 +53,8 @@ class ModelService:
     async def ask(self, method: str, *args):
         """Call a method of `ModelAnswers` in the thread of the model.
 
-        Wrong questions are answered with status 422, and a question that had to wait
-        too long with status 503.
+        Wrong questions are answered with status 422. A question that had to wait too
+        long, or that waits when the server is stopped, is answered with status 503.
         """
         future = self._worker.submit(self._answer, method, args)
         try:
@@ -63,6 +63,8 @@ class ModelService:
         except TimeoutError as error:
             message = "The server is busy. Try again later."
             raise HTTPException(503, message) from error
+        except asyncio.CancelledError as error:
+            raise HTTPException(503, "The server was stopped.") from error
         except UploadNotFoundError as error:
             raise HTTPException(404, error.args[0]) from error
         except ValueError as error:
