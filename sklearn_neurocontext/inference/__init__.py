@@ -9,6 +9,8 @@ from ._calibration import (
 )
 from ._meta_analysis import run_meta_analysis
 from ._neurocontext_model import LowConfidenceWarning, NeuroContextModel
+from ._ontology import noisy_or
+from ._regions import peak_table, region_names
 from ._report import Report, make_report
 from ._storage import check_overwritable
 from ._terms import print_highlighted_text
@@ -23,7 +25,10 @@ __all__ = [
     "compute_null_std",
     "fit_model",
     "make_report",
+    "noisy_or",
+    "peak_table",
     "print_highlighted_text",
+    "region_names",
     "run_meta_analysis",
     "training_statistics",
 ]

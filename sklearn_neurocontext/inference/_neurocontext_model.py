@@ -26,8 +26,9 @@ from .._utils.volumes import (
 )
 from ..models import TextBrainEnsemble
 from ._decoding import NO_STUDIES, IndexedStudies, cosines, rank_candidates
+from ._ontology import ONTOLOGY_KINDS, PRIORS, rank_entries
 from ._storage import find_folder, read_folder, write_folder
-from ._terms import mark_terms, term_shares
+from ._terms import count_known_words, mark_terms, term_shares
 
 # Table that `similar_words` returns if the model has no terms.
 _NO_WORDS = pd.DataFrame(
@@ -668,8 +669,40 @@ class NeuroContextModel:
         scores = self._similarity(features, studies.coefficients)[0]
         return studies.best(scores, k)
 
-    def decode(self, img, candidates="terms", *, k=20):
-        """Rank terms, studies or texts by their similarity with a brain map.
+    def decode(
+        self,
+        img,
+        candidates="terms",
+        *,
+        k=20,
+        ontology=None,
+        min_studies=10,
+        prior="uniform",
+    ):
+        r"""Rank terms, studies, texts or tasks by their similarity with a brain map.
+
+        If `candidates` is the name of a table of an ontology, such as ``"tasks"``, the
+        name and the definition of each entry are compared with the map as one text.
+        Entries without evidence are left out: the name of an entry must contain a term
+        of the model, or a word that its word features know, that occurs in at least
+        `min_studies` training studies. Generic words, such as "task", do not count.
+
+        In addition to the similarity, the probability of each entry is computed as in
+        NiCLIP. Let :math:`z_t` be the similarity of task t, standardized by the mean
+        and the standard deviation of its similarities with the reference studies, and
+        :math:`P(t)` its prior probability. The probability of task t given map m is
+
+        .. math:: P(t|m) = \frac{P(t)\, e^{z_t}}{\sum_u P(u)\, e^{z_u}}
+
+        Concepts and domains obtain their probabilities from tasks by noisy-OR (see
+        `noisy_or`): a concept c is present if at least one of the tasks that measure
+        it is present, :math:`P(c|m) = 1 - \prod_{t \in c} (1 - P(t|m))`. A domain is
+        present if at least one of its concepts is present.
+
+        These probabilities are not calibrated. They assume that exactly one task is
+        present and that tasks are independent, and they grow with the number of tasks
+        of a concept or domain. Compare them with ``prior_probability``, the same value
+        for a map without information.
 
         Parameters
         ----------
@@ -684,14 +717,27 @@ class NeuroContextModel:
               region.
             - Peaks: their coordinates x, y, z, in mm and in the space of the masker.
               The masker computes the density of the peaks.
-        candidates : {"terms", "studies"} or sequence of str, default="terms"
+        candidates : str or sequence of str, default="terms"
             Candidates to rank:
 
             - ``"terms"``: the terms of the model.
             - ``"studies"``: the titles of the studies that `index_corpus` indexed.
+            - ``"tasks"``, ``"concepts"``, ``"disorders"``: these entries of `ontology`.
+            - ``"domains"``: the classes of concepts of `ontology`. The similarity of a
+              domain is the mean similarity of its concepts.
             - a sequence of str: these texts.
         k : int, default=20
             Maximum number of candidates to return.
+        ontology : Bunch or None, default=None
+            Ontology, as returned by `load_cognitive_atlas`. If None, the Cognitive
+            Atlas is read, and downloaded if needed, by `fetch_cognitive_atlas`. It is
+            only used for the entries of an ontology.
+        min_studies : int, default=10
+            Number of training studies that must support an entry of an ontology.
+        prior : {"uniform", "studies"}, default="uniform"
+            Prior probability of the tasks or disorders. If "studies", it is
+            proportional to one plus the number of training studies that support the
+            entry.
 
         Returns
         -------
@@ -702,7 +748,11 @@ class NeuroContextModel:
             studies, standardized for each candidate. A small p value means that the
             candidate is more similar to this map than to the maps of most training
             studies. The q values control the false discovery rate among all candidates,
-            including the candidates that are not returned.
+            including the candidates that are not returned. For the entries of an
+            ontology, there are more columns: ``probability`` and ``prior_probability``
+            (NaN for a concept that no task with evidence measures), and, except for
+            domains, ``n_studies``, the number of training studies that support the
+            entry.
 
         Raises
         ------
@@ -712,16 +762,24 @@ class NeuroContextModel:
             coordinates, or if all peaks are outside the mask. If the model has no
             `reference`. If `candidates` is "terms" and the model has no terms, or if it
             is "studies" and no corpus was indexed. If a text is blank, or if `k` is not
-            a positive integer.
+            a positive integer. If `prior` is unknown, `min_studies` is negative, or no
+            entry of the ontology has evidence.
         TypeError
-            If `candidates` is a string other than "terms" and "studies", or if a
-            candidate is not a string. If `img` is neither an image nor an array.
+            If `candidates` is a string other than those above, or if a candidate is not
+            a string. If `img` is neither an image nor an array.
+        OSError
+            If the Cognitive Atlas cannot be downloaded.
+
+        References
+        ----------
+        Peraza et al., NiCLIP, bioRxiv 2025, doi 10.1101/2025.06.14.659706.
 
         Examples
         --------
         >>> from sklearn_neurocontext import NeuroContextModel
         >>> model = NeuroContextModel.from_pretrained()  # doctest: +SKIP
         >>> model.decode([[-42, -22, 54]])  # doctest: +SKIP
+        >>> model.decode("motor.nii.gz", "tasks", k=5)  # doctest: +SKIP
         """
         if self._reference is None:
             raise ValueError(
@@ -731,6 +789,10 @@ class NeuroContextModel:
             )
         k = _check_count("k", k)
         coefficients = self._map_coefficients(img)
+        if isinstance(candidates, str) and candidates in ONTOLOGY_KINDS:
+            return self._rank_entries(
+                candidates, coefficients, ontology, min_studies, prior
+            ).head(k)
         names, features = self._candidates(candidates)
         ranking = rank_candidates(
             names,
@@ -738,6 +800,31 @@ class NeuroContextModel:
             lambda rows: self._similarity(features[rows], self._reference),
         )
         return ranking.head(k)
+
+    def _rank_entries(self, kind, coefficients, ontology, min_studies, prior):
+        """Rank the entries of an ontology by their similarity with coefficients."""
+        if prior not in PRIORS:
+            raise ValueError(f"prior must be 'uniform' or 'studies'; got {prior!r}.")
+        _check_number("min_studies", min_studies)
+        if ontology is None:
+            # Imported here because this subpackage is not needed to predict maps.
+            from ..datasets import fetch_cognitive_atlas
+
+            ontology = fetch_cognitive_atlas()
+
+        def compare(texts):
+            features = self._features(texts)
+            similarity = self._similarity(features, coefficients)[:, 0]
+            return similarity, self._similarity(features, self._reference)
+
+        return rank_entries(
+            kind,
+            ontology,
+            compare,
+            count_known_words(self.model, self.terms),
+            min_studies=min_studies,
+            prior=prior,
+        )
 
     @property
     def mean_map(self):
@@ -909,7 +996,8 @@ class NeuroContextModel:
             return studies.titles, studies.features(self._features, steps)
         if isinstance(candidates, str):
             raise TypeError(
-                "candidates must be 'terms', 'studies' or a list of texts; got "
+                "candidates must be 'terms', 'studies', "
+                f"{', '.join(map(repr, ONTOLOGY_KINDS))} or a list of texts; got "
                 f"{candidates!r}. To rank a single text, pass [{candidates!r}]."
             )
         features = self._features(check_words(candidates, "candidates"))

@@ -5,8 +5,13 @@ from collections import Counter
 from html import unescape
 from itertools import pairwise
 
+import numpy as np
 from markupsafe import Markup, escape
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
+from sklearn.feature_extraction.text import (
+    ENGLISH_STOP_WORDS,
+    CountVectorizer,
+    TfidfVectorizer,
+)
 
 from .._utils.validation import TERM_PATTERN, american_spelling
 
@@ -59,6 +64,40 @@ def _most_frequent(counts) -> dict:
     return {term: n for term, n in counts.items() if n >= least}
 
 
+def count_known_words(estimator, terms) -> dict:
+    """Return the number of training studies of each term and of each known word.
+
+    The words are those of the first fitted `TfidfVectorizer` in a pipeline. Their
+    numbers follow from its inverse document frequencies. `terms` maps the terms of the
+    model to their numbers of studies, which take precedence.
+    """
+    vectorizer = _find_vectorizer(estimator)
+    if vectorizer is None:
+        return dict(terms)
+    # With smooth_idf, idf = 1 + log((1 + n_studies) / (1 + count)). n_studies is not
+    # stored, but it follows from words whose counts are known.
+    ratios = np.exp(vectorizer.idf_ - 1)
+    words = vectorizer.vocabulary_
+    known = [(1 + terms[word]) * ratios[words[word]] for word in terms if word in words]
+    if not known:
+        return dict(terms)
+    counts = np.rint(np.median(known) / ratios - 1).astype(int)
+    return {word: int(counts[place]) for word, place in words.items()} | dict(terms)
+
+
+def _find_vectorizer(estimator):
+    """Return the first `TfidfVectorizer` with smooth_idf in nested steps, or None."""
+    if isinstance(estimator, TfidfVectorizer):
+        is_smooth = estimator.use_idf and estimator.smooth_idf
+        return estimator if is_smooth else None
+    steps = [
+        *getattr(estimator, "steps", ()),
+        *getattr(estimator, "transformer_list", ()),
+    ]
+    found = (_find_vectorizer(step) for _, step in steps)
+    return next((one for one in found if one is not None), None)
+
+
 def find_terms(text: str, terms) -> list:
     """Return (start, end, term) of each known term that occurs in a text.
 
@@ -71,10 +110,20 @@ def find_terms(text: str, terms) -> list:
     >>> find_terms("Brain tumour", {"tumor"})
     [(6, 12, 'tumor')]
     """
+    return find_terms_in_texts([text], terms)[0]
+
+
+def find_terms_in_texts(texts, terms) -> list:
+    """Return the list of `find_terms` for each text."""
     # If both spellings of a term are known, the American spelling is returned.
     known = {american_spelling(term): term for term in terms}
     known |= {term: term for term in terms}
     longest = max((term.count(" ") + 1 for term in terms), default=0)
+    return [_find_known(text, known, longest) for text in texts]
+
+
+def _find_known(text, known, longest) -> list:
+    """Return (start, end, term) of each known term of at most `longest` words."""
     words = list(_WORD.finditer(text))
     found, start = [], 0
     while start < len(words):

@@ -1,0 +1,240 @@
+"""Find the peaks of a map, and name their regions and networks."""
+
+import re
+import warnings
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from scipy.spatial import KDTree
+
+from .._utils.validation import check_peaks
+from .._utils.volumes import check_top, keep_strongest, open_img
+
+# Names of the networks in the labels of the Schaefer atlas with 7 or 17 networks.
+_SCHAEFER = re.compile(r"(?:7|17)Networks_[LR]H_([A-Za-z]+)")
+_BACKGROUND = "background"
+
+
+def region_names(coordinates, atlas=None) -> pd.DataFrame:
+    """Find the regions of coordinates in an atlas.
+
+    Parameters
+    ----------
+    coordinates : array-like of shape (n_peaks, 3)
+        Coordinates x, y, z in mm, in MNI space.
+    atlas : Bunch or None, default=None
+        Deterministic atlas, as returned by a function of nilearn, for example
+        ``nilearn.datasets.fetch_atlas_schaefer_2018()`` or
+        ``fetch_atlas_harvard_oxford("cort-maxprob-thr25-2mm")``, or another dict with
+        the keys ``maps`` (an image of integers, or its path) and ``labels`` (list of
+        str). The labels are those of the values 1, 2, 3 and so on, or those of 0, 1, 2
+        and so on if the first label is "Background". If the atlas contains ``lut``, a
+        table with the columns ``index`` and ``name``, this table is used instead. If
+        None, the regions are those of Dosenbach et al., which nilearn contains, so that
+        nothing is downloaded.
+
+    Returns
+    -------
+    regions : DataFrame
+        One row per coordinate, with the columns ``region``, ``network`` and
+        ``distance_mm``. ``region`` is the region at the coordinate, or the nearest
+        region. ``distance_mm`` is the distance from the coordinate to the center of
+        this region (Dosenbach), or to the center of its nearest voxel (atlas image),
+        which is 0 if the coordinate is inside the region. ``network`` is the network of
+        the region. It is an empty string if the atlas has no networks; those of
+        Dosenbach and Schaefer have networks.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If coordinates do not have shape (n_peaks, 3), or if the atlas has no image, no
+        labels, or more values than labels.
+
+    References
+    ----------
+    Dosenbach et al., Prediction of individual brain maturity using fMRI, Science 2010.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.inference import region_names
+    >>> region_names([[-42, -22, 54]])
+         region       network  distance_mm
+    0  parietal  sensorimotor         7.55
+    """
+    (coordinates,) = check_peaks([coordinates])
+    if atlas is None:
+        return _nearest_dosenbach(coordinates)
+    return _look_up(coordinates, atlas)
+
+
+def peak_table(
+    img, *, threshold=None, top=0.1, two_sided=False, min_distance=8.0, atlas=None
+) -> pd.DataFrame:
+    """Find the peaks of a map, and name their regions and networks.
+
+    The peaks are found by `nilearn.reporting.get_clusters_table`. For each cluster, it
+    returns the highest peak and at most three other peaks.
+
+    Parameters
+    ----------
+    img : Nifti image or path-like
+        One map in MNI space, for example a map of z values.
+    threshold : float or None, default=None
+        Voxels with higher values form clusters. If None, the fraction `top` of the
+        voxels in the brain, those with the highest values, form clusters.
+    top : float, default=0.1
+        Fraction of voxels, in (0, 1]. It is ignored if `threshold` is passed.
+    two_sided : bool, default=False
+        Whether voxels with values below minus `threshold` also form clusters. It
+        requires `threshold`.
+    min_distance : float, default=8.0
+        Minimum distance between peaks of the same cluster, in mm.
+    atlas : Bunch or None, default=None
+        Atlas of the regions, see `region_names`. If None, the nearest region of
+        Dosenbach et al. is used.
+
+    Returns
+    -------
+    peaks : DataFrame
+        One row per peak, in descending order of the absolute value. Columns: ``x``,
+        ``y``, ``z`` in mm, ``value``, ``cluster_mm3`` (volume of the cluster, NaN for
+        all peaks of a cluster but the highest), and the columns of `region_names`.
+
+    Raises
+    ------
+    ValueError
+        If `img` contains several maps, if `threshold` is not positive, if `top` is out
+        of range, if `two_sided` is True without `threshold`, or if no voxel of the
+        brain is positive.
+
+    See Also
+    --------
+    nilearn.reporting.get_clusters_table : Find clusters and their peaks.
+
+    Examples
+    --------
+    >>> from nilearn.datasets import load_sample_motor_activation_image
+    >>> from sklearn_neurocontext.inference import peak_table
+    >>> img = load_sample_motor_activation_image()
+    >>> peak_table(img, threshold=5)[["x", "y", "z", "region"]].head(1)
+          x     y     z    region
+    0  39.0 -22.0  58.0  parietal
+    """
+    from nilearn.reporting import get_clusters_table
+
+    img = open_img(img, "img")
+    n_maps = np.prod(img.shape[3:], dtype=int)
+    if n_maps != 1:
+        raise ValueError(
+            f"img must contain one map; got {n_maps}. Select a map by "
+            "nilearn.image.index_img(img, i)."
+        )
+    if threshold is None:
+        if two_sided:
+            raise ValueError("two_sided=True requires threshold; got None.")
+        check_top(top)
+        img = keep_strongest(img, top, "img")
+        volume = img.get_fdata()
+        threshold = np.nextafter(volume[volume > 0].min(), 0)
+    elif not threshold > 0:
+        raise ValueError(f"threshold must be positive; got {threshold!r}.")
+    with warnings.catch_warnings():
+        # nilearn warns if no voxel reaches the threshold. In this case, the table is
+        # empty. It also warns if it moves a center of mass into the cluster.
+        warnings.filterwarnings("ignore", "The given float value must not exceed")
+        warnings.filterwarnings("ignore", "No clusters found")
+        warnings.filterwarnings("ignore", ".*outside of the cluster body")
+        clusters = get_clusters_table(
+            img, threshold, two_sided=two_sided, min_distance=min_distance
+        )
+    sizes = pd.to_numeric(clusters["Cluster Size (mm3)"], errors="coerce")
+    peaks = pd.DataFrame(
+        {
+            "x": clusters["X"].astype(float),
+            "y": clusters["Y"].astype(float),
+            "z": clusters["Z"].astype(float),
+            "value": clusters["Peak Stat"].astype(float),
+            "cluster_mm3": sizes,
+        }
+    )
+    order = np.argsort(-peaks["value"].abs().to_numpy(), kind="stable")
+    peaks = peaks.iloc[order].reset_index(drop=True)
+    return peaks.join(region_names(peaks[["x", "y", "z"]].to_numpy(), atlas))
+
+
+def _nearest_dosenbach(coordinates) -> pd.DataFrame:
+    """Return the nearest region of Dosenbach et al. to each coordinate."""
+    from nilearn.datasets import fetch_coords_dosenbach_2010
+
+    regions = fetch_coords_dosenbach_2010()
+    centers = regions["rois"][["x", "y", "z"]].to_numpy(dtype=float)
+    distances, nearest = KDTree(centers).query(coordinates)
+    # The labels end with the number of the region, such as "ACC 19".
+    names = [re.sub(r"\s+\d+$", "", str(one)) for one in regions["labels"]]
+    networks = [str(one) for one in regions["networks"]]
+    return _make_table(
+        [names[place] for place in nearest],
+        [networks[place] for place in nearest],
+        distances,
+    )
+
+
+def _look_up(coordinates, atlas) -> pd.DataFrame:
+    """Return the region of an atlas at, or nearest to, each coordinate."""
+    try:
+        atlas_img, labels = atlas["maps"], atlas["labels"]
+    except (TypeError, KeyError):
+        raise TypeError(
+            "atlas must be a dict or Bunch with the keys maps and labels, as returned "
+            f"by nilearn's functions fetch_atlas_*; got {type(atlas).__name__}."
+        ) from None
+    atlas_img = open_img(atlas_img, "the image of atlas")
+    values = np.rint(atlas_img.get_fdata()).astype(int)
+    names = _name_values(np.unique(values[values > 0]), labels, atlas.get("lut"))
+    places = np.argwhere(np.isin(values, list(names)))
+    centers = nib.affines.apply_affine(atlas_img.affine, places)
+    distances, nearest = KDTree(centers).query(coordinates)
+    voxels = np.rint(
+        nib.affines.apply_affine(np.linalg.inv(atlas_img.affine), coordinates)
+    )
+    inside = (voxels == places[nearest]).all(axis=1)
+    found = [names[values[tuple(place)]] for place in places[nearest]]
+    matches = [_SCHAEFER.match(name) for name in found]
+    networks = [match[1] if match else "" for match in matches]
+    return _make_table(found, networks, np.where(inside, 0.0, distances))
+
+
+def _name_values(present, labels, lut) -> dict:
+    """Return a dict that maps the positive values of an atlas image to names."""
+    if lut is not None:
+        names = dict(zip(lut["index"].astype(int), lut["name"].map(_text), strict=True))
+    else:
+        labels = [_text(label) for label in labels]
+        has_background = bool(labels) and labels[0].lower() == _BACKGROUND
+        names = dict(enumerate(labels, start=0 if has_background else 1))
+    missing = [int(value) for value in present if value not in names]
+    if missing:
+        raise ValueError(
+            "atlas must have a label for each value of its image; got none for "
+            f"{', '.join(map(str, missing[:3]))}."
+        )
+    if not len(present):
+        raise ValueError("The image of atlas must contain positive values; got none.")
+    return {int(value): names[value] for value in present}
+
+
+def _text(label) -> str:
+    """Return a label, which nilearn may give as bytes, as a string."""
+    return label.decode() if isinstance(label, bytes) else str(label)
+
+
+def _make_table(names, networks, distances) -> pd.DataFrame:
+    """Return a table of regions, networks and distances."""
+    return pd.DataFrame(
+        {
+            "region": names,
+            "network": networks,
+            "distance_mm": np.round(distances, 2),
+        }
+    )
