@@ -9,8 +9,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from sklearn_neurocontext import NeuroContextModel
+from sklearn_neurocontext.inference import region_names
 from sklearn_neurocontext.plotting import DENSITY_UNIT
 from sklearn_neurocontext.server import create_app
+from tests.server.conftest import load_ontology
 from tests.text_model import make_parts
 
 PAGES = {"/": "text/html", "/api": "text/html", "/report.css": "text/css"}
@@ -82,6 +84,7 @@ def test_status(client, model):
         "n_studies": 150,
         "n_terms": len(model.terms),
         "n_indexed_studies": len(model.studies.titles),
+        "has_tasks": True,
     }
 
 
@@ -133,11 +136,26 @@ def test_studies(client, model):
     assert [one["pubmed_url"] for one in found] == expected["pubmed_url"].tolist()
 
 
+def test_tasks(client, model):
+    found = client.get("/api/tasks?text=pain&k=2").json()["tasks"]
+    (img,) = model.transform(["pain"])["brain_map"]
+    expected = model.decode(img, "tasks", k=2, ontology=load_ontology())
+    assert [one["candidate"] for one in found] == expected["candidate"].tolist()
+    assert found[0]["n_studies"] == expected["n_studies"].iloc[0]
+
+
+def test_regions_of_peaks(client):
+    peaks = client.get("/api/map?text=pain").json()["peaks"]
+    regions = region_names([[one[axis] for axis in "xyz"] for one in peaks])
+    assert [one["region"] for one in peaks] == regions["region"].tolist()
+    assert [one["network"] for one in peaks] == regions["network"].tolist()
+
+
 def test_uploaded_map(client, model, nifti):
     answer = client.post("/api/decode?k=4", files={"file": ("map", nifti)}).json()
     img = nib.Nifti1Image.from_bytes(gzip.decompress(nifti))
-    for name in ("terms", "studies"):
-        expected = model.decode(img, name, k=4)
+    for name in ("terms", "tasks", "studies"):
+        expected = model.decode(img, name, k=4, ontology=load_ontology())
         found = answer[name]
         assert [one["candidate"] for one in found] == expected["candidate"].tolist()
         p_values = [one["p_value"] for one in found]

@@ -178,10 +178,10 @@ def test_text_to_map_threshold_and_downloads(browser, address):
     assert nifti.read_bytes()[:2] == b"\x1f\x8b"
     png = _downloaded(browser, _element(browser, "png"), "z_map.png")
     assert png.read_bytes().startswith(b"\x89PNG")
-    (button,) = browser.find_elements("css selector", "#tables button")
+    (button,) = browser.find_elements("css selector", "#terms button")
     table = _downloaded(browser, button, "terms.csv").read_text()
     assert table.startswith("term,similarity,weight_in_brain_map")
-    assert len(table.splitlines()) == 1 + len(_rows(browser, "tables"))
+    assert len(table.splitlines()) == 1 + len(_rows(browser, "terms"))
 
 
 def test_permanent_link(browser, address):
@@ -240,10 +240,10 @@ def test_upload_to_terms(browser, address, image):
     _element(browser, "file").send_keys(str(image))
     browser.find_element("css selector", "#decode button").click()
     _wait_for_title(browser, "Uploaded map pain.nii.gz")
-    _wait(browser, lambda page: _rows(page, "tables"))
-    terms = [row.text.split()[0] for row in _rows(browser, "tables")[:2]]
+    _wait(browser, lambda page: _rows(page, "terms"))
+    terms = [row.text.split()[0] for row in _rows(browser, "terms")[:2]]
     assert set(terms) == {"pain", "heat"}
-    headings = browser.find_element("css selector", "#tables thead").text
+    headings = browser.find_element("css selector", "#terms thead").text
     assert "percentile" in headings
     assert not _element(browser, "link").is_displayed()
 

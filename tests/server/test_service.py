@@ -83,7 +83,7 @@ def test_time_limit(model, monkeypatch):
 
 def test_waiting_question_ends_with_the_server(model):
     stop = threading.Event()
-    service = service_module.ModelService(lambda notify: stop.wait(60), None)
+    service = service_module.ModelService(lambda notify: stop.wait(60), None, None)
     service.start()
 
     async def ask_and_cancel():
