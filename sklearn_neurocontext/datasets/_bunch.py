@@ -178,7 +178,7 @@ def describe_spaces(counts: dict, unclear_spaces=()) -> str:
 
 
 def describe_ignored(columns) -> str:
-    """Return sentences that list the ignored columns of studies; "" if none."""
+    """Return sentences that list ignored columns of studies; "" if there are none."""
     if not columns:
         return ""
     shown = ", ".join(columns[:8]) + (", …" if len(columns) > 8 else "")

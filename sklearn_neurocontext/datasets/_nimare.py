@@ -311,7 +311,7 @@ def _drop_empty_points(points):
 
 
 def _study_table(studies, metadata) -> pd.DataFrame:
-    """Return the table of studies; fill missing cells from the metadata."""
+    """Return the table of studies; take missing cells from the metadata."""
     table = pd.DataFrame({"study_id": studies["study_id"].astype(str)})
     for column, source in _TEXTS.items():
         table[column] = studies.get(source)

@@ -107,7 +107,7 @@ class PaperStudies:
 
 
 def random_subset(rows, size) -> np.ndarray:
-    """Return the first rows in a fixed random order, so that subsets are nested."""
+    """Return random rows, at most `size`; a larger subset contains all smaller ones."""
     order = np.random.default_rng(0).permutation(rows.max() + 1)
     return np.sort(order[np.isin(order, rows)][:size])
 

@@ -27,7 +27,8 @@ _SIZES = (1000, 2000, 5000, 10_000)
 # Number of splits on which the paper's recipe is fitted to titles. It always trains for
 # 50 epochs, so a fit to 17,000 titles is slow.
 _N_SPLITS_OF_TITLES = 3
-# NeuroQuery is fitted on these splits only, since a fit takes minutes.
+# Number of splits on which NeuroQuery is fitted. It is small, because a fit takes
+# minutes.
 _N_SPLITS_OF_NEUROQUERY = 3
 _N_TRAIN_OF_TEXT2BRAIN = 2000
 # Settings of the network that were chosen on development studies.
@@ -52,8 +53,8 @@ class Row:
         Splits on which the estimator is fitted and scored. If None, all splits of the
         studies are used.
     y : ndarray, list of ndarray or None, default=None
-        Maps to which the estimator is fitted. None means the coefficients of the
-        studies.
+        Maps to which the estimator is fitted. If None, the coefficients of the studies
+        are used.
     """
 
     name: str
@@ -193,7 +194,7 @@ def table2(experiment) -> dict:
 
 
 def _ensembles(experiment, studies, n_components) -> list:
-    """Return the rows of `best_text_brain` with each and with all language models."""
+    """Return rows of `best_text_brain` with each language model, and with all."""
     names = experiment.model_names
     choices = [(name,) for name in names] + [tuple(names)] * (len(names) > 1)
     rows = []
@@ -264,8 +265,8 @@ def comparators(experiment) -> dict:
 def _term_maps(experiment, studies) -> list:
     """Return the rows of NeurosynthMaps and NeuroQuery.
 
-    Maps are compared voxel by voxel, as the authors do, and as coefficients that are
-    standardized like those of all other estimators.
+    Maps are compared voxel by voxel, as the authors of these methods do, and as
+    coefficients that are standardized like those of all other estimators.
     """
     from ..comparators import NeuroQuery, NeurosynthMaps
 

@@ -196,8 +196,8 @@ def reproduce(
         titles, keywords and abstracts. The counts in titles and keywords are multiplied
         by 2.
     rows : sequence of str or None, default=None
-        Names of the rows to compute, for example ``["ridge", "cca"]``. None means all
-        rows of the table.
+        Names of the rows to compute, for example ``["ridge", "cca"]``. If None, all
+        rows of the table are computed.
     model_names : sequence of str or None, default=None
         Language models, see `make_embedder`. ``"table2"`` compares all of them. All
         other tables use only the first. If None, minilm is used, and ``"table2"``
@@ -285,7 +285,7 @@ def reproduce(
 
 
 def _select_rows(sections, names) -> dict:
-    """Return the rows with some names."""
+    """Return the rows whose names are in `names`."""
     known = {row.name: None for rows in sections.values() for row in rows}
     unknown = [name for name in names if name not in known]
     if unknown:
