@@ -55,8 +55,8 @@ def make_bunch(
     `studies` must have the column ``study_id``, and may have the other columns of
     `STUDY_COLUMNS`. Three arrays describe the peaks of all studies:
 
-    - `rows`, of shape (n_peaks,), contains, for each peak, the index of its study in
-      `studies`;
+    - `rows`, of shape (n_peaks,), contains the row of `studies` to which each peak
+      belongs;
     - `xyz`, of shape (n_peaks, 3), contains the reported coordinates in mm;
     - `spaces`, of shape (n_peaks,), contains the space of each peak, as named by the
       source.

@@ -510,9 +510,10 @@ def _best_row(experiment, studies, model_names=None) -> Row:
 class HubnessCorrected(BaseEstimator):
     """Estimator whose similarities are corrected with those of training studies.
 
-    The correction is that of `KernelCCA`. Two soft maxima are subtracted from the
-    similarity of a text and a map: that of the similarities of the text with all
-    training maps, and that of the similarities of the map with all training texts.
+    The correction is the same as in `KernelCCA`. Two values are subtracted from the
+    similarity of a text and a map: the soft maximum of the text's similarities with all
+    training maps, and the soft maximum of the map's similarities with all training
+    texts.
     """
 
     def __init__(self, estimator, weight=0.5, temperature=0.05):

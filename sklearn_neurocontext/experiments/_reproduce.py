@@ -166,9 +166,9 @@ def reproduce(
 ) -> ReproducedTable:
     """Compute a table like one of the NeuroConText paper.
 
-    The studies, the language models and the default atlas differ from the paper, so the
-    scores are not those of the paper. The published scores are listed below each table.
-    The tables are:
+    The studies, the language models and the default atlas differ from those of the
+    paper, so the scores are not those of the paper. The published scores are listed
+    below each table. The tables are:
 
     - ``"table1"``: estimators on bodies, abstracts and titles;
     - ``"table2"``: language models and numbers of components;
