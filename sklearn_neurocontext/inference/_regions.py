@@ -74,8 +74,8 @@ def peak_table(
 ) -> pd.DataFrame:
     """Find the peaks of a map, and name their regions and networks.
 
-    The peaks are found by `nilearn.reporting.get_clusters_table`. For each cluster, it
-    returns the highest peak and at most three other peaks.
+    The peaks are found by `nilearn.reporting.get_clusters_table`. This function returns
+    the highest peak and at most three other peaks of each cluster.
 
     Parameters
     ----------

@@ -117,7 +117,8 @@ class EmbeddingStore:
         # Even for reading, SQLite writes files to the folder of the store, unless the
         # store is declared immutable. In an immutable store, SQLite ignores the
         # write-ahead log. Therefore, a store with such a log is not declared immutable.
-        # The log exists if another process is writing to the store, or was killed.
+        # The log exists if another process is writing to the store, or was killed
+        # before it closed the store.
         log = path.with_name(f"{path.name}-wal")
         has_log = log.is_file() and log.stat().st_size > 0
         return f"{path.as_uri()}?{'mode=ro' if has_log else 'immutable=1'}"
