@@ -54,7 +54,7 @@ _PUBLISHED = {
 
 @dataclass(eq=False)
 class ReproducedTable:
-    """Hold the results of one table, one for each text field.
+    """Hold the results of one table: one result for each text field.
 
     Parameters
     ----------
@@ -166,9 +166,9 @@ def reproduce(
 ) -> ReproducedTable:
     """Compute a table like one of the NeuroConText paper.
 
-    The studies, the language models and the default atlas differ from the paper, so the
-    scores are not those of the paper. The published scores are listed below each table.
-    The tables are:
+    The studies, the language models and the default atlas differ from those of the
+    paper, so the scores are not those of the paper. The published scores are listed
+    below each table. The tables are:
 
     - ``"table1"``: estimators on bodies, abstracts and titles;
     - ``"table2"``: language models and numbers of components;
@@ -191,15 +191,17 @@ def reproduce(
         abstracts and bodies to a corpus.
     text_fields : sequence of {"title", "abstract", "body", "counts"} or None, \
             default=None
-        Text fields to use. None means all fields of the table for which the corpus has
-        texts. ``"counts"`` are NeuroQuery's counts of terms in titles, keywords (both
-        twice) and abstracts.
+        Text fields to use. If None, all fields of the table for which the corpus has
+        texts are used. ``"counts"`` are the sums of NeuroQuery's counts of terms in
+        titles, keywords and abstracts. The counts in titles and keywords are multiplied
+        by 2.
     rows : sequence of str or None, default=None
-        Names of the rows to compute, for example ``["ridge", "cca"]``. None means all
-        rows of the table.
+        Names of the rows to compute, for example ``["ridge", "cca"]``. If None, all
+        rows of the table are computed.
     model_names : sequence of str or None, default=None
-        Language models, see `make_embedder`. ``"table2"`` compares them; None means
-        minilm and mpnet. All other tables use the first; None means minilm.
+        Language models, see `make_embedder`. ``"table2"`` compares all of them. All
+        other tables use only the first. If None, minilm is used, and ``"table2"``
+        compares minilm and mpnet.
     atlas : str or path-like, default="geometric"
         Atlas, see `make_masker`.
     n_components : int, default=512
@@ -214,7 +216,7 @@ def reproduce(
     output : path-like or None, default=None
         Folder of the records. A second run with the same settings reads the records.
     cache : path-like or None, default=None
-        Embedding store. None means ``embeddings.sqlite`` in the cache folder of the
+        Embedding store. If None, it is ``embeddings.sqlite`` in the cache folder of the
         package.
     on_progress : callable or None, default=None
         Function called as ``on_progress(n_done, n_total, label)`` after each step.
@@ -283,7 +285,7 @@ def reproduce(
 
 
 def _select_rows(sections, names) -> dict:
-    """Return the rows with some names."""
+    """Return the rows whose names are in `names`."""
     known = {row.name: None for rows in sections.values() for row in rows}
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -376,7 +378,8 @@ def _run(rows, output, progress, description) -> BenchmarkResult:
     reference = PAPER_RECIPE if PAPER_RECIPE in names else None
     if reference is None and BEST_TEXT_BRAIN in names:
         reference = BEST_TEXT_BRAIN
-    # Rows may have fewer splits than others. The test studies of a split are the same.
+    # Some rows have fewer splits than others. The test studies of a split are the same
+    # for all rows.
     longest = max(results, key=lambda one: len(one.studies))
     return replace(longest, records=records, reference=reference, provenance=runs)
 
