@@ -65,8 +65,8 @@ def load_table(studies, peaks, *, space=None):
         are not in the table of studies are skipped, and the field ``description``
         contains the number of skipped peaks, blank rows and blank columns. Columns
         of `studies` that are not listed above are ignored. The additional field
-        ``ignored_columns`` is a list of their names, and ``description`` contains the
-        first of these names.
+        ``ignored_columns`` is a list of the names of these columns, and ``description``
+        contains at most eight of the names.
 
     Raises
     ------

@@ -49,8 +49,8 @@ class Row:
     studies : PaperStudies
         Studies of X.
     splits : list of (train, test) or None, default=None
-        Splits on which the estimator is fitted and scored. None means all splits of
-        the studies.
+        Splits on which the estimator is fitted and scored. If None, all splits of the
+        studies are used.
     y : ndarray, list of ndarray or None, default=None
         Maps to which the estimator is fitted. None means the coefficients of the
         studies.
@@ -80,8 +80,8 @@ class PaperExperiment:
     corpus : Bunch
         Corpus of all studies.
     text_fields : sequence of str or None
-        Text fields to use. None means those of the table for which the corpus has
-        texts.
+        Text fields to use. If None, the fields of the table for which the corpus has
+        texts are used.
     model_names : sequence of str
         Names of the language models, see `make_embedder`.
     atlas : str or path-like
@@ -95,7 +95,7 @@ class PaperExperiment:
     random_state : int
         Seed of splits and estimators.
     cache : path-like or None
-        Embedding store. None means a file in the cache folder of the package.
+        Embedding store. If None, it is a file in the cache folder of the package.
     on_progress : callable or None
         Function called as ``on_progress(n_done, n_total, label)``.
     """
@@ -191,11 +191,11 @@ def table2(experiment) -> dict:
 
 
 def _embedding_models(experiment) -> dict:
-    """Return three estimators of embeddings, among them one with a kernel."""
+    """Return three estimators that take embeddings; one of them uses a kernel."""
     from ..models import best_text_brain
 
     seed = experiment.random_state
-    # The part of `best_text_brain` for titles that reads embeddings.
+    # The steps of `best_text_brain("title")` that take embeddings.
     steps = dict(best_text_brain("title", seed).estimators)["language_model"].steps[1:]
     made = make_estimators(("cca", "contrastive"), seed)
     return {
@@ -516,13 +516,13 @@ def _two_models(experiment, studies) -> list:
 
 
 def _on_features(studies, model):
-    """Return a model of embeddings, or a pipeline that reduces counts for it."""
+    """Return a model; if texts are missing, add steps that transform counts."""
     if studies.texts is not None:
         return model
     from ..text import TermCounts
 
-    # Latent semantic analysis. Its dimensions keep their scale: standardized dimensions
-    # retrieve worse, see docs/experiments.md.
+    # Latent semantic analysis. Its dimensions are not standardized, because this would
+    # lower the retrieval scores (see docs/experiments.md).
     steps = [step for step in model if not isinstance(step, StandardScaler)]
     return make_pipeline(
         TermCounts(min_df=10),
@@ -549,8 +549,9 @@ def _best_row(experiment, studies, model_names=None) -> Row:
 class HubnessCorrected(BaseEstimator):
     """Estimator whose similarities are corrected with those of training studies.
 
-    The correction is the one of `KernelCCA`: the soft maximum of the similarities of a
-    text with all training maps, and of a map with all training texts, is subtracted.
+    The correction is that of `KernelCCA`. Two soft maxima are subtracted from the
+    similarity of a text and a map: that of the similarities of the text with all
+    training maps, and that of the similarities of the map with all training texts.
     """
 
     def __init__(self, estimator, weight=0.5, temperature=0.05):

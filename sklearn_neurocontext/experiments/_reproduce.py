@@ -55,7 +55,7 @@ _PUBLISHED = {
 
 @dataclass(eq=False)
 class ReproducedTable:
-    """Hold the results of one table, one for each text field.
+    """Hold the results of one table: one result for each text field.
 
     Parameters
     ----------
@@ -193,16 +193,17 @@ def reproduce(
         abstracts and bodies to a corpus.
     text_fields : sequence of {"title", "abstract", "body", "counts"} or None, \
             default=None
-        Text fields to use. None means all fields of the table for which the corpus has
-        texts. ``"counts"`` are NeuroQuery's counts of terms in titles, keywords (both
-        twice) and abstracts.
+        Text fields to use. If None, all fields of the table for which the corpus has
+        texts are used. ``"counts"`` are the sums of NeuroQuery's counts of terms in
+        titles, keywords and abstracts. The counts in titles and keywords are multiplied
+        by 2.
     rows : sequence of str or None, default=None
         Names of the rows to compute, for example ``["ridge", "cca"]``. None means all
         rows of the table.
     model_names : sequence of str or None, default=None
-        Language models, see `make_embedder`. ``"table2"`` and ``"titles"`` compare
-        them; None means minilm and mpnet. All other tables use the first; None means
-        minilm.
+        Language models, see `make_embedder`. ``"table2"`` and ``"titles"`` compare all
+        of them. All other tables use only the first. If None, minilm is used, and
+        ``"table2"`` and ``"titles"`` compare minilm and mpnet.
     atlas : str or path-like, default="geometric"
         Atlas, see `make_masker`.
     n_components : int, default=512
@@ -217,7 +218,7 @@ def reproduce(
     output : path-like or None, default=None
         Folder of the records. A second run with the same settings reads the records.
     cache : path-like or None, default=None
-        Embedding store. None means ``embeddings.sqlite`` in the cache folder of the
+        Embedding store. If None, it is ``embeddings.sqlite`` in the cache folder of the
         package.
     on_progress : callable or None, default=None
         Function called as ``on_progress(n_done, n_total, label)`` after each step.
@@ -379,7 +380,8 @@ def _run(rows, output, progress, description) -> BenchmarkResult:
     reference = PAPER_RECIPE if PAPER_RECIPE in names else None
     if reference is None and BEST_TEXT_BRAIN in names:
         reference = BEST_TEXT_BRAIN
-    # Rows may have fewer splits than others. The test studies of a split are the same.
+    # Some rows have fewer splits than others. The test studies of a split are the same
+    # for all rows.
     longest = max(results, key=lambda one: len(one.studies))
     return replace(longest, records=records, reference=reference, provenance=runs)
 

@@ -402,7 +402,7 @@ class BenchmarkResult:
         for splits, names in by_splits.items():
             columns = [np.concatenate(list(scores[name].values())) for name in names]
             studies = [np.asarray(self.studies[split]) for split in splits]
-            # All splits are equally important, whatever their number of studies.
+            # All splits have the same weight, whatever their numbers of studies.
             weights = [np.full(len(one), 1 / len(one)) for one in studies]
             ends = bootstrap_interval(
                 np.hstack(columns),

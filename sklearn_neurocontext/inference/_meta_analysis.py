@@ -30,8 +30,8 @@ def run_meta_analysis(corpus, meta_analysis="ale", *, default_n_subjects=20) -> 
     maps : dict of str to Nifti1Image of shape (91, 109, 91)
         The key ``stat`` is the statistic: ALE values, or the number of studies that
         report a peak within 10 mm of the voxel. The key ``z`` contains the z values of
-        this statistic under random locations of the peaks. They are not corrected for
-        multiple comparisons over voxels.
+        this statistic. They are computed from its null distribution for peaks at random
+        locations. They are not corrected for multiple comparisons over voxels.
 
     Raises
     ------

@@ -683,9 +683,10 @@ class NeuroContextModel:
 
         If `candidates` is the name of a table of an ontology, such as ``"tasks"``, the
         name and the definition of each entry are compared with the map as one text.
-        Entries without evidence are left out: the name of an entry must contain a term
-        of the model, or a word that its word features know, that occurs in at least
-        `min_studies` training studies. Generic words, such as "task", do not count.
+        Entries without evidence are omitted. An entry has evidence if its name contains
+        a word or a term of the model that occurs in at least `min_studies` training
+        studies. A word of the model is a word of which the model computes a feature.
+        Generic words, such as "task", are not considered.
 
         In addition to the similarity, the probability of each entry is computed as in
         NiCLIP. Let :math:`z_t` be the similarity of task t, standardized by the mean
@@ -922,7 +923,7 @@ class NeuroContextModel:
         return voxels_to_imgs(voxels, self.masker.mask_img_)
 
     def _warn_low_confidence(self, texts, z, minus=None):
-        """Warn of each text, or difference, whose largest z is below the threshold."""
+        """Warn about each text or difference whose largest z is below the threshold."""
         for text, z_map in zip(texts, z, strict=True):
             name, largest = f"the map of {text[:60]!r}", z_map.max()
             if minus is not None:
@@ -1113,7 +1114,7 @@ def _check_array(name: str, array, shape: tuple):
 
 
 def _divide(maps, std) -> np.ndarray:
-    """Divide maps by a standard deviation; the result is 0 where it is 0."""
+    """Divide maps by a standard deviation; where the deviation is 0, return 0."""
     return maps / np.where(std > 0, std, np.inf)
 
 

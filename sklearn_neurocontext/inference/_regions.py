@@ -42,8 +42,8 @@ def region_names(coordinates, atlas=None) -> pd.DataFrame:
         region. ``distance_mm`` is the distance from the coordinate to the center of
         this region (Dosenbach), or to the center of its nearest voxel (atlas image),
         which is 0 if the coordinate is inside the region. ``network`` is the network of
-        the region. It is an empty string if the atlas has no networks; those of
-        Dosenbach and Schaefer have networks.
+        the region. The atlases of Dosenbach and Schaefer have networks. For an atlas
+        without networks, it is an empty string.
 
     Raises
     ------
@@ -81,8 +81,8 @@ def peak_table(
     img : Nifti image or path-like
         One map in MNI space, for example a map of z values.
     threshold : float or None, default=None
-        Voxels with higher values form clusters. If None, the fraction `top` of the
-        voxels in the brain, those with the highest values, form clusters.
+        Voxels with higher values form clusters. If None, the threshold is such that the
+        voxels above it are the fraction `top` of the voxels in the brain.
     top : float, default=0.1
         Fraction of voxels, in (0, 1]. It is ignored if `threshold` is passed.
     two_sided : bool, default=False
@@ -98,8 +98,9 @@ def peak_table(
     -------
     peaks : DataFrame
         One row per peak, in descending order of the absolute value. Columns: ``x``,
-        ``y``, ``z`` in mm, ``value``, ``cluster_mm3`` (volume of the cluster, NaN for
-        all peaks of a cluster but the highest), and the columns of `region_names`.
+        ``y``, ``z`` in mm, ``value``, ``cluster_mm3`` (volume of the cluster; it is
+        given for the highest peak of a cluster, and is NaN for the other peaks), and
+        the columns of `region_names`.
 
     Raises
     ------
@@ -141,7 +142,7 @@ def peak_table(
         raise ValueError(f"threshold must be positive; got {threshold!r}.")
     with warnings.catch_warnings():
         # nilearn warns if no voxel reaches the threshold. In this case, the table is
-        # empty. It also warns if it moves a center of mass into the cluster.
+        # empty. nilearn also warns if it moves a center of mass into the cluster.
         warnings.filterwarnings("ignore", "The given float value must not exceed")
         warnings.filterwarnings("ignore", "No clusters found")
         warnings.filterwarnings("ignore", ".*outside of the cluster body")
