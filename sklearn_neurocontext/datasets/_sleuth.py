@@ -58,7 +58,7 @@ def load_sleuth(path):
     r"""Load the peaks of a meta-analysis from a text file of Sleuth or GingerALE.
 
     The file is a list of experiments. Each experiment begins with lines that start
-    with ``//``. The first of these lines contains the name of the experiment, which may
+    with ``//``. The name of the experiment begins on the first of these lines, and may
     continue on the next lines until a blank line. The line ``// Subjects=…`` contains
     the number of subjects; ``// N=…`` below a name is read in the same way. Each of the
     following lines contains the coordinates of one peak, separated by spaces, tabs,

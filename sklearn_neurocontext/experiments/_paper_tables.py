@@ -27,7 +27,8 @@ _SIZES = (1000, 2000, 5000, 10_000)
 # Number of splits on which the paper's recipe is fitted to titles. It always trains for
 # 50 epochs, so a fit to 17,000 titles is slow.
 _N_SPLITS_OF_TITLES = 3
-# NeuroQuery is fitted on these splits only, since a fit takes minutes.
+# Number of splits on which NeuroQuery is fitted. It is small, because a fit takes
+# minutes.
 _N_SPLITS_OF_NEUROQUERY = 3
 _N_TRAIN_OF_TEXT2BRAIN = 2000
 # Settings of the network that were chosen on development studies.
@@ -52,8 +53,8 @@ class Row:
         Splits on which the estimator is fitted and scored. If None, all splits of the
         studies are used.
     y : ndarray, list of ndarray or None, default=None
-        Maps to which the estimator is fitted. None means the coefficients of the
-        studies.
+        Maps to which the estimator is fitted. If None, the coefficients of the studies
+        are used.
     """
 
     name: str
@@ -303,8 +304,8 @@ def comparators(experiment) -> dict:
 def _term_maps(experiment, studies) -> list:
     """Return the rows of NeurosynthMaps and NeuroQuery.
 
-    Maps are compared voxel by voxel, as the authors do, and as coefficients that are
-    standardized like those of all other estimators.
+    Maps are compared voxel by voxel, as the authors of these methods do, and as
+    coefficients that are standardized like those of all other estimators.
     """
     from ..comparators import NeuroQuery, NeurosynthMaps
 
@@ -549,9 +550,10 @@ def _best_row(experiment, studies, model_names=None) -> Row:
 class HubnessCorrected(BaseEstimator):
     """Estimator whose similarities are corrected with those of training studies.
 
-    The correction is that of `KernelCCA`. Two soft maxima are subtracted from the
-    similarity of a text and a map: that of the similarities of the text with all
-    training maps, and that of the similarities of the map with all training texts.
+    The correction is the same as in `KernelCCA`. Two values are subtracted from the
+    similarity of a text and a map: the soft maximum of the text's similarities with all
+    training maps, and the soft maximum of the map's similarities with all training
+    texts.
     """
 
     def __init__(self, estimator, weight=0.5, temperature=0.05):

@@ -167,9 +167,9 @@ def reproduce(
 ) -> ReproducedTable:
     """Compute a table like one of the NeuroConText paper.
 
-    The studies, the language models and the default atlas differ from the paper, so the
-    scores are not those of the paper. The published scores are listed below each table.
-    The tables are:
+    The studies, the language models and the default atlas differ from those of the
+    paper, so the scores are not those of the paper. The published scores are listed
+    below each table. The tables are:
 
     - ``"table1"``: estimators on bodies, abstracts and titles;
     - ``"table2"``: language models and numbers of components;
@@ -198,8 +198,8 @@ def reproduce(
         titles, keywords and abstracts. The counts in titles and keywords are multiplied
         by 2.
     rows : sequence of str or None, default=None
-        Names of the rows to compute, for example ``["ridge", "cca"]``. None means all
-        rows of the table.
+        Names of the rows to compute, for example ``["ridge", "cca"]``. If None, all
+        rows of the table are computed.
     model_names : sequence of str or None, default=None
         Language models, see `make_embedder`. ``"table2"`` and ``"titles"`` compare all
         of them. All other tables use only the first. If None, minilm is used, and
@@ -287,7 +287,7 @@ def reproduce(
 
 
 def _select_rows(sections, names) -> dict:
-    """Return the rows with some names."""
+    """Return the rows whose names are in `names`."""
     known = {row.name: None for rows in sections.values() for row in rows}
     unknown = [name for name in names if name not in known]
     if unknown:

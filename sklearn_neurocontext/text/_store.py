@@ -393,8 +393,9 @@ class MemoryCache:
 
     def get_many(self, keys, embedding_dim=None) -> dict:
         """Return the vectors of the keys that are in the cache."""
-        # `embedding_dim` is ignored. The method has the parameters of the method of
-        # `EmbeddingStore`, because the embedder calls either of them.
+        # `embedding_dim` is ignored. The method has this parameter because the embedder
+        # calls the methods `get_many` of `MemoryCache` and `EmbeddingStore` with the
+        # same arguments.
         with self._lock:
             found = {key: self._vectors[key] for key in keys if key in self._vectors}
             for key in found:
