@@ -1,6 +1,6 @@
 """Rows of the tables of the paper: estimators, their input and their splits."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import logsumexp
@@ -134,7 +134,7 @@ class PaperExperiment:
 
     def embed(self, studies, model_name) -> np.ndarray:
         """Embed the texts of studies, or read the embeddings from the store."""
-        key = (model_name, studies.text_field, tuple(studies.rows))
+        key = (model_name, tuple(studies.texts))
         if key not in self._embeddings:
             store = self.cache or cache_folder() / "embeddings.sqlite"
             embedder = make_embedder(model_name).set_params(cache=str(store)).fit()
@@ -188,22 +188,7 @@ def table2(experiment) -> dict:
                     Row(f"{label}: {kind}", model, X, studies)
                     for kind, model in _embedding_models(experiment).items()
                 ]
-            if name == "title":
-                rows += _ensembles(experiment, studies, n_components)
     return sections
-
-
-def _ensembles(experiment, studies, n_components) -> list:
-    """Return rows of `best_text_brain` with each language model, and with all."""
-    names = experiment.model_names
-    choices = [(name,) for name in names] + [tuple(names)] * (len(names) > 1)
-    rows = []
-    for chosen in choices:
-        row = _best_row(experiment, studies, chosen)
-        labels = " and ".join(map(model_label, chosen))
-        row.name = f"{labels}, {n_components} components: {row.name}"
-        rows.append(row)
-    return rows
 
 
 def _embedding_models(experiment) -> dict:
@@ -219,6 +204,60 @@ def _embedding_models(experiment) -> dict:
         "KernelCCA": make_pipeline(*(step for _, step in steps)),
         "contrastive": made["contrastive"],
     }
+
+
+def titles(experiment) -> dict:
+    """Compare training on titles with training on titles and abstracts.
+
+    All queries are titles.
+    """
+    sections = {}
+    for name, studies in experiment.prepare(("title",)).items():
+        more = _add_abstracts(experiment.corpus, studies)
+        choices = [experiment.model_names[:1]]
+        if len(experiment.model_names) > 1:
+            choices.append(experiment.model_names)
+        rows = []
+        for label, used in (("titles", studies), ("titles and abstracts", more)):
+            X = experiment.embed(used, experiment.model_names[0])
+            made = make_estimators(("ridge", "cca"), experiment.random_state)
+            models = model_label(experiment.model_names[0])
+            rows += [
+                Row(f"{kind} ({models}), {label}", model, X, used)
+                for kind, model in made.items()
+            ]
+            for chosen in choices:
+                row = _best_row(experiment, used, chosen)
+                models = " and ".join(map(model_label, chosen))
+                row.name = f"{row.name} ({models}), {label}"
+                rows.append(row)
+        sections[name] = rows
+    return sections
+
+
+def _add_abstracts(corpus, studies) -> PaperStudies:
+    """Add the abstracts of training studies as further rows of training sets."""
+    abstracts = corpus.studies["abstract"].iloc[studies.rows].str.strip()
+    with_abstract = np.flatnonzero(abstracts != "")
+    # The row of the abstract of each study; -1 without an abstract.
+    further = np.full(len(studies.rows), -1)
+    further[with_abstract] = len(studies.rows) + np.arange(len(with_abstract))
+    splits = []
+    for train, test in studies.splits:
+        rows = further[train]
+        splits.append((np.concatenate([train, rows[rows >= 0]]), test))
+    chosen = np.concatenate([np.arange(len(studies.rows)), with_abstract])
+    return replace(
+        studies,
+        rows=studies.rows[chosen],
+        texts=[*studies.texts, *abstracts.iloc[with_abstract]],
+        y=studies.y[chosen],
+        peaks=[studies.peaks[row] for row in chosen],
+        splits=splits,
+        development=None,
+        groups=studies.groups[chosen],
+        metadata=studies.metadata | {"n_abstracts": len(with_abstract)},
+    )
 
 
 def sizes(experiment) -> dict:
@@ -420,6 +459,7 @@ def losses(experiment) -> dict:
 TABLES = {
     "table1": table1,
     "table2": table2,
+    "titles": titles,
     "figure2": figure2,
     "sizes": sizes,
     "comparators": comparators,

@@ -127,8 +127,8 @@ def _title(random_state, model_names):
         neighbors[f"neighbors_by_language_model{suffix}"] = make_pipeline(
             LLMChunkEmbedder(model_name), NeighborMaps(0.05), model(30.0)
         )
-    # Several language models have similar errors. Therefore, the weight of each language
-    # model decreases with their number.
+    # Language models have similar errors. Therefore, the weight of each of them
+    # decreases with their number.
     weight = len(model_names) ** -0.5
     of_language_models = [weight] * len(model_names)
     weights = np.array([1.0, *of_language_models])
