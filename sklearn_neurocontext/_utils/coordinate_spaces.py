@@ -22,10 +22,10 @@ _TALAIRACH_TO_MNI = np.linalg.inv(_MNI_TO_TALAIRACH)
 # Center and radii, in mm, of an ellipsoid that contains the brain in both spaces.
 _BRAIN_CENTER = np.array([0.0, -18.0, 8.0])
 _BRAIN_RADII = np.array([81.0, 99.0, 86.0])
-# Limits by which the unit of a study's coordinates (mm, cm, m or voxels) is guessed.
-# They were chosen on the 18,000 studies of NeuroQuery and Neurosynth. With these
-# limits, a warning is issued for 18 of these studies, and most of the 18 studies do
-# contain voxel indices.
+# Limits that are used to guess the unit of the coordinates of a study: mm, cm, m or
+# voxels. They were chosen on the 18,000 studies of NeuroQuery and Neurosynth. With
+# these limits, a warning is issued for 18 of these studies, and most of the 18 studies
+# do contain voxel indices.
 MIN_PEAKS = 10
 _MIN_EXTENT_MM = 45  # peaks of a study span at least this distance along one axis
 _MAX_CM = 12  # largest absolute coordinate in centimeters

@@ -247,8 +247,9 @@ def read_numbers(values) -> np.ndarray:
     """Convert numbers, and texts that contain a number, to float64.
 
     A text may have any kind of minus sign, a plus sign, quotes and white space around
-    the number, and a decimal comma. If the comma may instead separate thousands or the
-    values of a list, the result is NaN. Other texts and values also become NaN.
+    the number, and a decimal comma. If it is unclear whether a comma is a decimal
+    comma, because it may separate thousands or the values of a list, the result is NaN.
+    Other texts and values also become NaN.
 
     >>> read_numbers(["\u221242,5", "+4", "1,234", "left"]).tolist()
     [-42.5, 4.0, nan, nan]

@@ -259,7 +259,7 @@ def normalize_studies(y: np.ndarray, y_scaling: str | None, dtype=None) -> np.nd
 
 
 def _check_range(y, dtype):
-    """Raise an error if squares of coefficients overflow or underflow in a dtype."""
+    """Raise an error if squares of coefficients are too large or small for a dtype."""
     limits = np.finfo(dtype)
     largest = float(np.abs(y).max(initial=0))
     low, high = np.sqrt([float(limits.tiny), float(limits.max) / max(y.size, 1)])

@@ -217,7 +217,7 @@ def _make_estimators(names, settings, **options):
 
 
 def _make_splits(groups, n_splits, n_candidates, settings):
-    """Return shuffled folds if `n_candidates` is "fold", else random splits."""
+    """Return shuffled folds if `n_candidates` is "fold"; otherwise, random splits."""
     from ..model_selection import paper_splits, shuffled_folds
 
     random_state = settings["random_state"]

@@ -75,9 +75,9 @@ class _Names(CommaSeparated):
 @click.option(
     "--model-names",
     type=_Names(),
-    show_default="minilm,mpnet for table2, otherwise minilm",
+    show_default="minilm,mpnet for table2 and titles, otherwise minilm",
     help="Comma-separated language models: minilm, mpnet, or names or folders of "
-    "others. All tables but table2 use the first.",
+    "others. All tables but table2 and titles use the first.",
 )
 @click.option(
     "--maps",

@@ -55,8 +55,8 @@ def make_bunch(
     `studies` must have the column ``study_id``, and may have the other columns of
     `STUDY_COLUMNS`. Three arrays describe the peaks of all studies:
 
-    - `rows`, of shape (n_peaks,), contains, for each peak, the index of its study in
-      `studies`;
+    - `rows`, of shape (n_peaks,), contains the row of `studies` to which each peak
+      belongs;
     - `xyz`, of shape (n_peaks, 3), contains the reported coordinates in mm;
     - `spaces`, of shape (n_peaks,), contains the space of each peak, as named by the
       source.
@@ -178,7 +178,7 @@ def describe_spaces(counts: dict, unclear_spaces=()) -> str:
 
 
 def describe_ignored(columns) -> str:
-    """Return sentences that list the ignored columns of studies; "" if none."""
+    """Return sentences that list ignored columns of studies; "" if there are none."""
     if not columns:
         return ""
     shown = ", ".join(columns[:8]) + (", …" if len(columns) > 8 else "")

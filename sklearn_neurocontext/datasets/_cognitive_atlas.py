@@ -72,9 +72,9 @@ def load_cognitive_atlas(directory) -> Bunch:
         - ``task_concepts`` : DataFrame with one row per link between a task and a
           concept, and the columns ``task`` and ``concept`` (their ids), ``source`` and
           ``contrast``. If ``source`` is "asserts", the link is stated in the entry of
-          the task, and ``contrast`` is empty. If it is "measured_by", the entry of the
-          concept names a contrast of the task, and ``contrast`` is the name of the
-          contrast.
+          the task, and ``contrast`` is empty. If ``source`` is "measured_by", the entry
+          of the concept names a contrast of the task, and ``contrast`` is the name of
+          this contrast.
         - ``description`` : str with the numbers of entries and the license.
 
     Raises

@@ -119,7 +119,7 @@ def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> d
 
 
 def _check_hash(path, sha256):
-    """Raise OSError if the SHA-256 of a file differs from the published one."""
+    """Raise OSError if the SHA-256 of a file differs from the published SHA-256."""
     found = pooch.file_hash(str(path))
     if found != sha256:
         raise OSError(

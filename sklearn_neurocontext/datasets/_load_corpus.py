@@ -94,7 +94,7 @@ def load_corpus(name_or_folder):
 
 
 def _load_named(name: str):
-    """Load one of `CORPORA`."""
+    """Load a corpus by its name, which is one of `CORPORA`."""
     if name == "nimare":
         return load_nimare_studyset()
     if name == "neuroquery":

@@ -311,7 +311,7 @@ def _drop_empty_points(points):
 
 
 def _study_table(studies, metadata) -> pd.DataFrame:
-    """Return the table of studies; fill missing cells from the metadata."""
+    """Return the table of studies; take missing cells from the metadata."""
     table = pd.DataFrame({"study_id": studies["study_id"].astype(str)})
     for column, source in _TEXTS.items():
         table[column] = studies.get(source)
@@ -347,7 +347,7 @@ def _read_keywords(cell) -> str:
 
 
 def _analysis_rows(studies, analyses) -> pd.DataFrame:
-    """Return a table with one row per analysis, with the texts of its study."""
+    """Return a table with one row per analysis, which has the texts of the study."""
     table = analyses[["id", "study_id", "name"]].merge(studies, on="study_id")
     table["study_id"] = table["id"]
     table["title"] = table["title"].str.cat(table["name"].fillna(""), sep=": ")

@@ -58,7 +58,7 @@ def load_sleuth(path):
     r"""Load the peaks of a meta-analysis from a text file of Sleuth or GingerALE.
 
     The file is a list of experiments. Each experiment begins with lines that start
-    with ``//``. The first of these lines contains the name of the experiment, which may
+    with ``//``. The name of the experiment begins on the first of these lines, and may
     continue on the next lines until a blank line. The line ``// Subjects=…`` contains
     the number of subjects; ``// N=…`` below a name is read in the same way. Each of the
     following lines contains the coordinates of one peak, separated by spaces, tabs,
@@ -490,12 +490,13 @@ class _Parser:
             or _is_study_name(name.name)
         ):
             return True
-        # Here, the pending name directly follows the lines of an experiment, and has no
-        # number of subjects. If the experiment has neither a number of subjects nor a
-        # name like "Author, year: contrast", the pending name begins an experiment. If
-        # the experiment has a number of subjects and a name with a colon, a year or a
-        # PMID, and the pending name has no year, the pending name is a comment, such as
-        # the brain region of a peak. Otherwise, an error is raised.
+        # Here, the pending name directly follows the lines of the previous experiment,
+        # and has no number of subjects. If the previous experiment has neither a number
+        # of subjects nor a name like "Author, year: contrast", the pending name begins
+        # an experiment. If the previous experiment has a number of subjects and a name
+        # with a colon, a year or a PMID, and the pending name has no year, the pending
+        # name is a comment, such as the brain region of a peak. Otherwise, an error is
+        # raised.
         if last.n_subjects is None and not _is_study_name(last.name):
             return True
         is_last_named = _is_study_name(last.name) or re.search(

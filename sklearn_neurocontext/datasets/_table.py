@@ -75,10 +75,11 @@ def load_table(studies, peaks, *, space=None):
     OSError
         If a file is truncated or damaged.
     ValueError
-        If a column is missing, if a row has more cells than the header (but blank cells
-        and one column without a name are accepted), if a study has no id or several
-        rows, if ids are of the wrong kind (for example, PMCIDs in the column ``pmid``),
-        if the tables have no id in common, or if a coordinate is not a number.
+        If a column is missing, if a row has more cells than the header (unless the
+        additional cells are blank, or form one column without a name), if a study has
+        no id or several rows, if ids are of the wrong kind (for example, PMCIDs in the
+        column ``pmid``), if the tables have no id in common, or if a coordinate is not
+        a number.
 
     Warns
     -----

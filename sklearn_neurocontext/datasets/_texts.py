@@ -15,8 +15,8 @@ def add_texts(corpus, text_field, path):
     r"""Return a copy of a corpus with texts from a file.
 
     Public corpora such as NeuroQuery contain peaks and titles, but no abstracts and no
-    bodies, because these belong to their publishers. If you have a file of abstracts or
-    bodies, this function adds them to the studies with the same ids.
+    bodies, because publishers own the rights to these texts. If you have a file of
+    abstracts or bodies, this function adds them to the studies with the same ids.
 
     Parameters
     ----------

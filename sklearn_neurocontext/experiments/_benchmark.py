@@ -74,7 +74,7 @@ def _is_text(statement) -> bool:
 
 def settings_hash(name: str, estimator, data_hash: str, train, test, ks) -> str:
     """Hash the data, settings and code that determine the scores of a record."""
-    # The versions of other packages are not included.
+    # The versions of other packages are not part of the hash.
     params = {
         name: _replace_estimators(value)
         for name, value in estimator.get_params(deep=True).items()

@@ -107,7 +107,7 @@ class PaperStudies:
 
 
 def random_subset(rows, size) -> np.ndarray:
-    """Return the first rows in a fixed random order, so that subsets are nested."""
+    """Return at most `size` random rows; a larger `size` only adds rows to them."""
     order = np.random.default_rng(0).permutation(rows.max() + 1)
     return np.sort(order[np.isin(order, rows)][:size])
 

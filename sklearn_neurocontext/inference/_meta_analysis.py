@@ -22,8 +22,8 @@ def run_meta_analysis(corpus, meta_analysis="ale", *, default_n_subjects=20) -> 
         for studies with more subjects. ``"mkda"`` is multilevel kernel density
         analysis. Its kernel is a sphere with a radius of 10 mm.
     default_n_subjects : int, default=20
-        Number of subjects of studies for which it is unknown. Only ``"ale"`` depends
-        on this number.
+        Number of subjects to assume for studies whose number is unknown. Only ``"ale"``
+        depends on numbers of subjects.
 
     Returns
     -------

@@ -625,9 +625,9 @@ class NeuroContextModel:
     def similar_documents(self, text=None, *, img=None, k=100):
         """Find the indexed studies that match a text or a brain map best.
 
-        If a text is passed, the similarity is that of the text with the maps of the
-        studies. If a map is passed, it is that of the map with the titles of the
-        studies, as in ``decode(img, "studies")``.
+        If a text is passed, it is compared with the maps of the studies. If a map is
+        passed, it is compared with the titles of the studies, as in ``decode(img,
+        "studies")``.
 
         Parameters
         ----------
@@ -700,10 +700,10 @@ class NeuroContextModel:
         it is present, :math:`P(c|m) = 1 - \prod_{t \in c} (1 - P(t|m))`. A domain is
         present if at least one of its concepts is present.
 
-        These probabilities are not calibrated. They assume that exactly one task is
-        present and that tasks are independent, and they grow with the number of tasks
-        of a concept or domain. Compare them with ``prior_probability``, the same value
-        for a map without information.
+        These probabilities are not calibrated. Their computation assumes that exactly
+        one task is present, and that tasks are independent. The probability of a
+        concept or domain grows with the number of its tasks. Compare each probability
+        with ``prior_probability``, which is its value for a map without information.
 
         Parameters
         ----------
@@ -737,8 +737,8 @@ class NeuroContextModel:
             Number of training studies that must support an entry of an ontology.
         prior : {"uniform", "studies"}, default="uniform"
             Prior probability of the tasks or disorders. If "studies", it is
-            proportional to one plus the number of training studies that support the
-            entry.
+            proportional to n + 1, where n is the number of training studies that
+            support the entry.
 
         Returns
         -------

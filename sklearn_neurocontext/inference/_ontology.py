@@ -204,7 +204,8 @@ def _prior_weights(table, prior) -> np.ndarray:
 def _posterior(similarity, null, prior):
     """Return the posterior and the prior probabilities of entries.
 
-    The likelihood of a map is the exponential of the standardized similarity.
+    The likelihood of a map given an entry is the exponential of their standardized
+    similarity.
     """
     return softmax(standardize(similarity, null) + np.log(prior)), prior
 

@@ -181,7 +181,8 @@ class TermCounts(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         Raises
         ------
         TypeError
-            If X contains counts but `fit` was called with texts, or vice versa.
+            If X contains counts but `fit` was called with texts, or if X contains texts
+            but `fit` was called with counts.
         """
         check_is_fitted(self)
         if not hasattr(self, "columns_"):
