@@ -46,12 +46,12 @@ $(VENV)/.docs_installed: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
-# The two tables of methods, on titles and on counts of terms.
+# Estimators on titles, and on NeuroQuery's counts of terms.
 bench: $(VENV)/.installed
-	$(BIN)/python -m benchmarks.retrieval.run methods titles
-	$(BIN)/python -m benchmarks.retrieval.run methods counts
+	$(BIN)/neurocontext reproduce table1 --text-fields title
+	$(BIN)/neurocontext reproduce table1 --text-fields counts --corpus neuroquery
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .tox build dist *.egg-info
 	rm -rf docs/_build docs/_static/maps docs/api/examples docs/api/generated docs/auto_examples
-	rm -rf demo_output fit_output benchmark_output retrieval_output bench_masker htmlcov .coverage coverage.xml
+	rm -rf demo_output fit_output benchmark_output reproduce_output bench_masker htmlcov .coverage coverage.xml

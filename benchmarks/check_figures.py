@@ -3,7 +3,7 @@
     python benchmarks/check_figures.py            # all: half an hour on two cores
     python benchmarks/check_figures.py maps masker
 
-titles, counts   retrieval on the first of the 15 splits, 1,000 candidates
+title, counts    retrieval on the first of the 15 splits, 1,000 candidates
 masker           coefficients compared with NeuroQuery and nilearn
 embedder         embeddings compared with those of single chunks without padding
 maps             brain maps and z maps of 20 texts by the shipped model
@@ -30,16 +30,16 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # wherever it is called from
 
 # Percent, text→brain and brain→text: recall@10, recall@100 and mix&match of each.
 RETRIEVAL = {
-    "titles": {
+    "title": {
         "best_text_brain": (19.5, 55.0, 83.55, 18.1, 55.7, 82.90),
-        "contrastive, paper settings": (14.0, 48.3, 79.54, 12.9, 47.9, 79.06),
+        "contrastive, defaults": (14.0, 48.3, 79.54, 12.9, 47.9, 79.06),
         "cca": (14.4, 48.6, 78.29, 13.1, 47.9, 78.12),
         "ridge": (11.5, 42.6, 77.60, 13.1, 46.7, 77.74),
         "mlp": (13.8, 45.1, 77.97, 12.7, 47.6, 78.18),
     },
     "counts": {
         "best_text_brain": (32.0, 69.5, 89.55, 32.2, 69.1, 89.21),
-        "contrastive, paper settings": (23.3, 61.5, 86.23, 23.0, 61.8, 85.98),
+        "contrastive, defaults": (23.3, 61.5, 86.23, 23.0, 61.8, 85.98),
         "cca": (23.5, 63.8, 86.82, 21.4, 62.6, 86.44),
         "ridge": (19.0, 60.5, 86.00, 24.0, 64.6, 86.74),
         "mlp": (18.9, 59.8, 86.16, 25.0, 64.9, 87.20),
@@ -67,28 +67,27 @@ def compare(name, found, expected, tolerance) -> bool:
     return same
 
 
-def check_retrieval(corpus) -> bool:
-    """Check the scores of the estimators on the first split of a corpus."""
-    from benchmarks.retrieval.corpora import load_task
-    from benchmarks.retrieval.rows import TABLES
-    from benchmarks.retrieval.run import run
-    from benchmarks.retrieval.windows import Encoder
+def check_retrieval(text_field) -> bool:
+    """Check the scores of the estimators on the first split of a text field."""
+    from sklearn_neurocontext.experiments import reproduce
 
-    expected = RETRIEVAL[corpus]
-    task = load_task(corpus)
-    task.splits = task.splits[:1]
+    expected = RETRIEVAL[text_field]
+    corpus = "neuroquery" if text_field == "counts" else "neuroquery+neurosynth"
+    options = {"text_fields": [text_field], "rows": list(expected), "n_splits": 1}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        encoder = Encoder("minilm", folder / "embeddings.sqlite", 0)
-        rows = [r for r in TABLES["methods"](task, encoder) if r.name in expected]
-        records = run(rows, task, folder).records
+        store = Path(name, "embeddings.sqlite")
+        result = reproduce("table1", corpus, cache=store, **options)
+    records = result.results[text_field].records
     same = len(records) == len(expected)
     keys = [key + end for end in ("", "_brain_to_text") for key in SCORES]
     for record in records:
         found = tuple(round(100 * record[key], 2) for key in keys)
         estimator = record["estimator"]
         same &= compare(
-            f"{corpus}, {estimator}", found, expected[estimator], RETRIEVAL_TOLERANCE
+            f"{text_field}, {estimator}",
+            found,
+            expected[estimator],
+            RETRIEVAL_TOLERANCE,
         )
     return same
 
@@ -177,7 +176,7 @@ CHECKS = {
     "masker": check_masker,
     "embedder": check_embedder,
     "counts": lambda: check_retrieval("counts"),
-    "titles": lambda: check_retrieval("titles"),
+    "title": lambda: check_retrieval("title"),
 }
 
 

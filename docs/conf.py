@@ -37,7 +37,6 @@ templates_path = ["_templates"]
 nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(sklearn|numpy|scipy|pandas|nilearn|nibabel|joblib|skorch|torch)\..*"),
-    (r"py:obj", r"NeuroQuery"),  # a comparator that does not exist yet
 ]
 
 myst_heading_anchors = 4

@@ -20,21 +20,11 @@ from nilearn.image import load_img
 from nilearn.masking import apply_mask
 
 from sklearn_neurocontext import NeuroContextModel
+from sklearn_neurocontext.experiments import read_described_maps
 from sklearn_neurocontext.inference import LowConfidenceWarning
 from sklearn_neurocontext.metrics import dice_score
 
 TOP = 0.1
-
-
-def read_maps(folder: Path) -> pd.DataFrame:
-    """Return the names, descriptions and paths of the maps in all subfolders."""
-    tables = []
-    for path in sorted(folder.glob("*/descriptions.tsv")):
-        table = pd.read_csv(path, sep="\t")
-        tables.append(table.assign(path=[path.parent / one for one in table["file"]]))
-    if not tables:
-        raise SystemExit(f"error: no descriptions.tsv in the subfolders of {folder}")
-    return pd.concat(tables, ignore_index=True)[["name", "description", "path"]]
 
 
 def measure(model, table) -> pd.DataFrame:
@@ -68,7 +58,7 @@ def main():
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LowConfidenceWarning)
-        table = measure(model, read_maps(arguments.folder))
+        table = measure(model, read_described_maps(arguments.folder))
     if arguments.output is not None:
         table.to_csv(arguments.output, index=False)
     print(table.to_string(index=False, float_format="{:.3f}".format))

@@ -75,9 +75,16 @@ def _add_names_of_the_package(app, env):
     """Let references use the names that the package itself exports."""
     objects = env.domains.python_domain.objects
     full_names = public_names()
-    for name in sklearn_neurocontext.__all__:
-        entry = objects[full_names[name]]
-        objects[f"sklearn_neurocontext.{name}"] = entry._replace(aliased=True)
+    short_names = {
+        full_names[name]: f"sklearn_neurocontext.{name}"
+        for name in sklearn_neurocontext.__all__
+    }
+    for full, entry in list(objects.items()):
+        owner, _, method = full.rpartition(".")
+        if full in short_names:
+            objects[short_names[full]] = entry._replace(aliased=True)
+        elif owner in short_names:
+            objects[f"{short_names[owner]}.{method}"] = entry._replace(aliased=True)
 
 
 def _add_them_to_the_search_index(app):

@@ -23,6 +23,7 @@ from ._common import (
 # These values are also defined in the subpackage experiments. They are repeated here,
 # because importing this subpackage would slow down --help.
 _TEXT_FIELDS = ("title", "abstract", "body", "counts")
+_FIGURE3 = "figure3"
 _CORPUS = "neuroquery+neurosynth"
 # Files of texts in the folder NEUROCONTEXT_DATA.
 _FILES = {
@@ -66,11 +67,23 @@ class _Names(CommaSeparated):
     help="Comma-separated text fields: title, abstract, body or counts.",
 )
 @click.option(
+    "--rows",
+    multiple=True,
+    help="Name of a row to compute; repeat the option for several rows.",
+    show_default="all rows of the table",
+)
+@click.option(
     "--model-names",
     type=_Names(),
     show_default="minilm,mpnet for table2, otherwise minilm",
     help="Comma-separated language models: minilm, mpnet, or names or folders of "
     "others. All tables but table2 use the first.",
+)
+@click.option(
+    "--maps",
+    default="ibc",
+    help="Maps of figure3: ibc (downloaded), or a folder whose subfolders contain maps "
+    "and descriptions.tsv.",
 )
 @atlas_option
 @n_components_option(default=512)
@@ -90,7 +103,7 @@ class _Names(CommaSeparated):
 )
 @output_option(default="reproduce_output")
 @random_state_option
-def reproduce(table, list_tables, corpus, abstracts, bodies, output, **options):
+def reproduce(table, list_tables, corpus, abstracts, bodies, maps, output, **options):
     """Compute a table like one of the NeuroConText paper.
 
     The output folder contains a subfolder with the table, published scores, figures and
@@ -108,15 +121,19 @@ def reproduce(table, list_tables, corpus, abstracts, bodies, output, **options):
 
     if list_tables:
         for name in list_paper_tables():
-            click.echo(f"{name:<12}{describe_table(name)}")
+            click.echo(f"{name:<13}{describe_table(name)}")
+        click.echo(f"{_FIGURE3:<13}Compare maps predicted from descriptions.")
         return
     if table is None:
         raise click.UsageError("Pass the name of a table, or --list.")
-    if table not in list_paper_tables():
+    known = [*list_paper_tables(), _FIGURE3]
+    if table not in known:
         raise click.BadParameter(
-            f"must be one of {', '.join(list_paper_tables())}; got {table!r}.",
-            param_hint="TABLE",
+            f"must be one of {', '.join(known)}; got {table!r}.", param_hint="TABLE"
         )
+    if table == _FIGURE3:
+        _compare_maps(corpus, maps, output / table, options)
+        return
     _compute(table, corpus, {"abstract": abstracts, "body": bodies}, output, options)
 
 
@@ -131,12 +148,28 @@ def _compute(table, corpus, files, output, options):
         if path is not None:
             loaded = add_texts(loaded, text_field, path)
             note(f"Texts of the field {text_field} were read from {path}.")
+    options["rows"] = options["rows"] or None
     with notes_for_warnings(), progress_bar("preparing") as update:
         result = run(table, loaded, output=output, on_progress=update, **options)
     folder = output / table
     result.write(folder)
     click.echo(result.to_markdown())
     click.echo(f"Tables, records and figures are in {folder}")
+
+
+def _compare_maps(corpus, maps, folder, options):
+    """Predict maps from descriptions, write their scores and print them."""
+    from ..experiments import compare_maps
+
+    loaded = load_with_notes(corpus)
+    names = ("atlas", "n_components", "random_state")
+    settings = {name: options[name] for name in names}
+    settings["cache"] = str(options["cache"] or "memory")
+    with notes_for_warnings(), progress_bar("fitting") as update:
+        result = compare_maps(loaded, maps, on_progress=update, **settings)
+    result.write(folder)
+    click.echo(result.to_markdown())
+    click.echo(f"Table, scores and figure are in {folder}")
 
 
 def _find_file(text_field):

@@ -9,6 +9,7 @@ from ._estimators import (
     make_masker,
     select_inputs,
 )
+from ._map_comparison import MapComparison, compare_maps, read_described_maps
 from ._reproduce import (
     ReproducedTable,
     describe_table,
@@ -22,9 +23,11 @@ __all__ = [
     "ESTIMATORS",
     "TEXT_ESTIMATORS",
     "BenchmarkResult",
+    "MapComparison",
     "PreparedStudies",
     "ReproducedTable",
     "StudyMaps",
+    "compare_maps",
     "describe_table",
     "format_interval",
     "format_mean_std",
@@ -35,6 +38,7 @@ __all__ = [
     "median_study_maps",
     "prepare_studies",
     "provenance",
+    "read_described_maps",
     "reproduce",
     "run_benchmark",
     "score_similarity",

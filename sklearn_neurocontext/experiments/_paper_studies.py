@@ -1,6 +1,6 @@
 """Studies, coefficients and splits with which the tables of the paper are computed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -42,6 +42,8 @@ class PaperStudies:
         None for titles, whose features include pairs of words.
     y : ndarray of shape (n_studies, n_components), float32
         Coefficients.
+    peaks : list of ndarray of shape (n_peaks_i, 3), float64
+        Peaks in mm.
     splits : list of (train, test)
         Indices of the training and test studies. Duplicates of test studies are removed
         from training sets.
@@ -59,6 +61,7 @@ class PaperStudies:
     texts: list | None
     counts: object
     y: np.ndarray
+    peaks: list
     splits: list
     development: tuple | None
     groups: np.ndarray
@@ -68,6 +71,43 @@ class PaperStudies:
     def model_input(self):
         """Input of `best_text_brain`: counts if there are any, else texts."""
         return self.texts if self.counts is None else self.counts
+
+    def restrict(self, split, n_train):
+        """Return the studies of one split, with a random part of its training set.
+
+        Parameters
+        ----------
+        split : tuple of (train, test)
+            Indices of the training and test studies.
+        n_train : int
+            Maximum number of training studies.
+
+        Returns
+        -------
+        studies : PaperStudies
+            The studies, with a single split.
+        """
+        train, test = split
+        chosen = np.concatenate([random_subset(train, n_train), test])
+        n_kept = len(chosen) - len(test)
+        return replace(
+            self,
+            rows=self.rows[chosen],
+            texts=None if self.texts is None else [self.texts[row] for row in chosen],
+            counts=None if self.counts is None else self.counts[chosen],
+            y=self.y[chosen],
+            peaks=[self.peaks[row] for row in chosen],
+            splits=[(np.arange(n_kept), np.arange(n_kept, len(chosen)))],
+            development=None,
+            groups=self.groups[chosen],
+            metadata=self.metadata | {"n_train": n_kept},
+        )
+
+
+def random_subset(rows, size) -> np.ndarray:
+    """Return the first rows in a fixed random order, so that subsets are nested."""
+    order = np.random.default_rng(0).permutation(rows.max() + 1)
+    return np.sort(order[np.isin(order, rows)][:size])
 
 
 def prepare_paper_studies(
@@ -135,6 +175,7 @@ def prepare_paper_studies(
             text_field=field,
             rows=rows[field],
             y=y[rows[field]],
+            peaks=[corpus.peaks[row] for row in rows[field]],
             splits=splits,
             development=development,
             groups=groups,

@@ -12,8 +12,13 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from .._utils.files import cache_folder
 from ..metrics import csls, similarity
-from ._estimators import make_embedder, make_estimators
-from ._paper_studies import COUNTS, PaperStudies, prepare_paper_studies
+from ._estimators import make_embedder, make_estimators, make_masker
+from ._paper_studies import (
+    COUNTS,
+    PaperStudies,
+    prepare_paper_studies,
+    random_subset,
+)
 
 PAPER_RECIPE = "contrastive, paper recipe"
 BEST_TEXT_BRAIN = "best_text_brain"
@@ -22,6 +27,9 @@ _SIZES = (1000, 2000, 5000, 10_000)
 # Number of splits on which the paper's recipe is fitted to titles. It always trains for
 # 50 epochs, so a fit to 17,000 titles is slow.
 _N_SPLITS_OF_TITLES = 3
+# NeuroQuery is fitted on these splits only, since a fit takes minutes.
+_N_SPLITS_OF_NEUROQUERY = 3
+_N_TRAIN_OF_TEXT2BRAIN = 2000
 # Settings of the network that were chosen on development studies.
 _BEST_NETWORK = {"batch_size": 512, "lr": 1e-3, "y_scaling": "sqrt"}
 
@@ -43,6 +51,9 @@ class Row:
     splits : list of (train, test) or None, default=None
         Splits on which the estimator is fitted and scored. None means all splits of
         the studies.
+    y : ndarray, list of ndarray or None, default=None
+        Maps to which the estimator is fitted. None means the coefficients of the
+        studies.
     """
 
     name: str
@@ -50,11 +61,14 @@ class Row:
     X: object
     studies: PaperStudies
     splits: list | None = None
+    y: object = None
 
     def __post_init__(self):
-        """Use the splits of the studies by default."""
+        """Use the splits and the coefficients of the studies by default."""
         if self.splits is None:
             self.splits = self.studies.splits
+        if self.y is None:
+            self.y = self.studies.y
 
 
 @dataclass(eq=False)
@@ -173,7 +187,22 @@ def table2(experiment) -> dict:
                     Row(f"{label}: {kind}", model, X, studies)
                     for kind, model in _embedding_models(experiment).items()
                 ]
+            if name == "title":
+                rows += _ensembles(experiment, studies, n_components)
     return sections
+
+
+def _ensembles(experiment, studies, n_components) -> list:
+    """Return the rows of `best_text_brain` with each and with all language models."""
+    names = experiment.model_names
+    choices = [(name,) for name in names] + [tuple(names)] * (len(names) > 1)
+    rows = []
+    for chosen in choices:
+        row = _best_row(experiment, studies, chosen)
+        labels = " and ".join(map(model_label, chosen))
+        row.name = f"{labels}, {n_components} components: {row.name}"
+        rows.append(row)
+    return rows
 
 
 def _embedding_models(experiment) -> dict:
@@ -200,7 +229,9 @@ def sizes(experiment) -> dict:
         rows = []
         for row in _two_models(experiment, studies):
             for size in chosen:
-                splits = [(_subset(train, size), test) for train, test in row.splits]
+                splits = [
+                    (random_subset(train, size), test) for train, test in row.splits
+                ]
                 label = f"{row.name}, {size:,} studies"
                 rows.append(Row(label, row.estimator, row.X, studies, splits))
             rows.append(
@@ -210,10 +241,59 @@ def sizes(experiment) -> dict:
     return sections
 
 
-def _subset(rows, size) -> np.ndarray:
-    """Return the first rows in a fixed random order, so that subsets are nested."""
-    order = np.random.default_rng(0).permutation(rows.max() + 1)
-    return np.sort(order[np.isin(order, rows)][:size])
+def comparators(experiment) -> dict:
+    """Compare NeuroQuery, Neurosynth's maps and Text2Brain with other estimators.
+
+    Text2Brain is slow, so it is compared on one split with few training studies.
+    """
+    sections = {}
+    for name, studies in experiment.prepare(("title", "abstract")).items():
+        rows = [*_two_models(experiment, studies), *_term_maps(experiment, studies)]
+        sections[name] = rows
+        split = studies.splits[0]
+        few = studies.restrict(split, _N_TRAIN_OF_TEXT2BRAIN)
+        n_train = len(few.splits[0][0])
+        sections[f"{name}, {n_train:,} training studies"] = [
+            *_estimator_rows(experiment, few),
+            *_term_maps(experiment, few),
+            _text2brain(experiment, few),
+        ]
+    return sections
+
+
+def _term_maps(experiment, studies) -> list:
+    """Return the rows of NeurosynthMaps and NeuroQuery.
+
+    Maps are compared voxel by voxel, as the authors do, and as coefficients that are
+    standardized like those of all other estimators.
+    """
+    from ..comparators import NeuroQuery, NeurosynthMaps
+
+    masker = make_masker(experiment.atlas, experiment.n_components)
+    X = studies.texts if studies.counts is None else studies.counts
+    rows = []
+    for kind, n_splits in (
+        (NeurosynthMaps, None),
+        (NeuroQuery, _N_SPLITS_OF_NEUROQUERY),
+    ):
+        for representation in ("voxels", "coefficients"):
+            model = kind(representation=representation, masker=masker)
+            label = f"{kind.__name__}, {representation}"
+            splits = studies.splits[:n_splits]
+            rows.append(Row(label, model, X, studies, splits, studies.peaks))
+    return rows
+
+
+def _text2brain(experiment, studies) -> Row:
+    from ..comparators import Text2Brain
+
+    masker = make_masker(experiment.atlas, experiment.n_components).fit()
+    X = experiment.embed(studies, experiment.model_names[0])
+    model = make_pipeline(
+        StandardScaler(), Text2Brain(random_state=experiment.random_state)
+    )
+    densities = masker.peaks_to_voxels(studies.peaks)
+    return Row("Text2Brain", model, X, studies, None, densities)
 
 
 def features(experiment) -> dict:
@@ -341,6 +421,7 @@ TABLES = {
     "table2": table2,
     "figure2": figure2,
     "sizes": sizes,
+    "comparators": comparators,
     "features": features,
     "candidates": candidates,
     "losses": losses,
@@ -411,12 +492,14 @@ def _on_features(studies, model):
     )
 
 
-def _best_row(experiment, studies) -> Row:
-    """Return the row of `best_text_brain`."""
+def _best_row(experiment, studies, model_names=None) -> Row:
+    """Return the row of `best_text_brain`, by default with one language model."""
     from ..models import best_text_brain
 
     text_field = "abstract" if studies.text_field == COUNTS else studies.text_field
-    model = best_text_brain(text_field, experiment.random_state)
+    names = model_names or experiment.model_names[:1]
+    names = [make_embedder(name).model_name for name in names]
+    model = best_text_brain(text_field, experiment.random_state, model_names=names)
     caches = [name for name in model.get_params() if name.endswith("__cache")]
     store = str(experiment.cache or cache_folder() / "embeddings.sqlite")
     model.set_params(**dict.fromkeys(caches, store))

@@ -153,6 +153,7 @@ def reproduce(
     corpus="neuroquery+neurosynth",
     *,
     text_fields=None,
+    rows=None,
     model_names=None,
     atlas="geometric",
     n_components=512,
@@ -173,6 +174,8 @@ def reproduce(
     - ``"table2"``: language models and numbers of components;
     - ``"figure2"``: bodies, abstracts and titles of the same studies;
     - ``"sizes"``: numbers of training studies;
+    - ``"comparators"``: `comparators.NeurosynthMaps`, `comparators.NeuroQuery` and
+      `comparators.Text2Brain`;
     - ``"features"``: models of the same word features, with and without the hubness
       correction of `KernelCCA`;
     - ``"candidates"``: `best_text_brain` with and without CSLS;
@@ -191,6 +194,9 @@ def reproduce(
         Text fields to use. None means all fields of the table for which the corpus has
         texts. ``"counts"`` are NeuroQuery's counts of terms in titles, keywords (both
         twice) and abstracts.
+    rows : sequence of str or None, default=None
+        Names of the rows to compute, for example ``["ridge", "cca"]``. None means all
+        rows of the table.
     model_names : sequence of str or None, default=None
         Language models, see `make_embedder`. ``"table2"`` compares them; None means
         minilm and mpnet. All other tables use the first; None means minilm.
@@ -221,7 +227,8 @@ def reproduce(
     Raises
     ------
     ValueError
-        If `table` is unknown, or if the corpus has no text for the table.
+        If `table` or a name in `rows` is unknown, or if the corpus has no text for the
+        table.
 
     References
     ----------
@@ -264,13 +271,30 @@ def reproduce(
             f"The corpus has no texts for {table}. Add texts with add_texts, or choose "
             "other text_fields."
         )
-    n_total = sum(len(row.splits) for rows in sections.values() for row in rows)
+    if rows is not None:
+        sections = _select_rows(sections, rows)
+    n_total = sum(len(row.splits) for of_field in sections.values() for row in of_field)
     progress = _Progress(on_progress, n_total)
     results = {
-        name: _run(rows, output, progress, str(corpus.description))
-        for name, rows in sections.items()
+        name: _run(of_field, output, progress, str(corpus.description))
+        for name, of_field in sections.items()
     }
     return ReproducedTable(table, describe_table(table), results)
+
+
+def _select_rows(sections, names) -> dict:
+    """Return the rows with some names."""
+    known = {row.name: None for rows in sections.values() for row in rows}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(
+            f"rows must be among {', '.join(map(repr, known))}; got "
+            f"{', '.join(map(repr, unknown))}."
+        )
+    return {
+        field: [row for row in rows if row.name in names]
+        for field, rows in sections.items()
+    }
 
 
 def list_paper_tables() -> list[str]:
@@ -335,7 +359,7 @@ def _run(rows, output, progress, description) -> BenchmarkResult:
         result = run_benchmark(
             {row.name: row.estimator for row in group},
             {row.name: row.X for row in group},
-            group[0].studies.y,
+            group[0].y,
             group[0].splits,
             output=output,
             on_progress=progress,
@@ -358,10 +382,10 @@ def _run(rows, output, progress, description) -> BenchmarkResult:
 
 
 def _group_rows(rows) -> list:
-    """Group rows with the same studies and the same splits."""
+    """Group rows with the same studies, the same y and the same splits."""
     groups: dict[tuple, list] = {}
     for row in rows:
         # Splits are compared by identity, since a comparison of arrays would be slow.
-        key = (id(row.studies), *map(id, row.splits))
+        key = (id(row.studies), id(row.y), *map(id, row.splits))
         groups.setdefault(key, []).append(row)
     return list(groups.values())

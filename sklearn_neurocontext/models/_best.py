@@ -5,6 +5,9 @@ their parameters were chosen because their retrieval was best on the development
 studies that are in no test set and serve only for choosing models.
 """
 
+from functools import partial
+
+import numpy as np
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.pipeline import make_pipeline
 
@@ -14,14 +17,18 @@ from ._kernel_cca import KernelCCA
 from ._neighbor_maps import NeighborMaps
 from ._nystroem_kernel import NystroemKernel
 
+_MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 
-def best_text_brain(text_field: str = "abstract", random_state=None):
+
+def best_text_brain(
+    text_field: str = "abstract", random_state=None, *, model_names=(_MINILM,)
+):
     """Build the model with the best retrieval for titles, abstracts or bodies.
 
     For abstracts and bodies, the model is a `KernelCCA` fitted to TF-IDF (term
     frequency-inverse document frequency) weights of words. For titles, which have few
-    words, the model is an ensemble of four `KernelCCA` models. Each of them uses
-    different features of a title:
+    words, the model is an ensemble of four `KernelCCA` models. Each of these models
+    uses different features of a title:
 
     - TF-IDF weights of words and word pairs;
     - Nyström features, computed from a language model's embedding of the title;
@@ -40,6 +47,11 @@ def best_text_brain(text_field: str = "abstract", random_state=None):
     random_state : int, RandomState instance or None, default=None
         Controls the random choices of the model. For example, some training studies are
         drawn as Nyström components of a kernel. Pass an int for reproducible results.
+    model_names : sequence of str, \
+            default=("sentence-transformers/all-MiniLM-L6-v2",)
+        Language models of the model for titles, see `LLMChunkEmbedder`. Each language
+        model adds two `KernelCCA` models to the ensemble. Models for abstracts and
+        bodies use no language model.
 
     Returns
     -------
@@ -51,7 +63,8 @@ def best_text_brain(text_field: str = "abstract", random_state=None):
     Raises
     ------
     ValueError
-        If `text_field` is not ``"title"``, ``"abstract"`` or ``"body"``.
+        If `text_field` is not ``"title"``, ``"abstract"`` or ``"body"``, or if
+        `model_names` is empty.
 
     See Also
     --------
@@ -63,10 +76,19 @@ def best_text_brain(text_field: str = "abstract", random_state=None):
     >>> list(best_text_brain("abstract", random_state=0).named_steps)
     ['termcounts', 'tfidftransformer', 'kernelcca']
     """
-    makers = {"title": _title, "abstract": _abstract, "body": _body}
+    makers = {
+        "title": partial(_title, model_names=model_names),
+        "abstract": _abstract,
+        "body": _body,
+    }
     if text_field not in makers:
         raise ValueError(
             f"text_field must be one of {list(makers)}; got {text_field!r}."
+        )
+    if isinstance(model_names, str) or not len(model_names):
+        raise ValueError(
+            "model_names must be a sequence with at least one name; got "
+            f"{model_names!r}."
         )
     return makers[text_field](random_state)
 
@@ -81,7 +103,7 @@ def _words(terms, *steps):
     )
 
 
-def _title(random_state):
+def _title(random_state, model_names):
     def model(alpha_text):
         return KernelCCA(
             alpha_text=alpha_text,
@@ -92,17 +114,25 @@ def _title(random_state):
 
     pairs = {"min_df": 5, "ngram_range": (1, 2), "stop_words": "english"}
     single = {"min_df": 3, "stop_words": "english"}
-    kernel = NystroemKernel(0.3, random_state=random_state)
-    estimators = {
-        "words": _words(pairs, model(10.0)),
-        "language_model": make_pipeline(LLMChunkEmbedder(), kernel, model(4.0)),
-        "neighbors_by_words": _words(single, NeighborMaps(0.1), model(30.0)),
-        "neighbors_by_language_model": make_pipeline(
-            LLMChunkEmbedder(), NeighborMaps(0.05), model(30.0)
-        ),
-    }
+    words = {"words": _words(pairs, model(10.0))}
+    neighbors = {"neighbors_by_words": _words(single, NeighborMaps(0.1), model(30.0))}
+    for place, model_name in enumerate(model_names):
+        suffix = f"_{place + 1}" if len(model_names) > 1 else ""
+        kernel = NystroemKernel(0.3, random_state=random_state)
+        words[f"language_model{suffix}"] = make_pipeline(
+            LLMChunkEmbedder(model_name), kernel, model(4.0)
+        )
+        neighbors[f"neighbors_by_language_model{suffix}"] = make_pipeline(
+            LLMChunkEmbedder(model_name), NeighborMaps(0.05), model(30.0)
+        )
+    # Language models have similar errors, so each of several has less weight.
+    weight = len(model_names) ** -0.5
+    of_language_models = [weight] * len(model_names)
+    weights = np.array([1.0, *of_language_models])
     return TextBrainEnsemble(
-        list(estimators.items()), weights=(1, 1, 0.5, 0.5), random_state=random_state
+        list((words | neighbors).items()),
+        weights=tuple(np.concatenate([weights, 0.5 * weights]).tolist()),
+        random_state=random_state,
     )
 
 

@@ -13,7 +13,10 @@ def test_list():
     result = run("reproduce", "--list")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == list_paper_tables()
+    assert [line.split()[0] for line in lines] == [
+        *list_paper_tables(),
+        "figure3",
+    ]
     assert "estimators on bodies, abstracts and titles" in lines[0]
 
 

@@ -14,7 +14,10 @@ from sklearn_neurocontext.experiments import (
     list_paper_tables,
     reproduce,
 )
-from sklearn_neurocontext.experiments._paper_studies import prepare_paper_studies
+from sklearn_neurocontext.experiments._paper_studies import (
+    prepare_paper_studies,
+    random_subset,
+)
 from sklearn_neurocontext.experiments._paper_tables import (
     CorrectedByCandidates,
     HubnessCorrected,
@@ -88,7 +91,7 @@ def test_bodies_have_no_coordinates(corpus):
 
 def test_subsets_of_training_studies_are_nested(rng):
     train = np.sort(rng.choice(500, 300, replace=False))
-    small, large = tables._subset(train, 50), tables._subset(train, 200)
+    small, large = random_subset(train, 50), random_subset(train, 200)
     assert len(small) == 50
     assert np.isin(small, large).all()
     assert np.isin(large, train).all()
@@ -158,6 +161,15 @@ def test_a_second_run_reads_the_records(corpus, tmp_path):
 
 
 @pytest.mark.usefixtures("two_rows")
+def test_some_rows(corpus):
+    result = reproduce("table1", corpus, rows=["one split"], **OPTIONS)
+    records = result.results["body"].records
+    assert [one["estimator"] for one in records] == ["one split"]
+    with pytest.raises(ValueError, match=r"rows must be among 'cca', .*; got 'mlp'"):
+        reproduce("table1", corpus, rows=["cca", "mlp"], **OPTIONS)
+
+
+@pytest.mark.usefixtures("two_rows")
 def test_written_files(corpus, tmp_path):
     result = reproduce("table1", corpus, text_fields=["title"], **OPTIONS)
     result.write(tmp_path)
@@ -186,7 +198,9 @@ def quick_networks(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_networks")
-@pytest.mark.parametrize("name", sorted(set(list_paper_tables()) - {"table2"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(list_paper_tables()) - {"table2", "comparators"})
+)
 def test_all_tables_on_few_studies(corpus, name, tmp_path):
     options = OPTIONS | {"cache": tmp_path / "store.sqlite"}
     if name == "settings":
@@ -199,6 +213,37 @@ def test_all_tables_on_few_studies(corpus, name, tmp_path):
         assert summary["mean"].notna().all()
         assert len(summary["estimator"].unique()) >= 2
     assert describe_table(name) in result.to_markdown()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_networks")
+def test_table_of_comparators(monkeypatch, tmp_path):
+    corpus = make_studies(n_studies=330, random_state=0)
+    monkeypatch.setattr(tables, "_N_TRAIN_OF_TEXT2BRAIN", 20)
+    terms = tables._term_maps
+
+    def rare_terms(experiment, studies):
+        rows = terms(experiment, studies)
+        for row in rows:
+            row.estimator.set_params(min_studies=3)
+        return rows
+
+    monkeypatch.setattr(tables, "_term_maps", rare_terms)
+    result = reproduce(
+        "comparators",
+        corpus,
+        text_fields=["title"],
+        cache=tmp_path / "store.sqlite",
+        **OPTIONS,
+    )
+    assert list(result.results) == ["title", "title, 20 training studies"]
+    whole, few = result.results.values()
+    names = {one["estimator"] for one in whole.records}
+    assert {"NeurosynthMaps, voxels", "NeuroQuery, coefficients"} <= names
+    assert {one["n_train"] for one in few.records} == {20}
+    assert "Text2Brain" in {one["estimator"] for one in few.records}
+    tests = [one["n_candidates"] for one in (whole.records[0], few.records[0])]
+    assert tests == [165, 165]
 
 
 @pytest.mark.usefixtures("quick_networks")

@@ -79,3 +79,32 @@ def test_unknown_text_field_raises():
         ValueError, match=r"text_field must be one of .*; got 'keywords'"
     ):
         best_text_brain("keywords")
+
+
+def test_each_language_model_adds_two_estimators():
+    one = best_text_brain("title", 0)
+    assert one.weights == (1.0, 1.0, 0.5, 0.5)
+    two = best_text_brain("title", 0, model_names=("first", "second"))
+    names = [name for name, _ in two.estimators]
+    assert names == [
+        "words",
+        "language_model_1",
+        "language_model_2",
+        "neighbors_by_words",
+        "neighbors_by_language_model_1",
+        "neighbors_by_language_model_2",
+    ]
+    assert two.weights == pytest.approx(
+        (1, 0.5**0.5, 0.5**0.5, 0.5, 0.125**0.5, 0.125**0.5)
+    )
+    params = two.get_params()
+    for name, model_name in (("_1", "first"), ("_2", "second")):
+        for kind in ("language_model", "neighbors_by_language_model"):
+            key = f"{kind}{name}__llmchunkembedder__model_name"
+            assert params[key] == model_name
+
+
+@pytest.mark.parametrize("model_names", [(), "minilm"])
+def test_model_names_must_be_a_sequence(model_names):
+    with pytest.raises(ValueError, match="model_names must be a sequence"):
+        best_text_brain("title", model_names=model_names)
