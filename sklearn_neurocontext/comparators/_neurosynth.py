@@ -147,7 +147,8 @@ class NeurosynthMaps(TermMapEstimator):
     where :math:`w_k(x)` is the TF-IDF weight of term k in text x. The weights of a text
     have L2 norm 1. Neurosynth has no such rule. On development studies, retrieval was
     better with TF-IDF weights than with term counts as weights. Terms of texts are
-    words and pairs of words without English stop words, see :class:`~sklearn_neurocontext.TermCounts`.
+    words and pairs of words without English stop words, see
+    :class:`~sklearn_neurocontext.TermCounts`.
 
     Parameters
     ----------
