@@ -39,7 +39,8 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     values are selected; `top` is their fraction. The threshold is the lowest value of
     the selected voxels. `plot_predicted_map` and
     :func:`~sklearn_neurocontext.metrics.dice_score` select the same voxels if they
-    receive the same `top`. Subcortical voxels are not visible, and the medial wall is gray.
+    receive the same `top`. Subcortical voxels are not visible, and the medial wall is
+    gray.
 
     Parameters
     ----------
