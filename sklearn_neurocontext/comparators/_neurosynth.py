@@ -1,4 +1,4 @@
-"""Association maps of terms as in Neurosynth, and their sums as maps of texts."""
+"""Association maps of terms as in Neurosynth, and maps of texts computed from them."""
 
 import nibabel as nib
 import numpy as np
@@ -10,14 +10,14 @@ from sklearn.utils import gen_batches
 from .._utils.validation import Interval, Real, check_peaks
 from ._term_maps import TermMapEstimator
 
-# Number of studies and of terms that are processed at a time. They limit the memory of
-# distances and of tables.
+# Number of studies and number of terms that are processed at a time. They limit the
+# memory that is needed for distances and for counts.
 _STUDIES_BLOCK = 2000
 _TERMS_BLOCK = 200
 
 
 def peak_indicators(peaks, mask_img, radius: float = 10.0) -> csr_array:
-    """Find the voxels that are close to a peak of each study.
+    """Find, for each study, the voxels that are close to one of its peaks.
 
     A voxel is close to a peak if the distance from its center to the exact coordinates
     of the peak is at most `radius`. NiMARE's ``MKDAKernel`` first moves each peak to
@@ -83,10 +83,10 @@ def association_z(has_term, has_peak) -> np.ndarray:
     .. math:: z = \operatorname{sign}(n a - t p) \sqrt{\chi^2}
         = \sqrt{n} \, \frac{n a - t p}{\sqrt{t (n - t) \, p (n - p)}},
 
-    where t is the number of studies with the term, p the number of studies with a peak,
-    a the number of studies with both, and :math:`\chi^2` is Pearson's statistic of
-    independence without continuity correction. If all or none of the studies have the
-    term or the peak, z is zero.
+    where t is the number of studies with the term, p the number of studies with a peak
+    close to the voxel, a the number of studies with both, and :math:`\chi^2` is
+    Pearson's statistic of independence without continuity correction. If the term is
+    used by all studies or by none, z is zero, and likewise for the peak.
 
     Parameters
     ----------
@@ -102,7 +102,8 @@ def association_z(has_term, has_peak) -> np.ndarray:
 
     See Also
     --------
-    peak_indicators : Find the voxels that are close to a peak of each study.
+    peak_indicators : Find, for each study, the voxels that are close to one of its
+        peaks.
 
     References
     ----------
@@ -134,7 +135,7 @@ def association_z(has_term, has_peak) -> np.ndarray:
 
 
 class NeurosynthMaps(TermMapEstimator):
-    r"""Maps of texts from the association maps of their terms, as in Neurosynth.
+    r"""Maps of texts, computed from association maps of their terms as in Neurosynth.
 
     For each term, Neurosynth tests at each voxel whether studies that use the term
     report a peak within 10 mm more often than studies that do not use the term. The
@@ -144,9 +145,10 @@ class NeurosynthMaps(TermMapEstimator):
     .. math:: m(x) = \sum_k w_k(x) \, z_k,
 
     where :math:`w_k(x)` is the TF-IDF weight of term k in text x. The weights of a text
-    have L2 norm 1. This rule is ours. On development studies, these weights retrieved
-    better than counts. Terms of texts are words and pairs of words without English stop
-    words, see :class:`~sklearn_neurocontext.TermCounts`.
+    have L2 norm 1. The weighted sum is our choice, and not part of Neurosynth. On
+    development studies, retrieval was better with TF-IDF weights than with counts.
+    The terms of a text are its words and pairs of words, without English stop words
+    (see :class:`~sklearn_neurocontext.TermCounts`).
 
     Parameters
     ----------
@@ -168,12 +170,13 @@ class NeurosynthMaps(TermMapEstimator):
     terms_ : TermCounts
         Fitted counter of terms. ``terms_.get_feature_names_out()`` returns the terms.
     tfidf_ : TfidfTransformer
-        Fitted weights of terms.
+        Fitted transformer from counts of terms to TF-IDF weights.
     masker_ : KDEDiFuMoMasker
         Fitted masker.
     predicted_scaler_, observed_scaler_ : StandardScaler
-        Means of predicted and observed maps over the training studies, and standard
-        deviations if maps are represented by coefficients.
+        Scalers with the means of predicted and of observed maps over the training
+        studies. With ``representation="coefficients"``, they also contain the standard
+        deviations.
 
     See Also
     --------
