@@ -346,7 +346,7 @@ def features(experiment) -> dict:
     """Compare models on the same word features, with and without hubness correction.
 
     The table shows how much of the difference between ridge regression and
-    `best_text_brain` is due to the features, to the hubness correction and to the model.
+    `best_text_brain` is due to the features, to the correction and to the model.
     """
     from ..models import KernelCCA
 
@@ -557,9 +557,9 @@ class HubnessCorrected(BaseEstimator):
     """Estimator with a hubness correction that is computed from the training studies.
 
     The correction is the same as in `KernelCCA`. From the similarity of a text and a
-    map, two values are subtracted after multiplication by `weight`: the soft maximum of the text's similarities with all
-    training maps, and the soft maximum of the map's similarities with all training
-    texts.
+    map, two values are subtracted after multiplication by `weight`: the soft maximum of
+    the text's similarities with all training maps, and the soft maximum of the map's
+    similarities with all training texts.
     """
 
     def __init__(self, estimator, weight=0.5, temperature=0.05):

@@ -207,7 +207,7 @@ class ModelAnswers:
         return self._maps(question.text, question.minus)
 
     def _low_confidence(self, maps) -> str:
-        """Return a warning if all values of the z map are small, or an empty string."""
+        """Return a warning if all values of the z map are small, else an empty str."""
         if "z_map" not in maps:
             return ""
         img = maps["z_map"]
