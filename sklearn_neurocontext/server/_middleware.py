@@ -3,8 +3,8 @@
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 
-# The page loads scripts, styles and images from this server only. Scripts that are
-# written inside the page, for example in a text that it displays, do not run.
+# The page loads scripts, styles and images from this server only. Browsers do not run
+# inline scripts, not even if a text that the page displays contains a script.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
