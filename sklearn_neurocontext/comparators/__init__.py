@@ -1,4 +1,4 @@
-"""Estimators for the systems with which the NeuroConText paper compares itself."""
+"""Estimators for the systems with which the NeuroConText paper compares its model."""
 
 from ._neuroquery import NeuroQuery
 from ._neurosynth import NeurosynthMaps, association_z, peak_indicators

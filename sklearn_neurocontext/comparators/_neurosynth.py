@@ -86,8 +86,9 @@ def association_z(has_term, has_peak) -> np.ndarray:
 
     where t is the number of studies with the term, p the number of studies with a peak
     close to the voxel, a the number of studies with both, and :math:`\chi^2` is
-    Pearson's statistic of independence without continuity correction. If the term is
-    used by all studies or by none, z is zero, and likewise for the peak.
+    Pearson's statistic of independence without continuity correction. If all or none of
+    the studies use the term, or if all or none of them report a peak close to the
+    voxel, z is zero.
 
     Parameters
     ----------

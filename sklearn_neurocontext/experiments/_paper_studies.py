@@ -20,9 +20,9 @@ from ._estimators import make_masker
 COUNTS = "counts"
 _COUNT_WEIGHTS = {"title": 2, "keywords": 2, "abstract": 1}
 PAPER_TEXT_FIELDS = ("title", "abstract", "body", COUNTS)
-# Number of development studies, on which settings are chosen, for text fields whose
-# number is not the default. Development studies are in no test set. The number is
-# smaller for bodies, because few studies have a body.
+# Number of development studies for a text field; the default is 600. Settings are
+# chosen on these studies, which are in no test set. Few studies have a body, so the
+# number is smaller for bodies.
 _N_DEVELOPMENT = {"body": 300}
 _N_SPLITS = 15
 
@@ -107,7 +107,7 @@ class PaperStudies:
 
 
 def random_subset(rows, size) -> np.ndarray:
-    """Return at most `size` random rows; a larger `size` returns the same and more."""
+    """Return at most `size` random rows; larger sizes return the same rows and more."""
     order = np.random.default_rng(0).permutation(rows.max() + 1)
     return np.sort(order[np.isin(order, rows)][:size])
 
@@ -238,8 +238,8 @@ def _split(corpus, rows, n_splits, n_candidates, n_development, random_state):
         return folds, numbers, None
     titles = corpus.studies["title"].iloc[rows].tolist()
     groups = duplicate_groups(titles, [corpus.peaks[row] for row in rows], of_articles)
-    # At least 15 splits are made, and the first `n_splits` are used. These are the same
-    # splits for all numbers up to 15.
+    # At least 15 splits are made, and the first `n_splits` of them are used. Therefore,
+    # a split does not depend on `n_splits` if `n_splits` is at most 15.
     splits = paper_splits(
         len(rows),
         max(n_splits, _N_SPLITS),

@@ -117,8 +117,8 @@ class PaperExperiment:
     def prepare(self, text_fields, **options) -> dict:
         """Prepare the studies of the chosen text fields for a table.
 
-        If no fields were chosen, these are the fields in `text_fields` for which the
-        corpus has texts.
+        The chosen fields are the attribute `text_fields`. If this attribute is None,
+        they are those of the passed `text_fields` for which the corpus has texts.
         """
         options = {
             "atlas": self.atlas,

@@ -130,7 +130,7 @@ def standardize(similarity, null_similarity) -> np.ndarray:
 def rank_entries(
     kind, ontology, compare, n_studies, *, min_studies=10, prior="uniform"
 ) -> pd.DataFrame:
-    """Rank the entries of an ontology; the result is documented in `decode`.
+    """Rank entries of an ontology; `NeuroContextModel.decode` documents the result.
 
     ``compare(texts)`` returns the similarities of texts with a map, of shape
     (n_texts,), and with the maps of reference studies, of shape (n_texts, n_reference).
@@ -168,7 +168,7 @@ def rank_entries(
 
 
 def _select_known(table, kind, n_studies, min_studies):
-    """Return the entries whose number of training studies is large enough."""
+    """Return the entries with enough training studies, and add these numbers."""
     counts = count_evidence(table["name"], n_studies)
     known = table.assign(n_studies=counts)[counts >= min_studies]
     if known.empty:
