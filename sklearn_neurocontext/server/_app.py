@@ -29,8 +29,8 @@ _SURFACE_POLICY = (
     "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
 )
-# Maximum number of bytes of a request in addition to the uploaded file. They contain,
-# for example, the name of the file.
+# Maximum number of bytes of a request in addition to the uploaded file. The additional
+# bytes contain, for example, the name of the file.
 _FORM_BYTES = 10_000
 
 _Text = Annotated[

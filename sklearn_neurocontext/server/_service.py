@@ -12,7 +12,7 @@ from ._worker import Worker
 # Time limit of a request, in seconds. If 50 clients ask at once, the last one waits for
 # the answers of the others, each of which can take several seconds.
 TIME_LIMIT = 600.0
-# When the server is stopped, it waits this number of seconds for calls to finish.
+# When the server is stopped, it waits at most this number of seconds for calls.
 _STOP_TIMEOUT = 5.0
 
 
