@@ -105,6 +105,7 @@ class PredictedMaps(dict):
         maps = []
         for index in range(min(len(self.texts), _MAX_TEXTS)):
             one = {"title": self._title(index), "message": self.messages[index]}
+            one["picture"] = None
             try:
                 one["picture"] = picture(self.plot(index=index), "glass brain")
             except ValueError as error:  # for example, no positive voxel
