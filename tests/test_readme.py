@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sklearn_neurocontext.cli import main
 from sklearn_neurocontext.persistence._kinds import KINDS
 
 ROOT = Path(__file__).parents[1]
@@ -61,3 +62,26 @@ def test_python_blocks_of_a_page_run_in_their_order(page, tmp_path, monkeypatch)
     namespace = {}
     for block in _python_blocks(page):
         exec(compile(block, str(page), "exec"), namespace)
+
+
+def _commands(page):
+    """Return the arguments of each `neurocontext` command in a page."""
+    text = page.read_text().replace("\\\n", " ")
+    return re.findall(r"(?:^|`)neurocontext ([a-z][^`\n]*)", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if _commands(page)], ids=lambda page: page.name
+)
+def test_commands_and_their_options_exist(page):
+    for arguments in _commands(page):
+        command = main.commands[arguments.split()[0]]
+        known = {name for option in command.params for name in option.opts}
+        used = re.findall(r"(?<=\s)--?[a-z][\w-]*", arguments)
+        assert set(used) <= known | {"--help"}, arguments
+
+
+def test_blocks_that_need_a_cluster_compile():
+    text = (ROOT / "docs" / "guide" / "scaling.md").read_text()
+    (block,) = re.findall(r"```py\n(.*?)```", text, flags=re.DOTALL)
+    compile(block, "scaling.md", "exec")

@@ -1,4 +1,4 @@
-"""Convert coordinates between Talairach and MNI space; check units and labels."""
+"""Convert coordinates between Talairach and MNI space; check units and spaces."""
 
 import re
 import unicodedata
@@ -22,16 +22,16 @@ _TALAIRACH_TO_MNI = np.linalg.inv(_MNI_TO_TALAIRACH)
 # Center and radii, in mm, of an ellipsoid that contains the brain in both spaces.
 _BRAIN_CENTER = np.array([0.0, -18.0, 8.0])
 _BRAIN_RADII = np.array([81.0, 99.0, 86.0])
-# Limits by which the unit of a study's coordinates (mm, cm, m or voxels) is guessed.
-# They were chosen on the 18,000 studies of NeuroQuery and Neurosynth. With these
-# limits, a warning is issued for 18 of these studies, and most of the 18 studies do
-# contain voxel indices.
+# Limits that are used to guess the unit of the coordinates of a study: mm, cm, m or
+# voxels. They were chosen on the 18,000 studies of NeuroQuery and Neurosynth. With
+# these limits, a warning is issued for 18 of these studies, and most of the 18 studies
+# do contain voxel indices.
 MIN_PEAKS = 10
-_MIN_EXTENT_MM = 45  # smallest range of the peaks along their widest axis
+_MIN_EXTENT_MM = 45  # peaks of a study span at least this distance along one axis
 _MAX_CM = 12  # largest absolute coordinate in centimeters
 _MAX_METERS = 0.2  # largest absolute coordinate in meters
-# Position of the first voxel of an MNI image, in mm: the mean of its positions in the
-# images of FSL and SPM.
+# Typical position, in mm, of the first voxel of an MNI image. It is the mean of the
+# positions in images of FSL and of SPM.
 _FIRST_VOXEL = np.array([-84.0, -119.0, -71.0])
 _UNITS = {
     "centimeters": "multiply them by 10",
@@ -49,9 +49,10 @@ _SIDES = {"l": r"\b(?:l|lh|lt|left)\b", "r": r"\b(?:r|rh|rt|right)\b"}
 _MIDLINE_MM = 5
 
 
-# Patterns that find the names of coordinate spaces in labels. The labels must be in
-# uppercase and without dots. The user guide lists the names. The lookarounds reject
-# names inside other words, such as TAL in "occipital" and MNI in "insomnia".
+# Patterns that find the names of coordinate spaces in labels. A label is the text with
+# which a source states the space of peaks. The labels must be in uppercase and without
+# dots. The user guide lists the names. The lookarounds reject names inside other words,
+# such as TAL in "occipital" and MNI in "insomnia".
 _MNI_NAME = re.compile(
     r"""(?<![AOU])MNI
     | (?<![A-Z])(?: ICBM(?![ _-]?452) | COLL?IN(?![A-Z]) | MONTR[EÉ]AL
@@ -69,8 +70,8 @@ _TALAIRACH_NAME = re.compile(
     re.VERBOSE,
 )
 _SHORT_NAMES = "MNI|TAL|ICBM|TLRC"
-# AFNI adds "+tlrc", the view, to the file names of images in any standard space,
-# including MNI.
+# AFNI adds the suffix "+tlrc" to the file names of images in any standard space,
+# including MNI. Therefore, this suffix does not state a space.
 _AFNI_VIEW = re.compile(r"\+TLRC")
 _UNKNOWN = re.compile(
     r"""[\W_]*$ | MISSING | BLANK | EMPTY | TBD | TO[ ]BE[ ]DETERMINED
@@ -95,7 +96,7 @@ _UNCLEAR = re.compile(
 
 
 class DoubtfulPeaksWarning(UserWarning):
-    """Warning that peaks are probably not in mm, or that x is probably unsigned."""
+    """Warning that peaks are probably not in mm, or that x lacks its minus signs."""
 
 
 class CoordinateSpaceWarning(UserWarning):
@@ -136,8 +137,9 @@ def describe_units(xyz, rows, names) -> str:
     sizes = np.bincount(rows, minlength=len(names))
     groups = np.where(sizes[rows] < MIN_PEAKS, len(names), rows)
     # A large coordinate is not in centimeters or meters, and a negative coordinate is
-    # not a voxel index. A peak that has both is therefore in mm. Studies with such a
-    # peak are not examined. This saves time, because nearly every study has one.
+    # not a voxel index. Therefore, a peak with a large coordinate and a negative
+    # coordinate is in mm. Studies with such a peak are not examined. This saves time,
+    # because nearly every study has such a peak.
     x, y, z = np.asarray(xyz).T
     is_large = np.maximum(np.maximum(np.abs(x), np.abs(y)), np.abs(z)) >= _MAX_CM
     is_in_mm = is_large & (np.minimum(np.minimum(x, y), z) < 0)
@@ -165,16 +167,16 @@ def _guess_unit(xyz) -> str:
     largest = np.abs(xyz).max()
     if 0 < largest < _MAX_METERS:
         return "meters"
-    # Small integers are rarely coordinates in centimeters. Most of them are other
-    # numbers, from tables that were read incorrectly.
+    # Small integers are rarely coordinates in centimeters. Most of them are not
+    # coordinates, but other numbers in tables that were read incorrectly.
     if largest < _MAX_CM and np.mean(xyz % 1 != 0) > 0.5:
         return "centimeters" if _fits_brain(10 * xyz, max_outside=0.3) else ""
     # Only voxels of 1 and 2 mm are considered. The indices of larger voxels cannot be
     # detected: they are smaller numbers, which look like coordinates in the brain.
     if (xyz >= 0).all() and _share_outside(xyz) > 0.1:
         grids = [size * xyz + _FIRST_VOXEL for size in (1, 2)]
-        # FreeSurfer's images have 256 voxels per axis, in the order right to left, top
-        # to bottom, back to front.
+        # In FreeSurfer's images, each axis has 256 voxels, and the voxel indices
+        # increase from right to left, from top to bottom and from back to front.
         grids.append(xyz[:, [0, 2, 1]] * [-1, 1, -1] + [128, -128, 128])
         fits = any(_fits_brain(grid, max_outside=0.1) for grid in grids)
         return "voxel indices" if fits else ""
@@ -187,7 +189,7 @@ def _share_outside(xyz) -> float:
 
 
 def _fits_brain(xyz, max_outside) -> bool:
-    """Return whether peaks are inside the brain and distributed over it."""
+    """Return whether most peaks are in the brain and extend over a large part of it."""
     is_wide = np.ptp(xyz, axis=0).max() >= _MIN_EXTENT_MM
     return is_wide and _share_outside(xyz) <= max_outside
 
@@ -210,8 +212,9 @@ def find_sides(table):
 def describe_sides(x, sides, rows, names) -> str:
     """Return a message about studies in which the sign of x contradicts the hemisphere.
 
-    `sides` is the result of `find_sides`. `rows` and `names` are as in
-    `describe_units`. If there is no such study, the message is "".
+    `x` and `sides` contain the x coordinate and the hemisphere ("l", "r" or "") of each
+    peak. `names` contains the names of the studies. For each peak, `rows` contains the
+    index of its study in `names`. If there is no such study, the message is "".
     """
     messages = []
     for letter, side, sign, sign_name, advice in (
@@ -220,7 +223,8 @@ def describe_sides(x, sides, rows, names) -> str:
     ):
         chosen = sides == letter
         x_outwards, studies = sign * x[chosen], rows[chosen]
-        # Peaks near the midline are ignored, because their side is often uncertain.
+        # Peaks near the midline are ignored, because their hemisphere is often
+        # uncertain.
         agreeing, contradicting = (
             np.bincount(studies[is_chosen], minlength=len(names))
             for is_chosen in (x_outwards > _MIDLINE_MM, x_outwards < -_MIDLINE_MM)
@@ -251,7 +255,7 @@ def normalize_spaces(labels) -> np.ndarray:
 
 
 def check_space(space, accepted) -> None:
-    """Raise ValueError if a parameter is not one of the accepted names of spaces."""
+    """Raise ValueError if `space` is not one of the names of spaces in `accepted`."""
     if space not in accepted:
         names = ", ".join(map(repr, accepted))
         named = _read_label(space)[0] if isinstance(space, str) else ""
@@ -280,7 +284,7 @@ def _read_label(label) -> tuple[str, bool]:
     """Return the space of a label, and whether the label leaves the space unclear."""
     word = "" if pd.isna(label) else unicodedata.normalize("NFKC", str(label)).upper()
     word = " ".join(word.replace(".", "").split())
-    # Separate the names in "MNItoTAL" and "TALMNI".
+    # Separate the names of spaces in words such as "MNItoTAL" and "TALMNI".
     word = re.sub(rf"({_SHORT_NAMES})(TO)?(?={_SHORT_NAMES})", r"\1 \2 ", word)
     name = _AFNI_VIEW.sub("", word)
     has_view = name != word

@@ -38,7 +38,7 @@ _DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError)
 
 @dataclass(frozen=True)
 class Entry:
-    """Cache entry: its folder, its arrays by name, and its metadata (``facts``)."""
+    """Cache entry: its folder, a dict of its arrays, and its metadata (``facts``)."""
 
     folder: Path
     arrays: dict
@@ -108,8 +108,8 @@ def _open(folder: Path, settings: dict) -> Entry | None:
     if signatures != record.get("signatures"):
         # The time stamps of the files have changed, but their hashes have not. This
         # happens if the entry was copied. Record the new time stamps, so that large
-        # files are not hashed again. An error of this write is ignored, because the
-        # folder may be read-only.
+        # files are not hashed again. If this write fails, the error is ignored, because
+        # the folder may be read-only.
         with suppress(OSError):
             write_json(folder / _RECORD, record | {"signatures": signatures})
     return Entry(folder, arrays, body["facts"])
@@ -120,7 +120,8 @@ def _build(folder: Path, settings: dict, build: Callable) -> None:
     with _check_writable(folder.parent):
         _remove_leftovers(folder.parent)
         temporary = folder.with_name(f"building-{folder.name}-{secrets.token_hex(8)}")
-        # tempfile.mkdtemp is not used, because only the owner could read its folder.
+        # tempfile.mkdtemp is not used, because only the owner could read the folder
+        # that it creates.
         temporary.mkdir()
     try:
         with _explain_full_disk(folder.parent):
@@ -131,7 +132,7 @@ def _build(folder: Path, settings: dict, build: Callable) -> None:
         except OSError:
             if not folder.exists():
                 raise
-            # Another process finished first; `fetch_entry` opens its entry.
+            # Another process has already built the entry. `fetch_entry` opens it.
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -158,8 +159,8 @@ def _explain_full_disk(folder: Path):
     try:
         yield
     except OSError as error:
-        # If `ndarray.tofile` fails, NumPy raises an OSError without error number. Its
-        # message contains the numbers of bytes "requested and" written.
+        # If `ndarray.tofile` fails, NumPy raises an OSError without error number. The
+        # message of this error contains the words "requested and".
         if error.errno not in DISK_FULL and "requested and" not in str(error):
             raise
         raise OSError(
@@ -171,7 +172,7 @@ def _explain_full_disk(folder: Path):
 
 @contextmanager
 def _check_writable(folder: Path):
-    """Create the cache folder if needed; add advice to errors of writing to it."""
+    """Create the cache folder if needed; add advice to the error if writing fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
@@ -224,7 +225,7 @@ def _sha256(path: Path) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file; cache it if the file is large."""
+    """Return the SHA-256 of a file; if the file is large, cache this hash."""
     # The cached hash is used until the size or a time stamp of the file changes.
     signature = _signature(path)
     if signature[0] <= _ALWAYS_HASHED:
@@ -238,15 +239,15 @@ def hash_file(path: Path) -> str:
     except _DAMAGED:
         pass
     digest = _sha256(path)
-    # An error of this write is ignored. Its only consequence is that the file is hashed
-    # again at the next call.
+    # If this write fails, the error is ignored. The file is then hashed again at the
+    # next call.
     with suppress(OSError):
         write_json(record, {"signature": signature, "sha256": digest})
     return digest
 
 
 class NpyWriter:
-    """Write rows to a .npy file; their number need not be known in advance."""
+    """Write rows to a .npy file; the number of rows need not be known in advance."""
 
     def __init__(self, path: Path, dtype, row_shape=()):
         self._path = path

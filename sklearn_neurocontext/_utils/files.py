@@ -32,8 +32,9 @@ def expand_path(path) -> Path:
 
 def cache_folder() -> Path:
     """Return the cache folder."""
-    # The environment variable NEUROCONTEXT_CACHE replaces the default folder. If the
-    # home folder is not found, the default folder of platformdirs begins with "~".
+    # The environment variable NEUROCONTEXT_CACHE replaces the default folder. The
+    # package platformdirs determines the default folder. If the home folder is not
+    # found, the path of the default folder begins with "~".
     named = os.environ.get("NEUROCONTEXT_CACHE")
     folder = named or platformdirs.user_cache_path(_APP_NAME, appauthor=False)
     try:
@@ -54,7 +55,7 @@ def data_folder(data_home=None) -> Path:
 
 
 def replace_surrogates(text: str) -> str:
-    """Return a text with U+FFFD in place of unpaired surrogates."""
+    """Return a text in which U+FFFD replaces each unpaired surrogate."""
     # Unpaired surrogates are code points that do not represent characters. UTF-8,
     # tokenizers and pandas do not accept them.
     if text.isascii():
@@ -69,15 +70,16 @@ def atomic_write(path):
     This context manager yields the path of the temporary file. The permissions of the
     file follow the umask. If `path` is a symbolic link, the link is kept, and the file
     to which it points is replaced. If the disk is full, or if the temporary file cannot
-    be written or renamed, the error message contains `path` instead of the temporary
-    name.
+    be written or renamed, the error message contains `path` instead of the name of the
+    temporary file.
     """
     path = Path(path).resolve()
     extension = "".join(path.suffixes[-2:])
     if len(extension) > _MAX_EXTENSION:
         extension = path.suffix
-    # The temporary name is short, because `path` may have the longest possible name.
-    # The module tempfile is not used, because only the owner could read its files.
+    # The temporary name does not contain the name of `path`, because a longer name
+    # could exceed the maximum length that the file system allows. The module tempfile
+    # is not used, because only the owner could read the files that it creates.
     temporary = path.with_name(f".{secrets.token_hex(4)}{extension}")
     try:
         yield temporary
@@ -113,12 +115,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_table(path: Path, table, **options) -> None:
-    """Write a DataFrame without its index to a CSV file; see `write_text`."""
+    """Write a DataFrame, without its index, to a CSV file by `write_text`."""
     write_text(path, table.to_csv(index=False, lineterminator="\n", **options))
 
 
 def write_json(path: Path, content) -> None:
-    """Write JSON atomically; create its folder if needed."""
+    """Write a JSON file atomically; create its folder if needed."""
     write_text(path, json.dumps(content, indent=1) + "\n")
 
 
@@ -165,7 +167,8 @@ def atomic_folder(directory, *, check=check_new_folder):
         directory.with_name(f".{directory.name}-{secrets.token_hex(8)}")
         for _ in range(2)
     )
-    # tempfile.mkdtemp is not used, because only the owner could read its folder.
+    # tempfile.mkdtemp is not used, because only the owner could read the folder that it
+    # creates.
     new.mkdir()
     try:
         yield new

@@ -38,7 +38,7 @@ def _version_or_none(package: str) -> str | None:
 
 
 def import_optional(name: str, extra: str) -> ModuleType:
-    """Import an optional dependency that is installed by an extra of this package."""
+    """Import an optional package; if this fails, name the extra that installs it."""
     try:
         return importlib.import_module(name)
     except ImportError as error:

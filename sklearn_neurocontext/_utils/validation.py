@@ -96,8 +96,9 @@ _NUMBER = re.compile(
     r"(?:e[+-]?[0-9]+)?)",
     re.IGNORECASE,
 )
-# Hyphens, dashes and minus signs (also superscript, small and full-width ones), the
-# decimal signs of some journals, and the full-width characters of numbers.
+# Converts characters of numbers to ASCII: hyphens, dashes and minus signs (also
+# superscript, small and full-width ones), raised dots and low quotes that some journals
+# use as decimal signs, and full-width digits and signs.
 _NUMBER_SIGNS = str.maketrans(
     "\u02d7\u207b\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\u2796\ufe63\uff0d"
     "\ufe62\uff0b\uff0e\u00b7\uff0c\u201a\ufe50\uff25\uff45"
@@ -214,7 +215,7 @@ def check_texts(texts, name: str = "texts", first_row: int = 0) -> list[str]:
 
 
 def check_words(texts, name: str = "texts") -> list[str]:
-    """Check that texts contain a letter or a digit; see `check_texts`."""
+    """Check texts by `check_texts`, and check that each has a letter or a digit."""
     checked = check_texts(texts, name)
     wrong = [row for row, text in enumerate(checked) if not any(map(str.isalnum, text))]
     if wrong:
@@ -246,8 +247,9 @@ def read_numbers(values) -> np.ndarray:
     """Convert numbers, and texts that contain a number, to float64.
 
     A text may have any kind of minus sign, a plus sign, quotes and white space around
-    the number, and a decimal comma. If the comma may instead separate thousands or the
-    values of a list, the result is NaN. Other texts and values also become NaN.
+    the number, and a decimal comma. If it is unclear whether a comma is a decimal
+    comma, because it may separate thousands or the values of a list, the result is NaN.
+    Other texts and values also become NaN.
 
     >>> read_numbers(["\u221242,5", "+4", "1,234", "left"]).tolist()
     [-42.5, 4.0, nan, nan]
@@ -262,7 +264,7 @@ def read_numbers(values) -> np.ndarray:
 
 
 def _read_number(value) -> float:
-    """Convert a number, or text that contains a number, to float; or return NaN."""
+    """Convert a number, or a text that contains a number, to float; NaN for others."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if not isinstance(value, str):

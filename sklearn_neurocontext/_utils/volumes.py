@@ -101,7 +101,7 @@ def _load_img(img, name, others):
 
 
 def _drop_single_axes(img, name):
-    """Return a 3D or 4D image; if there are more axes, drop those of length one."""
+    """Return a 3D or 4D image; drop additional axes if their length is one."""
     # Images with more axes occur, for example, because AFNI writes the volumes of a
     # "bucket" (a file with several statistical maps) along the fifth axis.
     shape = (*img.shape[:3], *(n for n in img.shape[3:] if n != 1))
@@ -151,8 +151,8 @@ def _check_position(img, name):
             "to mm."
         )
     # If the header of a NIfTI or Analyze file contains no position, nibabel returns an
-    # affine whose origin is the center of the image. This is not the origin of MNI
-    # space.
+    # affine with the origin at the center of the image. The origin of MNI space is
+    # elsewhere.
     header = img.header
     if not isinstance(header, nib.AnalyzeHeader):
         return
@@ -208,7 +208,7 @@ def smooth_voxels(voxels: np.ndarray, mask_img, fwhm: float) -> np.ndarray:
 
 
 def voxels_to_imgs(voxels: np.ndarray, mask_img) -> list:
-    """Convert each row to a 3D image; voxels outside the mask are zero."""
+    """Convert each row of voxels to a 3D image; voxels outside the mask are zero."""
     inside = np.asarray(mask_img.dataobj) > 0
     imgs = []
     for values in voxels:
@@ -249,8 +249,8 @@ def normalize_studies(y: np.ndarray, y_scaling: str | None, dtype=None) -> np.nd
     if y_scaling is None:
         _check_range(y, dtype)
         return y.astype(dtype, copy=False)
-    # Studies are scaled before the conversion, so that no value is too large or too
-    # small for the dtype.
+    # The coefficients are scaled before they are converted to the dtype, so that no
+    # coefficient is too large or too small for it.
     coefficients = moderate_rows(y)
     coefficients = coefficients.astype(dtype or coefficients.dtype, copy=False)
     if y_scaling == "sqrt":
@@ -259,7 +259,7 @@ def normalize_studies(y: np.ndarray, y_scaling: str | None, dtype=None) -> np.nd
 
 
 def _check_range(y, dtype):
-    """Raise an error if squares of coefficients overflow or underflow in a dtype."""
+    """Raise an error if squares of coefficients are too large or small for a dtype."""
     limits = np.finfo(dtype)
     largest = float(np.abs(y).max(initial=0))
     low, high = np.sqrt([float(limits.tiny), float(limits.max) / max(y.size, 1)])
@@ -272,7 +272,7 @@ def _check_range(y, dtype):
 
 
 def to_densities(normalized: np.ndarray, y_scaling: str | None) -> np.ndarray:
-    """Invert the signed square root of `normalize_studies`.
+    """Invert the signed square root that `normalize_studies` computes.
 
     If `y_scaling` is not ``"sqrt"``, the values are returned unchanged.
     """

@@ -217,7 +217,7 @@ def _make_estimators(names, settings, **options):
 
 
 def _make_splits(groups, n_splits, n_candidates, settings):
-    """Return shuffled folds if `n_candidates` is "fold", else random splits."""
+    """Return shuffled folds if `n_candidates` is "fold"; otherwise, random splits."""
     from ..model_selection import paper_splits, shuffled_folds
 
     random_state = settings["random_state"]
@@ -261,7 +261,7 @@ def _run(estimators, studies, splits, *, output, ks, settings, reference="ridge"
 
 
 def _select_metrics(ks, result) -> dict:
-    """Return a dict with the names of the main scores and their column headings."""
+    """Return a dict that maps the names of the main scores to column headings."""
     headings = {f"recall_at_{k}": f"recall@{k}, %" for k in ks}
     headings["mix_match"] = "mix&match, %"
     return {name: text for name, text in headings.items() if name in result.metrics()}
@@ -349,7 +349,8 @@ def _print_scores(result, metrics, title):
     from ..experiments import format_interval
 
     summary = result.summary().set_index(["estimator", "metric"])
-    # rich would interpret brackets in a str as markup, but not in a Text.
+    # rich interprets brackets in a title of type str as markup, but not brackets in a
+    # title of type rich.text.Text.
     table = Table(title=Text(title), title_justify="left")
     table.add_column("estimator")
     for heading in metrics.values():

@@ -182,8 +182,8 @@ def progress_bar(label, show_counts=True):
 
     def update(n_done, n_total, new_label=None):
         """Show the progress, and optionally a new label."""
-        # Before the first update there is no bar, so that an error that occurs earlier
-        # is printed alone.
+        # The bar is not shown before the first update. If an error occurs earlier, only
+        # the error is printed.
         bar.start()
         description = new_label or label
         bar.update(task, completed=n_done, total=n_total, description=description)

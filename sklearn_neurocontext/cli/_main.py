@@ -39,7 +39,7 @@ class _Group(click.Group):
         return super().main(*args, **options)
 
     def invoke(self, ctx):
-        """Run a command; if an error occurs, print its message in one line."""
+        """Run a command; if an error occurs, print the error message in one line."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

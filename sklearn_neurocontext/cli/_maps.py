@@ -106,12 +106,12 @@ def map_(context, text, texts, minus, output, plot, z, model, allow_download):
 
 
 def _find_option(context, name):
-    """Return the option of a command that has this name."""
+    """Return the option `name` of the command of a context."""
     return next(one for one in context.command.params if one.name == name)
 
 
 def _select_maps(maps, name) -> list:
-    """Return the maps of a kind; raise ValueError if the model has no z maps."""
+    """Return the maps of the kind `name`; raise ValueError if the model has none."""
     if name not in maps:
         raise ValueError(
             "--z needs a model with z maps; this model does not have z maps. Fit the "

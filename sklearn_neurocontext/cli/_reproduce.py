@@ -25,7 +25,7 @@ from ._common import (
 _TEXT_FIELDS = ("title", "abstract", "body", "counts")
 _FIGURE3 = "figure3"
 _CORPUS = "neuroquery+neurosynth"
-# Files of texts in the folder NEUROCONTEXT_DATA.
+# Files of texts in the folder that the environment variable NEUROCONTEXT_DATA names.
 _FILES = {
     "abstract": "abstracts/abstracts.tsv.gz",
     "body": "fulltext/fulltext.jsonl.xz",
@@ -75,9 +75,9 @@ class _Names(CommaSeparated):
 @click.option(
     "--model-names",
     type=_Names(),
-    show_default="minilm,mpnet for table2, otherwise minilm",
+    show_default="minilm,mpnet for table2 and titles, otherwise minilm",
     help="Comma-separated language models: minilm, mpnet, or names or folders of "
-    "others. All tables but table2 use the first.",
+    "others. All tables but table2 and titles use the first.",
 )
 @click.option(
     "--maps",
@@ -109,7 +109,8 @@ def reproduce(table, list_tables, corpus, abstracts, bodies, maps, output, **opt
     The output folder contains a subfolder with the table, published scores, figures and
     records. To resume an interrupted run, repeat the command. If the environment
     variable NEUROCONTEXT_DATA names a folder with abstracts/abstracts.tsv.gz or
-    fulltext/fulltext.jsonl.xz, their texts are added to the default corpus.
+    fulltext/fulltext.jsonl.xz, the texts in these files are added to the default
+    corpus.
 
     \b
     Examples:

@@ -14,6 +14,12 @@ from ._common import load_with_notes, model_options, note, notes_for_warnings
     "studies. Their titles are embedded when the corpus is first used.",
 )
 @click.option(
+    "--tasks",
+    is_flag=True,
+    help="Also rank the tasks of the Cognitive Atlas, which is downloaded if needed "
+    "(2 MB).",
+)
+@click.option(
     "--host",
     default="127.0.0.1",
     help="Address on which the server listens. With the default, only this machine can "
@@ -29,7 +35,7 @@ from ._common import load_with_notes, model_options, note, notes_for_warnings
     "--open", "open_browser", is_flag=True, help="Open the page in a browser."
 )
 @model_options
-def serve(corpus, host, port, open_browser, model, allow_download):
+def serve(corpus, tasks, host, port, open_browser, model, allow_download):
     """Serve a local web page for texts and brain maps.
 
     The page predicts the brain map of any text, and lists the terms and studies that
@@ -40,6 +46,7 @@ def serve(corpus, host, port, open_browser, model, allow_download):
       neurocontext serve --open
       neurocontext serve --model fit_output --corpus neuroquery
     """
+    from ..datasets import fetch_cognitive_atlas
     from ..server import run_server
 
     if host not in ("127.0.0.1", "localhost"):
@@ -49,6 +56,7 @@ def serve(corpus, host, port, open_browser, model, allow_download):
         )
     run_server(
         partial(_load_model, model, corpus, allow_download),
+        load_ontology=fetch_cognitive_atlas if tasks else None,
         host=host,
         port=port,
         open_browser=open_browser,

@@ -100,7 +100,9 @@ def studies(
     if (text is None) == (img is None and not peaks):
         raise click.UsageError("Pass one of TEXT, --img and --peak.")
     if (meta_analysis is None) != (output_img is None):
-        raise click.UsageError("--meta-analysis and --output-img need each other.")
+        raise click.UsageError(
+            "--meta-analysis and --output-img must be used together."
+        )
     query = None if text else find_query(img, peaks)[0]
     if meta_analysis:
         import_optional("nimare", extra="demo")

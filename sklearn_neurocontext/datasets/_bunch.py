@@ -55,8 +55,8 @@ def make_bunch(
     `studies` must have the column ``study_id``, and may have the other columns of
     `STUDY_COLUMNS`. Three arrays describe the peaks of all studies:
 
-    - `rows`, of shape (n_peaks,), contains, for each peak, the index of its study in
-      `studies`;
+    - `rows`, of shape (n_peaks,), contains the row of `studies` to which each peak
+      belongs;
     - `xyz`, of shape (n_peaks, 3), contains the reported coordinates in mm;
     - `spaces`, of shape (n_peaks,), contains the space of each peak, as named by the
       source.
@@ -112,8 +112,8 @@ def _warn_about_doubtful_peaks(xyz, sides, rows, groups):
 
 def _find_stacklevel() -> int:
     """Return the `stacklevel` with which a warning shows the user's line of code."""
-    # The user's code is the first code outside this package that called a loader. The
-    # level is counted from the caller of this function.
+    # The user's code is the innermost caller that is outside this package. The level is
+    # counted from the caller of this function.
     package = str(Path(__file__).parents[1])
     frame, level = inspect.currentframe().f_back, 1
     while frame is not None and frame.f_code.co_filename.startswith(package):
@@ -178,7 +178,7 @@ def describe_spaces(counts: dict, unclear_spaces=()) -> str:
 
 
 def describe_ignored(columns) -> str:
-    """Return sentences that list the ignored columns of studies; "" if none."""
+    """Return sentences that list ignored columns of studies; "" if there are none."""
     if not columns:
         return ""
     shown = ", ".join(columns[:8]) + (", …" if len(columns) > 8 else "")
@@ -249,8 +249,8 @@ def study_texts(corpus, text_field: str = "title+abstract") -> list[str]:
     Raises
     ------
     ValueError
-        If `text_field` is not one of these names, or if all studies have an empty text
-        in this field.
+        If `text_field` is not one of the four names listed above, or if all studies
+        have an empty text in this field.
 
     Examples
     --------
@@ -291,8 +291,8 @@ def select_studies(corpus, study_ids):
     -------
     selected : Bunch
         Corpus of these studies, in the order of `study_ids`. It has the fields
-        documented in `sklearn_neurocontext.datasets`. The fields ``n_subjects``,
-        ``term_counts`` and ``vocabulary`` are also kept.
+        documented in `sklearn_neurocontext.datasets`. If `corpus` has the fields
+        ``n_subjects``, ``term_counts`` or ``vocabulary``, these fields are also kept.
 
     Raises
     ------

@@ -40,7 +40,8 @@ COGNITIVE_ATLAS_FILES = {
         "546ec94c35504d7ec09cd5f4c888572816a15be99ffbdcdbcb4356873683cf65",
     ),
 }
-# UTF-8 that was read as Latin-1, for example "â\x80\x9c" in place of a quotation mark.
+# Pattern of characters that occur if UTF-8 is read as Latin-1, for example "â\x80\x9c"
+# in place of a quotation mark.
 _GARBLED = re.compile(r"[\xc2-\xf4][\x80-\xbf]+")
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>")
 
@@ -71,9 +72,9 @@ def load_cognitive_atlas(directory) -> Bunch:
         - ``task_concepts`` : DataFrame with one row per link between a task and a
           concept, and the columns ``task`` and ``concept`` (their ids), ``source`` and
           ``contrast``. If ``source`` is "asserts", the link is stated in the entry of
-          the task, and ``contrast`` is empty. If it is "measured_by", the entry of the
-          concept names a contrast of the task, and ``contrast`` is the name of the
-          contrast.
+          the task, and ``contrast`` is empty. If ``source`` is "measured_by", the entry
+          of the concept names a contrast of the task, and ``contrast`` is the name of
+          this contrast.
         - ``description`` : str with the numbers of entries and the license.
 
     Raises
@@ -105,8 +106,8 @@ def load_cognitive_atlas(directory) -> Bunch:
 def fetch_cognitive_atlas(data_home=None) -> Bunch:
     """Load the Cognitive Atlas; download its files if they are missing.
 
-    The files have 2 MB. They are downloaded from a fixed commit of the repository
-    ``CognitiveAtlas/legacy_cogat_linkml``, and their SHA-256 is verified.
+    The total size of the files is 2 MB. They are downloaded from a fixed commit of the
+    repository ``CognitiveAtlas/legacy_cogat_linkml``, and their SHA-256 is verified.
 
     Parameters
     ----------
@@ -183,8 +184,9 @@ def _read_entries(path) -> list:
         isinstance(one, dict) and {"id", "name"} <= one.keys() for one in entries
     ):
         raise ValueError(
-            f"{str(path)!r} must contain a list named entries, whose entries have id "
-            "and name. Pass the folder src/data of the Cognitive Atlas."
+            f"{str(path)!r} must contain a list with the key 'entries', in which each "
+            "entry has the keys 'id' and 'name'. Pass the folder src/data of the "
+            "Cognitive Atlas."
         )
     return entries
 
@@ -229,7 +231,7 @@ def _link_tasks(entries, task_ids, concept_ids) -> pd.DataFrame:
 
 
 def _clean(text) -> str:
-    """Return a text without markup and garbled characters, with single spaces."""
+    """Remove markup and repeated spaces from a text; repair garbled characters."""
     text = _GARBLED.sub(_repair, html.unescape(text or ""))
     return " ".join(_MARKUP.sub(" ", text).split())
 

@@ -59,8 +59,8 @@ _NOT_JSON = {
         "a pointer of Git LFS. Download the file itself, for example with git lfs pull."
     ),
 }
-# JSON escapes of UTF-16 surrogates, and surrogates encoded as bytes. They may be
-# unpaired.
+# Matches UTF-16 surrogates, paired or unpaired, that are written as JSON escapes or
+# encoded as bytes.
 _SURROGATES = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 _DAMAGED = (EOFError, BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
@@ -98,8 +98,9 @@ def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> d
     of `registry`.
     """
     # The environment variable NEUROCONTEXT_DATA may name a folder. If this folder has a
-    # subfolder `corpus`, the files in this subfolder are used, without verification.
-    # Existing files are never replaced, because a user may have put them there.
+    # subfolder with the name of the corpus, the files in this subfolder are used,
+    # without verification. Existing files are never replaced, because a user may have
+    # put them there.
     local = os.environ.get(LOCAL_FOLDER_VARIABLE)
     folder = data_folder(data_home) / corpus
     files = {}
@@ -118,7 +119,7 @@ def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> d
 
 
 def _check_hash(path, sha256):
-    """Raise OSError if the SHA-256 of a file differs from the published one."""
+    """Raise OSError if the SHA-256 of a file differs from the published SHA-256."""
     found = pooch.file_hash(str(path))
     if found != sha256:
         raise OSError(
@@ -176,7 +177,8 @@ class _BoundedFile:
 def read_columns(path: Path, required=(), **options) -> pd.DataFrame:
     """Read a CSV or TSV file and check that it has the required columns.
 
-    Blank rows and columns are skipped; `describe_reading` describes them.
+    Blank rows and columns are skipped; `describe_reading` reports how many were
+    skipped.
     """
     rows = None
     encoding = find_encoding(path)
@@ -299,8 +301,8 @@ def _read_long_rows(path, separator, encoding, error) -> list:
     if not rows or max(map(len, rows)) == len(rows[0]):
         raise error
     # By default, R writes the names of the rows as the first column, but does not write
-    # a name of this column to the header. R puts all names of columns in quotes. An
-    # empty name is added to such a header.
+    # a name of this column to the header. R puts all names of columns in quotes. For
+    # such a table, this function adds an empty name to the header.
     if _may_have_row_names(rows) and re.match(r'"[^\r\n]*[\r\n]+"', text):
         rows[0] = ["", *rows[0]]
     return rows

@@ -43,11 +43,15 @@ def read_integers(values, column: str) -> pd.Series:
 
 
 def _drop_prefix(words, kind) -> pd.Series:
-    """Return texts without white space, "PMID: ", addresses and versions of PMCIDs."""
+    """Strip white space from ids; reduce PMIDs and PMCIDs to the id itself.
+
+    A web address or "PMID:" before the id is removed, as is the version of a PMCID.
+    """
     words = words.str.strip()
     if kind not in ("pmid", "pmcid"):
         return words
-    # The id may follow "PMID: " or be the end of an address. PMCIDs may have a version.
+    # The id may follow "PMID: ", or be at the end of a web address. A PMCID may end
+    # with a version, such as ".1".
     words = words.str.replace(
         rf"(?i)^(?:https?://\S*/|{kind}\s*:?\s*)(?=(?:PMC)?\d+/?$)", "", regex=True
     ).str.removesuffix("/")
@@ -128,7 +132,7 @@ def join_rows(studies, kind: str, ids, source: str) -> np.ndarray:
 
 
 def _check_other_columns(studies, kind, values, n_found, source):
-    """Raise ValueError if more ids match another id column than the column `kind`."""
+    """Raise ValueError if another id column contains more of the ids than `kind`."""
     # Counts are compared, because a few ids of another kind may match by coincidence.
     for other, name in _KINDS.items():
         if other == kind or other not in studies:
@@ -170,7 +174,7 @@ def group_articles(studies) -> pd.Series:
     """Return, for each row, the study id of the first row of the same article."""
     # Two rows belong to the same article if they have the same PMID, PMCID or DOI, or
     # if they have the same title and the same abstract. The comparison of texts ignores
-    # case, punctuation and the words "Reprint of" at the beginning.
+    # case, punctuation and the words "Reprint of" at the beginning of a text.
     studies = studies.reset_index(drop=True)
     titles, abstracts = _letters(studies["title"]), _letters(studies["abstract"])
     texts = (titles + "\n" + abstracts).where((titles != "") & (abstracts != ""))

@@ -94,7 +94,7 @@ def load_corpus(name_or_folder):
 
 
 def _load_named(name: str):
-    """Load one of `CORPORA`."""
+    """Load a corpus by its name, which is one of `CORPORA`."""
     if name == "nimare":
         return load_nimare_studyset()
     if name == "neuroquery":
@@ -188,8 +188,9 @@ def _load_sleuth_files(folder):
     return load_sleuth(sorted(folder.glob(_SLEUTH_FILES)))
 
 
-# The patterns of each loader. A folder is read by the first loader that has a pattern
-# that matches the name of a file or subfolder in the folder.
+# Patterns of the names of the files and subfolders that each loader reads. A folder is
+# read by the first loader with a pattern that matches the name of a file or subfolder
+# in it.
 _PATTERNS = {
     load_neuroquery: [
         "data-neuroquery_version-*_coordinates.tsv.gz",
@@ -219,7 +220,8 @@ def usable_rows(texts, y) -> np.ndarray:
         One text per study. An unknown text is an empty string.
     y : ndarray of shape (n_studies, n_components)
         Coefficients of the brain map of each study, which is computed from the peaks
-        in the brain mask. If there are none, all coefficients of the study are zero.
+        in the brain mask. If a study has no peak in the mask, all its coefficients are
+        zero.
 
     Returns
     -------

@@ -311,7 +311,7 @@ def _drop_empty_points(points):
 
 
 def _study_table(studies, metadata) -> pd.DataFrame:
-    """Return the table of studies; fill missing cells from the metadata."""
+    """Return the table of studies; take missing cells from the metadata."""
     table = pd.DataFrame({"study_id": studies["study_id"].astype(str)})
     for column, source in _TEXTS.items():
         table[column] = studies.get(source)
@@ -322,7 +322,7 @@ def _study_table(studies, metadata) -> pd.DataFrame:
         table[column] = read_integers(words, column)
     table["doi"] = read_dois(_first_known(studies, metadata, "doi"))
     years = read_numbers(_first_known(studies, metadata, "year"))
-    # Numbers that are not integers are unknown years, as are texts like "in press".
+    # If a year is not an integer, for example "in press", it is treated as unknown.
     table["year"] = np.where(years % 1 == 0, years, np.nan)
     keywords = _first_known(studies, metadata, "keywords")
     table["keywords"] = [_read_keywords(cell) for cell in keywords]
@@ -337,7 +337,7 @@ def _first_known(studies, metadata, column) -> pd.Series:
 
 
 def _read_keywords(cell) -> str:
-    """Return keywords as a text; a list, or a list in JSON, is joined by semicolons."""
+    """Return keywords as a text; join lists, including lists in JSON, by semicolons."""
     if isinstance(cell, str):
         try:
             cell = json.loads(cell)
@@ -347,7 +347,7 @@ def _read_keywords(cell) -> str:
 
 
 def _analysis_rows(studies, analyses) -> pd.DataFrame:
-    """Return a table with one row per analysis, with the texts of its study."""
+    """Return a table with one row per analysis, which has the texts of the study."""
     table = analyses[["id", "study_id", "name"]].merge(studies, on="study_id")
     table["study_id"] = table["id"]
     table["title"] = table["title"].str.cat(table["name"].fillna(""), sep=": ")
@@ -367,9 +367,9 @@ def write_nimare_studyset(corpus, path, *, default_n_subjects=None) -> Path:
         Path of the output file, which must end in ``.json``. An existing file is
         replaced.
     default_n_subjects : int or None, default=None
-        Sample size to write for rows whose number of subjects is unknown. Numbers of
-        subjects are known if the corpus has the field ``n_subjects``. If None, the
-        sample size of the other rows is omitted. NiMARE's ``ALE()`` then requires
+        Sample size to write for rows whose number of subjects is unknown. Known numbers
+        are in the field ``n_subjects`` of the corpus. If None, no sample size is
+        written for rows whose number is unknown. NiMARE's ``ALE()`` then requires
         another parameter, for example ``kernel__sample_size=20``.
 
     Returns

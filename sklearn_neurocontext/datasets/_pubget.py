@@ -174,7 +174,7 @@ def _check_step(pubget, codes: dict, step: str):
 
 
 def _find_extraction(directory: Path) -> Path:
-    """Find the folder of extracted data in a folder or at most two levels below."""
+    """Find the folder of extracted data: `directory`, or up to two levels below it."""
     if not directory.is_dir():
         raise FileNotFoundError(
             f"The folder {str(directory)!r} does not exist. Pass pubget's query "
@@ -253,7 +253,8 @@ def _read_spaces(folder: Path, studies):
     table = pd.DataFrame(columns=columns)
     if not path.is_file():
         return spaces, table
-    # An empty file, or one with only blank cells, is treated as a table without rows.
+    # A file that is empty or contains only blank cells is treated as a table without
+    # rows.
     if path.read_bytes().removeprefix(codecs.BOM_UTF8).strip(b' \t\r\n,"'):
         table = read_columns(path, columns)
     try:

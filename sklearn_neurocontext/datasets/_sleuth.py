@@ -26,25 +26,27 @@ _SUBJECTS = re.compile(
 _N_EQUALS = re.compile(
     r"n\s*[=:]\s*(\d+)(?:\s+(?:subjects|participants))?", re.IGNORECASE | re.ASCII
 )
-# Patterns of the columns of a peak. In the first pattern, commas separate columns; in
-# the second pattern, commas are decimal commas.
+# Patterns of the columns in a line with a peak. In the first pattern, commas separate
+# columns; in the second pattern, commas are decimal commas.
 _CELLS = (r'"[^"]*"|[^\s,;"]+', r"[^\s;]+")
-# A line such as "// Reference=MNI,,": if Excel saves a text file, it adds separators
-# until all lines have the same number of columns.
+# Matches lines such as "// Reference=MNI,,". When Excel saves a text file, it adds
+# separators until all lines have the same number of columns.
 _PADDED = re.compile(r'^\W*(reference|subjects?)\s*[=:].*[,;][\s"]*$', re.I | re.M)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-# Name of the study in the name of an experiment: the text up to the year, for example
-# "Chochon F, 1999" in "Chochon F, 1999: Multiplication" or "Grossman et al., 2002a" in
-# "Grossman et al., 2002a nouns > verbs". Years after the first colon are ignored.
+# The name of an experiment begins with the name of its study. This pattern matches the
+# name of the study, which ends with the year. Examples are "Chochon F, 1999" in
+# "Chochon F, 1999: Multiplication" and "Grossman et al., 2002a" in "Grossman et al.,
+# 2002a nouns > verbs". Years after the first colon are ignored.
 _STUDY = re.compile(
     rf"[^:]*?[^\W\d][^:]*?{_YEAR.pattern}(?:[a-z](?![a-z])|\s*\([a-z]\))?\)?", re.I
 )
-# A PMID or DOI at the beginning of a name is the name of the study.
+# A PMID or DOI at the beginning of the name of an experiment is the name of the study.
 _ARTICLE_ID = re.compile(
     r"(?:pmid|doi)?[:=\s]*(\d{6,8}(?!\d)|10\.\d{4,}/[^\s:;]+)", re.IGNORECASE
 )
-# Without a year, the name of the study is the text before a colon or semicolon, or the
-# number before a hyphen, for example "12" in "12-1".
+# If the name of an experiment contains no year, the name of the study is the text
+# before a colon or semicolon, or the number before a hyphen, for example "12" in
+# "12-1".
 _GROUP = re.compile(r"(.+?)\s*(?:[:;].*|-\d+)?")
 # A peak with a coordinate beyond this distance from zero is outside the brain, both in
 # MNI space and in Talairach space.
@@ -56,7 +58,7 @@ def load_sleuth(path):
     r"""Load the peaks of a meta-analysis from a text file of Sleuth or GingerALE.
 
     The file is a list of experiments. Each experiment begins with lines that start
-    with ``//``. The first of these lines contains the name of the experiment, which may
+    with ``//``. The name of the experiment begins on the first of these lines, and may
     continue on the next lines until a blank line. The line ``// Subjects=…`` contains
     the number of subjects; ``// N=…`` below a name is read in the same way. Each of the
     following lines contains the coordinates of one peak, separated by spaces, tabs,
@@ -64,11 +66,13 @@ def load_sleuth(path):
     peaks between this line and the next line ``// Reference=…``. Line ends of all
     operating systems are accepted, as are quotes and separators added by Excel.
 
-    A name without a number of subjects and without peaks is a comment. Other comments
-    are lines in which ``//`` precedes the coordinates of a peak, texts that begin with
-    ``//`` after the coordinates of a peak, and lines that begin with ``//`` between the
-    peaks of an experiment and do not look like ``// Author, year: contrast``, for
-    example a line with the brain region of a peak.
+    A name without a number of subjects and without peaks is a comment. The following
+    are also comments:
+
+    - a line in which ``//`` precedes the coordinates of a peak;
+    - a text that begins with ``//`` after the coordinates of a peak;
+    - a line between the peaks of an experiment that begins with ``//`` and does not
+      look like ``// Author, year: contrast``, for example the brain region of a peak.
 
     Parameters
     ----------
@@ -81,13 +85,13 @@ def load_sleuth(path):
     corpus : Bunch
         The fields documented in `sklearn_neurocontext.datasets`, with one row per
         experiment. The title of a row is the name of the experiment. The group of a row
-        is the name of the study. If the title begins with a PMID or DOI, this is the
-        name. Otherwise, the name is the title up to the year. If no year precedes the
-        first colon, the name is the title up to the first colon or semicolon. The
-        additional field ``n_subjects``
-        is an Int64 array of shape (n_experiments,); an unknown number is NA. The space
-        of peaks above the first line ``// Reference=…`` is UNKNOWN. The description
-        states the number of comments.
+        is the name of the study. If the title begins with a PMID or DOI, the name of
+        the study is this PMID or DOI. Otherwise, it is the title up to the year. If no
+        year precedes the first colon, it is the title up to the first colon or
+        semicolon. The additional field ``n_subjects`` is an Int64 array of shape
+        (n_experiments,), in which an unknown number is NA. The space of peaks above the
+        first line ``// Reference=…`` is UNKNOWN. The field ``description`` states the
+        number of comments.
 
     Raises
     ------
@@ -97,8 +101,8 @@ def load_sleuth(path):
         If the line of a peak does not contain exactly three numbers, if a space or a
         number of subjects is invalid, if the space changes between two peaks of an
         experiment, if a number of subjects is not between the name of an experiment
-        and its first peak, or if a line can be read as a name or as a comment. The
-        message contains the line number.
+        and its first peak, or if it is unclear whether a line is a name or a comment.
+        The message contains the line number.
 
     Warns
     -----
@@ -228,7 +232,7 @@ def write_sleuth(corpus, path, *, space="MNI", default_n_subjects=None) -> Path:
     ValueError
         If `space` is invalid, if `default_n_subjects` is not positive, if no row has a
         peak, or if a title has the form ``Reference=…``, ``Subjects=…`` or ``N=…``, or
-        the form of a peak, because it would not be read as a name.
+        the form of a peak, because such a title would not be read as a name.
 
     Warns
     -----
@@ -273,7 +277,7 @@ def write_sleuth(corpus, path, *, space="MNI", default_n_subjects=None) -> Path:
 
 
 def fill_n_subjects(corpus, default_n_subjects) -> list:
-    """Return the number of subjects of each row; unknown numbers are the default."""
+    """Return the number of subjects of each row; use the default if it is unknown."""
     if default_n_subjects is not None and (
         not isinstance(default_n_subjects, Integral) or default_n_subjects < 1
     ):
@@ -333,8 +337,8 @@ def _parse(text: str, source: str):
     parser.drop_name()
     if not parser.experiments:
         raise ValueError(
-            f"{source} does not contain the name of an experiment with peaks or a "
-            f"number of subjects. {_EXAMPLE} above the peaks."
+            f"{source} does not contain the name of an experiment that is followed by "
+            f"peaks or a number of subjects. {_EXAMPLE} above the peaks."
         )
     if parser.distant_lines:
         first, n = parser.distant_lines[0], len(parser.distant_lines)
@@ -355,7 +359,7 @@ class _Experiment:
     names: list
     line: int
     space: str | None
-    # Whether a blank line or a reference is between this name and the lines above it.
+    # Whether a blank line or a line "// Reference=…" directly precedes the name.
     is_separate: bool = True
     n_equals: int | None = None
     n_subjects: int | None = None
@@ -443,7 +447,7 @@ class _Parser:
         self._begin_experiment(int(n_subjects))
 
     def _begin_experiment(self, n_subjects):
-        """Add the pending name as an experiment."""
+        """Add an experiment with the pending name."""
         self._name.n_subjects = n_subjects
         self.experiments.append(self._name)
         self._name, self._is_separate = None, False
@@ -477,7 +481,7 @@ class _Parser:
             self.distant_lines.append(number)
 
     def _name_begins_experiment(self) -> bool:
-        """Return whether the pending name begins an experiment, or is a comment."""
+        """Return whether the pending name begins an experiment, not a comment."""
         name, last = self._name, self.experiments[-1] if self.experiments else None
         if (
             last is None
@@ -486,12 +490,13 @@ class _Parser:
             or _is_study_name(name.name)
         ):
             return True
-        # Here, the pending name directly follows the lines of an experiment, and has no
-        # number of subjects. If the experiment has neither a number of subjects nor a
-        # name like "Author, year: contrast", the pending name begins an experiment. If
-        # the experiment has a number of subjects and a name with a colon, a year or a
-        # PMID, and the pending name has no year, the pending name is a comment, such as
-        # the brain region of a peak. Otherwise, an error is raised.
+        # Here, the pending name directly follows the lines of the previous experiment,
+        # and has no number of subjects. If the previous experiment has neither a number
+        # of subjects nor a name like "Author, year: contrast", the pending name begins
+        # an experiment. If the previous experiment has a number of subjects and a name
+        # with a colon, a year or a PMID, and the pending name has no year, the pending
+        # name is a comment, such as the brain region of a peak. Otherwise, an error is
+        # raised.
         if last.n_subjects is None and not _is_study_name(last.name):
             return True
         is_last_named = _is_study_name(last.name) or re.search(
@@ -523,7 +528,7 @@ def _is_statement(text: str) -> bool:
 
 
 def _is_comment(text: str) -> bool:
-    """Return whether a line, without its ``//``, is a peak or is like N=12."""
+    """Return whether the text of a comment line is a peak, or is like N=12."""
     words = re.findall(_CELLS[0], text)[:3]
     is_peak = len(words) == 3 and np.isfinite(read_numbers(words)).all()
     return bool(is_peak or _N_EQUALS.fullmatch(text))
@@ -536,7 +541,7 @@ def _is_study_name(name: str) -> bool:
 
 def _find_group(names: list) -> str:
     """Return the name of the study in the name of an experiment, a list of lines."""
-    # Lines without an author and year may precede the name, such as "Emotion studies".
+    # Lines such as "Emotion studies", without author and year, may precede the name.
     begins = [i for i, line in enumerate(names) if _STUDY.match(line) or ":" in line]
     name = " ".join(names[begins[0] if begins else 0 :])
     if article := _ARTICLE_ID.match(name):

@@ -33,11 +33,11 @@ def make_studies(
     """Generate synthetic studies whose texts and peaks depend on the same topics.
 
     Each study has a random proportion of each of eight topics. For each word and each
-    peak of a study, a topic is drawn with these proportions as probabilities. A word is
-    a word of its topic; with probability `noise`, it is a common word instead. A peak
-    is drawn from a Gaussian distribution around a center of its topic, with a standard
-    deviation of 5 mm; with probability `noise`, it is drawn uniformly in an ellipsoid
-    inside the brain instead.
+    peak of a study, a topic is drawn with these proportions as probabilities. With
+    probability `noise`, a word is a common word, and otherwise it is a word of the
+    drawn topic. With probability `noise`, a peak is drawn uniformly in an ellipsoid
+    inside the brain. Otherwise, it is drawn from a Gaussian distribution around a
+    center of the drawn topic, with a standard deviation of 5 mm.
 
     Parameters
     ----------

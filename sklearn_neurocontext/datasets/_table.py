@@ -65,8 +65,8 @@ def load_table(studies, peaks, *, space=None):
         are not in the table of studies are skipped, and the field ``description``
         contains the number of skipped peaks, blank rows and blank columns. Columns
         of `studies` that are not listed above are ignored. The additional field
-        ``ignored_columns`` is a list of their names, and ``description`` contains the
-        first of these names.
+        ``ignored_columns`` is a list of the names of these columns, and ``description``
+        contains at most eight of the names.
 
     Raises
     ------
@@ -75,10 +75,11 @@ def load_table(studies, peaks, *, space=None):
     OSError
         If a file is truncated or damaged.
     ValueError
-        If a column is missing, if a row has more cells than the header (but blank cells
-        and one column without a name are accepted), if a study has no id or several
-        rows, if ids are of the wrong kind (for example, PMCIDs in the column ``pmid``),
-        if the tables have no id in common, or if a coordinate is not a number.
+        If a column is missing, if a row has more cells than the header (unless the
+        additional cells are blank, or form one column without a name), if a study has
+        no id or several rows, if ids are of the wrong kind (for example, PMCIDs in the
+        column ``pmid``), if the tables have no id in common, or if a coordinate is not
+        a number.
 
     Warns
     -----

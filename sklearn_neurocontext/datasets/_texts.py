@@ -15,8 +15,8 @@ def add_texts(corpus, text_field, path):
     r"""Return a copy of a corpus with texts from a file.
 
     Public corpora such as NeuroQuery contain peaks and titles, but no abstracts and no
-    bodies, because these belong to their publishers. If you have a file of abstracts or
-    bodies, this function adds them to the studies with the same ids.
+    bodies, because publishers own the rights to these texts. If you have a file of
+    abstracts or bodies, this function adds them to the studies with the same ids.
 
     Parameters
     ----------
@@ -25,10 +25,10 @@ def add_texts(corpus, text_field, path):
     text_field : {"title", "abstract", "body"}
         Field of the studies that receives the texts.
     path : path-like
-        Table (CSV or TSV) or JSON lines (``.jsonl``), which may be compressed. It must
-        contain an id in the column ``pmid``, ``pmcid``, ``doi``, ``study_id`` or
-        ``id``, and the text in the column ``text`` or in a column with the name of
-        `text_field`. The column ``id`` must contain PMIDs.
+        File with a table (CSV or TSV) or JSON lines (``.jsonl``). The file may be
+        compressed. It must contain an id in the column ``pmid``, ``pmcid``, ``doi``,
+        ``study_id`` or ``id``, and the text in the column ``text`` or in a column with
+        the name of `text_field`. The column ``id`` must contain PMIDs.
 
     Returns
     -------
@@ -39,8 +39,9 @@ def add_texts(corpus, text_field, path):
     Raises
     ------
     ValueError
-        If `text_field` is not one of these names, or if the file has no column of ids,
-        no column of texts, or no id of a study of the corpus.
+        If `text_field` is not "title", "abstract" or "body", if the file has no column
+        of ids or no column of texts, or if no id in the file is the id of a study of
+        the corpus.
 
     Examples
     --------
@@ -81,7 +82,7 @@ def add_texts(corpus, text_field, path):
 
 
 def _find_column(table, names, path) -> str:
-    """Return the first of several columns that a table has."""
+    """Return the first of `names` that is the name of a column of the table."""
     for name in names:
         if name in table:
             return name

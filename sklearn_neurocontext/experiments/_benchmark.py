@@ -54,7 +54,8 @@ def _code_hash(subpackages) -> str:
 
 def _instructions(source: str) -> bytes:
     """Return the syntax tree of a module without comments, docstrings and messages."""
-    # A fit takes minutes, so it is not repeated because a text for readers was edited.
+    # If only comments, docstrings or messages were edited, the hash does not change, so
+    # that fits, which take minutes, are not repeated.
     tree = ast.parse(source)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
@@ -73,7 +74,7 @@ def _is_text(statement) -> bool:
 
 def settings_hash(name: str, estimator, data_hash: str, train, test, ks) -> str:
     """Hash the data, settings and code that determine the scores of a record."""
-    # The versions of other packages are not included.
+    # The versions of other packages are not part of the hash.
     params = {
         name: _replace_estimators(value)
         for name, value in estimator.get_params(deep=True).items()
@@ -124,8 +125,9 @@ def read_record(path: Path, expected: dict, scores) -> dict | None:
     warnings.warn(
         f"The record {str(path)!r} is damaged. It is computed again and replaced.",
         UserWarning,
-        # The warning points to the user's call of run_benchmark. This call runs the
-        # decorator, then run_benchmark itself and this function.
+        # With this level, the warning points to the user's call of run_benchmark. The
+        # calls in between are those of the decorator, of run_benchmark and of this
+        # function.
         stacklevel=4,
     )
     return None
@@ -192,8 +194,8 @@ def run_benchmark(
     estimators : dict of str to estimator
         Unfitted estimators by name. They are cloned for each split.
     X : array-like or sparse matrix of shape (n_studies, n_features), or list of str
-        Input of all estimators, or a dictionary from the name of each estimator to its
-        input.
+        Input of all estimators, or a dictionary that maps the name of each estimator to
+        its input.
     y : ndarray of shape (n_studies, n_components), or list of ndarray (n_peaks_i, 3)
         Coefficients. For estimators that are fitted to peaks, such as
         `comparators.NeurosynthMaps`, the peaks of each study.
@@ -208,8 +210,8 @@ def run_benchmark(
         Values of k for recall@k. Only values smaller than the number of studies in the
         smallest test set are used.
     reference : str or None, default="ridge"
-        Name of the estimator to which the others are compared. With None or a name that
-        is not in `estimators`, no differences are computed.
+        Name of the estimator to which the others are compared. If it is None or not in
+        `estimators`, no differences are computed.
     groups : array-like of shape (n_rows,) or None, default=None
         Study of each row. Pass it if several rows can belong to the same study, for
         example if each row is an analysis (contrast), or if there are duplicates; see
@@ -290,7 +292,7 @@ def run_benchmark(
 
 
 def _number_studies(splits, groups) -> list:
-    """Return an array per split that contains a study number for each test row."""
+    """Return a list with the study number of each test row of each split."""
     tests = [test for _, test in splits]
     if groups is None:
         return tests
@@ -404,8 +406,8 @@ def _score_split(estimator, X, y, train, test, scorer) -> dict:
 def score_similarity(similarity, ks=(10, 100)) -> dict:
     """Score a similarity matrix as `run_benchmark` does.
 
-    The result is the part of a record that depends on the similarity. Use the function
-    to add a method that is not an estimator to the records of a `BenchmarkResult`.
+    The result contains the entries of a record that depend on the similarity. Use it to
+    add a record of a method that is not an estimator to a `BenchmarkResult`.
 
     Parameters
     ----------
@@ -418,10 +420,12 @@ def score_similarity(similarity, ks=(10, 100)) -> dict:
     Returns
     -------
     scores : dict
-        ``recall_at_<k>``, ``mix_match`` and ``recall_curve_auc``, the same keys
-        followed by ``_brain_to_text``, ``n_candidates``, and ``recall_curve``
-        (text→brain). ``ranks`` and ``ranks_brain_to_text`` contain the rank of each
-        study, as described in `BenchmarkResult`.
+        The keys ``recall_at_<k>``, ``mix_match`` and ``recall_curve_auc`` contain the
+        scores of the retrieval of maps by texts. The same keys with the suffix
+        ``_brain_to_text`` contain the scores of the retrieval of texts by maps.
+        ``n_candidates`` is ``n``, and ``recall_curve`` contains recall@k for the
+        retrieval of maps, for each k. ``ranks`` and ``ranks_brain_to_text`` contain the
+        rank of each study, as described in `BenchmarkResult`.
 
     Examples
     --------

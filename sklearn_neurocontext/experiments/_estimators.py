@@ -161,8 +161,8 @@ def select_inputs(names, studies) -> dict:
     Returns
     -------
     inputs : dict of str to ndarray
-        Dictionary from the name of each estimator to its texts, of shape (n_studies,),
-        or to its embeddings, of shape (n_studies, embedding_dim).
+        Dictionary that maps the name of each estimator to its texts, of shape
+        (n_studies,), or to its embeddings, of shape (n_studies, embedding_dim).
 
     Examples
     --------

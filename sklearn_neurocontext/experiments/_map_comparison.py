@@ -32,8 +32,8 @@ class MapComparison:
     ----------
     scores : DataFrame
         One row per method and map, with the columns ``method``, ``name``,
-        ``description``, ``correlation`` and ``dice_<p>``, the Dice overlap of the
-        highest p % of the voxels of both maps.
+        ``description``, ``correlation`` and ``dice_<p>``, the Dice overlap of the p %
+        of voxels with the highest values in the two maps.
     settings : dict
         Corpus, atlas, random state, and sources of the maps.
 
@@ -142,7 +142,8 @@ def read_described_maps(folder) -> pd.DataFrame:
     ----------
     folder : path-like
         Folder whose subfolders contain ``descriptions.tsv``, a table with the columns
-        ``name``, ``file`` and ``description``, and the maps that it names.
+        ``name``, ``file`` and ``description``, and the map files that are named in this
+        table.
 
     Returns
     -------
@@ -193,7 +194,8 @@ def compare_maps(
         Corpus with titles.
     maps : "ibc", path-like, default="ibc"
         ``"ibc"`` downloads maps of Individual Brain Charting, see `fetch_ibc_maps`. A
-        path is a folder for `read_described_maps`.
+        path must be that of a folder whose subfolders contain maps and their
+        descriptions (see `read_described_maps`).
     atlas : str or path-like, default="geometric"
         Atlas, see `make_masker`.
     n_components : int, default=512
@@ -290,6 +292,6 @@ def _make_methods(random_state, cache) -> dict:
 
 
 def _predict_mean(texts, y, queries) -> np.ndarray:
-    """Return the mean of the studies' coefficients, scaled to norm one, per query."""
+    """Return, for each query, the mean of the unit-norm coefficients of all studies."""
     mean = (y / np.linalg.norm(y, axis=1, keepdims=True)).mean(axis=0)
     return np.tile(mean, (len(queries), 1))

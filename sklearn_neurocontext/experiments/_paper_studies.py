@@ -14,13 +14,14 @@ from ..model_selection import (
 )
 from ._estimators import make_masker
 
-# In a field named "counts", a study is described by NeuroQuery's counts of terms. The
-# counts of these fields are multiplied by these weights and added.
+# With the text field "counts", a study is described by the counts of terms that
+# NeuroQuery publishes. The counts in the following fields are multiplied by the given
+# weights and added.
 COUNTS = "counts"
 _COUNT_WEIGHTS = {"title": 2, "keywords": 2, "abstract": 1}
 PAPER_TEXT_FIELDS = ("title", "abstract", "body", COUNTS)
-# Number of studies on which settings are chosen, and which are in no test set. There
-# are few bodies, so fewer of them are put aside.
+# Number of development studies, on which settings are chosen. They are in no test set.
+# The number is smaller for bodies, because few studies have a body.
 _N_DEVELOPMENT = {"body": 300}
 _N_SPLITS = 15
 
@@ -36,10 +37,11 @@ class PaperStudies:
     rows : ndarray of shape (n_studies,), int64
         Indices of the studies in the corpus.
     texts : list of str or None
-        Texts of the studies. None for counts.
+        Texts of the studies, or None if `text_field` is "counts".
     counts : csr_matrix of shape (n_studies, n_terms), float32, or None
-        Counts of terms. They are computed from the texts unless the field is counts.
-        None for titles, whose features include pairs of words.
+        Counts of terms. They are computed from the texts, unless `text_field` is
+        "counts". They are None if `text_field` is "title", because the features of
+        titles include pairs of words.
     y : ndarray of shape (n_studies, n_components), float32
         Coefficients.
     peaks : list of ndarray of shape (n_peaks_i, 3), float64
@@ -49,7 +51,7 @@ class PaperStudies:
         from training sets.
     development : tuple of (train, test) or None
         A split for choosing settings. Its test studies are in no test set of `splits`.
-        None if the corpus has too few studies.
+        It is None if the corpus has too few studies.
     groups : ndarray of shape (n_studies,), int
         Number of each study. Duplicates have the same number.
     metadata : dict
@@ -73,7 +75,7 @@ class PaperStudies:
         return self.texts if self.counts is None else self.counts
 
     def restrict(self, split, n_train):
-        """Return the studies of one split, with a random part of its training set.
+        """Return the studies of one split; use only a random part of its training set.
 
         Parameters
         ----------
@@ -105,7 +107,7 @@ class PaperStudies:
 
 
 def random_subset(rows, size) -> np.ndarray:
-    """Return the first rows in a fixed random order, so that subsets are nested."""
+    """Return at most `size` random rows; a larger `size` only adds rows to them."""
     order = np.random.default_rng(0).permutation(rows.max() + 1)
     return np.sort(order[np.isin(order, rows)][:size])
 
@@ -128,7 +130,7 @@ def prepare_paper_studies(
     corpus : Bunch
         Corpus returned by a loader of `sklearn_neurocontext.datasets`.
     text_fields : sequence of str
-        Fields among `PAPER_TEXT_FIELDS`.
+        Text fields, each of which is one of `PAPER_TEXT_FIELDS`.
     atlas : str or path-like, default="geometric"
         Atlas, see `make_masker`.
     n_components : int, default=512
@@ -141,7 +143,8 @@ def prepare_paper_studies(
     random_state : int, default=0
         Seed of the splits.
     same_studies : bool, default=False
-        Whether all fields contain the same studies: those with a text in each field.
+        Whether the studies of all fields are the same. If True, only studies with a
+        text in each of the fields are used.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 """Rows of the tables of the paper: estimators, their input and their splits."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import logsumexp
@@ -27,7 +27,8 @@ _SIZES = (1000, 2000, 5000, 10_000)
 # Number of splits on which the paper's recipe is fitted to titles. It always trains for
 # 50 epochs, so a fit to 17,000 titles is slow.
 _N_SPLITS_OF_TITLES = 3
-# NeuroQuery is fitted on these splits only, since a fit takes minutes.
+# Number of splits on which NeuroQuery is fitted. It is small, because a fit takes
+# minutes.
 _N_SPLITS_OF_NEUROQUERY = 3
 _N_TRAIN_OF_TEXT2BRAIN = 2000
 # Settings of the network that were chosen on development studies.
@@ -49,11 +50,11 @@ class Row:
     studies : PaperStudies
         Studies of X.
     splits : list of (train, test) or None, default=None
-        Splits on which the estimator is fitted and scored. None means all splits of
-        the studies.
+        Splits on which the estimator is fitted and scored. If None, all splits of the
+        studies are used.
     y : ndarray, list of ndarray or None, default=None
-        Maps to which the estimator is fitted. None means the coefficients of the
-        studies.
+        Maps to which the estimator is fitted. If None, the coefficients of the studies
+        are used.
     """
 
     name: str
@@ -80,8 +81,8 @@ class PaperExperiment:
     corpus : Bunch
         Corpus of all studies.
     text_fields : sequence of str or None
-        Text fields to use. None means those of the table for which the corpus has
-        texts.
+        Text fields to use. If None, the fields of the table for which the corpus has
+        texts are used.
     model_names : sequence of str
         Names of the language models, see `make_embedder`.
     atlas : str or path-like
@@ -95,7 +96,7 @@ class PaperExperiment:
     random_state : int
         Seed of splits and estimators.
     cache : path-like or None
-        Embedding store. None means a file in the cache folder of the package.
+        Embedding store. If None, it is a file in the cache folder of the package.
     on_progress : callable or None
         Function called as ``on_progress(n_done, n_total, label)``.
     """
@@ -133,7 +134,7 @@ class PaperExperiment:
 
     def embed(self, studies, model_name) -> np.ndarray:
         """Embed the texts of studies, or read the embeddings from the store."""
-        key = (model_name, studies.text_field, tuple(studies.rows))
+        key = (model_name, tuple(studies.texts))
         if key not in self._embeddings:
             store = self.cache or cache_folder() / "embeddings.sqlite"
             embedder = make_embedder(model_name).set_params(cache=str(store)).fit()
@@ -187,30 +188,15 @@ def table2(experiment) -> dict:
                     Row(f"{label}: {kind}", model, X, studies)
                     for kind, model in _embedding_models(experiment).items()
                 ]
-            if name == "title":
-                rows += _ensembles(experiment, studies, n_components)
     return sections
 
 
-def _ensembles(experiment, studies, n_components) -> list:
-    """Return the rows of `best_text_brain` with each and with all language models."""
-    names = experiment.model_names
-    choices = [(name,) for name in names] + [tuple(names)] * (len(names) > 1)
-    rows = []
-    for chosen in choices:
-        row = _best_row(experiment, studies, chosen)
-        labels = " and ".join(map(model_label, chosen))
-        row.name = f"{labels}, {n_components} components: {row.name}"
-        rows.append(row)
-    return rows
-
-
 def _embedding_models(experiment) -> dict:
-    """Return three estimators of embeddings, among them one with a kernel."""
+    """Return three estimators that take embeddings; one of them uses a kernel."""
     from ..models import best_text_brain
 
     seed = experiment.random_state
-    # The part of `best_text_brain` for titles that reads embeddings.
+    # The steps of `best_text_brain("title")` that take embeddings.
     steps = dict(best_text_brain("title", seed).estimators)["language_model"].steps[1:]
     made = make_estimators(("cca", "contrastive"), seed)
     return {
@@ -218,6 +204,60 @@ def _embedding_models(experiment) -> dict:
         "KernelCCA": make_pipeline(*(step for _, step in steps)),
         "contrastive": made["contrastive"],
     }
+
+
+def titles(experiment) -> dict:
+    """Compare training on titles with training on titles and abstracts.
+
+    All queries are titles.
+    """
+    sections = {}
+    for name, studies in experiment.prepare(("title",)).items():
+        more = _add_abstracts(experiment.corpus, studies)
+        choices = [experiment.model_names[:1]]
+        if len(experiment.model_names) > 1:
+            choices.append(experiment.model_names)
+        rows = []
+        for label, used in (("titles", studies), ("titles and abstracts", more)):
+            X = experiment.embed(used, experiment.model_names[0])
+            made = make_estimators(("ridge", "cca"), experiment.random_state)
+            models = model_label(experiment.model_names[0])
+            rows += [
+                Row(f"{kind} ({models}), {label}", model, X, used)
+                for kind, model in made.items()
+            ]
+            for chosen in choices:
+                row = _best_row(experiment, used, chosen)
+                models = " and ".join(map(model_label, chosen))
+                row.name = f"{row.name} ({models}), {label}"
+                rows.append(row)
+        sections[name] = rows
+    return sections
+
+
+def _add_abstracts(corpus, studies) -> PaperStudies:
+    """Add the abstracts of training studies as further rows of training sets."""
+    abstracts = corpus.studies["abstract"].iloc[studies.rows].str.strip()
+    with_abstract = np.flatnonzero(abstracts != "")
+    # The row of the abstract of each study; -1 without an abstract.
+    further = np.full(len(studies.rows), -1)
+    further[with_abstract] = len(studies.rows) + np.arange(len(with_abstract))
+    splits = []
+    for train, test in studies.splits:
+        rows = further[train]
+        splits.append((np.concatenate([train, rows[rows >= 0]]), test))
+    chosen = np.concatenate([np.arange(len(studies.rows)), with_abstract])
+    return replace(
+        studies,
+        rows=studies.rows[chosen],
+        texts=[*studies.texts, *abstracts.iloc[with_abstract]],
+        y=studies.y[chosen],
+        peaks=[studies.peaks[row] for row in chosen],
+        splits=splits,
+        development=None,
+        groups=studies.groups[chosen],
+        metadata=studies.metadata | {"n_abstracts": len(with_abstract)},
+    )
 
 
 def sizes(experiment) -> dict:
@@ -264,8 +304,8 @@ def comparators(experiment) -> dict:
 def _term_maps(experiment, studies) -> list:
     """Return the rows of NeurosynthMaps and NeuroQuery.
 
-    Maps are compared voxel by voxel, as the authors do, and as coefficients that are
-    standardized like those of all other estimators.
+    Maps are compared voxel by voxel, as the authors of these methods do, and as
+    coefficients that are standardized like those of all other estimators.
     """
     from ..comparators import NeuroQuery, NeurosynthMaps
 
@@ -419,6 +459,7 @@ def losses(experiment) -> dict:
 TABLES = {
     "table1": table1,
     "table2": table2,
+    "titles": titles,
     "figure2": figure2,
     "sizes": sizes,
     "comparators": comparators,
@@ -476,13 +517,13 @@ def _two_models(experiment, studies) -> list:
 
 
 def _on_features(studies, model):
-    """Return a model of embeddings, or a pipeline that reduces counts for it."""
+    """Return a model; if texts are missing, add steps that transform counts."""
     if studies.texts is not None:
         return model
     from ..text import TermCounts
 
-    # Latent semantic analysis. Its dimensions keep their scale: standardized dimensions
-    # retrieve worse, see docs/experiments.md.
+    # Latent semantic analysis. Its dimensions are not standardized, because this would
+    # lower the retrieval scores (see docs/experiments.md).
     steps = [step for step in model if not isinstance(step, StandardScaler)]
     return make_pipeline(
         TermCounts(min_df=10),
@@ -509,8 +550,10 @@ def _best_row(experiment, studies, model_names=None) -> Row:
 class HubnessCorrected(BaseEstimator):
     """Estimator whose similarities are corrected with those of training studies.
 
-    The correction is the one of `KernelCCA`: the soft maximum of the similarities of a
-    text with all training maps, and of a map with all training texts, is subtracted.
+    The correction is the same as in `KernelCCA`. Two values are subtracted from the
+    similarity of a text and a map: the soft maximum of the text's similarities with all
+    training maps, and the soft maximum of the map's similarities with all training
+    texts.
     """
 
     def __init__(self, estimator, weight=0.5, temperature=0.05):

@@ -11,7 +11,8 @@ from ._paper_tables import BEST_TEXT_BRAIN, PAPER_RECIPE, TABLES, PaperExperimen
 from ._result import DIRECTIONS, BenchmarkResult
 
 _TEXT_TO_BRAIN = DIRECTIONS[0]
-_MODEL_NAMES = {"table2": ("minilm", "mpnet")}
+_BOTH = ("minilm", "mpnet")
+_MODEL_NAMES = {"table2": _BOTH, "titles": _BOTH}
 _SOURCE = (
     "Published: Meudec, Ghayem et al., NeuroConText, MICCAI 2024 (bodies of 20,000 "
     "articles of PubMed Central, 19,000 of them for training, DiFuMo atlas, 1,000 "
@@ -54,7 +55,7 @@ _PUBLISHED = {
 
 @dataclass(eq=False)
 class ReproducedTable:
-    """Hold the results of one table, one for each text field.
+    """Hold the results of one table: one result for each text field.
 
     Parameters
     ----------
@@ -166,12 +167,13 @@ def reproduce(
 ) -> ReproducedTable:
     """Compute a table like one of the NeuroConText paper.
 
-    The studies, the language models and the default atlas differ from the paper, so the
-    scores are not those of the paper. The published scores are listed below each table.
-    The tables are:
+    The studies, the language models and the default atlas differ from those of the
+    paper, so the scores are not those of the paper. The published scores are listed
+    below each table. The tables are:
 
     - ``"table1"``: estimators on bodies, abstracts and titles;
     - ``"table2"``: language models and numbers of components;
+    - ``"titles"``: training on titles, and on titles and abstracts;
     - ``"figure2"``: bodies, abstracts and titles of the same studies;
     - ``"sizes"``: numbers of training studies;
     - ``"comparators"``: `comparators.NeurosynthMaps`, `comparators.NeuroQuery` and
@@ -191,15 +193,17 @@ def reproduce(
         abstracts and bodies to a corpus.
     text_fields : sequence of {"title", "abstract", "body", "counts"} or None, \
             default=None
-        Text fields to use. None means all fields of the table for which the corpus has
-        texts. ``"counts"`` are NeuroQuery's counts of terms in titles, keywords (both
-        twice) and abstracts.
+        Text fields to use. If None, all fields of the table for which the corpus has
+        texts are used. ``"counts"`` are the sums of NeuroQuery's counts of terms in
+        titles, keywords and abstracts. The counts in titles and keywords are multiplied
+        by 2.
     rows : sequence of str or None, default=None
-        Names of the rows to compute, for example ``["ridge", "cca"]``. None means all
-        rows of the table.
+        Names of the rows to compute, for example ``["ridge", "cca"]``. If None, all
+        rows of the table are computed.
     model_names : sequence of str or None, default=None
-        Language models, see `make_embedder`. ``"table2"`` compares them; None means
-        minilm and mpnet. All other tables use the first; None means minilm.
+        Language models, see `make_embedder`. ``"table2"`` and ``"titles"`` compare all
+        of them. All other tables use only the first. If None, minilm is used, and
+        ``"table2"`` and ``"titles"`` compare minilm and mpnet.
     atlas : str or path-like, default="geometric"
         Atlas, see `make_masker`.
     n_components : int, default=512
@@ -214,7 +218,7 @@ def reproduce(
     output : path-like or None, default=None
         Folder of the records. A second run with the same settings reads the records.
     cache : path-like or None, default=None
-        Embedding store. None means ``embeddings.sqlite`` in the cache folder of the
+        Embedding store. If None, it is ``embeddings.sqlite`` in the cache folder of the
         package.
     on_progress : callable or None, default=None
         Function called as ``on_progress(n_done, n_total, label)`` after each step.
@@ -283,7 +287,7 @@ def reproduce(
 
 
 def _select_rows(sections, names) -> dict:
-    """Return the rows with some names."""
+    """Return the rows whose names are in `names`."""
     known = {row.name: None for rows in sections.values() for row in rows}
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -376,7 +380,8 @@ def _run(rows, output, progress, description) -> BenchmarkResult:
     reference = PAPER_RECIPE if PAPER_RECIPE in names else None
     if reference is None and BEST_TEXT_BRAIN in names:
         reference = BEST_TEXT_BRAIN
-    # Rows may have fewer splits than others. The test studies of a split are the same.
+    # Some rows have fewer splits than others. The test studies of a split are the same
+    # for all rows.
     longest = max(results, key=lambda one: len(one.studies))
     return replace(longest, records=records, reference=reference, provenance=runs)
 

@@ -135,7 +135,7 @@ def parse_ranks(text: str) -> np.ndarray:
 
 
 def score_tables(summary: pd.DataFrame, metrics: list[str]) -> list[str]:
-    """Return one Markdown table of scores per direction; the first includes costs."""
+    """Return Markdown tables of scores, one per direction; the first includes costs."""
     costs = [cost for cost in _COSTS_IN_TABLES if cost in set(summary["metric"])]
     tables = []
     for direction, group in _group_by_direction(metrics):
@@ -168,7 +168,7 @@ def _format_cell(metric, one) -> str:
 
 
 def difference_tables(differences: pd.DataFrame) -> list[str]:
-    """Return one table of differences from the reference per direction, in Markdown."""
+    """Return Markdown tables of differences from the reference, one per direction."""
     metrics = list(differences["metric"].unique())
     return [
         _difference_table(differences, direction, group)
@@ -196,22 +196,22 @@ class BenchmarkResult:
     splits are resampled together, so that a study in several test sets counts as one
     study, and not as several independent studies. Rows with equal numbers in `studies`,
     such as duplicates, are drawn together. Fitted estimators and candidates stay the
-    same in all bootstrap samples. The intervals therefore include the variability of
-    the choice of test studies, but not the variability of training and of the choice of
-    candidates.
+    same in all bootstrap samples. Therefore, the intervals include the variability due
+    to the choice of test studies, but not the variability due to training and to the
+    choice of candidates.
 
     Parameters
     ----------
     records : list of dict
-        One record per split and estimator. Scores are fractions. ``ranks`` contains the
-        rank of the true map of each test text, and ``ranks_brain_to_text`` the rank of
-        the true text of each test map. Ranks are separated by spaces. The most similar
-        candidate has rank 1. ``4-6`` means that the true candidate ties with two
-        others, so that its rank is between 4 and 6.
+        One record per split and estimator. Scores are fractions. For each test text,
+        ``ranks`` contains the rank of its true map. For each test map,
+        ``ranks_brain_to_text`` contains the rank of its true text. Ranks are separated
+        by spaces. The most similar candidate has rank 1. ``4-6`` means that the true
+        candidate ties with two others, so that its rank is between 4 and 6.
     reference : str or None, default=None
         Name of the estimator to which the others are compared.
     overlapping : bool, default=False
-        Whether test sets share studies.
+        Whether some studies are in several test sets.
     provenance : list of dict or None, default=None
         Versions, machine, settings and start time of each run that contributed records.
         The value of ``run`` in a record is an index into this list.
@@ -402,7 +402,7 @@ class BenchmarkResult:
         for splits, names in by_splits.items():
             columns = [np.concatenate(list(scores[name].values())) for name in names]
             studies = [np.asarray(self.studies[split]) for split in splits]
-            # All splits are equally important, whatever their number of studies.
+            # All splits have the same weight, whatever their numbers of studies.
             weights = [np.full(len(one), 1 / len(one)) for one in studies]
             ends = bootstrap_interval(
                 np.hstack(columns),

@@ -27,7 +27,7 @@ class PreparedStudies:
     texts : list of str
         Text of each study.
     X : ndarray of shape (n_studies, embedding_dim), float32, or None
-        Embeddings of the texts. None if no embedder was given.
+        Embeddings of the texts, or None if no embedder was given.
     y : ndarray of shape (n_studies, n_components), float32
         Coefficients of the peaks.
     groups : ndarray of shape (n_studies,), str
@@ -71,7 +71,7 @@ def prepare_studies(
     text_field : {"title", "abstract", "body", "title+abstract"}
         Field of the studies that provides the texts.
     embedder : LLMChunkEmbedder or None
-        Transformer that computes the embeddings. With None, no embeddings are computed.
+        Transformer that computes the embeddings. If None, no embeddings are computed.
     masker : KDEDiFuMoMasker
         Transformer that computes the coefficients.
     check : callable or None, default=None

@@ -102,9 +102,11 @@ def training_statistics(
         s_\Delta(v) = \sqrt{\operatorname{mean}_{p,i \ne j}
         (m_{pi}(v) - m_{pj}(v))^2}
 
-    This is the root of twice the mean variance of :math:`m_{pi}(v)` over the texts i.
-    It is at most :math:`\sqrt{2}\, s(v)`, up to sampling error, because the part of
-    :math:`m_{pi} - \bar m` that all texts have in common cancels in the difference.
+    This equals :math:`\sqrt{2 V(v)}`, where :math:`V(v)` is the variance of
+    :math:`m_{pi}(v)` over the texts i of a permutation p, averaged over permutations.
+    Up to sampling error, :math:`s_\Delta(v)` is at most :math:`\sqrt{2}\, s(v)`,
+    because the part of :math:`m_{pi} - \bar m` that all texts have in common cancels in
+    the difference.
 
     Parameters
     ----------

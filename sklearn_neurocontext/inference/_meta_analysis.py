@@ -22,16 +22,16 @@ def run_meta_analysis(corpus, meta_analysis="ale", *, default_n_subjects=20) -> 
         for studies with more subjects. ``"mkda"`` is multilevel kernel density
         analysis. Its kernel is a sphere with a radius of 10 mm.
     default_n_subjects : int, default=20
-        Number of subjects of studies for which it is unknown. Only ``"ale"`` depends
-        on this number.
+        Number of subjects to assume for studies whose number is unknown. Only ``"ale"``
+        depends on numbers of subjects.
 
     Returns
     -------
     maps : dict of str to Nifti1Image of shape (91, 109, 91)
         The key ``stat`` is the statistic: ALE values, or the number of studies that
         report a peak within 10 mm of the voxel. The key ``z`` contains the z values of
-        this statistic under random locations of the peaks. They are not corrected for
-        multiple comparisons over voxels.
+        this statistic. They are computed from its null distribution for peaks at random
+        locations. They are not corrected for multiple comparisons over voxels.
 
     Raises
     ------

@@ -625,9 +625,9 @@ class NeuroContextModel:
     def similar_documents(self, text=None, *, img=None, k=100):
         """Find the indexed studies that match a text or a brain map best.
 
-        If a text is passed, the similarity is that of the text with the maps of the
-        studies. If a map is passed, it is that of the map with the titles of the
-        studies, as in ``decode(img, "studies")``.
+        If a text is passed, it is compared with the maps of the studies. If a map is
+        passed, it is compared with the titles of the studies, as in ``decode(img,
+        "studies")``.
 
         Parameters
         ----------
@@ -683,9 +683,10 @@ class NeuroContextModel:
 
         If `candidates` is the name of a table of an ontology, such as ``"tasks"``, the
         name and the definition of each entry are compared with the map as one text.
-        Entries without evidence are left out: the name of an entry must contain a term
-        of the model, or a word that its word features know, that occurs in at least
-        `min_studies` training studies. Generic words, such as "task", do not count.
+        Entries without evidence are omitted. An entry has evidence if its name contains
+        a word or a term of the model that occurs in at least `min_studies` training
+        studies. A word of the model is a word of which the model computes a feature.
+        Generic words, such as "task", are not considered.
 
         In addition to the similarity, the probability of each entry is computed as in
         NiCLIP. Let :math:`z_t` be the similarity of task t, standardized by the mean
@@ -699,10 +700,10 @@ class NeuroContextModel:
         it is present, :math:`P(c|m) = 1 - \prod_{t \in c} (1 - P(t|m))`. A domain is
         present if at least one of its concepts is present.
 
-        These probabilities are not calibrated. They assume that exactly one task is
-        present and that tasks are independent, and they grow with the number of tasks
-        of a concept or domain. Compare them with ``prior_probability``, the same value
-        for a map without information.
+        These probabilities are not calibrated. Their computation assumes that exactly
+        one task is present, and that tasks are independent. The probability of a
+        concept or domain grows with the number of its tasks. Compare each probability
+        with ``prior_probability``, which is its value for a map without information.
 
         Parameters
         ----------
@@ -736,8 +737,8 @@ class NeuroContextModel:
             Number of training studies that must support an entry of an ontology.
         prior : {"uniform", "studies"}, default="uniform"
             Prior probability of the tasks or disorders. If "studies", it is
-            proportional to one plus the number of training studies that support the
-            entry.
+            proportional to n + 1, where n is the number of training studies that
+            support the entry.
 
         Returns
         -------
@@ -922,7 +923,7 @@ class NeuroContextModel:
         return voxels_to_imgs(voxels, self.masker.mask_img_)
 
     def _warn_low_confidence(self, texts, z, minus=None):
-        """Warn of each text, or difference, whose largest z is below the threshold."""
+        """Warn about each text or difference whose largest z is below the threshold."""
         for text, z_map in zip(texts, z, strict=True):
             name, largest = f"the map of {text[:60]!r}", z_map.max()
             if minus is not None:
@@ -1113,7 +1114,7 @@ def _check_array(name: str, array, shape: tuple):
 
 
 def _divide(maps, std) -> np.ndarray:
-    """Divide maps by a standard deviation; the result is 0 where it is 0."""
+    """Divide maps by a standard deviation; where the deviation is 0, return 0."""
     return maps / np.where(std > 0, std, np.inf)
 
 

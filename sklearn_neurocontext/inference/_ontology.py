@@ -85,7 +85,8 @@ def entry_texts(table) -> list:
 def count_evidence(names, n_studies) -> np.ndarray:
     """Return the number of training studies behind each name, of shape (n_names,).
 
-    This is the largest number of studies that contain a known term of the name. Generic
+    For each known term in a name, the studies that contain the term are counted. The
+    number of a name is the largest of these counts, or 0 without known terms. Generic
     words, such as "task", are not considered. `n_studies` maps each known term to its
     number of studies.
     """
@@ -100,9 +101,11 @@ def count_evidence(names, n_studies) -> np.ndarray:
 
 
 def link_matrix(pairs, rows, columns) -> csr_array:
-    """Return a sparse array of shape (n_rows, n_columns) with 1 for each pair of ids.
+    """Return a sparse array of links between ids, of shape (n_rows, n_columns).
 
-    Pairs with an id that is not in `rows` or `columns` are omitted.
+    `rows` and `columns` contain the ids of the rows and columns. An entry is 1 if the
+    pair of its row id and its column id is in `pairs`. Pairs with other ids are
+    omitted.
     """
     row_of = {one: place for place, one in enumerate(rows)}
     column_of = {one: place for place, one in enumerate(columns)}
@@ -115,7 +118,7 @@ def link_matrix(pairs, rows, columns) -> csr_array:
 
 
 def standardize(similarity, null_similarity) -> np.ndarray:
-    """Standardize similarities by the mean and the deviation of null similarities.
+    """Subtract the mean of null similarities, and divide by their standard deviation.
 
     `similarity` has shape (n_candidates,), `null_similarity` (n_candidates, n_studies).
     """
@@ -177,7 +180,10 @@ def _select_known(table, kind, n_studies, min_studies):
 
 
 def _average_concepts(ontology, known, compare):
-    """Return the domains with a known concept, and the means of their similarities."""
+    """Return the domains with known concepts, and their mean similarities.
+
+    The similarity of a domain is the mean similarity of its known concepts.
+    """
     concepts, domains = known["concepts"], ontology["domains"]
     concepts = concepts[concepts["domain"].isin(domains["name"])]
     domains = domains[domains["name"].isin(concepts["domain"])].reset_index(drop=True)
@@ -198,7 +204,8 @@ def _prior_weights(table, prior) -> np.ndarray:
 def _posterior(similarity, null, prior):
     """Return the posterior and the prior probabilities of entries.
 
-    The likelihood of a map is the exponential of the standardized similarity.
+    The likelihood of a map given an entry is the exponential of their standardized
+    similarity.
     """
     return softmax(standardize(similarity, null) + np.log(prior)), prior
 

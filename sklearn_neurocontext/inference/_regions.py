@@ -28,22 +28,23 @@ def region_names(coordinates, atlas=None) -> pd.DataFrame:
         ``nilearn.datasets.fetch_atlas_schaefer_2018()`` or
         ``fetch_atlas_harvard_oxford("cort-maxprob-thr25-2mm")``, or another dict with
         the keys ``maps`` (an image of integers, or its path) and ``labels`` (list of
-        str). The labels are those of the values 1, 2, 3 and so on, or those of 0, 1, 2
-        and so on if the first label is "Background". If the atlas contains ``lut``, a
-        table with the columns ``index`` and ``name``, this table is used instead. If
-        None, the regions are those of Dosenbach et al., which nilearn contains, so that
-        nothing is downloaded.
+        str). The first label belongs to the value 1, the second label to the value 2,
+        and so on. If the first label is "Background", it belongs to the value 0
+        instead. If the atlas contains ``lut``, a table with the columns ``index`` and
+        ``name``, this table is used instead. If None, the regions are those of
+        Dosenbach et al., which nilearn contains, so that nothing is downloaded.
 
     Returns
     -------
     regions : DataFrame
         One row per coordinate, with the columns ``region``, ``network`` and
         ``distance_mm``. ``region`` is the region at the coordinate, or the nearest
-        region. ``distance_mm`` is the distance from the coordinate to the center of
-        this region (Dosenbach), or to the center of its nearest voxel (atlas image),
-        which is 0 if the coordinate is inside the region. ``network`` is the network of
-        the region. It is an empty string if the atlas has no networks; those of
-        Dosenbach and Schaefer have networks.
+        region. ``distance_mm`` is the distance between the coordinate and the region.
+        For the regions of Dosenbach et al., it is the distance to the center of the
+        region. For an atlas image, it is the distance to the center of the nearest
+        voxel of the region, or 0 if the coordinate is inside the region. ``network`` is
+        the network of the region. The atlases of Dosenbach and Schaefer have networks.
+        For an atlas without networks, ``network`` is an empty string.
 
     Raises
     ------
@@ -73,16 +74,16 @@ def peak_table(
 ) -> pd.DataFrame:
     """Find the peaks of a map, and name their regions and networks.
 
-    The peaks are found by `nilearn.reporting.get_clusters_table`. For each cluster, it
-    returns the highest peak and at most three other peaks.
+    The peaks are found by `nilearn.reporting.get_clusters_table`. This function returns
+    the highest peak and at most three other peaks of each cluster.
 
     Parameters
     ----------
     img : Nifti image or path-like
         One map in MNI space, for example a map of z values.
     threshold : float or None, default=None
-        Voxels with higher values form clusters. If None, the fraction `top` of the
-        voxels in the brain, those with the highest values, form clusters.
+        Voxels with higher values form clusters. If None, the threshold is chosen so
+        that the fraction `top` of the voxels in the brain is above it.
     top : float, default=0.1
         Fraction of voxels, in (0, 1]. It is ignored if `threshold` is passed.
     two_sided : bool, default=False
@@ -98,8 +99,9 @@ def peak_table(
     -------
     peaks : DataFrame
         One row per peak, in descending order of the absolute value. Columns: ``x``,
-        ``y``, ``z`` in mm, ``value``, ``cluster_mm3`` (volume of the cluster, NaN for
-        all peaks of a cluster but the highest), and the columns of `region_names`.
+        ``y``, ``z`` in mm, ``value``, ``cluster_mm3`` (volume of the cluster; it is
+        given for the highest peak of a cluster, and is NaN for the other peaks), and
+        the columns of `region_names`.
 
     Raises
     ------
@@ -141,7 +143,7 @@ def peak_table(
         raise ValueError(f"threshold must be positive; got {threshold!r}.")
     with warnings.catch_warnings():
         # nilearn warns if no voxel reaches the threshold. In this case, the table is
-        # empty. It also warns if it moves a center of mass into the cluster.
+        # empty. nilearn also warns if it moves a center of mass into the cluster.
         warnings.filterwarnings("ignore", "The given float value must not exceed")
         warnings.filterwarnings("ignore", "No clusters found")
         warnings.filterwarnings("ignore", ".*outside of the cluster body")

@@ -110,7 +110,7 @@ def table(frame, formats) -> dict:
 
 
 def _shorten(value, versions):
-    """Return metadata with "as above" in place of mappings equal to `versions`."""
+    """Return metadata in which "as above" replaces each dict that equals `versions`."""
     if isinstance(value, Mapping):
         return {
             name: "as above" if inside == versions else _shorten(inside, versions)

@@ -85,7 +85,7 @@ def check_overwritable(directory) -> None:
 
 
 def _holds_only(folder, names) -> bool:
-    """Return whether a folder, but no symbolic link, contains exactly `names`."""
+    """Return whether a path is a folder, not a link, that contains exactly `names`."""
     if folder.is_symlink() or not folder.is_dir():
         return False
     return {path.name for path in folder.iterdir()} == names

@@ -26,7 +26,7 @@ def count_terms(texts) -> dict:
     """Count the studies that contain each term, and return the most frequent terms.
 
     The terms of the returned dictionary are in alphabetical order. The texts are
-    converted to American spelling, and so the terms are in this spelling.
+    converted to American spelling, so the terms are in American spelling.
     """
     texts = [american_spelling(text) for text in texts]
     analyze = CountVectorizer(token_pattern=r"(?u)\b\w+\b").build_analyzer()
@@ -56,7 +56,7 @@ def _is_term(word) -> bool:
 def _most_frequent(counts) -> dict:
     """Return the counts of the 1,000 most frequent terms.
 
-    If other terms are as frequent as the last of these terms, they are included. Terms
+    Other terms that are as frequent as the last of these terms are also included. Terms
     that occur in fewer than five studies are omitted.
     """
     ranked = sorted(counts.values(), reverse=True)
@@ -67,9 +67,10 @@ def _most_frequent(counts) -> dict:
 def count_known_words(estimator, terms) -> dict:
     """Return the number of training studies of each term and of each known word.
 
-    The words are those of the first fitted `TfidfVectorizer` in a pipeline. Their
-    numbers follow from its inverse document frequencies. `terms` maps the terms of the
-    model to their numbers of studies, which take precedence.
+    The known words are those of the first fitted `TfidfVectorizer` in a pipeline. Their
+    numbers of studies are computed from the inverse document frequencies in this
+    vectorizer. `terms` maps the terms of the model to their numbers of studies. If a
+    term is also a known word, its number in `terms` is used.
     """
     vectorizer = _find_vectorizer(estimator)
     if vectorizer is None:

@@ -30,15 +30,15 @@ from ._images import (
 DIFUMO_DIMENSIONS = (64, 128, 256, 512, 1024)
 SHIPPED_CENTERS = (128, 256, 512, 1024)
 _NAMES = "'geometric', 'geometric-soft', 'difumo'"
-# An atlas of overlapping parcels divides each voxel among this number of nearest
-# centers. The parts that belong to all other centers are omitted, because together they
-# would be less than 1e-4 of the voxel (measured for 128, 512 and 1024 centers).
+# If parcels overlap, each voxel is divided among this number of parcels, which have the
+# nearest centers. The shares of all other parcels are omitted, because their sum would
+# be less than 1e-4 (measured for 128, 512 and 1024 centers).
 _N_SHARING = 16
 
 
 @dataclass(frozen=True)
 class Atlas:
-    """An atlas on its own grid."""
+    """An atlas before its maps are sampled at the voxels of a mask."""
 
     # "hard": non-overlapping parcels around centers; "soft": overlapping parcels around
     # centers; "maps": a 4D image; "labels": a 3D image.
@@ -46,14 +46,14 @@ class Atlas:
     # Centers in mm, of shape (n_components, 3), for "hard" and "soft"; otherwise an
     # image.
     content: Any
-    names: list | None  # distinct names of the maps; None for kind "labels"
+    names: list | None  # distinct names of the maps; None for the kind "labels"
     hash: str  # SHA-256 of the content
     # Standard deviation of the Gaussians that define soft parcels, in mm.
     width: float | None = None
 
     @property
     def img(self):
-        """Image of the atlas; None for atlases that are defined by centers."""
+        """Image of the atlas; None for an atlas that is defined by centers."""
         return None if self.kind in ("hard", "soft") else self.content
 
 
@@ -109,7 +109,10 @@ def _fetch_difumo(n_components, resolution_mm, data_dir):
 
 
 def _is_labels(volume) -> bool:
-    """Return whether all values are integers and at least two nonzero values differ."""
+    """Return True if all values are integers, with at least two distinct labels.
+
+    Zero is not a label.
+    """
     values = np.unique(np.nan_to_num(volume))
     return np.count_nonzero(values) > 1 and np.array_equal(values, np.rint(values))
 
@@ -125,14 +128,17 @@ def _make_distinct(names):
 
 
 def _hash_files(img) -> str:
-    """Hash the file of an image, or both files if header and data are separate."""
+    """Hash the file of an image, or both files if the header has its own file."""
     paths = sorted({Path(holder.filename) for holder in img.file_map.values()})
     hashes = [hash_file(path) for path in paths]
     return hashes[0] if len(hashes) == 1 else _hash("".join(hashes).encode())
 
 
 def _hash_img(img) -> str:
-    """Hash the shape, the affine and the values of an image; read one map at a time."""
+    """Hash the shape, the affine and the values of an image.
+
+    To limit memory, one map is read at a time.
+    """
     maps = (read_voxels(img, index, "atlas") for index in volume_indices(img))
     return _hash(str(img.shape).encode(), img.affine, *maps)
 
@@ -194,7 +200,11 @@ def _brain_voxels() -> np.ndarray:
 
 
 def parcel_width(centers) -> float:
-    """Compute the standard deviation of voxels around their nearest center, in mm."""
+    """Compute the spread of voxels around their nearest center, in mm.
+
+    The spread is the standard deviation of voxel positions along one axis, relative to
+    the center.
+    """
     distance, _ = cKDTree(centers).query(_brain_voxels())
     # The mean squared distance is divided by 3 to obtain the variance along one axis.
     # The result is rounded, because rounding errors would change the hash of the atlas.
@@ -219,7 +229,7 @@ def sample_atlas(atlas: Atlas, mask_img):
 
 
 def _hard_parcels(centers, voxels):
-    """Assign each voxel to its nearest center; yield (indices, ones) of each center."""
+    """Assign each voxel to its nearest center; yield (indices, ones) per center."""
     _, parcel_of = cKDTree(centers).query(voxels)
     for parcel in range(len(centers)):
         nonzero = np.flatnonzero(parcel_of == parcel)
@@ -231,7 +241,7 @@ def _soft_parcels(centers, voxels, width: float):
 
     The share of voxel v that belongs to center c is
     exp(-|v-c|²/(2s²)) / Σₖ exp(-|v-cₖ|²/(2s²)), where |v-c| is the distance between v
-    and c in mm, s is the width in mm, and the sum is over the centers cₖ nearest to v.
+    and c in mm, s is `width` in mm, and the sum is over the centers cₖ nearest to v.
     In a mixture of Gaussians with equal weights, these shares are called
     responsibilities.
     """
@@ -246,8 +256,11 @@ def _soft_parcels(centers, voxels, width: float):
 
 
 def _sample_maps(img, mask_img, positions):
-    """Interpolate maps linearly at positions; yield nonzero indices and values."""
-    # `positions` are voxel coordinates in the atlas image, of shape (3, n_voxels).
+    """Interpolate maps linearly at positions; yield (indices, values) per map.
+
+    The indices are those of nonzero values. `positions` has shape (3, n_voxels) and
+    contains voxel coordinates in the atlas image.
+    """
     inside = np.asarray(mask_img.dataobj) > 0
     on_grid = same_grid(img, mask_img)
     for number, index in enumerate(volume_indices(img)):
@@ -262,7 +275,10 @@ def _sample_maps(img, mask_img, positions):
 
 
 def _sample_labels(img, positions):
-    """Return names of nonzero labels, and an iterator of (indices, ones) per label."""
+    """Return names of nonzero labels, and an iterator with (indices, ones) per label.
+
+    The indices are the numbers of the voxels with this label.
+    """
     volume = read_finite(img, ..., "atlas")
     if np.any(np.abs(volume - np.rint(volume)) > 1e-3):
         raise ValueError(

@@ -19,8 +19,8 @@ from .._utils.volumes import is_path, open_img
 
 # Maximum size in bytes of a batch of images in memory.
 _BATCH = 2**28
-# If no value in the mask exceeds this fraction of the largest value of the image, the
-# values are treated as rounding errors of the resampling, which uses float64.
+# After resampling, the values in the mask are treated as rounding errors if none of
+# them exceeds this fraction of the largest value of the original image.
 _ROUNDING = 1e-12
 # Maximum memory in bytes for the volumes and the smoothing kernels of a grid. A grid of
 # the whole brain with voxels of 0.6 mm needs 1 GB.
@@ -29,8 +29,8 @@ _MAX_GRID_MEMORY = 2**30
 
 def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:
     """Open a mask and return it as an image of ones and zeros: (nx, ny, nz), uint8."""
-    # If `mask_img` is None, the mask is the whole grid of `box_img`. If `box_img` is
-    # also None, the mask is the whole grid of the MNI mask.
+    # If `mask_img` is None, all voxels of the grid of `box_img` are in the mask. If
+    # `box_img` is also None, all voxels of the grid of the MNI mask are in the mask.
     if mask_img is None and box_img is not None:
         return nib.Nifti1Image(np.ones(box_img.shape[:3], np.uint8), box_img.affine)
     img = _open_mni_mask()
@@ -50,8 +50,8 @@ def open_mask(mask_img="mni", box_img=None) -> nib.Nifti1Image:
 def read_voxels(img, index, name: str) -> np.ndarray:
     """Read the values of an image; raise an error if its file cannot be read.
 
-    `index` selects a volume; see `volume_indices`. `name` is the name of the image in
-    the error message.
+    `index` selects a volume and is an item of the list that `volume_indices` returns.
+    `name` is the name of the image in the error message.
     """
     try:
         return np.asanyarray(img.dataobj[index])
@@ -75,7 +75,10 @@ def volume_indices(img) -> list:
 
 
 def read_finite(img, index, name: str) -> np.ndarray:
-    """Read a 3D volume as float64 and replace NaN by zero; infinity is an error."""
+    """Read a 3D volume as float64 and replace NaN by zero.
+
+    If a value is infinite, raise an error.
+    """
     volume = read_voxels(img, index, name).astype(np.float64)
     n_infinite = np.count_nonzero(np.isinf(volume))
     if n_infinite:
@@ -130,7 +133,7 @@ def resample_mask(mask_img, target_affine, whole: bool = False) -> nib.Nifti1Ima
 
 
 def load_mask(mask_img="mni", target_affine=4.0) -> nib.Nifti1Image:
-    """Load a mask and resample it to a grid, like the masker.
+    """Load a mask and resample it to a grid, as `KDEDiFuMoMasker` does.
 
     Parameters
     ----------
@@ -143,8 +146,8 @@ def load_mask(mask_img="mni", target_affine=4.0) -> nib.Nifti1Image:
     Returns
     -------
     mask_img : Nifti1Image of shape (nx, ny, nz), uint8
-        Ones inside the mask and zeros outside. With the defaults, it equals the
-        `mask_img_` of a masker with default parameters.
+        Ones inside the mask and zeros outside. With default parameters, this image
+        equals the `mask_img_` of a `KDEDiFuMoMasker` with default parameters.
 
     Raises
     ------
@@ -166,7 +169,11 @@ def load_mask(mask_img="mni", target_affine=4.0) -> nib.Nifti1Image:
 
 
 def _check_grid_size(mask_img, target):
-    """Raise an error if the grid of a mask or a target affine needs too much memory."""
+    """Raise an error if the grid needs too much memory.
+
+    If `target` is None, the grid is the grid of the mask. Otherwise, it is the grid of
+    the mask after resampling to the affine `target`.
+    """
     shape = np.array(mask_img.shape[:3], dtype=float)
     if target is not None:
         to_grid = np.linalg.inv(target[:3, :3]) @ mask_img.affine[:3, :3]
@@ -181,15 +188,18 @@ def _check_grid_size(mask_img, target):
     memory = 24 * n_voxels + 16 * (shape**2).sum()
     if memory > _MAX_GRID_MEMORY:
         raise ValueError(
-            f"The grid must need at most {_MAX_GRID_MEMORY / 2**30:g} GB of memory; a "
-            "whole brain with voxels of 0.6 mm needs this much. Got a grid of "
+            f"The grid must need at most {_MAX_GRID_MEMORY / 2**30:g} GB of memory, "
+            "which is enough for a whole brain with voxels of 0.6 mm. Got a grid of "
             f"{n_voxels:,.0f} voxels, which needs {memory / 2**30:,.0f} GB. Use a "
             "'target_affine' with larger voxels, for example 4."
         )
 
 
 def check_affine(target_affine) -> np.ndarray | None:
-    """Convert `target_affine` to a matrix (3, 3) or (4, 4) in mm; keep None."""
+    """Convert `target_affine` to a matrix of shape (3, 3) or (4, 4), in mm.
+
+    If `target_affine` is None, return None.
+    """
     if target_affine is None:
         return None
     try:
@@ -212,7 +222,7 @@ def check_affine(target_affine) -> np.ndarray | None:
 
 
 def _check_orthogonal(affine):
-    """Raise an error if a grid is sheared."""
+    """Raise an error if the axes of a grid are not orthogonal."""
     # Peaks are smoothed along one axis after the other. This is valid only if the axes
     # are orthogonal, because a 3D Gaussian is then a product of 1D Gaussians.
     axes = affine[:3, :3] / nib.affines.voxel_sizes(affine)
@@ -244,9 +254,10 @@ def same_grid(img, mask_img) -> bool:
 
 
 def stream_images(imgs, mask_img, resampling):
-    """Yield the values of images in a mask, in batches (n_images, n_voxels), float64.
+    """Yield the values of images in a mask, one batch of images at a time.
 
-    The parameter `resampling` is documented in `KDEDiFuMoMasker.transform_imgs`.
+    A batch is a float64 array of shape (n_images, n_voxels). The parameter `resampling`
+    is documented in `KDEDiFuMoMasker.transform_imgs`.
     """
     inside = np.asarray(mask_img.dataobj) > 0
     batch, size = [], max(1, _BATCH // (8 * np.count_nonzero(inside)))
@@ -325,7 +336,7 @@ def _average(volume, to_img, shape, n_finer):
 
 
 def _iterate_3d(imgs):
-    """Yield (image, index) for each 3D volume; open each file only when needed."""
+    """Yield (image, index) for each 3D volume; open one file after the other."""
     single = is_path(imgs) or hasattr(imgs, "dataobj")
     if single:
         imgs = [imgs]
@@ -341,7 +352,7 @@ def _iterate_3d(imgs):
 
 
 class LazyMaps:
-    """4D array of maps. Its values are computed from sparse maps when they are read."""
+    """4D array of maps, whose values are computed from sparse maps at each access."""
 
     # nibabel requires these attributes of the data of an image.
     is_proxy = True

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from .._utils.validation import check_peaks
 from .._utils.volumes import FWHM_TO_SIGMA
 
-# Distance at which NeuroQuery truncates its Gaussian, in standard deviations.
+# Number of standard deviations at which NeuroQuery truncates its Gaussian.
 _TRUNCATE = 4.0
 # Number of peaks whose Gaussians are in memory at a time.
 _N_PEAKS_BLOCK = 2048
@@ -21,9 +21,9 @@ def density_map(peaks, mask_img, *, fwhm: float = 9.0, weights=None) -> np.ndarr
 
     The density at position v is a sum of Gaussians,
     :math:`d(v) = \sum_p w_p\, g(v - p)`, where the sum is over the peaks p,
-    :math:`w_p` is the weight of peak p, and g is a Gaussian of unit mass. The Gaussians
-    are not truncated. They are centered at the exact coordinates of the peaks, not at
-    the nearest voxels.
+    :math:`w_p` is the weight of peak p, and g is a Gaussian with integral 1. The
+    Gaussians are not truncated. They are centered at the exact coordinates of the
+    peaks, not at the nearest voxels.
 
     Parameters
     ----------
@@ -34,14 +34,14 @@ def density_map(peaks, mask_img, *, fwhm: float = 9.0, weights=None) -> np.ndarr
     fwhm : float, default=9.0
         Full width at half maximum of the Gaussian, in mm.
     weights : array-like of shape (n_peaks,) or None, default=None
-        Weight, that is, mass of each peak. With None, each peak has a mass of one.
+        Weight of each peak. If None, all weights are 1.
 
     Returns
     -------
     density : ndarray of shape (n_voxels,), float64
-        Mass per voxel, in the order of the nonzero voxels of the mask. If a part of
-        the Gaussians is outside the mask, the sum of the density is less than the total
-        mass of the peaks.
+        Density at the nonzero voxels of the mask. Its unit is weight per voxel.
+        Therefore, the sum over all voxels is the sum of the weights, or less if a part
+        of the Gaussians is outside the mask.
 
     Raises
     ------
@@ -79,9 +79,9 @@ def density_map(peaks, mask_img, *, fwhm: float = 9.0, weights=None) -> np.ndarr
 
 
 def _normal_pdf(centers, n, sigma):
-    """Compute the normal density of each center at voxels 0 to n - 1: (n_centers, n).
+    """Compute the normal density around each center at the voxels 0 to n - 1.
 
-    Centers and sigma are in voxels along one axis.
+    The result has shape (n_centers, n). Centers and sigma are in voxels along one axis.
     """
     distance = (np.arange(n) - centers[:, None]) / sigma
     return np.exp(-0.5 * distance**2) / (sigma * np.sqrt(2 * np.pi))
@@ -126,20 +126,25 @@ def peaks_to_weights(peaks, affine, inside, *, voxelization="nearest"):
 
 
 def _nearest_voxels(peaks, affine, shape):
-    """Return voxel coordinates, nearest voxels, and whether these are on the grid."""
+    """Return the voxel coordinates of peaks, the nearest voxels, and a boolean array.
+
+    The boolean array is True for peaks whose nearest voxel is on the grid.
+    """
     xyz = np.concatenate([*peaks, np.zeros((0, 3))])
     linear, offset = np.linalg.inv(affine)[:3, :3], np.linalg.inv(affine)[:3, 3]
     positions = xyz @ linear.T + offset
     nearest = np.floor(positions + 0.5)
-    # The voxels are not converted to integers yet, because huge values would overflow.
+    # The caller converts voxels to integers after it drops voxels that are not on the
+    # grid, because very large values would overflow.
     on_grid = ((nearest >= 0) & (nearest < shape)).all(axis=1)
     return positions, nearest, on_grid
 
 
 def _floor_voxels(peaks, affine, shape):
-    """Return voxel coordinates, the voxels of peaks, and whether these are on the grid.
+    """Return the voxel coordinates of peaks, the voxels of peaks, and a boolean array.
 
-    The result is the same as that of NeuroQuery 1.1, which rounds coordinates down.
+    Voxel coordinates are rounded down, as in NeuroQuery 1.1. The boolean array is True
+    for peaks whose voxel is on the grid.
     """
     # The pseudoinverse has rounding errors of about 1e-15. Because of these errors,
     # many peaks on the border between two voxels are assigned to the lower voxel. To
@@ -154,9 +159,10 @@ def _floor_voxels(peaks, affine, shape):
 
 
 def _linear_corners(positions, shape):
-    """Return the 8 voxels around each of n peaks, and the part of the peak for each.
+    """Return the 8 voxels around each of n peaks, and the share of each voxel.
 
-    The arrays have shapes (8, n, 3) and (8, n). The eight parts of a peak sum to one.
+    The peak is divided among the voxels in proportion to their shares, which sum to
+    one. The arrays have shapes (8, n, 3) and (8, n).
     """
     low = np.floor(positions).astype(np.int64)
     fraction = positions - low
@@ -164,8 +170,8 @@ def _linear_corners(positions, shape):
     for corner in np.ndindex(2, 2, 2):
         step = np.array(corner)
         share = np.where(step, fraction, 1 - fraction).prod(axis=1)
-        # If a voxel is outside the grid, its part of the peak is assigned to the
-        # nearest voxel of the grid.
+        # If a voxel is outside the grid, its share is assigned to the nearest voxel of
+        # the grid.
         corners.append(np.clip(low + step, 0, np.array(shape) - 1))
         shares.append(share)
     return np.stack(corners), np.stack(shares)
@@ -182,7 +188,7 @@ def gaussian_matrix(n: int, sigma: float) -> np.ndarray:
 
 
 def reflected_matrix(n: int, sigma: float) -> np.ndarray:
-    """Compute NeuroQuery's Gaussian weight between each pair of n points: (n, n)."""
+    """Compute the weights of `gaussian_matrix` as NeuroQuery does: (n, n)."""
     # NeuroQuery truncates the Gaussian and reflects it at both ends of an axis.
     identity = np.eye(n)
     return gaussian_filter1d(
@@ -196,7 +202,7 @@ KERNELS = {"endless": gaussian_matrix, "reflected": reflected_matrix}
 
 
 def kernel_matrices(kernel: str, shape, fwhm: float, voxel_mm) -> list:
-    """Return the Gaussian weights along each axis of a grid, three square matrices."""
+    """Return three square matrices, the Gaussian weights along each axis of a grid."""
     sigma = fwhm * FWHM_TO_SIGMA / voxel_mm
     return [KERNELS[kernel](*axis) for axis in zip(shape, sigma, strict=True)]
 
@@ -227,10 +233,12 @@ def smooth_map(voxels, values, matrices) -> np.ndarray:
 
 
 def smooth_weights(weights, inside, matrices) -> np.ndarray:
-    """Smooth the peaks of each study; return voxels in the mask, float32."""
-    # `weights` has shape (n_studies, n_grid) and is the output of `peaks_to_weights`.
-    # `matrices` contains one matrix of Gaussian weights per axis. The result has shape
-    # (n_studies, n_voxels).
+    """Smooth the peaks of each study; return the values at voxels in the mask.
+
+    `weights` has shape (n_studies, n_grid) and is the output of `peaks_to_weights`.
+    `matrices` contains one matrix of Gaussian weights per axis. The result has shape
+    (n_studies, n_voxels) and dtype float32.
+    """
     densities = np.empty((weights.shape[0], np.count_nonzero(inside)), np.float32)
     for row, density in enumerate(densities):
         nonzero = slice(*weights.indptr[row : row + 2])

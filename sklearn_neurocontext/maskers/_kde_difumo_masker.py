@@ -36,10 +36,10 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
 
     The density of a study at voxel v is a sum of Gaussians,
     :math:`d(v) = \sum_p g(v - p)`, where the sum is over the peaks p of the study and g
-    is a Gaussian of unit mass. Let A be the atlas, a matrix with one row per voxel of a
-    grid and one column per map. Let M be the mask, a diagonal matrix of ones and zeros.
-    The coefficients c of the study are the least-squares fit of the maps to the density
-    in the mask,
+    is a Gaussian whose sum over voxels is 1. Let A be the atlas, a matrix with one row
+    per voxel of a grid and one column per map. Let M be the mask, a diagonal matrix of
+    ones and zeros. Let d be the vector of the densities at all voxels. The coefficients
+    c of the study are the least-squares fit of the maps to the density in the mask,
 
     .. math::
 
@@ -64,15 +64,16 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         Atlas of maps.
 
         - ``"difumo"`` is the DiFuMo atlas, which nilearn downloads.
-        - ``"geometric"`` is an atlas of non-overlapping parcels. The parcels are the
-          clusters that k-means finds in the positions of the voxels of the MNI mask.
-          This atlas needs no download. The atlases with 128, 256, 512 and 1024 parcels
-          are stored in the package. Atlases with other numbers of parcels are computed.
+        - ``"geometric"`` is an atlas of non-overlapping parcels. The voxels in the MNI
+          mask are grouped by k-means according to their positions, and each group is a
+          parcel. This atlas needs no download. The atlases with 128, 256, 512 and 1024
+          parcels are stored in the package. Atlases with other numbers of parcels are
+          computed.
         - ``"geometric-soft"`` is the geometric atlas with overlapping parcels.
         - An image is either a 4D image of maps or a 3D image of labels. NaN is replaced
           by zero.
-        - A path is the path of such an image. A pickled masker is smaller with a path,
-          because the pickle then does not contain the image.
+        - A path is the path of such an image. With a path, a pickled masker is smaller,
+          because it does not contain the image.
     n_components : int, default=512
         Number of maps. Ignored if the atlas is an image or a path.
     fwhm : float, default=9.0
@@ -98,7 +99,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
     strategy : {"lstsq", "mean"}, default="lstsq"
         How to compute coefficients. ``"lstsq"`` fits the maps by least squares. With
         ``"mean"``, the coefficient of a map is the weighted mean of the density, where
-        the weights are the values of the map. The maps must not have negative values.
+        the weights are the values of the map. ``"mean"`` requires maps without negative
+        values.
     space : {"MNI", "TAL"}, default="MNI"
         Space of the peaks. ``"TAL"`` converts Talairach coordinates to MNI space by
         Lancaster's transform. Do not use ``"TAL"`` for peaks from the loaders of this
@@ -126,8 +128,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         SHA-256 hash of the atlas. If the atlas is ``"difumo"`` or a path, this is the
         hash of its file.
     atlas_affine_ : ndarray of shape (4, 4), float64
-        Affine of the atlas image, from voxels to mm. For geometric atlases, affine of
-        the grid.
+        Affine of the atlas image, from voxels to mm. For geometric atlases, this is the
+        affine of the grid.
 
     See Also
     --------
@@ -202,7 +204,7 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, peaks=None, y=None):
-        """Find the atlas, and build the table unless it is already on disk.
+        """Find the atlas, and build the table T unless it is already on disk.
 
         Parameters
         ----------
@@ -334,8 +336,8 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         Returns
         -------
         densities : ndarray of shape (n_studies, n_voxels), float32
-            Peaks per voxel, in the order of the nonzero voxels of ``mask_img_``. A
-            study needs 0.1 MB on the grid of 4 mm.
+            Peaks per voxel, in the order of the nonzero voxels of ``mask_img_``. With
+            voxels of 4 mm, each row needs 0.1 MB.
 
         Raises
         ------
@@ -351,8 +353,9 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
 
     def _compute_densities(self, peaks):
         # scikit-learn wraps `transform` in another function, but not `peaks_to_voxels`.
-        # With this function, both call `gather_peaks` at the same depth, so that
-        # warnings point to the user's call.
+        # Therefore, `peaks_to_voxels` calls `gather_peaks` through this function. The
+        # call stack then has the same depth in both cases, and warnings point to the
+        # user's call.
         peaks, _ = gather_peaks(peaks, space=self._space, counts_grid=self._counts_grid)
         return self._recipe.densities(self._count_peaks(peaks))
 
@@ -410,14 +413,14 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         resampling : {"average", "nilearn"}, default="average"
             How to resample images to the grid of the masker.
 
-            - ``"average"`` computes the mean of the image in each voxel of the grid if
-              the image has smaller voxels than the grid. All voxels of the image then
+            - ``"average"``: if an image has smaller voxels than the grid, its mean in
+              each voxel of the grid is computed. All voxels of the image then
               contribute to the coefficients, which reduces noise. Other images are
               interpolated as with ``"nilearn"``.
-            - ``"nilearn"`` interpolates images at the centers of the voxels of the
-              grid, like nilearn's ``resample_img`` with
+            - ``"nilearn"``: images are interpolated at the centers of the voxels of the
+              grid, as in nilearn's ``resample_img`` with
               ``interpolation="continuous"``. If an image has much smaller voxels than
-              the grid, most of its voxels are then ignored.
+              the grid, most of its voxels are ignored.
 
         Returns
         -------
@@ -449,7 +452,9 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
         return _to_float32(coefficients)
 
     def inverse_transform(self, coefficients):
-        """Compute brain maps as sums of the maps of the atlas weighted by coefficients.
+        """Compute brain maps as weighted sums of the maps of the atlas.
+
+        The weights are the coefficients.
 
         Parameters
         ----------
@@ -541,10 +546,10 @@ class KDEDiFuMoMasker(TransformerMixin, BaseEstimator):
 
 
 def _to_float32(coefficients):
-    """Convert coefficients to float32, unless values are too large or too small."""
+    """Convert coefficients to float32, unless they are too large or too small."""
     largest = np.abs(coefficients).max(axis=1, initial=0)
     # Within these limits, neither the coefficients nor the voxel values of their maps
-    # overflow in float32. Coefficients that are much smaller than the largest
-    # coefficient of their row do not become zero.
+    # overflow in float32. Besides, coefficients that are much smaller than the largest
+    # coefficient of their row are not rounded to zero.
     fits = (largest == 0) | ((largest > 1e-30) & (largest < 1e30))
     return coefficients.astype(np.float32) if fits.all() else coefficients

@@ -71,10 +71,10 @@ class Maps:
         )
 
     def _fast_blocks(self, dtype):
-        """Yield pairs of a slice of components and the maps of these components.
+        """Yield blocks of components: a slice and the maps that it selects.
 
-        Sparse maps are yielded together, as one sparse array. Dense maps are yielded in
-        blocks, each as a dense array.
+        Sparse maps form a single block, which is a sparse array. Other maps form
+        several blocks, each of which is a dense array.
         """
         n_components = self.array.shape[1]
         if not _is_dense(self.array):
@@ -97,7 +97,7 @@ def open_maps(entry) -> Maps:
 
 def build_maps(folder: Path, atlas: Atlas, mask_img) -> dict:
     """Write the maps of an atlas at the voxels of a mask; return their properties."""
-    # `columns` is a generator, so only one map at a time is sampled and written.
+    # `columns` is a generator, so maps are sampled and written one at a time.
     labels, columns = sample_atlas(atlas, mask_img)
     n_voxels = int(np.count_nonzero(mask_img.dataobj))
     # scipy requires the same integer type for indices and indptr. No value of these
@@ -128,7 +128,7 @@ def build_maps(folder: Path, atlas: Atlas, mask_img) -> dict:
 
 
 def read_blocks(folder: Path):
-    """Return slices that divide maps into blocks, and a function to read a block."""
+    """Return slices that divide maps into blocks, and a function that reads a block."""
     indptr = np.load(folder / "indptr.npy")
     n_voxels = int(np.load(folder / "n_voxels.npy"))
 
@@ -179,8 +179,9 @@ def invert_gram(gram):
     `gram` is AᵀMA, where the columns of A are the maps and M is the mask.
     """
     # In the inverse, the rows and columns of empty maps are zero. If a map is a linear
-    # combination of other maps, the pseudoinverse is returned, which results in
-    # coefficients of minimum norm. The condition number is then infinite.
+    # combination of other maps, AᵀMA has no inverse. The pseudoinverse is then returned
+    # instead, because it results in coefficients of minimum norm, and the condition
+    # number is infinite.
     norm = np.sqrt(gram.diagonal())
     nonempty = norm > 0
     norm = np.where(nonempty, norm, 1)
@@ -206,7 +207,7 @@ def _invert(matrix):
 def check_maps(maps: Maps, strategy: str) -> None:
     """Raise an error or warn if the maps are not suitable for the strategy.
 
-    Negative values are an error with ``strategy="mean"``. Empty maps result in a
+    With ``strategy="mean"``, negative values result in an error. Empty maps result in a
     warning. With ``strategy="lstsq"``, maps that are exactly or almost linear
     combinations of other maps also result in a warning.
     """

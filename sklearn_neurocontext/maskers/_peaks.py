@@ -43,7 +43,7 @@ def gather_peaks(peaks, *, space="MNI", counts_grid=None):
     peaks = check_peaks(peaks)
     sizes = [len(rows) for rows in peaks]
     xyz, study_of = np.concatenate(peaks), np.repeat(np.arange(len(peaks)), sizes)
-    if len(xyz) >= MIN_PEAKS:  # Fewer peaks do not reveal their unit.
+    if len(xyz) >= MIN_PEAKS:  # Fewer peaks do not suffice to detect a wrong unit.
         names = np.arange(len(peaks)) if ids is None else ids
         _warn_about_doubtful_peaks(describe_units(xyz, study_of, names))
     if space == "TAL":
@@ -113,7 +113,7 @@ def _is_sequence(peaks) -> bool:
 
 
 def _read_frames(peaks, space):
-    """Select the columns x, y, z of each study that is given as a DataFrame."""
+    """Select the columns x, y, z of each study whose peaks are a DataFrame."""
     if not _is_sequence(peaks):
         return peaks
     frames = {

@@ -45,7 +45,7 @@ _BLOCK = 8192
 class Table:
     """Rows of T at the voxels in or near the mask. The other rows are not needed."""
 
-    rows: np.ndarray  # (n_rows,), int: flat indices of these voxels on the grid
+    rows: np.ndarray  # (n_rows,), int: flat indices of the voxels on the grid
     values: np.ndarray  # (n_rows, n_components), float32: rows of T
 
     def sum_rows(self, weights) -> np.ndarray:
@@ -59,7 +59,8 @@ def build_table(folder: Path, blocks, read, mixing, inside, *, fwhm, voxel_mm, k
     """Build T = G·M·A(AᵀMA)⁻¹ block by block and write T to a folder.
 
     First, G·MA is written map by map to a temporary file. Then, blocks of rows of G·MA
-    are multiplied by (AᵀMA)⁻¹.
+    are multiplied by (AᵀMA)⁻¹. For weighted means, (AᵀMA)⁻¹ is replaced by a diagonal
+    matrix.
 
     Parameters
     ----------
@@ -70,9 +71,9 @@ def build_table(folder: Path, blocks, read, mixing, inside, *, fwhm, voxel_mm, k
         The two values returned by `read_blocks`: slices that divide the components
         into blocks, and a function that reads the columns of MA for a block.
     mixing : ndarray of shape (n_components, n_components) or (n_components,), float64
-        Matrix by which the rows of G·MA are multiplied. For a least-squares fit, it is
-        (AᵀMA)⁻¹. For weighted means, it is diagonal, and `mixing` is its diagonal: 1
-        divided by the sum of each map.
+        Matrix by which the rows of G·MA are multiplied. For a least-squares fit, the
+        matrix is (AᵀMA)⁻¹. For weighted means, the matrix is diagonal, and `mixing`
+        contains only its diagonal entries. Each entry is 1 divided by the sum of a map.
     inside : ndarray of shape (nx, ny, nz), bool
         The mask M.
     fwhm : float
@@ -127,8 +128,9 @@ class RecentStore:
     def __init__(self, size: int):
         self._size = size
         self._results = OrderedDict()
-        # The lock is reentrant because `build` may call `get`. If the atlas is the
-        # `maps_img_` of another masker, `build` opens the maps of that masker.
+        # The lock is reentrant, because the function `build` may call `get`. For
+        # example, if the atlas is the `maps_img_` of another masker, `build` opens the
+        # maps of that masker.
         self._lock = threading.RLock()
 
     def get(self, key, build):
@@ -149,7 +151,7 @@ _OPENED = RecentStore(size=16)
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """Atlas, mask and kernel of a fitted masker, which determine its table."""
+    """Atlas, mask, kernel and strategy of a fitted masker; they determine its table."""
 
     # A pickled masker contains its recipe, but not its maps and its table.
     # `atlas` is the parameter `atlas` of the masker. For a geometric atlas, it is an
@@ -187,14 +189,18 @@ class Recipe:
         return _OPENED.get(folder, lambda: _open_table(fetch()))
 
     def densities(self, weights) -> np.ndarray:
-        """Compute the density MGw of each study: (n_studies, n_voxels), float32."""
+        """Compute the density Gw of each study at the voxels in the mask, as float32.
+
+        `weights` contains a row w for each study. The result has shape (n_studies,
+        n_voxels).
+        """
         voxel_mm = nib.affines.voxel_sizes(self.mask_img.affine)
         inside = np.asarray(self.mask_img.dataobj) > 0
         matrices = kernel_matrices(self.kernel, inside.shape, self.fwhm, voxel_mm)
         return smooth_weights(weights, inside, matrices)
 
     def coefficients(self, voxels) -> np.ndarray:
-        """Compute the coefficients of maps: (n_maps, n_components), float64."""
+        """Compute the coefficients of brain maps: (n_maps, n_components), float64."""
         maps = self.maps()
         products = maps.project(voxels)
         if self.strategy == "mean":

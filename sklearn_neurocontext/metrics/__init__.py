@@ -1,9 +1,13 @@
 """Scores for retrieval and for predicted maps, and scorers for scikit-learn.
 
+In retrieval, candidates are ranked by their similarity to a query. The query is a text
+and the candidates are maps, or the query is a map and the candidates are texts. The
+true candidate belongs to the same study as the query; all others are wrong candidates.
+
 Retrieval scores and the Dice overlap are fractions in [0, 1]. Recall depends on the
-number of candidates, so report this number with every recall. Mix&match is the share of
-wrong candidates that are less similar to the query than the true candidate. Its chance
-level is 0.5 for any number of candidates.
+number of candidates, so report this number with every recall. Mix&match is the fraction
+of wrong candidates that are less similar to the query than the true candidate is. Its
+chance level is 0.5 for any number of candidates.
 """
 
 from ._maps import bootstrap_interval, dice_score, score_maps

@@ -65,7 +65,7 @@ def dice_score(true_map, predicted_map, *, threshold=None, top=None) -> float:
 
 
 def check_threshold_or_top(threshold, top) -> None:
-    """Check that exactly one of `threshold` and `top` is given and in its range."""
+    """Check that exactly one of `threshold` and `top` is given and that it is valid."""
     if (threshold is None) == (top is None):
         raise ValueError(
             "Pass exactly one of threshold and top; got "
@@ -120,7 +120,10 @@ def _read_map(one) -> np.ndarray:
 
 
 def dice_of_rows(true, predicted) -> np.ndarray:
-    """Compute the Dice overlap of pairs of boolean rows; 0 if both are empty."""
+    """Compute the Dice overlap of each pair of boolean rows.
+
+    If all values of both rows are False, the Dice overlap is 0.
+    """
     both = np.count_nonzero(true & predicted, axis=1)
     sizes = np.count_nonzero(true, axis=1) + np.count_nonzero(predicted, axis=1)
     return 2.0 * both / np.maximum(sizes, 1)
@@ -136,8 +139,7 @@ def score_maps(
     predicted, observed : ndarray of shape (n_maps, n_voxels)
         Voxel values. Row i of `observed` is the true map for row i of `predicted`.
     mean_map : ndarray of shape (n_voxels,)
-        Mean of the maps of the training studies. The mean map is projected out of all
-        maps before ``rank`` is computed, because all maps resemble the mean map.
+        Mean of the maps of the training studies. It is used only to compute ``rank``.
     top : float, default=0.1
         Fraction of voxels that are selected in each map to compute ``dice``.
     tops : sequence of float, default=(0.02, 0.05, 0.1, 0.2, 0.3)
@@ -149,13 +151,16 @@ def score_maps(
     scores : dict of str to ndarray of shape (n_maps,)
         The keys are:
 
-        - ``dice``: Dice overlap for the fraction `top`;
-        - ``dice_mean``: mean Dice overlap over the fractions `tops`;
-        - ``correlation``: Pearson correlation over voxels;
-        - ``rank``: rank of the true map among all observed maps. The mean map is
-          projected out of all maps. The observed maps are then sorted by their
-          correlation with the predicted map. The best rank is 1. Each other map that
-          has the same correlation as the true map adds one half to the rank.
+        - ``dice``: Dice overlap of the predicted and the true map, for the fraction
+          `top`;
+        - ``dice_mean``: mean of this Dice overlap over the fractions `tops`;
+        - ``correlation``: Pearson correlation of the predicted and the true map over
+          voxels;
+        - ``rank``: rank of the true map if all observed maps are sorted by their
+          correlation with the predicted map, in descending order. The mean map is first
+          projected out of all maps, because all maps resemble the mean map. The best
+          rank is 1. Each other map that has the same correlation as the true map adds
+          one half to the rank.
 
     Examples
     --------
@@ -195,8 +200,8 @@ def _project_out(maps, mean_map):
     direction = unit_rows(_center(mean_map[None]))[0]
     maps = _center(maps)
     rest = maps - np.outer(maps @ direction, direction)
-    # If a centered map is a multiple of the direction, only rounding errors remain.
-    # They are set to zero.
+    # If a centered map is a multiple of the direction, only rounding errors remain when
+    # its projection is removed. They are set to zero.
     rounding = np.linalg.norm(rest, axis=1) <= 1e-9 * np.linalg.norm(maps, axis=1)
     rest[rounding] = 0
     return rest
@@ -213,10 +218,11 @@ def bootstrap_interval(
 ):
     """Compute a bootstrap percentile interval of the mean.
 
-    The values are divided into groups. To create a bootstrap sample, as many groups as
-    there are in the data are drawn with replacement, and all values of each drawn group
-    are used. The interval extends between two percentiles of the means of these
-    samples. Without `groups`, each value is a group of its own.
+    The values are divided into groups. For each bootstrap sample, groups are drawn with
+    replacement. The number of draws equals the number of groups in the data. The sample
+    contains all values of each drawn group. The ends of the interval are two
+    percentiles of the means of the bootstrap samples. Without `groups`, each value is a
+    group of its own.
 
     Parameters
     ----------
@@ -229,7 +235,7 @@ def bootstrap_interval(
         of different groups must be independent. For example, a study that is in several
         test sets has several scores, which form a group.
     weights : array-like of shape (n_values,) or None, default=None
-        Positive weight of each value in the mean. With None, all weights are equal.
+        Positive weight of each value in the mean. If None, all weights are equal.
     level : float, default=0.95
         Fraction of the bootstrap means that lie inside the interval, in (0, 1).
     n_draws : int, default=10000
@@ -240,8 +246,8 @@ def bootstrap_interval(
     Returns
     -------
     low, high : float or ndarray of shape (n_columns,)
-        Lower and upper end of the interval, one for each column if `values` has
-        columns.
+        Lower and upper end of the interval. If `values` has two dimensions, each column
+        has its own interval.
 
     Raises
     ------
@@ -293,7 +299,7 @@ def bootstrap_interval(
 
 
 def _sum_over_groups(values, groups, weights) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weighted sum of values and the sum of weights, both for each group."""
+    """Compute the weighted sum of values and the sum of weights in each group."""
     n = len(values)
     groups = np.arange(n) if groups is None else np.asarray(groups)
     weights = np.ones(n) if weights is None else np.asarray(weights, np.float64)
@@ -305,7 +311,7 @@ def _sum_over_groups(values, groups, weights) -> tuple[np.ndarray, np.ndarray]:
     if not (np.isfinite(weights).all() and weights.min() > 0):
         raise ValueError(
             f"weights must be positive and finite; got {weights.min()} as smallest and "
-            f"{weights.max()} as largest weight. Remove values without weight first."
+            f"{weights.max()} as largest weight. Remove other values first."
         )
     codes = np.unique(groups, return_inverse=True)[1]
     belongs = csr_array((weights, (codes, np.arange(n))))

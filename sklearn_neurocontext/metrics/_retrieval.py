@@ -1,9 +1,10 @@
 """Retrieval scores of a similarity matrix whose true pairs lie on the diagonal.
 
-All scores are computed from two counts per query (row). The first is the number of
-candidates that are more similar to the query than the true candidate. The second is the
-number of candidates that are as similar to the query as the true candidate. The second
-number includes the true candidate itself.
+All scores are computed from two counts per query. A query is a row of the matrix, and
+its candidates are the columns. The first count is the number of candidates that are
+more similar to the query than the true candidate is. The second count is the number of
+candidates that are as similar to the query as the true candidate, including the true
+candidate itself.
 """
 
 from numbers import Integral
@@ -18,9 +19,9 @@ _BLOCK_ELEMENTS = 4_000_000
 def count_greater_and_tied(similarity) -> tuple[np.ndarray, np.ndarray]:
     """Count the candidates of each row that are at least as similar as the true one.
 
-    The first returned array counts candidates that are more similar than the true
-    candidate. The second counts candidates that are as similar as the true candidate,
-    including the true candidate itself.
+    Return two arrays with one count per row. The first array counts candidates that are
+    more similar than the true candidate. The second array counts candidates that are as
+    similar as the true candidate, including the true candidate itself.
     """
     n = len(similarity)
     n_greater = np.empty(n, dtype=np.int64)
@@ -72,19 +73,20 @@ def check_enough_candidates(n_candidates: int) -> None:
 
 
 def recall_at_k(similarity, k: int = 10) -> float:
-    r"""Compute the share of queries whose true candidate is among the `k` most similar.
+    r"""Compute recall at k of a similarity matrix.
 
-    For query :math:`i`, let :math:`g_i` be the number of candidates that are more
-    similar than the true candidate. Let :math:`t_i` be the number of candidates that
-    are as similar as the true candidate, including the true candidate itself. Then
-    recall at k is
+    Recall at k is the fraction of queries whose true candidate is among the k most
+    similar candidates. For query :math:`i`, let :math:`g_i` be the number of candidates
+    that are more similar than the true candidate. Let :math:`t_i` be the number of
+    candidates that are as similar as the true candidate, including the true candidate
+    itself. Then recall at k is
 
     .. math:: R@k = \frac{1}{n} \sum_i \mathrm{clip}\!\left(
         \frac{k - g_i}{t_i}, 0, 1\right),
 
     where :math:`n` is the number of queries, which equals the number of candidates, and
-    clip limits a value to [0, 1]. The formula is the expected recall if ties are broken
-    at random. Because the chance level is ``k / n``, report ``n`` with every recall. To
+    clip limits a value to [0, 1]. This is the expected recall if ties are broken at
+    random. Because the chance level is ``k / n``, report ``n`` with every recall. To
     compare results with different numbers of candidates, prefer
     :func:`mix_match_score`.
 
@@ -95,7 +97,7 @@ def recall_at_k(similarity, k: int = 10) -> float:
         the diagonal. To retrieve maps for texts, pass texts as rows. To retrieve texts
         for maps, pass the transpose.
     k : int, default=10
-        Number of most similar candidates, at least 1 and less than ``n``.
+        Number of most similar candidates to consider, at least 1 and less than ``n``.
 
     Returns
     -------
@@ -131,14 +133,15 @@ def recall_at_k(similarity, k: int = 10) -> float:
 
 
 def mix_match_score(similarity) -> float:
-    r"""Compute the share of wrong candidates that are less similar than the true one.
+    r"""Compute the mix&match score of a similarity matrix.
 
-    Let :math:`s_{ij}` be the similarity of query :math:`i` and candidate :math:`j`. For
-    each query :math:`i`, the share of wrong candidates :math:`j` with :math:`s_{ij} <
-    s_{ii}` is computed. A wrong candidate with :math:`s_{ij} = s_{ii}` counts as one
-    half. The score is the mean of the shares over queries. Its chance level is 0.5 for
-    any number of candidates. The score equals the mean of :func:`recall_at_k` over all
-    k from 1 to ``n - 1``, where ``n`` is the number of candidates.
+    Let :math:`s_{ij}` be the similarity of query :math:`i` and candidate :math:`j`. The
+    true candidate of query :math:`i` is candidate :math:`i`; all others are wrong. For
+    each query :math:`i`, the fraction of wrong candidates :math:`j` with :math:`s_{ij}
+    < s_{ii}` is computed. A wrong candidate with :math:`s_{ij} = s_{ii}` counts as one
+    half. The score is the mean of the fractions over queries. Its chance level is 0.5
+    for any number of candidates. The score equals the mean of :func:`recall_at_k` over
+    all k from 1 to ``n - 1``, where ``n`` is the number of candidates.
 
     Parameters
     ----------
@@ -179,8 +182,9 @@ def true_ranks(similarity) -> np.ndarray:
     """Compute the rank of the true candidate of each query.
 
     The most similar candidate has rank 1. If other candidates are as similar as the
-    true candidate, its rank depends on the order of these candidates. Therefore, the
-    best and the worst possible rank are returned. They are equal if there are no ties.
+    true candidate, the rank of the true candidate depends on the order of these
+    candidates. Therefore, the best and the worst possible rank are returned. The two
+    ranks are equal if no other candidate is as similar as the true candidate.
 
     Parameters
     ----------
@@ -262,7 +266,7 @@ def recall_curve_auc(recall) -> float:
 
     The area equals ``((n - 1) * mix_match + 1 / 2) / n``, where ``mix_match`` is the
     result of :func:`mix_match_score`. The area therefore contains the same information
-    as mix&match. Use the area to compare results with publications that report it.
+    as mix&match. Use the area to compare results with publications that report an area.
 
     Parameters
     ----------

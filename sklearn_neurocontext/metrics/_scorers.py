@@ -101,7 +101,7 @@ def _paired_similarity(estimator, X, y) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ScalarRetrievalScorer:
-    """Scorer that computes a single retrieval score; larger is better.
+    """Scorer that computes a single retrieval score; larger scores are better.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ class ScalarRetrievalScorer:
 
 @dataclass(frozen=True)
 class DiceScorer:
-    """Scorer of the mean Dice overlap; see `make_dice_scorer`."""
+    """Scorer that computes the mean Dice overlap; see `make_dice_scorer`."""
 
     masker: Any
     top: float | None = 0.1
@@ -169,7 +169,7 @@ class DiceScorer:
 
 
 def _check_masker(masker) -> None:
-    """Check that the masker is fitted and converts coefficients to voxels."""
+    """Check that the masker is fitted and can convert coefficients to voxels."""
     if not hasattr(masker, "coefficients_to_voxels"):
         raise TypeError(
             "masker must have a method coefficients_to_voxels; got "
@@ -217,10 +217,11 @@ def make_dice_scorer(
 ) -> DiceScorer:
     """Make a scorer of the mean Dice overlap of predicted and observed maps.
 
-    In each map, the selected voxels are either those with the highest values or those
-    above a threshold. With `top`, the score of a study does not change if its
-    coefficients are multiplied by a positive number. The score of a study is 0 if its
-    observed map is zero in all voxels.
+    The Dice overlap compares the selected voxels of two maps. In each map, either the
+    voxels with the highest values (`top`) or the voxels above a threshold are selected.
+    With `top`, the score of a study does not change if its coefficients are multiplied
+    by a positive number. The score of a study is 0 if its observed map is zero in all
+    voxels.
 
     Parameters
     ----------
@@ -270,7 +271,7 @@ def make_dice_scorer(
 
 @dataclass(frozen=True)
 class RetrievalScorer:
-    """Scorer of all retrieval scores; see `make_retrieval_scorer`."""
+    """Scorer that computes all retrieval scores; see `make_retrieval_scorer`."""
 
     ks: tuple[int, ...] = (10, 100)
     masker: Any = None
@@ -298,9 +299,9 @@ class RetrievalScorer:
         Returns
         -------
         scores : dict of str to float
-            ``recall_at_<k>`` and ``mix_match`` are scores of the retrieval of maps for
-            texts. The same keys followed by ``_brain_to_text`` are scores of the
-            retrieval of texts for maps. ``n_candidates`` is the number of candidates.
+            ``recall_at_<k>`` and ``mix_match`` score the retrieval of maps for texts.
+            The same keys followed by ``_brain_to_text`` score the retrieval of texts
+            for maps. ``n_candidates`` is the number of candidates.
         """
         matrix = check_similarity(similarity)
         n = len(matrix)

@@ -47,8 +47,8 @@ def normalize_title(title: str) -> str:
 def duplicate_groups(titles, peaks, groups=None) -> np.ndarray:
     """Find groups of duplicate studies by their titles and peaks.
 
-    Each row describes a study or a part of a study. Two rows are duplicates if at least
-    one of these conditions holds:
+    The parameters have one entry per row, and each row describes a study or a part of a
+    study. Two rows are duplicates if at least one of these conditions holds:
 
     - their normalized titles are equal and not empty;
     - they share five or more distinct peaks;
@@ -109,7 +109,8 @@ def duplicate_groups(titles, peaks, groups=None) -> np.ndarray:
 def _link_equal_keys(keys):
     """Return a sparse matrix that links each row to the first row with the same key.
 
-    Empty keys are ignored.
+    The matrix has shape (n_rows, n_rows). Its nonzero entries are the links. Rows with
+    an empty key have no link.
     """
     first_row: dict = {}
     pairs = [(first_row.setdefault(key, i), i) for i, key in enumerate(keys) if key]
@@ -122,7 +123,7 @@ def _link_common_peaks(peaks):
 
     Two rows are linked if they share at least `_MIN_COMMON_PEAKS` distinct peaks.
     """
-    # Adding 0.0 replaces -0.0 by 0.0, so that both count as the same coordinate.
+    # The addition of 0.0 replaces -0.0 by 0.0, so that both count as the same value.
     distinct = [
         np.unique(np.round(np.reshape(xyz, (-1, 3)).astype(float), 1) + 0.0, axis=0)
         for xyz in peaks
@@ -244,13 +245,14 @@ def find_studies_sharing_peaks(
     min_peaks : int, default=3
         Minimum number of shared peaks; at least 1.
     min_share : float, default=0.5
-        Minimum fraction of the distinct peaks of the experiment that must be shared, in
-        [0, 1].
+        Minimum number of shared peaks, as a fraction of the distinct peaks of the
+        experiment, in [0, 1].
 
     Returns
     -------
     rows : ndarray of int64
-        Sorted indices of the training studies that share peaks with an experiment.
+        Sorted indices of the training studies that share enough peaks with at least one
+        experiment.
 
     Raises
     ------

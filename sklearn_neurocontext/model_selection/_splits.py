@@ -73,18 +73,19 @@ def paper_splits(
 ) -> PaperSplits:
     """Split studies as in the NeuroConText paper: 15 test sets of 1,000 studies.
 
+    Development studies are in no test set and serve to choose hyperparameters. The
+    training set of a split contains all studies that are not in its test set.
+    Therefore, it includes all development studies.
+
     The n studies form the corpus. It is large enough for disjoint test sets if ``n >=
     n_splits * n_candidates + n_development``. In this case, the test sets are disjoint
     blocks of a random permutation, and all remaining studies are development studies.
 
     In a smaller corpus, `n_development` studies are drawn as development studies. Each
-    test set is then drawn from the other studies, independently of the other test sets.
-    Because test sets can overlap, confidence intervals are too narrow if the splits are
-    treated as independent. The intervals of `run_benchmark` take the overlap into
+    test set is then drawn from the other studies, independently of the other test sets,
+    so test sets can overlap. Confidence intervals are too narrow if they treat such
+    splits as independent. The intervals of `run_benchmark` take the overlap into
     account.
-
-    The training set of a split contains all studies that are not in its test set. It
-    therefore includes all development studies.
 
     Parameters
     ----------

@@ -1,4 +1,8 @@
-"""Base classes of the estimators, and functions that scale coefficients."""
+"""Base classes of the estimators, and functions that scale coefficients.
+
+A brain map is described by coefficients. There is one coefficient per component, that
+is, per map of an atlas.
+"""
 
 import copy
 
@@ -22,11 +26,11 @@ from ..metrics import mix_match_score
 
 
 def compute_mean_and_scale(normalized: np.ndarray, y_scaling: str | None):
-    """Compute the mean and standard deviation of each component.
+    """Compute the mean and standard deviation of each component over studies.
 
-    `normalized` contains normalized coefficients and has shape (n_studies,
-    n_components). The standard deviation of a component is replaced by 1 if the
-    component is constant or `y_scaling` is None.
+    `normalized` has shape (n_studies, n_components). It contains the coefficients of
+    each study after the normalization that `y_scaling` selects. The standard deviation
+    of a component is replaced by 1 if the component is constant or `y_scaling` is None.
     """
     mean = normalized.mean(axis=0)
     if y_scaling is None:
@@ -50,9 +54,9 @@ def scale_like_predictions(estimator, y, *, average=False) -> np.ndarray:
         Coefficients of the studies.
     average : bool, default=False
         Whether to return the mean over studies. The mean approximates the prediction
-        for an uninformative text. For ``y_scaling="sqrt"``, the function averages the
-        signed square roots, then squares their mean and keeps its sign, because models
-        are fitted to the signed square roots.
+        for an uninformative text. With ``y_scaling="sqrt"``, models are fitted to
+        signed square roots of coefficients. For such models, the function averages the
+        signed square roots, then squares the mean and keeps its sign.
 
     Returns
     -------
@@ -90,9 +94,10 @@ def draw_seed(random_state) -> int:
 
 
 def _first_row(rows):
-    """Return the first row of a list, a tuple or an array of objects or strings.
+    """Return the first row of a sequence that can contain texts or arrays of peaks.
 
-    For other types, such as numeric arrays and sparse matrices, return None.
+    Such a sequence is a list, a tuple, or an array with the dtype object or string. For
+    other types, such as numeric arrays and sparse matrices, return None.
     """
     kind = getattr(getattr(rows, "dtype", None), "kind", None)
     if isinstance(rows, list | tuple) or kind in ("O", "U", "T"):
@@ -141,8 +146,9 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
     `y_scaling` selects, then `y_mean_` is subtracted, and the result is divided by
     `y_scale_`. A subclass may override `_similarity(X, standardized)`, where
     `standardized` contains the standardized coefficients of the maps. A subclass that
-    accepts sparse X sets `_takes_sparse` to True. A subclass whose y does not contain
-    coefficients sets `_y_name` and `_y_from_peaks`, which error messages contain.
+    accepts sparse X sets `_takes_sparse` to True. If y does not contain coefficients,
+    the subclass sets two strings that error messages contain: `_y_name` describes y,
+    and `_y_from_peaks` is code that computes y from peaks.
     """
 
     _takes_sparse = False
@@ -150,8 +156,8 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
     _y_from_peaks = "KDEDiFuMoMasker(…).fit_transform(peaks)"
 
     def __getstate__(self):
-        # Networks are moved to the CPU, because a network that is pickled on another
-        # device cannot be loaded on a machine without this device.
+        # Networks are copied to the CPU before they are pickled. For example, a network
+        # pickled on a GPU could not be loaded on a machine without a GPU.
         return {
             name: copy.deepcopy(value).cpu() if hasattr(value, "state_dict") else value
             for name, value in super().__getstate__().items()
@@ -169,7 +175,7 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         return X, (normalized - self.y_mean_) / self.y_scale_
 
     def _check_X_y(self, X, y, *, dtype):
-        """Validate X and y; return X and y, where y has two dimensions."""
+        """Validate X and y, and return both; the returned y has two dimensions."""
         self._check_pipeline_stage(X, y)
         X, y = validate_data(
             self,
@@ -199,7 +205,7 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         )
 
     def _check_pipeline_stage(self, X, y=None):
-        """Raise TypeError if X or y lacks a preprocessing step.
+        """Raise TypeError if X or y must be preprocessed first.
 
         For example, texts must be embedded, and peaks must be converted to
         coefficients.
@@ -219,7 +225,7 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         if issparse(X) and not self._takes_sparse:
             raise TypeError(
                 f"X of {name} must be dense; got sparse input. Put "
-                "sklearn.decomposition.TruncatedSVD before it in the pipeline."
+                f"sklearn.decomposition.TruncatedSVD before {name} in the pipeline."
             )
 
     def _standardize(self, y):
@@ -254,7 +260,11 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         return y
 
     def _to_coefficients(self, standardized):
-        """Undo the standardization and, for ``"sqrt"``, the signed square roots."""
+        """Convert standardized coefficients to coefficients.
+
+        The standardization is undone. With ``y_scaling="sqrt"``, the results are signed
+        square roots. They are then squared, and their signs are kept.
+        """
         normalized = standardized * self.y_scale_ + self.y_mean_
         coefficients = to_densities(normalized, self.y_scaling)
         return coefficients[:, 0] if self._single_component else coefficients
@@ -262,7 +272,8 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
     def _check_unit_of_metric(self):
         """Raise ValueError if a metric would compare predictions with unscaled y.
 
-        Predictions are scaled unless `y_scaling` is None.
+        Predictions are scaled unless `y_scaling` is None, but the y that scikit-learn
+        passes to a regression metric, such as the R² score, is never scaled.
         """
         metric = None if self.y_scaling is None else calling_regression_metric()
         if metric is not None:
@@ -289,8 +300,8 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         -------
         coefficients : ndarray of shape (n_texts, n_components)
             Predicted coefficients, which can be passed to ``masker.inverse_transform``.
-            They have the scale of the training coefficients after a normalization that
-            depends on `y_scaling`:
+            Their scale is the scale of the training coefficients after a normalization.
+            The normalization depends on `y_scaling`:
 
             - ``"unit"``: the coefficients of each study are divided by their L2 norm.
             - ``"sqrt"``: the coefficients of each study are divided by their L1 norm.
@@ -324,12 +335,12 @@ class TextBrainEstimator(MixMatchMixin, BaseEstimator):
         Returns
         -------
         similarity : ndarray of shape (n_texts, n_maps)
-            Cosines in [-1, 1]. If X and y contain the same studies in the same order,
-            the diagonal contains the similarities of texts and maps of the same study.
-            The dtype is the same as that of the output of `predict`. For KernelCCA,
-            values can lie outside [-1, 1], because KernelCCA subtracts a hubness
-            correction from the cosines. With ``hubness_weight=w``, the values are in
-            [-1 - 2w, 1 + 2w].
+            Similarities. If X and y contain the same studies in the same order, the
+            diagonal contains the similarities of texts and maps of the same study. The
+            dtype is the same as for `predict`. For all estimators except KernelCCA,
+            similarities are cosines in [-1, 1]. KernelCCA subtracts a hubness
+            correction from the cosines. Its similarities are in [-1 - 2w, 1 + 2w],
+            where w is its `hubness_weight`.
         """
         return self._similarity(self._check_X(X), self._standardize(y))
 
@@ -389,5 +400,5 @@ class SharedSpaceEstimator(
 
     @property
     def _n_features_out(self):
-        """Number of output columns of `transform`; `get_feature_names_out` uses it."""
+        """Number of columns of latents; scikit-learn needs it to name these columns."""
         return self.latent_dim_

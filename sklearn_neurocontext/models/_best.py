@@ -1,8 +1,9 @@
-"""Function that builds the model with the best retrieval for each text field.
+"""Function that builds the best model for titles, abstracts or bodies of articles.
 
-Retrieval means that brain maps are ranked by their similarity to a text. The models and
-their parameters were chosen because their retrieval was best on the development set:
-studies that are in no test set and serve only for choosing models.
+Models are compared by retrieval: brain maps are ranked by their similarity to a text,
+and the map of the same study should have the best rank. The models and their parameters
+were chosen because their retrieval was best on the development set. The studies of this
+set serve only for choosing models and are in no test set.
 """
 
 from functools import partial
@@ -27,8 +28,8 @@ def best_text_brain(
 
     For abstracts and bodies, the model is a `KernelCCA` fitted to TF-IDF (term
     frequency-inverse document frequency) weights of words. For titles, which have few
-    words, the model is an ensemble of four `KernelCCA` models. Each of these models
-    uses different features of a title:
+    words, the model is an ensemble. By default, it consists of four `KernelCCA` models.
+    Each of these models uses different features of a title:
 
     - TF-IDF weights of words and word pairs;
     - Nyström features, computed from a language model's embedding of the title;
@@ -45,12 +46,13 @@ def best_text_brain(
         text is the concatenation of title, keywords and abstract. For ``"abstract"``
         and ``"body"``, X may contain term counts instead of texts.
     random_state : int, RandomState instance or None, default=None
-        Controls the random choices of the model. For example, some training studies are
-        drawn as Nyström components of a kernel. Pass an int for reproducible results.
+        Controls the random choices of the model, for example the choice of the training
+        studies from which Nyström features are computed. Pass an int for reproducible
+        results.
     model_names : sequence of str, \
             default=("sentence-transformers/all-MiniLM-L6-v2",)
-        Language models of the model for titles, see `LLMChunkEmbedder`. Each language
-        model adds two `KernelCCA` models to the ensemble. Models for abstracts and
+        Language models that embed titles; see `LLMChunkEmbedder`. Each language model
+        adds two `KernelCCA` models to the ensemble for titles. Models for abstracts and
         bodies use no language model.
 
     Returns
@@ -125,7 +127,8 @@ def _title(random_state, model_names):
         neighbors[f"neighbors_by_language_model{suffix}"] = make_pipeline(
             LLMChunkEmbedder(model_name), NeighborMaps(0.05), model(30.0)
         )
-    # Language models have similar errors, so each of several has less weight.
+    # The errors of different language models are similar. Therefore, the weight of a
+    # language model decreases with the number of language models.
     weight = len(model_names) ** -0.5
     of_language_models = [weight] * len(model_names)
     weights = np.array([1.0, *of_language_models])
@@ -137,8 +140,8 @@ def _title(random_state, model_names):
 
 
 def _abstract(random_state):
-    # Compared with the default n_nystroem=1500, 3000 Nyström components approximate
-    # the kernel better, but double the computation time.
+    # With 3000 Nyström components instead of the default 1500, the kernel is
+    # approximated better, but the computation takes twice as long.
     return _words({"min_df": 10}, KernelCCA(n_nystroem=3000, random_state=random_state))
 
 

@@ -13,8 +13,10 @@ def solve_cca(X, Z, *, alpha_text: float, alpha_brain: float):
     """Solve regularized canonical correlation analysis (CCA) of centered X and Z.
 
     X contains text features and has shape (n_studies, n_features). Z contains
-    standardized coefficients and has shape (n_studies, n_components). The function
-    returns four arrays, where rank is the smaller of n_features and n_components:
+    standardized coefficients and has shape (n_studies, n_components). The ridge of X is
+    `alpha_text` times the mean variance of its columns. The ridge of Z is `alpha_brain`
+    times the mean variance of its columns. Let rank be the smaller of n_features and
+    n_components. The function returns four arrays:
 
     - text_weights of shape (n_features, rank): the directions for X, one per column;
     - brain_weights of shape (n_components, rank): the directions for Z;
@@ -46,8 +48,8 @@ def solve_cca(X, Z, *, alpha_text: float, alpha_brain: float):
 def _ridge_factor(centered, alpha):
     """Compute the lower Cholesky factor of a regularized covariance matrix.
 
-    `centered` has shape (n_studies, n_columns), and each column has mean zero. The
-    ridge, which is added to the diagonal of the covariance matrix of the columns, is
+    `centered` has shape (n_studies, n_columns), and each column has mean zero. A ridge
+    is added to the diagonal of the covariance matrix of the columns. The ridge is
     `alpha` times the mean variance of the columns.
     """
     covariance = centered.T @ centered / len(centered)
@@ -63,8 +65,8 @@ class CCABaseline(SharedSpaceEstimator):
 
     The model consists of pairs of directions. In each pair, a is a direction for the
     embeddings of texts, and b is a direction for the standardized coefficients of maps.
-    The projections of texts on a and of maps on b have the largest regularized
-    correlation. The pairs are the closed-form solutions of
+    The directions maximize the regularized correlation between the projections of texts
+    on a and the projections of maps on b. The pairs are the closed-form solutions of
 
     .. math:: \max_{a, b} a^T C_{xz} b \quad
         \text{s.t. } a^T (C_{xx} + \alpha_x I) a = b^T (C_{zz} + \alpha_z I) b = 1.
@@ -74,9 +76,10 @@ class CCABaseline(SharedSpaceEstimator):
     `alpha_text` and `alpha_brain` set the ridges :math:`\alpha_x` and :math:`\alpha_z`,
     and I is the identity matrix.
 
-    To compute the latent of a text or a map, each projection is multiplied by the
-    canonical correlation of its pair. Then the vector of projections is divided by its
-    L2 norm.
+    Texts and maps are represented by vectors of the same space, called latents. The
+    entries of a latent are the projections of the text or map on the directions, each
+    multiplied by the canonical correlation of its pair. Then the latent is divided by
+    its L2 norm.
 
     Parameters
     ----------
@@ -89,8 +92,8 @@ class CCABaseline(SharedSpaceEstimator):
         Ridge for the maps; positive. :math:`\alpha_z` is `alpha_brain` times the mean
         variance of the standardized components.
     correlation_power : float, default=1.0
-        Exponent that is applied to the canonical correlations before they multiply the
-        projections. With 0, all directions have the same weight.
+        Exponent of the canonical correlations by which projections are multiplied. With
+        0, all directions have the same weight.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
         Scaling of y before the model is fitted:
 
@@ -109,8 +112,8 @@ class CCABaseline(SharedSpaceEstimator):
     brain_weights_ : ndarray of shape (n_components_, latent_dim_), float64
         Directions b for the standardized coefficients, one per column.
     brain_loadings_ : ndarray of shape (latent_dim_, n_components_), float64
-        Matrix for `predict`. To predict standardized coefficients, text projections are
-        multiplied by the canonical correlations, then by this matrix.
+        Matrix from which `predict` computes standardized coefficients: text projections
+        are multiplied by the canonical correlations, then by this matrix.
     latent_dim_ : int
         Dimension of the shared space.
     X_mean_ : ndarray of shape (n_features_in_,), float64

@@ -18,7 +18,7 @@ from .._utils.validation import (
 )
 from ._base import SharedSpaceEstimator, draw_seed
 
-# Parameters with which the paper trained `ContrastiveTextBrain`.
+# Parameters with which `ContrastiveTextBrain` is trained as in the paper.
 PAPER_SETTINGS = MappingProxyType(
     {
         "latent_dim": None,
@@ -38,7 +38,7 @@ PAPER_SETTINGS = MappingProxyType(
 )
 """Parameters of the NeuroConText paper (MICCAI 2024); see `ContrastiveTextBrain.paper`.
 
-The defaults of `ContrastiveTextBrain` have the same values, except for `n_validation`,
+These values are also the defaults of `ContrastiveTextBrain`, except for `n_validation`,
 `patience`, `restore_best` and `y_scaling`.
 """
 
@@ -57,36 +57,37 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
     r"""Contrastive model with a text encoder and a brain map encoder.
 
     The encoders are two neural networks. They transform texts and brain maps to vectors
-    of the same space, which are called latents. The encoders are trained to minimize
-    the symmetric InfoNCE (information noise-contrastive estimation) loss over batches
-    of N text-map pairs,
+    of the same space. These vectors are called latents. The encoders are trained to
+    minimize the symmetric InfoNCE (information noise-contrastive estimation) loss over
+    batches of N text-map pairs,
 
     .. math:: -\frac{1}{2N} \sum_i \left( \log \frac{e^{s_{ii}/\tau}}{\sum_j
         e^{s_{ij}/\tau}} + \log \frac{e^{s_{ii}/\tau}}{\sum_j e^{s_{ji}/\tau}} \right),
 
-    where :math:`s_{ij}` is the cosine of the latents of text i and map j, and the
+    where :math:`s_{ij}` is the cosine of the latents of text i and map j. The
     temperature τ is learned.
 
-    A residual head is a linear layer and a GELU (Gaussian error linear unit) with a
-    skip connection. A projection head is a linear layer that changes the dimension,
-    followed by a GELU and a second linear layer with a skip connection. The text
-    encoder consists of a projection head and two residual heads. The brain encoder
+    The encoders are built from two types of blocks. A residual head consists of a
+    linear layer and a GELU (Gaussian error linear unit), with a skip connection around
+    both. A projection head starts with a linear layer that changes the dimension. Then
+    a GELU and a second linear layer follow, with a skip connection around both. The
+    text encoder consists of a projection head and two residual heads. The brain encoder
     consists of three residual heads. If `latent_dim` differs from the number of
     components, a projection head replaces the first head of the brain encoder.
 
     Some training studies are held out for validation. After each epoch, the validation
-    maps are ranked for each validation text by the cosine between the latent of the
-    text and the latent of the map. The true map belongs to the same study as the text.
-    The best epoch has the smallest mean logarithm of the rank of the true map, and the
-    model keeps the weights of this epoch.
+    maps are ranked for each validation text by the cosine of their latents. The true
+    map of a text is the map of the same study. The logarithm of the rank of the true
+    map is averaged over validation texts. The epoch with the smallest average is the
+    best epoch. The model keeps the weights of the best epoch.
 
     When the training of the encoders has ended, a decoder is trained to predict
     coefficients from text latents. With a positive `reconstruction_weight`, the decoder
     is instead trained together with the encoders.
 
-    The defaults differ from the paper in the choice of the best epoch and in
-    `y_scaling`. The classmethod `paper` returns a pipeline with the settings of the
-    paper.
+    The defaults of `n_validation`, `patience`, `restore_best` and `y_scaling` differ
+    from the settings of the NeuroConText paper. The classmethod `paper` returns a
+    pipeline with the settings of the paper.
 
     Parameters
     ----------
@@ -121,17 +122,16 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         epoch are kept.
     decoder : {"residual", "ridge"} or None, default="residual"
         Decoder from text latents to coefficients. ``"residual"`` is a network with two
-        residual heads and a linear layer. ``"ridge"`` is a ridge regression. With None,
+        residual heads and a linear layer. ``"ridge"`` is a ridge regression. If None,
         no decoder is fitted, and the estimator has no method ``predict``.
     reconstruction_weight : float, default=0.0
-        Weight β of the decoder's error during the training of the encoders. With 0, the
-        decoder is trained after the encoders. If positive, encoders and residual
-        decoder are trained together to minimize InfoNCE + β MSE, where MSE is the mean
-        squared error of the standardized coefficients that the decoder predicts from
-        text latents. Ghayem, Meudec et al. (see References) use the loss
-        α InfoNCE + β MSE. Here, α is 1. Other values of α are not needed, because only
-        the ratio of β to α matters: AdamW takes the same steps if both terms of the
-        loss are multiplied by the same factor.
+        Weight β of the decoder's error in the loss. If β is 0, the decoder is trained
+        after the encoders. If β is positive, encoders and residual decoder are trained
+        together to minimize InfoNCE + β MSE. Here, MSE is the mean squared error of the
+        standardized coefficients that the decoder predicts from text latents. Ghayem,
+        Meudec et al. (see References) use the loss α InfoNCE + β MSE. In this class, α
+        is 1. Other values of α are not needed, because AdamW takes the same steps if
+        both terms of the loss are multiplied by the same factor.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
         Scaling of y before the model is fitted:
 
@@ -266,9 +266,8 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         The encoders are trained for 50 epochs on all training studies and keep the
         weights of the last epoch. As in the published code, embeddings are divided by
         their L2 norm and standardized. The coefficients are not scaled; only the mean
-        of each component is subtracted. Unlike in the published code, the learned
-        parameter is log(1/τ), where τ is the temperature, and this parameter has no
-        weight decay.
+        of each component is subtracted. Unlike in the published code, log(1/τ) is
+        learned instead of the temperature τ, and log(1/τ) has no weight decay.
 
         Parameters
         ----------
@@ -280,8 +279,8 @@ class ContrastiveTextBrain(SharedSpaceEstimator):
         -------
         pipeline : Pipeline
             Unfitted pipeline of a Normalizer, a StandardScaler and a
-            ContrastiveTextBrain. It takes embeddings, so it can follow an embedder in
-            another pipeline.
+            ContrastiveTextBrain. The input of the pipeline is embeddings. To pass texts
+            instead, put the pipeline after an embedder in another pipeline.
 
         Examples
         --------

@@ -17,17 +17,18 @@ from .._utils.validation import (
 from ..metrics import similarity
 from ._base import MixMatchMixin, draw_seed
 
-# Maximum number of training studies from which means_ and stds_ are computed.
+# Maximum number of training studies from which the mean and the standard deviation of
+# similarities are computed.
 _N_SCALE = 1000
 
 
 def wrong_pair_statistics(matrix: np.ndarray) -> tuple[float, float]:
     """Compute the mean and standard deviation of the similarities of wrong pairs.
 
-    `matrix` contains the similarities of the texts and the maps of the same studies and
-    has shape (n_studies, n_studies). A pair of a text and a map is wrong if they belong
-    to different studies, so wrong pairs lie outside the diagonal. If the similarities
-    of all wrong pairs are equal, the standard deviation is replaced by 1.
+    `matrix` has shape (n_studies, n_studies). It contains the similarity of each text
+    with each map of the same studies. A pair of a text and a map is wrong if they
+    belong to different studies. Therefore, wrong pairs lie outside the diagonal. If the
+    similarities of all wrong pairs are equal, the standard deviation is replaced by 1.
     """
     wrong = matrix[~np.eye(len(matrix), dtype=bool)]
     return float(wrong.mean()), float(wrong.std()) or 1.0
@@ -163,9 +164,9 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
     training studies, the similarity of a text and a map does not depend on the other
     candidate maps.
 
-    The statistics are computed from studies to which the models were fitted. For these
-    studies, the similarities of a model that overfits more also vary more. Therefore,
-    such a model has a larger :math:`\sigma_m` and contributes less to the sum.
+    The statistics are computed from studies to which the models were also fitted. For
+    these studies, the similarities of an overfitted model vary more. Therefore, an
+    overfitted model has a larger :math:`\sigma_m` and contributes less to the sum.
 
     Parameters
     ----------
@@ -179,8 +180,9 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         at least one must be positive. If None, all weights are 1.
     random_state : int, RandomState instance or None, default=None
         Controls the random choice of the 1,000 training studies from which
-        :math:`\mu_m` and :math:`\sigma_m` are computed. With fewer training studies,
-        all are used. This `random_state` does not affect the fit of the estimators.
+        :math:`\mu_m` and :math:`\sigma_m` are computed. If there are fewer training
+        studies, all of them are used. This `random_state` does not affect the fit of
+        the estimators.
 
     Attributes
     ----------
@@ -261,7 +263,7 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
     @fit_context(prefer_skip_nested_validation=False)
     @array_output()
     def fit(self, X, y):
-        """Fit all estimators, then compute the statistics of their similarities.
+        """Fit all estimators, then compute `means_` and `stds_`.
 
         Parameters
         ----------
@@ -285,11 +287,11 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         self._validate_names(_check_names(self.estimators))
         _check_weights(self.weights, len(self.estimators))
         fitted = [clone(estimator).fit(X, y) for _, estimator in self.estimators]
-        # Some estimators draw training studies as Nyström components. They fit these
-        # studies more closely than other studies. The ensemble may have the same
-        # integer random_state as its estimators. If this random_state were passed to
-        # `resample`, the same studies would be drawn again, and the statistics would be
-        # biased. Therefore, a new seed is drawn for `resample`.
+        # Some estimators draw training studies as Nyström components, and they fit the
+        # drawn studies more closely than other studies. If the ensemble passed its own
+        # random_state to `resample`, and this random_state were the same integer as in
+        # the estimators, the same studies would be drawn again. The statistics would
+        # then be biased. Therefore, a new seed is drawn for `resample`.
         some_X, some_y = resample(
             X,
             y,
@@ -361,9 +363,10 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         Returns
         -------
         coefficients : ndarray of shape (n_texts, n_components)
-            Weighted average of the predictions of the estimators. It can be passed to
-            ``masker.inverse_transform``. It has the scale of the training coefficients
-            after a normalization that depends on `y_scaling`:
+            Weighted average of the predictions of the estimators, which can be passed
+            to ``masker.inverse_transform``. Its scale is the scale of the training
+            coefficients after a normalization. The normalization depends on
+            `y_scaling`:
 
             - ``"unit"``: the coefficients of each study are divided by their L2 norm.
             - ``"sqrt"``: the coefficients of each study are divided by their L1 norm.

@@ -1,4 +1,4 @@
-"""Canonical correlation analysis of text features with a kernel between maps."""
+"""Canonical correlation analysis of texts and maps, with a kernel between maps."""
 
 import numpy as np
 from scipy.linalg import cholesky, eigh, solve_triangular
@@ -37,7 +37,8 @@ def canonical_rotation(white: np.ndarray, predicted: np.ndarray, latent_dim: int
     latent_dim), and the canonical correlations, of shape (latent_dim,), in descending
     order.
     """
-    # The eigenvalues of whiteᵀ predicted / n_studies are the squared correlations.
+    # The squared canonical correlations are the eigenvalues of the matrix
+    # whiteᵀ predicted / n_studies.
     shared = (white.T @ predicted / len(white)).astype(np.float64)
     n = len(shared)
     squares, vectors = eigh(
@@ -53,8 +54,8 @@ def canonical_rotation(white: np.ndarray, predicted: np.ndarray, latent_dim: int
 def soft_maximum(similarity: np.ndarray, temperature: float) -> np.ndarray:
     """Compute the soft maximum of each row of a matrix.
 
-    If the entries of a row of `similarity` are called s_j, and τ is `temperature`, the
-    soft maximum of the row is ``τ log mean_j exp(s_j / τ)``. As τ goes to 0, the soft
+    Let s_j be the entries of a row of `similarity`, and τ the `temperature`. The soft
+    maximum of the row is ``τ log mean_j exp(s_j / τ)``. As τ approaches 0, the soft
     maximum approaches the maximum of the row.
     """
     largest = similarity.max(axis=1)
@@ -74,20 +75,20 @@ def correct_hubness(
     r"""Correct the cosines of texts and maps for hubness.
 
     A hub is a map that is similar to most texts, or a text that is similar to most
-    maps. The correction lowers the similarities of hubs. The similarity of text i with
-    map j is
+    maps. The correction lowers the similarities of hubs. The corrected similarity of
+    text i with map j is
 
     .. math:: s_{ij} = t_i \cdot b_j - w\, m(t_i B^T) - w\, m(b_j T^T)
 
     where :math:`t_i` is the latent of text i (a row of `text`), and :math:`b_j` is the
-    latent of map j (a row of `brain`). The rows of T and B are the latents of the
-    training texts and training maps (`text_references` and `brain_references`). The
-    function m is `soft_maximum`, and w is `weight`.
+    latent of map j (a row of `brain`). The rows of T are the latents of the training
+    texts (`text_references`). The rows of B are the latents of the training maps
+    (`brain_references`). The function m is `soft_maximum`, and w is `weight`.
 
     Cross-domain similarity local scaling (CSLS, Conneau et al., 2018) is a related
     method, but it subtracts the mean similarity with the nearest candidates. Here, the
-    correction is computed from training studies, so that the similarity of a text and a
-    map does not depend on the other candidates.
+    correction is computed from training studies. Therefore, the similarity of a text
+    and a map does not depend on the other candidates.
     """
     similarity = text @ brain.T
     of_text = soft_maximum(text @ brain_references.T, temperature)
@@ -98,9 +99,9 @@ def correct_hubness(
 class KernelCCA(SharedSpaceEstimator):
     r"""Canonical correlation analysis (CCA) of texts with a kernel between maps.
 
-    Text features can be sparse or dense. Let X be the centered text features and F the
-    centered brain features of the training studies; F is defined below. The model
-    solves
+    Text features can be sparse or dense. Let X contain the text features of the
+    training studies, and let F contain brain features computed from their maps. Both
+    are centered, and F is defined below. The model solves
 
     .. math:: \max_{a, b} a^T X^T F b \quad \text{s.t. }
         a^T (X^T X + \lambda_x I) a = b^T (F^T F + \lambda_z I) b = 1
@@ -110,15 +111,17 @@ class KernelCCA(SharedSpaceEstimator):
     whose number of rows is the smaller of n_features and n_studies. Therefore, X can
     contain the counts of many words, and the number of features need not be reduced.
 
-    F contains Nyström features of the normalized coefficients. Normalized coefficients
-    are the coefficients of a map after the square root and the division by the norm
-    that `y_scaling` selects, without standardization. The inner products of the Nyström
-    features approximate a Gaussian kernel, which measures the similarity of whole maps.
-    A linear function of the coefficients cannot express this similarity.
+    F contains Nyström features of the normalized coefficients. The normalized
+    coefficients of a map are its coefficients after the square root and the division by
+    the norm, if `y_scaling` includes these steps. The mean of each component is not
+    subtracted. The inner products of the Nyström features approximate a Gaussian
+    kernel, which measures the similarity of whole maps. A linear function of the
+    coefficients cannot express this similarity.
 
-    To compute the latent of a text or a map, each projection is multiplied by the
-    canonical correlation of its pair. Then the vector of projections is divided by its
-    L2 norm.
+    Texts and maps are represented by vectors of the same space, called latents. The
+    entries of a latent are the projections of the text or map on the directions, each
+    multiplied by the canonical correlation of its pair. Then the latent is divided by
+    its L2 norm.
 
     The similarity of a text and a map is the cosine of their latents minus a hubness
     correction. The correction lowers the similarities of texts and maps that are
@@ -142,14 +145,14 @@ class KernelCCA(SharedSpaceEstimator):
         ``kernel_width=None``, no kernel is used, and F contains the standardized
         coefficients.
     n_nystroem : int, default=1500
-        Maximum number of Nyström components. The components are training studies. The
-        Nyström features of a map are computed from the kernel between this map and the
-        maps of the components.
+        Maximum number of Nyström components, which are randomly chosen training
+        studies. The Nyström features of a map are computed from the values of the
+        kernel between this map and the maps of these studies.
     correlation_power : float, default=1.0
-        Exponent that is applied to the canonical correlations before they multiply the
-        projections. With 0, all directions have the same weight. There is one
-        exception: with an exponent below 1, directions whose correlation is at the
-        level of rounding errors have weight 0.
+        Exponent of the canonical correlations by which projections are multiplied. With
+        0, all directions have the same weight. There is one exception: if the exponent
+        is below 1, directions whose correlation is at the level of rounding errors have
+        weight 0.
     hubness_weight : float, default=0.5
         Weight of the hubness correction. The correction is this weight times the sum of
         two soft maxima. The first is the soft maximum of the cosines between the text
@@ -169,7 +172,7 @@ class KernelCCA(SharedSpaceEstimator):
         - None: the mean of each component is subtracted. There is no other scaling.
     random_state : int, RandomState instance or None, default=None
         Controls the random choice of the `n_nystroem` training studies that are the
-        Nyström components. With fewer training studies, all are used.
+        Nyström components. If there are fewer training studies, all of them are used.
 
     Attributes
     ----------
@@ -181,7 +184,8 @@ class KernelCCA(SharedSpaceEstimator):
     text_intercept_ : ndarray of shape (latent_dim_,)
         Intercept of the text projections.
     brain_weights_ : ndarray of shape (n_brain_features, latent_dim_)
-        Matrix that transforms the centered brain features F to brain projections.
+        Matrix that transforms the centered brain features F to brain projections. The
+        Notes explain `n_brain_features`.
     brain_mean_ : ndarray of shape (n_brain_features,)
         Mean of the brain features over the training studies. It is subtracted to center
         the features.
@@ -194,10 +198,10 @@ class KernelCCA(SharedSpaceEstimator):
     kernel_width_ : float
         Width h of the kernel. Absent with ``kernel_width=None``.
     coef_ : ndarray of shape (n_features_in_, n_components_)
-        Weights of the ridge regression that `predict` uses. It predicts standardized
+        Weights of the ridge regression with which `predict` computes standardized
         coefficients from X.
     intercept_ : ndarray of shape (n_components_,)
-        Intercept of the ridge regression that `predict` uses.
+        Intercept of this ridge regression.
     text_references_, brain_references_ : ndarray of shape (n_studies, latent_dim_)
         Latents of the training texts and training maps, which the hubness correction
         uses. Each row has L2 norm 1. Absent with ``hubness_weight=0``.
@@ -360,14 +364,14 @@ class KernelCCA(SharedSpaceEstimator):
         return kernel @ self.nystroem_projection_
 
     def _latent_scales(self):
-        """Return the factors of text projections and the factors of brain projections.
+        """Return the factors by which text and brain projections are multiplied.
 
-        Both arrays have shape (latent_dim_,), one factor per direction.
+        The two arrays have shape (latent_dim_,), with one factor per direction.
         """
         # Text projections are already multiplied by the correlations. Therefore, their
         # factors are the correlations to the power of `power - 1`. If this exponent is
         # negative, a correlation at the level of rounding errors would result in a very
-        # large factor. Such directions get the factor zero instead.
+        # large factor. The factor of a direction with such a correlation is set to 0.
         correlations, power = self.canonical_correlations_, self.correlation_power
         rounding = 0.0
         if power < 1:

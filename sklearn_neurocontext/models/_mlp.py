@@ -1,4 +1,4 @@
-"""Multilayer perceptron from embeddings to coefficients."""
+"""Multilayer perceptron that predicts coefficients from embeddings."""
 
 import numpy as np
 
@@ -14,11 +14,11 @@ class MLPBaseline(NetworkEstimator):
     activation. Dropout follows the first GELU activation.
 
     Some training studies are held out for validation. After each epoch, the perceptron
-    predicts the standardized coefficients of each validation text. All validation maps
-    are then sorted by the cosine between their standardized coefficients and the
-    prediction. The rank of the true map, which belongs to the same study as the text,
-    is computed. The model keeps the weights of the epoch with the smallest mean
-    logarithm of this rank.
+    predicts standardized coefficients for each validation text. All validation maps are
+    then ranked by the cosine between their standardized coefficients and the
+    prediction. The true map of a text is the map of the same study. The logarithm of
+    the rank of the true map is averaged over validation texts. The model keeps the
+    weights of the epoch with the smallest average.
 
     Parameters
     ----------

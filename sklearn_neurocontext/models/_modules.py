@@ -1,4 +1,7 @@
-"""Torch modules of the neural networks, and the symmetric InfoNCE loss."""
+"""Torch modules of the neural networks, and the symmetric InfoNCE loss.
+
+Encoders transform texts and brain maps to vectors of the same space, called latents.
+"""
 
 import math
 
@@ -6,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-# The logits of the InfoNCE loss are the cosines of latents, multiplied by the logit
-# scale 1/τ, where τ is the temperature. The logit scale is limited to 100, because
-# training is unstable with larger values (Radford et al. 2021).
+# The logits of the InfoNCE loss are the cosines between text latents and brain latents,
+# multiplied by the logit scale 1/τ, where τ is the temperature. The logit scale is
+# limited to 100, because training is unstable with larger values (Radford et al. 2021).
 MAX_LOG_LOGIT_SCALE = math.log(100)
 
 
@@ -158,7 +161,7 @@ class Decoder(nn.Module):
         self.output = nn.Linear(latent_dim, n_components)
 
     def forward(self, latents):
-        """Transform latents of shape (n, latent_dim) to shape (n, n_components)."""
+        """Predict coefficients (n, n_components) from latents (n, latent_dim)."""
         return self.output(self.heads(latents))
 
 
@@ -180,7 +183,7 @@ class TowersWithDecoder(nn.Module):
 class JointLoss(nn.Module):
     """InfoNCE loss plus the weighted mean squared error of the predicted coefficients.
 
-    It is computed from the outputs of `TowersWithDecoder`.
+    The loss is computed from the outputs of `TowersWithDecoder`.
     """
 
     def __init__(self, reconstruction_weight):

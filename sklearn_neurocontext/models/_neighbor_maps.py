@@ -1,4 +1,4 @@
-"""Transformer that replaces a text by the average map of similar training texts."""
+"""Transformer from a text to the average map of studies with similar texts."""
 
 import numpy as np
 from scipy.sparse import issparse
@@ -29,22 +29,23 @@ _SAME = 1e-5
 class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Transform a text to the average map of training studies with similar texts.
 
-    The features of a text x are computed by Nadaraya-Watson kernel regression:
+    The average map of a text is computed by Nadaraya-Watson kernel regression:
 
     .. math:: \sum_n \frac{e^{\cos(x, x_n)/\tau}}{\sum_m e^{\cos(x, x_m)/\tau}} \, y_n
 
-    where n and m are indices of training studies, :math:`x_n` is the text of study n,
-    :math:`y_n` are the normalized coefficients of study n, and τ is the temperature.
-    Training studies whose text equals x (cosine one) are left out of both sums.
-    Therefore, the features of a training study do not contain its own map, and a model
-    fitted to these features can generalize to new texts. If all training texts equal x,
-    the result is the mean of all :math:`y_n`.
+    where x contains the features of the text, for example an embedding. The indices n
+    and m run over training studies, :math:`x_n` contains the features of the text of
+    study n, :math:`y_n` are the normalized coefficients of study n, and τ is the
+    temperature. Training studies whose features equal x (cosine one) are left out of
+    both sums. Therefore, the average map of a training study does not contain its own
+    map, and a model fitted to average maps can generalize to new texts. If the features
+    of all training texts equal x, the result is the mean of all :math:`y_n`.
 
     Parameters
     ----------
     temperature : float, default=0.05
-        Temperature τ; positive. With smaller values, the weights are concentrated on
-        fewer neighbors.
+        Temperature τ; positive. With smaller values, fewer training studies have a
+        large weight in the average.
     y_scaling : {"unit", "sqrt"} or None, default="sqrt"
         Normalization of y:
 
@@ -124,7 +125,7 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return self
 
     def transform(self, X):
-        """Compute the average map of the neighbors of each text.
+        """Compute the average map of studies with similar texts, for each text.
 
         Parameters
         ----------
@@ -151,7 +152,7 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         )
 
     def _average(self, rows):
-        """Compute the average map of the neighbors of each text.
+        """Compute the average map of studies with similar texts, for each text.
 
         `rows` contains the features of the texts; each row has norm one.
         """
@@ -160,7 +161,7 @@ class NeighborMaps(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             cosines = cosines.toarray()
         cosines[cosines > 1 - _SAME] = -np.inf
         highest = cosines.max(axis=1, keepdims=True)
-        # If a text equals all training texts, all training studies get equal weights.
+        # If a text equals all training texts, all training studies have equal weights.
         alone = ~np.isfinite(highest[:, 0])
         cosines[alone], highest[alone] = 0, 0
         weights = np.exp((cosines - highest) / self.temperature)

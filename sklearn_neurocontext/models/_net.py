@@ -23,8 +23,8 @@ from torch.nn.functional import normalize
 
 # Outside training, rows are passed to a network in blocks of this size to limit memory.
 _FORWARD_ROWS = 8192
-# A row is divided by its norm. If the norm is smaller than this number, the row is
-# divided by this number.
+# To scale rows to norm one, each row is divided by its norm. If a norm is smaller than
+# this number, the row is divided by this number, to avoid a division by zero.
 _TINY = torch.finfo(torch.float32).tiny
 
 
@@ -48,7 +48,7 @@ def mean_log_rank(similarity):
 
     `similarity` has shape (n_queries, n_candidates), with true pairs on the diagonal.
     The rank is 1 plus the number of candidates that are more similar to the query than
-    the true candidate. Each wrong candidate that is as similar as the true candidate
+    the true candidate is. Each wrong candidate that is as similar as the true candidate
     adds one half to the rank. The best value is 0, and the worst is log(n_candidates).
     Unlike the InfoNCE loss, the value does not depend on the temperature. Unlike
     recall@k, it does not depend on a choice of k.
@@ -81,9 +81,10 @@ def squared_error(predicted, target):
 class _KeepBestEpoch(Callback):
     """Callback that stops training early and restores the weights of the best epoch.
 
-    The best epoch has the smallest value of ``monitor(output, target)``. Training stops
-    after `patience` epochs without improvement. If `restore_best` is False, the weights
-    of the last epoch are kept. The learning rate `lr` is only used in an error message.
+    The best epoch has the smallest value of ``monitor(output, target)`` for the
+    validation studies. Training stops after `patience` epochs without improvement. If
+    `restore_best` is False, the weights of the last epoch are kept. The learning rate
+    `lr` is only used in an error message.
     """
 
     def __init__(self, monitor, patience, restore_best, lr):
@@ -105,12 +106,15 @@ class _KeepBestEpoch(Callback):
         self.value_ = None
 
     def on_batch_end(self, net, batch, training, y_pred, **kwargs):
-        """Compute the value of the monitor on the validation studies."""
+        """Compute the value of the monitor for the validation studies."""
         if not training:  # all validation studies form one batch
             self.value_ = float(self.monitor(y_pred, batch[1]))
 
     def on_epoch_end(self, net, **kwargs):
-        """Store the weights of the best epoch; stop if `patience` is reached."""
+        """Store weights if the epoch is the best so far; stop training if needed.
+
+        Training stops after `patience` epochs without improvement.
+        """
         epoch = len(net.history)
         train_loss = net.history[-1, "train_loss"]
         self._check_finite(net, train_loss, epoch)
@@ -167,7 +171,10 @@ class _CountStudies(Callback):
 
 @contextmanager
 def _progress(verbose):
-    """Show a progress bar on standard error if `verbose`; yield a list of callbacks."""
+    """Yield the callbacks of a progress bar, or an empty list if not `verbose`.
+
+    The progress bar is shown on standard error.
+    """
     if not verbose:
         yield []
         return
@@ -258,7 +265,7 @@ def train_net(
     are float32 arrays of shape (n_studies, n_inputs). `target` is a float32 array of
     shape (n_studies, n_targets). `rows` is a tuple of two index arrays, which select
     the training rows and the validation rows. The best epoch has the smallest
-    ``monitor(output, target)`` on the validation rows. Without validation rows, the
+    ``monitor(output, target)`` for the validation rows. Without validation rows, the
     best epoch has the smallest training loss. If `restore_best` is False, the module
     keeps the weights of the last epoch. If `verbose` is True, a progress bar is shown.
     ValueError is raised if the training loss or a weight becomes NaN or infinite.

@@ -1,15 +1,16 @@
-"""Base class of estimators with one neural network from embeddings to maps."""
+"""Base class of estimators that predict maps with a single neural network."""
 
 from ._base import TextBrainEstimator, draw_seed
 
 
 class NetworkEstimator(TextBrainEstimator):
-    """Base class of estimators with one neural network from embeddings to maps.
+    """Base class of estimators that predict maps with a single neural network.
 
-    A subclass has the parameters `max_epochs`, `batch_size`, `lr`, `random_state`,
-    `n_validation`, `patience` and `device`. It defines the methods `fit` and
-    `_predict_standardized` (see `TextBrainEstimator`), and the method
-    `_empty_network(attribute, weights)`, which `build_module` calls.
+    The input of the network is embeddings. A subclass has the parameters `max_epochs`,
+    `batch_size`, `lr`, `random_state`, `n_validation`, `patience` and `device`. It
+    defines the methods `fit` and `_predict_standardized` (see `TextBrainEstimator`). It
+    also defines the method `_empty_network(attribute, weights)`, which returns an
+    untrained network whose weights have the same shapes as `weights`.
     """
 
     def _fit_network(
@@ -26,8 +27,8 @@ class NetworkEstimator(TextBrainEstimator):
     ):
         """Train the network that ``build()`` returns, and store it in `module_`.
 
-        The attributes `best_epoch_`, `n_epochs_` and `history_` are also stored. The
-        other parameters are those of `train_net`.
+        The attributes `best_epoch_`, `n_epochs_` and `history_` are also set. X
+        contains the embeddings. The other parameters are described in `train_net`.
         """
         from ._net import seeded, split_validation, train_net
 

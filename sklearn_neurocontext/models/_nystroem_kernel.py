@@ -30,7 +30,7 @@ def choose_components(rows, n_components: int, random_state) -> np.ndarray:
 
 
 def gaussian_kernel(rows, components, width: float) -> np.ndarray:
-    """Compute the Gaussian kernel between rows and components.
+    """Compute the Gaussian kernel between each row and each component.
 
     The result has shape (n_rows, n_components). For a row u and a component v, the
     kernel is ``exp(-‖u - v‖² / (2 width))``.
@@ -43,9 +43,9 @@ def gaussian_kernel(rows, components, width: float) -> np.ndarray:
 def nystroem_projection(components, width: float) -> np.ndarray:
     """Compute the matrix that converts kernel values to Nyström features.
 
-    The columns of the matrix are the eigenvectors of the kernel between components.
-    Each eigenvector is divided by the square root of its eigenvalue. Eigenvectors with
-    an eigenvalue close to zero are left out.
+    The columns of the matrix are the eigenvectors of the kernel matrix between
+    components. Each eigenvector is divided by the square root of its eigenvalue.
+    Eigenvectors with an eigenvalue close to zero are left out.
     """
     kernel = gaussian_kernel(components, components, width).astype(np.float64)
     values, vectors = eigh(kernel)
@@ -58,9 +58,9 @@ class NystroemKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     The inner product of the features of embeddings u and v approximates the kernel
     :math:`\exp(-\|u - v\|^2 / (2h))`, where h is `kernel_width`. The approximation uses
-    `n_components` training studies, which are called components and drawn at random. If
-    there are at most `n_components` training studies, all of them are components. The
-    kernel between two training studies is then exact.
+    `n_components` training studies, which are drawn at random and called components. If
+    there are at most `n_components` training studies, all of them are components. In
+    this case, the kernel between two training studies is exact.
 
     Parameters
     ----------

@@ -1,4 +1,7 @@
-"""Ridge regression of coefficients on embeddings, and a solver for many features."""
+"""Model that predicts coefficients by ridge regression, and a solver for other models.
+
+The solver is efficient if X is sparse or has more features than studies.
+"""
 
 from contextlib import contextmanager
 
@@ -16,8 +19,8 @@ from .._utils.validation import (
 )
 from ._base import TextBrainEstimator
 
-# A column of a sparse X is converted to a dense array before matrix products if the
-# fraction of its values that are nonzero exceeds this threshold.
+# Before matrix products, a column of a sparse X is converted to a dense array if more
+# than this fraction of its values is nonzero.
 _DENSE_SHARE = 0.2
 
 
@@ -66,7 +69,7 @@ def solve_ridge(X, targets: np.ndarray, alpha: float, name: str = "alpha"):
     (3.0, 1.0)
     """
     # If all columns of X are constant, the mean squared norm is 0. It is then replaced
-    # by 1, because the matrix is positive definite only with a positive penalty.
+    # by 1, because a Cholesky factorization requires a positive penalty.
     ridge = alpha * (mean_squared_norm(X) or 1.0)
     mean = column_means(X)
     target_mean = targets.mean(axis=0)
@@ -96,7 +99,7 @@ def column_means(X) -> np.ndarray:
 
 @contextmanager
 def explain_singular(name: str, alpha: float, dtype):
-    """Raise a ValueError that names the penalty if Cholesky factorization fails."""
+    """If Cholesky factorization fails, raise a ValueError that names the penalty."""
     try:
         yield
     except LinAlgError as error:
@@ -174,7 +177,7 @@ class RidgeBaseline(TextBrainEstimator):
     Parameters
     ----------
     alphas : float, array-like of shape (n_alphas,) or None, default=None
-        Candidate values of the penalty; positive. With None, 13 logarithmically spaced
+        Candidate values of the penalty; positive. If None, 13 logarithmically spaced
         values from 0.1 to 100,000 are used.
     y_scaling : {"unit", "sqrt"} or None, default="unit"
         Scaling of y before the model is fitted:
@@ -190,7 +193,8 @@ class RidgeBaseline(TextBrainEstimator):
     alpha_ : float
         The chosen penalty.
     coef_ : ndarray of shape (n_components_, n_features_in_), float64
-        Transpose of the weights W, which predict standardized coefficients.
+        Transpose of the weights W, with which `predict` computes standardized
+        coefficients.
     intercept_ : ndarray of shape (n_components_,), float64
         Intercepts of the predicted standardized coefficients.
     y_mean_, y_scale_ : ndarray of shape (n_components_,), float64

@@ -37,8 +37,8 @@ def build_module(estimator, attribute: str, weights: dict):
     Parameters
     ----------
     estimator : ContrastiveTextBrain, MLPBaseline or Text2Brain
-        Estimator with all parameters and all fitted attributes. Only the attributes
-        that hold neural networks may be missing.
+        Estimator with all parameters and all fitted attributes, except that attributes
+        that contain neural networks may be missing.
     attribute : {"module_", "decoder_"}
         Attribute of the estimator that holds the network.
     weights : dict of str to ndarray
@@ -74,7 +74,7 @@ def build_module(estimator, attribute: str, weights: dict):
 
     tensors = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
     try:
-        # On the meta device, a module uses no memory and draws no random numbers.
+        # On torch's meta device, a module uses no memory and draws no random numbers.
         with torch.device("meta"):
             module = estimator._empty_network(attribute, weights)
         module.load_state_dict(tensors, strict=True, assign=True)

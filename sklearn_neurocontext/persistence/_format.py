@@ -143,7 +143,8 @@ class Module:
 class Reader:
     """Convert JSON and arrays to values.
 
-    Only the types that the method `read` handles are supported.
+    If the JSON contains a type that the method `read` does not handle, an error is
+    raised.
 
     Attributes
     ----------

@@ -27,8 +27,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 # Parameters that are neither saved nor loaded, because they depend on the machine.
-# Loaded estimators have the default values of these parameters. Another reason to omit
-# `memory` is that the folder which it names may contain pickles.
+# Loaded estimators have the default values of these parameters. `memory` is also
+# omitted because it may be the name of a folder with pickles.
 LOCAL_PARAMETERS = (
     "cache",
     "data_dir",

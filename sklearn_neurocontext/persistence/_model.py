@@ -16,7 +16,7 @@ from .._utils.validation import check_is_fitted
 from ._format import Module, Reader, Writer, read_files, write_files
 from ._kinds import COMMON, KINDS, LOCAL_PARAMETERS
 
-# MNI coordinates in mm of the only peak of one study. When a masker is saved, the
+# MNI coordinates, in mm, of a study with a single peak. When a masker is saved, the
 # coefficients of this peak are saved too. When the masker is loaded, the coefficients
 # are computed again. An error is raised if they differ from the saved coefficients.
 _PROBE = [[[-42.0, -22.0, 54.0]]]
@@ -442,7 +442,7 @@ _IDENTIFIERS = {
 def _identify(estimator, where) -> dict:
     """Return the identifying values of a clone of a masker or an embedder."""
     # If parameters were set after fitting, the values of the estimator differ from the
-    # values of a newly fitted clone. They are compared to detect such changes.
+    # values of a newly fitted clone. Both are compared to detect such changes.
     identify = _IDENTIFIERS[type(estimator).__name__]
     fresh = clone(estimator)
     _refuse_remote_code(fresh)

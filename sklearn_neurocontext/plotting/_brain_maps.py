@@ -14,8 +14,9 @@ from ._style import (
     wrap,
 )
 
-# Sizes in inches: the width of a figure, the height of a row of four views, the width
-# of the color bar of a row, and the heights of a text line in the title and the note.
+# Sizes in inches: the width of a figure, the height of a row with four views and a
+# color bar, the width of the space for the color bar, the height of a line of the
+# title, and the height of a line of the note.
 WIDTH = 12.0
 ROW_HEIGHT = 2.7
 _BAR_SPACE = 1.5
@@ -59,10 +60,10 @@ def check_title(title, argument: str) -> str:
 
 
 def figure_with_title(title, n_rows, note=""):
-    """Create a figure with a title and a note; return the figure and row rectangles.
+    """Create a figure with a title, a note and space for rows of brain views.
 
-    There is one rectangle per row: (left, bottom, width, height), in fractions of the
-    figure size.
+    Return the figure and one rectangle per row: (left, bottom, width, height), in
+    fractions of the figure size.
     """
     from matplotlib.figure import Figure
 
@@ -153,9 +154,11 @@ def density_colors():
 
 
 def draw_color_bar(figure, rectangle, colors, limits, unit, signed=False):
-    """Draw a color bar that starts at 0 and is white below the lower limit.
+    """Draw a color bar that is white for values that are not shown in the map.
 
-    If `signed` is True, the bar also shows the negative values of the same magnitudes.
+    `limits` contains the smallest and the largest magnitude that the map shows. The bar
+    extends from 0 to the largest magnitude. If `signed` is True, it starts at minus the
+    largest magnitude instead of 0.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
@@ -242,11 +245,11 @@ def plot_predicted_and_observed(
 ):
     """Plot the observed map of a study above the map predicted from its text.
 
-    Each map has its own color scale, because a predicted map resembles an average over
-    studies and is flatter than the map of one study. Compare the locations of the
-    voxels shown, not their values. With the same `top`,
-    :func:`~sklearn_neurocontext.metrics.dice_score` computes the overlap of the voxels
-    shown in the two maps.
+    A predicted map resembles an average over studies, so its values differ less between
+    voxels than the values of an observed map. Therefore, each map has its own color
+    scale. Compare the locations of the voxels shown, not their values. With the same
+    `top`, :func:`~sklearn_neurocontext.metrics.dice_score` computes the overlap of the
+    voxels shown in the two maps.
 
     Parameters
     ----------

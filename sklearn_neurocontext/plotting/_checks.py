@@ -6,10 +6,13 @@ import numpy as np
 
 
 def check_mapping(values, argument: str, content: str) -> dict:
-    """Check that an argument is a nonempty dictionary, and return the dictionary."""
+    """Check that an argument is a nonempty dictionary, and return the dictionary.
+
+    `content` describes a value of the dictionary in error messages.
+    """
     if not isinstance(values, Mapping):
         raise TypeError(
-            f"{argument} must be a dictionary of name to {content}; got "
+            f"{argument} must be a dictionary from name to {content}; got "
             f"{type(values).__name__}. Pass a single entry as {{'name': …}}."
         )
     if not values:
@@ -18,12 +21,15 @@ def check_mapping(values, argument: str, content: str) -> dict:
 
 
 def check_intervals(intervals, names, *, fractions=False) -> dict:
-    """Check intervals and return a dictionary from names to arrays (low, high)."""
+    """Check intervals and return a dictionary from names to arrays (low, high).
+
+    If `fractions` is True, all intervals must lie in [0, 1].
+    """
     if intervals is None:
         return {}
     if not isinstance(intervals, Mapping):
         raise TypeError(
-            "intervals must be a dictionary of name to (low, high); got "
+            "intervals must be a dictionary from name to (low, high); got "
             f"{type(intervals).__name__}."
         )
     unknown = sorted(set(intervals) - set(names))

@@ -1,4 +1,4 @@
-"""Plot recall curves, scores, paired differences of scores and Dice bars."""
+"""Plot recall curves, scores, paired differences of scores, and Dice overlaps."""
 
 import numpy as np
 
@@ -22,10 +22,11 @@ from ._style import (
 def plot_recall_curves(curves, *, title=None, ax=None):
     """Plot recall@k against k, with standard deviations and the chance level.
 
-    Each line is the mean over splits. With several splits, a band extends one standard
-    deviation over splits (``ddof=1``) above and below the mean. The chance level is
-    ``k / n_candidates``. The label of the x axis states the number of candidates,
-    because recall cannot be interpreted without this number.
+    The line of an estimator shows the mean over splits. If there are several splits, a
+    band around the line shows the mean plus and minus the standard deviation over
+    splits (``ddof=1``). The chance level is ``k / n_candidates``. The label of the x
+    axis states the number of candidates, because recall cannot be interpreted without
+    this number.
 
     Parameters
     ----------
@@ -33,7 +34,8 @@ def plot_recall_curves(curves, *, title=None, ax=None):
         Dictionary from the name of an estimator to its recall@k in [0, 1] for
         k = 1 … n_candidates, as returned by
         :func:`~sklearn_neurocontext.metrics.recall_curve`. The array of a single split
-        may have shape (n_candidates,). The legend lists the best estimator first.
+        may have shape (n_candidates,). The legend lists estimators in descending order
+        of their mean recall.
     title : str or None, default=None
         Title of the axes. It is wrapped, and ``$`` is printed literally.
     ax : matplotlib Axes or None, default=None
@@ -74,7 +76,8 @@ def plot_recall_curves(curves, *, title=None, ax=None):
     curves = _check_curves(curves)
     n_candidates = next(iter(curves.values())).shape[1]
     k = np.arange(1, n_candidates + 1)
-    # The legend is placed beside the axes, because the curves may fill the axes.
+    # On a new figure, the legend is placed beside the axes, because the curves may fill
+    # the axes.
     legend_place = BESIDE if ax is None else {"loc": "best"}
     ax = axes_or_new(ax, figsize=(10.0, 5.0))
     chance = ax.plot(k, k / n_candidates, color=GRAY, linestyle="--", zorder=1)
@@ -177,7 +180,7 @@ def plot_paired_differences(
 ):
     """Plot the score difference between each estimator and a reference on each split.
 
-    Each row shows one estimator: a small point for each split, a large diamond for the
+    Each row shows one estimator: a small dot for each split, a large diamond for the
     mean over splits and, if given, the confidence interval. The function does not
     compute intervals from the differences, because splits are not independent if they
     share studies.
@@ -242,8 +245,8 @@ def plot_paired_differences(
 
 
 def _draw_row(ax, row, values, interval):
-    # The points of the splits are placed higher than the diamond of the mean, so that
-    # they do not overlap.
+    # The dots of the splits are placed above the diamond of the mean, so that they do
+    # not overlap it.
     splits = ax.plot(
         values,
         np.full(len(values), row - 0.2),
@@ -290,16 +293,18 @@ def plot_scores(scores, *, intervals=None, chance=None, title=None):
     Parameters
     ----------
     scores : dict of str to dict of str to float
-        For each label of a panel, a dictionary from the name of an estimator to its
-        score in [0, 1]. The estimators must be the same in all panels. For recall,
-        state the number of candidates in the label.
+        Dictionary from the label of a panel to the scores of the panel. These scores
+        are a dictionary from the name of an estimator to its score in [0, 1]. The
+        estimators must be the same in all panels. For recall, state the number of
+        candidates in the label.
     intervals : dict of str to dict of str to (float, float) or None, default=None
-        For each label of a panel, a dictionary from the name of an estimator to the
-        lower and upper end of a confidence interval of its score. Panels and estimators
-        without an interval may be omitted.
+        Dictionary from the label of a panel to the intervals of the panel. These
+        intervals are a dictionary from the name of an estimator to the lower and upper
+        end of a confidence interval of its score. Panels and estimators without an
+        interval may be omitted.
     chance : dict of str to float or None, default=None
-        Chance level of each panel, shown as a dashed line. Panels without a chance
-        level may be omitted.
+        Dictionary from the label of a panel to the chance level, which a dashed line
+        shows. Panels without a chance level may be omitted.
     title : str or None, default=None
         Title of the figure.
 
@@ -374,7 +379,7 @@ def _check_panels(scores) -> dict:
 
 
 def _draw_panel(ax, scores, intervals, chance):
-    """Draw the scores of all estimators as points, the first at the top."""
+    """Draw the scores of all estimators as dots; the first estimator is at the top."""
     from matplotlib.ticker import PercentFormatter
 
     if chance is not None:
@@ -393,9 +398,10 @@ def _draw_panel(ax, scores, intervals, chance):
 def plot_dice_bars(scores, *, intervals=None, top=0.1, title=None, ax=None):
     """Plot the mean Dice overlap of each method and the Dice overlap of each map.
 
-    All methods must be scored on the same maps. A point shows the Dice overlap of one
-    map with one method, and a line joins all points of the same map. Compare methods by
-    the slopes of these lines, not by the overlap of intervals.
+    All methods must be scored on the same maps. A bar shows the mean Dice overlap of a
+    method. A dot shows the Dice overlap of one map with one method, and a line joins
+    all dots of the same map. Compare methods by the slopes of these lines. Do not
+    compare methods by whether their intervals overlap.
 
     Parameters
     ----------

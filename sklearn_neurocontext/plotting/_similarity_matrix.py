@@ -17,11 +17,11 @@ def plot_similarity_matrix(
 ):
     """Plot the similarities of texts and maps, and mark the best map of each text.
 
-    A ring marks the most similar map of each text. A text has no ring if several maps
-    have the same highest similarity. The color scale is symmetric around zero. Rings
-    are omitted if the matrix has more than 30 rows or more than 30 columns. Row names
-    are omitted if there are more than 30 rows, and column names if there are more than
-    30 columns.
+    A ring marks the best map of a text, that is, the most similar map. A text has no
+    ring if several maps share the highest similarity. The color scale is symmetric
+    around zero. Rings are omitted if the matrix has more than 30 rows or more than 30
+    columns. Row names are omitted if there are more than 30 rows. Column names are
+    omitted if there are more than 30 columns.
 
     Parameters
     ----------

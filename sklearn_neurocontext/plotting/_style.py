@@ -32,8 +32,8 @@ def wrap(text: str, width: int, max_lines: int = 6) -> str:
     text = replace_surrogates(text)
     lines = textwrap.wrap(text, width, max_lines=max_lines, placeholder=" …")
     if len(textwrap.wrap(text, width)) <= max_lines:
-        # Reduce the width as much as possible without adding a line. Otherwise the last
-        # line could be a single word.
+        # The width is reduced as much as possible without adding a line. Otherwise the
+        # last line could be a single word.
         longest = max(map(len, text.split()), default=0)
         while (
             width > longest
@@ -61,7 +61,7 @@ def set_axes_title(ax, title) -> None:
     """Set a title wrapped to the width of the axes, without parsing ``$`` as math."""
     if title is None:
         return
-    # The width of a character is about 0.6 times the font size.
+    # The mean width of a character is about 0.58 times the font size.
     width_points = 72 * ax.figure.get_figwidth() * ax.get_position().width
     ax.set_title(
         wrap(title, max(20, int(width_points / (0.58 * TITLE_SIZE)))),

@@ -34,11 +34,12 @@ _DEPTHS = (0.2, 0.5, 0.8)
 def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     """Plot maps on the inflated cortical surface, one row per map.
 
-    Maps are averaged over the thickness of the cortex of fsaverage5. Values below a
-    threshold are not shown. The threshold is the lowest value of the brain voxels that
-    `plot_predicted_map` shows with the same `top`. These are also the voxels that
-    :func:`~sklearn_neurocontext.metrics.dice_score` compares. Subcortical voxels are
-    not visible, and the medial wall is gray.
+    Maps are averaged over the thickness of the cortex of fsaverage5. Averages below a
+    threshold are not shown. To obtain the threshold, the brain voxels with the highest
+    values are selected; `top` is their fraction. The threshold is the lowest value of
+    the selected voxels. With the same `top`, `plot_predicted_map` shows these voxels,
+    and :func:`~sklearn_neurocontext.metrics.dice_score` compares them. Subcortical
+    voxels are not visible, and the medial wall is gray.
 
     Parameters
     ----------
@@ -47,8 +48,8 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     title : str or None, default=None
         Title of the figure. It is wrapped to two lines, and ``$`` is printed literally.
     top : float, default=0.1
-        Fraction of brain voxels to show, in (0, 1]. The voxels with the highest values
-        are shown, except voxels whose value is zero or negative.
+        Fraction of brain voxels to select, in (0, 1]. Voxels whose value is zero or
+        negative are never selected.
     unit : str or dict of str to str, default="density"
         Unit of all maps, or a dictionary from the name of each map to its unit. Each
         map has its own color scale.
@@ -101,14 +102,14 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
 
 
 def _color_limits(img, top, name) -> tuple[float, float]:
-    """Return the smallest and the largest value of the voxels to show."""
+    """Return the smallest and the largest value of the selected voxels."""
     kept = keep_strongest(img, top, name).get_fdata()
     return float(kept[kept > 0].min()), float(kept.max())
 
 
 def _load_surface() -> dict:
     """Load the meshes, folding and cortical thickness of both hemispheres."""
-    # nilearn contains these data, so that no download is needed.
+    # nilearn contains these data, so no download is needed.
     from nilearn.datasets import load_fsaverage, load_fsaverage_data
 
     meshes = load_fsaverage("fsaverage5")

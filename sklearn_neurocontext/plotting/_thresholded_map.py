@@ -1,4 +1,4 @@
-"""Plot the voxels of a map above a threshold, with both signs, on a glass brain."""
+"""Plot positive and negative voxels of a map beyond a threshold on a glass brain."""
 
 import warnings
 from numbers import Real
@@ -21,8 +21,8 @@ _BRAINS_WIDTH = 0.875
 def plot_thresholded_map(img, *, threshold, title="", unit="z value", note=""):
     """Plot the voxels of a map whose magnitude reaches a threshold, on a glass brain.
 
-    If a voxel is at most ``-threshold``, negative values are blue and positive values
-    are red. Otherwise the colors are those of `plot_predicted_map`.
+    If the map has values of ``-threshold`` or less, negative values are blue and
+    positive values are red. Otherwise the colors are those of `plot_predicted_map`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Plot the losses of a neural network, and the value that selects its best epoch."""
+"""Plot the training curve of a neural network: losses and monitor of each epoch."""
 
 import math
 
@@ -15,9 +15,9 @@ _MONITOR_COLOR = COLORS[2]
 def plot_training_curve(history, *, best_epoch=None, ax=None):
     """Plot the losses of a neural network and its monitor against the epoch.
 
-    The left axis shows the losses. The right axis shows the monitor, that is, the value
-    by which the estimator selects the best epoch. The best epoch is the epoch with the
-    lowest monitor.
+    The left axis shows the training loss and the validation loss. The right axis shows
+    the monitor, that is, the value by which the estimator selects the best epoch. The
+    best epoch is the epoch with the lowest monitor.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ import numpy as np
 
 from .._utils.files import replace_surrogates
 from .._utils.validation import normalize_text
+from ..inference import region_names
 from ..plotting import DENSITY_UNIT, plot_thresholded_map
 from ._peaks import find_peaks
 from ._uploads import read_nifti
@@ -72,15 +73,20 @@ def check_text(text: str, name: str = "text") -> str:
 class ModelAnswers:
     """Answers of a model. All methods must be called in the same thread."""
 
-    def __init__(self, model):
+    def __init__(self, model, ontology=None):
         self.model = model
+        self.ontology = ontology
         self._inside = np.asarray(model.masker.mask_img_.dataobj) > 0
         self._maps = lru_cache(_N_TEXTS)(self._predict_maps)
         self._uploads = OrderedDict()
 
     def kinds(self) -> list:
         """Return the names of the maps that the model predicts, the default first."""
-        return list(self.model.transform(["brain"]))[::-1]
+        maps = self.model.transform(["brain"])
+        if self.ontology is not None:
+            # The first call embeds the tasks, which can take a minute.
+            self._rank(maps["brain_map"][0], "tasks", 1)
+        return list(maps)[::-1]
 
     def img(self, question: MapQuestion) -> nib.Nifti1Image:
         """Return the map of a question, on the grid of the model."""
@@ -91,19 +97,20 @@ class ModelAnswers:
                 )
             self._uploads.move_to_end(question.upload)
             return self._uploads[question.upload]
-        img = self._map(question.text, question.kind)
-        if question.minus is None:
-            return img
-        other = self._map(question.minus, question.kind)
-        values = np.asarray(img.dataobj) - np.asarray(other.dataobj)
-        return nib.Nifti1Image(values, img.affine)
+        maps = self._maps_of(question)
+        if question.kind not in maps:
+            raise ValueError(
+                f"map must be a map of the model: {', '.join(maps)}; got "
+                f"{question.kind}. Choose another map."
+            )
+        return maps[question.kind]
 
     def unit(self, question: MapQuestion) -> str:
         """Return the unit of the map of a question."""
         if question.upload is not None:
             return "value"
-        unit = _UNITS[question.kind]
-        return f"difference of {unit}s" if question.minus else unit
+        is_difference = question.kind == "brain_map" and question.minus
+        return ("difference of " if is_difference else "") + _UNITS[question.kind]
 
     def describe(self, question: MapQuestion, k: int) -> dict:
         """Return the peaks and the properties of a map, and the terms of its texts."""
@@ -115,8 +122,10 @@ class ModelAnswers:
             "unit": self.unit(question),
             "maximum": float(magnitudes.max()),
             "threshold": self._default_threshold(question, magnitudes),
-            "peaks": _records(find_peaks(img)),
+            "peaks": _records(_add_regions(find_peaks(img))),
         }
+        if question.minus is not None:
+            answer["low_confidence"] = self._low_confidence(self._maps_of(question))
         texts = [text for text in (question.text, question.minus) if text]
         return answer | {"texts": [self._describe_text(text, k) for text in texts]}
 
@@ -124,13 +133,25 @@ class ModelAnswers:
         """Return the indexed studies with the maps most similar to a text."""
         return {"text": text, "studies": _records(self._similar_studies(text, k))}
 
+    def tasks(self, text: str, k: int) -> dict:
+        """Return the tasks of the ontology that match the brain map of a text."""
+        if self.ontology is None:
+            raise ValueError("No tasks are loaded. Start the server with --tasks.")
+        ranking = self._rank(self._maps(text, None)["brain_map"], "tasks", k)
+        return {"text": text, "tasks": ranking}
+
     def decode(self, content: bytes, k: int) -> dict:
         """Decode the content of a NIfTI file, and keep its map for other questions."""
         img = read_nifti(content)
-        rankings = {"terms": self._rank(img, "terms", k) if self.model.terms else []}
-        rankings["studies"] = []
-        if self.model.studies is not None:
-            rankings["studies"] = self._rank(img, "studies", k)
+        is_available = {
+            "terms": bool(self.model.terms),
+            "tasks": self.ontology is not None,
+            "studies": self.model.studies is not None,
+        }
+        rankings = {
+            name: self._rank(img, name, k) if available else []
+            for name, available in is_available.items()
+        }
         upload = secrets.token_urlsafe(12)
         self._uploads[upload] = self._resample(img)
         if len(self._uploads) > _N_UPLOADS:
@@ -180,26 +201,30 @@ class ModelAnswers:
         shades = np.where(inside, 60 + 195 * values, 0).astype(np.uint8)
         return gzip.compress(nib.Nifti1Image(shades, img.affine).to_bytes(), mtime=0)
 
-    def _map(self, text, kind):
-        maps = self._maps(text)
-        if kind not in maps:
-            raise ValueError(
-                f"map={kind} must be a map of the model, one of {', '.join(maps)}. "
-                "Choose another map."
-            )
-        return maps[kind]
+    def _maps_of(self, question) -> dict:
+        return self._maps(question.text, question.minus)
 
-    def _predict_maps(self, text) -> dict:
+    def _low_confidence(self, maps) -> str:
+        """Return a message if the largest magnitude of a z map is below the null."""
+        if "z_map" not in maps:
+            return ""
+        img = maps["z_map"]
+        magnitudes = nib.Nifti1Image(np.abs(np.asarray(img.dataobj)), img.affine)
+        return self.model.low_confidence_message(magnitudes)
+
+    def _predict_maps(self, text, minus) -> dict:
         """Return the brain map of a text, and its z map if the model has z maps."""
-        if not self.model.has_known_words([text])[0]:
-            raise ValueError(
-                f"The model does not know any word of “{text[:60]}”. Use other words."
-            )
-        maps = self.model.transform([text])
+        for one in filter(None, [text, minus]):
+            if not self.model.has_known_words([one])[0]:
+                raise ValueError(
+                    f"The model does not know any word of “{one[:60]}”. Use other "
+                    "words."
+                )
+        maps = self.model.transform([text], minus=minus)
         return {name: imgs[0] for name, imgs in maps.items()}
 
     def _describe_text(self, text, k) -> dict:
-        maps = self._maps(text)
+        maps = self._maps(text, None)
         message = ""
         if "z_map" in maps:
             message = self.model.low_confidence_message(maps["z_map"])
@@ -219,7 +244,7 @@ class ModelAnswers:
         return self.model.similar_documents(text, k=k)
 
     def _rank(self, img, candidates, k) -> list:
-        ranking = self.model.decode(img, candidates, k=k)
+        ranking = self.model.decode(img, candidates, k=k, ontology=self.ontology)
         return _records(ranking.assign(percentile=100 * (1 - ranking["p_value"])))
 
     def _default_threshold(self, question, magnitudes) -> float:
@@ -240,6 +265,14 @@ class ModelAnswers:
         )
         values = np.where(self._inside, np.asarray(resampled.dataobj), 0)
         return nib.Nifti1Image(values.astype(np.float32), resampled.affine)
+
+
+def _add_regions(peaks):
+    """Add the region and the network of each peak to a table of peaks."""
+    if not len(peaks):
+        return peaks
+    regions = region_names(peaks[["x", "y", "z"]].to_numpy())
+    return peaks.join(regions[["region", "network"]])
 
 
 def _records(frame) -> list:

@@ -45,7 +45,7 @@ _Upload = Annotated[
     str | None, Query(description="Key of an uploaded map, from /api/decode.")
 ]
 _Count = Annotated[
-    int, Query(ge=1, le=100, description="Number of terms or studies to return.")
+    int, Query(ge=1, le=100, description="Number of terms, tasks or studies to return.")
 ]
 _Threshold = Annotated[
     float,
@@ -53,7 +53,9 @@ _Threshold = Annotated[
 ]
 
 
-def create_app(load_model, *, allowed_hosts=LOCAL_HOSTS, on_failure=None):
+def create_app(
+    load_model, *, load_ontology=None, allowed_hosts=LOCAL_HOSTS, on_failure=None
+):
     """Create the web application that `neurocontext serve` runs.
 
     The application loads the model in the background when it starts. Questions are
@@ -66,6 +68,10 @@ def create_app(load_model, *, allowed_hosts=LOCAL_HOSTS, on_failure=None):
         Function called as ``load_model(notify)``. It must return a `NeuroContextModel`.
         It can call ``notify(message)`` to display its progress on the page. If the
         page should list studies, it must call ``model.index_corpus``.
+    load_ontology : callable or None, default=None
+        Function called without arguments in the background, for example
+        `fetch_cognitive_atlas`. It must return an ontology, whose tasks are ranked. If
+        None, the page lists no tasks.
     allowed_hosts : sequence of str, default=("127.0.0.1", "localhost")
         Host names under which the application can be reached. Requests for other names
         are refused, because another web site could otherwise read answers (DNS
@@ -87,7 +93,7 @@ def create_app(load_model, *, allowed_hosts=LOCAL_HOSTS, on_failure=None):
     >>> app.title
     'sklearn_neurocontext'
     """
-    service = ModelService(load_model, on_failure)
+    service = ModelService(load_model, load_ontology, on_failure)
 
     @asynccontextmanager
     async def _lifespan(app):
@@ -201,9 +207,20 @@ def _add_interface(app, service):
         """
         return await service.ask("studies", _checked(text, "text"), k)
 
+    @app.get("/api/tasks")
+    async def list_tasks(
+        text: Annotated[str, Query(description="Text to compare with tasks.")],
+        k: _Count = 20,
+    ) -> dict:
+        """Return the tasks of the Cognitive Atlas that match the map of a text.
+
+        The server must have been started with the option --tasks.
+        """
+        return await service.ask("tasks", _checked(text, "text"), k)
+
     @app.post("/api/decode")
     async def decode(file: UploadFile, k: _Count = 20) -> dict:
-        """Return the terms and studies that match an uploaded map.
+        """Return the terms, tasks and studies that match an uploaded map.
 
         The file must be a NIfTI file (.nii or .nii.gz) with one map in MNI space. The
         key upload of the answer identifies the map in other requests, until newer

@@ -13,7 +13,8 @@ def find_peaks(img, k: int = 40) -> pd.DataFrame:
     """Return the k local extrema of a map with the largest magnitudes.
 
     The columns are ``x``, ``y`` and ``z``, in mm, and ``value``. A voxel is a peak if
-    no voxel within 12 mm has a larger magnitude.
+    no voxel within 12 mm has a larger magnitude. If several of these voxels have the
+    same magnitude, only the first is a peak.
     """
     magnitudes = np.abs(img.get_fdata())
     radii = (_DISTANCE / voxel_sizes(img.affine)).astype(int)
@@ -24,7 +25,13 @@ def find_peaks(img, k: int = 40) -> pd.DataFrame:
     )
     highest = maximum_filter(magnitudes, footprint=ball <= _DISTANCE**2)
     voxels = np.argwhere((magnitudes == highest) & (magnitudes > 0))
-    order = np.argsort(-magnitudes[tuple(voxels.T)], kind="stable")[:k]
+    order = np.argsort(-magnitudes[tuple(voxels.T)], kind="stable")
     voxels = voxels[order]
-    peaks = pd.DataFrame(apply_affine(img.affine, voxels), columns=["x", "y", "z"])
-    return peaks.assign(value=img.get_fdata()[tuple(voxels.T)])
+    positions = apply_affine(img.affine, voxels)
+    kept = []
+    for row, position in enumerate(positions):
+        distances = np.linalg.norm(positions[kept] - position, axis=1)
+        if len(kept) < k and (distances > _DISTANCE).all():
+            kept.append(row)
+    peaks = pd.DataFrame(positions[kept], columns=["x", "y", "z"])
+    return peaks.assign(value=img.get_fdata()[tuple(voxels[kept].T)])

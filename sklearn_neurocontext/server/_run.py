@@ -14,7 +14,13 @@ _STOP_TIMEOUT = 5
 
 
 def run_server(
-    load_model, *, host="127.0.0.1", port=8000, open_browser=False, on_start=None
+    load_model,
+    *,
+    load_ontology=None,
+    host="127.0.0.1",
+    port=8000,
+    open_browser=False,
+    on_start=None,
 ):
     """Run the web application until the process receives SIGINT or SIGTERM.
 
@@ -23,6 +29,8 @@ def run_server(
     load_model : callable
         Function called as ``load_model(notify)``, which returns a `NeuroContextModel`;
         see `create_app`.
+    load_ontology : callable or None, default=None
+        Function that returns an ontology with tasks; see `create_app`.
     host : str, default="127.0.0.1"
         Address on which the server listens. With the default, only programs on this
         machine can connect.
@@ -44,6 +52,7 @@ def run_server(
     with listener:
         app = create_app(
             load_model,
+            load_ontology=load_ontology,
             allowed_hosts=_host_names(host),
             on_failure=lambda: setattr(server, "should_exit", True),
         )

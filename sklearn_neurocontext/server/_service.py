@@ -24,12 +24,15 @@ class ModelService:
     load_model : callable
         Function called as ``load_model(notify)``, which returns a model. It can call
         ``notify(message)`` to describe its progress.
+    load_ontology : callable or None
+        Function called without arguments, which returns an ontology with tasks.
     on_failure : callable or None
         Function called without arguments if the model cannot be loaded.
     """
 
-    def __init__(self, load_model, on_failure):
+    def __init__(self, load_model, load_ontology, on_failure):
         self._load_model = load_model
+        self._load_ontology = load_ontology
         self._on_failure = on_failure
         self._worker = None
         self.state = "loading"
@@ -53,8 +56,8 @@ class ModelService:
     async def ask(self, method: str, *args):
         """Call a method of `ModelAnswers` in the thread of the model.
 
-        Wrong questions are answered with status 422, and a question that had to wait
-        too long with status 503.
+        Wrong questions are answered with status 422. A question that had to wait too
+        long, or that waits when the server is stopped, is answered with status 503.
         """
         future = self._worker.submit(self._answer, method, args)
         try:
@@ -63,6 +66,8 @@ class ModelService:
         except TimeoutError as error:
             message = "The server is busy. Try again later."
             raise HTTPException(503, message) from error
+        except asyncio.CancelledError as error:
+            raise HTTPException(503, "The server was stopped.") from error
         except UploadNotFoundError as error:
             raise HTTPException(404, error.args[0]) from error
         except ValueError as error:
@@ -73,7 +78,7 @@ class ModelService:
 
     def _load(self):
         try:
-            answers = ModelAnswers(self._load_model(self._notify))
+            answers = ModelAnswers(self._load_model(self._notify), self._ontology())
             self.facts = _describe_model(answers)
         except BaseException as error:
             self.state, self.error = "failed", error
@@ -83,6 +88,13 @@ class ModelService:
             return
         self._answers = answers
         self.state, self.message = "ready", "The model is ready."
+
+    def _ontology(self):
+        """Load the ontology, if there is one."""
+        if self._load_ontology is None:
+            return None
+        self._notify("Loading the tasks …")
+        return self._load_ontology()
 
     def _answer(self, method, args):
         if self.state == "failed":
@@ -110,4 +122,5 @@ def _describe_model(answers) -> dict:
         "n_studies": model.card.get("n_studies"),
         "n_terms": len(model.terms),
         "n_indexed_studies": n_indexed,
+        "has_tasks": answers.ontology is not None,
     }

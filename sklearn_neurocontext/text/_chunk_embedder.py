@@ -378,7 +378,7 @@ class EmbeddedBlock(NamedTuple):
 
 
 def _split_blocks(texts):
-    """Yield the first row and the checked texts of each block of a stream."""
+    """Yield the row of the first text, and the checked texts, of each block."""
     # `check_texts` raises an error for these types. Without this error, a loop over
     # such an object would yield characters, column names or keys instead of texts.
     if isinstance(texts, str | bytes | Mapping) or getattr(texts, "ndim", 1) != 1:
@@ -433,7 +433,7 @@ def _missing_parts(group, keys, cached) -> list:
 
 
 def _embed_here(embedder, parts, on_progress):
-    """Embed texts in this process; yield dicts with the vector of each cache key."""
+    """Embed texts in this process; yield dicts that map cache keys to vectors."""
     for part in parts:
         keys, n_characters = list(part), _count_characters(part.values())
         for finished in embedder._embed(list(part.values())):

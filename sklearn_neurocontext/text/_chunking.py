@@ -80,7 +80,7 @@ class FinishedTexts(NamedTuple):
     rows: np.ndarray  # (n_finished,)
     vectors: np.ndarray  # (n_finished, embedding_dim), float32
     n_tokens: int  # tokens processed since the previous yield
-    share: float  # fraction of all chunks, processed since the previous yield
+    share: float  # chunks processed since the previous yield / all chunks
 
 
 def choose_chunk_size(chunk_size, overlap: int, language_model) -> int:
@@ -345,7 +345,7 @@ def _list_modules(loaded) -> list:
 
 
 def _check_inputs(loaded) -> None:
-    """Check that sentence-transformers would embed texts without changing them."""
+    """Raise an error if sentence-transformers would change texts before embedding."""
     place, options = loaded.place, loaded.options
     with loading_advice(place, place):
         prompts = read_json(place, _PROMPT_CONFIG, options) or {}

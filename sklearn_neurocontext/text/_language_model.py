@@ -138,7 +138,10 @@ def load_language_model(source: ModelSource) -> LanguageModel:
 
 
 def _folder_state(name):
-    """Return a folder's path and its files' times and sizes; None if it is missing."""
+    """Return the path of a folder, and the times and sizes of its files.
+
+    If there is no such folder, None is returned.
+    """
     folder = Path(name)
     if not folder.is_dir():
         return None
@@ -314,7 +317,7 @@ def _read_token(variable):
 
 
 def _code_options(source) -> dict:
-    """Return the options of transformers that control running a model's own code."""
+    """Return options of transformers: whether to run code that belongs to a model."""
     if not source.trust_remote_code:
         return {"trust_remote_code": False}
     is_commit = re.fullmatch("[0-9a-f]{40}", source.revision or "")
@@ -331,7 +334,7 @@ def _code_options(source) -> dict:
 
 
 def _code_version(source) -> bytes:
-    """Return the Python code in the folder of a model, or its commit on the Hub."""
+    """Return the Python code in a model's folder, or the model's commit on the Hub."""
     folder = Path(source.model_name)
     if not folder.is_dir():
         return source.revision.encode()

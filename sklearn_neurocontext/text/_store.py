@@ -117,7 +117,8 @@ class EmbeddingStore:
         # Even for reading, SQLite writes files to the folder of the store, unless the
         # store is declared immutable. In an immutable store, SQLite ignores the
         # write-ahead log. Therefore, a store with such a log is not declared immutable.
-        # The log exists if another process is writing to the store, or was killed.
+        # The log exists if another process is writing to the store, or was killed
+        # before it closed the store.
         log = path.with_name(f"{path.name}-wal")
         has_log = log.is_file() and log.stat().st_size > 0
         return f"{path.as_uri()}?{'mode=ro' if has_log else 'immutable=1'}"
@@ -393,8 +394,9 @@ class MemoryCache:
 
     def get_many(self, keys, embedding_dim=None) -> dict:
         """Return the vectors of the keys that are in the cache."""
-        # `embedding_dim` is ignored. The method has the parameters of the method of
-        # `EmbeddingStore`, because the embedder calls either of them.
+        # `embedding_dim` is ignored. The method has this parameter because the embedder
+        # calls the methods `get_many` of `MemoryCache` and `EmbeddingStore` with the
+        # same arguments.
         with self._lock:
             found = {key: self._vectors[key] for key in keys if key in self._vectors}
             for key in found:

@@ -27,8 +27,9 @@ class TermCounts(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     """Count the terms that occur in at least `min_df` training studies.
 
     The input is either texts or an array of counts with one column per term. Some
-    corpora, such as NeuroQuery's abstracts, have counts instead of texts. If the input
-    is an array of counts, the columns of the frequent terms are selected.
+    corpora contain counts instead of texts. For example, NeuroQuery contains counts of
+    terms in abstracts. If the input is an array of counts, the columns of the frequent
+    terms are selected.
 
     In texts, terms consist of words that have at least two characters and begin with a
     letter, such as "b7". Numbers are not terms, because they could be coordinates of
@@ -180,7 +181,8 @@ class TermCounts(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         Raises
         ------
         TypeError
-            If X contains counts but `fit` was called with texts, or vice versa.
+            If X contains counts but `fit` was called with texts, or if X contains texts
+            but `fit` was called with counts.
         """
         check_is_fitted(self)
         if not hasattr(self, "columns_"):

@@ -109,8 +109,8 @@ def test_missing_nimare_is_an_error_in_one_line(model, corpus, tmp_path, monkeyp
     [
         ([], "Pass one of TEXT, --img and --peak"),
         (["pain", "--peak", 1, 2, 3], "Pass one of TEXT, --img and --peak"),
-        (["pain", "--meta-analysis", "ale"], "need each other"),
-        (["pain", "--output-img", "a.nii"], "need each other"),
+        (["pain", "--meta-analysis", "ale"], "must be used together"),
+        (["pain", "--output-img", "a.nii"], "must be used together"),
         (["pain", "--sleuth", "peaks.doc"], "must end in .txt"),
         (["pain", "--meta-analysis", "kda"], "'kda' is not one of 'ale', 'mkda'"),
     ],

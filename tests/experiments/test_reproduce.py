@@ -199,7 +199,7 @@ def quick_networks(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_networks")
 @pytest.mark.parametrize(
-    "name", sorted(set(list_paper_tables()) - {"table2", "comparators"})
+    "name", sorted(set(list_paper_tables()) - {"table2", "titles", "comparators"})
 )
 def test_all_tables_on_few_studies(corpus, name, tmp_path):
     options = OPTIONS | {"cache": tmp_path / "store.sqlite"}
@@ -213,6 +213,41 @@ def test_all_tables_on_few_studies(corpus, name, tmp_path):
         assert summary["mean"].notna().all()
         assert len(summary["estimator"].unique()) >= 2
     assert describe_table(name) in result.to_markdown()
+
+
+def test_abstracts_are_added_to_training_sets_only(corpus):
+    abstracts = corpus.studies["abstract"].where(corpus.studies.index % 2 == 0, "")
+    corpus = type(corpus)(
+        **corpus | {"studies": corpus.studies.assign(abstract=abstracts)}
+    )
+    [studies] = prepare_paper_studies(corpus, ("title",), **OPTIONS).values()
+    more = tables._add_abstracts(corpus, studies)
+    assert len(more.texts) == 90 + 45
+    for (train, test), (few, same) in zip(more.splits, studies.splits, strict=True):
+        np.testing.assert_array_equal(test, same)
+        np.testing.assert_array_equal(train[: len(few)], few)
+        further = train[len(few) :]
+        # Each further row is the abstract of a training study with the same maps.
+        np.testing.assert_array_equal(more.rows[further], few[few % 2 == 0])
+        np.testing.assert_array_equal(more.y[further], more.y[more.rows[further]])
+        texts = [more.texts[row] for row in further]
+        assert texts == abstracts.iloc[more.rows[further]].tolist()
+
+
+@pytest.mark.slow
+def test_table_of_titles(corpus, tmp_path):
+    result = reproduce(
+        "titles",
+        corpus,
+        model_names=["minilm"],
+        cache=tmp_path / "store.sqlite",
+        **OPTIONS,
+    )
+    n_train = {
+        one["estimator"]: one["n_train"] for one in result.results["title"].records
+    }
+    assert n_train["ridge (MiniLM), titles"] == 45
+    assert n_train["best_text_brain (MiniLM), titles and abstracts"] == 90
 
 
 @pytest.mark.slow

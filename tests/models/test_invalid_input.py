@@ -21,9 +21,8 @@ from tests.models.synthetic_pairs import (
 
 
 def test_sparse_features_raise(fitted, train):
-    message = (
-        f"X of {name_of(fitted)} must be dense; got sparse.*TruncatedSVD before it"
-    )
+    name = name_of(fitted)
+    message = f"X of {name} must be dense; got sparse.*TruncatedSVD before {name}"
     with pytest.raises(TypeError, match=message):
         clone(fitted).fit(csr_array(train[0]), train[1])
     with pytest.raises(TypeError, match=message):

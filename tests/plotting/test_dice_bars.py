@@ -58,7 +58,7 @@ def test_given_axes():
         ({"a": [10.0]}, None, ValueError, "'a' must be in [0, 1]"),
         ({"a": [np.nan]}, None, ValueError, "'a' must be in [0, 1]"),
         ({"a": [0.1]}, {"b": (0, 1)}, ValueError, "got ['b']"),
-        ({"a": [0.1]}, [(0, 1)], TypeError, "intervals must be a dictionary of name"),
+        ({"a": [0.1]}, [(0, 1)], TypeError, "intervals must be a dictionary from name"),
         ({"a": [0.1]}, {"a": (20, 50)}, ValueError, "in [0, 1]; got (20, 50)"),
         ({"a": [0.1]}, {"a": (0.2, 0.1)}, ValueError, "low <= high in [0, 1]; got"),
         ({"a": [0.1]}, {"a": (0.1, np.nan)}, ValueError, "got (0.1, nan)"),

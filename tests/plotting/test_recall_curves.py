@@ -124,7 +124,7 @@ def test_given_axes(splits):
 @pytest.mark.parametrize(
     ("curves", "kind", "message"),
     [
-        ([0.5, 1.0], TypeError, "must be a dictionary of name to array"),
+        ([0.5, 1.0], TypeError, "must be a dictionary from name to array"),
         ({}, ValueError, "curves is empty"),
         (
             {"a": [0.5, 1.0], "b": [0.2, 0.5, 1.0]},

@@ -103,7 +103,7 @@ def test_medial_wall_is_zero():
 @pytest.mark.parametrize(
     ("maps", "options", "kind", "message"),
     [
-        ([], {}, TypeError, "maps must be a dictionary of name to image; got list"),
+        ([], {}, TypeError, "maps must be a dictionary from name to image; got list"),
         ({}, {}, ValueError, "maps is empty"),
         ({"a": 3}, {}, TypeError, "a must be a NIfTI image; got int"),
         ({"a": _blob(0, 0, 0)}, {"title": 3}, TypeError, "title must be a string"),

@@ -9,11 +9,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from sklearn_neurocontext import NeuroContextModel
+from sklearn_neurocontext.inference import region_names
 from sklearn_neurocontext.plotting import DENSITY_UNIT
 from sklearn_neurocontext.server import create_app
+from tests.server.conftest import load_ontology
 from tests.text_model import make_parts
 
 PAGES = {"/": "text/html", "/api": "text/html", "/report.css": "text/css"}
+UNITS = {"z_map": "z value", "brain_map": DENSITY_UNIT}
 
 
 def _read(response):
@@ -81,6 +84,7 @@ def test_status(client, model):
         "n_studies": 150,
         "n_terms": len(model.terms),
         "n_indexed_studies": len(model.studies.titles),
+        "has_tasks": True,
     }
 
 
@@ -90,7 +94,7 @@ def test_maps_are_those_of_the_model(client, model, kind):
     np.testing.assert_array_equal(img.get_fdata(), _expected(model, "pain", kind))
     answer = client.get("/api/map", params={"text": "pain", "map": kind}).json()
     assert answer["maximum"] == pytest.approx(abs(img.get_fdata()).max())
-    assert answer["unit"] == {"z_map": "z value", "brain_map": DENSITY_UNIT}[kind]
+    assert answer["unit"] == UNITS[kind]
 
 
 def test_default_thresholds(client, model):
@@ -104,10 +108,13 @@ def test_default_thresholds(client, model):
 
 def test_difference_of_two_texts(client, model):
     query = {"text": "pain", "minus": "finger"}
-    img = _read(client.get("/api/map.nii.gz", params=query))
-    expected = _expected(model, "pain") - _expected(model, "finger")
-    np.testing.assert_allclose(img.get_fdata(), expected, atol=1e-6)
-    answer = client.get("/api/map", params=query).json()
+    for kind, unit in UNITS.items():
+        query["map"] = kind
+        img = _read(client.get("/api/map.nii.gz", params=query))
+        (expected,) = model.transform(["pain"], minus="finger")[kind]
+        np.testing.assert_array_equal(img.get_fdata(), expected.get_fdata())
+        answer = client.get("/api/map", params=query).json()
+        assert answer["unit"] in (unit, f"difference of {unit}")
     assert answer["title"] == "pain minus finger"
     assert [one["text"] for one in answer["texts"]] == ["pain", "finger"]
 
@@ -129,11 +136,26 @@ def test_studies(client, model):
     assert [one["pubmed_url"] for one in found] == expected["pubmed_url"].tolist()
 
 
+def test_tasks(client, model):
+    found = client.get("/api/tasks?text=pain&k=2").json()["tasks"]
+    (img,) = model.transform(["pain"])["brain_map"]
+    expected = model.decode(img, "tasks", k=2, ontology=load_ontology())
+    assert [one["candidate"] for one in found] == expected["candidate"].tolist()
+    assert found[0]["n_studies"] == expected["n_studies"].iloc[0]
+
+
+def test_regions_of_peaks(client):
+    peaks = client.get("/api/map?text=pain").json()["peaks"]
+    regions = region_names([[one[axis] for axis in "xyz"] for one in peaks])
+    assert [one["region"] for one in peaks] == regions["region"].tolist()
+    assert [one["network"] for one in peaks] == regions["network"].tolist()
+
+
 def test_uploaded_map(client, model, nifti):
     answer = client.post("/api/decode?k=4", files={"file": ("map", nifti)}).json()
     img = nib.Nifti1Image.from_bytes(gzip.decompress(nifti))
-    for name in ("terms", "studies"):
-        expected = model.decode(img, name, k=4)
+    for name in ("terms", "tasks", "studies"):
+        expected = model.decode(img, name, k=4, ontology=load_ontology())
         found = answer[name]
         assert [one["candidate"] for one in found] == expected["candidate"].tolist()
         p_values = [one["p_value"] for one in found]
@@ -204,4 +226,6 @@ def test_low_confidence_message():
     app = create_app(lambda notify: model)
     with TestClient(app, base_url="http://127.0.0.1") as client:
         (text,) = client.get("/api/map?text=pain").json()["texts"]
-    assert "threshold 1000000.0" in text["low_confidence"]
+        answer = client.get("/api/map?text=pain&minus=finger").json()
+    for one in (text, answer, *answer["texts"]):
+        assert "threshold 1000000.0" in one["low_confidence"]

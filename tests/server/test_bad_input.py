@@ -135,10 +135,11 @@ def test_own_host_names(client, host):
     assert client.get("/api/status", headers={"host": host}).status_code == 200
 
 
-def test_studies_without_corpus():
+def test_studies_and_tasks_that_are_not_loaded():
     app = create_app(lambda notify: NeuroContextModel(**make_parts()))
     with TestClient(app, base_url="http://127.0.0.1") as client:
         _assert_refused(client.get("/api/studies?text=pain"), "--corpus")
+        _assert_refused(client.get("/api/tasks?text=pain"), "--tasks")
 
 
 FILES = {

@@ -34,6 +34,13 @@ def test_number_of_peaks_and_order(rng):
     assert peaks["value"].abs().is_monotonic_decreasing
 
 
+def test_plateau_has_one_peak():
+    values = np.zeros((15, 15, 15))
+    values[2:4, 2:4, 2:5], values[11, 11, 11] = 3, -2
+    peaks = find_peaks(nib.Nifti1Image(values, AFFINE))
+    assert peaks["value"].tolist() == [3, -2]
+
+
 def test_map_of_zeros_has_no_peak():
     peaks = find_peaks(nib.Nifti1Image(np.zeros((5, 5, 5)), AFFINE))
     assert list(peaks) == ["x", "y", "z", "value"]

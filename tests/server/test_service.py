@@ -1,9 +1,11 @@
 """The model is loaded in the background; questions wait and keep their answers."""
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
 from sklearn_neurocontext.server import _service as service_module
@@ -77,6 +79,23 @@ def test_time_limit(model, monkeypatch):
         stop.set()
     assert response.status_code == 503
     assert "busy" in response.json()["error"]
+
+
+def test_waiting_question_ends_with_the_server(model):
+    stop = threading.Event()
+    service = service_module.ModelService(lambda notify: stop.wait(60), None, None)
+    service.start()
+
+    async def ask_and_cancel():
+        task = asyncio.create_task(service.ask("kinds"))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        await task
+
+    with pytest.raises(HTTPException, match="The server was stopped"):
+        asyncio.run(ask_and_cancel())
+    stop.set()
+    service.stop()
 
 
 def test_defect_is_not_shown(model, monkeypatch):

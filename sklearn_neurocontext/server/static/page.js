@@ -106,14 +106,12 @@ function askText(text, minus) {
       }
     }
     await show({ text, minus });
-    if (serverFacts.n_indexed_studies) showStudies(await requestStudies(text, minus));
+    const texts = [text, minus].filter(Boolean);
+    const requestAll = (path) =>
+      Promise.all(texts.map((one) => requestJson(path, { text: one })));
+    if (serverFacts.has_tasks) showTasks(await requestAll("/api/tasks"));
+    if (serverFacts.n_indexed_studies) showStudies(await requestAll("/api/studies"));
   }, message);
-}
-
-async function requestStudies(...texts) {
-  const given = texts.filter(Boolean);
-  const answers = given.map((text) => requestJson("/api/studies", { text }));
-  return Promise.all(answers);
 }
 
 function decodeFile(file) {
@@ -153,7 +151,8 @@ async function show(question, name) {
   document.title = `${title} – brain map`;
   makeViewers(anatomy, imgs, minus ? [text, minus, "difference"] : [title]);
   setControls();
-  showTexts(description.texts);
+  showTexts(description);
+  find("tasks").replaceChildren();
   find("studies").replaceChildren();
   find("result").hidden = false;
   draw();
@@ -212,7 +211,7 @@ function setControls() {
 const explanations = {
   z_map: "z compares the map of the text with the average study: red is more, blue is less. Values are not corrected for multiple comparisons.",
   brain_map: "The brain map is the density of peaks to expect in a study with this text.",
-  minus: "The difference is the map of the first text minus the map of the second text.",
+  minus: "The difference is the map of the first text minus the map of the second text. z compares the difference with pairs of texts in permuted data.",
   upload: "The uploaded map, resampled to the voxels of the model.",
 };
 
@@ -327,9 +326,15 @@ const studyColumns = [
   { heading: "journal", name: "journal" },
   number("similarity", "similarity"),
 ];
+const taskColumns = [
+  { heading: "task", name: "candidate" },
+  number("similarity", "similarity"),
+  count("n_studies", "training studies"),
+];
 const rankingColumns = [
   { heading: "candidate", name: "candidate" },
   number("similarity", "similarity"),
+  count("n_studies", "training studies"),
   number("percentile", "percentile"),
   number("p_value", "p", 4),
   number("q_value", "q (FDR)", 4),
@@ -361,25 +366,25 @@ function makePart(heading, note, columns, rows, file) {
   return part;
 }
 
-function showTexts(texts) {
+function makeWarning(text) {
+  const warning = document.createElement("p");
+  warning.className = "warning";
+  warning.textContent = text;
+  return warning;
+}
+
+function showTexts({ texts, low_confidence: ofDifference }) {
   find("texts").replaceChildren(...texts.map(({ marked, low_confidence }) => {
     const part = document.createElement("div");
     const quote = document.createElement("blockquote");
     quote.innerHTML = marked; // The server has escaped the text.
     part.append(quote);
-    if (low_confidence) {
-      const warning = document.createElement("p");
-      warning.className = "warning";
-      warning.textContent = low_confidence;
-      part.append(warning);
-    }
+    if (low_confidence) part.append(makeWarning(low_confidence));
     return part;
   }));
+  if (ofDifference) find("texts").append(makeWarning(`Difference: ${ofDifference}`));
   const note = "Terms whose maps are most similar to the map of the text, after subtraction of the mean map.";
-  find("tables").className = texts.length > 1 ? "several" : "";
-  find("tables").replaceChildren(...texts.map(({ text, terms }) =>
-    makePart(texts.length > 1 ? `Terms of “${text}”` : "Terms", note, termColumns, terms, "terms.csv"),
-  ));
+  showTables("terms", "Terms", note, termColumns, texts);
 }
 
 let shownPeaks = "";
@@ -405,7 +410,8 @@ function showPeaks() {
         return button;
       },
     },
-    { heading: "region", name: "region" },
+    { heading: "nearest region", name: "region" },
+    { heading: "network", name: "network" },
     number("value", description.unit),
   ];
   const note = peaks.length
@@ -414,25 +420,30 @@ function showPeaks() {
   find("peaks").replaceChildren(makePart("Peaks", note, columns, peaks, "peaks.csv"));
 }
 
-function showStudies(answers) {
-  find("studies").className = answers.length > 1 ? "several" : "";
-  const note = "Studies of the corpus whose maps are most similar to the text.";
-  find("studies").replaceChildren(...answers.map(({ text, studies }) =>
-    makePart(answers.length > 1 ? `Studies for “${text}”` : "Studies", note, studyColumns, studies, "studies.csv"),
+// Show a table for each text. The rows of the answers have the key `name`.
+function showTables(name, heading, note, columns, answers) {
+  const several = answers.length > 1;
+  find(name).className = several ? "several" : "";
+  find(name).replaceChildren(...answers.map((one) =>
+    makePart(several ? `${heading} for “${one.text}”` : heading, note, columns, one[name], `${name}.csv`),
   ));
 }
 
-function showDecoded({ terms, studies }) {
+function showTasks(answers) {
+  const note = "Tasks of the Cognitive Atlas whose names and definitions match the brain map best.";
+  showTables("tasks", "Tasks", note, taskColumns, answers);
+}
+
+function showStudies(answers) {
+  const note = "Studies of the corpus whose maps are most similar to the text.";
+  showTables("studies", "Studies", note, studyColumns, answers);
+}
+
+function showDecoded({ terms, tasks, studies }) {
   const note = "The null distribution of p and q was computed from maps of single studies. Group maps and meta-analyses are smoother; for these maps, only the order is meaningful.";
-  find("tables").className = "";
-  find("tables").replaceChildren(
-    makePart("Terms", note, rankingColumns, terms, "terms.csv"),
-  );
-  if (!studies.length) return;
-  find("studies").className = "";
-  find("studies").replaceChildren(
-    makePart("Studies", "", rankingColumns, studies, "studies.csv"),
-  );
+  showTables("terms", "Terms", note, rankingColumns, [{ terms }]);
+  if (tasks.length) showTables("tasks", "Tasks", "", rankingColumns, [{ tasks }]);
+  if (studies.length) showTables("studies", "Studies", "", rankingColumns, [{ studies }]);
 }
 
 // ---- Events ----

@@ -1,0 +1,1 @@
+"""Load and malformed requests on the local web page."""
