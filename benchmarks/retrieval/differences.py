@@ -299,7 +299,7 @@ def load_bodies(path, n_splits, n_candidates):
     return prepare_paper_studies(corpus, ["body"], **options)["body"]
 
 
-def compare_all(studies, X, output, *, difumo=None, n_chunked=0) -> dict:
+def compare_all(studies, X, output, *, atlas=None, n_chunked=0) -> dict:
     """Compute all sections. Return Markdown text by the name of the section."""
     y, splits = studies.y, studies.splits
     options = {
@@ -318,14 +318,8 @@ def compare_all(studies, X, output, *, difumo=None, n_chunked=0) -> dict:
     targets = {"": y, ", floor": floor.fit_transform(studies.peaks)}
     for name, result in run_on_targets(two, X, targets, splits, **options).items():
         results[f"voxelization, {name}"] = result
-    if difumo is not None:
-        maskers = {
-            ", geometric 64": make_masker("geometric", 64),
-            ", DiFuMo 64": make_masker(difumo, 64),
-        }
-        targets = {
-            key: one.fit_transform(studies.peaks) for key, one in maskers.items()
-        }
+    if atlas is not None:
+        targets = _atlas_targets(atlas, studies.peaks)
         for name, result in run_on_targets(two, X, targets, splits, **options).items():
             results[f"atlas, {name}"] = result
     sections = {}
@@ -340,6 +334,14 @@ def compare_all(studies, X, output, *, difumo=None, n_chunked=0) -> dict:
     if n_chunked:
         sections["chunks"] = compare_chunks(studies.texts[:n_chunked])
     return sections
+
+
+def _atlas_targets(atlas, peaks) -> dict:
+    """Return coefficients of an image of maps, and of as many geometric parcels."""
+    y = make_masker(atlas).fit_transform(peaks)
+    n_maps = y.shape[1]
+    parcels = make_masker("geometric", n_maps).fit_transform(peaks)
+    return {f", {n_maps} geometric parcels": parcels, f", {n_maps} maps of atlas": y}
 
 
 def _show(n_done, n_total, record):
@@ -361,7 +363,9 @@ def main():
         "folder NEUROCONTEXT_DATA)",
     )
     parser.add_argument(
-        "--difumo", type=Path, help="image of the 64 components of DiFuMo"
+        "--atlas",
+        type=Path,
+        help="4D image of an atlas, which is compared with as many geometric parcels",
     )
     parser.add_argument("--n-splits", type=int, default=5)
     parser.add_argument("--n-candidates", type=int, default=1000)
@@ -387,7 +391,7 @@ def main():
         studies,
         X,
         options.output,
-        difumo=options.difumo,
+        atlas=options.atlas,
         n_chunked=options.n_chunked,
     )
     text = "\n".join(f"## {name}\n\n{table}" for name, table in sections.items())
