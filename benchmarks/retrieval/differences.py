@@ -153,13 +153,12 @@ def recipe_rows() -> dict:
         "batch_size=512, lr=1e-3": paper(batch_size=512, lr=1e-3),
         "lr=1e-4": paper(lr=1e-4),
         "dropout=0.6": paper(dropout=0.6),
-        "lr=1e-4, dropout=0.6": paper(lr=1e-4, dropout=0.6),
         "brain heads without layer norm": WithoutBrainNorm.paper(**params),
         "brain heads without dropout": WithoutBrainDropout.paper(**params),
         "brain heads without both": WithoutBrainNormAndDropout.paper(**params),
         "projection head without second layer": WithoutSecondLayer.paper(**params),
         "logit scale learned directly": RawLogitScale.paper(**params),
-        "defaults": make_estimators(["contrastive"])["contrastive"],
+        "contrastive, defaults": make_estimators(["contrastive"])["contrastive"],
     }
 
 
