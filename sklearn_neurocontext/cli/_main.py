@@ -11,6 +11,7 @@ from ._benchmark import benchmark, demo
 from ._embed import embed, merge_stores
 from ._fit import fit
 from ._maps import decode, map_, report
+from ._peaks import peaks
 from ._reproduce import reproduce
 from ._serve import serve
 from ._studies import studies
@@ -94,6 +95,7 @@ for _command in (
     map_,
     decode,
     studies,
+    peaks,
     report,
     serve,
     fit,

@@ -178,6 +178,14 @@ def _shorten(text) -> str:
     help="Text to rank instead of terms. The option can be repeated.",
 )
 @click.option(
+    "--candidates",
+    type=click.Choice(["terms", "tasks", "concepts", "disorders", "domains"]),
+    default="terms",
+    metavar="KIND",
+    help="terms (of the model), or entries of the Cognitive Atlas: tasks, concepts, "
+    "disorders or domains. The atlas (2 MB) is downloaded once.",
+)
+@click.option(
     "-k", type=POSITIVE_INTEGER, default=20, help="Number of candidates to list."
 )
 @click.option(
@@ -187,8 +195,8 @@ def _shorten(text) -> str:
     help="Output file of the table (.csv).",
 )
 @model_options
-def decode(img, peaks, corpus, text, k, output, model, allow_download):
-    """Rank terms, studies or texts that match a map or peaks.
+def decode(img, peaks, corpus, text, candidates, k, output, model, allow_download):
+    """Rank terms, studies or tasks that match a map or peaks.
 
     IMG is a NIfTI file of a map or a mask in MNI space. A mask is replaced by the
     density of peaks that are uniformly distributed in the mask.
@@ -199,16 +207,22 @@ def decode(img, peaks, corpus, text, k, output, model, allow_download):
       neurocontext decode --peak -42 -22 54 --peak 4 0 60
       neurocontext decode map.nii.gz --corpus nimare -k 50
       neurocontext decode map.nii.gz --text faces --text pain
+      neurocontext decode map.nii.gz --candidates tasks
     """
-    if corpus and text:
-        raise click.UsageError("--corpus and --text cannot be used together.")
+    is_ontology = candidates != "terms"
+    if bool(corpus) + bool(text) + is_ontology > 1:
+        raise click.UsageError(
+            "--corpus, --text and --candidates cannot be used together."
+        )
     query, name = find_query(img, peaks)
     loaded = load_model(model, allow_download, text)
-    if not (loaded.terms or corpus or text):
+    if not (loaded.terms or corpus or text or is_ontology):
         raise ValueError(
             f"The model {model!r} has no terms to rank. Pass --text or --corpus."
         )
-    candidates = list(text) or "terms"
+    candidates = list(text) or candidates
+    if is_ontology:
+        note(f"Comparing the map with the {candidates} of the Cognitive Atlas …")
     if corpus:
         index_corpus(loaded, corpus)
         note(f"Embedding {len(loaded.studies.titles):,} titles …")
@@ -228,6 +242,12 @@ def decode(img, peaks, corpus, text, k, output, model, allow_download):
         "for these maps, only the order of candidates is meaningful. Maps of the "
         f"{number}training studies match better than new maps."
     )
+    if is_ontology:
+        note(
+            "Probabilities are not calibrated: compare them with prior probabilities. "
+            "The Cognitive Atlas (https://www.cognitiveatlas.org) is licensed under CC "
+            "BY-SA 3.0."
+        )
 
 
 @click.command()

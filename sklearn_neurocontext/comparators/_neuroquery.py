@@ -39,7 +39,8 @@ class NeuroQuery(TermMapEstimator):
         Form in which maps are predicted and compared: values at the voxels of the mask,
         or coefficients of the atlas of the masker. See `predict` and `similarity`.
     masker : KDEDiFuMoMasker or None, default=None
-        Masker that defines the mask, the densities and the atlas. With None,
+        Masker that defines the mask, the atlas, and the kernel with which the observed
+        densities are computed from peaks. With None,
         ``KDEDiFuMoMasker("geometric")`` is used.
 
     Attributes

@@ -10,8 +10,9 @@ from sklearn.utils import gen_batches
 from .._utils.validation import Interval, Real, check_peaks
 from ._term_maps import TermMapEstimator
 
-# Number of studies and of terms that are processed at a time. They limit the memory of
-# distances and of tables.
+# Numbers of studies and of terms that are processed at a time. They limit the memory
+# for the distances from peaks to voxels, and for the counts of studies by term and
+# voxel.
 _STUDIES_BLOCK = 2000
 _TERMS_BLOCK = 200
 
@@ -144,9 +145,10 @@ class NeurosynthMaps(TermMapEstimator):
     .. math:: m(x) = \sum_k w_k(x) \, z_k,
 
     where :math:`w_k(x)` is the TF-IDF weight of term k in text x. The weights of a text
-    have L2 norm 1. This rule is ours. On development studies, these weights retrieved
-    better than counts. Terms of texts are words and pairs of words without English stop
-    words, see :class:`~sklearn_neurocontext.TermCounts`.
+    have L2 norm 1. Neurosynth has no such rule. On development studies, retrieval was
+    better with TF-IDF weights than with term counts as weights. Terms of texts are
+    words and pairs of words without English stop words, see
+    :class:`~sklearn_neurocontext.TermCounts`.
 
     Parameters
     ----------
@@ -158,8 +160,9 @@ class NeurosynthMaps(TermMapEstimator):
         Form in which maps are predicted and compared: values at the voxels of the mask,
         or coefficients of the atlas of the masker. See `predict` and `similarity`.
     masker : KDEDiFuMoMasker or None, default=None
-        Masker that defines the mask, the kernel of observed densities and the atlas.
-        With None, ``KDEDiFuMoMasker("geometric")`` is used.
+        Masker that defines the mask, the atlas, and the kernel with which the observed
+        densities are computed from peaks. With None,
+        ``KDEDiFuMoMasker("geometric")`` is used.
 
     Attributes
     ----------

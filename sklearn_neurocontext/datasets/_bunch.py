@@ -311,10 +311,11 @@ def select_studies(corpus, study_ids):
     row_of = {one: row for row, one in enumerate(corpus.studies["study_id"])}
     unknown = [one for one in study_ids if one not in row_of]
     if not study_ids or unknown or len(set(study_ids)) < len(study_ids):
-        found = f"{unknown[0]!r}" if unknown else f"{len(study_ids)} ids"
+        found = repr(unknown[0]) if unknown else f"{len(study_ids)} ids"
         raise ValueError(
-            "study_ids must be different ids of studies in the corpus, at least one; "
-            f"got {found}. Use values of corpus.studies['study_id']."
+            "study_ids must contain at least one id. Each id must be in the corpus, "
+            f"and no id may be repeated; got {found}. Use values of "
+            "corpus.studies['study_id']."
         )
     rows = np.array([row_of[one] for one in study_ids])
     extra = {}

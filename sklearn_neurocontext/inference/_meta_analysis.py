@@ -72,7 +72,8 @@ def run_meta_analysis(corpus, meta_analysis="ale", *, default_n_subjects=20) -> 
         from nimare.meta import cbma
         from nimare.studyset import Studyset
 
-        # Imported here because this subpackage is not needed to predict maps.
+        # The subpackage datasets is imported here, because the other functions of
+        # inference do not need it.
         from ..datasets import write_nimare_studyset
 
         with tempfile.TemporaryDirectory() as folder:

@@ -65,7 +65,7 @@ def _most_frequent(counts) -> dict:
 
 
 def count_known_words(estimator, terms) -> dict:
-    """Return the number of training studies of each term and of each known word.
+    """Return the number of training studies that contain each term or known word.
 
     The known words are those of the first fitted `TfidfVectorizer` in a pipeline. Their
     numbers of studies are computed from the inverse document frequencies in this
@@ -87,7 +87,11 @@ def count_known_words(estimator, terms) -> dict:
 
 
 def _find_vectorizer(estimator):
-    """Return the first `TfidfVectorizer` with smooth_idf in nested steps, or None."""
+    """Return the `TfidfVectorizer` of an estimator, or None.
+
+    The estimator and its steps, which may be nested, are searched for the first
+    `TfidfVectorizer` that uses smooth_idf.
+    """
     if isinstance(estimator, TfidfVectorizer):
         is_smooth = estimator.use_idf and estimator.smooth_idf
         return estimator if is_smooth else None

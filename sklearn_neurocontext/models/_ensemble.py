@@ -364,9 +364,8 @@ class TextBrainEnsemble(MixMatchMixin, BaseComposition, BaseEstimator):
         -------
         coefficients : ndarray of shape (n_texts, n_components)
             Weighted average of the predictions of the estimators, which can be passed
-            to ``masker.inverse_transform``. Its scale is the scale of the training
-            coefficients after a normalization. The normalization depends on
-            `y_scaling`:
+            to ``masker.inverse_transform``. Predictions have the scale of the training
+            coefficients after the following step, which depends on `y_scaling`:
 
             - ``"unit"``: the coefficients of each study are divided by their L2 norm.
             - ``"sqrt"``: the coefficients of each study are divided by their L1 norm.

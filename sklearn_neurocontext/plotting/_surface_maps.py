@@ -37,9 +37,10 @@ def plot_surface_maps(maps, *, title=None, top=0.1, unit="density"):
     Maps are averaged over the thickness of the cortex of fsaverage5. Averages below a
     threshold are not shown. To obtain the threshold, the brain voxels with the highest
     values are selected; `top` is their fraction. The threshold is the lowest value of
-    the selected voxels. With the same `top`, `plot_predicted_map` shows these voxels,
-    and :func:`~sklearn_neurocontext.metrics.dice_score` compares them. Subcortical
-    voxels are not visible, and the medial wall is gray.
+    the selected voxels. `plot_predicted_map` and
+    :func:`~sklearn_neurocontext.metrics.dice_score` select the same voxels if they
+    receive the same `top`. Subcortical voxels are not visible, and the medial wall is
+    gray.
 
     Parameters
     ----------

@@ -152,6 +152,11 @@ class ModelAnswers:
             name: self._rank(img, name, k) if available else []
             for name, available in is_available.items()
         }
+        if rankings["studies"]:
+            found = self.model.similar_documents(img=img, k=k)
+            links = _records(found[["pubmed_url", "year"]])
+            for study, link in zip(rankings["studies"], links, strict=True):
+                study.update(link)
         upload = secrets.token_urlsafe(12)
         self._uploads[upload] = self._resample(img)
         if len(self._uploads) > _N_UPLOADS:

@@ -3,8 +3,8 @@
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 
-# The page loads scripts, styles and images from this server only. Neither the page nor
-# a text on it can run a script that is written inside the page.
+# The page loads scripts, styles and images from this server only. Browsers do not run
+# inline scripts, not even if a text that the page displays contains a script.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "

@@ -11,7 +11,7 @@ from sklearn_neurocontext.cli import _common, main
 from sklearn_neurocontext.datasets import _bunch
 from tests.cli.console import run
 
-COMMANDS = ["map", "decode", "studies", "report", "serve", "fit", "embed"]
+COMMANDS = ["map", "decode", "studies", "peaks", "report", "serve", "fit", "embed"]
 COMMANDS += ["merge-stores", "benchmark", "demo", "reproduce"]
 
 
@@ -90,7 +90,7 @@ def test_choices_equal_names_in_package():
         ("decode nowhere.nii", "'[IMG]': File 'nowhere.nii' does not exist"),
         ("decode {file} -k 0", "'-k': 0 is not in the range x>=1"),
         ("decode {file} -k ½", "'-k': '½' is not a valid integer"),
-        ("decode {file} --text b --corpus c", "--corpus and --text cannot be used"),
+        ("decode {file} --text b --corpus c", "--candidates cannot be used"),
         (
             "fit c --estimator best_text_brain --model-name m",
             "--estimator best_text_brain does not use --model-name",

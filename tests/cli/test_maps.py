@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import nibabel as nib
@@ -453,6 +454,34 @@ finally:
     sys.setprofile(None)
     print(len(entered), *sorted(path.name for path in entered))
 """
+
+
+@pytest.fixture
+def small_atlas(monkeypatch):
+    """Read the small ontology that was written for tests."""
+    monkeypatch.setenv("NEUROCONTEXT_DATA", str(Path(__file__).parents[1] / "data"))
+
+
+@pytest.mark.usefixtures("small_atlas")
+def test_decode_ranks_tasks(folder, image, tmp_path):
+    output = tmp_path / "tasks.csv"
+    arguments = ["--candidates", "tasks", "-o", output, "--model", folder]
+    result = run("decode", image, *arguments)
+    assert result.exit_code == 0
+    expected = NeuroContextModel(**make_parts()).decode(image, "tasks")
+    found = pd.read_csv(output)
+    assert found["candidate"].tolist() == expected["candidate"].tolist()
+    np.testing.assert_allclose(found["probability"], expected["probability"], rtol=1e-4)
+    assert "Probabilities are not calibrated" in result.stderr
+    assert "CC BY-SA 3.0" in result.stderr
+
+
+@pytest.mark.parametrize("other", [("--text", "pain"), ("--corpus", "nimare")])
+def test_candidates_exclude_texts_and_corpora(folder, image, other):
+    arguments = ["--candidates", "domains", *other, "--model", folder]
+    result = run("decode", image, *arguments)
+    assert result.exit_code == 2
+    assert "--corpus, --text and --candidates cannot be used together" in result.stderr
 
 
 @pytest.mark.slow

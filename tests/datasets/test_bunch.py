@@ -193,5 +193,5 @@ def test_select_studies_keeps_fields_in_the_given_order():
 def test_select_studies_refuses_invalid_ids(rows, found):
     corpus = make_studies(3, random_state=0)
     ids = [corpus.studies["study_id"].get(row, row) for row in rows]
-    with pytest.raises(ValueError, match=f"study_ids must be .*{found}"):
+    with pytest.raises(ValueError, match=f"study_ids must contain .*{found}"):
         select_studies(corpus, ids)

@@ -162,6 +162,9 @@ def test_uploaded_map(client, model, nifti):
         np.testing.assert_allclose(p_values, expected["p_value"])
         percentiles = [one["percentile"] for one in found]
         np.testing.assert_allclose(percentiles, 100 * (1 - expected["p_value"]))
+    documents = model.similar_documents(img=img, k=4)
+    urls = [one["pubmed_url"] for one in answer["studies"]]
+    assert urls == documents["pubmed_url"].tolist()
     query = {"upload": answer["upload"]}
     held = _read(client.get("/api/map.nii.gz", params=query)).get_fdata()
     np.testing.assert_allclose(held, img.get_fdata(), atol=1e-6)

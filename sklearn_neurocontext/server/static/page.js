@@ -107,6 +107,7 @@ function askText(text, minus) {
     }
     await show({ text, minus });
     const texts = [text, minus].filter(Boolean);
+    find("progress").textContent = "Ranking tasks and studies …";
     const requestAll = (path) =>
       Promise.all(texts.map((one) => requestJson(path, { text: one })));
     if (serverFacts.has_tasks) showTasks(await requestAll("/api/tasks"));
@@ -311,17 +312,15 @@ const termColumns = [
   number("similarity", "similarity of texts"),
   count("n_documents", "training studies"),
 ];
+const linkToPubmed = (title, address) => {
+  if (!address) return title;
+  const anchor = link(title, address);
+  anchor.rel = "noopener noreferrer";
+  anchor.target = "_blank";
+  return anchor;
+};
 const studyColumns = [
-  {
-    heading: "study",
-    cell({ title, pubmed_url }) {
-      if (!pubmed_url) return title;
-      const anchor = link(title, pubmed_url);
-      anchor.rel = "noopener noreferrer";
-      anchor.target = "_blank";
-      return anchor;
-    },
-  },
+  { heading: "study", cell: ({ title, pubmed_url }) => linkToPubmed(title, pubmed_url) },
   { heading: "year", name: "year" },
   { heading: "journal", name: "journal" },
   number("similarity", "similarity"),
@@ -332,7 +331,11 @@ const taskColumns = [
   count("n_studies", "training studies"),
 ];
 const rankingColumns = [
-  { heading: "candidate", name: "candidate" },
+  {
+    heading: "candidate",
+    cell: ({ candidate, pubmed_url }) => linkToPubmed(candidate, pubmed_url),
+  },
+  { heading: "year", name: "year" },
   number("similarity", "similarity"),
   count("n_studies", "training studies"),
   number("percentile", "percentile"),
@@ -354,7 +357,7 @@ function makePart(heading, note, columns, rows, file) {
   }
   if (!rows.length) return part;
   const shown = columns.filter(
-    ({ name, cell }) => !name || rows.some((row) => row[name] !== null && row[name] !== undefined),
+    ({ name }) => !name || rows.some((row) => !["", null, undefined].includes(row[name])),
   );
   const frame = document.createElement("div");
   frame.className = "table";
