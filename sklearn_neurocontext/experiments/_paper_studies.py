@@ -58,7 +58,7 @@ class PaperStudies:
 
     See Also
     --------
-    prepare_paper_studies : Prepares the studies of several text fields.
+    prepare_paper_studies : Selects the studies of each text field.
 
     Examples
     --------
@@ -136,7 +136,7 @@ def prepare_paper_studies(
     random_state=0,
     same_studies=False,
 ) -> dict:
-    """Prepare the studies of several text fields.
+    """Select studies of each text field and compute their coefficients and splits.
 
     Parameters
     ----------
