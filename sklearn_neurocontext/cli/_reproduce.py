@@ -25,7 +25,8 @@ from ._common import (
 _TEXT_FIELDS = ("title", "abstract", "body", "counts")
 _FIGURE3 = "figure3"
 _CORPUS = "neuroquery+neurosynth"
-# Files of texts in the folder that the environment variable NEUROCONTEXT_DATA names.
+# Files with texts. Their paths are relative to the folder in the environment variable
+# NEUROCONTEXT_DATA.
 _FILES = {
     "abstract": "abstracts/abstracts.tsv.gz",
     "body": "fulltext/fulltext.jsonl.xz",
@@ -174,7 +175,7 @@ def _compare_maps(corpus, maps, folder, options):
 
 
 def _find_file(text_field):
-    """Return the file of texts in the folder NEUROCONTEXT_DATA, or None."""
+    """Return the path of the file with texts in NEUROCONTEXT_DATA, or None."""
     folder = os.environ.get("NEUROCONTEXT_DATA")
     path = Path(folder or "", _FILES[text_field])
     return path if folder and path.is_file() else None

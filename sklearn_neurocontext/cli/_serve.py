@@ -76,6 +76,6 @@ def _load_model(model, corpus, allow_download, notify):
         loaded.index_corpus(load_with_notes(corpus))
         n_studies = len(loaded.studies.titles)
         notify(f"Embedding the titles of {n_studies:,} studies …")
-        # The first call embeds the titles, which can take minutes.
+        # The first call of decode embeds the titles, which can take minutes.
         loaded.decode(loaded.predict_img(["brain"]), "studies", k=1)
     return loaded

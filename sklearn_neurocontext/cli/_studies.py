@@ -87,7 +87,8 @@ def studies(
     """Find the studies that match a text, a map or peaks best.
 
     TEXT is a word, a sentence, a title or an abstract. The peaks of the studies can be
-    written to files for a coordinate-based meta-analysis, or analyzed at once.
+    written to files for a coordinate-based meta-analysis. This command can also run
+    the meta-analysis.
 
     \b
     Examples:
@@ -129,7 +130,7 @@ def studies(
 
 
 def _note_unknown_subjects(corpus, default_n_subjects):
-    """Print the number of studies whose number of subjects is unknown."""
+    """Print in how many studies the number of subjects is unknown."""
     n_studies = len(corpus.peaks)
     known = corpus.get("n_subjects")
     n_unknown = n_studies if known is None else int(known.isna().sum())
@@ -142,7 +143,7 @@ def _note_unknown_subjects(corpus, default_n_subjects):
 
 
 def _write_peaks(corpus, sleuth, studyset, default_n_subjects):
-    """Write the peaks of studies to a file of Sleuth and to a NiMARE studyset."""
+    """Write the peaks of studies to a Sleuth file, to a NiMARE studyset, or to both."""
     from sklearn.utils import Bunch
 
     from ..datasets import write_nimare_studyset, write_sleuth
@@ -151,8 +152,8 @@ def _write_peaks(corpus, sleuth, studyset, default_n_subjects):
     n_peaks = sum(map(len, corpus.peaks))
     number = f"{n_peaks:,} peaks of {len(corpus.peaks)} studies"
     if sleuth:
-        # The id precedes the title, so that each experiment has a different name.
-        # NiMARE merges experiments with the same name.
+        # NiMARE merges experiments with the same name. The name of an experiment is
+        # therefore the id of the study, followed by its title.
         table = corpus.studies
         table = table.assign(title=table["study_id"] + ": " + table["title"])
         write_sleuth(Bunch(**{**corpus, "studies": table}), sleuth, **options)
@@ -163,7 +164,7 @@ def _write_peaks(corpus, sleuth, studyset, default_n_subjects):
 
 
 def _write_meta_analysis(corpus, meta_analysis, output_img, default_n_subjects):
-    """Write the z map of a meta-analysis of studies."""
+    """Run a meta-analysis of studies with NiMARE, and write its z map."""
     from ..inference import run_meta_analysis
 
     note(f"Running NiMARE's {meta_analysis.upper()} …")

@@ -1,4 +1,4 @@
-"""Systems that the NeuroConText paper compares with, as estimators."""
+"""Estimators for the systems with which the NeuroConText paper compares its model."""
 
 from ._neuroquery import NeuroQuery
 from ._neurosynth import NeurosynthMaps, association_z, peak_indicators

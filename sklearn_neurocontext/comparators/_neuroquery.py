@@ -1,4 +1,4 @@
-"""NeuroQuery's model, trained on any studies."""
+"""NeuroQuery's model, which can be trained on any studies."""
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfTransformer
@@ -9,21 +9,23 @@ from ._term_maps import TermMapEstimator
 
 
 class NeuroQuery(TermMapEstimator):
-    r"""NeuroQuery's regression of densities on terms, trained on any studies.
+    r"""NeuroQuery's regression of densities of peaks on the terms of texts.
 
     The features of a text are the TF-IDF weights of its terms, scaled to L2 norm 1. A
     first ridge regression of densities on all terms selects the terms with large z
     values. A second ridge regression on the selected terms has a smaller penalty for
     terms with larger z values. Both choose their penalty by the leave-one-out error. To
-    predict a map, the weight of a term is first shared with related terms, which are
-    found by nonnegative matrix factorization of the features of the training studies.
+    predict a map, a part of the weight of each term is first moved to related terms.
+    Related terms are found by nonnegative matrix factorization of the features of the
+    training studies.
 
-    The model equals that of the package ``neuroquery``, version 1.1.0, with three
+    The model equals that of the package ``neuroquery``, version 1.1.0, except for three
     differences. The leave-one-out errors are computed from smaller matrix products.
-    The penalties of the factorization are those that NeuroQuery was written for; with
-    scikit-learn 1.2 and later, its package obtains factors of zeros. Terms of texts are
-    counted by :class:`~sklearn_neurocontext.TermCounts`. The densities are those of the
-    masker; with ``KDEDiFuMoMasker("geometric", voxelization="neuroquery")``, they equal
+    The penalties of the factorization are the original ones of NeuroQuery; with
+    scikit-learn 1.2 and later, the penalties of the package ``neuroquery`` are so large
+    that all factors are zero. Terms of texts are counted by
+    :class:`~sklearn_neurocontext.TermCounts`. The densities are those of the masker;
+    with ``KDEDiFuMoMasker("geometric", voxelization="neuroquery")``, they equal
     NeuroQuery's own densities.
 
     Parameters
@@ -31,10 +33,10 @@ class NeuroQuery(TermMapEstimator):
     min_studies : int, default=100
         Minimum number of training studies in which a term must occur.
     smoothing_weight : float, default=0.1
-        Share of the weight of a term that related terms get, in [0, 1].
+        Fraction of the weight of a term that is moved to related terms, in [0, 1].
     output : {"z", "density"}, default="z"
-        Maps to predict: z values, with which NeuroQuery answers queries, or the
-        densities that its regression predicts.
+        Maps to predict. ``"z"`` stands for z values, which NeuroQuery shows for
+        queries. ``"density"`` stands for the densities that the regression predicts.
     representation : {"voxels", "coefficients"}, default="voxels"
         Form in which maps are predicted and compared: values at the voxels of the mask,
         or coefficients of the atlas of the masker. See `predict` and `similarity`.
@@ -52,22 +54,24 @@ class NeuroQuery(TermMapEstimator):
     intercept_ : ndarray of shape (n_voxels,), float32
         Density that is predicted for a text without terms.
     coef_covariance_ : ndarray of shape (n_selected, n_selected), float32
-        Covariance of the coefficients of a voxel whose residuals have variance one.
+        Covariance of the coefficients at one voxel, if its residuals have variance one.
     residual_variance_ : ndarray of shape (n_voxels,), float32
         Mean squared residual of each voxel.
     alpha_ : float
         Chosen penalty of the second regression.
     factors_ : ndarray of shape (n_terms, n_factors), float32
-        Factors of related terms; at most 300.
+        Weights of terms in groups of related terms (factors). There are at most 300
+        factors.
     terms_ : TermCounts
         Fitted counter of terms.
     tfidf_ : TfidfTransformer
-        Fitted weights of terms.
+        Fitted transformer from counts of terms to TF-IDF weights.
     masker_ : KDEDiFuMoMasker
         Fitted masker.
     predicted_scaler_, observed_scaler_ : StandardScaler
-        Means of predicted and observed maps over the training studies, and standard
-        deviations if maps are represented by coefficients.
+        Scalers with the means of predicted and of observed maps over the training
+        studies. With ``representation="coefficients"``, they also contain the standard
+        deviations.
 
     See Also
     --------
@@ -116,7 +120,8 @@ class NeuroQuery(TermMapEstimator):
         self.masker = masker
 
     def _fit_maps(self, counts, peaks):
-        # TF-IDF without smoothing of frequencies is log(1 / frequency) + 1.
+        # Without smoothing, the inverse document frequency of a term is 1 - log(f),
+        # where f is the fraction of studies that contain the term.
         self.tfidf_ = TfidfTransformer(smooth_idf=False).fit(counts)
         features = self.tfidf_.transform(counts)
         dense = features.toarray().astype(np.float32)
@@ -124,8 +129,8 @@ class NeuroQuery(TermMapEstimator):
         self.selected_, penalties = select_terms(fit_ridge(dense, densities))
         if not len(self.selected_):
             raise ValueError(
-                f"None of the {dense.shape[1]} terms has larger z values than the "
-                "others, so the regression has no feature. Pass more studies, or lower "
+                f"None of the {dense.shape[1]} terms has much larger z values than the "
+                "others, so no term is selected. Pass more studies, or lower "
                 f"min_studies={self.min_studies} to have more terms."
             )
         ridge = fit_ridge(dense[:, self.selected_], densities, penalties)

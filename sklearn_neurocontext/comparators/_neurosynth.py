@@ -1,4 +1,4 @@
-"""Association maps of terms as in Neurosynth, and their sums as maps of texts."""
+"""Association maps of terms as in Neurosynth, and maps of texts computed from them."""
 
 import nibabel as nib
 import numpy as np
@@ -18,7 +18,7 @@ _TERMS_BLOCK = 200
 
 
 def peak_indicators(peaks, mask_img, radius: float = 10.0) -> csr_array:
-    """Find the voxels that are close to a peak of each study.
+    """Find, for each study, the voxels that are close to one of its peaks.
 
     A voxel is close to a peak if the distance from its center to the exact coordinates
     of the peak is at most `radius`. NiMARE's ``MKDAKernel`` first moves each peak to
@@ -84,10 +84,11 @@ def association_z(has_term, has_peak) -> np.ndarray:
     .. math:: z = \operatorname{sign}(n a - t p) \sqrt{\chi^2}
         = \sqrt{n} \, \frac{n a - t p}{\sqrt{t (n - t) \, p (n - p)}},
 
-    where t is the number of studies with the term, p the number of studies with a peak,
-    a the number of studies with both, and :math:`\chi^2` is Pearson's statistic of
-    independence without continuity correction. If all or none of the studies have the
-    term or the peak, z is zero.
+    where t is the number of studies with the term, p the number of studies with a peak
+    close to the voxel, a the number of studies with both, and :math:`\chi^2` is
+    Pearson's statistic of independence without continuity correction. If all or none of
+    the studies use the term, or if all or none of them report a peak close to the
+    voxel, z is zero.
 
     Parameters
     ----------
@@ -103,7 +104,8 @@ def association_z(has_term, has_peak) -> np.ndarray:
 
     See Also
     --------
-    peak_indicators : Find the voxels that are close to a peak of each study.
+    peak_indicators : Find, for each study, the voxels that are close to one of its
+        peaks.
 
     References
     ----------
@@ -135,7 +137,7 @@ def association_z(has_term, has_peak) -> np.ndarray:
 
 
 class NeurosynthMaps(TermMapEstimator):
-    r"""Maps of texts from the association maps of their terms, as in Neurosynth.
+    r"""Maps of texts, computed from association maps of their terms as in Neurosynth.
 
     For each term, Neurosynth tests at each voxel whether studies that use the term
     report a peak within 10 mm more often than studies that do not use the term. The
@@ -171,12 +173,13 @@ class NeurosynthMaps(TermMapEstimator):
     terms_ : TermCounts
         Fitted counter of terms. ``terms_.get_feature_names_out()`` returns the terms.
     tfidf_ : TfidfTransformer
-        Fitted weights of terms.
+        Fitted transformer from counts of terms to TF-IDF weights.
     masker_ : KDEDiFuMoMasker
         Fitted masker.
     predicted_scaler_, observed_scaler_ : StandardScaler
-        Means of predicted and observed maps over the training studies, and standard
-        deviations if maps are represented by coefficients.
+        Scalers with the means of predicted and of observed maps over the training
+        studies. With ``representation="coefficients"``, they also contain the standard
+        deviations.
 
     See Also
     --------

@@ -1,4 +1,4 @@
-"""NeuroQuery's regression and smoothing of terms, as pure functions."""
+"""Functions for NeuroQuery's ridge regression on terms and its smoothing of terms."""
 
 import warnings
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from sklearn.utils import gen_batches
 ALPHAS = np.logspace(-1, 3, 9)
 # Maximum number of factors of related terms, as in NeuroQuery.
 N_FACTORS = 300
-# Number of rows of arrays of voxels that are converted at a time.
+# Number of studies whose residuals are computed at a time.
 _BLOCK = 500
 
 
@@ -28,7 +28,7 @@ class Ridge:
     intercept : ndarray of shape (n_voxels,)
         Intercepts.
     covariance : ndarray of shape (n_terms, n_terms)
-        Covariance of the coefficients of a voxel whose residuals have variance one.
+        Covariance of the coefficients at one voxel, if its residuals have variance one.
     residual_variance : ndarray of shape (n_voxels,)
         Mean squared residual of each voxel.
     alpha : float
@@ -43,15 +43,16 @@ class Ridge:
 
 
 def fit_ridge(X, Y, penalties=None) -> Ridge:
-    """Fit ridge regression with the penalty of the least leave-one-out error.
+    """Fit ridge regression with the penalty that has the least leave-one-out error.
 
-    `X` has shape (n_studies, n_terms), `Y` (n_studies, n_voxels). The penalty of a term
-    is the chosen value of `ALPHAS` times its value in `penalties`, or times one.
+    `X` has shape (n_studies, n_terms), and `Y` has shape (n_studies, n_voxels). One
+    value is chosen from `ALPHAS`. The penalty of a term is this value, multiplied by
+    the value of the term in `penalties` if they are given.
     """
     X_mean, Y_mean = X.mean(axis=0), Y.mean(axis=0)
     root = np.ones_like(X_mean) if penalties is None else np.sqrt(penalties)
     U, s, Vt = svd((X - X_mean) / root, full_matrices=False)
-    # U has no constant column, so its products with Y do not depend on the mean of Y.
+    # The columns of U have mean zero, so U.T @ Y does not depend on the mean of Y.
     targets = Y - Y_mean
     Z = U.T @ targets
     errors = leave_one_out_errors(U, s, targets, Z, ALPHAS)
@@ -68,12 +69,14 @@ def fit_ridge(X, Y, penalties=None) -> Ridge:
 
 
 def leave_one_out_errors(U, s, targets, Z, alphas) -> np.ndarray:
-    r"""Compute the squared leave-one-out error of each study: (n_alphas, n_studies).
+    r"""Compute squared leave-one-out errors, an array of shape (n_alphas, n_studies).
 
-    `U` and `s` are the singular vectors and values of the centered features, and `Z` is
-    the product of the transpose of U with the centered `targets`. Let
-    :math:`r_i = s_i^2 / (s_i^2 + \alpha)` and R the diagonal matrix of these values.
-    The error of study i is :math:`\|y_i - u_i R Z\|^2 / (1 - h_i)^2`, where
+    `U` contains the left singular vectors of the centered features, and `s` their
+    singular values. `targets` are the centered targets, and `Z` is the product of the
+    transpose of U and the targets. Let R be the diagonal matrix with the values
+    :math:`s_k^2 / (s_k^2 + \alpha)`. For each of the n studies, let :math:`u_i` and
+    :math:`y_i` be row i of U and of the targets. The error of study i is
+    :math:`\|y_i - u_i R Z\|^2 / (1 - h_i)^2`, where
     :math:`h_i = u_i R u_i^T + 1/n`. The norm is expanded into products that are
     computed once for all penalties.
     """
@@ -93,8 +96,9 @@ def leave_one_out_errors(U, s, targets, Z, alphas) -> np.ndarray:
 def select_terms(ridge: Ridge) -> tuple[np.ndarray, np.ndarray]:
     """Select the terms whose maps have large z values; return them and their penalties.
 
-    The energy of a term is the mean over voxels of its squared positive z values. Terms
-    are selected if their energy exceeds the mean over terms by two standard deviations.
+    The energy of a term is the mean over voxels of its squared z values, where negative
+    z values count as 0. A term is selected if its energy exceeds the mean energy of all
+    terms by more than two standard deviations.
     """
     variance = np.outer(np.diag(ridge.covariance), ridge.residual_variance)
     z_maps = ridge.coef / np.sqrt(variance + variance.mean())
@@ -106,10 +110,10 @@ def select_terms(ridge: Ridge) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit_smoothing(X) -> np.ndarray:
-    """Fit NeuroQuery's factors V of related terms: (n_terms, n_factors)."""
-    # NeuroQuery was written for a scikit-learn whose penalties were not multiplied by
-    # the numbers of features and samples. With penalties that are multiplied, all
-    # factors would be zero.
+    """Fit NeuroQuery's factors of related terms, of shape (n_terms, n_factors)."""
+    # Since version 1.2, scikit-learn multiplies the penalties by the numbers of
+    # features and samples. NeuroQuery was written for earlier versions, so the
+    # penalties are divided by these numbers here. Otherwise, all factors would be zero.
     n_studies, n_terms = X.shape
     nmf = NMF(
         min(N_FACTORS, n_terms),
@@ -127,10 +131,11 @@ def fit_smoothing(X) -> np.ndarray:
 
 
 def smooth_terms(X, factors, weight: float) -> np.ndarray:
-    """Add the weights of related terms to the weights X of terms: (n_texts, n_terms).
+    """Move a part of the weight of each term to related terms.
 
-    `factors` is the matrix V of `fit_smoothing`. Each row of V Vᵀ is divided by its
-    norm to obtain the matrix S. The result is ``weight * X S + (1 - weight) * X``.
+    `X` contains the weights, of shape (n_texts, n_terms). Let V be `factors`, the
+    output of `fit_smoothing`. Each row of V Vᵀ is divided by its norm to obtain the
+    matrix S. The result is ``weight * X S + (1 - weight) * X``.
     """
     norms = np.linalg.norm(factors @ factors.T, axis=1, keepdims=True)
     normalized = factors / np.where(norms > 0, norms, 1)

@@ -29,8 +29,8 @@ _BLOCK = 500
 @contextmanager
 def _no_warning_about_the_mask():
     """Ignore the warnings of the masker about the positions of peaks."""
-    # A few peaks of most corpora are outside the mask. The loader of a corpus warns
-    # about doubtful peaks.
+    # In most corpora, a few peaks are outside the mask. The loader of a corpus has
+    # already warned about doubtful peaks.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
@@ -60,7 +60,8 @@ class TermMapEstimator(MixMatchMixin, BaseEstimator):
             Texts, or counts of terms.
         y : sequence of n_studies array-like of shape (n_peaks_i, 3)
             Coordinates x, y, z of the peaks of the same studies in mm, in MNI space.
-            Observed densities omit peaks outside the mask. There is no warning.
+            Peaks outside the mask are omitted without a warning when observed densities
+            are computed.
 
         Returns
         -------
@@ -73,7 +74,7 @@ class TermMapEstimator(MixMatchMixin, BaseEstimator):
             If a text is not a string.
         ValueError
             If X and y have different numbers of studies, if no term occurs in
-            `min_studies` studies, or if the masker does not expect MNI space.
+            `min_studies` studies, or if the `space` of the masker is not "MNI".
         """
         peaks = check_peaks(y)
         masker = KDEDiFuMoMasker("geometric") if self.masker is None else self.masker
@@ -100,9 +101,9 @@ class TermMapEstimator(MixMatchMixin, BaseEstimator):
         return self
 
     def _fit_scalers(self, counts, peaks):
-        """Compute means, and standard deviations of coefficients, over studies."""
-        # Voxel maps are compared by correlation after the means are removed, as
-        # NeuroQuery's maps are. Coefficients are standardized, as in RidgeBaseline.
+        """Fit the scalers of predicted and of observed maps."""
+        # As in NeuroQuery, voxel maps are compared by their correlation after the mean
+        # maps are subtracted. Coefficients are standardized, as in RidgeBaseline.
         with_std = self.representation == "coefficients"
         self.predicted_scaler_ = StandardScaler(with_std=with_std)
         for rows in gen_batches(len(peaks), _BLOCK):
@@ -117,7 +118,7 @@ class TermMapEstimator(MixMatchMixin, BaseEstimator):
             self.observed_scaler_.fit(total / len(peaks))
 
     def _predict(self, counts, *, unit):
-        """Predict voxel maps or coefficients; scale the latter to norm 1 if `unit`."""
+        """Predict voxel maps or coefficients; if `unit`, coefficients have norm 1."""
         voxels = self._predict_voxels(counts)
         if self.representation == "voxels":
             return voxels
@@ -168,13 +169,14 @@ class TermMapEstimator(MixMatchMixin, BaseEstimator):
         Returns
         -------
         similarity : ndarray of shape (n_texts, n_studies)
-            Values in [-1, 1]. With ``representation="voxels"``, correlations over
-            voxels between the predicted map and the density of the peaks, where the
-            mean map of the training studies is first subtracted from each. With
-            ``representation="coefficients"``, cosines between predicted and observed
-            coefficients, where each row of coefficients is first divided by its L2 norm
-            and each component is then standardized with its mean and standard deviation
-            over the training studies.
+            Values in [-1, 1]. With ``representation="voxels"``, the mean predicted map
+            and the mean density of the training studies are first subtracted from the
+            predicted map and from the density of the peaks, respectively. The values
+            are correlations of the results over voxels. With
+            ``representation="coefficients"``, each row of predicted and of observed
+            coefficients is first divided by its L2 norm. Each component is then
+            standardized with its mean and standard deviation over the training studies.
+            The values are cosines of the results.
         """
         check_is_fitted(self)
         with array_output():

@@ -1,4 +1,4 @@
-"""Text2Brain: a network that predicts the density of a study voxel by voxel."""
+"""Text2Brain, a network that predicts the density of a study at each voxel."""
 
 import math
 
@@ -19,12 +19,12 @@ _ENLARGEMENT = 8
 
 
 def place_in_box(inside: np.ndarray):
-    """Return the shape of the box around a mask, and the order of the voxels in it.
+    """Return the shape of a box around a mask, and an order of the voxels of the box.
 
     The network can return volumes of 8s + 8 voxels along an axis, where s is a positive
     integer. The box has the smallest of these shapes that covers the mask, and the
     mask is in its center. The order is an array of shape (n_box,) with the flat indices
-    of all voxels of the box; those in the mask `inside` come first.
+    of all voxels of the box; the voxels in the mask `inside` come first.
     """
     voxels = np.argwhere(inside)
     low, extent = voxels.min(axis=0), np.ptp(voxels, axis=0) + 1
@@ -48,13 +48,13 @@ def divide_by_largest(y: np.ndarray) -> np.ndarray:
 
 
 class Text2Brain(NetworkEstimator):
-    """Convolutional network from embeddings to densities (Ngo et al. 2021).
+    """Convolutional network that predicts densities from embeddings (Ngo et al. 2021).
 
     A linear layer, dropout and a ReLU transform an embedding to small volumes with
-    `n_channels` channels. Three transposed 3D convolutions enlarge them; the numbers of
-    their output channels are F, F/2 and F/4, where F is `n_filters`. A 3D convolution
-    then returns a single volume, the box. Each convolution is followed by batch
-    normalization and by a limitation of values to [-6, 6]. For the mask of the package,
+    `n_channels` channels. Three transposed 3D convolutions enlarge these volumes. They
+    have F, F/2 and F/4 output channels, where F is `n_filters`. A 3D convolution then
+    returns a single volume, the box. After each convolution, there is a batch
+    normalization, and values are clipped to [-6, 6]. For the mask of the package,
     the small volumes have 4 x 5 x 4 voxels and the box has 40 x 48 x 40 voxels of 4 mm,
     as in the released code. The box always covers the whole mask.
 
@@ -66,9 +66,10 @@ class Text2Brain(NetworkEstimator):
     Parameters
     ----------
     mask_img : "mni", path-like or 3D Nifti image, default="mni"
-        Mask whose voxels are the columns of y. ``"mni"`` is nilearn's MNI mask on the
-        grid of 4 mm, the `mask_img_` of a masker with default parameters. Other masks
-        are not resampled. `save_model` can save ``"mni"`` and paths, but not images.
+        Mask whose voxels are the columns of y. ``"mni"`` is nilearn's MNI mask with
+        voxels of 4 mm. It equals the `mask_img_` of a `KDEDiFuMoMasker` with default
+        parameters. Other masks are not resampled. `save_model` can save ``"mni"`` and
+        paths, but not images.
     max_epochs : int, default=10
         Maximum number of epochs.
     batch_size : int, default=16
@@ -114,8 +115,8 @@ class Text2Brain(NetworkEstimator):
 
         - ``epoch``: number of the epoch, counted from 1;
         - ``train_loss`` and ``valid_loss``: squared error summed over the box, averaged
-          over the training studies and the validation studies;
-        - ``monitor``: the same as ``valid_loss``, or as ``train_loss`` without
+          over the training studies or over the validation studies, respectively;
+        - ``monitor``: the same as ``valid_loss``, or as ``train_loss`` if there are no
           validation studies;
         - ``dur``: duration of the epoch in seconds.
 
@@ -135,12 +136,12 @@ class Text2Brain(NetworkEstimator):
 
     Notes
     -----
-    There are three differences from the released code. First, the embeddings are given,
-    so the language model is not trained together with the network, and embeddings have
-    no dropout. Second, the learning rate is constant. Third, the output initially has
-    the mean and the standard deviation of the targets, instead of 0 and 1. Otherwise,
-    the network would first learn to predict zero everywhere, and would need many more
-    epochs.
+    There are three differences from the released code. First, the embeddings are
+    computed in advance, so the language model is not trained together with the network,
+    and no dropout is applied to embeddings. Second, the learning rate is constant.
+    Third, the output initially has the mean and the standard deviation of the targets,
+    instead of 0 and 1. Otherwise, the network would first learn to predict zero
+    everywhere, and would need many more epochs.
 
     References
     ----------
@@ -266,14 +267,15 @@ class Text2Brain(NetworkEstimator):
         Returns
         -------
         densities : ndarray of shape (n_texts, n_voxels), float32
-            Predicted densities at the voxels of the mask. They have the scale of
-            training densities that are divided by their maximum.
+            Predicted densities at the voxels of the mask. Their scale is that of the
+            training targets, which are densities divided by their maximum.
 
         Raises
         ------
         ValueError
-            If a scorer of scikit-learn, such as ``scoring="r2"``, would compare the
-            predictions with y, which has another scale.
+            If `predict` is called by a regression scorer of scikit-learn, such as
+            ``scoring="r2"``. It would compare the predictions with y, which has another
+            scale.
         """
         metric = calling_regression_metric()
         if metric is not None:
@@ -289,8 +291,9 @@ class Text2Brain(NetworkEstimator):
     def similarity(self, X, y):
         """Compute the similarity of each text with each density.
 
-        The similarity is the cosine between the predicted and the observed density,
-        both divided by their maximum and reduced by the mean of the training studies.
+        Each density in y is first divided by its maximum. The mean of the training
+        targets is then subtracted from it and from the predicted density. The
+        similarity is the cosine between the two results.
 
         Parameters
         ----------
@@ -307,7 +310,7 @@ class Text2Brain(NetworkEstimator):
         return super().similarity(X, y)
 
     def _load_mask(self, y):
-        """Return the mask as an array; check that its voxels are the columns of y."""
+        """Return the mask as an array; check that y has one column per voxel in it."""
         is_default = isinstance(self.mask_img, str) and self.mask_img == "mni"
         mask_img = load_mask(self.mask_img, 4.0 if is_default else None)
         inside = np.asarray(mask_img.dataobj) > 0
@@ -332,7 +335,7 @@ class Text2Brain(NetworkEstimator):
     def _initial_network(self, order, target):
         """Return a network whose output has the mean and the scale of the targets."""
         network = self._make_network(order, self.n_channels, self.n_filters)
-        # The targets of the voxels of the box outside the mask are zero.
+        # In the part of the box outside the mask, the targets are zero.
         n_values = len(target) * len(order)
         mean, mean_square = target.sum() / n_values, (target**2).sum() / n_values
         network.set_output_scale(mean, np.sqrt(mean_square - mean**2))

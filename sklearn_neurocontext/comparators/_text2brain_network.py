@@ -1,4 +1,4 @@
-"""Neural network of Text2Brain, and its loss. Only this module imports torch."""
+"""Neural network of Text2Brain, and its loss. Importing this module requires torch."""
 
 import math
 
@@ -12,7 +12,7 @@ _FORWARD_ROWS = 32
 
 
 def _upsample(n_in, n_out):
-    """Return layers that transform volumes of s voxels per axis to 2s + 1 voxels."""
+    """Return layers that enlarge volumes from s to 2s + 1 voxels per axis."""
     return nn.Sequential(
         nn.ConvTranspose3d(
             n_in, n_out, kernel_size=4, stride=2, padding=1, output_padding=1
@@ -27,12 +27,13 @@ class Text2BrainNetwork(nn.Module):
 
     The linear layer returns `n_channels` volumes of shape `start_shape`. If s is the
     size of one axis of this shape, the three transposed convolutions return 2s + 1,
-    4s + 3 and 8s + 7 voxels along this axis. The last convolution returns 8s + 9, and
-    its first plane is dropped, so the output has 8s + 8 voxels. This output is the box.
+    4s + 3 and 8s + 7 voxels along this axis. The last convolution returns 8s + 9
+    voxels. The first of them is dropped, so that 8s + 8 voxels remain. The resulting
+    volume is called the box.
 
-    `order`, an integer array of shape (n_box,), is the order in which the network
-    returns the voxels of the box. Its first `n_voxels` items are the voxels in the
-    mask.
+    `order`, an integer array of shape (n_box,), contains the flat indices of the voxels
+    of the box in the order in which the network returns these voxels. The first
+    `n_voxels` of them are the voxels in the mask.
     """
 
     def __init__(
@@ -56,20 +57,21 @@ class Text2BrainNetwork(nn.Module):
         self.register_buffer("order", torch.as_tensor(order))
 
     def set_output_scale(self, mean, std):
-        """Set the initial mean and standard deviation of the voxels of the box."""
-        # Without this step, they are 0 and 1. Targets are much smaller. The network
-        # then learns to predict zero everywhere, and hardly improves afterwards.
+        """Set the initial mean and standard deviation of the output."""
+        # Without this step, the mean is 0 and the standard deviation is 1, although
+        # targets are much smaller. The network would first learn to predict zero
+        # everywhere, and would hardly improve afterwards.
         nn.init.constant_(self.output[1].weight, std)
         nn.init.constant_(self.output[1].bias, mean)
 
     def forward(self, text):
-        """Transform embeddings (n, n_features) to voxels of the box (n, n_box)."""
+        """Predict all voxels of the box, (n, n_box), from embeddings."""
         if self.training:
             return self._decode(text)
         return torch.cat([self._decode(rows) for rows in text.split(_FORWARD_ROWS)])
 
     def predict_voxels(self, text):
-        """Transform embeddings (n, n_features) to voxels in the mask (n, n_voxels)."""
+        """Predict the voxels in the mask, (n, n_voxels), from embeddings."""
         blocks = text.split(_FORWARD_ROWS)
         return torch.cat([self._decode(rows)[:, : self.n_voxels] for rows in blocks])
 
@@ -86,7 +88,7 @@ class BoxError(nn.Module):
     """Squared error summed over the voxels of the box, averaged over studies."""
 
     def forward(self, predicted, target):
-        """Compute the error of predictions (n, n_box) for targets (n, n_voxels).
+        """Compute the error of predictions, (n, n_box), for targets, (n, n_voxels).
 
         The target of the voxels outside the mask is zero.
         """
@@ -96,5 +98,5 @@ class BoxError(nn.Module):
 
 
 def box_error(predicted, target):
-    """Compute `BoxError` as a number."""
+    """Compute the error that `BoxError` defines, as a float."""
     return float(BoxError()(predicted, target))

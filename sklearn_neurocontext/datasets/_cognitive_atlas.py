@@ -17,7 +17,7 @@ _CONCEPTS = "ConceptCollection.json"
 _TASKS = "TaskCollection.json"
 _DISORDERS = "DisorderCollection.json"
 _CONTRASTS = "ContrastCollection.json"
-# Size in bytes and SHA-256 of each file at the commit in its URL.
+# Size in bytes and SHA-256 of each file, as of the commit in `_URL`.
 COGNITIVE_ATLAS_FILES = {
     _CONCEPTS: (
         648284,
@@ -56,7 +56,7 @@ def load_cognitive_atlas(directory) -> Bunch:
     Parameters
     ----------
     directory : path-like
-        Folder that contains the JSON files of the folder ``src/data`` of the repository
+        Folder with the JSON files that are in the folder ``src/data`` of the repository
         ``legacy_cogat_linkml``.
 
     Returns
@@ -177,7 +177,7 @@ def _read(paths) -> Bunch:
 
 
 def _read_entries(path) -> list:
-    """Return the entries of a file, a list of dict."""
+    """Return the entries of a file as a list of dict."""
     content = read_json(path)
     entries = content.get("entries") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not all(
@@ -192,7 +192,7 @@ def _read_entries(path) -> list:
 
 
 def _make_table(entries, definition) -> pd.DataFrame:
-    """Return the id, name, definition and aliases of entries that have a name."""
+    """Return a table of the entries that have a name."""
     rows = [
         {
             "id": one["id"],

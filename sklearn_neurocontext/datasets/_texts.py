@@ -12,7 +12,7 @@ _FIELDS = ("title", "abstract", "body")
 
 
 def add_texts(corpus, text_field, path):
-    r"""Return a copy of a corpus with texts from a file.
+    r"""Return a copy of a corpus to which the texts of a file were added.
 
     Public corpora such as NeuroQuery contain peaks and titles, but no abstracts and no
     bodies, because publishers own the rights to these texts. If you have a file of
@@ -23,18 +23,20 @@ def add_texts(corpus, text_field, path):
     corpus : Bunch
         A corpus returned by a loader of this package. It is not changed.
     text_field : {"title", "abstract", "body"}
-        Field of the studies that receives the texts.
+        Text field of the studies to which the texts are added.
     path : path-like
         File with a table (CSV or TSV) or JSON lines (``.jsonl``). The file may be
-        compressed. It must contain an id in the column ``pmid``, ``pmcid``, ``doi``,
-        ``study_id`` or ``id``, and the text in the column ``text`` or in a column with
-        the name of `text_field`. The column ``id`` must contain PMIDs.
+        compressed. It must have a column of ids with the name ``pmid``, ``pmcid``,
+        ``doi``, ``study_id`` or ``id``, and a column of texts with the name ``text`` or
+        with the value of `text_field` as its name. Ids in a column ``id`` must be
+        PMIDs.
 
     Returns
     -------
     corpus : Bunch
         The corpus with the new texts. Studies whose ids are not in the file keep their
-        text. The field ``description`` states how many studies received a text.
+        text. The field ``description`` of the corpus states how many studies received a
+        text.
 
     Raises
     ------
@@ -82,7 +84,7 @@ def add_texts(corpus, text_field, path):
 
 
 def _find_column(table, names, path) -> str:
-    """Return the first of `names` that is the name of a column of the table."""
+    """Return the first of `names` that is a column of the table."""
     for name in names:
         if name in table:
             return name

@@ -26,16 +26,17 @@ _IBC = "ibc"
 
 @dataclass(eq=False)
 class MapComparison:
-    """Hold the similarity of predicted and described maps.
+    """Hold the similarities of predicted maps to the described maps.
 
     Parameters
     ----------
     scores : DataFrame
         One row per method and map, with the columns ``method``, ``name``,
-        ``description``, ``correlation`` and ``dice_<p>``, the Dice overlap of the p %
-        of voxels with the highest values in the two maps.
+        ``description``, ``correlation`` and one column ``dice_<p>`` for each percentage
+        p. For ``dice_<p>``, the p % of voxels with the highest values are selected in
+        each of the two maps. The score is the Dice overlap of the two selections.
     settings : dict
-        Corpus, atlas, random state, and sources of the maps.
+        Corpus, atlas, random state, and source of the maps.
 
     Examples
     --------
@@ -50,7 +51,7 @@ class MapComparison:
     settings: dict
 
     def summary(self) -> pd.DataFrame:
-        """Compute the mean over maps of each score and its 95 % interval.
+        """Compute the mean of each score over maps, and its 95 % interval.
 
         Returns
         -------
@@ -129,7 +130,7 @@ class MapComparison:
 
 
 def _heading(metric) -> str:
-    """Return the heading of a score."""
+    """Return the column heading of a score."""
     if not metric.startswith("dice_"):
         return metric
     return f"Dice, top {metric.removeprefix('dice_')} %"
@@ -141,9 +142,9 @@ def read_described_maps(folder) -> pd.DataFrame:
     Parameters
     ----------
     folder : path-like
-        Folder whose subfolders contain ``descriptions.tsv``, a table with the columns
-        ``name``, ``file`` and ``description``, and the map files that are named in this
-        table.
+        Folder with subfolders. Each subfolder contains map files and a table
+        ``descriptions.tsv`` with the columns ``name``, ``file`` and ``description``.
+        The column ``file`` contains the names of the map files.
 
     Returns
     -------
@@ -184,15 +185,15 @@ def compare_maps(
 ) -> MapComparison:
     """Predict maps from descriptions and compare them with the described maps.
 
-    All methods are fitted to the titles of all studies of the corpus. The figure is
-    like Figure 3 of the NeuroConText paper, which uses maps of Individual Brain
+    All methods are fitted to the titles of all studies of the corpus. The comparison is
+    like that in Figure 3 of the NeuroConText paper, which uses maps of Individual Brain
     Charting (IBC).
 
     Parameters
     ----------
     corpus : Bunch
         Corpus with titles.
-    maps : "ibc", path-like, default="ibc"
+    maps : "ibc" or path-like, default="ibc"
         ``"ibc"`` downloads maps of Individual Brain Charting, see `fetch_ibc_maps`. A
         path must be that of a folder whose subfolders contain maps and their
         descriptions (see `read_described_maps`).
@@ -261,20 +262,20 @@ def compare_maps(
 
 
 def _fetch_ibc() -> pd.DataFrame:
-    """Download maps of Individual Brain Charting; return their table."""
+    """Download maps of Individual Brain Charting, and return a table of them."""
     ibc = fetch_ibc_maps()
     names = ibc.contrasts["contrast_definition"]
     return pd.DataFrame({"name": names, "description": names, "path": ibc.maps})
 
 
 def _make_methods(random_state, cache) -> dict:
-    """Return functions that fit a method and predict coefficients of descriptions."""
+    """Return functions, each of which fits a method and predicts coefficients."""
     from ..models import ContrastiveTextBrain, best_text_brain
 
     embedder = make_embedder().set_params(cache=cache)
 
     def fit_predict(model):
-        """Return a function that fits a model of texts."""
+        """Return a function that fits a model to texts and predicts for queries."""
         return lambda texts, y, queries: model.fit(texts, y).predict(queries)
 
     made = make_estimators(random_state=random_state, decoder="residual")

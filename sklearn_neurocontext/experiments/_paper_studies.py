@@ -1,4 +1,4 @@
-"""Studies, coefficients and splits with which the tables of the paper are computed."""
+"""Studies, coefficients and splits for tables like those of the NeuroConText paper."""
 
 from dataclasses import dataclass, replace
 
@@ -15,12 +15,13 @@ from ..model_selection import (
 from ._estimators import make_masker
 
 # With the text field "counts", a study is described by the counts of terms that
-# NeuroQuery publishes. The counts in the following fields are multiplied by the given
-# weights and added.
+# NeuroQuery publishes. The counts in titles, keywords and abstracts are multiplied by
+# the following weights and added.
 COUNTS = "counts"
 _COUNT_WEIGHTS = {"title": 2, "keywords": 2, "abstract": 1}
-# Number of development studies, on which settings are chosen. They are in no test set.
-# The number is smaller for bodies, because few studies have a body.
+# Number of development studies for a text field; the default is 600. Settings are
+# chosen on these studies, which are in no test set. Few studies have a body, so the
+# number is smaller for bodies.
 _N_DEVELOPMENT = {"body": 300}
 _N_SPLITS = 15
 
@@ -38,9 +39,8 @@ class PaperStudies:
     texts : list of str or None
         Texts of the studies, or None if `text_field` is "counts".
     counts : csr_matrix of shape (n_studies, n_terms), float32, or None
-        Counts of terms. They are computed from the texts, unless `text_field` is
-        "counts". They are None if `text_field` is "title", because the features of
-        titles include pairs of words.
+        Counts of terms if `text_field` is "counts" or "body", otherwise None. For
+        bodies, they are computed from the texts.
     y : ndarray of shape (n_studies, n_components), float32
         Coefficients.
     peaks : list of ndarray of shape (n_peaks_i, 3), float64
@@ -52,7 +52,7 @@ class PaperStudies:
         A split for choosing settings. Its test studies are in no test set of `splits`.
         It is None if the corpus has too few studies.
     groups : ndarray of shape (n_studies,), int
-        Number of each study. Duplicates have the same number.
+        Number of the group of each study. Duplicates are in the same group.
     metadata : dict
         Settings that are stored with the scores.
 
@@ -120,7 +120,7 @@ class PaperStudies:
 
 
 def random_subset(rows, size) -> np.ndarray:
-    """Return at most `size` random rows; a larger `size` only adds rows to them."""
+    """Return at most `size` random rows; larger sizes return the same rows and more."""
     order = np.random.default_rng(0).permutation(rows.max() + 1)
     return np.sort(order[np.isin(order, rows)][:size])
 
@@ -158,7 +158,7 @@ def prepare_paper_studies(
     random_state : int, default=0
         Seed of the splits.
     same_studies : bool, default=False
-        Whether the studies of all fields are the same. If True, only studies with a
+        Whether to use the same studies for all fields. If True, only studies with a
         text in each of the fields are used.
 
     Returns
@@ -218,8 +218,8 @@ def _read_texts(corpus, field):
     if field == COUNTS:
         if "term_counts" not in corpus:
             raise ValueError(
-                "The text field counts needs NeuroQuery's counts of terms. Use the "
-                "corpus neuroquery."
+                "The text field 'counts' needs NeuroQuery's counts of terms. Use the "
+                "corpus 'neuroquery'."
             )
         parts = [w * corpus.term_counts[name] for name, w in _COUNT_WEIGHTS.items()]
         return sparse.csr_matrix(sum(parts), dtype=np.float32)
@@ -228,7 +228,7 @@ def _read_texts(corpus, field):
         return texts
     from ..text import strip_coordinates
 
-    # A model could read the peaks of a study from the coordinates in its body.
+    # Otherwise, a model could read the peaks of a study from coordinates in its body.
     return [strip_coordinates(text) for text in texts]
 
 
@@ -248,7 +248,7 @@ def _select(texts, field, rows) -> dict:
         return {"texts": None, "counts": texts[rows]}
     texts = [texts[row] for row in rows]
     # The counts of a text do not depend on other texts, so they are computed only once.
-    # The steps that learn from training studies select frequent words in each split.
+    # Frequent words are selected later, in each split, on its training studies.
     in_body = field == "body"
     counts = TermCounts(min_df=1).fit_transform(texts) if in_body else None
     return {"texts": texts, "counts": counts}
@@ -263,7 +263,8 @@ def _split(corpus, rows, n_splits, n_candidates, n_development, random_state):
         return folds, numbers, None
     titles = corpus.studies["title"].iloc[rows].tolist()
     groups = duplicate_groups(titles, [corpus.peaks[row] for row in rows], of_articles)
-    # The first splits are the same for every number of splits up to 15.
+    # At least 15 splits are made, and the first `n_splits` of them are used. Therefore,
+    # a split does not depend on `n_splits` if `n_splits` is at most 15.
     splits = paper_splits(
         len(rows),
         max(n_splits, _N_SPLITS),

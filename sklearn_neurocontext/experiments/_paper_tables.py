@@ -1,4 +1,4 @@
-"""Rows of the tables of the paper: estimators, their input and their splits."""
+"""Rows of tables like those of the NeuroConText paper, with estimators and splits."""
 
 from dataclasses import dataclass, field, replace
 
@@ -24,11 +24,11 @@ PAPER_RECIPE = "contrastive, paper recipe"
 BEST_TEXT_BRAIN = "best_text_brain"
 _MODEL_LABELS = {"minilm": "MiniLM", "mpnet": "MPNet"}
 _SIZES = (1000, 2000, 5000, 10_000)
-# Number of splits on which the paper's recipe is fitted to titles. It always trains for
-# 50 epochs, so a fit to 17,000 titles is slow.
+# Number of splits on which the network of the paper is fitted to titles. The training
+# of this network always takes 50 epochs, so a fit to 17,000 titles is slow.
 _N_SPLITS_OF_TITLES = 3
-# Number of splits on which NeuroQuery is fitted. It is small, because a fit takes
-# minutes.
+# Number of splits on which NeuroQuery is fitted. The number is small, because a fit
+# takes minutes.
 _N_SPLITS_OF_NEUROQUERY = 3
 _N_TRAIN_OF_TEXT2BRAIN = 2000
 # Settings of the network that were chosen on development studies.
@@ -48,7 +48,7 @@ class Row:
     X : array-like, sparse matrix or list of str
         Input of the estimator.
     studies : PaperStudies
-        Studies of X.
+        Studies to which the rows of X belong.
     splits : list of (train, test) or None, default=None
         Splits on which the estimator is fitted and scored. If None, all splits of the
         studies are used.
@@ -96,7 +96,8 @@ class PaperExperiment:
     random_state : int
         Seed of splits and estimators.
     cache : path-like or None
-        Embedding store. If None, it is a file in the cache folder of the package.
+        SQLite file in which embeddings are stored. If None, it is in the cache folder
+        of the package.
     on_progress : callable or None
         Function called as ``on_progress(n_done, n_total, label)``.
     """
@@ -114,7 +115,11 @@ class PaperExperiment:
     _embeddings: dict = field(default_factory=dict)
 
     def prepare(self, text_fields, **options) -> dict:
-        """Prepare the studies of those fields for which the corpus has texts."""
+        """Prepare the studies of the chosen text fields for a table.
+
+        The chosen fields are the attribute `text_fields`. If this attribute is None,
+        they are those of the passed `text_fields` for which the corpus has texts.
+        """
         options = {
             "atlas": self.atlas,
             "n_components": self.n_components,
@@ -196,7 +201,7 @@ def _embedding_models(experiment) -> dict:
     from ..models import best_text_brain
 
     seed = experiment.random_state
-    # The steps of `best_text_brain("title")` that take embeddings.
+    # The steps of `best_text_brain("title")` that follow the embedder.
     steps = dict(best_text_brain("title", seed).estimators)["language_model"].steps[1:]
     made = make_estimators(("cca", "contrastive"), seed)
     return {
@@ -236,10 +241,10 @@ def titles(experiment) -> dict:
 
 
 def _add_abstracts(corpus, studies) -> PaperStudies:
-    """Add the abstracts of training studies as further rows of training sets."""
+    """Return studies with abstracts as additional rows of the training sets."""
     abstracts = corpus.studies["abstract"].iloc[studies.rows].str.strip()
     with_abstract = np.flatnonzero(abstracts != "")
-    # The row of the abstract of each study; -1 without an abstract.
+    # For each study, the row that contains its abstract, or -1 if it has no abstract.
     further = np.full(len(studies.rows), -1)
     further[with_abstract] = len(studies.rows) + np.arange(len(with_abstract))
     splits = []
@@ -304,8 +309,9 @@ def comparators(experiment) -> dict:
 def _term_maps(experiment, studies) -> list:
     """Return the rows of NeurosynthMaps and NeuroQuery.
 
-    Maps are compared voxel by voxel, as the authors of these methods do, and as
-    coefficients that are standardized like those of all other estimators.
+    There are two rows for each method. In one row, maps are compared voxel by voxel, as
+    the authors of the methods do. In the other row, standardized coefficients of the
+    maps are compared, as for all other estimators.
     """
     from ..comparators import NeuroQuery, NeurosynthMaps
 
@@ -337,10 +343,10 @@ def _text2brain(experiment, studies) -> Row:
 
 
 def features(experiment) -> dict:
-    """Compare models of the same word features, with and without hubness correction.
+    """Compare models on the same word features, with and without hubness correction.
 
     The table shows how much of the difference between ridge regression and
-    `best_text_brain` is due to features, to the correction, and to the model.
+    `best_text_brain` is due to the features, to the correction and to the model.
     """
     from ..models import KernelCCA
 
@@ -374,7 +380,7 @@ def _word_steps(*, dense) -> list:
     from ..text import TermCounts
 
     steps = [TermCounts(min_df=10), TfidfTransformer(sublinear_tf=True)]
-    # Some models take dense arrays only.
+    # Some models accept only dense arrays.
     return [*steps, FunctionTransformer(_to_dense, accept_sparse=True)][: 2 + dense]
 
 
@@ -383,7 +389,7 @@ def _to_dense(X) -> np.ndarray:
 
 
 def candidates(experiment) -> dict:
-    """Correct similarities with those of all candidates, which is transductive."""
+    """Compare best_text_brain with and without CSLS, which uses all candidates."""
     sections = {}
     for name, studies in experiment.prepare(("body", "abstract", "title")).items():
         best = _best_row(experiment, studies)
@@ -395,7 +401,7 @@ def candidates(experiment) -> dict:
 def settings(experiment) -> dict:
     """Compare settings of each estimator on development studies.
 
-    The test studies of all other tables are in none of these test sets.
+    Development studies are not test studies in any other table.
     """
     sections = {}
     for name, studies in experiment.prepare(("body", "abstract", "title")).items():
@@ -433,7 +439,7 @@ _SETTINGS = {
 
 
 def losses(experiment) -> dict:
-    """Compare InfoNCE with joint losses of encoders and decoder."""
+    """Compare the InfoNCE loss alone with InfoNCE plus a reconstruction loss."""
     from ..models import ContrastiveTextBrain
 
     sections = {}
@@ -471,7 +477,7 @@ TABLES = {
 
 
 def _estimator_rows(experiment, studies) -> list:
-    """Return the rows of all estimators that take embeddings, and `best_text_brain`."""
+    """Return rows of all estimators that take embeddings, and of `best_text_brain`."""
     made = make_estimators(random_state=experiment.random_state)
     tuned = clone(made["contrastive"])
     tuned[-1].set_params(**_BEST_NETWORK)
@@ -517,7 +523,7 @@ def _two_models(experiment, studies) -> list:
 
 
 def _on_features(studies, model):
-    """Return a model; if texts are missing, add steps that transform counts."""
+    """Return a model, preceded by steps that transform counts if there are no texts."""
     if studies.texts is not None:
         return model
     from ..text import TermCounts
@@ -534,7 +540,7 @@ def _on_features(studies, model):
 
 
 def _best_row(experiment, studies, model_names=None) -> Row:
-    """Return the row of `best_text_brain`, by default with one language model."""
+    """Return the row of `best_text_brain`, by default with the first language model."""
     from ..models import best_text_brain
 
     text_field = "abstract" if studies.text_field == COUNTS else studies.text_field
@@ -548,12 +554,12 @@ def _best_row(experiment, studies, model_names=None) -> Row:
 
 
 class HubnessCorrected(BaseEstimator):
-    """Estimator whose similarities are corrected with those of training studies.
+    """Estimator with a hubness correction that is computed from the training studies.
 
-    The correction is the same as in `KernelCCA`. Two values are subtracted from the
-    similarity of a text and a map: the soft maximum of the text's similarities with all
-    training maps, and the soft maximum of the map's similarities with all training
-    texts.
+    The correction is the same as in `KernelCCA`. From the similarity of a text and a
+    map, two values are subtracted after multiplication by `weight`: the soft maximum of
+    the text's similarities with all training maps, and the soft maximum of the map's
+    similarities with all training texts.
     """
 
     def __init__(self, estimator, weight=0.5, temperature=0.05):
@@ -580,7 +586,10 @@ class HubnessCorrected(BaseEstimator):
 
 
 class CorrectedByCandidates(BaseEstimator):
-    """Estimator whose similarities are corrected by CSLS, which is transductive."""
+    """Estimator whose similarities are corrected by CSLS.
+
+    A corrected similarity depends on all texts and maps that are compared together.
+    """
 
     def __init__(self, estimator, k=10):
         self.estimator = estimator

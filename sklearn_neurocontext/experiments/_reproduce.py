@@ -1,4 +1,4 @@
-"""Compute tables like those of the NeuroConText paper, beside the published scores."""
+"""Compute tables like those of the NeuroConText paper, and add published scores."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,8 +112,8 @@ class ReproducedTable:
         Parameters
         ----------
         folder : path-like
-            Output folder. ``table.md`` contains the tables. There is a subfolder for
-            each text field, with the files of `BenchmarkResult.write`, and figures.
+            Output folder. Its file ``table.md`` contains the tables. Its subfolder for
+            each text field contains figures and the files of `BenchmarkResult.write`.
         """
         folder = Path(folder)
         write_text(folder / "table.md", self.to_markdown())
@@ -168,20 +168,20 @@ def reproduce(
     """Compute a table like one of the NeuroConText paper.
 
     The studies, the language models and the default atlas differ from those of the
-    paper, so the scores are not those of the paper. The published scores are listed
-    below each table. The tables are:
+    paper, so the scores also differ. If there are published scores, they are listed
+    below the table. The tables compare:
 
     - ``"table1"``: estimators on bodies, abstracts and titles;
     - ``"table2"``: language models and numbers of components;
-    - ``"titles"``: training on titles, and on titles and abstracts;
+    - ``"titles"``: training on titles, and training on titles and abstracts;
     - ``"figure2"``: bodies, abstracts and titles of the same studies;
     - ``"sizes"``: numbers of training studies;
     - ``"comparators"``: `comparators.NeurosynthMaps`, `comparators.NeuroQuery` and
       `comparators.Text2Brain`;
-    - ``"features"``: models of the same word features, with and without the hubness
+    - ``"features"``: models on the same word features, with and without the hubness
       correction of `KernelCCA`;
     - ``"candidates"``: `best_text_brain` with and without CSLS;
-    - ``"losses"``: InfoNCE and joint losses;
+    - ``"losses"``: the InfoNCE loss with and without a reconstruction loss;
     - ``"settings"``: settings of the estimators, on development studies.
 
     Parameters
@@ -189,7 +189,7 @@ def reproduce(
     table : str
         Name of the table.
     corpus : str, path-like or Bunch, default="neuroquery+neurosynth"
-        Name or path of a corpus, see `load_corpus`, or a corpus. Use `add_texts` to add
+        A corpus, or its name or path as in `load_corpus`. Use `add_texts` to add
         abstracts and bodies to a corpus.
     text_fields : sequence of {"title", "abstract", "body", "counts"} or None, \
             default=None
@@ -202,8 +202,8 @@ def reproduce(
         rows of the table are computed.
     model_names : sequence of str or None, default=None
         Language models, see `make_embedder`. ``"table2"`` and ``"titles"`` compare all
-        of them. All other tables use only the first. If None, minilm is used, and
-        ``"table2"`` and ``"titles"`` compare minilm and mpnet.
+        of them. All other tables use only the first. If None, ``"table2"`` and
+        ``"titles"`` compare minilm and mpnet, and all other tables use minilm.
     atlas : str or path-like, default="geometric"
         Atlas, see `make_masker`.
     n_components : int, default=512
@@ -216,7 +216,8 @@ def reproduce(
     random_state : int, default=0
         Seed of splits and estimators.
     output : path-like or None, default=None
-        Folder of the records. A second run with the same settings reads the records.
+        Folder in which a record of each fit is stored. A second run with the same
+        settings reads these records instead of fitting again.
     cache : path-like or None, default=None
         Embedding store. If None, it is ``embeddings.sqlite`` in the cache folder of the
         package.
@@ -255,7 +256,7 @@ def reproduce(
         corpus = load_corpus(corpus)
     model_names = tuple(model_names or _MODEL_NAMES.get(table, ("minilm",)))
     for name in model_names:
-        # A missing language model raises an error before any other work is done.
+        # If a language model is missing, an error is raised before any other work.
         make_embedder(name).fit()
     experiment = PaperExperiment(
         corpus=corpus,
@@ -381,7 +382,7 @@ def _run(rows, output, progress, description) -> BenchmarkResult:
     if reference is None and BEST_TEXT_BRAIN in names:
         reference = BEST_TEXT_BRAIN
     # Some rows have fewer splits than others. The test studies of a split are the same
-    # for all rows.
+    # for all rows, so the result with the most splits contains all test studies.
     longest = max(results, key=lambda one: len(one.studies))
     return replace(longest, records=records, reference=reference, provenance=runs)
 

@@ -22,16 +22,17 @@ def run_meta_analysis(corpus, meta_analysis="ale", *, default_n_subjects=20) -> 
         for studies with more subjects. ``"mkda"`` is multilevel kernel density
         analysis. Its kernel is a sphere with a radius of 10 mm.
     default_n_subjects : int, default=20
-        Number of subjects to assume for studies whose number is unknown. Only ``"ale"``
-        depends on numbers of subjects.
+        Number of subjects that is assumed for studies whose number of subjects is
+        unknown. Only ``"ale"`` depends on numbers of subjects.
 
     Returns
     -------
     maps : dict of str to Nifti1Image of shape (91, 109, 91)
-        The key ``stat`` is the statistic: ALE values, or the number of studies that
-        report a peak within 10 mm of the voxel. The key ``z`` contains the z values of
-        this statistic. They are computed from its null distribution for peaks at random
-        locations. They are not corrected for multiple comparisons over voxels.
+        The map with the key ``stat`` is the statistic. For ``"ale"``, it is the ALE
+        value. For ``"mkda"``, it is the number of studies that report a peak within 10
+        mm of the voxel. The map with the key ``z`` contains z values of this statistic.
+        They are computed from the distribution of the statistic for peaks at random
+        locations, and are not corrected for multiple comparisons over voxels.
 
     Raises
     ------

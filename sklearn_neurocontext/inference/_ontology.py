@@ -10,7 +10,7 @@ from ._terms import find_terms_in_texts
 
 ONTOLOGY_KINDS = ("tasks", "concepts", "disorders", "domains")
 PRIORS = ("uniform", "studies")
-# Words that occur in names of entries but do not state their topic.
+# Words that occur in names of entries, but do not state the topic of an entry.
 _GENERIC = {
     "assessment", "battery", "checklist", "disorder", "disorders", "fmri",
     "function", "index", "interview", "inventory", "level", "levels", "measure",
@@ -83,12 +83,12 @@ def entry_texts(table) -> list:
 
 
 def count_evidence(names, n_studies) -> np.ndarray:
-    """Return the number of training studies behind each name, of shape (n_names,).
+    """Return the number of training studies for each name, of shape (n_names,).
 
-    For each known term in a name, the studies that contain the term are counted. The
-    number of a name is the largest of these counts, or 0 without known terms. Generic
-    words, such as "task", are not considered. `n_studies` maps each known term to its
-    number of studies.
+    `n_studies` is a dict from known terms to numbers of training studies that contain
+    them. The result for a name is the largest of the numbers of the terms in the name.
+    It is 0 if the name contains no known term. Generic words, such as "task", are
+    ignored.
     """
     counts = [
         max(
@@ -103,9 +103,9 @@ def count_evidence(names, n_studies) -> np.ndarray:
 def link_matrix(pairs, rows, columns) -> csr_array:
     """Return a sparse array of links between ids, of shape (n_rows, n_columns).
 
-    `rows` and `columns` contain the ids of the rows and columns. An entry is 1 if the
-    pair of its row id and its column id is in `pairs`. Pairs with other ids are
-    omitted.
+    `rows` and `columns` contain the ids of the rows and columns. An element of the
+    array is 1 if the pair of its row id and its column id is in `pairs`, otherwise 0.
+    Pairs with ids that are not in `rows` and `columns` are ignored.
     """
     row_of = {one: place for place, one in enumerate(rows)}
     column_of = {one: place for place, one in enumerate(columns)}
@@ -120,7 +120,8 @@ def link_matrix(pairs, rows, columns) -> csr_array:
 def standardize(similarity, null_similarity) -> np.ndarray:
     """Subtract the mean of null similarities, and divide by their standard deviation.
 
-    `similarity` has shape (n_candidates,), `null_similarity` (n_candidates, n_studies).
+    `similarity` has shape (n_candidates,), and `null_similarity` has shape
+    (n_candidates, n_studies). Mean and standard deviation are computed over studies.
     """
     std = null_similarity.std(axis=1)
     return (similarity - null_similarity.mean(axis=1)) / np.where(std > 0, std, 1)
@@ -129,11 +130,11 @@ def standardize(similarity, null_similarity) -> np.ndarray:
 def rank_entries(
     kind, ontology, compare, n_studies, *, min_studies=10, prior="uniform"
 ) -> pd.DataFrame:
-    """Rank the entries of an ontology; the result is documented in `decode`.
+    """Rank entries of an ontology; `NeuroContextModel.decode` documents the result.
 
     ``compare(texts)`` returns the similarities of texts with a map, of shape
     (n_texts,), and with the maps of reference studies, of shape (n_texts, n_reference).
-    `n_studies` maps each term of the model to its number of training studies.
+    `n_studies` is a dict from the terms of the model to numbers of training studies.
     """
     known = {
         name: _select_known(ontology[name], name, n_studies, min_studies)
@@ -167,20 +168,20 @@ def rank_entries(
 
 
 def _select_known(table, kind, n_studies, min_studies):
-    """Return the entries with evidence, and their numbers of studies in a column."""
+    """Return the entries with enough training studies, and add these numbers."""
     counts = count_evidence(table["name"], n_studies)
     known = table.assign(n_studies=counts)[counts >= min_studies]
     if known.empty:
         raise ValueError(
             f"The model has no evidence for any of the {len(table)} {kind}: none of "
-            f"their names contains a term of at least {min_studies} training studies. "
-            "Pass a smaller min_studies."
+            "their names contains a term that occurs in at least "
+            f"{min_studies} training studies. Pass a smaller min_studies."
         )
     return known.reset_index(drop=True)
 
 
 def _average_concepts(ontology, known, compare):
-    """Return the domains with known concepts, and their mean similarities.
+    """Return the domains that have known concepts, and the similarities of domains.
 
     The similarity of a domain is the mean similarity of its known concepts.
     """
@@ -213,7 +214,8 @@ def _posterior(similarity, null, prior):
 def _propagate(probabilities, tasks, ontology, kind, ids) -> np.ndarray:
     """Return the probabilities of concepts or domains, given those of tasks.
 
-    The probability of a concept or domain is NaN if no known task measures it.
+    A probability is NaN if no known task measures the concept, or any concept of the
+    domain.
     """
     links, concepts = ontology["task_concepts"], ontology["concepts"]
     pairs = zip(links["concept"], links["task"], strict=True)

@@ -11,28 +11,30 @@ from scipy.spatial import KDTree
 from .._utils.validation import check_peaks
 from .._utils.volumes import check_top, keep_strongest, open_img
 
-# Names of the networks in the labels of the Schaefer atlas with 7 or 17 networks.
+# Pattern of the labels of the Schaefer atlas with 7 or 17 networks. The group of the
+# pattern is the name of the network.
 _SCHAEFER = re.compile(r"(?:7|17)Networks_[LR]H_([A-Za-z]+)")
 _BACKGROUND = "background"
 
 
 def region_names(coordinates, atlas=None) -> pd.DataFrame:
-    """Find the regions of coordinates in an atlas.
+    """Find the region of an atlas at, or nearest to, each coordinate.
 
     Parameters
     ----------
     coordinates : array-like of shape (n_peaks, 3)
         Coordinates x, y, z in mm, in MNI space.
     atlas : Bunch or None, default=None
-        Deterministic atlas, as returned by a function of nilearn, for example
-        ``nilearn.datasets.fetch_atlas_schaefer_2018()`` or
-        ``fetch_atlas_harvard_oxford("cort-maxprob-thr25-2mm")``, or another dict with
-        the keys ``maps`` (an image of integers, or its path) and ``labels`` (list of
-        str). The first label belongs to the value 1, the second label to the value 2,
-        and so on. If the first label is "Background", it belongs to the value 0
-        instead. If the atlas contains ``lut``, a table with the columns ``index`` and
-        ``name``, this table is used instead. If None, the regions are those of
-        Dosenbach et al., which nilearn contains, so that nothing is downloaded.
+        Deterministic atlas of nilearn, for example the output of
+        ``nilearn.datasets.fetch_atlas_schaefer_2018()`` or of
+        ``fetch_atlas_harvard_oxford("cort-maxprob-thr25-2mm")``. A dict with the keys
+        ``maps`` and ``labels`` is also possible. ``maps`` is an image of integers, or
+        its path. ``labels`` is a list of str. The first label belongs to the value 1,
+        the second label to the value 2, and so on. If the first label is "Background",
+        the labels belong to the values 0, 1 and so on instead. If the atlas has the key
+        ``lut``, it must be a table with the columns ``index`` and ``name``, and is used
+        instead of ``labels``. If None, the regions are those of Dosenbach et al. They
+        are part of nilearn, so that nothing is downloaded.
 
     Returns
     -------
@@ -74,8 +76,8 @@ def peak_table(
 ) -> pd.DataFrame:
     """Find the peaks of a map, and name their regions and networks.
 
-    The peaks are found by `nilearn.reporting.get_clusters_table`. This function returns
-    the highest peak and at most three other peaks of each cluster.
+    The peaks are found by `nilearn.reporting.get_clusters_table`. It returns the
+    highest peak and at most three other peaks of each cluster.
 
     Parameters
     ----------
@@ -87,8 +89,8 @@ def peak_table(
     top : float, default=0.1
         Fraction of voxels, in (0, 1]. It is ignored if `threshold` is passed.
     two_sided : bool, default=False
-        Whether voxels with values below minus `threshold` also form clusters. It
-        requires `threshold`.
+        Whether voxels with values below minus `threshold` also form clusters. If True,
+        `threshold` must be passed.
     min_distance : float, default=8.0
         Minimum distance between peaks of the same cluster, in mm.
     atlas : Bunch or None, default=None
@@ -98,10 +100,10 @@ def peak_table(
     Returns
     -------
     peaks : DataFrame
-        One row per peak, in descending order of the absolute value. Columns: ``x``,
-        ``y``, ``z`` in mm, ``value``, ``cluster_mm3`` (volume of the cluster; it is
-        given for the highest peak of a cluster, and is NaN for the other peaks), and
-        the columns of `region_names`.
+        One row per peak, in descending order of the absolute value. The columns are
+        ``x``, ``y``, ``z`` (in mm), ``value``, ``cluster_mm3`` and the columns of
+        `region_names`. ``cluster_mm3`` is the volume of the cluster for the highest
+        peak of a cluster, and NaN for the other peaks.
 
     Raises
     ------
@@ -142,8 +144,9 @@ def peak_table(
     elif not threshold > 0:
         raise ValueError(f"threshold must be positive; got {threshold!r}.")
     with warnings.catch_warnings():
-        # nilearn warns if no voxel reaches the threshold. In this case, the table is
-        # empty. nilearn also warns if it moves a center of mass into the cluster.
+        # Warnings of nilearn are ignored in two cases: if no voxel reaches the
+        # threshold, so that the table is empty, and if the center of mass of a cluster
+        # is outside the cluster and is therefore moved.
         warnings.filterwarnings("ignore", "The given float value must not exceed")
         warnings.filterwarnings("ignore", "No clusters found")
         warnings.filterwarnings("ignore", ".*outside of the cluster body")
@@ -166,13 +169,13 @@ def peak_table(
 
 
 def _nearest_dosenbach(coordinates) -> pd.DataFrame:
-    """Return the nearest region of Dosenbach et al. to each coordinate."""
+    """Return the region of Dosenbach et al. that is nearest to each coordinate."""
     from nilearn.datasets import fetch_coords_dosenbach_2010
 
     regions = fetch_coords_dosenbach_2010()
     centers = regions["rois"][["x", "y", "z"]].to_numpy(dtype=float)
     distances, nearest = KDTree(centers).query(coordinates)
-    # The labels end with the number of the region, such as "ACC 19".
+    # A label such as "ACC 19" ends with the number of the region.
     names = [re.sub(r"\s+\d+$", "", str(one)) for one in regions["labels"]]
     networks = [str(one) for one in regions["networks"]]
     return _make_table(
@@ -208,7 +211,7 @@ def _look_up(coordinates, atlas) -> pd.DataFrame:
 
 
 def _name_values(present, labels, lut) -> dict:
-    """Return a dict that maps the positive values of an atlas image to names."""
+    """Return a dict with the name of each positive value of an atlas image."""
     if lut is not None:
         names = dict(zip(lut["index"].astype(int), lut["name"].map(_text), strict=True))
     else:
@@ -227,7 +230,7 @@ def _name_values(present, labels, lut) -> dict:
 
 
 def _text(label) -> str:
-    """Return a label, which nilearn may give as bytes, as a string."""
+    """Return a label as a string; nilearn sometimes returns labels as bytes."""
     return label.decode() if isinstance(label, bytes) else str(label)
 
 

@@ -6,11 +6,12 @@ from ._base import TextBrainEstimator, draw_seed
 class NetworkEstimator(TextBrainEstimator):
     """Base class of estimators that predict maps with a single neural network.
 
-    The input of the network is embeddings. A subclass has the parameters `max_epochs`,
+    The network takes embeddings as input. A subclass has the parameters `max_epochs`,
     `batch_size`, `lr`, `random_state`, `n_validation`, `patience` and `device`. It
     defines the methods `fit` and `_predict_standardized` (see `TextBrainEstimator`). It
     also defines the method `_empty_network(attribute, weights)`, which returns an
-    untrained network whose weights have the same shapes as `weights`.
+    untrained network for an attribute of the estimator. The weights of this network
+    must have the same shapes as `weights`.
     """
 
     def _fit_network(
@@ -56,7 +57,7 @@ class NetworkEstimator(TextBrainEstimator):
         self.history_ = record.history
 
     def _forward(self, function, X):
-        """Compute the output of the network, or of one of its methods, for X."""
+        """Compute the output of the network or of one of its methods (`function`)."""
         from ._net import forward_rows
 
         return forward_rows(function, X, self.device)

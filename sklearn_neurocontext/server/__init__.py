@@ -1,4 +1,4 @@
-"""Serve a page and a JSON interface for a model on this machine.
+"""Local web server with a page and a JSON interface for a model.
 
 This subpackage requires the extra ``[serve]``.
 """

@@ -19,12 +19,12 @@ from ._peaks import find_peaks
 from ._uploads import read_nifti
 
 MAX_TEXT = 5_000
-# Numbers of texts and of uploaded maps that are kept in memory. The maps of a text take
-# about 1 MB, and an uploaded map takes half as much.
+# Number of texts whose maps are kept in memory, and number of uploaded maps that are
+# kept. The maps of a text take about 1 MB, and an uploaded map takes half as much.
 _N_TEXTS = 24
 _N_UPLOADS = 16
 _Z_THRESHOLD = 3.0
-# Fraction of the voxels that maps without a z unit show by default.
+# Fraction of the voxels that are shown by default if a map does not contain z values.
 _TOP = 0.1
 _DOTS_PER_INCH = 150
 _UNITS = {"z_map": "z value", "brain_map": DENSITY_UNIT}
@@ -36,10 +36,11 @@ class UploadNotFoundError(LookupError):
 
 @dataclass(frozen=True)
 class MapQuestion:
-    """Question for a map: the map of a text, of two texts, or an uploaded map.
+    """Question about the map of a text, a difference of two maps, or an uploaded map.
 
-    Exactly one of `text` and `upload` is given. If `minus` is given too, the map is the
-    difference between the maps of `text` and `minus`.
+    `kind` is "z_map" or "brain_map". Exactly one of `text` and `upload` is given. If
+    `minus` is given too, the map of the text `minus` is subtracted from the map of
+    `text`.
     """
 
     kind: str
@@ -56,7 +57,7 @@ class MapQuestion:
 
 
 def check_text(text: str, name: str = "text") -> str:
-    """Return a text in normal form; check its length and that it contains a word."""
+    """Return a text in normalized form; check its length and that it has a word."""
     if len(text) > MAX_TEXT:
         raise ValueError(
             f"{name} must have at most {MAX_TEXT:,} characters; got {len(text):,}. "
@@ -71,7 +72,7 @@ def check_text(text: str, name: str = "text") -> str:
 
 
 class ModelAnswers:
-    """Answers of a model. All methods must be called in the same thread."""
+    """Model that answers questions. All methods must be called in the same thread."""
 
     def __init__(self, model, ontology=None):
         self.model = model
@@ -81,15 +82,15 @@ class ModelAnswers:
         self._uploads = OrderedDict()
 
     def kinds(self) -> list:
-        """Return the names of the maps that the model predicts, the default first."""
+        """Return the names of the maps of the model; the first is the default."""
         maps = self.model.transform(["brain"])
         if self.ontology is not None:
-            # The first call embeds the tasks, which can take a minute.
+            # The first ranking of tasks embeds them, which can take a minute.
             self._rank(maps["brain_map"][0], "tasks", 1)
         return list(maps)[::-1]
 
     def img(self, question: MapQuestion) -> nib.Nifti1Image:
-        """Return the map of a question, on the grid of the model."""
+        """Return the map that a question is about, on the grid of the model."""
         if question.upload is not None:
             if question.upload not in self._uploads:
                 raise UploadNotFoundError(
@@ -106,14 +107,14 @@ class ModelAnswers:
         return maps[question.kind]
 
     def unit(self, question: MapQuestion) -> str:
-        """Return the unit of the map of a question."""
+        """Return the unit of the map that a question is about."""
         if question.upload is not None:
             return "value"
         is_difference = question.kind == "brain_map" and question.minus
         return ("difference of " if is_difference else "") + _UNITS[question.kind]
 
     def describe(self, question: MapQuestion, k: int) -> dict:
-        """Return the peaks and the properties of a map, and the terms of its texts."""
+        """Return the peaks and properties of a map, and terms similar to its texts."""
         img = self.img(question)
         magnitudes = np.abs(np.asarray(img.dataobj)[self._inside])
         answer = {
@@ -130,7 +131,7 @@ class ModelAnswers:
         return answer | {"texts": [self._describe_text(text, k) for text in texts]}
 
     def studies(self, text: str, k: int) -> dict:
-        """Return the indexed studies with the maps most similar to a text."""
+        """Return the indexed studies whose maps are most similar to a text."""
         return {"text": text, "studies": _records(self._similar_studies(text, k))}
 
     def tasks(self, text: str, k: int) -> dict:
@@ -164,7 +165,7 @@ class ModelAnswers:
         return {"upload": upload, **rankings}
 
     def nifti(self, question: MapQuestion) -> bytes:
-        """Return the map of a question as the content of a .nii.gz file."""
+        """Return the map that a question is about as the content of a .nii.gz file."""
         return gzip.compress(self.img(question).to_bytes(), compresslevel=4, mtime=0)
 
     def picture(self, question: MapQuestion, threshold: float) -> bytes:
@@ -180,7 +181,7 @@ class ModelAnswers:
         return stream.getvalue()
 
     def surface(self, question: MapQuestion, threshold: float) -> str:
-        """Return nilearn's interactive page of a map on the cortical surface."""
+        """Return nilearn's interactive view of a map on the cortex as an HTML page."""
         from nilearn.plotting import view_img_on_surf
 
         img = self.img(question)
@@ -202,7 +203,8 @@ class ModelAnswers:
         img = load_mni152_template(resolution=2)
         values = img.get_fdata() / img.get_fdata().max()
         inside = load_mni152_brain_mask(resolution=2).get_fdata() > 0
-        # The page draws values below 60, between inside and outside, as transparent.
+        # The page draws values below 60 as transparent. Such values occur outside the
+        # brain, and at its edge by interpolation.
         shades = np.where(inside, 60 + 195 * values, 0).astype(np.uint8)
         return gzip.compress(nib.Nifti1Image(shades, img.affine).to_bytes(), mtime=0)
 
@@ -210,7 +212,7 @@ class ModelAnswers:
         return self._maps(question.text, question.minus)
 
     def _low_confidence(self, maps) -> str:
-        """Return a message if the largest magnitude of a z map is below the null."""
+        """Return a warning if all values of the z map are small, else an empty str."""
         if "z_map" not in maps:
             return ""
         img = maps["z_map"]
@@ -218,7 +220,7 @@ class ModelAnswers:
         return self.model.low_confidence_message(magnitudes)
 
     def _predict_maps(self, text, minus) -> dict:
-        """Return the brain map of a text, and its z map if the model has z maps."""
+        """Return the maps of a text, minus those of another text if one is given."""
         for one in filter(None, [text, minus]):
             if not self.model.has_known_words([one])[0]:
                 raise ValueError(
@@ -257,7 +259,7 @@ class ModelAnswers:
         return _Z_THRESHOLD if is_z else float(np.quantile(magnitudes, 1 - _TOP))
 
     def _resample(self, img):
-        """Return a map on the grid of the model, with zeros outside of the mask."""
+        """Resample a map to the grid of the model; set voxels outside the mask to 0."""
         from nilearn.image import resample_to_img
 
         values = np.nan_to_num(np.asarray(img.dataobj))

@@ -21,14 +21,16 @@ from ._uploads import MAX_UPLOAD_MB
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
 _STATIC = Path(__file__).parent / "static"
 _REPORT_TEMPLATES = Path(__file__).parents[1] / "inference" / "templates"
-# nilearn's page of the surface contains its scripts, one of which (plotly) compiles
-# functions. It is displayed in a frame that cannot reach the page or the network.
+# The HTML page of nilearn's surface view contains scripts. One of them (plotly)
+# compiles functions. The HTML page is displayed in a frame without access to the
+# surrounding page or to the network.
 _SURFACE_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
 )
-# Bytes of a request beside the uploaded file, such as the name of the file.
+# Maximum number of bytes of a request in addition to the uploaded file. The additional
+# bytes contain, for example, the name of the file.
 _FORM_BYTES = 10_000
 
 _Text = Annotated[
@@ -67,11 +69,11 @@ def create_app(
     load_model : callable
         Function called as ``load_model(notify)``. It must return a `NeuroContextModel`.
         It can call ``notify(message)`` to display its progress on the page. If the
-        page should list studies, it must call ``model.index_corpus``.
+        page should list studies, the function must call ``model.index_corpus``.
     load_ontology : callable or None, default=None
         Function called without arguments in the background, for example
-        `fetch_cognitive_atlas`. It must return an ontology, whose tasks are ranked. If
-        None, the page lists no tasks.
+        `fetch_cognitive_atlas`. It must return an ontology, and the page lists its
+        tasks. If None, the page lists no tasks.
     allowed_hosts : sequence of str, default=("127.0.0.1", "localhost")
         Host names under which the application can be reached. Requests for other names
         are refused, because another web site could otherwise read answers (DNS
@@ -132,7 +134,7 @@ def _question(
     minus: _Minus = None,
     upload: _Upload = None,
 ) -> MapQuestion:
-    """Return the question of a request after checking its texts."""
+    """Return the question that a request contains; check its texts."""
     if (text is None) == (upload is None):
         raise HTTPException(422, "Exactly one of text and upload must be given.")
     if upload is not None and minus is not None:
@@ -182,7 +184,7 @@ def _add_interface(app, service):
     async def status() -> dict:
         """Return whether the model is loaded, and facts about it.
 
-        The key state is loading, ready or failed.
+        The value of "state" is "loading", "ready" or "failed".
         """
         return service.status()
 
@@ -190,9 +192,9 @@ def _add_interface(app, service):
     async def describe_map(question: _Question, k: _Count = 20) -> dict:
         """Return the peaks of a map, and the terms with similar maps.
 
-        Give either text or upload. The answer states the unit, the largest magnitude
-        and the default threshold of the map. For each text, it contains the
-        low-confidence warning, which is empty if the map is reliable.
+        Pass one of the parameters text and upload. The answer states the unit, the
+        largest magnitude and the default threshold of the map. For each text, it
+        contains the low-confidence warning, which is empty if the map is reliable.
         """
         return await service.ask("describe", question, k)
 
@@ -201,7 +203,7 @@ def _add_interface(app, service):
         text: Annotated[str, Query(description="Text to compare with studies.")],
         k: _Count = 20,
     ) -> dict:
-        """Return the studies of the corpus with the maps most similar to a text.
+        """Return the studies of the corpus whose maps are most similar to a text.
 
         The server must have been started with the option --corpus.
         """
@@ -223,14 +225,14 @@ def _add_interface(app, service):
         """Return the terms, tasks and studies that match an uploaded map.
 
         The file must be a NIfTI file (.nii or .nii.gz) with one map in MNI space. The
-        key upload of the answer identifies the map in other requests, until newer
-        uploads replace it.
+        value of "upload" in the answer identifies the map in later requests. The server
+        keeps the map until newer uploads replace it.
         """
         return await service.ask("decode", await file.read(), k)
 
 
 def _add_files(app, service):
-    """Add the files of maps: images, pictures and the interactive surface."""
+    """Add the addresses that return maps as NIfTI files, pictures or HTML pages."""
 
     @app.get("/template.nii.gz", include_in_schema=False)
     async def template():
@@ -249,7 +251,7 @@ def _add_files(app, service):
 
     @app.get("/api/surface.html", response_class=HTMLResponse)
     async def map_surface(question: _Question, threshold: _Threshold):
-        """Return an interactive page of a map on the cortical surface."""
+        """Return an HTML page with an interactive view of a map on the cortex."""
         headers = {"Content-Security-Policy": _SURFACE_POLICY}
         page = await service.ask("surface", question, threshold)
         return HTMLResponse(page, headers=headers)

@@ -21,13 +21,13 @@ _HEADERS = {
 
 
 class SecurityHeaders:
-    """Middleware that adds security headers, unless an answer has its own."""
+    """Middleware that adds security headers to answers that do not have them."""
 
     def __init__(self, app):
         self._app = app
 
     async def __call__(self, scope, receive, send):
-        """Pass a request on, and add the headers to the start of the answer."""
+        """Pass a request to the application, and add the headers to its answer."""
 
         async def send_with_headers(message):
             if message["type"] == "http.response.start":
@@ -48,7 +48,7 @@ class SizeLimit:
         self._message = message
 
     async def __call__(self, scope, receive, send):
-        """Count the bytes of a request; refuse it once there are too many."""
+        """Count the bytes of a request; refuse the request if it has too many."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -61,7 +61,8 @@ class SizeLimit:
             message = await receive()
             n_bytes += len(message.get("body", b""))
             if max(n_bytes, n_announced) > self._max_bytes:
-                # Browsers display the answer only after they have sent everything.
+                # The rest of the request is read, because browsers display the answer
+                # only after they have sent the whole request.
                 while message.get("more_body"):
                     message = await receive()
                 raise HTTPException(413, self._message)

@@ -10,11 +10,11 @@ _DISTANCE = 12.0
 
 
 def find_peaks(img, k: int = 40) -> pd.DataFrame:
-    """Return the k local extrema of a map with the largest magnitudes.
+    """Return the k peaks of a map that have the largest magnitudes.
 
     The columns are ``x``, ``y`` and ``z``, in mm, and ``value``. A voxel is a peak if
-    no voxel within 12 mm has a larger magnitude. If several of these voxels have the
-    same magnitude, only the first is a peak.
+    no voxel within 12 mm has a larger magnitude. If several voxels within 12 mm
+    of each other have the same magnitude, only the first of them is a peak.
     """
     magnitudes = np.abs(img.get_fdata())
     radii = (_DISTANCE / voxel_sizes(img.affine)).astype(int)

@@ -9,7 +9,7 @@ import uvicorn
 
 from ._app import LOCAL_HOSTS, create_app
 
-# Time that open connections may take after the server was stopped, in seconds.
+# When the server is stopped, open connections are closed after this number of seconds.
 _STOP_TIMEOUT = 5
 
 
@@ -71,8 +71,9 @@ def run_server(
             on_start(address)
         if open_browser:
             webbrowser.open(address)
-        # uvicorn raises the signals that ended it again. SIGTERM would then kill the
-        # process, whose exit code would not be 0.
+        # If a signal stops uvicorn, uvicorn sends this signal to the process again.
+        # Without the next line, a second SIGTERM would kill the process, and the exit
+        # code would not be 0.
         signal.signal(signal.SIGTERM, lambda *_: None)
         server.run(sockets=[listener])
     if app.state.service.error is not None:
@@ -91,7 +92,7 @@ def _listen(host, port) -> socket.socket:
 
 
 def _host_names(host) -> list:
-    """Return the names under which the server can be reached at an address."""
+    """Return the host names and addresses by which clients can reach the server."""
     if host in LOCAL_HOSTS:
         return list(LOCAL_HOSTS)
     name = socket.gethostname()

@@ -12,7 +12,7 @@ from ._worker import Worker
 # Time limit of a request, in seconds. If 50 clients ask at once, the last one waits for
 # the answers of the others, each of which can take several seconds.
 TIME_LIMIT = 600.0
-# Time that a call may take after the server was stopped, in seconds.
+# When the server is stopped, it waits at most this number of seconds for calls.
 _STOP_TIMEOUT = 5.0
 
 
@@ -50,14 +50,14 @@ class ModelService:
         self._worker.stop(_STOP_TIMEOUT)
 
     def status(self) -> dict:
-        """Return the state of the model and what is known about it."""
+        """Return the state of the model and facts about it."""
         return {"state": self.state, "message": self.message, **self.facts}
 
     async def ask(self, method: str, *args):
         """Call a method of `ModelAnswers` in the thread of the model.
 
-        Wrong questions are answered with status 422. A question that had to wait too
-        long, or that waits when the server is stopped, is answered with status 503.
+        Wrong questions are answered with status 422. Questions that wait too long, or
+        that still wait when the server is stopped, are answered with status 503.
         """
         future = self._worker.submit(self._answer, method, args)
         try:
@@ -105,7 +105,7 @@ class ModelService:
 
 @contextmanager
 def _without_warnings():
-    """Ignore warnings, because the page displays the low-confidence message of maps."""
+    """Ignore warnings; the page displays low-confidence messages in their place."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

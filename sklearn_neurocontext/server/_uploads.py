@@ -21,7 +21,7 @@ _ADVICE = "Upload one map in MNI space, as a .nii or .nii.gz file."
 
 
 def read_nifti(content: bytes) -> nib.Nifti1Image:
-    """Return the image in the bytes of a NIfTI file, with its values as float32.
+    """Return the image in the bytes of a NIfTI file; its values are float32.
 
     ValueError is raised if the bytes are not a complete NIfTI file, if the image has
     several volumes, or if it has infinite values or only zeros and NaN.
@@ -55,12 +55,13 @@ def read_nifti(content: bytes) -> nib.Nifti1Image:
 
 
 def _decompress(content: bytes) -> bytes:
-    """Return the content of a gzip file, or other content unchanged."""
+    """Return the decompressed content of a gzip file, or other content unchanged."""
     if not content.startswith(_GZIP_MAGIC):
         return content
     try:
         with gzip.open(io.BytesIO(content)) as stream:
-            # A small file can expand to any size, so that the size is limited.
+            # A small file can be very large after decompression. Therefore, only a
+            # limited number of bytes is read.
             content = stream.read(_MAX_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Run functions one after another in a thread of their own."""
+"""Run functions one after another in a separate thread."""
 
 import queue
 import threading
@@ -9,8 +9,8 @@ class Worker:
     """Thread that calls functions in the order in which they were submitted.
 
     A model is not safe to use from several threads. All calls of the model therefore
-    pass through one worker. The thread is a daemon, so that a long call does not keep
-    the program from ending. `ThreadPoolExecutor` has no daemon threads.
+    pass through one worker. The thread is a daemon, so that the program can end during
+    a long call. The threads of `ThreadPoolExecutor` are not daemons.
     """
 
     def __init__(self):
@@ -25,7 +25,7 @@ class Worker:
         return future
 
     def stop(self, timeout: float) -> None:
-        """End the thread after the calls in the queue; wait at most `timeout` s."""
+        """End the thread after the queued calls; wait at most `timeout` seconds."""
         self._jobs.put(None)
         self._thread.join(timeout)
 

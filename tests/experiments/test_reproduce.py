@@ -299,7 +299,7 @@ def test_table_of_language_models(corpus, tmp_path):
 def test_errors(corpus):
     with pytest.raises(ValueError, match=r"table must be one of table1, .*'table3'"):
         reproduce("table3", corpus)
-    with pytest.raises(ValueError, match="counts needs NeuroQuery's counts"):
+    with pytest.raises(ValueError, match="'counts' needs NeuroQuery's counts"):
         reproduce("table1", corpus, text_fields=["counts"], **OPTIONS)
     untitled = type(corpus)(**corpus | {"studies": corpus.studies.assign(title="")})
     with pytest.raises(ValueError, match="corpus has no texts for sizes"):
