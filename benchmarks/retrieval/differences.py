@@ -215,7 +215,7 @@ def run_on_targets(estimators, X, targets, splits, **options):
     return results
 
 
-# Decoder, ties and chunks
+# Decoder and ties
 
 
 def decoder_rows() -> dict:
@@ -270,24 +270,6 @@ def compare_ties(n_studies=1000) -> str:
     return "\n".join(lines) + "\n"
 
 
-def compare_chunks(texts, model_name="minilm") -> str:
-    """Return a Markdown table of cosines between embeddings of two kinds.
-
-    Vectors of chunks are scaled to norm one before averaging, or they are not.
-    """
-    lines = ["| pooling | smallest cosine | mean cosine |", "|---|---:|---:|"]
-    for pooling in ("auto", "mean"):
-        embedder = make_embedder(model_name).set_params(pooling=pooling)
-        vectors = []
-        for normalize_chunks in (True, False):
-            embedder.set_params(normalize_chunks=normalize_chunks)
-            X = embedder.fit_transform(texts)
-            vectors.append(X / np.linalg.norm(X, axis=1, keepdims=True))
-        cosines = np.sum(vectors[0] * vectors[1], axis=1)
-        lines.append(f"| {pooling} | {cosines.min():.6f} | {cosines.mean():.6f} |")
-    return "\n".join(lines) + "\n"
-
-
 # Command
 
 
@@ -298,7 +280,7 @@ def load_bodies(path, n_splits, n_candidates):
     return prepare_paper_studies(corpus, ["body"], **options)["body"]
 
 
-def compare_all(studies, X, output, *, atlas=None, n_chunked=0) -> dict:
+def compare_all(studies, X, output, *, atlas=None) -> dict:
     """Compute all sections. Return Markdown text by the name of the section."""
     y, splits = studies.y, studies.splits
     options = {
@@ -330,8 +312,6 @@ def compare_all(studies, X, output, *, atlas=None, n_chunked=0) -> dict:
         X, y, splits[0], masker, studies.groups, output
     )
     sections["ties"] = compare_ties()
-    if n_chunked:
-        sections["chunks"] = compare_chunks(studies.texts[:n_chunked])
     return sections
 
 
@@ -368,12 +348,6 @@ def main():
     )
     parser.add_argument("--n-splits", type=int, default=5)
     parser.add_argument("--n-candidates", type=int, default=1000)
-    parser.add_argument(
-        "--n-chunked",
-        type=int,
-        default=0,
-        help="number of bodies that are embedded with and without normalize_chunks",
-    )
     parser.add_argument("--cache", help="embedding store (SQLite file)")
     parser.add_argument(
         "--output",
@@ -386,13 +360,7 @@ def main():
     studies = load_bodies(options.bodies, options.n_splits, options.n_candidates)
     embedder = make_embedder("minilm").set_params(cache=options.cache or "memory")
     X = embedder.fit_transform(studies.texts)
-    sections = compare_all(
-        studies,
-        X,
-        options.output,
-        atlas=options.atlas,
-        n_chunked=options.n_chunked,
-    )
+    sections = compare_all(studies, X, options.output, atlas=options.atlas)
     text = "\n".join(f"## {name}\n\n{table}" for name, table in sections.items())
     (options.output / "table.md").write_text(text, encoding="utf-8")
     print(text)

@@ -15,6 +15,8 @@ from benchmarks.retrieval.differences import (
     run_on_targets,
 )
 from sklearn_neurocontext import KDEDiFuMoMasker, RidgeBaseline, similarity
+from sklearn_neurocontext.datasets import make_studies
+from sklearn_neurocontext.experiments import prepare_paper_studies
 
 N_COMPONENTS = 6
 QUICK = {"max_epochs": 2, "batch_size": 16}
@@ -129,3 +131,34 @@ def test_a_constant_similarity_has_chance_level_only_in_random_order():
     lines = compare_ties(100).splitlines()[2:]
     scores = [[float(cell) for cell in line.split("|")[2:4]] for line in lines]
     assert scores == [[10, 50], [100, 100], [0, 0]]
+
+
+def test_sections_of_a_small_corpus(tmp_path, monkeypatch):
+    for name in ("recipe_rows", "perceptron_rows", "decoder_rows"):
+        rows = dict(list(getattr(differences, name)().items())[:2])
+        for row in rows.values():
+            row[-1].set_params(**QUICK)
+        monkeypatch.setattr(differences, name, lambda rows=rows: rows)
+    corpus = make_studies(n_studies=60, random_state=0)
+    options = {"n_components": 8, "n_splits": 2}
+    studies = prepare_paper_studies(corpus, ["title"], **options)["title"]
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    sections = differences.compare_all(studies, X, tmp_path)
+    assert list(sections) == [
+        "recipe",
+        "mlp",
+        f"voxelization, {PAPER}",
+        "voxelization, ridge",
+        "decoder",
+        "ties",
+    ]
+    assert "| best epoch |" in sections["recipe"]
+    assert "| ridge, floor |" in sections["voxelization, ridge"]
+    assert (tmp_path / "recipe" / "results.json").exists()
+
+
+def test_help_names_the_options(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["differences", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        differences.main()
+    assert "--bodies" in capsys.readouterr().out
