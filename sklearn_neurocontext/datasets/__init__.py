@@ -4,7 +4,8 @@ Functions named ``load_*`` read files, functions named ``fetch_*`` download file
 functions named ``make_*`` generate data. `fetch_ibc_maps` returns maps.
 `load_cognitive_atlas` and `fetch_cognitive_atlas` return an ontology, with tables of
 tasks, mental concepts and disorders. All other functions return a corpus, which is a
-Bunch with these fields:
+Bunch with the fields below. Its ``repr`` and its display in notebooks are a short
+summary with the numbers of studies and peaks, and the description.
 
 - ``studies``: DataFrame with the columns study_id, pmid, pmcid, doi, title, keywords,
   abstract, body, year, journal and coordinate_space, and usually one row per study.

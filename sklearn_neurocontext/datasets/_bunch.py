@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import Bunch
 
 from .._utils.coordinate_spaces import (
     CoordinateSpaceWarning,
@@ -19,6 +18,7 @@ from .._utils.coordinate_spaces import (
     talairach_to_mni,
 )
 from .._utils.files import replace_surrogates
+from ._corpus import Corpus
 from ._ids import read_dois, read_integers
 
 TEXT_COLUMNS = ("title", "keywords", "abstract", "body", "journal")
@@ -132,7 +132,7 @@ def finish_bunch(
         verb = "has" if n_empty == 1 else "have"
         of_all = count_words(len(peaks), "study", "studies")
         description += f" {n_empty:,} of {of_all} {verb} no peak."
-    return Bunch(
+    return Corpus(
         studies=studies,
         peaks=peaks,
         peak_spaces=peak_spaces,

@@ -1,10 +1,10 @@
 """Add texts from a file to the studies of a corpus."""
 
 import pandas as pd
-from sklearn.utils import Bunch
 
 from .._utils.files import expand_path, replace_surrogates
 from ._bunch import count_words
+from ._corpus import Corpus
 from ._files import ID_COLUMNS, read_columns, read_json_lines
 from ._ids import join_rows, write_ids, write_study_ids
 
@@ -80,7 +80,7 @@ def add_texts(corpus, text_field, path):
     studies[text_field] = pd.Series([one or other for one, other in both], dtype=str)
     n_new = count_words(sum(map(bool, new)), "study has", "studies have")
     description = f"{corpus.description} {n_new} the {text_field} in {path.name}."
-    return Bunch(**corpus | {"studies": studies, "description": description})
+    return Corpus(**corpus | {"studies": studies, "description": description})
 
 
 def _find_column(table, names, path) -> str:
