@@ -17,6 +17,8 @@ PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 def test_links_lead_to_files(page):
     targets = re.findall(r"\]\(([^)#\s]+)", page.read_text())
     inside = [target for target in targets if "://" not in target]
+    # Pages in this folder are written by the build of the site, which checks the links.
+    inside = [target for target in inside if not target.startswith("generated/")]
     missing = [name for name in inside if not (page.parent / name).exists()]
     assert not missing
 

@@ -79,7 +79,7 @@ def entry_folder(kind: str, settings: dict) -> Path:
 
 
 def _hash_json(content) -> str:
-    """Return the SHA-256 of JSON values, written as text with sorted keys."""
+    """Convert JSON values to text with sorted keys, and return its SHA-256."""
     text = json.dumps(content, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -55,8 +55,9 @@ _BATCH = 100
 @click.option(
     "--z",
     is_flag=True,
-    help="Write the z map, which is the difference between the map and the mean map, "
-    "divided by the null standard deviation.",
+    help="Write the z map: the difference between the map and the mean map, divided by "
+    "the standard deviation of such differences in models fitted to random pairs of "
+    "texts and maps.",
 )
 @model_options
 @click.pass_context
@@ -237,9 +238,10 @@ def decode(img, peaks, corpus, text, candidates, k, output, model, allow_downloa
     n_studies = loaded.card.get("n_studies")
     number = f"{n_studies:,} " if isinstance(n_studies, int) else ""
     note(
-        "Note: the null distribution of p and q values was computed from maps of "
-        "single studies. Maps of groups, meta-analyses and predictions are smoother; "
-        "for these maps, only the order of candidates is meaningful. Maps of the "
+        "Note: p and q values compare each similarity with a null distribution, which "
+        "was computed from maps of single studies. Group maps, meta-analytic maps and "
+        "predicted maps are smoother; for these maps, only the order of candidates is "
+        "meaningful. Maps of the "
         f"{number}training studies match better than new maps."
     )
     if is_ontology:

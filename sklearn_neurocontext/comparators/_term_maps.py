@@ -169,14 +169,15 @@ class TermMapEstimator(MixMatchMixin, BaseEstimator):
         Returns
         -------
         similarity : ndarray of shape (n_texts, n_studies)
-            Values in [-1, 1]. With ``representation="voxels"``, the mean predicted map
-            and the mean density of the training studies are first subtracted from the
-            predicted map and from the density of the peaks, respectively. The values
-            are correlations of the results over voxels. With
-            ``representation="coefficients"``, each row of predicted and of observed
-            coefficients is first divided by its L2 norm. Each component is then
-            standardized with its mean and standard deviation over the training studies.
-            The values are cosines of the results.
+            Values in [-1, 1]. With ``representation="voxels"``, a value is the
+            correlation over voxels of a predicted map and the density of the peaks of
+            a study. First, the mean predicted map of the training studies is subtracted
+            from the predicted map, and the mean density of the training studies is
+            subtracted from the density. With ``representation="coefficients"``, a value
+            is the cosine of predicted coefficients and observed coefficients of a
+            study. First, the coefficients of each map are divided by their L2 norm, and
+            each component is standardized with its mean and standard deviation over the
+            training studies.
         """
         check_is_fitted(self)
         with array_output():

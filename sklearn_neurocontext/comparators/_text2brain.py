@@ -114,8 +114,9 @@ class Text2Brain(NetworkEstimator):
         One dictionary per epoch, with these keys:
 
         - ``epoch``: number of the epoch, counted from 1;
-        - ``train_loss`` and ``valid_loss``: squared error summed over the box, averaged
-          over the training studies or over the validation studies, respectively;
+        - ``train_loss``: squared error summed over the box, averaged over the training
+          studies;
+        - ``valid_loss``: the same, averaged over the validation studies;
         - ``monitor``: the same as ``valid_loss``, or as ``train_loss`` if there are no
           validation studies;
         - ``dur``: duration of the epoch in seconds.

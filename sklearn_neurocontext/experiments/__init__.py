@@ -10,6 +10,7 @@ from ._estimators import (
     select_inputs,
 )
 from ._map_comparison import MapComparison, compare_maps, read_described_maps
+from ._paper_studies import PaperStudies, prepare_paper_studies
 from ._reproduce import (
     ReproducedTable,
     describe_table,
@@ -24,6 +25,7 @@ __all__ = [
     "TEXT_ESTIMATORS",
     "BenchmarkResult",
     "MapComparison",
+    "PaperStudies",
     "PreparedStudies",
     "ReproducedTable",
     "StudyMaps",
@@ -36,6 +38,7 @@ __all__ = [
     "make_estimators",
     "make_masker",
     "median_study_maps",
+    "prepare_paper_studies",
     "prepare_studies",
     "provenance",
     "read_described_maps",

@@ -19,7 +19,6 @@ from ._estimators import make_masker
 # the following weights and added.
 COUNTS = "counts"
 _COUNT_WEIGHTS = {"title": 2, "keywords": 2, "abstract": 1}
-PAPER_TEXT_FIELDS = ("title", "abstract", "body", COUNTS)
 # Number of development studies for a text field; the default is 600. Settings are
 # chosen on these studies, which are in no test set. Few studies have a body, so the
 # number is smaller for bodies.
@@ -34,7 +33,7 @@ class PaperStudies:
     Parameters
     ----------
     text_field : str
-        Text field of the studies, one of `PAPER_TEXT_FIELDS`.
+        Text field of the studies: "title", "abstract", "body" or "counts".
     rows : ndarray of shape (n_studies,), int64
         Indices of the studies in the corpus.
     texts : list of str or None
@@ -56,6 +55,20 @@ class PaperStudies:
         Number of the group of each study. Duplicates are in the same group.
     metadata : dict
         Settings that are stored with the scores.
+
+    See Also
+    --------
+    prepare_paper_studies : Selects the studies of each text field.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets import make_studies
+    >>> from sklearn_neurocontext.experiments import prepare_paper_studies
+    >>> corpus = make_studies(n_studies=60, random_state=0)
+    >>> options = {"n_components": 64, "n_splits": 2}
+    >>> studies = prepare_paper_studies(corpus, ["title"], **options)["title"]
+    >>> studies.y.shape, len(studies.splits)
+    ((60, 64), 2)
     """
 
     text_field: str
@@ -123,14 +136,16 @@ def prepare_paper_studies(
     random_state=0,
     same_studies=False,
 ) -> dict:
-    """Prepare the studies of several text fields.
+    """Select studies of each text field and compute their coefficients and splits.
 
     Parameters
     ----------
     corpus : Bunch
         Corpus returned by a loader of `sklearn_neurocontext.datasets`.
     text_fields : sequence of str
-        Text fields, each of which is one of `PAPER_TEXT_FIELDS`.
+        Text fields among "title", "abstract", "body" and "counts" (NeuroQuery's counts
+        of terms). Coordinates are removed from bodies by
+        `sklearn_neurocontext.text.strip_coordinates`.
     atlas : str or path-like, default="geometric"
         Atlas, see `make_masker`.
     n_components : int, default=512
@@ -155,6 +170,16 @@ def prepare_paper_studies(
     ------
     ValueError
         If the corpus has no text in a field.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.datasets import make_studies
+    >>> from sklearn_neurocontext.experiments import prepare_paper_studies
+    >>> corpus = make_studies(n_studies=60, random_state=0)
+    >>> options = {"n_components": 64, "n_splits": 2}
+    >>> studies = prepare_paper_studies(corpus, ["title"], **options)
+    >>> len(studies["title"].texts)
+    60
     """
     y = np.asarray(make_masker(atlas, n_components).fit_transform(corpus.peaks))
     texts = {field: _read_texts(corpus, field) for field in text_fields}

@@ -399,7 +399,9 @@ def _check_learned(learned, expected, where) -> None:
 
 def _check_array(name, array, described, sizes) -> None:
     """Check the type and shape of a fitted array, and add its sizes to `sizes`."""
-    # `sizes` maps each word of the descriptions in `KINDS` to the size of a dimension.
+    # `described` contains one word per dimension of the array, for example
+    # "n_components_ latent_dim_". `sizes` maps each of these words to the size of the
+    # dimension.
     words = described.split()
     kind = "i" if words[0] == "int" else "f"
     if words[0] in ("int", "sparse"):

@@ -29,7 +29,16 @@ from sklearn_neurocontext.metrics import make_retrieval_scorer
 from sklearn_neurocontext.persistence import fingerprint
 
 SMALL = {"n_channels": 8, "n_filters": 8, "max_epochs": 2, "random_state": 0}
-ONE_VOXEL = nib.Nifti1Image(np.ones((1, 1, 1), np.uint8), np.eye(4))
+
+
+class _Mask(nib.Nifti1Image):
+    """Mask whose text contains no address, so that names of tests do not vary."""
+
+    def __repr__(self):
+        return "mask"
+
+
+ONE_VOXEL = _Mask(np.ones((1, 1, 1), np.uint8), np.eye(4))
 TINY = Text2Brain(ONE_VOXEL, n_channels=2, n_filters=4, max_epochs=1)
 
 
@@ -282,7 +291,7 @@ def test_loaded_models_give_identical_outputs(fitted, studies, tmp_path):
 
 def test_images_cannot_be_saved(tmp_path):
     model = clone(TINY).fit(np.eye(3), [1.0, 2.0, 3.0])
-    with pytest.raises(TypeError, match=r"mask_img is of type Nifti1Image"):
+    with pytest.raises(TypeError, match=r"mask_img is of type _Mask"):
         save_model(model, tmp_path / "model")
 
 
