@@ -66,7 +66,7 @@ class PredictedMaps(dict):
         return plot_predicted_map(img, **title | note | options)
 
     def view(self, name=None, *, index=0):
-        """Open a map in nilearn's interactive viewer.
+        """Return nilearn's interactive viewer of a map.
 
         Parameters
         ----------
