@@ -316,7 +316,7 @@ def _term_maps(experiment, studies) -> list:
     from ..comparators import NeuroQuery, NeurosynthMaps
 
     masker = make_masker(experiment.atlas, experiment.n_components)
-    X = studies.texts if studies.counts is None else studies.counts
+    X = studies.counts if studies.texts is None else studies.texts
     rows = []
     for kind, n_splits in (
         (NeurosynthMaps, None),
@@ -401,7 +401,8 @@ def candidates(experiment) -> dict:
 def settings(experiment) -> dict:
     """Compare settings of each estimator on development studies.
 
-    Development studies are not test studies in any other table.
+    The development studies of a text field are not test studies of this text field in
+    any other table. They may be test studies of another text field.
     """
     sections = {}
     for name, studies in experiment.prepare(("body", "abstract", "title")).items():
