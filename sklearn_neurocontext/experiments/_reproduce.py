@@ -252,10 +252,10 @@ def reproduce(
     >>> from sklearn_neurocontext.datasets import make_studies
     >>> from sklearn_neurocontext.experiments import reproduce
     >>> corpus = make_studies(n_studies=60, random_state=0)
-    >>> reproduce("table3", corpus)
+    >>> reproduce("table3", corpus)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    ValueError: table must be one of table1, table2, figure2, ...; got 'table3'.
+    ValueError: table must be one of table1, table2, titles, ...; got 'table3'.
     """
     if table not in TABLES:
         raise ValueError(f"table must be one of {', '.join(TABLES)}; got {table!r}.")
@@ -329,7 +329,7 @@ def list_paper_tables() -> list[str]:
     --------
     >>> from sklearn_neurocontext.experiments import list_paper_tables
     >>> list_paper_tables()[:3]
-    ['table1', 'table2', 'figure2']
+    ['table1', 'table2', 'titles']
     """
     return list(TABLES)
 
