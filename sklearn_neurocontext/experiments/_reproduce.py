@@ -18,6 +18,7 @@ _TEXT_FIELDS = {
     "sizes": ("title", "abstract", "body", "counts"),
     "candidates": ("title", "abstract", "body", "counts"),
     "titles": ("title",),
+    "features": ("abstract", "body"),
 }
 _MODEL_NAMES = {"table2": _BOTH, "titles": _BOTH}
 _SOURCE = (

@@ -248,6 +248,19 @@ def test_abstracts_are_added_to_training_sets_only(corpus):
 
 
 @pytest.mark.slow
+def test_features_have_the_settings_of_best_text_brain(corpus, tmp_path):
+    experiment = tables.PaperExperiment(
+        corpus, ("body",), cache=tmp_path / "store.sqlite", **OPTIONS
+    )
+    rows = {row.name: row.estimator for row in tables.features(experiment)["body"]}
+    best = rows["best_text_brain"][-1].get_params()
+    kernel = rows["KernelCCA, words"][-1].get_params()
+    linear = rows["cca, words"][-1].get_params()
+    assert kernel == best | {"hubness_weight": 0}
+    assert linear == kernel | {"kernel_width": None}
+
+
+@pytest.mark.slow
 def test_table_of_titles(corpus, tmp_path):
     result = reproduce(
         "titles",
