@@ -214,7 +214,8 @@ def describe_sides(x, sides, rows, names) -> str:
 
     `x` and `sides` contain the x coordinate and the hemisphere ("l", "r" or "") of each
     peak. `names` contains the names of the studies. For each peak, `rows` contains the
-    index of its study in `names`. If there is no such study, the message is "".
+    index of its study in `names`. If the sign of x contradicts the hemisphere in no
+    study, the message is "".
     """
     messages = []
     for letter, side, sign, sign_name, advice in (

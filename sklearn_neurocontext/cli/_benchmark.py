@@ -195,9 +195,10 @@ def demo(output, text):
     n_candidates = min(record["n_candidates"] for record in result.records)
     click.echo(
         f"Recall among {n_candidates} candidates is not comparable with published "
-        "values, which use 1,000 candidates. For the text of a study, mix&match is the "
-        "fraction of the maps of other studies that are less similar to the text than "
-        "the map of the study itself is."
+        "values, which use 1,000 candidates. Mix&match compares the text of a study "
+        "with the study's own map and with the maps of the other studies. It is the "
+        "fraction of the other maps that are less similar to the text than the study's "
+        "own map."
     )
     _plot_recall_curves(result, output, f"n-back and flanker: {title}")
     _plot_median_study(
@@ -320,10 +321,10 @@ def _plot_median_study(loaded, studies, masker, split, estimator, settings, outp
     )
     path = save_figure(figure, output / "predicted_and_observed.png")
     click.echo(
-        f"{path.name}: observed map, and map predicted by {estimator}, of the test "
-        "study with the median Dice score in the first split. The Dice score of this "
-        f"study for the top 10 % of voxels is {maps.dice:.2f}; the mean over "
-        f"{len(maps.dice_of_all)} test studies is {maps.dice_of_all.mean():.2f}"
+        f"{path.name}: two maps of the test study with the median Dice score in the "
+        f"first split: the observed map and the map predicted by {estimator}. The Dice "
+        f"score of this study for the top 10 % of voxels is {maps.dice:.2f}; the mean "
+        f"over {len(maps.dice_of_all)} test studies is {maps.dice_of_all.mean():.2f}"
     )
 
 

@@ -261,8 +261,8 @@ def _read_metadata(study) -> dict:
 
 def _read_point(point, name) -> dict:
     """Return the coordinates (keys x, y, z) and the space (key space) of a point."""
-    # If a point has no coordinates, x, y and z are None, and `_drop_empty_points`
-    # removes the point.
+    # The values x, y and z are None if a point has no coordinates. Such a point is
+    # removed by `_drop_empty_points`.
     point = {} if point is None else point
     coordinates = point.get("coordinates") if isinstance(point, dict) else point
     if coordinates is None or coordinates == []:
@@ -311,7 +311,7 @@ def _drop_empty_points(points):
 
 
 def _study_table(studies, metadata) -> pd.DataFrame:
-    """Return the table of studies; take missing cells from the metadata."""
+    """Return the table of studies; fill missing cells from the metadata."""
     table = pd.DataFrame({"study_id": studies["study_id"].astype(str)})
     for column, source in _TEXTS.items():
         table[column] = studies.get(source)
@@ -337,7 +337,7 @@ def _first_known(studies, metadata, column) -> pd.Series:
 
 
 def _read_keywords(cell) -> str:
-    """Return keywords as a text; join lists, including lists in JSON, by semicolons."""
+    """Return keywords as a text; items of a list or JSON list are joined by "; "."""
     if isinstance(cell, str):
         try:
             cell = json.loads(cell)
@@ -347,7 +347,7 @@ def _read_keywords(cell) -> str:
 
 
 def _analysis_rows(studies, analyses) -> pd.DataFrame:
-    """Return a table with one row per analysis, which has the texts of the study."""
+    """Return a table with one row per analysis; each row has the texts of its study."""
     table = analyses[["id", "study_id", "name"]].merge(studies, on="study_id")
     table["study_id"] = table["id"]
     table["title"] = table["title"].str.cat(table["name"].fillna(""), sep=": ")
@@ -375,8 +375,8 @@ def write_nimare_studyset(corpus, path, *, default_n_subjects=None) -> Path:
     Returns
     -------
     path : Path
-        Path of the output file. In this file, coordinates are in mm, and their space is
-        MNI, also if the corpus states no space. Rows without a peak are omitted.
+        Path of the output file. In this file, coordinates are in mm and labeled as MNI,
+        even if the corpus does not state their space. Rows without a peak are omitted.
 
     Raises
     ------

@@ -232,7 +232,8 @@ def write_sleuth(corpus, path, *, space="MNI", default_n_subjects=None) -> Path:
     ValueError
         If `space` is invalid, if `default_n_subjects` is not positive, if no row has a
         peak, or if a title has the form ``Reference=…``, ``Subjects=…`` or ``N=…``, or
-        the form of a peak, because such a title would not be read as a name.
+        begins with three numbers, like the line of a peak. Such a title would not be
+        read as a name.
 
     Warns
     -----
@@ -405,7 +406,7 @@ class _Parser:
             self._read_text(text, number)
 
     def drop_name(self):
-        """Count the lines of an unfinished name as comments."""
+        """Drop the pending name, if there is one, and count its lines as comments."""
         if self._name:
             self.n_comments += len(self._name.names) + (self._name.n_equals is not None)
         self._name = None
@@ -472,8 +473,9 @@ class _Parser:
             last.space = self._space
         elif _space_of(last.space) != _space_of(self._space):
             raise ValueError(
-                "the reference above this line changes the space between the peaks of "
-                f"{last.names[0]!r}. Repeat the experiment's name below the reference."
+                "the reference above this line changes the coordinate space in the "
+                f"middle of the experiment {last.names[0]!r}. Repeat the experiment's "
+                "name below the reference."
             )
         last.peaks.append(peak)
         self._is_separate = False
@@ -493,10 +495,10 @@ class _Parser:
         # Here, the pending name directly follows the lines of the previous experiment,
         # and has no number of subjects. If the previous experiment has neither a number
         # of subjects nor a name like "Author, year: contrast", the pending name begins
-        # an experiment. If the previous experiment has a number of subjects and a name
-        # with a colon, a year or a PMID, and the pending name has no year, the pending
-        # name is a comment, such as the brain region of a peak. Otherwise, an error is
-        # raised.
+        # an experiment. The pending name is a comment, such as the brain region of a
+        # peak, if three conditions hold: the previous experiment has a number of
+        # subjects; its name contains a colon, a year or a PMID; the pending name
+        # contains no year. Otherwise, an error is raised.
         if last.n_subjects is None and not _is_study_name(last.name):
             return True
         is_last_named = _is_study_name(last.name) or re.search(
@@ -528,7 +530,7 @@ def _is_statement(text: str) -> bool:
 
 
 def _is_comment(text: str) -> bool:
-    """Return whether the text of a comment line is a peak, or is like N=12."""
+    """Return whether the text of a line with // begins with a peak, or is like N=12."""
     words = re.findall(_CELLS[0], text)[:3]
     is_peak = len(words) == 3 and np.isfinite(read_numbers(words)).all()
     return bool(is_peak or _N_EQUALS.fullmatch(text))
@@ -540,7 +542,7 @@ def _is_study_name(name: str) -> bool:
 
 
 def _find_group(names: list) -> str:
-    """Return the name of the study in the name of an experiment, a list of lines."""
+    """Return the name of the study, given the lines of the name of an experiment."""
     # Lines such as "Emotion studies", without author and year, may precede the name.
     begins = [i for i, line in enumerate(names) if _STUDY.match(line) or ":" in line]
     name = " ".join(names[begins[0] if begins else 0 :])

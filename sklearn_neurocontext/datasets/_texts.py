@@ -73,7 +73,9 @@ def add_texts(corpus, text_field, path):
     ids = write_study_ids(table[id_column], kind)
     studies = corpus.studies.copy()
     join_rows(studies, kind, ids, path.name)  # raises an error if no id matches
-    text_of = dict(zip(ids, texts, strict=True))
+    # If an id is repeated, its first text is used.
+    pairs = [(key, text) for key, text in zip(ids, texts, strict=True) if text]
+    text_of = dict(reversed(pairs))
     new = [text_of.get(key, "") for key in write_ids(studies[kind], kind)]
     old = studies[text_field]
     both = zip(new, old, strict=True)

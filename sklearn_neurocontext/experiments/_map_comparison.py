@@ -166,8 +166,8 @@ def read_described_maps(folder) -> pd.DataFrame:
     """
     tables = []
     for path in sorted(expand_path(folder).glob("*/descriptions.tsv")):
-        table = pd.read_csv(path, sep="\t")
-        tables.append(table.assign(path=[path.parent / one for one in table["file"]]))
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        tables.append(_check_descriptions(table, path))
     if not tables:
         raise ValueError(f"No subfolder of {str(folder)!r} contains descriptions.tsv.")
     return pd.concat(tables, ignore_index=True)[["name", "description", "path"]]
@@ -229,17 +229,15 @@ def compare_maps(
     ...
     ValueError: No subfolder of 'missing_folder' contains descriptions.tsv.
     """
-    from nilearn.image import load_img
-    from nilearn.masking import apply_mask
-
+    embedder = make_embedder().set_params(cache=cache).fit()
     table = _fetch_ibc() if str(maps) == _IBC else read_described_maps(maps)
     masker = make_masker(atlas, n_components)
     y = np.asarray(masker.fit(corpus.peaks).transform(corpus.peaks))
     texts = study_texts(corpus, "title")
     rows = usable_rows(texts, y)
     texts, y = [texts[row] for row in rows], y[rows]
-    described = [apply_mask(load_img(one), masker.mask_img_) for one in table["path"]]
-    methods = _make_methods(random_state, cache)
+    described = [_read_map(one, masker.mask_img_) for one in table["path"]]
+    methods = _make_methods(random_state, embedder, cache)
     scores = []
     for n_done, (name, method) in enumerate(methods.items()):
         predicted = method(texts, y, table["description"].tolist())
@@ -261,6 +259,38 @@ def compare_maps(
     return MapComparison(pd.DataFrame(scores), settings)
 
 
+def _check_descriptions(table, path) -> pd.DataFrame:
+    """Check the columns, descriptions and files of a table; add the paths of files."""
+    missing = [name for name in ("name", "file", "description") if name not in table]
+    if missing:
+        raise ValueError(
+            f"{str(path)!r} must have the columns name, file and description; got "
+            f"{', '.join(table.columns)}."
+        )
+    table = table.assign(path=[path.parent / one for one in table["file"]])
+    for row in table.itertuples():
+        if not row.description.strip():
+            raise ValueError(
+                f"{str(path)!r}: the description of {row.name!r} is empty."
+            )
+        if not row.path.is_file():
+            raise ValueError(f"{str(path)!r}: the file {row.file!r} does not exist.")
+    return table
+
+
+def _read_map(path, mask_img) -> np.ndarray:
+    """Read a map at the voxels of the mask; resample it if its grid differs."""
+    from nilearn.image import load_img, resample_to_img
+    from nilearn.masking import apply_mask
+
+    img = load_img(path)
+    if img.shape != mask_img.shape or not np.allclose(img.affine, mask_img.affine):
+        img = resample_to_img(
+            img, mask_img, interpolation="linear", force_resample=True, copy_header=True
+        )
+    return apply_mask(img, mask_img)
+
+
 def _fetch_ibc() -> pd.DataFrame:
     """Download maps of Individual Brain Charting, and return a table of them."""
     ibc = fetch_ibc_maps()
@@ -268,11 +298,9 @@ def _fetch_ibc() -> pd.DataFrame:
     return pd.DataFrame({"name": names, "description": names, "path": ibc.maps})
 
 
-def _make_methods(random_state, cache) -> dict:
+def _make_methods(random_state, embedder, cache) -> dict:
     """Return functions, each of which fits a method and predicts coefficients."""
     from ..models import ContrastiveTextBrain, best_text_brain
-
-    embedder = make_embedder().set_params(cache=cache)
 
     def fit_predict(model):
         """Return a function that fits a model to texts and predicts for queries."""
@@ -288,7 +316,10 @@ def _make_methods(random_state, cache) -> dict:
     methods = {"mean map": _predict_mean}
     for name, model in models.items():
         methods[name] = fit_predict(make_pipeline(embedder, model))
-    methods[BEST_TEXT_BRAIN] = fit_predict(best_text_brain("title", random_state))
+    best = best_text_brain("title", random_state)
+    caches = [name for name in best.get_params() if name.endswith("__cache")]
+    best.set_params(**dict.fromkeys(caches, cache))
+    methods[BEST_TEXT_BRAIN] = fit_predict(best)
     return methods
 
 

@@ -181,11 +181,18 @@ def prepare_paper_studies(
     >>> len(studies["title"].texts)
     60
     """
+    if not len(text_fields):
+        return {}
     y = np.asarray(make_masker(atlas, n_components).fit_transform(corpus.peaks))
     texts = {field: _read_texts(corpus, field) for field in text_fields}
     rows = {field: _usable(texts[field], y) for field in text_fields}
     if same_studies:
         common = sorted(set.intersection(*(set(of.tolist()) for of in rows.values())))
+        if not common:
+            raise ValueError(
+                "No study has a text in each of the fields "
+                f"{', '.join(text_fields)}. Choose fewer text fields."
+            )
         rows = dict.fromkeys(rows, np.array(common, dtype=np.int64))
     smallest = "body" if same_studies and "body" in text_fields else None
     prepared = {}
@@ -256,13 +263,12 @@ def _select(texts, field, rows) -> dict:
 
 def _split(corpus, rows, n_splits, n_candidates, n_development, random_state):
     """Return the splits, the groups of duplicates, and a split for development."""
-    of_articles = corpus.groups[rows]
-    if len(rows) <= n_candidates + n_development:
-        folds = shuffled_folds(of_articles, n_splits, random_state)
-        numbers = np.unique(of_articles, return_inverse=True)[1]
-        return folds, numbers, None
     titles = corpus.studies["title"].iloc[rows].tolist()
-    groups = duplicate_groups(titles, [corpus.peaks[row] for row in rows], of_articles)
+    peaks = [corpus.peaks[row] for row in rows]
+    groups = duplicate_groups(titles, peaks, corpus.groups[rows])
+    if len(rows) <= n_candidates + n_development:
+        # Duplicates are in the same fold.
+        return shuffled_folds(groups, n_splits, random_state), groups, None
     # At least 15 splits are made, and the first `n_splits` of them are used. Therefore,
     # a split does not depend on `n_splits` if `n_splits` is at most 15.
     splits = paper_splits(

@@ -316,7 +316,7 @@ def _term_maps(experiment, studies) -> list:
     from ..comparators import NeuroQuery, NeurosynthMaps
 
     masker = make_masker(experiment.atlas, experiment.n_components)
-    X = studies.texts if studies.counts is None else studies.counts
+    X = studies.counts if studies.texts is None else studies.texts
     rows = []
     for kind, n_splits in (
         (NeurosynthMaps, None),
@@ -348,8 +348,6 @@ def features(experiment) -> dict:
     The table shows how much of the difference between ridge regression and
     `best_text_brain` is due to the features, to the correction and to the model.
     """
-    from ..models import KernelCCA
-
     sections = {}
     for name, studies in experiment.prepare(("body", "abstract")).items():
         seed = experiment.random_state
@@ -357,10 +355,11 @@ def features(experiment) -> dict:
         models = {kind: pipeline[-1] for kind, pipeline in made.items()}
         for model in models.values():
             model.set_params(y_scaling="sqrt")
-        options = {"hubness_weight": 0, "random_state": seed}
-        models["cca"] = KernelCCA(kernel_width=None, **options)
-        models["KernelCCA"] = KernelCCA(n_nystroem=3000, **options)
         best = _best_row(experiment, studies)
+        # The model of `best_text_brain` without the correction, and without the kernel.
+        kernel_cca = clone(best.estimator[-1]).set_params(hubness_weight=0)
+        models["cca"] = clone(kernel_cca).set_params(kernel_width=None)
+        models["KernelCCA"] = kernel_cca
         embedded = make_estimators(("ridge",), seed)["ridge"]
         X = experiment.embed(studies, experiment.model_names[0])
         label = model_label(experiment.model_names[0])
@@ -401,7 +400,8 @@ def candidates(experiment) -> dict:
 def settings(experiment) -> dict:
     """Compare settings of each estimator on development studies.
 
-    Development studies are not test studies in any other table.
+    The development studies of a text field are not test studies of this text field in
+    any other table. They may be test studies of another text field.
     """
     sections = {}
     for name, studies in experiment.prepare(("body", "abstract", "title")).items():

@@ -12,6 +12,14 @@ from ._result import DIRECTIONS, BenchmarkResult
 
 _TEXT_TO_BRAIN = DIRECTIONS[0]
 _BOTH = ("minilm", "mpnet")
+# Tables whose text fields are not titles, abstracts and bodies.
+_TEXT_FIELDS = {
+    "table1": ("title", "abstract", "body", "counts"),
+    "sizes": ("title", "abstract", "body", "counts"),
+    "candidates": ("title", "abstract", "body", "counts"),
+    "titles": ("title",),
+    "features": ("abstract", "body"),
+}
 _MODEL_NAMES = {"table2": _BOTH, "titles": _BOTH}
 _SOURCE = (
     "Published: Meudec, Ghayem et al., NeuroConText, MICCAI 2024 (bodies of 20,000 "
@@ -245,13 +253,20 @@ def reproduce(
     >>> from sklearn_neurocontext.datasets import make_studies
     >>> from sklearn_neurocontext.experiments import reproduce
     >>> corpus = make_studies(n_studies=60, random_state=0)
-    >>> reproduce("table3", corpus)
+    >>> reproduce("table3", corpus)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    ValueError: table must be one of table1, table2, figure2, ...; got 'table3'.
+    ValueError: table must be one of table1, table2, titles, ...; got 'table3'.
     """
     if table not in TABLES:
         raise ValueError(f"table must be one of {', '.join(TABLES)}; got {table!r}.")
+    allowed = _TEXT_FIELDS.get(table, ("title", "abstract", "body"))
+    unknown = [one for one in text_fields or () if one not in allowed]
+    if unknown:
+        raise ValueError(
+            f"text_fields of {table} must be among {', '.join(allowed)}; got "
+            f"{', '.join(map(repr, unknown))}."
+        )
     if not hasattr(corpus, "studies"):
         corpus = load_corpus(corpus)
     model_names = tuple(model_names or _MODEL_NAMES.get(table, ("minilm",)))
@@ -296,10 +311,11 @@ def _select_rows(sections, names) -> dict:
             f"rows must be among {', '.join(map(repr, known))}; got "
             f"{', '.join(map(repr, unknown))}."
         )
-    return {
+    chosen = {
         field: [row for row in rows if row.name in names]
         for field, rows in sections.items()
     }
+    return {field: rows for field, rows in chosen.items() if rows}
 
 
 def list_paper_tables() -> list[str]:
@@ -314,7 +330,7 @@ def list_paper_tables() -> list[str]:
     --------
     >>> from sklearn_neurocontext.experiments import list_paper_tables
     >>> list_paper_tables()[:3]
-    ['table1', 'table2', 'figure2']
+    ['table1', 'table2', 'titles']
     """
     return list(TABLES)
 

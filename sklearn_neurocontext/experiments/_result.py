@@ -468,12 +468,25 @@ class BenchmarkResult:
             text += " Test sets overlap; the intervals take this into account."
         return text
 
+    def _describe_splits(self) -> str:
+        """Return the number of splits; list estimators with different numbers."""
+        names: dict[int, list] = {}
+        for name, group in self.table().groupby("estimator", sort=False):
+            names.setdefault(group["split"].nunique(), []).append(str(name))
+        most = max(names)
+        fewer = [
+            f"{', '.join(of_number)}: {number}"
+            for number, of_number in sorted(names.items())
+            if number != most
+        ]
+        return f"{most} splits" + (f" ({'; '.join(fewer)})" if fewer else "")
+
     def _notes(self) -> str:
         pools = sorted({record["n_candidates"] for record in self.records})
         count = f"{pools[0]:,}" if len(pools) == 1 else f"{pools[0]:,} to {pools[-1]:,}"
-        n_splits = len({record["split"] for record in self.records})
         text = (
-            f"Scores are means over {n_splits} splits with {count} candidates each. "
+            f"Scores are means over {self._describe_splits()} with {count} candidates "
+            "each. "
             "Recall depends on the number of candidates, mix&match does not. "
         )
         if self.studies is not None:

@@ -8,7 +8,7 @@ import numpy as np
 def check_mapping(values, argument: str, content: str) -> dict:
     """Check that an argument is a nonempty dictionary, and return the dictionary.
 
-    `content` describes a value of the dictionary in error messages.
+    In error messages, `content` describes what a value of the dictionary is.
     """
     if not isinstance(values, Mapping):
         raise TypeError(

@@ -113,7 +113,7 @@ class LanguageModel:
     is_causal: bool
     fingerprint: str
     place: str  # folder, or name on the Hub
-    options: dict  # revision and token of a model on the Hub
+    options: dict  # for loading files: revision, access token, code options
 
     @property
     def n_special(self) -> int:

@@ -254,8 +254,8 @@ def _check_texts(texts) -> list[str]:
 
 def _is_counts(X) -> bool:
     """Return whether X contains counts: it is two-dimensional and contains no texts."""
-    # Lists are not converted to arrays, because NumPy arrays of strings reserve the
-    # memory of the longest text for each text.
+    # Lists are not converted to arrays, because a NumPy array of strings reserves as
+    # much memory for each text as the longest text needs.
     if isinstance(X, list | tuple):
         return bool(X) and not isinstance(X[0], str) and np.ndim(X[0]) == 1
     if len(getattr(X, "shape", ())) != 2:

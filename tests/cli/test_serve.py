@@ -25,6 +25,11 @@ def folder(tmp_path_factory):
 
 
 def _start(*options):
+    """Start the server in a process that does not ignore SIGINT.
+
+    A test run that was started in the background of a shell ignores this signal, and
+    processes inherit this.
+    """
     program = "from sklearn_neurocontext.cli import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", program, "serve", "--port", "0", *map(str, options)],
@@ -32,7 +37,12 @@ def _start(*options):
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        preexec_fn=_restore_interrupt if os.name == "posix" else None,
     )
+
+
+def _restore_interrupt():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _get_json(address):

@@ -171,7 +171,8 @@ def test_experiments_have_peaks_or_subjects(tmp_path):
         ),
         (
             "//Reference=MNI\n//a\n1 2 3\n//Reference=TAL\n4 5 6",
-            "line 5: the reference above this line changes the space between the peaks",
+            "line 5: the reference above this line changes the coordinate space in the "
+            "middle of the experiment 'a'",
         ),
         (
             "//Reference=MNI\n//a\n1 2\0 3\n",

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from nilearn.image import resample_img
 
 from sklearn_neurocontext.datasets import make_studies
 from sklearn_neurocontext.experiments import (
@@ -49,7 +50,7 @@ def _perfect(corpus):
 
 def test_scores_of_known_maps(corpus, folder, monkeypatch, tmp_path):
     methods = {"perfect": _perfect(corpus), "mean map": module._predict_mean}
-    monkeypatch.setattr(module, "_make_methods", lambda random_state, cache: methods)
+    monkeypatch.setattr(module, "_make_methods", lambda *args: methods)
     done = []
     result = compare_maps(
         corpus, folder, n_components=128, on_progress=lambda *one: done.append(one)
@@ -97,6 +98,19 @@ def test_real_methods(corpus, folder, monkeypatch, tmp_path):
     assert result.summary()["mean"].notna().all()
 
 
+def test_maps_on_another_grid_are_resampled(corpus, tmp_path):
+    masker = make_masker("geometric", 128).fit(corpus.peaks)
+    img = masker.inverse_transform(masker.transform(corpus.peaks[:1])).slicer[..., 0]
+    affine = img.affine @ np.diag([0.5, 0.5, 0.5, 1.0])
+    fine = resample_img(img, affine, force_resample=True, copy_header=True)
+    assert fine.shape != img.shape
+    values = []
+    for name, one in (("coarse", img), ("fine", fine)):
+        one.to_filename(tmp_path / f"{name}.nii.gz")
+        values.append(module._read_map(tmp_path / f"{name}.nii.gz", masker.mask_img_))
+    assert np.corrcoef(values)[0, 1] > 0.99
+
+
 def test_one_map_has_no_interval():
     row = {"method": "a", "name": "m", "description": "pain", "correlation": 0.5}
     summary = MapComparison(pd.DataFrame([row]), {}).summary()
@@ -105,4 +119,19 @@ def test_one_map_has_no_interval():
 
 def test_errors(tmp_path):
     with pytest.raises(ValueError, match=r"No subfolder of .* contains descriptions"):
+        read_described_maps(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("name\tdescription\na\tpain\n", "name, file and description; got name"),
+        ("name\tfile\tdescription\na\tx.nii\tpain\n", "'x.nii' does not exist"),
+        ("name\tfile\tdescription\na\tx.nii\t\n", "description of 'a' is empty"),
+    ],
+)
+def test_wrong_descriptions(tmp_path, table, message):
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "descriptions.tsv").write_text(table)
+    with pytest.raises(ValueError, match=message):
         read_described_maps(tmp_path)

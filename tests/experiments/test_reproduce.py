@@ -67,6 +67,8 @@ def test_same_studies_have_the_same_splits(corpus):
 
 def test_development_studies_are_in_no_test_set():
     corpus = make_studies(n_studies=700, random_state=0)
+    # Each title occurs twice.
+    corpus.studies["title"] = [f"title number {row // 2}" for row in range(700)]
     [studies] = prepare_paper_studies(
         corpus, ("title",), n_candidates=40, **OPTIONS
     ).values()
@@ -80,6 +82,15 @@ def test_development_studies_are_in_no_test_set():
         corpus, ("title",), n_candidates=40, n_components=128, n_splits=5
     )["title"]
     np.testing.assert_array_equal(more.splits[1][1], studies.splits[1][1])
+
+
+def test_duplicates_are_in_the_same_fold(corpus):
+    titles = [f"title number {row // 2}" for row in range(90)]
+    corpus = type(corpus)(**corpus | {"studies": corpus.studies.assign(title=titles)})
+    [studies] = prepare_paper_studies(corpus, ("title",), **OPTIONS).values()
+    assert studies.metadata["n_duplicates"] >= 45
+    for train, test in studies.splits:
+        assert not set(np.array(titles)[train]) & set(np.array(titles)[test])
 
 
 def test_bodies_have_no_coordinates(corpus):
@@ -165,6 +176,8 @@ def test_some_rows(corpus):
     result = reproduce("table1", corpus, rows=["one split"], **OPTIONS)
     records = result.results["body"].records
     assert [one["estimator"] for one in records] == ["one split"]
+    both = reproduce("table1", corpus, **OPTIONS).to_markdown()
+    assert "means over 2 splits (one split: 1) with" in both
     with pytest.raises(ValueError, match=r"rows must be among 'cca', .*; got 'mlp'"):
         reproduce("table1", corpus, rows=["cca", "mlp"], **OPTIONS)
 
@@ -232,6 +245,19 @@ def test_abstracts_are_added_to_training_sets_only(corpus):
         np.testing.assert_array_equal(more.y[further], more.y[more.rows[further]])
         texts = [more.texts[row] for row in further]
         assert texts == abstracts.iloc[more.rows[further]].tolist()
+
+
+@pytest.mark.slow
+def test_features_have_the_settings_of_best_text_brain(corpus, tmp_path):
+    experiment = tables.PaperExperiment(
+        corpus, ("body",), cache=tmp_path / "store.sqlite", **OPTIONS
+    )
+    rows = {row.name: row.estimator for row in tables.features(experiment)["body"]}
+    best = rows["best_text_brain"][-1].get_params()
+    kernel = rows["KernelCCA, words"][-1].get_params()
+    linear = rows["cca, words"][-1].get_params()
+    assert kernel == best | {"hubness_weight": 0}
+    assert linear == kernel | {"kernel_width": None}
 
 
 @pytest.mark.slow
