@@ -25,6 +25,13 @@ class PredictedMaps(dict):
         Low-confidence message of each map. It is empty if the map has high confidence.
     card : dict
         Metadata of the model.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext import NeuroContextModel
+    >>> model = NeuroContextModel.from_pretrained()  # doctest: +SKIP
+    >>> maps = model.transform(["fear", "pain"])  # doctest: +SKIP
+    >>> maps.plot("z_map", index=1)  # doctest: +SKIP
     """
 
     def plot(self, name=None, *, index=0, **options):
