@@ -326,8 +326,8 @@ class NeuroContextModel:
                 "use transform(texts)."
             )
         maps = self.transform([text])
-        result = PredictedMaps({name: imgs[0] for name, imgs in maps.items()})
-        vars(result).update(vars(maps))
+        only = {name: imgs[0] for name, imgs in maps.items()}
+        result = PredictedMaps(only, **vars(maps))
         result["similar_words"] = self.similar_words(text)
         indexed = self.studies is not None
         found = self.similar_documents(text) if indexed else NO_STUDIES.copy()
@@ -428,15 +428,20 @@ class NeuroContextModel:
         """
         texts = _check_texts(texts)
         brain_maps, z_maps = self._predict_voxels(texts, minus)
-        maps = PredictedMaps({"brain_map": self._to_imgs(brain_maps)})
+        maps = {"brain_map": self._to_imgs(brain_maps)}
         messages = [""] * len(texts)
         if z_maps is not None:
             maps["z_map"] = self._to_imgs(z_maps)
             signed = z_maps if minus is None else np.abs(z_maps)
             messages = [self._low_confidence("this map", z.max()) for z in signed]
-        maps.texts, maps.minus, maps.messages = texts, minus, messages
-        maps.unit, maps.card = density_unit(self), self.card
-        return maps
+        return PredictedMaps(
+            maps,
+            texts=texts,
+            minus=minus,
+            unit=density_unit(self),
+            messages=messages,
+            card=self.card,
+        )
 
     def full_vocabulary(self) -> list:
         """Return the terms of the model.

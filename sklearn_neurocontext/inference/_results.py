@@ -13,8 +13,10 @@ class PredictedMaps(dict):
 
     `NeuroContextModel.transform` and ``model(text)`` return and document it.
 
-    Attributes
+    Parameters
     ----------
+    maps : dict
+        Images, or lists of images, by the names of the maps.
     texts : list of str
         The texts whose maps were predicted.
     minus : str or None
@@ -33,6 +35,14 @@ class PredictedMaps(dict):
     >>> maps = model.transform(["fear", "pain"])  # doctest: +SKIP
     >>> maps.plot("z_map", index=1)  # doctest: +SKIP
     """
+
+    def __init__(self, maps, *, texts, minus, unit, messages, card):
+        super().__init__(maps)
+        self.texts = texts
+        self.minus = minus
+        self.unit = unit
+        self.messages = messages
+        self.card = card
 
     def plot(self, name=None, *, index=0, **options):
         """Plot a map on a glass brain.
