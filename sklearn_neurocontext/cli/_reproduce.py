@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from .._utils.progress import progress_bar
 from ._common import (
     CORPUS_HELP,
     POSITIVE_INTEGER,
@@ -16,7 +17,6 @@ from ._common import (
     note,
     notes_for_warnings,
     output_option,
-    progress_bar,
     random_state_option,
 )
 
