@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from sklearn.base import clone
@@ -196,10 +196,21 @@ def figure2(experiment) -> dict:
         text2brain.on_request = True
         sections[name] = [
             *_estimator_rows(experiment, studies),
-            *_term_maps(experiment, studies),
+            *_term_maps(experiment, studies, _term_counter(studies.texts)),
             text2brain,
         ]
     return sections
+
+
+def _term_counter(texts) -> Callable:
+    """Return a function that counts the terms of texts when it is first called."""
+    from ..text import TermCounts
+
+    # The terms are those that NeurosynthMaps and NeuroQuery find in texts. Here, they
+    # are counted once for all splits, because bodies are long. Both methods omit rare
+    # terms; the rarest are omitted here to save memory.
+    counter = TermCounts(10, ngram_range=(1, 2), stop_words="english")
+    return cache(partial(counter.fit_transform, texts))
 
 
 def table2(experiment) -> dict:
@@ -329,8 +340,8 @@ def comparators(experiment) -> dict:
     return sections
 
 
-def _term_maps(experiment, studies) -> list:
-    """Return the rows of NeurosynthMaps and NeuroQuery.
+def _term_maps(experiment, studies, get_X=None) -> list:
+    """Return the rows of NeurosynthMaps and NeuroQuery, by default fitted to texts.
 
     There are two rows for each method. In one row, maps are compared voxel by voxel, as
     the authors of the methods do. In the other row, standardized coefficients of the
@@ -339,8 +350,10 @@ def _term_maps(experiment, studies) -> list:
     from ..comparators import NeuroQuery, NeurosynthMaps
 
     masker = make_masker(experiment.atlas, experiment.n_components)
-    X = studies.counts if studies.texts is None else studies.texts
-    get_X, get_peaks = (lambda: X), partial(getattr, studies, "peaks")
+    if get_X is None:
+        name = "counts" if studies.texts is None else "texts"
+        get_X = partial(getattr, studies, name)
+    get_peaks = partial(getattr, studies, "peaks")
     rows = []
     for kind, n_splits in (
         (NeurosynthMaps, None),

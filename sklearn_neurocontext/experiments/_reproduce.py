@@ -460,12 +460,12 @@ def _run(section, rows, output, progress, description) -> BenchmarkResult:
     ks = tuple(k for k in _KS if k < smallest)
     results, records, runs, failures = [], [], [], {}
     for row in rows:
-        X, y, n_before = row.get_X(), row.get_y(), progress.n_done
+        n_before = progress.n_done
         try:
             result = run_benchmark(
                 {row.name: row.estimator},
-                X,
-                y,
+                row.get_X(),
+                row.get_y(),
                 row.splits,
                 output=output,
                 on_progress=progress,

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from scipy.special import logsumexp
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -460,6 +461,18 @@ def test_names_of_rows(name):
     assert built <= known
     # The corpus is too small for some numbers of training studies.
     assert all(one.endswith("000 studies") for one in known - built)
+
+
+def test_figure2_counts_the_terms_of_texts_once(corpus):
+    experiment = tables.PaperExperiment(corpus, ("title",), **OPTIONS)
+    rows = {row.name: row for row in tables.figure2(experiment)["title"]}
+    counts = rows["NeurosynthMaps, voxels"].get_X()
+    assert rows["NeuroQuery, coefficients"].get_X() is counts
+    model = clone(rows["NeurosynthMaps, voxels"].estimator).set_params(min_studies=12)
+    texts, peaks = corpus.studies["title"].tolist(), corpus.peaks
+    expected = clone(model).fit(texts, peaks).similarity(texts, peaks)
+    found = model.fit(counts, peaks).similarity(counts, peaks)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_text2brain_is_computed_on_request(corpus):
