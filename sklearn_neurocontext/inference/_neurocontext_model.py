@@ -25,8 +25,11 @@ from .._utils.volumes import (
     voxels_to_imgs,
 )
 from ..models import TextBrainEnsemble
+from ..plotting import DENSITY_UNIT
 from ._decoding import NO_STUDIES, IndexedStudies, cosines, rank_candidates
 from ._ontology import ONTOLOGY_KINDS, PRIORS, rank_entries
+from ._report_parts import describe_card, show_rows
+from ._results import PredictedMaps, summarize_model
 from ._storage import find_folder, read_folder, write_folder
 from ._terms import count_known_words, mark_terms, term_shares
 
@@ -294,8 +297,9 @@ class NeuroContextModel:
 
         Returns
         -------
-        result : dict
-            Dictionary with the following keys:
+        result : PredictedMaps
+            Dictionary with the methods `plot` and `view` (see `transform`). Notebooks
+            display it as a picture and tables. Its keys are:
 
             - ``brain_map``: 3D image (see `transform`).
             - ``z_map``: 3D image (see `transform`). The key is absent if the model has
@@ -321,7 +325,9 @@ class NeuroContextModel:
                 f"text must be a string; got {type(text).__name__}. For several texts, "
                 "use transform(texts)."
             )
-        result = {name: imgs[0] for name, imgs in self.transform([text]).items()}
+        maps = self.transform([text])
+        only = {name: imgs[0] for name, imgs in maps.items()}
+        result = PredictedMaps(only, **vars(maps))
         result["similar_words"] = self.similar_words(text)
         indexed = self.studies is not None
         found = self.similar_documents(text) if indexed else NO_STUDIES.copy()
@@ -401,9 +407,12 @@ class NeuroContextModel:
 
         Returns
         -------
-        maps : dict of str to list of Nifti1Image of shape (nx, ny, nz)
+        maps : PredictedMaps, dict of str to list of Nifti1Image of shape (nx, ny, nz)
             The key ``brain_map``, and the key ``z_map`` if the model has `mean` and
-            `null_std`. Each list contains one image per text.
+            `null_std`. Each list contains one image per text. Notebooks display the
+            dictionary as pictures. ``maps.plot(index=i)`` plots the map of text i, and
+            ``maps.view(index=i)`` opens it in nilearn's interactive viewer. To show the
+            z map, pass ``"z_map"`` to these methods.
 
         Raises
         ------
@@ -417,11 +426,22 @@ class NeuroContextModel:
             for `minus`. If `minus` is passed, also for each difference if the largest
             absolute value of its z map is below `z_threshold`.
         """
+        texts = _check_texts(texts)
         brain_maps, z_maps = self._predict_voxels(texts, minus)
         maps = {"brain_map": self._to_imgs(brain_maps)}
+        messages = [""] * len(texts)
         if z_maps is not None:
             maps["z_map"] = self._to_imgs(z_maps)
-        return maps
+            signed = z_maps if minus is None else np.abs(z_maps)
+            messages = [self._low_confidence("this map", z.max()) for z in signed]
+        return PredictedMaps(
+            maps,
+            texts=texts,
+            minus=minus,
+            unit=density_unit(self),
+            messages=messages,
+            card=self.card,
+        )
 
     def full_vocabulary(self) -> list:
         """Return the terms of the model.
@@ -827,6 +847,24 @@ class NeuroContextModel:
             prior=prior,
         )
 
+    def _summarize(self) -> dict:
+        """Return a summary of the model, as a dict from headings to texts."""
+        has_z = self._mean is not None and self._null_std is not None
+        return summarize_model(self, density_unit(self), has_z)
+
+    def __repr__(self):
+        """Return what the model is, how it was trained and what it is for."""
+        lines = self._summarize().items()
+        return "\n".join([type(self).__name__, *(f"  {k}: {v}" for k, v in lines)])
+
+    def _repr_html_(self):
+        """Return the summary and all metadata as HTML, for display in notebooks."""
+        return show_rows(
+            "model.html",
+            summary=self._summarize(),
+            metadata=describe_card(self.card),
+        )
+
     @property
     def mean_map(self):
         """Mean density at each voxel of the mask, or None if `mean` is None."""
@@ -883,9 +921,7 @@ class NeuroContextModel:
 
         If `minus` is a text, its map is subtracted from each map.
         """
-        if getattr(texts, "ndim", 1) == 2 and texts.shape[1] == 1:
-            texts = np.ravel(texts)
-        texts = check_words(texts)
+        texts = _check_texts(texts)
         if minus is not None:
             texts = [*texts, *check_words([minus], "minus")]
         coefficients = self._predict(self._features(texts))
@@ -1065,6 +1101,20 @@ class NeuroContextModel:
                 f"quadratic_coef={self.quadratic_coef:g} requires that the mean of the "
                 "mean map over voxels is positive. Check mean and mean_map."
             )
+
+
+def density_unit(model) -> str:
+    """Return the unit of the densities that a `NeuroContextModel` predicts."""
+    y_scaling = getattr(innermost_model(model.model), "y_scaling", None)
+    is_scaled = model.unit_maps or y_scaling is not None
+    return DENSITY_UNIT if is_scaled else "density of peaks"
+
+
+def _check_texts(texts) -> list:
+    """Check that texts are strings that are not blank, and return them as a list."""
+    if getattr(texts, "ndim", 1) == 2 and texts.shape[1] == 1:
+        texts = np.ravel(texts)
+    return check_words(texts)
 
 
 def _check_model(model) -> None:

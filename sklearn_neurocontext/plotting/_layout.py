@@ -7,7 +7,7 @@ from ._style import COLORS, GRAY, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, wrap
 # Sizes in inches: the width of a figure, the space on the right of the brains for a
 # color bar, the width of a color bar, margins, and the heights of lines.
 WIDTH = 12.0
-BAR_SPACE = 1.5
+BAR_SPACE = 1.8
 _BAR_WIDTH = 0.18
 MARGIN = 0.1
 TITLE_LINE = 1.35 * TITLE_SIZE / 72
