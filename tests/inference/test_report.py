@@ -2,6 +2,7 @@
 
 import html
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from sklearn_neurocontext.inference import (
 )
 from sklearn_neurocontext.inference._report import density_unit
 from sklearn_neurocontext.metrics import similarity
+from sklearn_neurocontext.plotting import plot_maps
 from tests.inference.pages import HOSTILE, metadata, parse
 from tests.text_model import make_corpus, make_parts
 
