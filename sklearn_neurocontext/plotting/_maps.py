@@ -170,6 +170,8 @@ def describe_display(shown, *, threshold, top, two_sided) -> str:
         which = f"the {100 * top:g} % of brain voxels with the {extreme}"
         if len(shown) == 1:
             which += f" (threshold {format_number(shown[0].threshold)})"
+        else:
+            which += ", if above 1 % of the maximum"
     else:
         value = format_number(threshold)
         which = f"values of at least {value}"
