@@ -36,7 +36,7 @@ class DisplayMap:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Ends of the color bar, which is symmetric if values of both signs exist."""
+        """Range of the color bar. It is symmetric if both signs are shown."""
         largest = max(-self.lowest, self.highest, self.threshold)
         return (
             -largest if self.lowest < 0 else 0.0,
