@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from .._utils.progress import progress_bar
 from ._common import (
     CORPUS_HELP,
     POSITIVE_INTEGER,
@@ -17,7 +18,6 @@ from ._common import (
     note,
     notes_for_warnings,
     output_option,
-    progress_bar,
     random_state_option,
 )
 

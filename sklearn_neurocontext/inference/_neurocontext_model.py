@@ -6,10 +6,12 @@ from numbers import Integral, Real
 import nibabel as nib
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
+from scipy.sparse import issparse, vstack
 from sklearn.pipeline import Pipeline
+from sklearn.utils import gen_batches
 
 from .._utils.coordinate_spaces import mni_to_talairach
+from .._utils.progress import delayed_progress_bar
 from .._utils.validation import (
     american_spelling,
     array_output,
@@ -39,6 +41,8 @@ _NO_WORDS = pd.DataFrame(
     index=pd.Index([], name="term", dtype=object),
     dtype=float,
 )
+# Number of texts that are embedded between two updates of a progress bar.
+_BLOCK = 256
 
 
 class LowConfidenceWarning(UserWarning):
@@ -834,7 +838,7 @@ class NeuroContextModel:
             ontology = fetch_cognitive_atlas()
 
         def compare(texts):
-            features = self._features(texts)
+            features = self._many_features(texts)
             similarity = self._similarity(features, coefficients)[:, 0]
             return similarity, self._similarity(features, self._reference)
 
@@ -903,6 +907,17 @@ class NeuroContextModel:
         with self._arrays():
             features = self.model[:-1].transform(texts)
         return features.tocsr() if issparse(features) else np.asarray(features)
+
+    def _many_features(self, texts):
+        """Return the features of many texts, and show a progress bar."""
+        blocks = []
+        with delayed_progress_bar("embedding texts") as update:
+            for rows in gen_batches(len(texts), _BLOCK):
+                blocks.append(self._features(texts[rows]))
+                update(rows.stop, len(texts))
+        if issparse(blocks[0]):
+            return vstack(blocks, format="csr")
+        return np.concatenate(blocks)
 
     def _similarity(self, features, coefficients):
         """Return the similarities of texts with maps, of shape (n_texts, n_maps)."""
@@ -1030,7 +1045,7 @@ class NeuroContextModel:
         if isinstance(candidates, str) and candidates == "studies":
             studies = self._indexed()
             steps = self.model[:-1] if self._has_features else None
-            return studies.titles, studies.features(self._features, steps)
+            return studies.titles, studies.features(self._many_features, steps)
         if isinstance(candidates, str):
             raise TypeError(
                 "candidates must be 'terms', 'studies', "
