@@ -3,8 +3,8 @@
     python -m benchmarks.encoding.decoding calibration [--model MODEL] [--seed SEED]
     python -m benchmarks.encoding.decoding power [--model MODEL] [--seed SEED]
 
-Calibration (half an hour): the share of pairs of a map and a term with p < .01, which should be .01,
-for maps without a topic:
+Calibration (half an hour): the share of pairs of a map and a term with p < .01, which
+should be .01, for maps without a topic:
 
 - maps of single development studies of `paper_splits`;
 - permuted labels: means of 5, 20 and 50 randomly drawn development studies;
@@ -65,9 +65,8 @@ class Studies:
         titles = study_texts(corpus, "title")
         self.rows = usable_rows(titles, self.maps)
         # Words of each title in lower case, between spaces.
-        self.words = [
-            f" {' '.join(re.findall(r'[^\W_]+', one.lower()))} " for one in titles
-        ]
+        found = (re.findall(r"[^\W_]+", one.lower()) for one in titles)
+        self.words = [f" {' '.join(words)} " for words in found]
         development = self.rows[paper_splits(len(self.rows)).development]
         known = {_key(row) for row in unit_rows(model._reference)}
         is_new = [_key(self.maps[row]) not in known for row in development]
