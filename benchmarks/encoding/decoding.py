@@ -3,7 +3,7 @@
     python -m benchmarks.encoding.decoding calibration [--model MODEL] [--seed SEED]
     python -m benchmarks.encoding.decoding power [--model MODEL] [--seed SEED]
 
-Calibration (half an hour): the share of pairs of a map and a term with p < .01, which
+Calibration (some minutes): the share of pairs of a map and a term with p < .01, which
 should be .01, for maps without a topic:
 
 - maps of single development studies of `paper_splits`;
@@ -92,6 +92,27 @@ def p_values(model, imgs) -> tuple[np.ndarray, pd.Series]:
     return np.array(values), nulls
 
 
+def p_values_of_densities(model, maps) -> tuple[np.ndarray, pd.Series]:
+    """Return the same as `p_values` for coefficients of densities, but faster."""
+    model.decode(as_img(model, maps[0]))  # prepares the null maps
+    nulls, features = model._null_maps, model._known_features()
+    chosen = pd.Series([nulls.choose("auto", one[None]) for one in maps])
+    values = np.empty((len(maps), len(model.terms)))
+    for null, rows in chosen.groupby(chosen).groups.items():
+        fitted = nulls.fit(
+            null,
+            "terms",
+            len(model.terms),
+            lambda places, null_maps: model._similarity(features[places], null_maps),
+        )
+        similarity = model._similarity(features, nulls.prepare(null, maps[rows]))
+        values[rows] = [fitted.p_values(one) for one in similarity.T]
+    expected = p_values(model, [as_img(model, maps[0])])[0]
+    np.testing.assert_allclose(values[:1], expected, rtol=0.05, atol=1e-4)
+    names = chosen.map(lambda null: " ".join(map(str, null)))
+    return values, names.value_counts()
+
+
 def _name(attrs) -> str:
     return " ".join(str(attrs[key]) for key in ("null", "n_pooled") if key in attrs)
 
@@ -111,8 +132,7 @@ def as_img(model, coefficients):
 
 def measure_calibration(model, studies, rng):
     """Print the share of small p values of maps without a topic."""
-    imgs = (as_img(model, studies.maps[row]) for row in studies.tested)
-    single, nulls = p_values(model, imgs)
+    single, nulls = p_values_of_densities(model, studies.maps[studies.tested])
     print_calibration(f"{len(single):,} single studies", single, nulls)
     unseen = single[np.isin(studies.tested, studies.unseen)]
     print_calibration(f"of which {len(unseen):,} not trained on", unseen, nulls[:0])
@@ -126,8 +146,10 @@ def measure_calibration(model, studies, rng):
         draws = [
             rng.choice(studies.tested, size, replace=False) for _ in range(N_POOLS)
         ]
-        imgs = (as_img(model, studies.maps[rows].mean(axis=0)) for rows in draws)
-        print_calibration(f"means of {size} studies", *p_values(model, imgs))
+        maps = np.array([studies.maps[rows].mean(axis=0) for rows in draws])
+        print_calibration(
+            f"means of {size} studies", *p_values_of_densities(model, maps)
+        )
     for width in WIDTHS:
         imgs = (_draw_field(model, width, rng) for _ in range(N_FIELDS))
         print_calibration(f"random fields of {width} mm", *p_values(model, imgs))

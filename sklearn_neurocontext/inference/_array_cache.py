@@ -21,8 +21,8 @@ def fingerprint_or_none(estimator):
 def cached_array(kind, settings, compute) -> np.ndarray:
     """Return an array from the cache folder; compute it if it is missing or altered."""
 
-    def build(folder):
+    def _build(folder):
         np.save(folder / "rows.npy", np.asarray(compute()), allow_pickle=False)
         return {}
 
-    return fetch_entry(kind, {"format": _FORMAT, **settings}, build).arrays["rows"]
+    return fetch_entry(kind, {"format": _FORMAT, **settings}, _build).arrays["rows"]

@@ -71,9 +71,16 @@ def test_covariances_are_those_of_the_coefficients_of_random_fields(
     y = masker.voxels_to_coefficients(fields) * (4 * np.pi * sigma**2) ** 0.75
     expected = y.T @ y / len(y)
     covariance = coefficient_covariances(masker)[column]
-    assert np.trace(covariance) == pytest.approx(np.trace(expected), rel=0.1)
-    upper = np.triu_indices(len(covariance))
-    assert np.corrcoef(covariance[upper], expected[upper])[0, 1] > 0.8
+    # Maps are averaged in cubes of 8 mm, which lowers the variance of narrow kernels.
+    assert np.trace(covariance) == pytest.approx(np.trace(expected), rel=0.15)
+    differences = _correlations(covariance) - _correlations(expected)
+    # The standard error of a correlation near 0 is 1 / sqrt(n).
+    assert np.sqrt(np.mean(differences**2)) < 1.3 / np.sqrt(len(y))
+
+
+def _correlations(covariance):
+    std = np.sqrt(np.diag(covariance))
+    return covariance / np.outer(std, std)
 
 
 def test_surrogates_have_the_weighted_covariance():
