@@ -57,9 +57,9 @@ show()
 # %%
 # Texts of your choice
 # --------------------
-# The candidates can be any texts, for example the tasks that you consider. A map without
-# negative values, such as one side of a contrast, is treated like a density of peaks.
-# ``null="surrogates"`` compares it with random maps that are as smooth instead.
+# The candidates can be any texts, for example the tasks that you consider. A map
+# without negative values, such as one side of a contrast, is treated like a density of
+# peaks. With ``null="surrogates"``, it is compared with random maps that are as smooth.
 
 tasks = [
     "finger tapping",
