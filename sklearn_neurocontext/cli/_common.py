@@ -1,4 +1,4 @@
-"""Options, notes and progress bars shared by the commands.
+"""Options and notes shared by the commands.
 
 Slow libraries are imported inside functions, so that ``--help`` is fast.
 """
@@ -11,13 +11,15 @@ from pathlib import Path
 
 import click
 
-from .._utils.files import atomic_output, expand_path
+from .._utils.files import atomic_output, expand_path, write_table
+from .._utils.progress import progress_bar
 
-# These values are also defined in the subpackages datasets and experiments. They are
-# repeated here, because importing these subpackages would slow down --help.
+# These values are also defined in the subpackages datasets, experiments and plotting.
+# They are repeated here, because importing these subpackages would slow down --help.
 TEXT_FIELDS = ("title", "abstract", "body", "title+abstract")
 ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 TEXT_ESTIMATORS = ("best_text_brain",)
+VIEWS = ("slices", "glass", "surface")
 MINILM = "minilm"
 CORPUS_HELP = (
     "CORPUS is nimare, neuroquery, neurosynth, neuroquery+neurosynth, a text file of "
@@ -75,6 +77,13 @@ class OutputPath(click.Path):
         return path
 
 
+class Views(CommaSeparated):
+    """Parameter type of comma-separated views of a map."""
+
+    name = "views"
+    item_type = click.Choice(VIEWS)
+
+
 corpus_argument = click.argument("corpus")
 model_name_option = click.option(
     "--model-name",
@@ -125,6 +134,17 @@ peaks_option = click.option(
     help="Coordinates of a peak in mm, in MNI space, in place of an image. The option "
     "can be repeated.",
 )
+plot_option = click.option(
+    "--plot",
+    type=OutputPath(".png", ".pdf", ".svg", dir_okay=False),
+    help="Output file of a figure of the map (.png, .pdf or .svg).",
+)
+views_option = click.option(
+    "--views",
+    type=Views(),
+    default=",".join(VIEWS),
+    help="Comma-separated views in the figure: slices, glass (brain), surface.",
+)
 
 
 def model_options(command):
@@ -161,38 +181,6 @@ def make_console(**options):
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=True, **options)
-
-
-@contextmanager
-def progress_bar(label, show_counts=True):
-    """Yield a function that shows a progress bar and updates its counts and label."""
-    from rich import progress
-
-    columns = (
-        progress.TextColumn("{task.description}", markup=False),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn() if show_counts else progress.TaskProgressColumn(),
-        progress.TimeElapsedColumn(),
-        progress.TimeRemainingColumn(),
-        progress.TextColumn("left", markup=False),
-    )
-    options = {"console": make_console(stderr=True), "speed_estimate_period": 300}
-    bar = progress.Progress(*columns, **options)
-    task = bar.add_task(label, total=None)
-
-    def update(n_done, n_total, new_label=None):
-        """Show the progress, and optionally a new label."""
-        # The bar is not shown before the first update. If an error occurs earlier, only
-        # the error is printed.
-        bar.start()
-        description = new_label or label
-        bar.update(task, completed=n_done, total=n_total, description=description)
-
-    try:
-        yield update
-    finally:
-        if bar.live.is_started:
-            bar.stop()
 
 
 @contextmanager
@@ -250,6 +238,25 @@ def save_figure(figure, path) -> Path:
     with atomic_output(path) as temporary, notes_for_warnings():
         figure.savefig(temporary, dpi=150)
     return path
+
+
+def list_peaks(img, output, **options):
+    """Return the peaks of a map; write them to a file if `output` is not None."""
+    from ..inference import peak_table
+
+    with notes_for_warnings():
+        table = peak_table(img, **options)
+    if output:
+        write_table(output, table, float_format="%.5g")
+        click.echo(f"{output}: {len(table)} peaks")
+    return table
+
+
+def plot_map(img, path, **options):
+    """Write a figure of a map."""
+    from ..plotting import plot_maps
+
+    click.echo(f"{save_figure(plot_maps(img, **options), path)}: figure of the map")
 
 
 def load_model(model, allow_download, texts):

@@ -13,12 +13,13 @@ from ._map_comparison import MapComparison, compare_maps, read_described_maps
 from ._paper_studies import PaperStudies, prepare_paper_studies
 from ._reproduce import (
     ReproducedTable,
+    check_rows,
     describe_table,
     list_paper_tables,
     reproduce,
 )
 from ._result import BenchmarkResult, format_interval, format_mean_std
-from ._studies import PreparedStudies, StudyMaps, median_study_maps, prepare_studies
+from ._studies import PreparedStudies, StudyMaps, held_out_studies, prepare_studies
 
 __all__ = [
     "ESTIMATORS",
@@ -29,15 +30,16 @@ __all__ = [
     "PreparedStudies",
     "ReproducedTable",
     "StudyMaps",
+    "check_rows",
     "compare_maps",
     "describe_table",
     "format_interval",
     "format_mean_std",
+    "held_out_studies",
     "list_paper_tables",
     "make_embedder",
     "make_estimators",
     "make_masker",
-    "median_study_maps",
     "prepare_paper_studies",
     "prepare_studies",
     "provenance",

@@ -1,5 +1,6 @@
 """Fit a model to studies, and compute the statistics that calibrate its maps."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import cycle, islice
 
@@ -7,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from .._utils.progress import delayed_progress_bar
 from .._utils.validation import (
     Integral,
     american_spelling,
@@ -132,7 +134,7 @@ def training_statistics(
         Seed of the folds, the permutations and the choice of reference studies.
     on_progress : callable or None, default=None
         Function called as ``on_progress(n_done, n_permutations)`` after each
-        permutation.
+        permutation. If None, terminals and notebooks show a progress bar.
 
     Returns
     -------
@@ -176,19 +178,20 @@ def training_statistics(
     if n_permutations:
         folds = shuffled_folds(groups, _N_FOLDS, random_state)
         squares, variances = [], []
-        for train, held_out in islice(cycle(folds), n_permutations):
-            held_out = rng.permutation(held_out)[:_N_HELD_OUT]
-            null_model = clone(model)
-            null_model.fit(select_rows(X, train), y[rng.permutation(train)])
-            differences = null_model.predict(select_rows(X, held_out)) - mean
-            voxels = masker.coefficients_to_voxels(differences).astype(np.float64)
-            voxels = smooth_voxels(voxels, masker.mask_img_, smoothing_fwhm)
-            squares.append((voxels**2).mean(axis=0))
-            if len(voxels) > 1:
-                # The mean squared difference between two different rows.
-                variances.append(2 * voxels.var(axis=0, ddof=1))
-            if on_progress is not None:
-                on_progress(len(squares), n_permutations)
+        bar = delayed_progress_bar("refitting on permuted pairs")
+        with nullcontext(on_progress) if on_progress else bar as update:
+            for train, held_out in islice(cycle(folds), n_permutations):
+                held_out = rng.permutation(held_out)[:_N_HELD_OUT]
+                null_model = clone(model)
+                null_model.fit(select_rows(X, train), y[rng.permutation(train)])
+                differences = null_model.predict(select_rows(X, held_out)) - mean
+                voxels = masker.coefficients_to_voxels(differences).astype(np.float64)
+                voxels = smooth_voxels(voxels, masker.mask_img_, smoothing_fwhm)
+                squares.append((voxels**2).mean(axis=0))
+                if len(voxels) > 1:
+                    # The mean squared difference between two different rows.
+                    variances.append(2 * voxels.var(axis=0, ddof=1))
+                update(len(squares), n_permutations)
         null_std = compute_null_std(squares).astype(np.float32)
         if variances:
             null_std_difference = compute_null_std(variances).astype(np.float32)
@@ -312,7 +315,7 @@ def fit_model(
         of studies, reference studies and permutations.
     on_progress : callable or None, default=None
         Function called as ``on_progress(n_done, n_permutations)`` after each
-        permutation.
+        permutation. If None, terminals and notebooks show a progress bar.
 
     Returns
     -------

@@ -6,10 +6,12 @@ from numbers import Integral, Real
 import nibabel as nib
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
+from scipy.sparse import issparse, vstack
 from sklearn.pipeline import Pipeline
+from sklearn.utils import gen_batches
 
 from .._utils.coordinate_spaces import mni_to_talairach
+from .._utils.progress import delayed_progress_bar
 from .._utils.validation import (
     american_spelling,
     array_output,
@@ -25,8 +27,11 @@ from .._utils.volumes import (
     voxels_to_imgs,
 )
 from ..models import TextBrainEnsemble
+from ..plotting import DENSITY_UNIT
 from ._decoding import NO_STUDIES, IndexedStudies, cosines, rank_candidates
 from ._ontology import ONTOLOGY_KINDS, PRIORS, rank_entries
+from ._report_parts import describe_card, show_rows
+from ._results import PredictedMaps, summarize_model
 from ._storage import find_folder, read_folder, write_folder
 from ._terms import count_known_words, mark_terms, term_shares
 
@@ -36,6 +41,8 @@ _NO_WORDS = pd.DataFrame(
     index=pd.Index([], name="term", dtype=object),
     dtype=float,
 )
+# Number of texts that are embedded between two updates of a progress bar.
+_BLOCK = 256
 
 
 class LowConfidenceWarning(UserWarning):
@@ -294,8 +301,9 @@ class NeuroContextModel:
 
         Returns
         -------
-        result : dict
-            Dictionary with the following keys:
+        result : PredictedMaps
+            Dictionary with the methods `plot` and `view` (see `transform`). Notebooks
+            display it as a picture and tables. Its keys are:
 
             - ``brain_map``: 3D image (see `transform`).
             - ``z_map``: 3D image (see `transform`). The key is absent if the model has
@@ -321,7 +329,9 @@ class NeuroContextModel:
                 f"text must be a string; got {type(text).__name__}. For several texts, "
                 "use transform(texts)."
             )
-        result = {name: imgs[0] for name, imgs in self.transform([text]).items()}
+        maps = self.transform([text])
+        only = {name: imgs[0] for name, imgs in maps.items()}
+        result = PredictedMaps(only, **vars(maps))
         result["similar_words"] = self.similar_words(text)
         indexed = self.studies is not None
         found = self.similar_documents(text) if indexed else NO_STUDIES.copy()
@@ -401,9 +411,12 @@ class NeuroContextModel:
 
         Returns
         -------
-        maps : dict of str to list of Nifti1Image of shape (nx, ny, nz)
+        maps : PredictedMaps, dict of str to list of Nifti1Image of shape (nx, ny, nz)
             The key ``brain_map``, and the key ``z_map`` if the model has `mean` and
-            `null_std`. Each list contains one image per text.
+            `null_std`. Each list contains one image per text. Notebooks display the
+            dictionary as pictures. ``maps.plot(index=i)`` plots the map of text i, and
+            ``maps.view(index=i)`` opens it in nilearn's interactive viewer. To show the
+            z map, pass ``"z_map"`` to these methods.
 
         Raises
         ------
@@ -417,11 +430,22 @@ class NeuroContextModel:
             for `minus`. If `minus` is passed, also for each difference if the largest
             absolute value of its z map is below `z_threshold`.
         """
+        texts = _check_texts(texts)
         brain_maps, z_maps = self._predict_voxels(texts, minus)
         maps = {"brain_map": self._to_imgs(brain_maps)}
+        messages = [""] * len(texts)
         if z_maps is not None:
             maps["z_map"] = self._to_imgs(z_maps)
-        return maps
+            signed = z_maps if minus is None else np.abs(z_maps)
+            messages = [self._low_confidence("this map", z.max()) for z in signed]
+        return PredictedMaps(
+            maps,
+            texts=texts,
+            minus=minus,
+            unit=density_unit(self),
+            messages=messages,
+            card=self.card,
+        )
 
     def full_vocabulary(self) -> list:
         """Return the terms of the model.
@@ -814,7 +838,7 @@ class NeuroContextModel:
             ontology = fetch_cognitive_atlas()
 
         def compare(texts):
-            features = self._features(texts)
+            features = self._many_features(texts)
             similarity = self._similarity(features, coefficients)[:, 0]
             return similarity, self._similarity(features, self._reference)
 
@@ -825,6 +849,24 @@ class NeuroContextModel:
             count_known_words(self.model, self.terms),
             min_studies=min_studies,
             prior=prior,
+        )
+
+    def _summarize(self) -> dict:
+        """Return a summary of the model, as a dict from headings to texts."""
+        has_z = self._mean is not None and self._null_std is not None
+        return summarize_model(self, density_unit(self), has_z)
+
+    def __repr__(self):
+        """Return what the model is, how it was trained and what it is for."""
+        lines = self._summarize().items()
+        return "\n".join([type(self).__name__, *(f"  {k}: {v}" for k, v in lines)])
+
+    def _repr_html_(self):
+        """Return the summary and all metadata as HTML, for display in notebooks."""
+        return show_rows(
+            "model.html",
+            summary=self._summarize(),
+            metadata=describe_card(self.card),
         )
 
     @property
@@ -866,6 +908,17 @@ class NeuroContextModel:
             features = self.model[:-1].transform(texts)
         return features.tocsr() if issparse(features) else np.asarray(features)
 
+    def _many_features(self, texts):
+        """Return the features of many texts, and show a progress bar."""
+        blocks = []
+        with delayed_progress_bar("embedding texts") as update:
+            for rows in gen_batches(len(texts), _BLOCK):
+                blocks.append(self._features(texts[rows]))
+                update(rows.stop, len(texts))
+        if issparse(blocks[0]):
+            return vstack(blocks, format="csr")
+        return np.concatenate(blocks)
+
     def _similarity(self, features, coefficients):
         """Return the similarities of texts with maps, of shape (n_texts, n_maps)."""
         if self.unit_maps:
@@ -883,9 +936,7 @@ class NeuroContextModel:
 
         If `minus` is a text, its map is subtracted from each map.
         """
-        if getattr(texts, "ndim", 1) == 2 and texts.shape[1] == 1:
-            texts = np.ravel(texts)
-        texts = check_words(texts)
+        texts = _check_texts(texts)
         if minus is not None:
             texts = [*texts, *check_words([minus], "minus")]
         coefficients = self._predict(self._features(texts))
@@ -994,7 +1045,7 @@ class NeuroContextModel:
         if isinstance(candidates, str) and candidates == "studies":
             studies = self._indexed()
             steps = self.model[:-1] if self._has_features else None
-            return studies.titles, studies.features(self._features, steps)
+            return studies.titles, studies.features(self._many_features, steps)
         if isinstance(candidates, str):
             raise TypeError(
                 "candidates must be 'terms', 'studies', "
@@ -1065,6 +1116,20 @@ class NeuroContextModel:
                 f"quadratic_coef={self.quadratic_coef:g} requires that the mean of the "
                 "mean map over voxels is positive. Check mean and mean_map."
             )
+
+
+def density_unit(model) -> str:
+    """Return the unit of the densities that a `NeuroContextModel` predicts."""
+    y_scaling = getattr(innermost_model(model.model), "y_scaling", None)
+    is_scaled = model.unit_maps or y_scaling is not None
+    return DENSITY_UNIT if is_scaled else "density of peaks"
+
+
+def _check_texts(texts) -> list:
+    """Check that texts are strings that are not blank, and return them as a list."""
+    if getattr(texts, "ndim", 1) == 2 and texts.shape[1] == 1:
+        texts = np.ravel(texts)
+    return check_words(texts)
 
 
 def _check_model(model) -> None:
