@@ -1,11 +1,17 @@
 """Predicted maps that notebooks display; summary of a model."""
 
-from ._report_parts import describe_card, picture, show_img, show_rows, table
+from ._report_parts import (
+    Z_THRESHOLD,
+    describe_card,
+    picture,
+    show_img,
+    show_rows,
+    table,
+)
 
 # Maximum number of texts whose maps a notebook displays, and of rows in its tables.
 _MAX_TEXTS = 3
 _MAX_ROWS = 10
-_Z_THRESHOLD = 3.0
 
 
 class PredictedMaps(dict):
@@ -77,7 +83,7 @@ class PredictedMaps(dict):
         name, img = self._select(name, index)
         note = {"note": self.messages[index]}
         if name == "z_map":
-            title = {"title": self._title(index), "threshold": _Z_THRESHOLD}
+            title = {"title": self._title(index), "threshold": Z_THRESHOLD}
             return plot_thresholded_map(img, **title | note | options)
         title = {"text": self._title(index), "unit": self.unit}
         return plot_predicted_map(img, **title | note | options)
@@ -108,7 +114,7 @@ class PredictedMaps(dict):
             If there is no text at the position `index`.
         """
         name, img = self._select(name, index)
-        return show_img(img, _Z_THRESHOLD if name == "z_map" else None)
+        return show_img(img, Z_THRESHOLD if name == "z_map" else None)
 
     def __repr__(self):
         """Return a summary in one line."""

@@ -35,7 +35,11 @@ def test_text_report_opens_without_errors(report, tmp_path):
     assert console == []
     title = re.search("<title>(.*?)</title>", document, re.DOTALL)[1]
     assert html.unescape(title).startswith("<script>document")
-    assert "script" not in [tag for tag, _ in parse(document).tags]
+    page = parse(document)
+    assert len(page.scripts) == 2
+    shown = [attrs for tag, attrs in page.tags if tag == "canvas"]
+    assert [attrs.get("aria-label", "")[-19:-8] for attrs in shown][:1] != [""]
+    assert "Strongest voxels above the threshold" in " ".join(page.words)
 
 
 def test_browser_blocks_external_resources(report, tmp_path):
