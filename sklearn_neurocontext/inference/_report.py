@@ -213,7 +213,9 @@ def _describe_text(model, text, k, top) -> dict:
     }
     if model.terms:
         words = model.similar_words(text).head(k).reset_index()
-        words = words[[*_TERM_HEADINGS]].rename(columns=_TERM_HEADINGS)
+        # Models without text features have no similarity of texts.
+        names = [name for name in _TERM_HEADINGS if name in words]
+        words = words[names].rename(columns=_TERM_HEADINGS)
         formats = dict.fromkeys(words.columns[1:-1], _TWO_DIGITS)
         formats[words.columns[-1]] = "{:,}".format
         content["terms"] = table(words, formats)
