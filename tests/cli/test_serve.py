@@ -55,7 +55,8 @@ def _get_json(address):
 def _get_error(address):
     with pytest.raises(urllib.error.HTTPError) as error:
         urllib.request.urlopen(address, timeout=60)
-    return error.value
+    with error.value as answer:
+        return answer.code, answer.headers, answer.read().decode()
 
 
 def _wait_until_ready(address):
@@ -92,12 +93,12 @@ def test_long_addresses(folder):
         # These texts have the allowed length, and take 12 bytes per character.
         allowed = urllib.parse.quote("\U0001d51e" * 5000)
         query = f"api/map?text={allowed}&minus={allowed}"
-        assert _get_error(address + query).code == 422
-        error = _get_error(f"{address}?text={'a' * 300_000}")
-        assert error.code == 400
-        assert error.headers["Content-Type"].startswith("text/html")
-        assert "default-src 'none'" in error.headers["Content-Security-Policy"]
-        assert "at most 5,000 characters" in error.read().decode()
+        assert _get_error(address + query)[0] == 422
+        code, headers, page = _get_error(f"{address}?text={'a' * 300_000}")
+        assert code == 400
+        assert headers["Content-Type"].startswith("text/html")
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert "at most 5,000 characters" in page
     finally:
         process.kill()
         process.communicate()

@@ -105,7 +105,8 @@ def test_text_report_contains_the_maps_and_their_peaks(report):
         assert found["peaks"] == find_peaks(img).to_dict("records")
     values = maps["brain_map"][0].get_fdata()[model.masker.mask_img_.get_fdata() > 0]
     shown = np.mean(np.abs(values) >= content["maps"]["brain_map"]["threshold"])
-    assert shown == pytest.approx(0.1, abs=1e-3)
+    # Voxels of the same parcel have equal values.
+    assert shown == pytest.approx(0.1, abs=0.01)
     assert content["maps"]["z_map"]["threshold"] == 3
 
 
