@@ -1,5 +1,7 @@
 """Predicted maps that notebooks display; summary of a model."""
 
+from dataclasses import dataclass
+
 from ._report_parts import (
     Z_THRESHOLD,
     describe_card,
@@ -14,15 +16,16 @@ _MAX_TEXTS = 3
 _MAX_ROWS = 10
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class PredictedMaps(dict):
     """Dictionary of predicted maps, which notebooks display as pictures and tables.
 
     `NeuroContextModel.transform` and ``model(text)`` return and document it.
 
+    Its items are images, or lists of images, by the names of the maps.
+
     Parameters
     ----------
-    maps : dict
-        Images, or lists of images, by the names of the maps.
     texts : list of str
         The texts whose maps were predicted.
     minus : str or None
@@ -42,13 +45,11 @@ class PredictedMaps(dict):
     >>> maps.plot("z_map", index=1)  # doctest: +SKIP
     """
 
-    def __init__(self, maps, *, texts, minus, unit, messages, card):
-        super().__init__(maps)
-        self.texts = texts
-        self.minus = minus
-        self.unit = unit
-        self.messages = messages
-        self.card = card
+    texts: list
+    minus: str | None
+    unit: str
+    messages: list
+    card: dict
 
     def plot(self, name=None, *, index=0, **options):
         """Plot a map on a glass brain.
