@@ -17,10 +17,9 @@ from ..metrics import mix_match_score, recall_at_k, recall_curve, similarity
 from ..models import scale_like_predictions
 from ..plotting import (
     DENSITY_UNIT,
+    plot_maps,
     plot_paired_differences,
-    plot_predicted_map,
     plot_recall_curves,
-    plot_surface_maps,
 )
 from ._neurocontext_model import density_unit
 from ._report_parts import map_content, picture, render, table
@@ -92,7 +91,7 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
       and, if a corpus was indexed, the studies with similar maps. The page displays the
       z map (if the model has z maps) and the brain map in slices or on a glass brain,
       with a threshold and a table of peaks and their regions. It also contains a
-      picture of the cortical surface.
+      picture of the brain map, as plotted by `plot_maps`.
     - Corpus: scores for the retrieval of maps by titles and of titles by maps, the
       studies whose maps are retrieved with the best and worst ranks, and the mean map
       of the studies.
@@ -162,30 +161,24 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
 
 
 def _draw_map(model, imgs, top, *, text=None, message="") -> dict:
-    """Return the maps of a page and pictures of the brain map, for a template.
+    """Return the maps of a page and a picture of the brain map, for a template.
 
-    If `text` is None, the brain map must be the mean map of a corpus. In this case, the
-    map is not plotted on a glass brain.
+    If `text` is None, the brain map must be the mean map of a corpus.
     """
     unit = density_unit(model)
+    title = "mean of the studies" if text is None else text
     img = imgs["brain_map"]
-    pictures = []
-    if text is not None:
-        glass = plot_predicted_map(img, text=text, top=top, unit=unit, note=message)
-        pictures.append(picture(glass, "glass brain"))
-    name = "mean of the studies" if text is None else "predicted"
-    surface = plot_surface_maps({name: img}, top=top, unit=unit)
-    pictures.append(picture(surface, "cortical surface"))
+    figure = plot_maps(img, top=top, title=title, unit=unit, note=message)
     explanation = "The map is the mean of the maps of the studies."
     return {
         "percent": f"{100 * top:g}",
         "unit": unit,
         "is_scaled": unit == DENSITY_UNIT,
-        "pictures": pictures,
+        "picture": picture(figure, "slices, glass brain and cortical surface"),
         **map_content(
             imgs,
             np.asarray(model.masker.mask_img_.dataobj) > 0,
-            title=name if text is None else text,
+            title=title,
             units={"z_map": "z value", "brain_map": unit},
             top=top,
             explanation=explanation if text is None else "",

@@ -14,7 +14,7 @@ from .._utils.files import replace_surrogates
 from .._utils.pages import compress_img, make_anatomy
 from .._utils.validation import normalize_text
 from ..inference import find_peaks
-from ..plotting import DENSITY_UNIT, plot_thresholded_map
+from ..plotting import DENSITY_UNIT, plot_maps
 from ._uploads import read_nifti
 
 MAX_TEXT = 5_000
@@ -169,9 +169,11 @@ class ModelAnswers:
 
     def picture(self, question: MapQuestion, threshold: float) -> bytes:
         """Return a picture of a map on a glass brain, as the content of a PNG file."""
-        figure = plot_thresholded_map(
+        figure = plot_maps(
             self.img(question),
+            views="glass",
             threshold=threshold,
+            two_sided=True,
             title=question.title,
             unit=self.unit(question),
         )
