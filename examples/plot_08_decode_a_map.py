@@ -12,12 +12,14 @@ studies by their similarity to this map.
 # -------------------
 # The map compares button presses of the left hand with those of the right hand. In the
 # motor cortex, positive values are in the right hemisphere, and negative values are in
-# the left hemisphere.
+# the left hemisphere. In some voxels in the centers of the clusters, the file contains
+# zeros instead of the largest values. Smoothing fills these voxels.
 
 from nilearn.datasets import load_sample_motor_activation_image
+from nilearn.image import smooth_img
 from nilearn.plotting import plot_stat_map, show
 
-motor_img = load_sample_motor_activation_image()
+motor_img = smooth_img(load_sample_motor_activation_image(), fwhm=6)
 plot_stat_map(
     motor_img,
     threshold=3.0,

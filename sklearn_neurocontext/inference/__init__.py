@@ -10,6 +10,7 @@ from ._calibration import (
 from ._meta_analysis import run_meta_analysis
 from ._neurocontext_model import LowConfidenceWarning, NeuroContextModel
 from ._ontology import noisy_or
+from ._peaks import find_peaks
 from ._regions import peak_table, region_names
 from ._report import Report, make_report
 from ._results import PredictedMaps
@@ -25,6 +26,7 @@ __all__ = [
     "check_n_permutations",
     "check_overwritable",
     "compute_null_std",
+    "find_peaks",
     "fit_model",
     "make_report",
     "noisy_or",

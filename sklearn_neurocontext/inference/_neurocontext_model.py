@@ -336,8 +336,8 @@ class NeuroContextModel:
                 "use transform(texts)."
             )
         maps = self.transform([text])
-        only = {name: imgs[0] for name, imgs in maps.items()}
-        result = PredictedMaps(only, **vars(maps))
+        result = PredictedMaps(**vars(maps))
+        result.update({name: imgs[0] for name, imgs in maps.items()})
         result["similar_words"] = self.similar_words(text)
         indexed = self.studies is not None
         found = self.similar_documents(text) if indexed else NO_STUDIES.copy()
@@ -438,20 +438,21 @@ class NeuroContextModel:
         """
         texts = _check_texts(texts)
         brain_maps, z_maps = self._predict_voxels(texts, minus)
-        maps = {"brain_map": self._to_imgs(brain_maps)}
+        imgs = {"brain_map": self._to_imgs(brain_maps)}
         messages = [""] * len(texts)
         if z_maps is not None:
-            maps["z_map"] = self._to_imgs(z_maps)
+            imgs["z_map"] = self._to_imgs(z_maps)
             signed = z_maps if minus is None else np.abs(z_maps)
             messages = [self._low_confidence("this map", z.max()) for z in signed]
-        return PredictedMaps(
-            maps,
+        maps = PredictedMaps(
             texts=texts,
             minus=minus,
             unit=density_unit(self),
             messages=messages,
             card=self.card,
         )
+        maps.update(imgs)
+        return maps
 
     def full_vocabulary(self) -> list:
         """Return the terms of the model.

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from .._utils.files import expand_path, replace_surrogates, write_text
 from .._utils.validation import american_spelling, check_words
-from .._utils.volumes import keep_strongest, unit_rows
+from .._utils.volumes import unit_rows
 from ..metrics import mix_match_score, recall_at_k, recall_curve, similarity
 from ..models import scale_like_predictions
 from ..plotting import (
@@ -22,19 +22,20 @@ from ..plotting import (
     plot_recall_curves,
 )
 from ._neurocontext_model import density_unit
-from ._regions import peak_table
-from ._report_parts import picture, render, table, viewer
+from ._report_parts import map_content, picture, render, table
 
 _MAX_TITLE = 90
 # Maximum number of studies whose titles and maps are compared. Memory grows with the
 # square of this number.
 _MAX_STUDIES = 1000
 _TWO_DIGITS = "{:.2f}".format
-# Maximum number of peaks on the page of a text, and the formats of their columns.
-_MAX_PEAKS = 10
-_PEAK_FORMATS = {
-    **dict.fromkeys(("x", "y", "z", "cluster_mm3", "distance_mm"), "{:.0f}".format),
-    "value": "{:.3g}".format,
+# Headings of the columns of `similar_words`.
+_TERM_HEADINGS = {
+    "term": "term",
+    "weight_in_brain_map": "similarity of maps",
+    "similarity": "similarity of texts",
+    "weight_in_query": "share in the text",
+    "n_documents": "training studies",
 }
 
 
@@ -76,7 +77,7 @@ class Report:
     def _repr_html_(self):
         """Return an HTML frame that contains the page, for display in notebooks."""
         return (
-            '<iframe sandbox="allow-scripts" width="100%" height="800" '
+            '<iframe sandbox="allow-scripts allow-popups" width="100%" height="800" '
             f'srcdoc="{html.escape(self.html)}"></iframe>'
         )
 
@@ -87,17 +88,18 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
     The content of the page depends on `results`:
 
     - Text: the text with marked terms, the predicted map, the terms with similar maps
-      and, if a corpus was indexed, the studies with similar maps. The map is displayed
-      in nilearn's interactive viewer, and as a picture of `plot_maps` with a table of
-      the ten strongest peaks.
+      and, if a corpus was indexed, the studies with similar maps. The page displays the
+      z map (if the model has z maps) and the brain map in slices or on a glass brain,
+      with a threshold and a table of peaks and their regions. It also contains a
+      picture of the brain map, as plotted by `plot_maps`.
     - Corpus: scores for the retrieval of maps by titles and of titles by maps, the
       studies whose maps are retrieved with the best and worst ranks, and the mean map
       of the studies.
     - Benchmark: scores with their chance levels, recall curves and paired differences.
 
-    All pages end with metadata and the versions of libraries. Pages never connect to
-    the network. HTML markup in `results`, for example in the titles of a corpus, is
-    escaped.
+    All pages end with the articles to cite, metadata and the versions of libraries.
+    Pages never connect to the network. HTML markup in `results`, for example in the
+    titles of a corpus, is escaped.
 
     Parameters
     ----------
@@ -111,8 +113,9 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
     k : int, default=20
         Maximum number of rows in the tables of terms and studies.
     top : float, default=0.1
-        Fraction of voxels that the viewer and the pictures display. The voxels with the
-        highest values are displayed. The fraction must be in (0, 1].
+        Fraction of voxels of the brain map that the page displays at first and that the
+        pictures display. The voxels with the highest values are displayed. The fraction
+        must be in (0, 1].
 
     Returns
     -------
@@ -157,23 +160,29 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
     return Report(replace_surrogates(render(name, title, content, metadata)))
 
 
-def _draw_map(model, img, top, *, text=None, message="") -> dict:
-    """Return the viewer, the picture and the peaks of a map, for a template.
+def _draw_map(model, imgs, top, *, text=None, message="") -> dict:
+    """Return the maps of a page and a picture of the brain map, for a template.
 
-    If `text` is None, `img` must be the mean map of a corpus.
+    If `text` is None, the brain map must be the mean map of a corpus.
     """
     unit = density_unit(model)
-    kept_img = keep_strongest(img, top, "The map")
     title = "mean of the studies" if text is None else text
+    img = imgs["brain_map"]
     figure = plot_maps(img, top=top, title=title, unit=unit, note=message)
-    peaks = peak_table(img, top=top).head(_MAX_PEAKS)
+    explanation = "The map is the mean of the maps of the studies."
     return {
         "percent": f"{100 * top:g}",
         "unit": unit,
         "is_scaled": unit == DENSITY_UNIT,
-        "viewer": viewer(kept_img),
         "picture": picture(figure, "slices, glass brain and cortical surface"),
-        "peaks": table(peaks, _PEAK_FORMATS),
+        **map_content(
+            imgs,
+            np.asarray(model.masker.mask_img_.dataobj) > 0,
+            title=title,
+            units={"z_map": "z value", "brain_map": unit},
+            top=top,
+            explanation=explanation if text is None else "",
+        ),
     }
 
 
@@ -185,27 +194,33 @@ def _describe_text(model, text, k, top) -> dict:
     if "z_map" in maps:
         message = model.low_confidence_message(maps["z_map"][0])
     marked = model.highlighted_text(text)
-    (img,) = maps["brain_map"]
+    imgs = {name: maps[name][0] for name in maps}
     content = {
         "marked": Markup(marked),  # `highlighted_text` has escaped the text.
         "has_marks": "<mark" in marked,
         "n_terms": len(model.terms),
         "message": message,
-        "map": _draw_map(model, img, top, text=text, message=message),
+        "map": _draw_map(model, imgs, top, text=text, message=message),
         "terms": None,
         "documents": None,
     }
     if model.terms:
         words = model.similar_words(text).head(k).reset_index()
-        names = ("similarity", "weight_in_brain_map", "weight_in_query")
-        formats = {**dict.fromkeys(names, _TWO_DIGITS), "n_documents": "{:,}".format}
+        # Models without text features have no similarity of texts.
+        names = [name for name in _TERM_HEADINGS if name in words]
+        words = words[names].rename(columns=_TERM_HEADINGS)
+        formats = dict.fromkeys(words.columns[1:-1], _TWO_DIGITS)
+        formats[words.columns[-1]] = "{:,}".format
         content["terms"] = table(words, formats)
     if model.studies is not None:
         ranked = model.similar_documents(text, k=len(model.studies.titles))
         median, high = np.quantile(ranked["similarity"], (0.5, 0.95))
+        shown = ranked.head(k)
         content |= {
             "documents": table(
-                ranked.head(k).drop(columns="pubmed_url"), {"similarity": _TWO_DIGITS}
+                shown[["title", "year", "journal", "similarity"]],
+                {"similarity": _TWO_DIGITS},
+                links=shown["pubmed_url"].tolist(),
             ),
             "n_documents": len(ranked),
             "median": median,
@@ -249,7 +264,7 @@ def _describe_corpus(model, corpus, k, top) -> dict:
         "recall_curve": picture(curve.figure, "recall curve"),
         "best": table(studies.head(k), formats),
         "worst": table(studies.iloc[::-1].head(k), formats),
-        "map": _draw_map(model, mean_img, top),
+        "map": _draw_map(model, {"brain_map": mean_img}, top),
     }
 
 

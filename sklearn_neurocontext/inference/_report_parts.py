@@ -1,6 +1,7 @@
 """Make the parts of an HTML report: pictures, viewers, tables and metadata."""
 
 import base64
+import hashlib
 import io
 import warnings
 from collections.abc import Mapping, Sized
@@ -8,19 +9,27 @@ from datetime import UTC, datetime
 from functools import cache
 
 import numpy as np
+from markupsafe import Markup
 from nibabel.affines import apply_affine
 
 from .._utils.files import replace_surrogates
 from .._utils.packages import library_versions
+from .._utils.pages import (
+    compress_img,
+    make_anatomy,
+    make_environment,
+    report_script,
+)
 from .._utils.volumes import keep_strongest
+from ._peaks import find_peaks
 
 # At this resolution, the text in pictures has the same size as the text of the page.
 # Pictures are saved at twice this resolution, so that they are sharp on screens with a
 # high pixel density.
 _PIXELS_PER_INCH = 80
 _DOTS_PER_INCH = 2 * _PIXELS_PER_INCH
-# Sum of the margins above and below the viewer in its frame, in pixels.
-_VIEW_MARGINS = 16
+# Default threshold of z maps.
+Z_THRESHOLD = 3.0
 
 
 def render(template: str, title: str, content: dict, metadata: dict) -> str:
@@ -36,6 +45,7 @@ def render(template: str, title: str, content: dict, metadata: dict) -> str:
             made=made,
             version=versions["sklearn_neurocontext"],
             metadata=list(_flatten(metadata, ())),
+            script_hash=_script()[1],
             **content,
         )
     )
@@ -53,43 +63,56 @@ def describe_card(card: dict) -> list:
 
 @cache
 def _environment():
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    return make_environment(__package__)
 
-    return Environment(
-        loader=PackageLoader(__package__),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+
+@cache
+def _script() -> tuple[str, str]:
+    """Return the script of reports and its hash, as a security policy states it."""
+    script = report_script()
+    digest = hashlib.sha256(script.encode()).digest()
+    return script, base64.b64encode(digest).decode("ascii")
+
+
+def map_content(imgs, inside, *, title, units, top, explanation="") -> dict:
+    """Return maps for the script of a report, and the script, for a template.
+
+    `imgs` maps "z_map" and "brain_map", or one of them, to images, and `units` maps the
+    same names to units. `inside` contains True at the voxels inside the mask. By
+    default, the page shows z values of at least 3, or the fraction `top` of the voxels
+    of a brain map. An empty `explanation` stands for that of the local page.
+    """
+    maps = {
+        name: {
+            "nifti": _encode(compress_img(img)),
+            "unit": units[name],
+            "threshold": Z_THRESHOLD
+            if name == "z_map"
+            else float(np.quantile(np.abs(img.get_fdata()[inside]), 1 - top)),
+            "peaks": find_peaks(img).to_dict("records"),
+        }
+        for name, img in imgs.items()
+    }
+    data = {"title": title, "explanation": explanation, "maps": maps}
+    script, _ = _script()
+    anatomy = _encode(make_anatomy())
+    return {"data": {**data, "anatomy": anatomy}, "script": Markup(script)}
+
+
+def _encode(content: bytes) -> str:
+    """Return bytes as text in Base64."""
+    return base64.b64encode(content).decode("ascii")
 
 
 def picture(figure, description: str) -> dict:
     """Return a matplotlib figure as a PNG image with its width, for a template."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
-    data = base64.b64encode(stream.getvalue()).decode("ascii")
     return {
         "description": description,
         "width": round(_PIXELS_PER_INCH * figure.get_figwidth()),
-        "source": f"data:image/png;base64,{data}",
+        "source": f"data:image/png;base64,{_encode(stream.getvalue())}",
     }
-
-
-def viewer(kept_img) -> dict:
-    """Return nilearn's interactive viewer for the positive voxels, for a template."""
-    view = _open_view(
-        kept_img,
-        threshold=_smallest_positive(kept_img),
-        symmetric_cmap=False,
-        cmap="inferno_r",
-        vmin=0,
-    )
-    # The script of the viewer, brainsprite, displays 0 as "0.". The replacement removes
-    # the period. A test fails if a later version of nilearn changes the script.
-    document = view.html.replace('replace(/0+$/,"")', 'replace(/\\.?0+$/,"")')
-    return {"height": view.height + _VIEW_MARGINS, "document": document}
 
 
 def show_img(img, threshold=None):
@@ -131,21 +154,24 @@ def _open_view(img, **options):
         )
 
 
-def table(frame, formats) -> dict:
+def table(frame, formats, links=None) -> dict:
     """Return the columns and cells of a DataFrame, as strings, for a template.
 
     The keys of `formats` are the names of the numeric columns. The values are functions
-    that format the numbers of these columns. Columns without any value are omitted.
+    that format the numbers of these columns. Columns without any value are omitted. If
+    `links` is given, it lists the address to which the first cell of each row links, or
+    "" for no link.
     """
     cells = frame.astype(object)
     for name, write in ((n, w) for n, w in formats.items() if n in frame):
         cells[name] = cells[name].map(write, na_action="ignore")
     cells = cells.where(frame.notna(), "").map(lambda one: replace_surrogates(str(one)))
     cells = cells.loc[:, (cells != "").any()]
-    return {
-        "columns": [(str(name), name in formats) for name in cells],
-        "rows": cells.to_numpy().tolist(),
-    }
+    rows = cells.to_numpy().tolist()
+    for row, address in zip(rows, links or (), strict=bool(links)):
+        if address:
+            row[0] = {"text": row[0], "address": address}
+    return {"columns": [(str(name), name in formats) for name in cells], "rows": rows}
 
 
 def _shorten(value, versions):

@@ -1,23 +1,31 @@
 """Predicted maps that notebooks display; summary of a model."""
 
+from dataclasses import dataclass
+
 from ._regions import peak_table
-from ._report_parts import describe_card, picture, show_img, show_rows, table
+from ._report_parts import (
+    Z_THRESHOLD,
+    describe_card,
+    picture,
+    show_img,
+    show_rows,
+    table,
+)
 
 # Maximum number of texts whose maps a notebook displays, and of rows in its tables.
 _MAX_TEXTS = 3
 _MAX_ROWS = 10
-_Z_THRESHOLD = 3.0
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class PredictedMaps(dict):
     """Dictionary of predicted maps, which notebooks display as pictures and tables.
 
     `NeuroContextModel.transform` and ``model(text)`` return and document it.
+    Its items are images, or lists of images, by the names of the maps.
 
     Parameters
     ----------
-    maps : dict
-        Images, or lists of images, by the names of the maps.
     texts : list of str
         The texts whose maps were predicted.
     minus : str or None
@@ -37,13 +45,11 @@ class PredictedMaps(dict):
     >>> maps.plot("z_map", index=1)  # doctest: +SKIP
     """
 
-    def __init__(self, maps, *, texts, minus, unit, messages, card):
-        super().__init__(maps)
-        self.texts = texts
-        self.minus = minus
-        self.unit = unit
-        self.messages = messages
-        self.card = card
+    texts: list
+    minus: str | None
+    unit: str
+    messages: list
+    card: dict
 
     def plot(self, name=None, *, index=0, peaks=False, **options):
         """Plot a map in slices, on a glass brain and on the cortical surface.
@@ -85,7 +91,7 @@ class PredictedMaps(dict):
             "title": self._title(index),
             "note": self.messages[index],
             "unit": "z value" if is_z else unit,
-            "threshold": _Z_THRESHOLD if is_z else None,
+            "threshold": Z_THRESHOLD if is_z else None,
             "two_sided": is_z or self.minus is not None,
         }
         options = defaults | options
@@ -121,7 +127,7 @@ class PredictedMaps(dict):
             If there is no text at the position `index`.
         """
         name, img = self._select(name, index)
-        return show_img(img, _Z_THRESHOLD if name == "z_map" else None)
+        return show_img(img, Z_THRESHOLD if name == "z_map" else None)
 
     def __repr__(self):
         """Return a summary in one line."""

@@ -1,6 +1,5 @@
 """Answer questions about texts and uploaded maps with a model."""
 
-import gzip
 import io
 import json
 import secrets
@@ -12,10 +11,10 @@ import nibabel as nib
 import numpy as np
 
 from .._utils.files import replace_surrogates
+from .._utils.pages import compress_img, make_anatomy
 from .._utils.validation import normalize_text
-from ..inference import region_names
+from ..inference import find_peaks
 from ..plotting import DENSITY_UNIT, plot_maps
-from ._peaks import find_peaks
 from ._uploads import read_nifti
 
 MAX_TEXT = 5_000
@@ -123,7 +122,7 @@ class ModelAnswers:
             "unit": self.unit(question),
             "maximum": float(magnitudes.max()),
             "threshold": self._default_threshold(question, magnitudes),
-            "peaks": _records(_add_regions(find_peaks(img))),
+            "peaks": _records(find_peaks(img)),
         }
         if question.minus is not None:
             answer["low_confidence"] = self._low_confidence(self._maps_of(question))
@@ -176,7 +175,7 @@ class ModelAnswers:
 
     def nifti(self, question: MapQuestion) -> bytes:
         """Return the map that a question is about as the content of a .nii.gz file."""
-        return gzip.compress(self.img(question).to_bytes(), compresslevel=4, mtime=0)
+        return compress_img(self.img(question))
 
     def picture(self, question: MapQuestion, threshold: float) -> bytes:
         """Return a picture of a map on a glass brain, as the content of a PNG file."""
@@ -210,15 +209,7 @@ class ModelAnswers:
 
     def template(self) -> bytes:
         """Return an anatomical image of the brain as the content of a .nii.gz file."""
-        from nilearn.datasets import load_mni152_brain_mask, load_mni152_template
-
-        img = load_mni152_template(resolution=2)
-        values = img.get_fdata() / img.get_fdata().max()
-        inside = load_mni152_brain_mask(resolution=2).get_fdata() > 0
-        # The page draws values below 60 as transparent. Such values occur outside the
-        # brain, and at its edge by interpolation.
-        shades = np.where(inside, 60 + 195 * values, 0).astype(np.uint8)
-        return gzip.compress(nib.Nifti1Image(shades, img.affine).to_bytes(), mtime=0)
+        return make_anatomy()
 
     def _maps_of(self, question) -> dict:
         return self._maps(question.text, question.minus)
@@ -283,14 +274,6 @@ class ModelAnswers:
         )
         values = np.where(self._inside, np.asarray(resampled.dataobj), 0)
         return nib.Nifti1Image(values.astype(np.float32), resampled.affine)
-
-
-def _add_regions(peaks):
-    """Add the region and the network of each peak to a table of peaks."""
-    if not len(peaks):
-        return peaks
-    regions = region_names(peaks[["x", "y", "z"]].to_numpy())
-    return peaks.join(regions[["region", "network"]])
 
 
 def _records(frame) -> list:

@@ -8,11 +8,11 @@ from fastapi import Depends, FastAPI, Query, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from .. import __version__
+from .._utils.pages import PAGE_FILES, make_environment
 from ._answers import MAX_TEXT, MapQuestion, check_text
 from ._middleware import SecurityHeaders, SizeLimit
 from ._service import ModelService
@@ -20,7 +20,6 @@ from ._uploads import MAX_UPLOAD_MB
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
 _STATIC = Path(__file__).parent / "static"
-_REPORT_TEMPLATES = Path(__file__).parents[1] / "inference" / "templates"
 # The HTML page of nilearn's surface view contains scripts. One of them (plotly)
 # compiles functions. The HTML page is displayed in a frame without access to the
 # surrounding page or to the network.
@@ -154,16 +153,10 @@ _Question = Annotated[MapQuestion, Depends(_question)]
 
 def _add_pages(app):
     """Add the page, the description of the interface, scripts and styles."""
-    templates = Environment(
-        loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined
-    )
-    # Scripts and styles.
+    templates = make_environment(__package__)
+    # Scripts and styles of the page, and those that it shares with reports.
     app.mount("/static", StaticFiles(directory=_STATIC))
-    report_style = (_REPORT_TEMPLATES / "style.css").read_text("utf-8")
-
-    @app.get("/report.css", include_in_schema=False)
-    async def style():
-        return Response(report_style, media_type="text/css")
+    app.mount("/shared", StaticFiles(directory=PAGE_FILES))
 
     @app.get("/", include_in_schema=False)
     async def page():

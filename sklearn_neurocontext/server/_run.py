@@ -8,6 +8,7 @@ from contextlib import suppress
 import uvicorn
 
 from ._app import LOCAL_HOSTS, create_app
+from ._protocol import MAX_ADDRESS_BYTES, Protocol
 
 # When the server is stopped, open connections are closed after this number of seconds.
 _STOP_TIMEOUT = 5
@@ -58,7 +59,8 @@ def run_server(
         )
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=Protocol,
+            h11_max_incomplete_event_size=MAX_ADDRESS_BYTES,
             ws="none",
             log_level="warning",
             server_header=False,

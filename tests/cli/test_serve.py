@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -50,6 +52,13 @@ def _get_json(address):
         return json.load(response)
 
 
+def _get_error(address):
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(address, timeout=60)
+    with error.value as answer:
+        return answer.code, answer.headers, answer.read().decode()
+
+
 def _wait_until_ready(address):
     for _ in range(600):
         if _get_json(f"{address}api/status")["state"] == "ready":
@@ -74,6 +83,25 @@ def test_server_answers_and_ends_on_signals(folder, end, code):
     assert process.returncode == code
     assert "Traceback" not in errors
     assert "Warning" not in errors
+
+
+def test_long_addresses(folder):
+    process = _start("--model", folder)
+    try:
+        address = process.stdout.readline().split()[0]
+        _wait_until_ready(address)
+        # These texts have the allowed length, and take 12 bytes per character.
+        allowed = urllib.parse.quote("\U0001d51e" * 5000)
+        query = f"api/map?text={allowed}&minus={allowed}"
+        assert _get_error(address + query)[0] == 422
+        code, headers, page = _get_error(f"{address}?text={'a' * 300_000}")
+        assert code == 400
+        assert headers["Content-Type"].startswith("text/html")
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert "at most 5,000 characters" in page
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_model_that_does_not_exist(tmp_path):

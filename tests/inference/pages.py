@@ -6,19 +6,24 @@ HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)> &
 
 
 class Elements(HTMLParser):
-    """Gather start tags, texts, and the documents inside frames."""
+    """Gather start tags, texts, scripts, and the documents inside frames."""
 
     def __init__(self):
         super().__init__()
         self.tags, self.frames, self.words = [], [], []
+        self.scripts = []
+        self._in_script = False
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
         if tag == "iframe":
             self.frames.append(dict(attrs)["srcdoc"])
 
+        self._in_script = tag == "script"
+
     def handle_data(self, data):
-        self.words.append(data)
+        (self.scripts if self._in_script else self.words).append(data)
+        self._in_script = False
 
 
 def parse(text):

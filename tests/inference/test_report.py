@@ -1,19 +1,26 @@
 """Reports on texts, corpora and benchmarks are complete, escaped and self-contained."""
 
+import base64
+import gzip
+import hashlib
 import html
+import json
 import re
 from functools import partial
 
+import nibabel as nib
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
 from sklearn_neurocontext import NeuroContextModel, TextBrainEnsemble
+from sklearn_neurocontext._utils.pages import report_script
 from sklearn_neurocontext.inference import (
     LowConfidenceWarning,
     Report,
     _report,
+    find_peaks,
     make_report,
 )
 from sklearn_neurocontext.inference._report import density_unit
@@ -26,9 +33,11 @@ from tests.text_model import make_corpus, make_parts
 @pytest.fixture
 def without_map(monkeypatch):
     """Omit the viewer and the pictures, which take most of the time."""
-    imgs = []
-    monkeypatch.setattr(_report, "_draw_map", lambda _, img, *a, **k: imgs.append(img))
-    return imgs
+    kept = []
+    monkeypatch.setattr(
+        _report, "_draw_map", lambda _, imgs, *a, **k: kept.append(imgs)
+    )
+    return kept
 
 
 @pytest.fixture
@@ -44,21 +53,24 @@ every_page = pytest.mark.parametrize(
 
 @every_page
 def test_all_text_is_escaped(page):
-    tags = [tag for tag, _ in page.tags]
-    assert "script" not in tags  # those of the viewer are inside the frame
+    # The only scripts are the maps and the script of the package.
+    assert page.scripts[1:] in ([], [report_script()])
+    assert len(page.scripts) == sum(tag == "script" for tag, _ in page.tags)
     assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
     assert HOSTILE in " ".join(page.words)
-    assert not any(HOSTILE in frame for frame in page.frames)
+    assert not any(HOSTILE in script for script in page.scripts)
 
 
 @every_page
 def test_page_requests_no_external_resources(page):
-    inside = [tag for frame in page.frames for tag in parse(frame).tags]
-    for tag, attrs in [*page.tags, *inside]:
-        for name in ("src", "href", "action", "data"):
+    for tag, attrs in page.tags:
+        # Browsers load nothing from the address of a link before a click.
+        for name in ("src", "action", "data", *(["href"] if tag != "a" else [])):
             assert (attrs.get(name) or "data:").startswith(("data:", "#")), (tag, name)
     policy = next(attrs for _, attrs in page.tags if attrs.get("http-equiv"))
     assert policy["content"].startswith("default-src 'none'")
+    digest = base64.b64encode(hashlib.sha256(report_script().encode()).digest())
+    assert f"script-src 'sha256-{digest.decode()}';" in policy["content"]
 
 
 def test_text_report_is_complete(report):
@@ -68,16 +80,44 @@ def test_text_report_is_complete(report):
         "Predicted map",
         "Terms with similar maps",
         "Studies with matching",
+        "How to cite",
     ):
         assert heading in words
     tags = [tag for tag, _ in page.tags]
-    assert (tags.count("iframe"), tags.count("img")) == (1, 1)
+    assert (tags.count("iframe"), tags.count("img")) == (0, 1)
     assert "".join(page.words).count(HOSTILE) >= 1 + 5  # the text, and the studies
     assert not re.search(r"url\(\s*['\"]?https?:", html.unescape(report.html))
     known = metadata(page)
     assert next(iter(known)) == "made"
     assert known["versions › sklearn_neurocontext"]
     assert known["model › note"] == "</td><script>document.title='owned'</script>"
+
+
+def test_text_report_contains_the_maps_and_their_peaks(report):
+    content = json.loads(parse(report.html).scripts[0])
+    assert content["title"] == HOSTILE
+    model = NeuroContextModel(**make_parts())
+    maps = model.transform([HOSTILE])
+    assert set(content["maps"]) == {"z_map", "brain_map"}
+    for name, found in content["maps"].items():
+        (img,) = maps[name]
+        bytes_ = gzip.decompress(base64.b64decode(found["nifti"]))
+        written = nib.Nifti1Image.from_bytes(bytes_)
+        np.testing.assert_array_equal(written.get_fdata(), img.get_fdata())
+        assert found["peaks"] == find_peaks(img).to_dict("records")
+    values = maps["brain_map"][0].get_fdata()[model.masker.mask_img_.get_fdata() > 0]
+    shown = np.mean(np.abs(values) >= content["maps"]["brain_map"]["threshold"])
+    # Voxels of the same parcel have equal values.
+    assert shown == pytest.approx(0.1, abs=0.01)
+    assert content["maps"]["z_map"]["threshold"] == 3
+
+
+def test_studies_link_to_pubmed():
+    model = NeuroContextModel(**make_parts()).index_corpus(make_corpus())
+    model.studies.table.loc[:, "pmid"] = 17
+    page = parse(make_report(model, "pain", k=3).html)
+    links = [attrs["href"] for tag, attrs in page.tags if "rel" in attrs]
+    assert links == ["https://pubmed.ncbi.nlm.nih.gov/17/"] * 3
 
 
 def test_text_report_shows_quantiles_of_similarity(report):
@@ -98,7 +138,9 @@ def test_low_confidence_message_is_on_page_and_glass_brain(monkeypatch):
         return {"description": "", "width": 1, "source": ""}
 
     monkeypatch.setattr(_report, "picture", keep)
-    monkeypatch.setattr(_report, "viewer", lambda img: {"height": 1, "document": ""})
+    monkeypatch.setattr(
+        _report, "map_content", lambda *_, **__: {"data": {}, "script": ""}
+    )
     monkeypatch.setattr(_report, "plot_maps", partial(plot_maps, views="glass"))
     confident = make_report(NeuroContextModel(**make_parts()), "pain").html
     assert 'class="warning"' not in confident
@@ -194,7 +236,10 @@ def test_mean_map_in_corpus_report_is_scaled_like_predictions(
     scaled = y / np.linalg.norm(y, norm, axis=1, keepdims=True)
     expected = parts["masker"].inverse_transform(scaled.mean(axis=0, keepdims=True))
     np.testing.assert_allclose(
-        without_map[0].get_fdata(), expected.get_fdata()[..., 0], rtol=1e-4, atol=1e-9
+        without_map[0]["brain_map"].get_fdata(),
+        expected.get_fdata()[..., 0],
+        rtol=1e-4,
+        atol=1e-9,
     )
 
 

@@ -1,58 +1,21 @@
 """Tables, metadata and viewers of reports."""
 
-import re
-
-import nibabel as nib
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader
-from sklearn.utils import Bunch
 
-from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext._utils.packages import library_versions
-from sklearn_neurocontext._utils.volumes import keep_strongest
-from sklearn_neurocontext.inference._report import _draw_map
+from sklearn_neurocontext._utils.pages import make_environment
 from sklearn_neurocontext.inference._report_parts import (
     _flatten,
     _shorten,
     table,
-    viewer,
 )
 from tests.inference.pages import HOSTILE
-from tests.text_model import make_parts
 
 
 def _render_table(content):
-    loader = PackageLoader("sklearn_neurocontext.inference")
-    environment = Environment(loader=loader, autoescape=True)
+    environment = make_environment("sklearn_neurocontext.inference")
     return environment.get_template("parts.html").module.table(content)
-
-
-def test_viewer_and_pictures_show_the_same_voxels(monkeypatch):
-    seen = {}
-
-    def view_img(img, threshold, cut_coords, **_):
-        seen["values"], seen["threshold"] = img.get_fdata(), threshold
-        seen["start"] = cut_coords
-        return Bunch(html="", height=300)
-
-    monkeypatch.setattr("nilearn.plotting.view_img", view_img)
-    model = NeuroContextModel(**make_parts())
-    img = model("pain")["brain_map"]
-    _draw_map(model, img, 0.1)
-    kept = keep_strongest(img, 0.1, "map").get_fdata() > 0
-    np.testing.assert_array_equal(seen["values"] > seen["threshold"], kept)
-    # It starts at the strongest voxel.
-    voxel = nib.affines.apply_affine(np.linalg.inv(img.affine), seen["start"])
-    volume = img.get_fdata()
-    assert volume[tuple(voxel.round().astype(int))] == volume[kept].max()
-
-
-def test_viewer_displays_zero_without_decimal_point():
-    img = NeuroContextModel(**make_parts())("pain")["brain_map"]
-    document = viewer(keep_strongest(img, 0.1, ""))["document"]
-    (function,) = re.findall(r"function displayFloat\(.*?\}", document)
-    assert r'replace(/\.?0+$/,"")' in function
 
 
 def test_table_omits_missing_values_and_empty_columns():
@@ -68,7 +31,14 @@ def test_table_escapes_text_and_aligns_numbers():
     written = _render_table(table(frame, {"n": "{:.2f}".format}))
     assert '<td class="number">0.12</td>' in written
     assert "<td>a &lt;b&gt;</td>" in written
-    assert "<th>long_<wbr>&lt;n&gt;</th>" in written
+    assert '<th scope="col">long_<wbr>&lt;n&gt;</th>' in written
+
+
+def test_first_cells_of_a_table_are_links():
+    frame = pd.DataFrame({"title": ["a", "b"], "n": [1, 2]})
+    written = _render_table(table(frame, {}, links=['https://x.org/"', ""]))
+    assert '<td><a href="https://x.org/&#34;" target="_blank"' in written
+    assert "<td>b</td>" in written
 
 
 def test_metadata_is_flattened_to_paths():

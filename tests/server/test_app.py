@@ -16,7 +16,7 @@ from sklearn_neurocontext.server import create_app
 from tests.server.conftest import load_ontology
 from tests.text_model import make_parts
 
-PAGES = {"/": "text/html", "/api": "text/html", "/report.css": "text/css"}
+PAGES = {"/": "text/html", "/api": "text/html", "/shared/style.css": "text/css"}
 UNITS = {"z_map": "z value", "brain_map": DENSITY_UNIT}
 
 
@@ -51,8 +51,7 @@ def test_linked_files_of_the_page_exist(client):
     paths = set(re.findall(r'(?:src|href)="(/[^"?#]*)', page))
     scripts = [path for path in paths if path.endswith(".js")]
     for script in scripts:
-        imports = re.findall(r'from "\./([^"]+)"', client.get(script).text)
-        paths |= {f"/static/{name}" for name in imports}
+        paths |= set(re.findall(r'from "(/[^"]+)"', client.get(script).text))
     assert len(paths) >= 6
     for path in paths:
         assert client.get(path).status_code == 200, path

@@ -1,18 +1,26 @@
 // Ask the server for maps, and show them with their peaks, terms and studies.
 
-import { readNifti } from "./nifti.js";
-import { format, makeDownload, makeTable } from "./tables.js";
-import { Viewer, drawColorBar } from "./viewer.js";
+import { EXPLANATIONS, MapSection } from "/shared/map.js";
+import { readNifti } from "/shared/nifti.js";
+import { count, makePart, number } from "/shared/tables.js";
 
-const AXES = ["x", "y", "z"];
 const find = (id) => document.getElementById(id);
 const maxText = Number(document.body.dataset.maxText);
 const maxMb = Number(document.body.dataset.maxMb);
 
-// What is shown: the question, the description of its map, and the choices of the user.
-const state = { kind: null, view: "slices", threshold: 0, position: [0, 0, 0] };
+// What is shown: the question, and the map that was chosen.
+const state = { kind: null, question: null };
+const map = new MapSection({
+  onDraw: showView,
+  onChoice: replaceAddress,
+  onKind: async (kind) => {
+    state.kind = kind;
+    map.threshold = 0;
+    await askText(state.question.text, state.question.minus);
+    replaceAddress();
+  },
+});
 let serverFacts = null;
-let viewers = [];
 let waiting = new AbortController();
 
 // ---- Requests ----
@@ -126,7 +134,7 @@ function decodeFile(file) {
     body.append("file", file, "map");
     const found = await requestJson("/api/decode", {}, { method: "POST", body });
     history.pushState(null, "", "/");
-    state.threshold = 0;
+    map.threshold = 0;
     await show({ upload: found.upload }, file.name);
     showDecoded(found);
   }, "Decoding the map …");
@@ -142,121 +150,32 @@ async function show(question, name) {
     ...shown.map((one) => requestImg("/api/map.nii.gz", mapParameters(one))),
   ]);
   const title = name ? `Uploaded map ${name}` : description.title;
-  Object.assign(state, { question, description });
-  state.extremes = imgs.map((img) => findExtremes(img.data));
-  state.maximum = Math.max(...state.extremes.map(({ low, high }) => Math.max(-low, high)));
-  state.threshold ||= Math.min(description.threshold, 0.9 * state.maximum);
-  const first = description.peaks[0];
-  state.position = first ? AXES.map((axis) => first[axis]) : [0, 0, 0];
+  state.question = question;
   find("title").textContent = title;
   document.title = `${title} – brain map`;
-  makeViewers(anatomy, imgs, minus ? [text, minus, "difference"] : [title]);
-  setControls();
+  map.setKinds(question.upload ? [] : serverFacts.maps, state.kind);
+  const kind = question.upload ? "upload" : minus ? "minus" : state.kind;
+  const names = minus ? [text, minus, "difference"] : [title];
+  map.show(anatomy, imgs, names, { ...description, explanation: EXPLANATIONS[kind] });
   showTexts(description);
   find("tasks").replaceChildren();
   find("studies").replaceChildren();
   find("result").hidden = false;
-  draw();
   find("result").focus({ preventScroll: true });
-}
-
-function findExtremes(values) {
-  let [low, high] = [0, 0];
-  for (const value of values) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return { low, high };
 }
 
 // ---- The map ----
 
-function makeViewers(anatomy, imgs, names) {
-  const place = find("viewers");
-  place.replaceChildren();
-  place.className = imgs.length > 1 ? "several" : "single";
-  viewers = imgs.map((img, n) => {
-    const element = document.createElement("div");
-    element.className = "viewer";
-    if (imgs.length > 1) {
-      const heading = document.createElement("h4");
-      heading.textContent = names[n];
-      element.append(heading);
-    }
-    place.append(element);
-    const viewer = new Viewer(element, anatomy, movePosition);
-    viewer.setMap(img, names[n]);
-    return viewer;
-  });
-}
-
-function movePosition(position) {
-  state.position = position;
-  draw();
-}
-
-function setControls() {
-  for (const input of document.querySelectorAll("[name=kind]")) {
-    input.checked = input.value === state.kind;
-    input.parentElement.hidden = !serverFacts.maps.includes(input.value);
-  }
-  find("kinds").hidden = Boolean(state.question.upload) || serverFacts.maps.length < 2;
-  for (const input of document.querySelectorAll("[name=view]")) {
-    input.checked = input.value === state.view;
-  }
-  const slider = find("threshold");
-  slider.max = state.maximum;
-  slider.value = state.threshold;
-}
-
-const explanations = {
-  z_map: "z compares the map of the text with the average study: red is more, blue is less. Values are not corrected for multiple comparisons.",
-  brain_map: "The brain map is the density of peaks to expect in a study with this text.",
-  minus: "The difference is the map of the first text minus the map of the second text. z compares the difference with pairs of texts in permuted data.",
-  upload: "The uploaded map, resampled to the voxels of the model.",
-};
-
-let pendingFrame = 0;
-// Draw everything that depends on the threshold, the position and the view.
-function draw() {
-  cancelAnimationFrame(pendingFrame);
-  pendingFrame = requestAnimationFrame(drawNow);
-}
-
-function drawNow() {
-  const { threshold, position, maximum, view, description, question } = state;
-  const signed = state.extremes.some(({ low }) => -low >= threshold);
-  const options = { threshold, position, maximum, signed, glass: view === "glass" };
-  const digits = maximum >= 10 ? 1 : 2;
-  const isSurface = view === "surface";
-  find("viewers").hidden = isSurface;
-  find("bar").hidden = isSurface;
-  find("surface").hidden = !isSurface;
-  find("position").hidden = view !== "slices";
-  if (isSurface) showSurface();
-  else for (const viewer of viewers) viewer.draw(options);
-  drawColorBar(find("bar-colors"), options);
-  find("bar-low").textContent = signed ? format(-maximum, digits) : "0";
-  find("bar-high").textContent = format(maximum, digits);
-  find("bar-unit").textContent = description.unit;
-  find("threshold-value").textContent = format(threshold, digits);
-  find("threshold").setAttribute("aria-valuetext", format(threshold, digits));
-  AXES.forEach((axis, n) => {
-    find(axis).value = position[n];
-    find("position").querySelector(`output[for=${axis}]`).textContent =
-      `${format(position[n], 0)} mm`;
-  });
-  const values = viewers.map((one) => `${viewers.length > 1 ? `${one.name}: ` : ""}${format(one.valueAt(position))}`);
-  find("value").textContent = `Value at this position: ${values.join(", ")}`;
-  const kind = question.upload ? "upload" : question.minus ? "minus" : state.kind;
-  find("explanation").textContent = explanations[kind];
-  showPeaks();
+// Show the surface if it was chosen, and set the addresses that depend on the map.
+function showView() {
+  find("surface").hidden = map.view !== "surface";
+  if (map.view === "surface") showSurface();
   updateLinks();
 }
 
 function showSurface() {
   const query = new URLSearchParams(
-    Object.entries({ ...mapParameters(state.question), threshold: state.threshold })
+    Object.entries({ ...mapParameters(state.question), threshold: map.threshold })
       .filter(([, value]) => value),
   );
   const address = `/api/surface.html?${query}`;
@@ -265,7 +184,8 @@ function showSurface() {
 
 // Set the addresses of the downloads, and the address of the page.
 function updateLinks() {
-  const { question, threshold } = state;
+  const { threshold } = map;
+  const { question } = state;
   const query = new URLSearchParams(
     Object.entries(mapParameters(question)).filter(([, value]) => value),
   );
@@ -277,13 +197,13 @@ function updateLinks() {
   find("link").hidden = Boolean(question.upload);
   if (question.upload) return;
   query.set("threshold", threshold.toPrecision(4));
-  query.set("view", state.view);
+  query.set("view", map.view);
   find("link").href = `/?${query}`;
 }
 
-const replaceAddress = () => {
+function replaceAddress() {
   if (!state.question?.upload) history.replaceState(null, "", find("link").href);
-};
+}
 
 // ---- Tables ----
 
@@ -293,19 +213,6 @@ const link = (text, address) => {
   anchor.href = address;
   return anchor;
 };
-const number = (name, heading, digits = 2) => ({
-  name,
-  heading,
-  number: true,
-  cell: (row) => format(row[name], digits),
-});
-const count = (name, heading) => ({
-  name,
-  heading,
-  number: true,
-  cell: (row) => row[name]?.toLocaleString("en"),
-});
-
 const termColumns = [
   { heading: "term", cell: ({ term }) => link(term, `/?${new URLSearchParams({ text: term })}`) },
   number("weight_in_brain_map", "similarity of maps"),
@@ -343,32 +250,6 @@ const rankingColumns = [
   number("q_value", "q (FDR)", 4),
 ];
 
-// Return a part of the page with a heading, a table and its download.
-function makePart(heading, note, columns, rows, file) {
-  const part = document.createElement("div");
-  const title = document.createElement("h3");
-  title.textContent = heading;
-  part.append(title);
-  if (note) {
-    const paragraph = document.createElement("p");
-    paragraph.className = "hint";
-    paragraph.textContent = note;
-    part.append(paragraph);
-  }
-  if (!rows.length) return part;
-  const shown = columns.filter(
-    ({ name }) => !name || rows.some((row) => !["", null, undefined].includes(row[name])),
-  );
-  const frame = document.createElement("div");
-  frame.className = "table";
-  frame.tabIndex = 0;
-  frame.setAttribute("role", "region");
-  frame.setAttribute("aria-label", heading);
-  frame.append(makeTable("", shown, rows));
-  part.append(frame, makeDownload(file, rows));
-  return part;
-}
-
 function makeWarning(text) {
   const warning = document.createElement("p");
   warning.className = "warning";
@@ -388,39 +269,6 @@ function showTexts({ texts, low_confidence: ofDifference }) {
   if (ofDifference) find("texts").append(makeWarning(`Difference: ${ofDifference}`));
   const note = "Terms whose maps are most similar to the map of the text, after subtraction of the mean map.";
   showTables("terms", "Terms", note, termColumns, texts);
-}
-
-let shownPeaks = "";
-function showPeaks() {
-  const { description, threshold } = state;
-  const peaks = description.peaks.filter(({ value }) => Math.abs(value) >= threshold);
-  // The table is made anew only if its rows change, so that a slider keeps its focus.
-  const key = JSON.stringify([description.title, description.map, peaks.length]);
-  if (key === shownPeaks) return;
-  shownPeaks = key;
-  const columns = [
-    {
-      heading: "position (x, y, z in mm)",
-      cell(row) {
-        const button = document.createElement("button");
-        button.type = "button";
-        button.textContent = AXES.map((axis) => format(row[axis], 0)).join(", ");
-        button.addEventListener("click", () => {
-          state.view = "slices";
-          movePosition(AXES.map((axis) => row[axis]));
-          setControls();
-        });
-        return button;
-      },
-    },
-    { heading: "nearest region", name: "region" },
-    { heading: "network", name: "network" },
-    number("value", description.unit),
-  ];
-  const note = peaks.length
-    ? "Strongest voxels above the threshold, at least 12 mm apart. Select a position to see it in the slices."
-    : "No voxel reaches the threshold.";
-  find("peaks").replaceChildren(makePart("Peaks", note, columns, peaks, "peaks.csv"));
 }
 
 // Show a table for each text. The rows of the answers have the key `name`.
@@ -457,43 +305,13 @@ find("ask").addEventListener("submit", (event) => {
   const query = new URLSearchParams({ text });
   if (minus) query.set("minus", minus);
   if (text.length + minus.length <= 2 * maxText) history.pushState(null, "", `/?${query}`);
-  state.threshold = 0;
+  map.threshold = 0;
   askText(text, minus);
 });
 find("decode").addEventListener("submit", (event) => {
   event.preventDefault();
   decodeFile(find("file").files[0]);
 });
-find("threshold").addEventListener("input", () => {
-  state.threshold = Math.max(Number(find("threshold").value), 1e-3 * state.maximum);
-  if (state.view !== "surface") draw();
-});
-find("threshold").addEventListener("change", () => {
-  drawNow();
-  replaceAddress();
-});
-for (const [n, axis] of AXES.entries()) {
-  find(axis).addEventListener("input", () => {
-    const position = state.position.slice();
-    position[n] = Number(find(axis).value);
-    movePosition(position);
-  });
-}
-for (const input of document.querySelectorAll("[name=view]")) {
-  input.addEventListener("change", () => {
-    state.view = input.value;
-    drawNow();
-    replaceAddress();
-  });
-}
-for (const input of document.querySelectorAll("[name=kind]")) {
-  input.addEventListener("change", async () => {
-    state.kind = input.value;
-    state.threshold = 0;
-    await askText(state.question.text, state.question.minus);
-    replaceAddress();
-  });
-}
 window.addEventListener("popstate", openAddress);
 
 // Show what the address of the page asks for.
@@ -508,9 +326,9 @@ function openAddress() {
     return;
   }
   state.kind = query.get("map");
-  state.threshold = Number(query.get("threshold")) || 0;
+  map.threshold = Number(query.get("threshold")) || 0;
   if (["slices", "glass", "surface"].includes(query.get("view"))) {
-    state.view = query.get("view");
+    map.view = query.get("view");
   }
   askText(text, find("minus").value);
 }

@@ -12,7 +12,7 @@ const VIEWS = [
   { name: "coronal", cut: 1, right: 0, up: 2 },
   { name: "axial", cut: 2, right: 0, up: 1 },
 ];
-const AXES = ["x", "y", "z"];
+export const AXES = ["x", "y", "z"];
 // The colors of the pictures of the package, from the threshold to the maximum.
 const RED = ["#fc8a6a", "#f96245", "#eb372a", "#c8171c", "#a10e15", "#67000d"];
 const BLUE = ["#94c4df", "#64a9d3", "#3e8ec4", "#1f6eb3", "#084f99", "#08306b"];

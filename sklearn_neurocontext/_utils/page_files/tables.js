@@ -54,3 +54,43 @@ export function makeDownload(name, rows) {
   });
   return button;
 }
+
+// Return columns of numbers, and of counts, for `makeTable`.
+export const number = (name, heading, digits = 2) => ({
+  name,
+  heading,
+  number: true,
+  cell: (row) => format(row[name], digits),
+});
+export const count = (name, heading) => ({
+  name,
+  heading,
+  number: true,
+  cell: (row) => row[name]?.toLocaleString("en"),
+});
+
+// Return a part of the page with a heading, a table and its download.
+export function makePart(heading, note, columns, rows, file) {
+  const part = document.createElement("div");
+  const title = document.createElement("h3");
+  title.textContent = heading;
+  part.append(title);
+  if (note) {
+    const paragraph = document.createElement("p");
+    paragraph.className = "hint";
+    paragraph.textContent = note;
+    part.append(paragraph);
+  }
+  if (!rows.length) return part;
+  const shown = columns.filter(
+    ({ name }) => !name || rows.some((row) => !["", null, undefined].includes(row[name])),
+  );
+  const frame = document.createElement("div");
+  frame.className = "table";
+  frame.tabIndex = 0;
+  frame.setAttribute("role", "region");
+  frame.setAttribute("aria-label", heading);
+  frame.append(makeTable("", shown, rows));
+  part.append(frame, makeDownload(file, rows));
+  return part;
+}
