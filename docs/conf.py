@@ -64,7 +64,7 @@ html_math_renderer = "mathml"
 html_theme_options = {
     "logo": {"text": project},
     "navbar_align": "left",
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 4,
     "show_prev_next": False,
     "show_toc_level": 2,
     "footer_start": ["copyright"],

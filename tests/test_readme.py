@@ -30,10 +30,7 @@ def test_docs_name_all_that_can_be_saved():
     assert named == set(KINDS)
 
 
-@pytest.mark.filterwarnings(
-    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning",
-    "ignore:Dropped 300 of 9492",
-)
+@pytest.mark.filterwarnings("ignore:Dropped 300 of 9492")
 def test_python_blocks_run_as_printed(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)

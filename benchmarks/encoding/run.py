@@ -1,17 +1,16 @@
-r"""Maps predicted from words, compared with meta-analyses or group maps of IBC.
+r"""Maps predicted from words, compared with meta-analyses.
 
     python -m benchmarks.encoding.run META_ANALYSES --cache STORE --output FOLDER \
         [--abstracts FILE]
-    python -m benchmarks.encoding.run ibc --cache STORE --output FOLDER
     python -m benchmarks.encoding.run development --cache STORE --output FOLDER \
         --methods "mean map;ridge, words;ridge, words, 8 mm, 0.5 on the mean map"
 
 META_ANALYSES contains ``descriptions.tsv`` (columns name, file, description) and the
 files named there, in Sleuth's text form. Files with the same description are one topic.
 Training studies that share peaks with an experiment are excluded for all methods.
-``ibc`` is Figure 3 of the paper: contrast definitions and group maps of Individual
-Brain Charting, which are downloaded once (several GB). ``development`` is for choosing
-settings: its topics are phrases and the peaks of development studies that use them.
+``development`` is for choosing settings: its topics are phrases and the peaks of
+development studies that use them. Figure 3 of the paper is computed by
+``neurocontext reproduce figure3``.
 
 All methods run unless ``--methods`` names some; names may end in steps, see
 ``steps.py``. Maps are kept in FOLDER: a run that was stopped continues, and maps are
@@ -28,7 +27,7 @@ from benchmarks.encoding.figures import draw
 from benchmarks.encoding.methods import CHOSEN, DENSITIES, MAPS, Z_MAPS, prepare
 from benchmarks.encoding.steps import METHODS, read_name, read_names, run
 from benchmarks.encoding.tables import score, write
-from benchmarks.encoding.topics import load_development, load_ibc, load_meta_analyses
+from benchmarks.encoding.topics import load_development, load_meta_analyses
 from sklearn_neurocontext.datasets import load_corpus
 from sklearn_neurocontext.experiments import make_masker, provenance
 
@@ -38,7 +37,7 @@ def main():
     arguments.output.mkdir(parents=True, exist_ok=True)
     masker = make_masker(arguments.atlas, arguments.n_components).fit()
     topics = None
-    if arguments.topics not in ("ibc", "development"):
+    if arguments.topics != "development":
         try:
             topics = load_meta_analyses(Path(arguments.topics), masker)
         except (OSError, ValueError) as error:
@@ -47,9 +46,7 @@ def main():
     n_abstracts = 0
     if arguments.abstracts:
         n_abstracts = add_abstracts(corpus, arguments.abstracts)
-    if arguments.topics == "ibc":
-        topics = load_ibc(masker)
-    elif arguments.topics == "development":
+    if arguments.topics == "development":
         topics = load_development(corpus, masker)
     task = prepare(
         corpus,
@@ -72,7 +69,7 @@ def main():
 
 def _parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("topics", help="folder of meta-analyses, ibc or development")
+    parser.add_argument("topics", help="folder of meta-analyses, or development")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True, help="file of embeddings")
     parser.add_argument(

@@ -10,7 +10,6 @@ import pandas as pd
 
 from sklearn_neurocontext.datasets import (
     CoordinateSpaceWarning,
-    fetch_ibc_maps,
     load_sleuth,
     study_texts,
     usable_rows,
@@ -129,20 +128,6 @@ def read_descriptions(folder: Path) -> pd.DataFrame:
             "expected one for each name."
         )
     return table
-
-
-def load_ibc(masker, data_home=None) -> Topics:
-    """Fetch group maps and contrast definitions of Individual Brain Charting."""
-    from nilearn.image import resample_to_img
-
-    ibc = fetch_ibc_maps(data_home)
-    words = ibc.contrasts["contrast_definition"].tolist()
-    mask_img, observed = masker.mask_img_, []
-    for path in ibc.maps:
-        img = resample_to_img(path, mask_img, force_resample=True, copy_header=True)
-        observed.append(np.nan_to_num(img.get_fdata()[mask_img.get_fdata() > 0]))
-    y = masker.transform_imgs(ibc.maps)
-    return Topics(words, words, np.stack(observed), y, [], _NONE)
 
 
 def load_development(corpus, masker) -> Topics:

@@ -100,7 +100,7 @@ class DoubtfulPeaksWarning(UserWarning):
 
 
 class CoordinateSpaceWarning(UserWarning):
-    """Warning that not all peaks were reported in MNI space."""
+    """Warning that the coordinate space of some peaks is unclear."""
 
 
 def talairach_to_mni(xyz) -> np.ndarray:

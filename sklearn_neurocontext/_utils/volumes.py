@@ -3,11 +3,13 @@
 import math
 import os
 import warnings
+from functools import cache
 from numbers import Real
 from xml.parsers.expat import ExpatError
 
 import nibabel as nib
 import numpy as np
+from nibabel.affines import apply_affine
 from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
@@ -329,6 +331,25 @@ def keep_strongest(img, top, name):
     kept = np.zeros(volume.shape)
     kept[inside] = np.where(selected, voxels, 0.0)
     return new_img_like(img, kept)
+
+
+def is_in_brain(xyz) -> np.ndarray:
+    """Return whether each point, in mm, is in the MNI brain mask of nilearn."""
+    mask, affine = _load_brain_mask()
+    voxels = apply_affine(np.linalg.inv(affine), xyz).round()
+    inside = ((voxels >= 0) & (voxels < mask.shape)).all(axis=1)
+    # Points outside the image are looked up in an arbitrary voxel, and then excluded.
+    nearest = np.where(inside[:, None], voxels, 0).astype(int)
+    return inside & mask[tuple(nearest.T)]
+
+
+@cache
+def _load_brain_mask():
+    """Return nilearn's MNI brain mask of 2 mm, as an array of bool, and its affine."""
+    from nilearn.datasets import load_mni152_brain_mask
+
+    img = load_mni152_brain_mask(resolution=2)
+    return img.get_fdata() > 0, img.affine
 
 
 def _inside_brain(img):

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from .._utils.files import atomic_output
+from .._utils.progress import progress_bar
 from ._common import (
     CORPUS_HELP,
     ESTIMATORS,
@@ -24,7 +25,6 @@ from ._common import (
     notes_for_warnings,
     output_option,
     prepare,
-    progress_bar,
     random_state_option,
     save_figure,
     text_field_option,

@@ -1,4 +1,4 @@
-"""Options, notes and progress bars shared by the commands.
+"""Options and notes shared by the commands.
 
 Slow libraries are imported inside functions, so that ``--help`` is fast.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from .._utils.files import atomic_output, expand_path
+from .._utils.progress import progress_bar
 
 # These values are also defined in the subpackages datasets and experiments. They are
 # repeated here, because importing these subpackages would slow down --help.
@@ -161,38 +162,6 @@ def make_console(**options):
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=True, **options)
-
-
-@contextmanager
-def progress_bar(label, show_counts=True):
-    """Yield a function that shows a progress bar and updates its counts and label."""
-    from rich import progress
-
-    columns = (
-        progress.TextColumn("{task.description}", markup=False),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn() if show_counts else progress.TaskProgressColumn(),
-        progress.TimeElapsedColumn(),
-        progress.TimeRemainingColumn(),
-        progress.TextColumn("left", markup=False),
-    )
-    options = {"console": make_console(stderr=True), "speed_estimate_period": 300}
-    bar = progress.Progress(*columns, **options)
-    task = bar.add_task(label, total=None)
-
-    def update(n_done, n_total, new_label=None):
-        """Show the progress, and optionally a new label."""
-        # The bar is not shown before the first update. If an error occurs earlier, only
-        # the error is printed.
-        bar.start()
-        description = new_label or label
-        bar.update(task, completed=n_done, total=n_total, description=description)
-
-    try:
-        yield update
-    finally:
-        if bar.live.is_started:
-            bar.stop()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from .._utils.files import atomic_output, write_table
+from .._utils.progress import progress_bar
 from ._common import (
     CORPUS_HELP,
     POSITIVE_INTEGER,
@@ -16,7 +17,6 @@ from ._common import (
     model_name_option,
     note,
     notes_for_warnings,
-    progress_bar,
     text_field_option,
 )
 

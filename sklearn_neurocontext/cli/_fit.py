@@ -6,6 +6,7 @@ from contextlib import nullcontext
 import click
 
 from .._utils.files import expand_path, staged_files, write_table
+from .._utils.progress import progress_bar
 from ._common import (
     CORPUS_HELP,
     ESTIMATORS,
@@ -20,7 +21,6 @@ from ._common import (
     notes_for_warnings,
     output_option,
     prepare,
-    progress_bar,
     random_state_option,
     save_figure,
     text_field_option,

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
+from .._utils.progress import progress_bar
 from ._common import (
     CORPUS_HELP,
     POSITIVE_INTEGER,
@@ -16,7 +18,6 @@ from ._common import (
     note,
     notes_for_warnings,
     output_option,
-    progress_bar,
     random_state_option,
 )
 
@@ -24,6 +25,17 @@ from ._common import (
 # because importing this subpackage would slow down --help.
 _TEXT_FIELDS = ("title", "abstract", "body", "counts")
 _FIGURE3 = "figure3"
+# Options that figure3 does not have, and options that only figure3 has.
+_ONLY_TABLES = (
+    "abstracts",
+    "bodies",
+    "text_fields",
+    "rows",
+    "model_names",
+    "n_splits",
+    "n_candidates",
+)
+_ONLY_FIGURE3 = ("maps",)
 _CORPUS = "neuroquery+neurosynth"
 # Files with texts. Their paths are relative to the folder in the environment variable
 # NEUROCONTEXT_DATA.
@@ -71,7 +83,7 @@ class _Names(CommaSeparated):
     "--rows",
     multiple=True,
     help="Name of a row to compute; repeat the option for several rows.",
-    show_default="all rows of the table",
+    show_default="all rows of the table, except for Text2Brain in figure2",
 )
 @click.option(
     "--model-names",
@@ -133,24 +145,37 @@ def reproduce(table, list_tables, corpus, abstracts, bodies, maps, output, **opt
         raise click.BadParameter(
             f"must be one of {', '.join(known)}; got {table!r}.", param_hint="TABLE"
         )
+    _refuse_options(table, _ONLY_TABLES if table == _FIGURE3 else _ONLY_FIGURE3)
     if table == _FIGURE3:
         _compare_maps(corpus, maps, output / table, options)
         return
     _compute(table, corpus, {"abstract": abstracts, "body": bodies}, output, options)
 
 
+def _refuse_options(table, names):
+    """Raise a usage error if one of these options was passed on the command line."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{table} does not have the option {option}.")
+
+
 def _compute(table, corpus, files, output, options):
     """Load the corpus, compute the table, write it and print it."""
     from ..datasets import add_texts
+    from ..experiments import check_rows
     from ..experiments import reproduce as run
 
+    options["rows"] = options["rows"] or None
+    check_rows(table, options["rows"], options["model_names"])
     loaded = load_with_notes(corpus)
     for text_field, path in files.items():
         path = path or (_find_file(text_field) if corpus == _CORPUS else None)
         if path is not None:
+            known = loaded.description
             loaded = add_texts(loaded, text_field, path)
-            note(f"Texts of the field {text_field} were read from {path}.")
-    options["rows"] = options["rows"] or None
+            note(f"{path}: {loaded.description.removeprefix(known).strip()}")
     with notes_for_warnings(), progress_bar("preparing") as update:
         result = run(table, loaded, output=output, on_progress=update, **options)
     folder = output / table

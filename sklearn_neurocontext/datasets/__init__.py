@@ -29,11 +29,16 @@ summary with the numbers of studies and peaks, and the description.
 - ``description``: str that summarizes the source, the coordinate spaces and the number
   of studies without peaks.
 
-All functions that return a corpus, except `load_corpus`, issue a
-`CoordinateSpaceWarning` if at least one peak is not reported in MNI space. Functions
-named ``load_*`` and ``fetch_*`` issue a `DoubtfulPeaksWarning` if the peaks of an
+The representation of a corpus, which ``print`` and notebooks display, is a summary. It
+counts the studies, the peaks of each coordinate space, the peaks outside the brain and
+the texts.
+
+Warnings are reserved for data that users should correct. All functions that return a
+corpus, except `load_corpus`, issue a `CoordinateSpaceWarning` if ``unclear_spaces`` is
+not empty. Functions named ``load_*`` issue a `DoubtfulPeaksWarning` if the peaks of an
 article are probably not in mm (but, for example, in centimeters or voxel indices), or
-if the minus signs of x are probably missing.
+if the minus signs of x are probably missing. For the public data of NeuroQuery and
+Neurosynth, ``description`` states which articles have such peaks.
 """
 
 from .._utils.coordinate_spaces import CoordinateSpaceWarning, DoubtfulPeaksWarning

@@ -48,7 +48,16 @@ class SkippedPeaksWarning(UserWarning):
 
 
 def make_bunch(
-    studies, rows, xyz, spaces, *, description, groups=None, sides=None, **extra
+    studies,
+    rows,
+    xyz,
+    spaces,
+    *,
+    description,
+    groups=None,
+    sides=None,
+    is_published=False,
+    **extra,
 ):
     """Return a corpus; Talairach peaks are converted to MNI space.
 
@@ -65,12 +74,21 @@ def make_bunch(
     have the same identifier. If `groups` is None, each row is a separate article.
     `sides` contains the hemisphere of each peak ("l", "r", or "" if unknown), or is
     None if the source does not state hemispheres.
+
+    A warning is issued if the coordinates of some peaks are doubtful. If `is_published`
+    is True, the corpus is a public data set that users do not correct. In this case,
+    the description contains the warning instead.
     """
     studies = _complete_columns(studies)
     xyz = np.asarray(xyz, dtype=np.float64).reshape(-1, 3)
     groups = np.asarray(studies["study_id"] if groups is None else groups, dtype=str)
     _check_rows(studies, rows, xyz)
-    _warn_about_doubtful_peaks(xyz, sides, rows, groups)
+    doubts = _describe_doubtful_peaks(xyz, sides, rows, groups)
+    if doubts and is_published:
+        description = f"{description} {doubts}"
+    elif doubts:
+        level = _find_stacklevel()
+        warnings.warn(doubts, DoubtfulPeaksWarning, stacklevel=level)
     unclear = find_unclear_labels(spaces)
     spaces = normalize_spaces(spaces)
     xyz = np.where((spaces == "TAL")[:, None], talairach_to_mni(xyz), xyz)
@@ -95,19 +113,18 @@ def make_bunch(
     )
 
 
-def _warn_about_doubtful_peaks(xyz, sides, rows, groups):
-    """Warn if peaks are probably not in mm, or if x probably lost its minus signs.
+def _describe_doubtful_peaks(xyz, sides, rows, groups) -> str:
+    """Return sentences about peaks that are probably wrong; "" if there are none.
 
-    Peaks in the left hemisphere must have negative x.
+    Peaks are probably wrong if they are not in mm, or if x lost its minus signs. Peaks
+    in the left hemisphere must have negative x.
     """
     codes, names = pd.factorize(groups)
     messages = [describe_units(xyz, codes[rows], names)]
     if sides is not None:
         messages.append(describe_sides(xyz[:, 0], sides, codes[rows], names))
-    if message := " ".join(filter(None, messages)):
-        message += " The coordinates were not changed."
-        level = _find_stacklevel()
-        warnings.warn(message, DoubtfulPeaksWarning, stacklevel=level)
+    message = " ".join(filter(None, messages))
+    return message and f"{message} The coordinates were not changed."
 
 
 def _find_stacklevel() -> int:
@@ -145,9 +162,8 @@ def finish_bunch(
 
 
 def warn_about_spaces(corpus):
-    """Warn if any peak is not reported in MNI space; return the corpus unchanged."""
-    if set(corpus.space_counts) - {"MNI"}:
-        text = describe_spaces(corpus.space_counts, corpus.unclear_spaces)
+    """Warn if labels of spaces are unclear; return the corpus unchanged."""
+    if text := describe_unclear_labels(corpus.unclear_spaces):
         level = _find_stacklevel()
         warnings.warn(text, CoordinateSpaceWarning, stacklevel=level)
     return corpus

@@ -2,9 +2,19 @@
 
 import html
 
+import numpy as np
 from sklearn.utils import Bunch
 
+from .._utils.volumes import is_in_brain
+
 _TEXT_FIELDS = ("title", "abstract", "body")
+_SPACES = {
+    "MNI": "MNI",
+    "TAL": "Talairach (converted to MNI)",
+    "UNKNOWN": "unknown",
+    "OTHER": "neither MNI nor Talairach",
+    "MIXED": "mixed",
+}
 
 
 class Corpus(Bunch):
@@ -15,11 +25,20 @@ class Corpus(Bunch):
 
     def _summarize(self) -> dict:
         """Return the lines of the summary, as a dict from headings to texts."""
-        studies = self["studies"]
+        studies, peaks = self["studies"], self["peaks"]
+        n_empty = sum(not len(one) for one in peaks)
+        n_outside = int((~is_in_brain(np.concatenate(peaks))).sum())
+        spaces = studies["coordinate_space"].value_counts()
         n_texts = {name: int((studies[name] != "").sum()) for name in _TEXT_FIELDS}
         return {
-            "studies": f"{len(studies):,}",
-            "peaks": f"{sum(map(len, self['peaks'])):,}",
+            "studies": f"{len(studies):,}, of which {n_empty:,} have no peak",
+            "peaks": f"{sum(map(len, peaks)):,}, of which {n_outside:,} are outside "
+            "the brain",
+            "coordinate spaces of studies": ", ".join(
+                f"{spaces[space]:,} {name}"
+                for space, name in _SPACES.items()
+                if space in spaces
+            ),
             "texts": ", ".join(f"{n:,} {name}" for name, n in n_texts.items()),
             "fields": ", ".join(self),
             "description": self["description"],

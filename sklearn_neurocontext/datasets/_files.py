@@ -24,6 +24,7 @@ from pandas.io.common import get_handle
 from scipy import sparse
 
 from .._utils.files import data_folder, expand_path, replace_surrogates
+from .._utils.progress import delayed_progress_bar
 from .._utils.validation import read_numbers
 
 LOCAL_FOLDER_VARIABLE = "NEUROCONTEXT_DATA"
@@ -104,17 +105,19 @@ def fetch_files(corpus: str, base_url: str, registry: dict, data_home=None) -> d
     local = os.environ.get(LOCAL_FOLDER_VARIABLE)
     folder = data_folder(data_home) / corpus
     files = {}
-    for name, (n_bytes, sha256) in registry.items():
-        own = local and expand_path(local) / corpus / name
-        if own and own.is_file():
-            files[own] = "local, unverified"
-            continue
-        path = folder / name
-        if path.is_file():
-            _check_hash(path, sha256)
-        else:
-            _download(base_url, path, n_bytes, sha256)
-        files[path] = "verified"
+    with delayed_progress_bar(f"files of {corpus}") as update:
+        for name, (n_bytes, sha256) in registry.items():
+            own = local and expand_path(local) / corpus / name
+            if own and own.is_file():
+                files[own] = "local, unverified"
+                continue
+            path = folder / name
+            if path.is_file():
+                _check_hash(path, sha256)
+            else:
+                _download(base_url, path, n_bytes, sha256)
+            files[path] = "verified"
+            update(len(files), len(registry))
     return files
 
 

@@ -280,6 +280,7 @@ def _read_tables(paths, columns, name, **extra):
         f"{count_words(len(studies), 'study', 'studies')}."
         + describe_reading(metadata, coordinates),
         sides=find_sides(coordinates[known]),
+        is_published=True,
         **extra,
     )
 

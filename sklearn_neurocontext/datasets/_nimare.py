@@ -74,7 +74,7 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
     SkippedPeaksWarning
         If points (peaks) have no coordinates. These points are skipped.
     CoordinateSpaceWarning
-        If at least one peak is not reported in MNI space.
+        If the label of a coordinate space is unclear.
 
     See Also
     --------
@@ -87,12 +87,8 @@ def load_nimare_studyset(path=None, *, rows: str = "study"):
 
     Examples
     --------
-    >>> import warnings
-    >>> from sklearn_neurocontext import datasets
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore", datasets.CoordinateSpaceWarning)
-    ...     corpus = datasets.load_nimare_studyset()
-    >>> corpus.studies.shape
+    >>> from sklearn_neurocontext.datasets import load_nimare_studyset
+    >>> load_nimare_studyset().studies.shape
     (320, 11)
     """
     if rows not in ("study", "analysis"):

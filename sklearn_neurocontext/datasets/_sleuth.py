@@ -107,7 +107,7 @@ def load_sleuth(path):
     Warns
     -----
     CoordinateSpaceWarning
-        If at least one peak is not reported in MNI space.
+        If the label of a coordinate space is unclear.
     UserWarning
         If the absolute value of a coordinate is larger than 200 mm. The peak is kept.
 

@@ -86,7 +86,7 @@ def load_table(studies, peaks, *, space=None):
     SkippedPeaksWarning
         If peaks belong to studies that are not in the table of studies.
     CoordinateSpaceWarning
-        If at least one peak is not reported in MNI space.
+        If the label of a coordinate space is unclear.
     DoubtfulPeaksWarning
         If peaks are probably not in mm, or if the minus signs of ``x`` are probably
         missing.

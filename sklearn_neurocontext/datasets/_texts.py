@@ -6,7 +6,7 @@ from .._utils.files import expand_path, replace_surrogates
 from ._bunch import count_words
 from ._corpus import Corpus
 from ._files import ID_COLUMNS, read_columns, read_json_lines
-from ._ids import join_rows, write_ids, write_study_ids
+from ._ids import join_rows, write_ids
 
 _FIELDS = ("title", "abstract", "body")
 
@@ -35,15 +35,16 @@ def add_texts(corpus, text_field, path):
     -------
     corpus : Bunch
         The corpus with the new texts. Studies whose ids are not in the file keep their
-        text. The field ``description`` of the corpus states how many studies received a
-        text.
+        text. Rows of the file without an id, or with a text that is not a string, are
+        skipped. The field ``description`` of the corpus states how many studies
+        received a text, and how many rows were skipped.
 
     Raises
     ------
     ValueError
         If `text_field` is not "title", "abstract" or "body", if the file has no column
-        of ids or no column of texts, or if no id in the file is the id of a study of
-        the corpus.
+        of ids, no column of texts or no row with both, or if no id in the file is the
+        id of a study of the corpus.
 
     Examples
     --------
@@ -67,10 +68,20 @@ def add_texts(corpus, text_field, path):
     table = read_json_lines(path) if is_json else read_columns(path, dtype=str)
     id_column = _find_column(table, ID_COLUMNS, path)
     column = _find_column(table, (text_field, "text"), path)
-    texts = table[column].where(table[column].notna(), "")
-    texts = [replace_surrogates(str(text)).strip() for text in texts]
     kind = "pmid" if id_column == "id" else id_column
-    ids = write_study_ids(table[id_column], kind)
+    ids = write_ids(table[id_column], kind)
+    has_id = ids.notna() & (ids != "")
+    texts = table[column].reset_index(drop=True)
+    # In JSON lines, a text may be a number or a list.
+    has_text = texts.isna() | texts.map(lambda text: isinstance(text, str))
+    skipped = _describe_skipped((~has_id).sum(), (has_id & ~has_text).sum())
+    is_used = has_id & has_text
+    if not is_used.any():
+        raise ValueError(
+            f"{path.name!r} must have a row with an id and a text; got none.{skipped}"
+        )
+    ids, texts = ids[is_used], texts[is_used].fillna("")
+    texts = [replace_surrogates(text).strip() for text in texts]
     studies = corpus.studies.copy()
     join_rows(studies, kind, ids, path.name)  # raises an error if no id matches
     # If an id is repeated, its first text is used.
@@ -82,7 +93,20 @@ def add_texts(corpus, text_field, path):
     studies[text_field] = pd.Series([one or other for one, other in both], dtype=str)
     n_new = count_words(sum(map(bool, new)), "study has", "studies have")
     description = f"{corpus.description} {n_new} the {text_field} in {path.name}."
+    description += skipped
     return Corpus(**corpus | {"studies": studies, "description": description})
+
+
+def _describe_skipped(n_without_id, n_without_text) -> str:
+    """Return a sentence with the numbers of skipped rows; "" if there are none."""
+    counts = {"without an id": n_without_id}
+    counts["with a text that is not a string"] = n_without_text
+    parts = [
+        f"{count_words(int(n), 'row', 'rows')} {problem}"
+        for problem, n in counts.items()
+        if n
+    ]
+    return f" Skipped {' and '.join(parts)}." if parts else ""
 
 
 def _find_column(table, names, path) -> str:

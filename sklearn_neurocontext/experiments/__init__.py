@@ -13,6 +13,7 @@ from ._map_comparison import MapComparison, compare_maps, read_described_maps
 from ._paper_studies import PaperStudies, prepare_paper_studies
 from ._reproduce import (
     ReproducedTable,
+    check_rows,
     describe_table,
     list_paper_tables,
     reproduce,
@@ -29,6 +30,7 @@ __all__ = [
     "PreparedStudies",
     "ReproducedTable",
     "StudyMaps",
+    "check_rows",
     "compare_maps",
     "describe_table",
     "format_interval",

@@ -38,15 +38,19 @@ _PEAK_MARGIN_MB = 16
 _SUFFIXES = ("", BRAIN_TO_TEXT)
 _TIMES = ("fit_seconds", "fit_cpu_seconds", "score_seconds")
 _TRAINING_ATTRIBUTES = ("best_epoch_", "n_epochs_")
+# Module with the wrappers and steps that tables add to estimators. Its code belongs to
+# the hash of only those records whose estimators use it.
+_CORRECTIONS = "_corrections"
 
 
 @cache
-def _code_hash(subpackages) -> str:
-    """Hash the source code of subpackages."""
+def _code_hash(places) -> str:
+    """Hash the source code of subpackages and of single modules."""
     digest = hashlib.sha256()
-    for subpackage in subpackages:
-        folder = files("sklearn_neurocontext") / subpackage
-        for module in sorted(folder.iterdir(), key=lambda path: path.name):
+    for place in places:
+        path = files("sklearn_neurocontext") / place
+        modules = [path] if path.is_file() else path.iterdir()
+        for module in sorted(modules, key=lambda path: path.name):
             if module.name.endswith(".py"):
                 digest.update(_instructions(module.read_text(encoding="utf-8")))
     return digest.hexdigest()
@@ -80,18 +84,29 @@ def settings_hash(name: str, estimator, data_hash: str, train, test, ks) -> str:
         for name, value in estimator.get_params(deep=True).items()
     }
     kind = type(estimator).__qualname__
-    code = _code_hash(_subpackages_of(estimator))
+    code = _code_hash(_places_of_code(estimator))
     content = (name, kind, params, data_hash, train, test, tuple(ks), code)
     return joblib.hash(content)
 
 
-def _subpackages_of(estimator) -> tuple:
-    """Return the names of the subpackages on which the scores of a model depend."""
-    subpackages = "metrics", "models", "text"
+def _places_of_code(estimator) -> tuple:
+    """Return the subpackages and modules on which the scores of a model depend."""
+    places = ["metrics", "models", "text"]
     if ".comparators." in type(innermost_model(estimator)).__module__:
         # Some comparators compute densities from peaks with a masker.
-        return (*subpackages, "comparators", "maskers")
-    return subpackages
+        places += ["comparators", "maskers"]
+    if _is_corrected(estimator):
+        places.append(f"experiments/{_CORRECTIONS}.py")
+    return tuple(places)
+
+
+def _is_corrected(estimator) -> bool:
+    """Return whether an estimator, or a step of it, is defined in `_corrections`."""
+    parts = [type(estimator)]
+    for value in estimator.get_params(deep=True).values():
+        parts += [value, type(value)]
+    module = f"{__package__}.{_CORRECTIONS}"
+    return any(getattr(part, "__module__", None) == module for part in parts)
 
 
 def _replace_estimators(value):

@@ -1,17 +1,18 @@
 """Rows of tables like those of the NeuroConText paper, with estimators and splits."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 
 import numpy as np
-from scipy.special import logsumexp
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from .._utils.files import cache_folder
-from ..metrics import csls, similarity
+from ._corrections import CorrectedByCandidates, HubnessCorrected, to_dense
 from ._estimators import make_embedder, make_estimators, make_masker
 from ._paper_studies import (
     COUNTS,
@@ -31,6 +32,8 @@ _N_SPLITS_OF_TITLES = 3
 # takes minutes.
 _N_SPLITS_OF_NEUROQUERY = 3
 _N_TRAIN_OF_TEXT2BRAIN = 2000
+_LOSS_LABEL = "contrastive, reconstruction_weight"
+_LOSS_WEIGHTS = (0, 0.1, 1, 10)
 # Settings of the network that were chosen on development studies.
 _BEST_NETWORK = {"batch_size": 512, "lr": 1e-3, "y_scaling": "sqrt"}
 
@@ -45,31 +48,36 @@ class Row:
         Name of the row.
     estimator : estimator
         Unfitted estimator.
-    X : array-like, sparse matrix or list of str
-        Input of the estimator.
+    get_X : callable
+        Function without parameters that returns the input of the estimator. It is
+        called when the row is computed, so that texts are embedded only if they are
+        needed.
     studies : PaperStudies
-        Studies to which the rows of X belong.
+        Studies to which the rows of the input belong.
     splits : list of (train, test) or None, default=None
         Splits on which the estimator is fitted and scored. If None, all splits of the
         studies are used.
-    y : ndarray, list of ndarray or None, default=None
-        Maps to which the estimator is fitted. If None, the coefficients of the studies
-        are used.
+    get_y : callable or None, default=None
+        Function without parameters that returns the maps to which the estimator is
+        fitted. If None, the coefficients of the studies are used.
+    on_request : bool, default=False
+        Whether the row is computed only if its name is passed to `reproduce`.
     """
 
     name: str
     estimator: object
-    X: object
+    get_X: Callable
     studies: PaperStudies
     splits: list | None = None
-    y: object = None
+    get_y: Callable | None = None
+    on_request: bool = False
 
     def __post_init__(self):
         """Use the splits and the coefficients of the studies by default."""
         if self.splits is None:
             self.splits = self.studies.splits
-        if self.y is None:
-            self.y = self.studies.y
+        if self.get_y is None:
+            self.get_y = partial(getattr, self.studies, "y")
 
 
 @dataclass(eq=False)
@@ -137,7 +145,14 @@ class PaperExperiment:
             return "term_counts" in self.corpus
         return bool(self.corpus.studies[text_field].str.strip().any())
 
-    def embed(self, studies, model_name) -> np.ndarray:
+    def embedder(self, studies, model_name=None) -> Callable:
+        """Return a function without parameters that embeds the texts of studies.
+
+        By default, the first language model is used.
+        """
+        return partial(self._embed, studies, model_name or self.model_names[0])
+
+    def _embed(self, studies, model_name) -> np.ndarray:
         """Embed the texts of studies, or read the embeddings from the store."""
         key = (model_name, tuple(studies.texts))
         if key not in self._embeddings:
@@ -174,9 +189,28 @@ def table1(experiment) -> dict:
 def figure2(experiment) -> dict:
     """Compare bodies, abstracts and titles of the same studies."""
     prepared = experiment.prepare(("body", "abstract", "title"), same_studies=True)
-    return {
-        name: _estimator_rows(experiment, studies) for name, studies in prepared.items()
-    }
+    sections = {}
+    for name, studies in prepared.items():
+        # Text2Brain is slow.
+        text2brain = _text2brain(experiment, studies, studies.splits[:1])
+        text2brain.on_request = True
+        sections[name] = [
+            *_estimator_rows(experiment, studies),
+            *_term_maps(experiment, studies, _term_counter(studies.texts)),
+            text2brain,
+        ]
+    return sections
+
+
+def _term_counter(texts) -> Callable:
+    """Return a function that counts the terms of texts when it is first called."""
+    from ..text import TermCounts
+
+    # The terms are those that NeurosynthMaps and NeuroQuery find in texts. Here, they
+    # are counted once for all splits, because bodies are long. Both methods omit rare
+    # terms; the rarest are omitted here to save memory.
+    counter = TermCounts(10, ngram_range=(1, 2), stop_words="english")
+    return cache(partial(counter.fit_transform, texts))
 
 
 def table2(experiment) -> dict:
@@ -187,10 +221,10 @@ def table2(experiment) -> dict:
         for name, studies in prepared.items():
             rows = sections.setdefault(name, [])
             for model_name in experiment.model_names:
-                X = experiment.embed(studies, model_name)
+                get_X = experiment.embedder(studies, model_name)
                 label = f"{model_label(model_name)}, {n_components} components"
                 rows += [
-                    Row(f"{label}: {kind}", model, X, studies)
+                    Row(f"{label}: {kind}", model, get_X, studies)
                     for kind, model in _embedding_models(experiment).items()
                 ]
     return sections
@@ -224,11 +258,11 @@ def titles(experiment) -> dict:
             choices.append(experiment.model_names)
         rows = []
         for label, used in (("titles", studies), ("titles and abstracts", more)):
-            X = experiment.embed(used, experiment.model_names[0])
+            get_X = experiment.embedder(used)
             made = make_estimators(("ridge", "cca"), experiment.random_state)
             models = model_label(experiment.model_names[0])
             rows += [
-                Row(f"{kind} ({models}), {label}", model, X, used)
+                Row(f"{kind} ({models}), {label}", model, get_X, used)
                 for kind, model in made.items()
             ]
             for chosen in choices:
@@ -278,9 +312,9 @@ def sizes(experiment) -> dict:
                     (random_subset(train, size), test) for train, test in row.splits
                 ]
                 label = f"{row.name}, {size:,} studies"
-                rows.append(Row(label, row.estimator, row.X, studies, splits))
+                rows.append(Row(label, row.estimator, row.get_X, studies, splits))
             rows.append(
-                Row(f"{row.name}, all", row.estimator, row.X, studies, row.splits)
+                Row(f"{row.name}, all", row.estimator, row.get_X, studies, row.splits)
             )
         sections[name] = rows
     return sections
@@ -306,8 +340,8 @@ def comparators(experiment) -> dict:
     return sections
 
 
-def _term_maps(experiment, studies) -> list:
-    """Return the rows of NeurosynthMaps and NeuroQuery.
+def _term_maps(experiment, studies, get_X=None) -> list:
+    """Return the rows of NeurosynthMaps and NeuroQuery, by default fitted to texts.
 
     There are two rows for each method. In one row, maps are compared voxel by voxel, as
     the authors of the methods do. In the other row, standardized coefficients of the
@@ -316,7 +350,10 @@ def _term_maps(experiment, studies) -> list:
     from ..comparators import NeuroQuery, NeurosynthMaps
 
     masker = make_masker(experiment.atlas, experiment.n_components)
-    X = studies.counts if studies.texts is None else studies.texts
+    if get_X is None:
+        name = "counts" if studies.texts is None else "texts"
+        get_X = partial(getattr, studies, name)
+    get_peaks = partial(getattr, studies, "peaks")
     rows = []
     for kind, n_splits in (
         (NeurosynthMaps, None),
@@ -326,20 +363,22 @@ def _term_maps(experiment, studies) -> list:
             model = kind(representation=representation, masker=masker)
             label = f"{kind.__name__}, {representation}"
             splits = studies.splits[:n_splits]
-            rows.append(Row(label, model, X, studies, splits, studies.peaks))
+            rows.append(Row(label, model, get_X, studies, splits, get_peaks))
     return rows
 
 
-def _text2brain(experiment, studies) -> Row:
+def _text2brain(experiment, studies, splits=None) -> Row:
     from ..comparators import Text2Brain
 
-    masker = make_masker(experiment.atlas, experiment.n_components).fit()
-    X = experiment.embed(studies, experiment.model_names[0])
+    def get_densities():
+        masker = make_masker(experiment.atlas, experiment.n_components).fit()
+        return masker.peaks_to_voxels(studies.peaks)
+
     model = make_pipeline(
         StandardScaler(), Text2Brain(random_state=experiment.random_state)
     )
-    densities = masker.peaks_to_voxels(studies.peaks)
-    return Row("Text2Brain", model, X, studies, None, densities)
+    get_X = experiment.embedder(studies)
+    return Row("Text2Brain", model, get_X, studies, splits, get_densities)
 
 
 def features(experiment) -> dict:
@@ -361,15 +400,15 @@ def features(experiment) -> dict:
         models["cca"] = clone(kernel_cca).set_params(kernel_width=None)
         models["KernelCCA"] = kernel_cca
         embedded = make_estimators(("ridge",), seed)["ridge"]
-        X = experiment.embed(studies, experiment.model_names[0])
         label = model_label(experiment.model_names[0])
-        rows = [Row(f"ridge, {label}", embedded, X, studies)]
+        get_X = experiment.embedder(studies)
+        rows = [Row(f"ridge, {label}", embedded, get_X, studies)]
         for kind, model in models.items():
             steps = _word_steps(dense=kind in made)
             words = make_pipeline(*steps, model)
-            rows.append(Row(f"{kind}, words", words, best.X, studies))
-            corrected = HubnessCorrected(words)
-            rows.append(Row(f"{kind}, words, corrected", corrected, best.X, studies))
+            rows.append(Row(f"{kind}, words", words, best.get_X, studies))
+            label, corrected = f"{kind}, words, corrected", HubnessCorrected(words)
+            rows.append(Row(label, corrected, best.get_X, studies))
         sections[name] = [*rows, best]
     return sections
 
@@ -380,11 +419,7 @@ def _word_steps(*, dense) -> list:
 
     steps = [TermCounts(min_df=10), TfidfTransformer(sublinear_tf=True)]
     # Some models accept only dense arrays.
-    return [*steps, FunctionTransformer(_to_dense, accept_sparse=True)][: 2 + dense]
-
-
-def _to_dense(X) -> np.ndarray:
-    return np.asarray(X.todense(), dtype=np.float32)
+    return [*steps, FunctionTransformer(to_dense, accept_sparse=True)][: 2 + dense]
 
 
 def candidates(experiment) -> dict:
@@ -393,7 +428,8 @@ def candidates(experiment) -> dict:
     for name, studies in experiment.prepare(("body", "abstract", "title")).items():
         best = _best_row(experiment, studies)
         corrected = CorrectedByCandidates(best.estimator)
-        sections[name] = [best, Row(f"{best.name}, CSLS", corrected, best.X, studies)]
+        label = f"{best.name}, CSLS"
+        sections[name] = [best, Row(label, corrected, best.get_X, studies)]
     return sections
 
 
@@ -411,15 +447,12 @@ def settings(experiment) -> dict:
                 f"{name}, which are too few for development studies. Lower "
                 "n_candidates or use a larger corpus."
             )
-        X = experiment.embed(studies, experiment.model_names[0])
+        get_X = experiment.embedder(studies)
         rows = []
-        for kind, tried in _SETTINGS.items():
-            for params in tried:
-                [model] = make_estimators((kind,), experiment.random_state).values()
-                model[-1].set_params(**params)
-                values = ", ".join(f"{key}={value}" for key, value in params.items())
-                label = f"{kind}, {values or 'defaults'}"
-                rows.append(Row(label, model, X, studies, [studies.development]))
+        for label, (kind, params) in _label_settings().items():
+            [model] = make_estimators((kind,), experiment.random_state).values()
+            model[-1].set_params(**params)
+            rows.append(Row(label, model, get_X, studies, [studies.development]))
         sections[name] = rows
     return sections
 
@@ -438,25 +471,35 @@ _SETTINGS = {
 }
 
 
+def _label_settings() -> dict:
+    """Return the kind and the parameters of an estimator for each row name."""
+    labels = {}
+    for kind, tried in _SETTINGS.items():
+        for params in tried:
+            values = ", ".join(f"{key}={value}" for key, value in params.items())
+            labels[f"{kind}, {values or 'defaults'}"] = kind, params
+    return labels
+
+
 def losses(experiment) -> dict:
     """Compare the InfoNCE loss alone with InfoNCE plus a reconstruction loss."""
     from ..models import ContrastiveTextBrain
 
     sections = {}
     for name, studies in experiment.prepare(("title", "abstract")).items():
-        X = experiment.embed(studies, experiment.model_names[0])
+        get_X = experiment.embedder(studies)
         options = {"random_state": experiment.random_state}
         rows = [
             Row(
-                f"contrastive, reconstruction_weight={weight:g}",
+                f"{_LOSS_LABEL}={weight:g}",
                 make_pipeline(
                     StandardScaler(),
                     ContrastiveTextBrain(reconstruction_weight=weight, **options),
                 ),
-                X,
+                get_X,
                 studies,
             )
-            for weight in (0, 0.1, 1, 10)
+            for weight in _LOSS_WEIGHTS
         ]
         sections[name] = rows
     return sections
@@ -476,6 +519,55 @@ TABLES = {
 }
 
 
+def row_names(table, model_names) -> list:
+    """Return the names of all rows of a table, for a corpus with enough studies."""
+    # The names do not depend on studies, so they can be checked before any other work.
+    labels = [model_label(name) for name in model_names]
+    first, both = labels[0], [labels[0], " and ".join(labels)]
+    estimators = [PAPER_RECIPE, "contrastive, defaults", "contrastive, tuned"]
+    estimators += ["ridge", "mlp", "cca", BEST_TEXT_BRAIN]
+    representations = ("voxels", "coefficients")
+    comparators = [f"NeurosynthMaps, {name}" for name in representations]
+    comparators += [f"NeuroQuery, {name}" for name in representations]
+    comparators = [*estimators, *comparators, "Text2Brain"]
+    of_titles = [f"ridge ({first})", f"cca ({first})"]
+    of_titles += [f"{BEST_TEXT_BRAIN} ({names})" for names in dict.fromkeys(both)]
+    names = {
+        "table1": estimators,
+        "table2": [
+            f"{label}, {n_components} components: {kind}"
+            for n_components in (256, 512)
+            for label in labels
+            for kind in ("cca", "KernelCCA", "contrastive")
+        ],
+        "titles": [
+            f"{name}, {texts}"
+            for texts in ("titles", "titles and abstracts")
+            for name in of_titles
+        ],
+        "figure2": comparators,
+        "sizes": [
+            f"{name}, {size}"
+            for name in (PAPER_RECIPE, BEST_TEXT_BRAIN)
+            for size in [*(f"{size:,} studies" for size in _SIZES), "all"]
+        ],
+        "comparators": comparators,
+        "features": [
+            f"ridge, {first}",
+            *(
+                f"{kind}, words{correction}"
+                for kind in ("ridge", "contrastive", "cca", "KernelCCA")
+                for correction in ("", ", corrected")
+            ),
+            BEST_TEXT_BRAIN,
+        ],
+        "candidates": [BEST_TEXT_BRAIN, f"{BEST_TEXT_BRAIN}, CSLS"],
+        "losses": [f"{_LOSS_LABEL}={weight:g}" for weight in _LOSS_WEIGHTS],
+        "settings": list(_label_settings()),
+    }
+    return names[table]
+
+
 def _estimator_rows(experiment, studies) -> list:
     """Return rows of all estimators that take embeddings, and of `best_text_brain`."""
     made = make_estimators(random_state=experiment.random_state)
@@ -490,7 +582,7 @@ def _estimator_rows(experiment, studies) -> list:
     }
     paper, best = _two_models(experiment, studies)
     rows = [
-        Row(name, _on_features(studies, model), paper.X, studies)
+        Row(name, _on_features(studies, model), paper.get_X, studies)
         for name, model in models.items()
     ]
     return [paper, *rows, best]
@@ -503,10 +595,9 @@ def _two_models(experiment, studies) -> list:
     recipe = ContrastiveTextBrain.paper(
         decoder=None, random_state=experiment.random_state
     )
+    get_X = experiment.embedder(studies)
     if studies.texts is None:
-        X = studies.counts
-    else:
-        X = experiment.embed(studies, experiment.model_names[0])
+        get_X = partial(getattr, studies, "counts")
     n_splits = len(studies.splits)
     if studies.text_field == "title":
         n_splits = min(n_splits, _N_SPLITS_OF_TITLES)
@@ -514,7 +605,7 @@ def _two_models(experiment, studies) -> list:
         Row(
             PAPER_RECIPE,
             _on_features(studies, recipe),
-            X,
+            get_X,
             studies,
             studies.splits[:n_splits],
         ),
@@ -550,56 +641,5 @@ def _best_row(experiment, studies, model_names=None) -> Row:
     caches = [name for name in model.get_params() if name.endswith("__cache")]
     store = str(experiment.cache or cache_folder() / "embeddings.sqlite")
     model.set_params(**dict.fromkeys(caches, store))
-    return Row(BEST_TEXT_BRAIN, model, studies.model_input, studies)
-
-
-class HubnessCorrected(BaseEstimator):
-    """Estimator with a hubness correction that is computed from the training studies.
-
-    The correction is the same as in `KernelCCA`. From the similarity of a text and a
-    map, two values are subtracted after multiplication by `weight`: the soft maximum of
-    the text's similarities with all training maps, and the soft maximum of the map's
-    similarities with all training texts.
-    """
-
-    def __init__(self, estimator, weight=0.5, temperature=0.05):
-        self.estimator = estimator
-        self.weight = weight
-        self.temperature = temperature
-
-    def fit(self, X, y):
-        """Fit the estimator and store the training studies."""
-        self.estimator_ = clone(self.estimator).fit(X, y)
-        self.X_, self.y_ = X, y
-        return self
-
-    def similarity(self, X, y):
-        """Return the corrected similarities of all texts with all maps."""
-        of_texts = self._soft_maximum(similarity(self.estimator_, X, self.y_))
-        of_maps = self._soft_maximum(similarity(self.estimator_, self.X_, y).T)
-        correction = of_texts[:, None] + of_maps
-        return similarity(self.estimator_, X, y) - self.weight * correction
-
-    def _soft_maximum(self, values):
-        scaled = logsumexp(values / self.temperature, axis=1) - np.log(values.shape[1])
-        return self.temperature * scaled
-
-
-class CorrectedByCandidates(BaseEstimator):
-    """Estimator whose similarities are corrected by CSLS.
-
-    A corrected similarity depends on all texts and maps that are compared together.
-    """
-
-    def __init__(self, estimator, k=10):
-        self.estimator = estimator
-        self.k = k
-
-    def fit(self, X, y):
-        """Fit the estimator."""
-        self.estimator_ = clone(self.estimator).fit(X, y)
-        return self
-
-    def similarity(self, X, y):
-        """Return the corrected similarities of all texts with all maps."""
-        return csls(similarity(self.estimator_, X, y), self.k)
+    get_X = partial(getattr, studies, "model_input")
+    return Row(BEST_TEXT_BRAIN, model, get_X, studies)

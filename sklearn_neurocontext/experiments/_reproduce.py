@@ -7,7 +7,13 @@ from .._utils.files import atomic_output, write_text
 from ..datasets import load_corpus
 from ._benchmark import run_benchmark
 from ._estimators import make_embedder
-from ._paper_tables import BEST_TEXT_BRAIN, PAPER_RECIPE, TABLES, PaperExperiment
+from ._paper_tables import (
+    BEST_TEXT_BRAIN,
+    PAPER_RECIPE,
+    TABLES,
+    PaperExperiment,
+    row_names,
+)
 from ._result import DIRECTIONS, BenchmarkResult
 
 _TEXT_TO_BRAIN = DIRECTIONS[0]
@@ -26,11 +32,12 @@ _SOURCE = (
     "articles of PubMed Central, 19,000 of them for training, DiFuMo atlas, 1,000 "
     "candidates, 15 folds; ± is the standard deviation over folds)"
 )
-_DIFFERENCES = (
-    "The published scores cannot be compared directly: the articles are others and "
-    "more numerous, the language model is larger (Mistral-7B unless stated "
-    "otherwise), and the atlas is DiFuMo."
-)
+_KS = (10, 100)
+# The first of these rows that a table has is the reference of paired differences.
+_REFERENCES = (PAPER_RECIPE, BEST_TEXT_BRAIN)
+_PUBLISHED_ATLAS = "difumo"
+_PUBLISHED_MODEL = "mistral-7b"
+_PUBLISHED_MODELS = "the language model is Mistral-7B unless stated otherwise"
 # Rows of a published table: name, recall@10, recall@100 and mix&match, in percent.
 _TABLE1 = (
     ("NeuroConText", "22.6 ± 1.4", "57.8 ± 1.6", "84.2 ± 0.9"),
@@ -73,6 +80,11 @@ class ReproducedTable:
         What the table compares.
     results : dict of str to BenchmarkResult
         Result of each text field.
+    atlas : str or path-like, default="geometric"
+        Atlas of the results. It is compared with that of the published scores.
+    model_names : sequence of str, default=("minilm",)
+        Language models of the results. They are compared with those of the published
+        scores.
 
     Examples
     --------
@@ -87,6 +99,8 @@ class ReproducedTable:
     name: str
     description: str
     results: dict
+    atlas: object = "geometric"
+    model_names: tuple = ("minilm",)
 
     def to_markdown(self) -> str:
         """Return the tables of all text fields and the published scores as Markdown.
@@ -111,8 +125,19 @@ class ReproducedTable:
             header = ("% of 1,000 candidates", "recall@10", "recall@100", "mix&match")
             lines = ["| " + " | ".join(row) + " |" for row in (header, *rows)]
             lines.insert(1, "|---|---:|---:|---:|")
-            parts += ["\n".join(lines), f"{_SOURCE}. {_DIFFERENCES}"]
+            parts += ["\n".join(lines), f"{_SOURCE}. {self._differences()}"]
         return [*parts, note] if note else parts
+
+    def _differences(self) -> str:
+        """Return a sentence that names the differences from the published scores."""
+        differences = ["the articles are others"]
+        if not any(_PUBLISHED_MODEL in name.lower() for name in self.model_names):
+            differences.append(_PUBLISHED_MODELS)
+        if str(self.atlas) != _PUBLISHED_ATLAS:
+            differences.append("the atlas is DiFuMo")
+        *others, last = differences
+        text = f"{', '.join(others)} and {last}" if others else last
+        return f"The published scores cannot be compared directly: {text}."
 
     def write(self, folder) -> None:
         """Write tables, figures and records of all text fields.
@@ -182,7 +207,9 @@ def reproduce(
     - ``"table1"``: estimators on bodies, abstracts and titles;
     - ``"table2"``: language models and numbers of components;
     - ``"titles"``: training on titles, and training on titles and abstracts;
-    - ``"figure2"``: bodies, abstracts and titles of the same studies;
+    - ``"figure2"``: estimators and comparators on bodies, abstracts and titles of the
+      same studies. `comparators.Text2Brain` is slow, so it is compared only if `rows`
+      contains its name, and on one split;
     - ``"sizes"``: numbers of training studies;
     - ``"comparators"``: `comparators.NeurosynthMaps`, `comparators.NeuroQuery` and
       `comparators.Text2Brain`;
@@ -207,7 +234,7 @@ def reproduce(
         by 2.
     rows : sequence of str or None, default=None
         Names of the rows to compute, for example ``["ridge", "cca"]``. If None, all
-        rows of the table are computed.
+        rows of the table are computed, except for Text2Brain in ``"figure2"``.
     model_names : sequence of str or None, default=None
         Language models, see `make_embedder`. ``"table2"`` and ``"titles"`` compare all
         of them. All other tables use only the first. If None, ``"table2"`` and
@@ -240,8 +267,9 @@ def reproduce(
     Raises
     ------
     ValueError
-        If `table` or a name in `rows` is unknown, or if the corpus has no text for the
-        table.
+        If `table` or a name in `rows` is unknown, if the corpus has no text for the
+        table, or if no row of a text field can be fitted. If only some rows cannot be
+        fitted, a note below the table names them.
 
     References
     ----------
@@ -258,8 +286,7 @@ def reproduce(
     ...
     ValueError: table must be one of table1, table2, titles, ...; got 'table3'.
     """
-    if table not in TABLES:
-        raise ValueError(f"table must be one of {', '.join(TABLES)}; got {table!r}.")
+    check_rows(table, rows, model_names)
     allowed = _TEXT_FIELDS.get(table, ("title", "abstract", "body"))
     unknown = [one for one in text_fields or () if one not in allowed]
     if unknown:
@@ -269,7 +296,7 @@ def reproduce(
         )
     if not hasattr(corpus, "studies"):
         corpus = load_corpus(corpus)
-    model_names = tuple(model_names or _MODEL_NAMES.get(table, ("minilm",)))
+    model_names = _choose_models(table, model_names)
     for name in model_names:
         # If a language model is missing, an error is raised before any other work.
         make_embedder(name).fit()
@@ -291,31 +318,77 @@ def reproduce(
             f"The corpus has no texts for {table}. Add texts with add_texts, or choose "
             "other text_fields."
         )
-    if rows is not None:
-        sections = _select_rows(sections, rows)
+    sections = _select_rows(sections, rows)
     n_total = sum(len(row.splits) for of_field in sections.values() for row in of_field)
     progress = _Progress(on_progress, n_total)
     results = {
-        name: _run(of_field, output, progress, str(corpus.description))
+        name: _run(name, of_field, output, progress, str(corpus.description))
         for name, of_field in sections.items()
     }
-    return ReproducedTable(table, describe_table(table), results)
+    return ReproducedTable(table, describe_table(table), results, atlas, model_names)
 
 
-def _select_rows(sections, names) -> dict:
-    """Return the rows whose names are in `names`."""
-    known = {row.name: None for rows in sections.values() for row in rows}
-    unknown = [name for name in names if name not in known]
+def _choose_models(table, model_names) -> tuple:
+    """Return the names of the language models, by default those of the table."""
+    return tuple(model_names or _MODEL_NAMES.get(table, ("minilm",)))
+
+
+def check_rows(table, rows, model_names=None) -> None:
+    """Check the name of a table and the names of its rows.
+
+    Parameters
+    ----------
+    table : str
+        Name of a table, see `reproduce`.
+    rows : sequence of str or None
+        Names of rows. If None, only the name of the table is checked.
+    model_names : sequence of str or None, default=None
+        Language models, see `reproduce`. The names of some rows contain their names.
+
+    Raises
+    ------
+    ValueError
+        If the name of the table or the name of a row is unknown.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.experiments import check_rows
+    >>> check_rows("candidates", ["best_text_brain, CSLS"])
+    >>> check_rows("candidates", ["ridge"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    ValueError: rows must be among 'best_text_brain', ... got 'ridge'.
+    """
+    if table not in TABLES:
+        raise ValueError(f"table must be one of {', '.join(TABLES)}; got {table!r}.")
+    if rows is None:
+        return
+    known = row_names(table, _choose_models(table, model_names))
+    unknown = [name for name in rows if name not in known]
     if unknown:
         raise ValueError(
             f"rows must be among {', '.join(map(repr, known))}; got "
             f"{', '.join(map(repr, unknown))}."
         )
+
+
+def _select_rows(sections, names) -> dict:
+    """Return the rows whose names are in `names`; None stands for the usual rows."""
     chosen = {
-        field: [row for row in rows if row.name in names]
+        field: [
+            row
+            for row in rows
+            if (not row.on_request if names is None else row.name in names)
+        ]
         for field, rows in sections.items()
     }
-    return {field: rows for field, rows in chosen.items() if rows}
+    chosen = {field: rows for field, rows in chosen.items() if rows}
+    if not chosen:
+        raise ValueError(
+            f"The corpus has too few studies for the rows {', '.join(map(repr, names))}"
+            ". Choose other rows, or use a larger corpus."
+        )
+    return chosen
 
 
 def list_paper_tables() -> list[str]:
@@ -368,46 +441,61 @@ class _Progress:
     def __call__(self, n_done, n_total, record):
         """Report a fit."""
         self.n_done += 1
+        self._report(f"{record['estimator']}, split {record['split'] + 1}")
+
+    def skip(self, n_fits, name):
+        """Report that fits of a row are skipped."""
+        self.n_done += n_fits
+        self._report(name)
+
+    def _report(self, label):
         if self.on_progress is not None:
-            label = f"{record['estimator']}, split {record['split'] + 1}"
             self.on_progress(self.n_done, self.n_total, label)
 
 
-def _run(rows, output, progress, description) -> BenchmarkResult:
-    """Run all rows on their splits, and combine the results."""
-    results, records, runs = [], [], []
-    for group in _group_rows(rows):
-        result = run_benchmark(
-            {row.name: row.estimator for row in group},
-            {row.name: row.X for row in group},
-            group[0].y,
-            group[0].splits,
-            output=output,
-            on_progress=progress,
-            reference=None,
-            groups=group[0].studies.groups,
-            settings={"corpus": description, **group[0].studies.metadata},
-        )
+def _run(section, rows, output, progress, description) -> BenchmarkResult:
+    """Run all rows of a section on their splits, and combine the results."""
+    # All rows have the same values of k, even if their splits differ.
+    smallest = min(len(test) for row in rows for _, test in row.splits)
+    ks = tuple(k for k in _KS if k < smallest)
+    results, records, runs, failures = [], [], [], {}
+    for row in rows:
+        n_before = progress.n_done
+        try:
+            result = run_benchmark(
+                {row.name: row.estimator},
+                row.get_X(),
+                row.get_y(),
+                row.splits,
+                output=output,
+                on_progress=progress,
+                ks=ks,
+                reference=None,
+                groups=row.studies.groups,
+                settings={"corpus": description, **row.studies.metadata},
+            )
+        except ValueError as error:
+            # Some estimators cannot be fitted to some corpora. For example, NeuroQuery
+            # needs terms that occur in many studies.
+            failures[row.name] = str(error)
+            progress.skip(n_before + len(row.splits) - progress.n_done, row.name)
+            continue
         first = len(runs)
         records += [one | {"run": first + one["run"]} for one in result.records]
         runs += result.provenance
         results.append(result)
-    names = [row.name for row in rows]
-    records.sort(key=lambda one: (names.index(one["estimator"]), one["split"]))
-    reference = PAPER_RECIPE if PAPER_RECIPE in names else None
-    if reference is None and BEST_TEXT_BRAIN in names:
-        reference = BEST_TEXT_BRAIN
+    if not results:
+        name, message = next(iter(failures.items()))
+        raise ValueError(f"No row of {section} can be fitted. {name}: {message}")
+    computed = {record["estimator"] for record in records}
+    reference = next((name for name in _REFERENCES if name in computed), None)
     # Some rows have fewer splits than others. The test studies of a split are the same
     # for all rows, so the result with the most splits contains all test studies.
     longest = max(results, key=lambda one: len(one.studies))
-    return replace(longest, records=records, reference=reference, provenance=runs)
-
-
-def _group_rows(rows) -> list:
-    """Group rows with the same studies, the same y and the same splits."""
-    groups: dict[tuple, list] = {}
-    for row in rows:
-        # Splits are compared by identity, since a comparison of arrays would be slow.
-        key = (id(row.studies), id(row.y), *map(id, row.splits))
-        groups.setdefault(key, []).append(row)
-    return list(groups.values())
+    return replace(
+        longest,
+        records=records,
+        reference=reference,
+        provenance=runs,
+        failures=failures,
+    )

@@ -134,20 +134,23 @@ def parse_ranks(text: str) -> np.ndarray:
     return np.array([(pair[0], pair[-1]) for pair in pairs], dtype=np.int64)
 
 
-def score_tables(summary: pd.DataFrame, metrics: list[str]) -> list[str]:
-    """Return Markdown tables of scores, one per direction; the first includes costs."""
+def score_tables(summary: pd.DataFrame, metrics: list[str], failures=()) -> list[str]:
+    """Return Markdown tables of scores, one per direction; the first includes costs.
+
+    `failures` contains the names of estimators that have a row without scores.
+    """
     costs = [cost for cost in _COSTS_IN_TABLES if cost in set(summary["metric"])]
     tables = []
     for direction, group in _group_by_direction(metrics):
-        tables.append(_score_table(summary, direction, group, costs))
+        tables.append(_score_table(summary, direction, group, costs, failures))
         costs = []
     return tables
 
 
-def _score_table(summary, direction, metrics, costs) -> str:
+def _score_table(summary, direction, metrics, costs, failures) -> str:
     cells = summary.set_index(["estimator", "metric"])
     rows = [[f"{direction} (%)", *map(_heading, [*metrics, *costs])]]
-    for name in summary["estimator"].unique():
+    for name in [*summary["estimator"].unique(), *failures]:
         row = [name]
         for metric in [*metrics, *costs]:
             known = (name, metric) in cells.index
@@ -219,6 +222,9 @@ class BenchmarkResult:
         For each split, an array with the number of the study to which each rank
         belongs. Equal numbers mean the same study or duplicates of it. If None, no
         intervals are computed.
+    failures : dict of str to str or None, default=None
+        Error message of each estimator that could not be fitted. These estimators have
+        a row without scores in the tables, and a note below.
 
     Examples
     --------
@@ -237,6 +243,7 @@ class BenchmarkResult:
     overlapping: bool = False
     provenance: list[dict] | None = None
     studies: list | None = None
+    failures: dict | None = None
 
     def table(self) -> pd.DataFrame:
         """Return all records as a table, one row per split and estimator.
@@ -441,7 +448,7 @@ class BenchmarkResult:
             Tables of scores, chance levels, costs and differences, and notes on the
             precision of these values.
         """
-        parts = score_tables(self.summary(), self.metrics())
+        parts = score_tables(self.summary(), self.metrics(), self.failures or {})
         differences = self.differences()
         if len(differences):
             parts += difference_tables(differences)
@@ -492,6 +499,9 @@ class BenchmarkResult:
         if self.studies is not None:
             text += f"{self.describe_intervals()} "
         text += "Costs are means ± standard deviations over splits."
+        for name, message in (self.failures or {}).items():
+            first_sentence = message.partition(". ")[0].rstrip(".")
+            text += f" {name} could not be fitted: {first_sentence}."
         sources = [(run["versions"], run["machine"]) for run in self.provenance or ()]
         if any(source != sources[0] for source in sources):
             text += (
@@ -530,6 +540,7 @@ class BenchmarkResult:
             "provenance": self.provenance or [],
             "overlapping": self.overlapping,
             "reference": self.reference,
+            "failures": self.failures or {},
             "studies": [
                 " ".join(map(str, np.asarray(one).tolist()))
                 for one in self.studies or []

@@ -18,12 +18,14 @@ from ._neurocontext_model import LowConfidenceWarning, NeuroContextModel, split_
 from ._ontology import noisy_or
 from ._regions import peak_table, region_names
 from ._report import Report, make_report
+from ._results import PredictedMaps
 from ._storage import check_overwritable
 from ._terms import print_highlighted_text
 
 __all__ = [
     "LowConfidenceWarning",
     "NeuroContextModel",
+    "PredictedMaps",
     "Report",
     "TrainingStatistics",
     "check_n_permutations",

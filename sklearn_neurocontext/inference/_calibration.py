@@ -2,6 +2,7 @@
 
 import string
 from collections import defaultdict
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 
@@ -11,6 +12,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import Pipeline
 
+from .._utils.progress import delayed_progress_bar
 from .._utils.validation import (
     Integral,
     american_spelling,
@@ -184,7 +186,7 @@ def training_statistics(
         Seed of the folds, the permutations and the choice of reference studies.
     on_progress : callable or None, default=None
         Function called as ``on_progress(n_done, n_permutations)`` after each
-        permutation.
+        permutation. If None, terminals and notebooks show a progress bar.
 
     Returns
     -------
@@ -236,22 +238,26 @@ def training_statistics(
             short_X = embedder.transform(short)
         folds = shuffled_folds(groups, _N_FOLDS, random_state)
         differences, supports = [], []
-        for train, held_out in islice(cycle(folds), n_permutations):
-            held_out = rng.permutation(held_out)[:_N_HELD_OUT]
-            null_model = clone_with_chosen_settings(model)
-            null_model.fit(select_rows(X, train), y[rng.permutation(train)])
-            predicted = [null_model.predict(select_rows(X, held_out))]
-            if short:
-                predicted.append(null_model.predict(short_X))
-                in_train = np.asarray(occurrences[train].sum(axis=0)).ravel()
-                counts = dict(zip(word_counts, in_train, strict=True))
-                queries = [*(texts[row] for row in held_out), *short]
-                supports.append(
-                    [effective_n_studies(one, counts, len(train)) for one in queries]
-                )
-            differences.append([one - mean for one in predicted])
-            if on_progress is not None:
-                on_progress(len(differences), n_permutations)
+        bar = delayed_progress_bar("refitting on permuted pairs")
+        with nullcontext(on_progress) if on_progress else bar as update:
+            for train, held_out in islice(cycle(folds), n_permutations):
+                held_out = rng.permutation(held_out)[:_N_HELD_OUT]
+                null_model = clone_with_chosen_settings(model)
+                null_model.fit(select_rows(X, train), y[rng.permutation(train)])
+                predicted = [null_model.predict(select_rows(X, held_out))]
+                if short:
+                    predicted.append(null_model.predict(short_X))
+                    in_train = np.asarray(occurrences[train].sum(axis=0)).ravel()
+                    counts = dict(zip(word_counts, in_train, strict=True))
+                    queries = [*(texts[row] for row in held_out), *short]
+                    supports.append(
+                        [
+                            effective_n_studies(one, counts, len(train))
+                            for one in queries
+                        ]
+                    )
+                differences.append([one - mean for one in predicted])
+                update(len(differences), n_permutations)
         null = null_statistics(
             differences, masker, supports=supports, smoothing_fwhm=smoothing_fwhm
         )
@@ -638,7 +644,7 @@ def fit_model(
         of studies, reference studies and permutations.
     on_progress : callable or None, default=None
         Function called as ``on_progress(n_done, n_permutations)`` after each
-        permutation.
+        permutation. If None, terminals and notebooks show a progress bar.
 
     Returns
     -------

@@ -8,11 +8,13 @@ from numbers import Integral, Real
 import nibabel as nib
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
+from scipy.sparse import issparse, vstack
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from sklearn.pipeline import Pipeline
+from sklearn.utils import gen_batches
 
 from .._utils.coordinate_spaces import mni_to_talairach
+from .._utils.progress import delayed_progress_bar
 from .._utils.validation import (
     TERM_PATTERN,
     american_spelling,
@@ -29,8 +31,11 @@ from .._utils.volumes import (
     voxels_to_imgs,
 )
 from ..models import TextBrainEnsemble
+from ..plotting import DENSITY_UNIT
 from ._decoding import NO_STUDIES, IndexedStudies, cosines, rank_candidates
 from ._ontology import ONTOLOGY_KINDS, PRIORS, rank_entries
+from ._report_parts import describe_card, show_rows
+from ._results import PredictedMaps, format_support, summarize_model
 from ._storage import find_folder, read_folder, write_folder
 from ._terms import count_known_words, mark_terms, term_shares
 
@@ -42,6 +47,8 @@ _NO_WORDS = pd.DataFrame(
     index=pd.Index([], name="term", dtype=object),
     dtype=float,
 )
+# Number of texts that are embedded between two updates of a progress bar.
+_BLOCK = 256
 
 
 class LowConfidenceWarning(UserWarning):
@@ -333,8 +340,9 @@ class NeuroContextModel:
 
         Returns
         -------
-        result : dict
-            Dictionary with the following keys:
+        result : PredictedMaps
+            Dictionary with the methods `plot` and `view` (see `transform`). Notebooks
+            display it as a picture and tables. Its keys are:
 
             - ``brain_map``: 3D image (see `transform`).
             - ``z_map``: 3D image (see `transform`). The key is absent if the model has
@@ -364,7 +372,9 @@ class NeuroContextModel:
                 f"text must be a string; got {type(text).__name__}. For several texts, "
                 "use transform(texts)."
             )
-        result = {name: imgs[0] for name, imgs in self.transform([text]).items()}
+        maps = self.transform([text])
+        only = {name: imgs[0] for name, imgs in maps.items()}
+        result = PredictedMaps(only, **vars(maps))
         result["similar_words"] = self.similar_words(text)
         indexed = self.studies is not None
         found = self.similar_documents(text) if indexed else NO_STUDIES.copy()
@@ -452,12 +462,15 @@ class NeuroContextModel:
 
         Returns
         -------
-        maps : dict of str to list of Nifti1Image of shape (nx, ny, nz)
+        maps : PredictedMaps, dict of str to list of Nifti1Image of shape (nx, ny, nz)
             The key ``brain_map``, and the key ``z_map`` if the model has `mean` and
             `null_std`. Each list contains one image per text. If the model has
             `word_counts`, the key ``n_studies`` contains the support of each text, an
             array of shape (n_texts,), or, if `minus` is passed, the support of the text
-            A or of the text B, whichever is smaller.
+            A or of the text B, whichever is smaller. Notebooks display the
+            dictionary as pictures. ``maps.plot(index=i)`` plots the map of text i, and
+            ``maps.view(index=i)`` opens it in nilearn's interactive viewer. To show the
+            z map, pass ``"z_map"`` to these methods.
 
         Raises
         ------
@@ -472,15 +485,31 @@ class NeuroContextModel:
             passed, also for each difference if the largest absolute value of its z map
             is below `z_threshold`.
         """
+        texts = _check_texts(texts)
         brain_maps, z_maps = self._predict_voxels(texts, minus)
         maps = {"brain_map": self._to_imgs(brain_maps)}
+        largest = np.full(len(texts), np.inf)
         if z_maps is not None:
             maps["z_map"] = self._to_imgs(z_maps)
+            signed = z_maps if minus is None else np.abs(z_maps)
+            largest = signed.max(axis=1)
         if self.word_counts:
-            maps["n_studies"] = self.support(texts)
+            n_studies = self.support(texts)
             if minus is not None:
-                maps["n_studies"] = np.minimum(maps["n_studies"], self.support([minus]))
-        return maps
+                n_studies = np.minimum(n_studies, self.support([minus]))
+            maps["n_studies"] = n_studies
+        messages = [
+            self._low_confidence("this map", one, filter(None, [text, minus]))
+            for one, text in zip(largest, texts, strict=True)
+        ]
+        return PredictedMaps(
+            maps,
+            texts=texts,
+            minus=minus,
+            unit=density_unit(self),
+            messages=messages,
+            card=self.card,
+        )
 
     def support(self, texts) -> np.ndarray:
         r"""Compute the effective number of training studies behind the words of texts.
@@ -532,7 +561,7 @@ class NeuroContextModel:
         return np.array(
             [
                 effective_n_studies(text, self.word_counts, self.n_studies)
-                for text in check_words(_ravel(texts))
+                for text in _check_texts(texts)
             ]
         )
 
@@ -560,7 +589,7 @@ class NeuroContextModel:
             return ""
         (n_studies,) = self.support(texts)
         return (
-            f"Supported by about {_format_support(n_studies)} of "
+            f"Supported by about {format_support(n_studies)} of "
             f"{self.n_studies:,} training studies."
         )
 
@@ -628,8 +657,7 @@ class NeuroContextModel:
         """
         inside = np.asarray(self.masker.mask_img_.dataobj) > 0
         largest = np.asarray(z_img.dataobj)[inside].max()
-        support = self.support([text])[0] if text and self.word_counts else None
-        return self._low_confidence("this map", largest, text, support)
+        return self._low_confidence("this map", largest, filter(None, [text]))
 
     def has_known_words(self, texts) -> np.ndarray:
         """Check for each text whether the model knows at least one of its words.
@@ -958,7 +986,7 @@ class NeuroContextModel:
             ontology = fetch_cognitive_atlas()
 
         def compare(texts):
-            features = self._features(texts)
+            features = self._many_features(texts)
             similarity = self._similarity(features, coefficients)[:, 0]
             return similarity, self._similarity(features, self._reference)
 
@@ -969,6 +997,24 @@ class NeuroContextModel:
             count_known_words(self.model, self.terms),
             min_studies=min_studies,
             prior=prior,
+        )
+
+    def _summarize(self) -> dict:
+        """Return a summary of the model, as a dict from headings to texts."""
+        has_z = self._mean is not None and self._null_std is not None
+        return summarize_model(self, density_unit(self), has_z)
+
+    def __repr__(self):
+        """Return what the model is, how it was trained and what it is for."""
+        lines = self._summarize().items()
+        return "\n".join([type(self).__name__, *(f"  {k}: {v}" for k, v in lines)])
+
+    def _repr_html_(self):
+        """Return the summary and all metadata as HTML, for display in notebooks."""
+        return show_rows(
+            "model.html",
+            summary=self._summarize(),
+            metadata=describe_card(self.card),
         )
 
     @property
@@ -1010,6 +1056,17 @@ class NeuroContextModel:
             features = self.model[:-1].transform(texts)
         return features.tocsr() if issparse(features) else np.asarray(features)
 
+    def _many_features(self, texts):
+        """Return the features of many texts, and show a progress bar."""
+        blocks = []
+        with delayed_progress_bar("embedding texts") as update:
+            for rows in gen_batches(len(texts), _BLOCK):
+                blocks.append(self._features(texts[rows]))
+                update(rows.stop, len(texts))
+        if issparse(blocks[0]):
+            return vstack(blocks, format="csr")
+        return np.concatenate(blocks)
+
     def _similarity(self, features, coefficients):
         """Return the similarities of texts with maps, of shape (n_texts, n_maps)."""
         if self.unit_maps:
@@ -1027,21 +1084,25 @@ class NeuroContextModel:
 
         If `minus` is a text, its map is subtracted from each map.
         """
-        texts = check_words(_ravel(texts))
+        texts = _check_texts(texts)
         if minus is not None:
             texts = [*texts, *check_words([minus], "minus")]
         coefficients = self._predict(self._features(texts))
+        largest = np.full(len(texts), np.inf)
         if self._mean is None:
+            self._warn_low_confidence(texts, largest)
             maps = self._smooth(coefficients)
             return (maps if minus is None else maps[:-1] - maps[-1]), None
         differences, z = self._smooth(coefficients - self._mean), None
         if self._null_std is not None:
-            support = self.support(texts) if self.word_counts else None
             scale = np.ones((len(texts), 1))
             if self._null_scale is not None:
-                scale = interpolate_scale(self._null_scale, support)[:, None]
+                scale = interpolate_scale(self._null_scale, self.support(texts))[
+                    :, None
+                ]
             z = _divide(differences, self._null_std * scale)
-            self._warn_low_confidence(texts, z, support)
+            largest = z.max(axis=1)
+        self._warn_low_confidence(texts, largest)
         if self._mean_map is None and self.quadratic_coef == 0:
             maps = self._smooth(coefficients)
         else:
@@ -1052,7 +1113,8 @@ class NeuroContextModel:
             scale = np.sqrt((scale[:-1] ** 2 + scale[-1] ** 2) / 2)
             std = self._difference_std * scale
             z = _divide(differences[:-1] - differences[-1], std)
-            self._warn_low_confidence(texts[:-1], z, minus=minus)
+            largest = np.abs(z).max(axis=1)
+            self._warn_low_confidence(texts[:-1], largest, minus=minus)
         return maps[:-1] - maps[-1], z
 
     @property
@@ -1070,23 +1132,21 @@ class NeuroContextModel:
     def _to_imgs(self, voxels):
         return voxels_to_imgs(voxels, self.masker.mask_img_)
 
-    def _warn_low_confidence(self, texts, z, support=None, *, minus=None):
-        """Warn about each text or difference with low z or low support."""
-        for row, (text, z_map) in enumerate(zip(texts, z, strict=True)):
-            name, largest = f"the map of {text[:60]!r}", z_map.max()
+    def _warn_low_confidence(self, texts, largest, *, minus=None):
+        """Warn about each text or difference with a low largest z or low support.
+
+        The support of the texts of a difference is not checked.
+        """
+        for text, one in zip(texts, largest, strict=True):
+            name = f"the map of {text[:60]!r}"
             if minus is not None:
                 name += f" minus the map of {minus[:60]!r}"
-                largest = np.abs(z_map).max()
-            n_studies = None if support is None else support[row]
-            message = self._low_confidence(name, largest, text, n_studies)
+            message = self._low_confidence(name, one, [text] if minus is None else [])
             if message:
                 warnings.warn(message, LowConfidenceWarning, stacklevel=4)
 
-    def _low_confidence(self, name, largest, text, support) -> str:
-        """Return a message if the largest z or the support is below its threshold.
-
-        The support of the text is not checked if it is None.
-        """
+    def _low_confidence(self, name, largest, texts) -> str:
+        """Return a message if the largest z or the support of a text is low."""
         reasons = []
         # Without a threshold, there is no warning, even if all z values are negative.
         if self.z_threshold > 0 and largest < self.z_threshold:
@@ -1094,12 +1154,14 @@ class NeuroContextModel:
                 f"No voxel of {name} reaches the z threshold (largest z {largest:.1f}, "
                 f"threshold {self.z_threshold:.1f})."
             )
-        if support is not None and support < self.support_threshold:
-            reasons.append(
-                f"The words of {text[:60]!r} are supported by about "
-                f"{_format_support(support)} training studies (threshold "
-                f"{self.support_threshold:g})."
-            )
+        for text in texts if self.support_threshold > 0 else ():
+            (support,) = self.support([text])
+            if support < self.support_threshold:
+                reasons.append(
+                    f"The words of {text[:60]!r} are supported by about "
+                    f"{format_support(support)} training studies (threshold "
+                    f"{self.support_threshold:g})."
+                )
         if reasons:
             reasons.append("The model may not know these words.")
         return " ".join(reasons)
@@ -1156,7 +1218,7 @@ class NeuroContextModel:
         if isinstance(candidates, str) and candidates == "studies":
             studies = self._indexed()
             steps = self.model[:-1] if self._has_features else None
-            return studies.titles, studies.features(self._features, steps)
+            return studies.titles, studies.features(self._many_features, steps)
         if isinstance(candidates, str):
             raise TypeError(
                 "candidates must be 'terms', 'studies', "
@@ -1250,6 +1312,20 @@ class NeuroContextModel:
                 "null_scale must contain positive numbers, and its first column must "
                 f"be in ascending order; got {scale.tolist()}."
             )
+
+
+def density_unit(model) -> str:
+    """Return the unit of the densities that a `NeuroContextModel` predicts."""
+    y_scaling = getattr(innermost_model(model.model), "y_scaling", None)
+    is_scaled = model.unit_maps or y_scaling is not None
+    return DENSITY_UNIT if is_scaled else "density of peaks"
+
+
+def _check_texts(texts) -> list:
+    """Check that texts are strings that are not blank, and return them as a list."""
+    if getattr(texts, "ndim", 1) == 2 and texts.shape[1] == 1:
+        texts = np.ravel(texts)
+    return check_words(texts)
 
 
 def _check_model(model) -> None:
@@ -1406,17 +1482,6 @@ def interpolate_scale(null_scale, support) -> np.ndarray:
     """
     levels, scales = np.asarray(null_scale, dtype=np.float64).T
     return np.interp(np.log(support), np.log(levels), scales)
-
-
-def _format_support(n_studies) -> str:
-    """Return a number of studies; numbers below 2 have a decimal place."""
-    return f"{n_studies:.1f}" if n_studies < 2 else f"{n_studies:,.0f}"
-
-
-def _ravel(texts):
-    """Return texts; an array of shape (n_texts, 1) is flattened."""
-    is_column = getattr(texts, "ndim", 1) == 2 and texts.shape[1] == 1
-    return np.ravel(texts) if is_column else texts
 
 
 def expected_density(mean_map, differences, quadratic_coef: float) -> np.ndarray:

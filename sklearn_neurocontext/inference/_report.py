@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from .._utils.files import expand_path, replace_surrogates, write_text
-from .._utils.validation import american_spelling, check_words, innermost_model
+from .._utils.validation import american_spelling, check_words
 from .._utils.volumes import keep_strongest, unit_rows
 from ..metrics import mix_match_score, recall_at_k, recall_curve, similarity
 from ..models import scale_like_predictions
@@ -22,13 +22,13 @@ from ..plotting import (
     plot_recall_curves,
     plot_surface_maps,
 )
+from ._neurocontext_model import density_unit
 from ._report_parts import picture, render, table, viewer
 
 _MAX_TITLE = 90
 # Maximum number of studies whose titles and maps are compared. Memory grows with the
 # square of this number.
 _MAX_STUDIES = 1000
-_PLAIN_UNIT = "density of peaks"
 _TWO_DIGITS = "{:.2f}".format
 
 
@@ -148,13 +148,6 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
     if len(title) > _MAX_TITLE:
         title = title[:_MAX_TITLE] + " …"
     return Report(replace_surrogates(render(name, title, content, metadata)))
-
-
-def density_unit(model) -> str:
-    """Return the unit of the densities that a model predicts."""
-    y_scaling = getattr(innermost_model(model.model), "y_scaling", None)
-    is_scaled = model.unit_maps or y_scaling is not None
-    return DENSITY_UNIT if is_scaled else _PLAIN_UNIT
 
 
 def _draw_map(model, img, top, *, text=None, message="") -> dict:

@@ -12,6 +12,7 @@ from nibabel.affines import apply_affine
 
 from .._utils.files import replace_surrogates
 from .._utils.packages import library_versions
+from .._utils.volumes import keep_strongest
 
 # At this resolution, the text in pictures has the same size as the text of the page.
 # Pictures are saved at twice this resolution, so that they are sharp on screens with a
@@ -38,6 +39,16 @@ def render(template: str, title: str, content: dict, metadata: dict) -> str:
             **content,
         )
     )
+
+
+def show_rows(template: str, **content) -> str:
+    """Return HTML without page layout, for notebooks. All text is escaped."""
+    return replace_surrogates(_environment().get_template(template).render(**content))
+
+
+def describe_card(card: dict) -> list:
+    """Return the names and the values of the metadata of a model, as pairs of str."""
+    return [(" › ".join(path), value) for path, value in _flatten(card, ())]
 
 
 @cache
@@ -68,28 +79,56 @@ def picture(figure, description: str) -> dict:
 
 def viewer(kept_img) -> dict:
     """Return nilearn's interactive viewer for the positive voxels, for a template."""
+    view = _open_view(
+        kept_img,
+        threshold=_smallest_positive(kept_img),
+        symmetric_cmap=False,
+        cmap="inferno_r",
+        vmin=0,
+    )
+    # The script of the viewer, brainsprite, displays 0 as "0.". The replacement removes
+    # the period. A test fails if a later version of nilearn changes the script.
+    document = view.html.replace('replace(/0+$/,"")', 'replace(/\\.?0+$/,"")')
+    return {"height": view.height + _VIEW_MARGINS, "document": document}
+
+
+def show_img(img, threshold=None):
+    """Return nilearn's viewer of both signs of a map beyond a threshold.
+
+    If `threshold` is None, the top 10 % of voxels are shown.
+    """
+    if threshold is not None:
+        return _open_view(img, threshold=threshold)
+    kept_img = keep_strongest(img, 0.1, "The map")
+    style = {"symmetric_cmap": False, "cmap": "inferno_r", "vmin": 0}
+    return _open_view(kept_img, threshold=_smallest_positive(kept_img), **style)
+
+
+def _smallest_positive(img) -> float:
+    """Return a threshold just below the smallest positive value of an image."""
+    values = img.get_fdata()
+    return 0.999 * float(values[values > 0].min())
+
+
+def _open_view(img, **options):
+    """Return nilearn's viewer of a map, cut at the voxel with the largest magnitude."""
     from nilearn.plotting import view_img
 
-    values = kept_img.get_fdata()
+    values = np.abs(img.get_fdata())
     strongest = np.unravel_index(values.argmax(), values.shape)
     with warnings.catch_warnings():
         # nilearn computes the median of a masked array, and NumPy warns that it ignores
         # the mask. The warning is suppressed because no value of the array is masked.
         warnings.filterwarnings("ignore", ".*'partition' will ignore the 'mask'")
-        view = view_img(
-            kept_img,
-            cut_coords=apply_affine(kept_img.affine, strongest).tolist(),
-            threshold=0.999 * float(values[values > 0].min()),
-            symmetric_cmap=False,
-            cmap="inferno_r",
-            vmin=0,
+        # nilearn warns if no voxel reaches the threshold.
+        warnings.filterwarnings("ignore", "The given float value must not exceed")
+        return view_img(
+            img,
+            cut_coords=apply_affine(img.affine, strongest).tolist(),
             black_bg=False,
             width_view=900,
+            **options,
         )
-    # The script of the viewer, brainsprite, displays 0 as "0.". The replacement removes
-    # the period. A test fails if a later version of nilearn changes the script.
-    document = view.html.replace('replace(/0+$/,"")', 'replace(/\\.?0+$/,"")')
-    return {"height": view.height + _VIEW_MARGINS, "document": document}
 
 
 def table(frame, formats) -> dict:

@@ -319,8 +319,8 @@ def plot_scores(scores, *, intervals=None, chance=None, title=None):
         If `scores`, or an entry of `scores` or `intervals`, is not a dictionary.
     ValueError
         If `scores` is empty or contains values outside [0, 1], if panels have different
-        estimators, or if `intervals` has unknown names or an interval whose upper end
-        is below its lower end.
+        estimators, if `intervals` or `chance` has unknown names, or if the upper end of
+        an interval is below its lower end.
 
     See Also
     --------
@@ -341,6 +341,13 @@ def plot_scores(scores, *, intervals=None, chance=None, title=None):
     from matplotlib.figure import Figure
 
     scores = _check_panels(scores)
+    intervals, chance = intervals or {}, chance or {}
+    for argument, labels in (("intervals", intervals), ("chance", chance)):
+        unknown = sorted(set(labels) - set(scores))
+        if unknown:
+            raise ValueError(
+                f"{argument} must have labels among {list(scores)}; got {unknown}."
+            )
     n_rows = len(next(iter(scores.values())))
     # The names of the estimators need about as much space as a panel.
     size = (4.0 * (1 + len(scores)), 1.8 + 0.45 * n_rows)
@@ -348,9 +355,8 @@ def plot_scores(scores, *, intervals=None, chance=None, title=None):
     axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
     for ax, (label, of_panel) in zip(axes, scores.items(), strict=True):
         axes_or_new(ax, figsize=None, grid="x")
-        of_estimators = (intervals or {}).get(label)
-        checked = check_intervals(of_estimators, of_panel, fractions=True)
-        _draw_panel(ax, of_panel, checked, (chance or {}).get(label))
+        checked = check_intervals(intervals.get(label), of_panel, fractions=True)
+        _draw_panel(ax, of_panel, checked, chance.get(label))
         ax.set_xlabel(label, fontsize=LABEL_SIZE, parse_math=False)
     if title is not None:
         figure.suptitle(title, fontsize=TITLE_SIZE, parse_math=False)

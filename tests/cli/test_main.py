@@ -106,15 +106,6 @@ def test_usage_errors_have_exit_code_2(arguments, words, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_progress_bar_starts_with_the_first_item(capsys):
-    with pytest.raises(ValueError, match="early"), _common.progress_bar("embedding"):
-        raise ValueError("early")
-    assert capsys.readouterr().err == ""
-    with _common.progress_bar("embedding") as update:
-        update(3, 3)
-    assert "3/3" in capsys.readouterr().err
-
-
 def test_other_errors_have_exit_code_1_and_one_line(tmp_path):
     missing = tmp_path / "nowhere"
     result = run("fit", missing, "--output", tmp_path)

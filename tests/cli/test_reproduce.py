@@ -48,10 +48,12 @@ def test_texts_from_a_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr("sklearn_neurocontext.experiments.reproduce", reproduce)
     path = tmp_path / "bodies.csv"
-    path.write_text("study_id,body\nsynthetic-00001,long text\n")
+    path.write_text("study_id,body\nsynthetic-00001,long text\n,other text\n")
     result = run("reproduce", "figure2", "--corpus", "nimare", "--bodies", path)
     assert result.exit_code == 1
     assert result.stderr.endswith("Error: stop here\n")
+    note = "1 study has the body in bodies.csv. Skipped 1 row without an id."
+    assert f"{path}: {note}" in result.stderr
     [(table, corpus, options)] = calls
     assert table == "figure2"
     assert corpus.studies["body"].tolist()[:3] == ["", "long text", ""]
@@ -75,10 +77,16 @@ def test_texts_from_a_file(tmp_path, monkeypatch):
         (["table9"], "must be one of table1, .*; got 'table9'"),
         (["table1", "--text-fields", "keywords"], "'keywords' is not one of"),
         (["table1", "--corpus", "nosuch"], "'nosuch' is neither a folder"),
+        (["figure3", "--text-fields", "body"], "not have the option --text-fields"),
+        (["figure3", "--rows", "ridge"], "figure3 does not have the option --rows"),
+        (["table1", "--maps", "ibc"], "table1 does not have the option --maps"),
+        # The names of rows are checked before the corpus is loaded.
+        (["table1", "--rows", "lasso", "--corpus", "nosuch"], "got 'lasso'"),
     ],
 )
 def test_errors_are_one_line(arguments, message):
     result = run("reproduce", *arguments)
     assert result.exit_code in (1, 2)
     assert re.search(message, result.stderr)
+    assert (result.exit_code == 1) == ("'lasso'" in message or "'nosuch'" in message)
     assert "Traceback" not in result.stderr

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pandas as pd
-import pytest
 from scipy import sparse
 
 from sklearn_neurocontext.datasets._bunch import STUDY_COLUMNS
@@ -13,10 +12,6 @@ from sklearn_neurocontext.datasets._neuroquery_neurosynth import (
     NEUROSYNTH_FILES,
 )
 
-quiet = pytest.mark.filterwarnings(
-    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning",
-    "ignore::sklearn_neurocontext.datasets.DoubtfulPeaksWarning",
-)
 SUBSET = "subset_articlesWithCoords_extractedData"
 
 

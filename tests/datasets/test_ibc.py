@@ -11,6 +11,7 @@ import pytest
 
 from sklearn_neurocontext import KDEDiFuMoMasker
 from sklearn_neurocontext.datasets import fetch_ibc_maps
+from sklearn_neurocontext.experiments import _map_comparison
 
 SHAPE, AFFINE = (4, 5, 3), np.diag([4.0, 4.0, 4.0, 1.0])
 # Contrast definitions by image id; the last image has none.
@@ -176,21 +177,18 @@ def test_wrong_arguments_raise(neurovault, tmp_path):
         fetch_ibc_maps(tmp_path, n_per_contrast=0)
 
 
-def test_maps_are_read_by_the_encoding_benchmark(neurovault, tmp_path, monkeypatch):
-    from benchmarks.encoding import topics as benchmark
-
-    fetch = partial(fetch_ibc_maps, collection=7)
-    monkeypatch.setattr(benchmark, "fetch_ibc_maps", fetch)
-    masker = KDEDiFuMoMasker("geometric", 128).fit()
-    topics = benchmark.load_ibc(masker, tmp_path)
-    assert topics.descriptions == ["Move tongue", "Read words"]
-    inside = masker.mask_img_.get_fdata() > 0
-    assert topics.observed.shape == (2, inside.sum())
-    assert topics.y.shape == (2, 128)
-    assert topics.experiments == []
+def test_maps_are_read_for_figure3(neurovault, tmp_path, monkeypatch):
+    fetch = partial(fetch_ibc_maps, tmp_path, collection=7)
+    monkeypatch.setattr(_map_comparison, "fetch_ibc_maps", fetch)
+    mask_img = KDEDiFuMoMasker("geometric", 128).fit().mask_img_
+    table = _map_comparison._fetch_ibc()
+    assert table["description"].tolist() == ["Move tongue", "Read words"]
+    inside = mask_img.get_fdata() > 0
+    observed = _map_comparison._read_map(table["path"][1], mask_img)
+    assert observed.shape == (inside.sum(),)
     # The affine places the small images next to the origin.
-    found = np.abs(topics.observed[1]) > 0
-    places = nib.affines.apply_affine(masker.mask_img_.affine, np.argwhere(inside))
+    found = np.abs(observed) > 0
+    places = nib.affines.apply_affine(mask_img.affine, np.argwhere(inside))
     assert found.any()
     assert (places[found] >= -4).all()
     assert (places[found] <= 4 * np.array(SHAPE)).all()

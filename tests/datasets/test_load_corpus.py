@@ -234,9 +234,6 @@ def _write_centimeters(folder):
     write_sleuth(corpus, folder / "sleuth.txt")
 
 
-@pytest.mark.filterwarnings(
-    "ignore::sklearn_neurocontext.datasets.CoordinateSpaceWarning"
-)
 def test_loaders_report_units_once(tmp_path):
     _write_centimeters(tmp_path)
     for load, path in (

@@ -12,7 +12,7 @@ from sklearn_neurocontext.datasets import (
     make_studies,
     merge_corpora,
 )
-from tests.datasets.corpora import assert_one_warning, assert_same_corpus, quiet
+from tests.datasets.corpora import assert_one_warning, assert_same_corpus
 
 
 def _corpus(pmids, *, peaks_of=None, space="MNI", shift=0, **columns):
@@ -69,7 +69,6 @@ def test_groups_come_from_the_first_corpus():
     assert merged.groups.tolist() == ["a", "b"]
 
 
-@quiet
 @pytest.mark.parametrize(
     ("stated", "expected"),
     [("TAL", "TAL"), ("MNI", "MNI"), ("scanner", "OTHER"), (None, "UNKNOWN")],
@@ -84,14 +83,12 @@ def test_unknown_space_is_filled_before_converting(stated, expected):
     assert merged.space_counts == {expected: 1}
 
 
-@quiet
 def test_stated_space_has_precedence():
     merged = merge_corpora(_corpus([30], space="MNI"), _corpus([30], space="TAL"))
     np.testing.assert_array_equal(merged.peaks[0], _at(30))
     assert merged.studies["coordinate_space"].tolist() == ["MNI"]
 
 
-@quiet
 def test_converted_peaks_are_not_converted_again():
     first, second = _corpus([30, 31], space=None), _corpus([30], space="TAL")
     merged = merge_corpora(first, second)
@@ -100,7 +97,6 @@ def test_converted_peaks_are_not_converted_again():
     assert_same_corpus(merge_corpora(merged, first, second), merged)
 
 
-@quiet
 def test_peaks_are_counted_by_their_own_space():
     peaks = {"pmid": [30, 30, 30, 31], "x": [1, 2, 3, 4], "y": [0] * 4, "z": [0] * 4}
     spaces = ["TAL", "MNI", "TAL", "mixed"]
@@ -117,7 +113,6 @@ def test_peaks_are_counted_by_their_own_space():
     assert_same_corpus(merge_corpora(first), first)
 
 
-@quiet
 def test_inputs_are_unchanged():
     first, second = _corpus([30], space=None), _corpus([30, 31], space="TAL")
     before = first.peaks[0].copy(), first.studies.copy()
@@ -126,16 +121,20 @@ def test_inputs_are_unchanged():
     pd.testing.assert_frame_equal(first.studies, before[1])
 
 
-def test_one_warning_is_attributed_to_the_caller():
-    with pytest.warns(CoordinateSpaceWarning):
-        first, second = _corpus([30, 31], space=None), _corpus([30], space="TAL")
-    with pytest.warns(CoordinateSpaceWarning) as record:
-        merge_corpora(first, second)
-    assert_one_warning(record, CoordinateSpaceWarning, __file__)
-    assert str(record[0].message) == (
+def test_description_counts_peaks_of_each_space():
+    first, second = _corpus([30, 31], space=None), _corpus([30], space="TAL")
+    assert (
         "Of 2 peaks, 1 was reported in Talairach space and converted to MNI "
         "(Lancaster); 1 is of unknown space and left as reported."
-    )
+    ) in merge_corpora(first, second).description
+
+
+def test_unclear_labels_warn_once():
+    corpus = _corpus([30, 31], space="MNI")
+    corpus.unclear_spaces = ["mni2tal"]
+    with pytest.warns(CoordinateSpaceWarning, match="from 'mni2tal'") as record:
+        merge_corpora(corpus)
+    assert_one_warning(record, CoordinateSpaceWarning, __file__)
 
 
 def test_studies_without_pmid_are_all_kept():
@@ -278,7 +277,6 @@ def test_rows_of_one_corpus_are_never_joined():
     assert _merged_ids(first, third) == {"a0": [1], "a1": [2]}
 
 
-@quiet
 def test_space_is_filled_from_a_study_with_the_same_pmcid():
     first = _articles("a", [30], pmcid=[9])
     first.studies["coordinate_space"] = first.peak_spaces[0][:] = "UNKNOWN"

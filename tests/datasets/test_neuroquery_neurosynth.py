@@ -12,7 +12,6 @@ from scipy import sparse
 from sklearn_neurocontext import datasets
 from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
 from sklearn_neurocontext.datasets import (
-    CoordinateSpaceWarning,
     _neuroquery_neurosynth,
     fetch_neuroquery,
     fetch_neurosynth,
@@ -25,10 +24,8 @@ from sklearn_neurocontext.datasets._neuroquery_neurosynth import (
     NEUROSYNTH_FILES,
 )
 from tests.datasets.corpora import (
-    assert_one_warning,
     assert_same_corpus,
     check_corpus,
-    quiet,
     write_neuroquery,
     write_neurosynth,
     write_tsv,
@@ -49,12 +46,9 @@ def neurosynth(tmp_path):
 
 
 def test_load_neuroquery(neuroquery):
-    with pytest.warns(
-        CoordinateSpaceWarning, match="Of 1 peak, 1 is of unknown space"
-    ) as record:
-        corpus = load_neuroquery(neuroquery)
-    assert_one_warning(record, CoordinateSpaceWarning, __file__)
+    corpus = load_neuroquery(neuroquery)
     check_corpus(corpus)
+    assert "Of 1 peak, 1 is of unknown space" in corpus.description
     assert corpus.studies["study_id"].tolist() == ["5", "7"]
     assert corpus.studies["title"].tolist() == ["Faces", "Pain"]
     assert [peaks.tolist() for peaks in corpus.peaks] == [[], [[1, 2, 3]]]
@@ -66,13 +60,25 @@ def test_load_neuroquery(neuroquery):
         np.testing.assert_array_equal(counts.toarray(), np.eye(2, 3))
 
 
+def test_doubtful_peaks_of_public_data_are_described(tmp_path):
+    folder = tmp_path / "centimeters"
+    folder.mkdir()
+    coordinates, metadata = (
+        folder / f"data-neurosynth_version-7_{name}.tsv.gz"
+        for name in ("coordinates", "metadata")
+    )
+    xyz = np.random.default_rng(0).uniform(-7, 7, (20, 3))
+    write_tsv(coordinates, {"id": 5, **dict(zip("xyz", xyz.T, strict=True))})
+    study = {"id": [5], "space": "MNI", "title": "Faces", "year": 2001, "journal": "A"}
+    write_tsv(metadata, study)
+    corpus = load_neurosynth(folder)
+    assert "1 of 1 study (5) look like centimeters" in corpus.description
+
+
 def test_load_neurosynth(neurosynth):
-    with pytest.warns(
-        CoordinateSpaceWarning, match="Of 2 peaks, 2 were reported in Tal"
-    ) as record:
-        corpus = load_neurosynth(neurosynth)
-    assert_one_warning(record, CoordinateSpaceWarning, __file__)
+    corpus = load_neurosynth(neurosynth)
     check_corpus(corpus)
+    assert "Of 2 peaks, 2 were reported in Tal" in corpus.description
     studies = corpus.studies
     assert studies["pmid"].tolist() == [5, 7]
     assert studies["title"].tolist() == ["Faces", ""]
@@ -90,7 +96,6 @@ def _rename_version(folder, version):
     return folder
 
 
-@quiet
 @pytest.mark.parametrize("version", [3, 4, 5, 6])
 def test_earlier_versions_of_neurosynth(neurosynth, version):
     expected = load_neurosynth(neurosynth)
@@ -103,7 +108,6 @@ def test_earlier_versions_of_neurosynth(neurosynth, version):
         )
 
 
-@quiet
 def test_newest_version_of_neurosynth_is_loaded(tmp_path):
     folder = write_neurosynth(_rename_version(write_neurosynth(tmp_path / "a"), 6))
     assert "version 7," in load_neurosynth(folder).description
@@ -118,14 +122,12 @@ def test_newest_version_of_neurosynth_is_loaded(tmp_path):
         load_neurosynth(folder)
 
 
-@quiet
 def test_blank_lines_at_the_end_of_the_vocabulary_are_skipped(neuroquery):
     with (neuroquery / FILES[-1]).open("a", encoding="utf-8") as stream:
         stream.write("\n \n")
     assert load_neuroquery(neuroquery).vocabulary == ["faces", "pain", "words"]
 
 
-@quiet
 def test_dois_of_neurosynth_join_articles(neurosynth):
     path = neurosynth / STUDIES
     table = pd.read_csv(path, sep="\t").assign(doi=["10.1002/HBM.1", None])
@@ -143,7 +145,6 @@ def test_dois_of_neurosynth_join_articles(neurosynth):
     assert [peaks.tolist() for peaks in merged.peaks] == [[[1, 2, 3]], []]
 
 
-@quiet
 def test_load_from_a_checkout(neuroquery, tmp_path):
     shutil.copytree(neuroquery, tmp_path / "checkout" / "data")
     found = load_neuroquery(str(tmp_path / "checkout"))
@@ -216,7 +217,6 @@ def published(monkeypatch, server, neurosynth, no_local_files):
     return server
 
 
-@quiet
 def test_downloaded_and_loaded_corpora_are_equal(published, neurosynth, tmp_path):
     corpus = fetch_neurosynth(tmp_path / "home")
     assert_same_corpus(corpus, load_neurosynth(neurosynth))
@@ -226,7 +226,6 @@ def test_downloaded_and_loaded_corpora_are_equal(published, neurosynth, tmp_path
     assert len(published.requests) == 2
 
 
-@quiet
 def test_only_missing_files_are_downloaded(published, tmp_path):
     body = published.files.pop(STUDIES)
     with pytest.raises(OSError, match=f"{re.escape(STUDIES)} could not be downloaded"):
@@ -237,7 +236,6 @@ def test_only_missing_files_are_downloaded(published, tmp_path):
     assert published.requests == [STUDIES]
 
 
-@quiet
 def test_description_of_local_and_verified_files(
     published, neurosynth, tmp_path, monkeypatch
 ):
@@ -253,12 +251,9 @@ def test_description_of_local_and_verified_files(
 @pytest.mark.parametrize("name", ["neuroquery", "neurosynth"])
 def test_local_files_are_used_without_network(tmp_path, monkeypatch, name):
     monkeypatch.setenv("NEUROCONTEXT_DATA", str(tmp_path))
-    with pytest.warns(CoordinateSpaceWarning) as record:
-        corpus = getattr(datasets, f"fetch_{name}")(tmp_path / "home")
-    assert_one_warning(record, CoordinateSpaceWarning, __file__)
-    with pytest.warns(CoordinateSpaceWarning):
-        loaded = getattr(datasets, f"load_{name}")(tmp_path / name)
-        assert merge_corpora(corpus, loaded).files == corpus.files
+    corpus = getattr(datasets, f"fetch_{name}")(tmp_path / "home")
+    loaded = getattr(datasets, f"load_{name}")(tmp_path / name)
+    assert merge_corpora(corpus, loaded).files == corpus.files
     assert_same_corpus(corpus, loaded)
     assert set(corpus.files.values()) == {"local, unverified"}
     assert corpus.description.endswith("Files: local, unverified.")

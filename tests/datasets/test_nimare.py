@@ -15,7 +15,6 @@ import pytest
 
 from sklearn_neurocontext._utils.coordinate_spaces import talairach_to_mni
 from sklearn_neurocontext.datasets import (
-    CoordinateSpaceWarning,
     SkippedPeaksWarning,
     load_corpus,
     load_nimare_studyset,
@@ -28,7 +27,6 @@ from tests.datasets.corpora import (
     assert_one_warning,
     assert_same_corpus,
     assert_same_peaks,
-    quiet,
 )
 
 # Ids of two bundled studies that are the same article.
@@ -58,7 +56,6 @@ def _to_mni(points):
     return np.where(tal, talairach_to_mni(xyz), xyz)
 
 
-@quiet
 def test_bundled_studyset_has_320_studies(tables):
     corpus = load_nimare_studyset()
     assert corpus.studies["study_id"].tolist() == tables["studies"]["study_id"].tolist()
@@ -70,7 +67,6 @@ def test_bundled_studyset_has_320_studies(tables):
         np.testing.assert_allclose(peaks, _to_mni(of_study[study]), atol=1e-9)
 
 
-@quiet
 @pytest.mark.parametrize("rows", ["study", "analysis"])
 def test_repeated_article_is_one_group(rows):
     corpus = load_nimare_studyset(rows=rows)
@@ -86,7 +82,6 @@ def test_repeated_article_is_one_group(rows):
         assert 21 <= min(sizes) <= max(sizes) <= 23
 
 
-@quiet
 def test_rows_can_be_analyses(tables):
     corpus = load_nimare_studyset(rows="analysis")
     assert len(corpus.studies) == 906
@@ -99,7 +94,6 @@ def test_rows_can_be_analyses(tables):
         np.testing.assert_allclose(peaks, _to_mni(of_analysis[name]), atol=1e-9)
 
 
-@quiet
 def test_analyses_have_the_texts_of_their_study(resources):
     studies, analyses = load_nimare_studyset(), load_nimare_studyset(rows="analysis")
     ids = analyses.studies["study_id"].str.split("-").str[0]
@@ -110,7 +104,6 @@ def test_analyses_have_the_texts_of_their_study(resources):
     assert all(title.startswith(of_study) for of_study, title in titles)
 
 
-@quiet
 def test_peaks_of_mixed_studies_are_converted_individually(tables):
     corpus = load_nimare_studyset()
     mixed = corpus.studies.query("coordinate_space == 'MIXED'")
@@ -122,7 +115,6 @@ def test_peaks_of_mixed_studies_are_converted_individually(tables):
         np.testing.assert_allclose(corpus.peaks[row], _to_mni(points), atol=1e-9)
 
 
-@quiet
 def test_pmids_and_pmcids_are_read_from_slugs(tables):
     studies = load_nimare_studyset().studies.set_index("study_id")
     slugs = tables["metadata"].dropna(subset="slug")
@@ -135,12 +127,9 @@ def test_pmids_and_pmcids_are_read_from_slugs(tables):
     assert studies["pmid"].notna().sum() > 100
 
 
-def test_one_warning_is_attributed_to_the_caller(resources):
-    with pytest.warns(
-        CoordinateSpaceWarning, match="1,159 were reported in Talairach"
-    ) as record:
-        load_nimare_studyset()
-    assert_one_warning(record, CoordinateSpaceWarning, __file__)
+def test_description_counts_peaks_of_each_space(resources):
+    corpus = load_nimare_studyset()
+    assert "1,159 were reported in Talairach" in corpus.description
 
 
 def _write_json(tables, path):
@@ -174,7 +163,6 @@ def _write_json(tables, path):
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
-@quiet
 def test_json_equals_parquet(tables, tmp_path):
     path = tmp_path / "studyset.json"
     _write_json(tables, path)
@@ -201,7 +189,6 @@ def test_json_files_of_nimare(resources, name):
         np.testing.assert_array_equal(peaks, np.reshape(points, (-1, 3)))
 
 
-@quiet
 def test_merging_analyses_raises(resources):
     with pytest.raises(ValueError, match="has several rows in one corpus"):
         merge_corpora(load_nimare_studyset(rows="analysis"))
@@ -212,7 +199,6 @@ def test_legacy_dataset_raises(resources):
         load_nimare_studyset(resources / "nidm_pain_dset.json")
 
 
-@quiet
 def test_parquet_with_integer_ids(tmp_path, tables):
     pytest.importorskip("pyarrow")
     codes = {name: row for row, name in enumerate(tables["studies"]["study_id"])}
@@ -407,7 +393,6 @@ def test_studyset_without_any_coordinates_raises(tmp_path):
         load_nimare_studyset(path)
 
 
-@quiet
 def test_points_without_coordinates_in_parquet_are_skipped(tmp_path, tables):
     pytest.importorskip("pyarrow")
     points = tables["coordinates"].copy()

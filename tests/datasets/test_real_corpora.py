@@ -4,7 +4,6 @@ import itertools
 import json
 import re
 import tarfile
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -18,31 +17,24 @@ from sklearn_neurocontext._utils.coordinate_spaces import (
 )
 from sklearn_neurocontext.datasets import _neuroquery_neurosynth as public
 from sklearn_neurocontext.datasets import load_sleuth, merge_corpora
-from tests.datasets.corpora import assert_same_corpus, check_corpus, quiet
+from tests.datasets.corpora import assert_same_corpus, check_corpus
 
 pytestmark = pytest.mark.slow
 
 
-def _load_quietly(load, *args):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", datasets.CoordinateSpaceWarning)
-        warnings.simplefilter("ignore", datasets.DoubtfulPeaksWarning)
-        return load(*args)
-
-
 @pytest.fixture(scope="module")
 def neuroquery(shared_data):
-    return _load_quietly(datasets.load_neuroquery, shared_data / "neuroquery")
+    return datasets.load_neuroquery(shared_data / "neuroquery")
 
 
 @pytest.fixture(scope="module")
 def neurosynth(shared_data):
-    return _load_quietly(datasets.load_neurosynth, shared_data / "neurosynth")
+    return datasets.load_neurosynth(shared_data / "neurosynth")
 
 
 @pytest.fixture(scope="module")
 def merged(neuroquery, neurosynth):
-    return _load_quietly(merge_corpora, neuroquery, neurosynth)
+    return merge_corpora(neuroquery, neurosynth)
 
 
 def _read_raw(stem):
@@ -184,7 +176,7 @@ def test_talairach_peaks_of_the_union_are_converted_once(
         assert merged.studies["coordinate_space"][row] == (stated or "UNKNOWN")
         n_of[stated] += 1
     assert min(n_of.values()) > 300
-    again = _load_quietly(merge_corpora, merged, neurosynth)
+    again = merge_corpora(merged, neurosynth)
     assert_same_corpus(again, merged)
 
 
@@ -219,7 +211,6 @@ def test_nearly_all_studies_have_a_peak_in_the_mask(merged):
     assert 17_900 <= n_inside <= 18_000
 
 
-@quiet
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:pubget")
 def test_pubget_peaks_of_real_articles(shared_data, tmp_path):
     """The extracted peaks equal those published with the samples of articles."""
@@ -270,7 +261,6 @@ def _count_plainly(path):
     return n_blocks, sum(is_peak)
 
 
-@quiet
 # The file emotion_regulation has peaks of up to 549 mm.
 @pytest.mark.filterwarnings("ignore:emotion.* 13 peaks have a coordinate beyond")
 def test_sleuth_files_of_18_meta_analyses(shared_data):

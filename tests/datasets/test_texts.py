@@ -66,6 +66,28 @@ def test_texts_by_study_id(corpus, tmp_path):
     assert add_texts(corpus, "body", path).studies["body"].tolist()[2] == "long text"
 
 
+def test_rows_without_id_or_text_are_skipped(corpus, tmp_path):
+    lines = [
+        {"id": 11, "text": "new"},
+        {"id": None, "text": "of an unknown study"},
+        {"id": 22, "text": ["a", "list"]},
+        {"id": 22, "text": 3},
+        {"id": 22, "text": None},
+    ]
+    path = _write(tmp_path / "texts.jsonl", "\n".join(map(json.dumps, lines)))
+    new = add_texts(corpus, "abstract", path)
+    assert study_texts(new, "abstract") == ["new", "new", "old"]
+    assert new.description.endswith(
+        "in texts.jsonl. Skipped 1 row without an id and 2 rows with a text that is "
+        "not a string."
+    )
+    path = _write(tmp_path / "texts.csv", "pmid,text\n,new\n22,other\n")
+    assert study_texts(add_texts(corpus, "title", path), "title")[2] == "other"
+    path = _write(tmp_path / "texts.csv", "pmid,text,x\n,new,1\n")
+    with pytest.raises(ValueError, match=r"'texts\.csv' must have a row .* 1 row wi"):
+        add_texts(corpus, "title", path)
+
+
 @pytest.mark.parametrize(
     ("text_field", "text", "message"),
     [

@@ -178,9 +178,9 @@ def test_settings_hash_depends_on_the_order_of_steps():
 
 
 def test_code_of_comparators_is_hashed_for_comparators_only():
-    subpackages = _benchmark._subpackages_of(make_pipeline(NeurosynthMaps()))
+    subpackages = _benchmark._places_of_code(make_pipeline(NeurosynthMaps()))
     assert {"comparators", "maskers"} <= set(subpackages)
-    subpackages = _benchmark._subpackages_of(make_pipeline(RidgeBaseline()))
+    subpackages = _benchmark._places_of_code(make_pipeline(RidgeBaseline()))
     assert set(subpackages) == {"metrics", "models", "text"}
 
 

@@ -1,30 +1,39 @@
 """Tests of the tables of the paper: studies, rows, splits, resumed runs and output."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from scipy.special import logsumexp
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_neurocontext import CCABaseline, KernelCCA, similarity
 from sklearn_neurocontext.datasets import make_studies
-from sklearn_neurocontext.experiments import _paper_tables as tables
 from sklearn_neurocontext.experiments import (
+    ReproducedTable,
+    _benchmark,
+    _corrections,
     describe_table,
     list_paper_tables,
     reproduce,
+)
+from sklearn_neurocontext.experiments import _paper_tables as tables
+from sklearn_neurocontext.experiments._corrections import (
+    CorrectedByCandidates,
+    HubnessCorrected,
 )
 from sklearn_neurocontext.experiments._paper_studies import (
     prepare_paper_studies,
     random_subset,
 )
-from sklearn_neurocontext.experiments._paper_tables import (
-    CorrectedByCandidates,
-    HubnessCorrected,
-    Row,
-)
+from sklearn_neurocontext.experiments._paper_tables import Row
+from sklearn_neurocontext.experiments._reproduce import _select_rows
 from sklearn_neurocontext.metrics import csls
 from sklearn_neurocontext.models import _net
+from sklearn_neurocontext.text import TermCounts
 
 OPTIONS = {"n_components": 128, "n_splits": 2}
 
@@ -132,6 +141,11 @@ def test_hubness_correction_is_that_of_kernel_cca(rng):
     )
 
 
+def _closed_form(name, studies, splits=None):
+    """Return a row whose estimator is a CCA of coefficients with themselves."""
+    return Row(name, CCABaseline(), lambda: studies.y, studies, splits)
+
+
 @pytest.fixture
 def two_rows(monkeypatch):
     """Replace table1 by two closed-form estimators, one of them on one split."""
@@ -139,14 +153,8 @@ def two_rows(monkeypatch):
     def rows(experiment):
         return {
             name: [
-                Row("cca", CCABaseline(), np.asarray(studies.y), studies),
-                Row(
-                    "one split",
-                    CCABaseline(),
-                    np.asarray(studies.y),
-                    studies,
-                    studies.splits[:1],
-                ),
+                _closed_form("cca", studies),
+                _closed_form("ridge", studies, studies.splits[:1]),
             ]
             for name, studies in experiment.prepare(("title", "body")).items()
         }
@@ -162,10 +170,10 @@ def test_a_second_run_reads_the_records(corpus, tmp_path):
     first = reproduce(
         "table1", corpus, on_progress=lambda *one: done.append(one), **options
     )
-    assert done[-1] == (6, 6, "one split, split 1")
+    assert done[-1] == (6, 6, "ridge, split 1")
     assert list(first.results) == ["title", "body"]
     records = first.results["title"].records
-    assert [one["estimator"] for one in records] == ["cca", "cca", "one split"]
+    assert [one["estimator"] for one in records] == ["cca", "cca", "ridge"]
     again = reproduce("table1", corpus, **options).results["title"].records
     seconds = [one["fit_seconds"] for one in records]
     assert [one["fit_seconds"] for one in again] == seconds
@@ -173,13 +181,102 @@ def test_a_second_run_reads_the_records(corpus, tmp_path):
 
 @pytest.mark.usefixtures("two_rows")
 def test_some_rows(corpus):
-    result = reproduce("table1", corpus, rows=["one split"], **OPTIONS)
+    result = reproduce("table1", corpus, rows=["ridge"], **OPTIONS)
     records = result.results["body"].records
-    assert [one["estimator"] for one in records] == ["one split"]
+    assert [one["estimator"] for one in records] == ["ridge"]
     both = reproduce("table1", corpus, **OPTIONS).to_markdown()
-    assert "means over 2 splits (one split: 1) with" in both
-    with pytest.raises(ValueError, match=r"rows must be among 'cca', .*; got 'mlp'"):
-        reproduce("table1", corpus, rows=["cca", "mlp"], **OPTIONS)
+    assert "means over 2 splits (ridge: 1) with" in both
+    with pytest.raises(ValueError, match=r"too few studies for the rows 'mlp'"):
+        reproduce("table1", corpus, rows=["mlp"], **OPTIONS)
+
+
+def test_unknown_rows_are_found_before_any_work():
+    message = r"rows must be among 'contrastive, paper recipe', .*; got 'lasso'"
+    with pytest.raises(ValueError, match=message):
+        reproduce("table1", "missing corpus", rows=["cca", "lasso"])
+
+
+def test_texts_are_embedded_only_for_rows_that_need_them(corpus, monkeypatch):
+    embedded = []
+
+    def embed(self, studies, model_name):
+        embedded.append(studies.text_field)
+        return studies.y
+
+    monkeypatch.setattr(tables.PaperExperiment, "_embed", embed)
+    options = OPTIONS | {"text_fields": ["title", "body"]}
+    reproduce("table1", corpus, rows=["best_text_brain"], **options)
+    assert embedded == []
+    reproduce("table1", corpus, rows=["ridge"], **options)
+    assert embedded == ["title", "body"]
+
+
+def test_rows_that_cannot_be_fitted(corpus, tmp_path):
+    rows = ["NeurosynthMaps, voxels", "NeuroQuery, voxels"]
+    done = []
+    options = OPTIONS | {"text_fields": ["title"]}
+    with pytest.raises(ValueError, match=r"No row of title .* Neurosynth"):
+        reproduce("comparators", corpus, rows=rows, **options)
+    result = reproduce(
+        "comparators",
+        corpus,
+        rows=["best_text_brain", "NeuroQuery, voxels"],
+        on_progress=lambda *one: done.append(one),
+        **options,
+    )
+    text = result.to_markdown()
+    assert "| NeuroQuery, voxels | – | – |" in text
+    sentence = r"NeuroQuery, voxels could not be fitted: [^.]*100[^.]*\."
+    assert re.search(sentence, text)
+    assert done[-1][0] == done[-1][1]
+    result.write(tmp_path)
+    content = json.loads((tmp_path / "title" / "results.json").read_text())
+    assert list(content["failures"]) == ["NeuroQuery, voxels"]
+
+
+def test_all_rows_have_the_same_ks(monkeypatch):
+    corpus = make_studies(n_studies=202, random_state=0)
+
+    def rows(experiment):
+        [studies] = experiment.prepare(("title",)).values()
+        # The first test set has 101 studies. The second test set is smaller.
+        studies.splits[1] = studies.splits[1][0], studies.splits[1][1][:100]
+        first = studies.splits[:1]
+        chosen = [_closed_form("cca", studies), _closed_form("ridge", studies, first)]
+        return {"title": chosen}
+
+    rows.__doc__ = "Compare two estimators."
+    monkeypatch.setitem(tables.TABLES, "table1", rows)
+    records = reproduce("table1", corpus, **OPTIONS).results["title"].records
+    assert not any("recall_at_100" in record for record in records)
+    assert all("recall_at_10" in record for record in records)
+
+
+def test_code_of_corrections_changes_only_records_that_use_it(monkeypatch):
+    plain = make_pipeline(TermCounts(), CCABaseline())
+    dense = make_pipeline(
+        TermCounts(), FunctionTransformer(_corrections.to_dense), CCABaseline()
+    )
+    corrected = HubnessCorrected(plain)
+
+    def hashes():
+        _benchmark._code_hash.cache_clear()
+        return [
+            _benchmark.settings_hash("a", one, "data", [0], [1], (10,))
+            for one in (plain, dense, corrected)
+        ]
+
+    before = hashes()
+    instructions = _benchmark._instructions
+    monkeypatch.setattr(
+        _benchmark,
+        "_instructions",
+        lambda source: instructions(source.replace("logsumexp(values", "max(values")),
+    )
+    after = hashes()
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+    assert after[2] != before[2]
 
 
 @pytest.mark.usefixtures("two_rows")
@@ -187,6 +284,9 @@ def test_written_files(corpus, tmp_path):
     result = reproduce("table1", corpus, text_fields=["title"], **OPTIONS)
     result.write(tmp_path)
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert (
+        "others, the language model is Mistral-7B unless stated otherwise and" in text
+    )
     assert text.startswith("# table1\n\nCompare two estimators.\n\n## title")
     assert "| NeuroConText | 22.6 ± 1.4 | 57.8 ± 1.6 | 84.2 ± 0.9 |" in text
     assert "Meudec" in text
@@ -196,6 +296,14 @@ def test_written_files(corpus, tmp_path):
     for one in content["provenance"]:
         assert one["settings"]["random_state"] == 0
         assert {"versions", "machine"} <= set(one)
+
+
+def test_differences_from_published_scores():
+    table = ReproducedTable("table1", "", {}, "difumo", ("mistralai/Mistral-7B-v0.1",))
+    text = table.to_markdown()
+    assert "directly: the articles are others." in text
+    table = ReproducedTable("table1", "", {}, "difumo", ("mpnet",))
+    assert "others and the language model is Mistral-7B" in table.to_markdown()
 
 
 @pytest.fixture
@@ -221,10 +329,12 @@ def test_all_tables_on_few_studies(corpus, name, tmp_path):
             reproduce(name, corpus, text_fields=["title"], **options)
         return
     result = reproduce(name, corpus, **options)
+    known = set(tables.row_names(name, ["minilm"]))
     for one in result.results.values():
         summary = one.summary()
         assert summary["mean"].notna().all()
         assert len(summary["estimator"].unique()) >= 2
+        assert set(summary["estimator"]) | set(one.failures) <= known
     assert describe_table(name) in result.to_markdown()
 
 
@@ -332,3 +442,45 @@ def test_errors(corpus):
         reproduce("sizes", untitled, **OPTIONS)
     with pytest.raises(OSError, match="'missing/model'"):
         reproduce("table1", corpus, model_names=["missing/model"], **OPTIONS)
+
+
+@pytest.mark.parametrize("name", list_paper_tables())
+def test_names_of_rows(name):
+    corpus = make_studies(n_studies=700, random_state=0)
+    models = ("minilm", "mpnet") if name in ("table2", "titles") else ("minilm",)
+    experiment = tables.PaperExperiment(
+        corpus,
+        ("abstract",) if name == "features" else ("title",),
+        models,
+        n_candidates=20,
+        **OPTIONS,
+    )
+    sections = tables.TABLES[name](experiment).values()
+    built = {row.name for rows in sections for row in rows}
+    known = set(tables.row_names(name, models))
+    assert built <= known
+    # The corpus is too small for some numbers of training studies.
+    assert all(one.endswith("000 studies") for one in known - built)
+
+
+def test_figure2_counts_the_terms_of_texts_once(corpus):
+    experiment = tables.PaperExperiment(corpus, ("title",), **OPTIONS)
+    rows = {row.name: row for row in tables.figure2(experiment)["title"]}
+    counts = rows["NeurosynthMaps, voxels"].get_X()
+    assert rows["NeuroQuery, coefficients"].get_X() is counts
+    model = clone(rows["NeurosynthMaps, voxels"].estimator).set_params(min_studies=12)
+    texts, peaks = corpus.studies["title"].tolist(), corpus.peaks
+    expected = clone(model).fit(texts, peaks).similarity(texts, peaks)
+    found = model.fit(counts, peaks).similarity(counts, peaks)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_text2brain_is_computed_on_request(corpus):
+    experiment = tables.PaperExperiment(corpus, ("title",), **OPTIONS)
+    sections = tables.figure2(experiment)
+    [usual] = _select_rows(sections, None).values()
+    assert "NeuroQuery, voxels" in {row.name for row in usual}
+    assert "Text2Brain" not in {row.name for row in usual}
+    [[row]] = _select_rows(sections, ["Text2Brain"]).values()
+    assert len(row.splits) == 1
+    assert row.get_y().shape[0] == 90

@@ -7,9 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from nilearn.surface import InMemoryMesh, SurfaceImage
+from scipy.sparse import issparse
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
 from sklearn_neurocontext import NeuroContextModel
+from sklearn_neurocontext.inference import _neurocontext_model
 from sklearn_neurocontext.inference._decoding import rank_candidates
 
 
@@ -183,3 +186,19 @@ def test_similar_documents_of_a_map(model, corpus):
     for arguments, words in (({}, "neither"), ({"text": "a", "img": PEAKS}, "both")):
         with pytest.raises(ValueError, match=f"Exactly one of text and img.*{words}"):
             model.similar_documents(**arguments)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_features_of_many_texts_do_not_depend_on_blocks(sparse, parts, monkeypatch):
+    if sparse:
+        steps = [step for step in parts["model"].steps if step[0] != "truncatedsvd"]
+        parts["model"] = Pipeline(steps)
+    model = NeuroContextModel(parts["model"], parts["masker"])
+    texts = ["pain", "finger", "heat", "pain heat", "words"]
+    expected = model._features(texts)
+    monkeypatch.setattr(_neurocontext_model, "_BLOCK", 2)
+    found = model._many_features(texts)
+    assert issparse(found) == issparse(expected) == sparse
+    np.testing.assert_allclose(
+        found.toarray() if sparse else found, expected.toarray() if sparse else expected
+    )

@@ -68,3 +68,12 @@ def test_labels():
 def test_errors(scores, intervals, kind, message):
     with pytest.raises(kind, match=re.escape(message)):
         plot_scores(scores, intervals=intervals)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("intervals", {"CCA": (0, 1)}), ("chance", 0.5)]
+)
+def test_unknown_panels(option, value):
+    message = f"{option} must have labels among .*; got ['other']"
+    with pytest.raises(ValueError, match=message.replace("[", r"\[")):
+        plot_scores(SCORES, **{option: {"other": value}})
