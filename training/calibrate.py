@@ -36,10 +36,10 @@ from sklearn_neurocontext.persistence import load_values, save_values
 from training.card import write_card
 
 # Numbers of permutations that estimate the null distribution and that check it.
-N_PERMUTATIONS = 5
-N_CHECK_PERMUTATIONS = 3
+N_PERMUTATIONS = 4
+N_CHECK_PERMUTATIONS = 2
 N_TITLES = 200
-N_SHORT = 420
+N_SHORT = 300
 # Quantile of the largest z values of null maps that is the threshold of the warning.
 # With the 95 % quantile, which `fit_model` uses, the maps of too many real titles would
 # raise a warning.
@@ -147,10 +147,10 @@ def calibrate(model, data, rows, *, words, embedded, term_counts) -> dict:
     weights, _ = ridge.solve(np.arange(len(data.rest)))
     if np.abs(weights - coef).max() > 0.05 * np.abs(coef).max():
         raise ValueError("The weights of the model cannot be reproduced.")
-    rng = np.random.default_rng(0)
+    of_studies, of_texts = np.random.default_rng(0), np.random.default_rng(1)
     titles = [data.titles[row] for row in data.development[:N_TITLES]]
-    drawn = draw_short_texts(counts | term_counts, rng, N_SHORT)
-    checked = draw_short_texts(counts | term_counts, rng, N_SHORT)
+    drawn = draw_short_texts(counts | term_counts, of_texts, N_SHORT)
+    checked = draw_short_texts(counts | term_counts, of_texts, N_SHORT)
     # Support is computed by the model, which needs the counts of words.
     counted = {"word_counts": counts, "n_studies": len(data.rest)}
     supported = data.model(model.model, **counted)
@@ -161,8 +161,10 @@ def calibrate(model, data, rows, *, words, embedded, term_counts) -> dict:
 
     def predict(features, n_permutations):
         """Return the differences that permuted fits predict for blocks of texts."""
+        n_studies = len(data.rest)
         solved = (
-            ridge.solve(rng.permutation(len(data.rest))) for _ in range(n_permutations)
+            ridge.solve(of_studies.permutation(n_studies))
+            for _ in range(n_permutations)
         )
         return [
             [(one @ weights + intercept).astype(np.float32) for one in features]
@@ -188,12 +190,15 @@ def calibrate(model, data, rows, *, words, embedded, term_counts) -> dict:
         for part, texts in enumerate((titles, checked))
     ]
     null = describe_null(z[0], z[0].max(axis=1))
+    # Other words have no feature of their own, so their maps hardly vary.
     n_studies = np.array([counts.get(text, 0) for text in checked])
-    is_rare = np.tile((n_studies > 0) & (n_studies < RARE), N_CHECK_PERMUTATIONS)
+    is_feature = np.array([text in term_counts for text in checked])
+    is_rare = is_feature & (n_studies > 0) & (n_studies < RARE)
+    by_kind = z[1].reshape(N_CHECK_PERMUTATIONS, len(checked), -1)
     null |= {
         "n_rare": int(is_rare.sum()),
-        "rare_above_3": float((z[1][is_rare] > 3).mean()),
-        "frequent_above_3": float((z[1][~is_rare] > 3).mean()),
+        "rare_above_3": float((by_kind[:, is_rare] > 3).mean()),
+        "frequent_above_3": float((by_kind[:, n_studies >= RARE] > 3).mean()),
     }
     return {
         **found,

@@ -82,8 +82,9 @@ have a mean squared z of {null[z_mean_square]:.2f}; 95 % and 99 % of their z val
 below {null[z_quantile_0.95]:.2f} and {null[z_quantile_0.99]:.2f}. The largest z of a
 map is below {null[z_largest_quantile_0.5]:.1f} in half of them, and below
 {null[z_largest_quantile_0.95]:.1f} in 95 %, which accounts for the number of voxels.
-Of the z values of words of fewer than 20 studies, {null[rare_above_3]:.2%} exceed 3; of
-those of more frequent words and terms, {null[frequent_above_3]:.2%}.
+Of the z values of {null[n_rare]} words of the vocabulary that fewer than 20 studies
+contain, {null[rare_above_3]:.2%} exceed 3; of those of more frequent words,
+{null[frequent_above_3]:.2%}.
 
 **Cost of pruning and 16 bits.** {n_vocabulary:,} of NeuroQuery's
 {n_vocabulary_of_neuroquery:,} terms are kept ({share:.1%}): those of at least

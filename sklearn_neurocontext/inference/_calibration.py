@@ -310,6 +310,7 @@ def null_statistics(differences, masker, *, supports=(), smoothing_fwhm=0.0) -> 
     """
 
     def to_voxels(coefficients):
+        """Return the smoothed maps of coefficients."""
         voxels = masker.coefficients_to_voxels(coefficients).astype(np.float64)
         return smooth_voxels(voxels, masker.mask_img_, smoothing_fwhm)
 
