@@ -49,9 +49,8 @@ of the mean map. `z_map` (`--z` on the command line) is the difference d divided
 null standard deviation, which is larger for texts whose words occur in few training
 studies.
 
-A text raises a warning if no voxel reaches z = {null[z_largest_quantile_0.5]:.1f}, the
-median of the largest z of null maps, or if fewer than five training studies support its
-words (`model.support`).
+A text raises a warning if no voxel reaches z = 3, or if fewer than five training
+studies support its words (`model.support`).
 
 ## Figures
 
