@@ -58,7 +58,7 @@ def quick_pictures(monkeypatch):
     """Let commands draw nothing where brains would be: nilearn takes seconds each."""
     from matplotlib.figure import Figure
 
-    for name in ("plot_predicted_map", "plot_predicted_and_observed"):
+    for name in ("plot_maps", "plot_predicted_and_observed"):
         monkeypatch.setattr(
             f"sklearn_neurocontext.plotting.{name}", lambda *args, **options: Figure()
         )

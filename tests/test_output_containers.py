@@ -25,7 +25,7 @@ from sklearn_neurocontext import (
     similarity,
 )
 from sklearn_neurocontext.experiments import (
-    median_study_maps,
+    held_out_studies,
     prepare_studies,
     run_benchmark,
 )
@@ -157,9 +157,11 @@ def _experiments(tmp_path):
     )
     studies = prepare_studies(CORPUS, "title", LLMChunkEmbedder(), _masker())
     dense = _embedded()
-    maps = median_study_maps(dense, TEXTS, _coefficients(), SPLITS[0], _masker())
+    _, dice = held_out_studies(
+        dense, TEXTS, _coefficients(), CORPUS.peaks, SPLITS[0], _masker()
+    )
     scores = [record["mix_match"] for record in result.records]
-    return [scores, studies.X, studies.y, maps.dice_of_all]
+    return [scores, studies.X, studies.y, dice]
 
 
 def _command(tmp_path):

@@ -3,7 +3,9 @@
 The table has one row for each region and side of a query. Its columns:
 
 set
-    "test" or "development". Development queries guided the choice of settings.
+    "test", "development" or "cognitive atlas". Development queries guided the choice of
+    settings. Queries of the set "cognitive atlas" are names of its concepts and tasks,
+    drawn at random, see ``draw_queries.py``. They compare two models.
 group
     Test queries are "textbook topics" (functions, tasks and stimuli for which
     handbooks, localizers or meta-analyses agree on one to three regions; one to three

@@ -134,7 +134,9 @@ def _parse():
     parser.add_argument("--cache", type=Path, help="file of stored embeddings")
     parser.add_argument("--output", type=Path, help="folder of the model")
     parser.add_argument(
-        "--queries", choices=("development", "test"), default="development"
+        "--queries",
+        choices=("development", "test", "cognitive atlas"),
+        default="development",
     )
     return parser.parse_args()
 
@@ -270,6 +272,12 @@ def _tables(queries):
             ),
             "textbook": read_queries("test", **textbook),
             "named in advance": read_queries("test", group="named in advance"),
+        }
+    if queries == "cognitive atlas":
+        return {
+            "concepts": read_queries(queries, group="concept"),
+            "tasks": read_queries(queries, group="task"),
+            "cognitive atlas": read_queries(queries),
         }
     table = read_queries("development")
     rarer = read_queries("development", group="rarer topics")

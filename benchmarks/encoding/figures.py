@@ -11,8 +11,8 @@ from sklearn_neurocontext._utils.volumes import voxels_to_imgs
 from sklearn_neurocontext.metrics import bootstrap_interval
 from sklearn_neurocontext.plotting import (
     plot_dice_bars,
+    plot_maps,
     plot_similarity_matrix,
-    plot_surface_maps,
 )
 
 # Maximum number of topics in a figure of a similarity matrix.
@@ -50,8 +50,10 @@ def draw(table, results, topics, masker, output: Path) -> None:
         f"{name} (Dice {dice[name][median]:.2f})": one for name, one in shown.items()
     }
     imgs = voxels_to_imgs(list(shown.values()), masker.mask_img_)
-    figure = plot_surface_maps(
+    figure = plot_maps(
         dict(zip(shown, imgs, strict=True)),
+        views="surface",
+        unit="density",
         title=f"{topics.descriptions[median]} (the topic of median Dice of {OURS})",
     )
     figure.savefig(output / "median_topic.png", dpi=110)

@@ -36,7 +36,7 @@ def main():
         "HF_HUB_OFFLINE": "1",
     }
     files = ["-o", str(arguments.output / "m.nii.gz")]
-    files += ["--plot", str(arguments.output / "m.png")]
+    files += ["--plot", str(arguments.output / "m.png"), "--views", "glass"]
     commands = {
         "imports": [sys.executable, "-c", IMPORTS],
         "first map": [*_neurocontext(), "map", QUERY, *files],

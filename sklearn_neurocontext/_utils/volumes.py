@@ -306,27 +306,25 @@ def select_top(maps, top: float) -> np.ndarray:
     return (maps > cut) | ((maps == cut) & (cut > 0))
 
 
-def keep_strongest(img, top, name):
+def keep_strongest(img, top, name, two_sided=False):
     """Keep the strongest voxels of a map, and set all others to zero."""
     # `top` is a fraction of the voxels inside nilearn's MNI mask. `name` is the name of
-    # the map in error messages.
+    # the map in error messages. If `two_sided` is True, the voxels with the largest
+    # magnitudes are kept; otherwise, the voxels with the highest values.
     from nilearn.image import new_img_like
 
     check_top(top)
-    inside = _inside_brain(img)
-    if not inside.any():
-        raise ValueError(
-            f"{name} does not overlap the brain in MNI space. Its affine is\n"
-            f"{img.affine}.\nThe affine must convert voxel indices to mm in MNI space."
-        )
+    inside = inside_brain(img, name)
     volume = img.get_fdata()
     voxels = volume[inside]
-    selected = select_top(voxels[np.newaxis], top)[0]
-    selected &= voxels > _MIN_FRACTION * max(voxels.max(), 0)
+    strengths = np.abs(voxels) if two_sided else voxels
+    selected = select_top(strengths[np.newaxis], top)[0]
+    selected &= strengths > _MIN_FRACTION * max(strengths.max(), 0)
     if not selected.any():
         raise ValueError(
-            f"{name} has no positive voxel inside the brain. For the map of a study, "
-            "check that the study has peaks inside the mask."
+            f"{name} has no {'nonzero' if two_sided else 'positive'} voxel inside the "
+            "brain. For the map of a study, check that the study has peaks inside the "
+            "mask."
         )
     kept = np.zeros(volume.shape)
     kept[inside] = np.where(selected, voxels, 0.0)
@@ -352,8 +350,11 @@ def _load_brain_mask():
     return img.get_fdata() > 0, img.affine
 
 
-def _inside_brain(img):
-    """Return nilearn's MNI mask as a boolean array on the grid of an image."""
+def inside_brain(img, name) -> np.ndarray:
+    """Return nilearn's MNI mask as a boolean array on the grid of an image.
+
+    `name` is the name of the image in error messages.
+    """
     from nilearn.datasets import load_mni152_brain_mask
     from nilearn.image import resample_to_img
     from nilearn.image.resampling import BoundingBoxError
@@ -366,6 +367,12 @@ def _inside_brain(img):
             copy_header=True,
             force_resample=True,
         )
+        inside = mask_img.get_fdata() > 0
     except BoundingBoxError:
-        return np.zeros(img.shape, dtype=bool)
-    return mask_img.get_fdata() > 0
+        inside = np.zeros(img.shape, dtype=bool)
+    if not inside.any():
+        raise ValueError(
+            f"{name} does not overlap the brain in MNI space. Its affine is\n"
+            f"{img.affine}.\nThe affine must convert voxel indices to mm in MNI space."
+        )
+    return inside

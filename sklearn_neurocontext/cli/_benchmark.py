@@ -1,7 +1,7 @@
 """Commands ``benchmark`` and ``demo``, which compare estimators on the same splits."""
 
-import textwrap
 import time
+import warnings
 from pathlib import Path
 
 import click
@@ -150,7 +150,7 @@ def benchmark(
     if full_training:
         _train_fully(studies, splits, settings, metrics, options)
     _plot_recall_curves(result, output, title)
-    _plot_median_study(
+    _plot_held_out_studies(
         loaded, studies, masker, splits[0], estimators[0], settings, output
     )
     make_report(None, result).save(output / "report.html")
@@ -169,8 +169,9 @@ def demo(output, text):
     """Compare four estimators on 320 real studies.
 
     The studies are distributed with NiMARE and report n-back and flanker tasks. The
-    output folder contains tables and figures of a 15-fold cross-validation, and the
-    predicted map of a text. To resume an interrupted run, repeat the command.
+    output folder contains tables and figures of a 15-fold cross-validation, observed
+    and predicted maps of three held-out studies, and the predicted map of a text. To
+    resume an interrupted run, repeat the command.
 
     \b
     Example:
@@ -201,7 +202,7 @@ def demo(output, text):
         "own map."
     )
     _plot_recall_curves(result, output, f"n-back and flanker: {title}")
-    _plot_median_study(
+    _plot_held_out_studies(
         loaded, studies, masker, folds[0], "contrastive", settings, output
     )
     _predict_text(text, studies, masker, output)
@@ -303,34 +304,45 @@ def _plot_recall_curves(result, output: Path, title):
     save_figure(axes.figure, output / "recall_curves.png")
 
 
-def _plot_median_study(loaded, studies, masker, split, estimator, settings, output):
-    """Plot the predicted and observed maps of the study with the median Dice score."""
-    from ..experiments import median_study_maps, select_inputs
+def _plot_held_out_studies(loaded, studies, masker, split, estimator, settings, output):
+    """Plot maps of three test studies: with high, medium and low Dice."""
+    from ..experiments import held_out_studies, select_inputs
     from ..plotting import plot_predicted_and_observed
 
     made = _make_estimators([estimator], settings, decoder="residual")
     X = select_inputs(made, studies)[estimator]
-    maps = median_study_maps(made[estimator], X, studies.y, split, masker)
-    row = studies.rows[maps.row]
-    title = textwrap.shorten(loaded.studies["title"].iloc[row], 160, placeholder=" …")
+    peaks = [loaded.peaks[row] for row in studies.rows]
+    with warnings.catch_warnings():
+        # `prepare` has printed a note about peaks outside the mask.
+        warnings.filterwarnings("ignore", "Dropped")
+        found, dice = held_out_studies(
+            made[estimator], X, studies.y, peaks, split, masker
+        )
+    table = loaded.studies.iloc[[studies.rows[one.row] for one in found]]
+    names = table["title"].where(table["title"] != "", table["study_id"].astype(str))
     figure = plot_predicted_and_observed(
-        maps.predicted_img,
-        maps.observed_img,
-        title=title or str(loaded.studies["study_id"].iloc[row]),
-        peaks=loaded.peaks[row],
+        [one.predicted_img for one in found],
+        [one.observed_img for one in found],
+        titles=[
+            f"{one.percentile}th percentile of Dice ({one.dice:.2f}): {name}"
+            for one, name in zip(found, names, strict=True)
+        ],
+        title=f"Held-out studies: reported peaks, and maps predicted by {estimator}",
     )
     path = save_figure(figure, output / "predicted_and_observed.png")
+    percentiles = ", ".join(f"{one.percentile}th" for one in found)
+    values = ", ".join(f"{one.dice:.2f}" for one in found)
     click.echo(
-        f"{path.name}: two maps of the test study with the median Dice score in the "
-        f"first split: the observed map and the map predicted by {estimator}. The Dice "
-        f"score of this study for the top 10 % of voxels is {maps.dice:.2f}; the mean "
-        f"over {len(maps.dice_of_all)} test studies is {maps.dice_of_all.mean():.2f}"
+        f"{path.name}: for three test studies of the first split, the density of the "
+        f"reported peaks and the map predicted by {estimator}. The studies are at the "
+        f"{percentiles} percentile of the Dice score for the top 10 % of voxels "
+        f"({values}); the mean over {len(dice)} test studies is {dice.mean():.2f}"
     )
 
 
 def _predict_text(text, studies, masker, output):
     """Fit the contrastive model to all studies; write the predicted map of a text."""
-    from ..plotting import plot_predicted_map
+    from ..plotting import plot_maps
 
     note("Fitting the contrastive model to all studies …")
     settings = _DEMO_SETTINGS | {"estimator": "contrastive"}
@@ -338,7 +350,7 @@ def _predict_text(text, studies, masker, output):
     img = model.predict_img([text]).slicer[..., 0]
     with atomic_output(output / "text.nii.gz") as temporary:
         img.to_filename(temporary)
-    save_figure(plot_predicted_map(img, text=text), output / "text.png")
+    save_figure(plot_maps(img, title=text), output / "text.png")
     click.echo(f"text.png, text.nii.gz: predicted map of “{text}”")
 
 

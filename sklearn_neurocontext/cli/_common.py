@@ -11,14 +11,15 @@ from pathlib import Path
 
 import click
 
-from .._utils.files import atomic_output, expand_path
+from .._utils.files import atomic_output, expand_path, write_table
 from .._utils.progress import progress_bar
 
-# These values are also defined in the subpackages datasets and experiments. They are
-# repeated here, because importing these subpackages would slow down --help.
+# These values are also defined in the subpackages datasets, experiments and plotting.
+# They are repeated here, because importing these subpackages would slow down --help.
 TEXT_FIELDS = ("title", "abstract", "body", "title+abstract")
 ESTIMATORS = ("contrastive", "cca", "ridge", "mlp")
 TEXT_ESTIMATORS = ("best_text_brain",)
+VIEWS = ("slices", "glass", "surface")
 MINILM = "minilm"
 CORPUS_HELP = (
     "CORPUS is nimare, neuroquery, neurosynth, neuroquery+neurosynth, a text file of "
@@ -76,6 +77,13 @@ class OutputPath(click.Path):
         return path
 
 
+class Views(CommaSeparated):
+    """Parameter type of comma-separated views of a map."""
+
+    name = "views"
+    item_type = click.Choice(VIEWS)
+
+
 corpus_argument = click.argument("corpus")
 model_name_option = click.option(
     "--model-name",
@@ -125,6 +133,17 @@ peaks_option = click.option(
     metavar="X Y Z",
     help="Coordinates of a peak in mm, in MNI space, in place of an image. The option "
     "can be repeated.",
+)
+plot_option = click.option(
+    "--plot",
+    type=OutputPath(".png", ".pdf", ".svg", dir_okay=False),
+    help="Output file of a figure of the map (.png, .pdf or .svg).",
+)
+views_option = click.option(
+    "--views",
+    type=Views(),
+    default=",".join(VIEWS),
+    help="Comma-separated views in the figure: slices, glass (brain), surface.",
 )
 
 
@@ -219,6 +238,25 @@ def save_figure(figure, path) -> Path:
     with atomic_output(path) as temporary, notes_for_warnings():
         figure.savefig(temporary, dpi=150)
     return path
+
+
+def list_peaks(img, output, **options):
+    """Return the peaks of a map; write them to a file if `output` is not None."""
+    from ..inference import peak_table
+
+    with notes_for_warnings():
+        table = peak_table(img, **options)
+    if output:
+        write_table(output, table, float_format="%.5g")
+        click.echo(f"{output}: {len(table)} peaks")
+    return table
+
+
+def plot_map(img, path, **options):
+    """Write a figure of a map."""
+    from ..plotting import plot_maps
+
+    click.echo(f"{save_figure(plot_maps(img, **options), path)}: figure of the map")
 
 
 def load_model(model, allow_download, texts):

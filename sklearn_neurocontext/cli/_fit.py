@@ -217,7 +217,7 @@ def _predict_texts(model, texts, loaded, studies, output):
 
     from .._utils.validation import american_spelling, array_output
     from ..metrics import similarity
-    from ..plotting import plot_predicted_map
+    from ..plotting import plot_maps
 
     path = output / "predictions.csv"
     converted = [american_spelling(text) for text in texts]
@@ -234,7 +234,7 @@ def _predict_texts(model, texts, loaded, studies, output):
     for index, text in enumerate(texts):
         img = maps_img.slicer[..., index]
         description = model.describe_support(text)
-        figure = plot_predicted_map(img, text=text, note=description)
+        figure = plot_maps(img, title=text, note=description)
         path = save_figure(figure, output / f"prediction_{index + 1}.png")
         click.echo(f"{path.name}: predicted map of “{text}”. {description}".rstrip())
         best = scores[index].argsort()[::-1][:_N_NEAREST]

@@ -14,16 +14,21 @@ from ._common import (
     find_query,
     img_argument,
     index_corpus,
+    list_peaks,
     load_model,
     model_options,
     note,
     notes_for_warnings,
     peaks_option,
+    plot_map,
+    plot_option,
     print_frame,
-    save_figure,
+    views_option,
 )
 
 _IMG_PATH = OutputPath(".nii", ".nii.gz", dir_okay=False)
+# Default threshold of z maps in figures and tables of peaks.
+_Z_THRESHOLD = 3.0
 # Number of texts of a file whose maps are in memory at the same time.
 _BATCH = 100
 
@@ -47,10 +52,19 @@ _BATCH = 100
     required=True,
     help="Output file of the map (.nii or .nii.gz); with --texts, output folder.",
 )
+@plot_option
+@views_option
 @click.option(
-    "--plot",
-    type=OutputPath(".png", ".pdf", ".svg", dir_okay=False),
-    help="Output file of a figure of the map (.png, .pdf or .svg).",
+    "--peaks",
+    type=OutputPath(dir_okay=False),
+    help="Output file of a table of the peaks and their regions (.csv). With --plot, "
+    "the figure also contains the first rows of the table.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Smallest magnitude in the figure and in the table of peaks. By default, it "
+    "is 3 with --z. Otherwise, the strongest 10 % of the brain voxels are shown.",
 )
 @click.option(
     "--z",
@@ -61,7 +75,20 @@ _BATCH = 100
 )
 @model_options
 @click.pass_context
-def map_(context, text, texts, minus, output, plot, z, model, allow_download):
+def map_(
+    context,
+    text,
+    texts,
+    minus,
+    output,
+    plot,
+    views,
+    peaks,
+    threshold,
+    z,
+    model,
+    allow_download,
+):
     """Predict the brain map of a text, or of each line of a file.
 
     TEXT is a word, a sentence, a title or an abstract. The command prints how many
@@ -72,15 +99,17 @@ def map_(context, text, texts, minus, output, plot, z, model, allow_download):
     \b
     Examples:
       neurocontext map "reading words aloud" -o map.nii.gz --plot map.png
-      neurocontext map "finger tapping" -o z.nii.gz --z
+      neurocontext map "finger tapping" -o z.nii.gz --z --plot z.png --peaks z.csv
       neurocontext map "finger tapping" -o map.nii.gz --model fit_output
       neurocontext map "reading aloud" --minus "silent reading" -o difference.nii.gz
       neurocontext map --texts texts.txt -o maps
     """
     if (text is None) == (texts is None):
         raise click.UsageError("Pass either TEXT or --texts FILE.")
-    if texts and plot:
-        raise click.UsageError("--texts and --plot cannot be used together.")
+    if texts and (plot or peaks):
+        raise click.UsageError(
+            "--texts cannot be used together with --plot or --peaks."
+        )
     kind = OutputPath(file_okay=False) if texts else _IMG_PATH
     output = kind.convert(output, _find_option(context, "output"), context)
     queries = _read_texts(texts) if texts else [text]
@@ -100,15 +129,20 @@ def map_(context, text, texts, minus, output, plot, z, model, allow_download):
         description = loaded.describe_support(one)
         if description:
             click.echo(f"“{one}”: {description}")
+    options = {
+        "threshold": threshold or (_Z_THRESHOLD if z else None),
+        "two_sided": z or bool(minus),
+    }
+    table = list_peaks(img, peaks, **options) if peaks else None
     if plot:
-        from ..plotting import plot_predicted_map
+        from ..plotting import DENSITY_UNIT
 
-        options = {"unit": "z value"} if z else {}
-        if not minus:
-            options["note"] = _describe_map(loaded, maps, text)
+        unit = f"difference of {DENSITY_UNIT}" if minus else DENSITY_UNIT
         title = f"{text} minus {minus}" if minus else text
-        figure = plot_predicted_map(img, text=title, **options)
-        click.echo(f"{save_figure(figure, plot)}: figure of the top 10 % of voxels")
+        texts = {"title": title, "unit": "z value" if z else unit}
+        if not minus:
+            texts["note"] = _describe_map(loaded, maps, text)
+        plot_map(img, plot, views=views, peaks=table, **texts, **options)
 
 
 def _describe_map(model, maps, text) -> str:

@@ -4,8 +4,14 @@ from pathlib import Path
 
 import click
 
-from .._utils.files import write_table
-from ._common import OutputPath, notes_for_warnings, print_frame
+from ._common import (
+    OutputPath,
+    list_peaks,
+    plot_map,
+    plot_option,
+    print_frame,
+    views_option,
+)
 
 
 @click.command()
@@ -19,7 +25,7 @@ from ._common import OutputPath, notes_for_warnings, print_frame
 @click.option(
     "--two-sided",
     is_flag=True,
-    help="Also list peaks below minus the threshold; requires --threshold.",
+    help="Also list peaks below minus the threshold.",
 )
 @click.option(
     "--output",
@@ -27,23 +33,28 @@ from ._common import OutputPath, notes_for_warnings, print_frame
     type=OutputPath(dir_okay=False),
     help="Output file of the table (.csv).",
 )
-def peaks(img, threshold, two_sided, output):
-    """List the peaks of a map with their regions and networks.
+@plot_option
+@views_option
+@click.option(
+    "--unit", default="value", help="Unit of the map, printed beside the color bar."
+)
+def peaks(img, threshold, two_sided, output, plot, views, unit):
+    """List the peaks of a map with their regions and networks, and plot the map.
 
-    IMG is a NIfTI file of a map in MNI space. The regions and networks are the nearest
+    IMG is a NIfTI file of a map in MNI space. With --plot, a figure shows the map above
+    the first rows of the table. The regions and networks are the nearest
     ones of Dosenbach et al. (2010), which are part of nilearn.
 
     \b
     Examples:
       neurocontext peaks map.nii.gz
       neurocontext peaks z.nii.gz --threshold 3.1 --two-sided -o peaks.csv
+      neurocontext peaks z.nii.gz --threshold 3.1 --two-sided --plot z.png
     """
-    from ..inference import peak_table
-
-    with notes_for_warnings():
-        table = peak_table(img, threshold=threshold, two_sided=two_sided)
-    if output:
-        write_table(output, table, float_format="%.5g")
-        click.echo(f"{output}: {len(table)} peaks")
-    else:
+    options = {"threshold": threshold, "two_sided": two_sided}
+    table = list_peaks(img, output, **options)
+    if not output:
         print_frame(table, f"Peaks of {img.name}")
+    if plot:
+        texts = {"title": img.name, "unit": unit}
+        plot_map(str(img), plot, views=views, peaks=table, **texts, **options)

@@ -19,7 +19,7 @@ from ._reproduce import (
     reproduce,
 )
 from ._result import BenchmarkResult, format_interval, format_mean_std
-from ._studies import PreparedStudies, StudyMaps, median_study_maps, prepare_studies
+from ._studies import PreparedStudies, StudyMaps, held_out_studies, prepare_studies
 
 __all__ = [
     "ESTIMATORS",
@@ -35,11 +35,11 @@ __all__ = [
     "describe_table",
     "format_interval",
     "format_mean_std",
+    "held_out_studies",
     "list_paper_tables",
     "make_embedder",
     "make_estimators",
     "make_masker",
-    "median_study_maps",
     "prepare_paper_studies",
     "prepare_studies",
     "provenance",

@@ -1,4 +1,4 @@
-"""Prepare the studies of a corpus and compute the maps of a typical study."""
+"""Prepare the studies of a corpus and compute maps of held-out studies."""
 
 import time
 import warnings
@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.base import clone
 
 from .._utils.validation import array_output, select_rows
+from .._utils.volumes import smooth_voxels, voxels_to_imgs
 from ..datasets import DoubtfulPeaksWarning, study_texts, usable_rows
 from ..metrics import dice_score
-from ..models import scale_like_predictions
 
 # Number of texts embedded between two calls of `on_progress`.
 _BLOCK_SIZE = 128
@@ -146,35 +146,49 @@ class StudyMaps:
     ----------
     row : int
         Index of the study in X and y.
+    percentile : float
+        Percentile of the Dice overlap at which the study was selected, in [0, 100].
     dice : float
         Dice overlap of the voxels with the highest values in the two maps, in [0, 1].
-    dice_of_all : ndarray of shape (n_candidates,), float64
-        Dice overlap of the predicted and the observed map of each study of the test
-        set.
-    predicted_img, observed_img : Nifti1Image of shape (nx, ny, nz)
-        The predicted and the observed map, both on the scale of the predictions of the
-        estimator.
+    predicted_img : Nifti1Image of shape (nx, ny, nz)
+        Predicted map, in the unit of the predictions of the estimator.
+    observed_img : Nifti1Image of shape (nx, ny, nz)
+        Density of the reported peaks at the voxels of the mask, in peaks per cm³.
 
     Examples
     --------
-    >>> import numpy as np
     >>> from sklearn_neurocontext.experiments import StudyMaps
-    >>> StudyMaps(3, 0.5, np.array([0.5]), None, None).row
+    >>> StudyMaps(3, 50, 0.5, None, None).row
     3
     """
 
     row: int
+    percentile: float
     dice: float
-    dice_of_all: np.ndarray
     predicted_img: object
     observed_img: object
 
 
 @array_output()
-def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
-    """Predict the maps of the test set and select the study with the median Dice.
+def held_out_studies(
+    estimator,
+    X,
+    y,
+    peaks,
+    split,
+    masker,
+    *,
+    percentiles=(90, 50, 10),
+    top=0.1,
+    smoothing_fwhm=14.0,
+) -> tuple[list[StudyMaps], np.ndarray]:
+    """Predict the maps of the test set and select studies by their Dice overlap.
 
-    A figure of this study shows the accuracy of a typical prediction.
+    The Dice overlap compares the predicted map of a study with the density of its
+    peaks. Figures of studies at several percentiles show how much the accuracy differs
+    between studies. Predicted maps are smoothed, as the maps of
+    :func:`~sklearn_neurocontext.inference.fit_model` are. Otherwise, the components of
+    a coarse atlas would be visible.
 
     Parameters
     ----------
@@ -184,50 +198,70 @@ def median_study_maps(estimator, X, y, split, masker, *, top=0.1) -> StudyMaps:
         Input of the estimator: embeddings or texts.
     y : array-like of shape (n_studies, n_components)
         Coefficients.
+    peaks : sequence of array-like of shape (n_peaks, 3)
+        Peaks of each study in mm, in MNI space.
     split : tuple of ndarray
         Indices of the training rows and of the test rows.
     masker : KDEDiFuMoMasker
         Fitted masker that computed y.
+    percentiles : sequence of float, default=(90, 50, 10)
+        Percentiles of the Dice overlap, in [0, 100]. For each percentile, the study
+        whose Dice is nearest to the percentile is selected.
     top : float, default=0.1
         Fraction of voxels to compare, as in `dice_score`. The voxels with the highest
         values are compared.
+    smoothing_fwhm : float, default=14.0
+        Full width at half maximum, in mm, of the Gaussian kernel that smooths the
+        predicted maps. With 0, they are not smoothed.
 
     Returns
     -------
-    maps : StudyMaps
-        Index and maps of the study with the median Dice, and the Dice overlap of each
-        test study.
+    studies : list of StudyMaps
+        Index and maps of the study at each percentile.
+    dice : ndarray of shape (n_test_studies,), float64
+        Dice overlap of each study of the test set.
 
     Examples
     --------
     >>> from sklearn_neurocontext import RidgeBaseline
     >>> from sklearn_neurocontext.datasets import make_studies
-    >>> from sklearn_neurocontext.experiments import make_masker, median_study_maps
+    >>> from sklearn_neurocontext.experiments import held_out_studies, make_masker
     >>> corpus = make_studies(n_studies=60, random_state=0)
     >>> masker = make_masker("geometric", 128)
     >>> y = masker.fit_transform(corpus.peaks)
     >>> split = (range(40), range(40, 60))
-    >>> maps = median_study_maps(RidgeBaseline(), corpus.latent, y, split, masker)
-    >>> maps.predicted_img.shape == maps.observed_img.shape
+    >>> studies, dice = held_out_studies(
+    ...     RidgeBaseline(), corpus.latent, y, corpus.peaks, split, masker
+    ... )
+    >>> studies[0].dice > studies[1].dice > studies[2].dice
     True
     """
     train, test = (np.asarray(rows) for rows in split)
     y = np.asarray(y)
     model = clone(estimator).fit(select_rows(X, train), y[train])
+    mask_img = masker.mask_img_
+    observed = [peaks[row] for row in test]
     predicted = model.predict(select_rows(X, test))
-    overlaps = np.array(
-        [
-            dice_score(*masker.coefficients_to_voxels(pair), top=top)
-            for pair in zip(y[test], predicted, strict=True)
+    dice = np.empty(len(test))
+    for place, coefficients in enumerate(predicted):
+        pair = [
+            masker.peaks_to_voxels([observed[place]])[0],
+            _predicted_voxels(coefficients, masker, smoothing_fwhm),
         ]
-    )
-    median = int(np.argsort(overlaps, kind="stable")[len(overlaps) // 2])
-    observed = scale_like_predictions(model, y[test][median][None])[0]
-    maps_img = masker.inverse_transform(np.stack([predicted[median], observed]))
-    return StudyMaps(
-        row=int(test[median]),
-        dice=float(overlaps[median]),
-        dice_of_all=overlaps,
-        predicted_img=maps_img.slicer[..., 0],
-        observed_img=maps_img.slicer[..., 1],
-    )
+        dice[place] = dice_score(*pair, top=top)
+    voxel_cm3 = abs(np.linalg.det(mask_img.affine[:3, :3])) / 1000
+    studies = []
+    for percentile in percentiles:
+        place = int(np.abs(dice - np.percentile(dice, percentile)).argmin())
+        density = masker.peaks_to_voxels([observed[place]])[0] / voxel_cm3
+        voxels = _predicted_voxels(predicted[place], masker, smoothing_fwhm)
+        predicted_img, observed_img = voxels_to_imgs([voxels, density], mask_img)
+        found = int(test[place]), percentile, float(dice[place])
+        studies.append(StudyMaps(*found, predicted_img, observed_img))
+    return studies, dice
+
+
+def _predicted_voxels(coefficients, masker, fwhm) -> np.ndarray:
+    """Return the smoothed map of predicted coefficients, of shape (n_voxels,)."""
+    voxels = masker.coefficients_to_voxels(coefficients[np.newaxis])
+    return smooth_voxels(voxels, masker.mask_img_, fwhm)[0]

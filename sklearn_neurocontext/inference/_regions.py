@@ -89,8 +89,9 @@ def peak_table(
     top : float, default=0.1
         Fraction of voxels, in (0, 1]. It is ignored if `threshold` is passed.
     two_sided : bool, default=False
-        Whether voxels with values below minus `threshold` also form clusters. If True,
-        `threshold` must be passed.
+        Whether voxels with values below minus `threshold` also form clusters. If
+        `threshold` is None, it is then chosen so that the fraction `top` of the voxels
+        has larger magnitudes.
     min_distance : float, default=8.0
         Minimum distance between peaks of the same cluster, in mm.
     atlas : Bunch or None, default=None
@@ -109,11 +110,12 @@ def peak_table(
     ------
     ValueError
         If `img` contains several maps, if `threshold` is not positive, if `top` is out
-        of range, if `two_sided` is True without `threshold`, or if no voxel of the
-        brain is positive.
+        of range, or if `threshold` is None and no voxel of the brain is positive
+        (with ``two_sided=True``, if all voxels are zero).
 
     See Also
     --------
+    sklearn_neurocontext.plotting.plot_maps : Plot a map with a table of its peaks.
     nilearn.reporting.get_clusters_table : Find clusters and their peaks.
 
     Examples
@@ -135,12 +137,10 @@ def peak_table(
             "nilearn.image.index_img(img, i)."
         )
     if threshold is None:
-        if two_sided:
-            raise ValueError("two_sided=True requires threshold; got None.")
         check_top(top)
-        img = keep_strongest(img, top, "img")
-        volume = img.get_fdata()
-        threshold = np.nextafter(volume[volume > 0].min(), 0)
+        img = keep_strongest(img, top, "img", two_sided)
+        magnitudes = np.abs(img.get_fdata())
+        threshold = np.nextafter(magnitudes[magnitudes > 0].min(), 0)
     elif not threshold > 0:
         raise ValueError(f"threshold must be positive; got {threshold!r}.")
     with warnings.catch_warnings():

@@ -17,12 +17,12 @@ from ..metrics import mix_match_score, recall_at_k, recall_curve, similarity
 from ..models import scale_like_predictions
 from ..plotting import (
     DENSITY_UNIT,
+    plot_maps,
     plot_paired_differences,
-    plot_predicted_map,
     plot_recall_curves,
-    plot_surface_maps,
 )
 from ._neurocontext_model import density_unit
+from ._regions import peak_table
 from ._report_parts import picture, render, table, viewer
 
 _MAX_TITLE = 90
@@ -30,6 +30,12 @@ _MAX_TITLE = 90
 # square of this number.
 _MAX_STUDIES = 1000
 _TWO_DIGITS = "{:.2f}".format
+# Maximum number of peaks on the page of a text, and the formats of their columns.
+_MAX_PEAKS = 10
+_PEAK_FORMATS = {
+    **dict.fromkeys(("x", "y", "z", "cluster_mm3", "distance_mm"), "{:.0f}".format),
+    "value": "{:.3g}".format,
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,8 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
 
     - Text: the text with marked terms, the predicted map, the terms with similar maps
       and, if a corpus was indexed, the studies with similar maps. The map is displayed
-      in nilearn's interactive viewer, on a glass brain and on the cortical surface.
+      in nilearn's interactive viewer, and as a picture of `plot_maps` with a table of
+      the ten strongest peaks.
     - Corpus: scores for the retrieval of maps by titles and of titles by maps, the
       studies whose maps are retrieved with the best and worst ranks, and the mean map
       of the studies.
@@ -151,26 +158,22 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
 
 
 def _draw_map(model, img, top, *, text=None, message="") -> dict:
-    """Return the viewer and the pictures of a map, for a template.
+    """Return the viewer, the picture and the peaks of a map, for a template.
 
-    If `text` is None, `img` must be the mean map of a corpus. In this case, the map is
-    not plotted on a glass brain.
+    If `text` is None, `img` must be the mean map of a corpus.
     """
     unit = density_unit(model)
     kept_img = keep_strongest(img, top, "The map")
-    pictures = []
-    if text is not None:
-        glass = plot_predicted_map(img, text=text, top=top, unit=unit, note=message)
-        pictures.append(picture(glass, "glass brain"))
-    name = "mean of the studies" if text is None else "predicted"
-    surface = plot_surface_maps({name: img}, top=top, unit=unit)
-    pictures.append(picture(surface, "cortical surface"))
+    title = "mean of the studies" if text is None else text
+    figure = plot_maps(img, top=top, title=title, unit=unit, note=message)
+    peaks = peak_table(img, top=top).head(_MAX_PEAKS)
     return {
         "percent": f"{100 * top:g}",
         "unit": unit,
         "is_scaled": unit == DENSITY_UNIT,
         "viewer": viewer(kept_img),
-        "pictures": pictures,
+        "picture": picture(figure, "slices, glass brain and cortical surface"),
+        "peaks": table(peaks, _PEAK_FORMATS),
     }
 
 

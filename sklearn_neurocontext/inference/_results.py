@@ -1,5 +1,6 @@
 """Predicted maps that notebooks display; summary of a model."""
 
+from ._regions import peak_table
 from ._report_parts import describe_card, picture, show_img, show_rows, table
 
 # Maximum number of texts whose maps a notebook displays, and of rows in its tables.
@@ -44,21 +45,24 @@ class PredictedMaps(dict):
         self.messages = messages
         self.card = card
 
-    def plot(self, name=None, *, index=0, **options):
-        """Plot a map on a glass brain.
+    def plot(self, name=None, *, index=0, peaks=False, **options):
+        """Plot a map in slices, on a glass brain and on the cortical surface.
+
+        z maps and differences of two texts are plotted with both signs.
 
         Parameters
         ----------
         name : {"brain_map", "z_map"} or None, default=None
             Map to plot. If None, the brain map is plotted. For a difference of two
-            texts, None stands for the z map, if the model has z maps, because a plot of
-            the brain map shows only positive values.
+            texts, None stands for the z map, if the model has z maps.
         index : int, default=0
             Position of the text in `texts`.
+        peaks : bool, default=False
+            Whether to print the table of the strongest peaks below the map, see
+            `peak_table`.
         **options
-            Parameters of `plot_predicted_map` (for a brain map) or of
-            `plot_thresholded_map` (for a z map). By default, the threshold of z maps
-            is 3.
+            Other parameters of :func:`~sklearn_neurocontext.plotting.plot_maps`, for
+            example ``views="glass"``. By default, the threshold of z maps is 3.
 
         Returns
         -------
@@ -72,15 +76,24 @@ class PredictedMaps(dict):
         IndexError
             If there is no text at the position `index`.
         """
-        from ..plotting import plot_predicted_map, plot_thresholded_map
+        from ..plotting import plot_maps
 
         name, img = self._select(name, index)
-        note = {"note": " ".join(filter(None, self._notes(index)))}
-        if name == "z_map":
-            title = {"title": self._title(index), "threshold": _Z_THRESHOLD}
-            return plot_thresholded_map(img, **title | note | options)
-        title = {"text": self._title(index), "unit": self.unit}
-        return plot_predicted_map(img, **title | note | options)
+        is_z = name == "z_map"
+        unit = self.unit if self.minus is None else f"difference of {self.unit}"
+        defaults = {
+            "title": self._title(index),
+            "note": " ".join(filter(None, self._notes(index))),
+            "unit": "z value" if is_z else unit,
+            "threshold": _Z_THRESHOLD if is_z else None,
+            "two_sided": is_z or self.minus is not None,
+        }
+        options = defaults | options
+        if peaks:
+            shared = {"threshold", "top", "two_sided"} & set(options)
+            table = peak_table(img, **{key: options[key] for key in shared})
+            options["peaks"] = table
+        return plot_maps(img, **options)
 
     def view(self, name=None, *, index=0):
         """Return nilearn's interactive viewer of a map.
@@ -125,7 +138,8 @@ class PredictedMaps(dict):
             one = {"title": self._title(index), "support": support, "message": message}
             one["picture"] = None
             try:
-                one["picture"] = picture(self.plot(index=index), "glass brain")
+                figure = self.plot(index=index, views="glass")
+                one["picture"] = picture(figure, "glass brain")
             except ValueError as error:  # for example, no positive voxel
                 one["error"] = str(error)
             maps.append(one)

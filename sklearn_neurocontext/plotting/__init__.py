@@ -6,7 +6,8 @@ Save a plot with ``figure.savefig(path)`` or ``ax.figure.savefig(path)``. A note
 displays a figure that is the last expression of a cell.
 """
 
-from ._brain_maps import plot_predicted_and_observed, plot_predicted_map
+from ._maps import plot_maps
+from ._predicted_and_observed import plot_predicted_and_observed
 from ._scores import (
     plot_dice_bars,
     plot_paired_differences,
@@ -15,20 +16,16 @@ from ._scores import (
 )
 from ._similarity_matrix import plot_similarity_matrix
 from ._style import DENSITY_UNIT
-from ._surface_maps import plot_surface_maps
-from ._thresholded_map import plot_thresholded_map
 from ._training_curve import plot_training_curve
 
 __all__ = [
     "DENSITY_UNIT",
     "plot_dice_bars",
+    "plot_maps",
     "plot_paired_differences",
     "plot_predicted_and_observed",
-    "plot_predicted_map",
     "plot_recall_curves",
     "plot_scores",
     "plot_similarity_matrix",
-    "plot_surface_maps",
-    "plot_thresholded_map",
     "plot_training_curve",
 ]

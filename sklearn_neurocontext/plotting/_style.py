@@ -12,7 +12,7 @@ LINE_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)))
 GRAY = "0.35"
 # Unit of maps that a model predicts with y_scaling="unit" or "sqrt". The unit is
 # arbitrary, because both settings scale the coefficients of each study to norm 1.
-DENSITY_UNIT = "peak density (a.u.)"
+DENSITY_UNIT = "predicted peak density (a.u.)"
 TITLE_SIZE = 16
 LABEL_SIZE = 14
 TICK_SIZE = 12

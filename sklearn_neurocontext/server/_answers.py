@@ -14,7 +14,7 @@ import numpy as np
 from .._utils.files import replace_surrogates
 from .._utils.validation import normalize_text
 from ..inference import region_names
-from ..plotting import DENSITY_UNIT, plot_thresholded_map
+from ..plotting import DENSITY_UNIT, plot_maps
 from ._peaks import find_peaks
 from ._uploads import read_nifti
 
@@ -170,9 +170,11 @@ class ModelAnswers:
 
     def picture(self, question: MapQuestion, threshold: float) -> bytes:
         """Return a picture of a map on a glass brain, as the content of a PNG file."""
-        figure = plot_thresholded_map(
+        figure = plot_maps(
             self.img(question),
+            views="glass",
             threshold=threshold,
+            two_sided=True,
             title=question.title,
             unit=self.unit(question),
         )

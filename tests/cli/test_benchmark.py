@@ -40,6 +40,7 @@ def test_demo_writes_files(tmp_path, monkeypatch):
     for words in ("90 studies, 3 folds", "mix&match", "chance", text):
         assert words in result.stdout
     assert "Recall among 30 candidates is not comparable" in result.stdout
+    assert "at the 90th, 50th, 10th percentile of the Dice score" in result.stdout
     assert result.stdout.endswith(f"Results are in: {tmp_path}\n")
     for name in ("recall_curves", "predicted_and_observed", "text"):
         path = tmp_path / f"{name}.png"

@@ -32,7 +32,7 @@ def fitted(request, synthetic_corpus, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(datasets, "load_corpus", lambda name: synthetic_corpus)
         # Each figure of nilearn takes seconds.
-        patch.setattr(plotting, "plot_predicted_map", lambda *_, **__: Figure())
+        patch.setattr(plotting, "plot_maps", lambda *_, **__: Figure())
         options = ["--n-permutations", 1, "--output", output]
         result = run("fit", "nimare", *arguments, *options)
     assert result.exit_code == 0

@@ -15,7 +15,7 @@ import pytest
 from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext.cli import main
 from sklearn_neurocontext.cli._common import notes_for_warnings
-from sklearn_neurocontext.inference import Report
+from sklearn_neurocontext.inference import Report, peak_table
 from tests.cli.console import run
 from tests.text_model import make_corpus, make_parts
 
@@ -63,6 +63,29 @@ def test_map_writes_z_maps(folder, tmp_path):
     np.testing.assert_allclose(
         nib.load(output).get_fdata(), expected.get_fdata(), rtol=1e-3, atol=1e-3
     )
+
+
+def test_map_writes_figure_and_peaks_of_both_signs(folder, tmp_path, monkeypatch):
+    figures = []
+
+    def save(figure, path):
+        figures.append(figure)
+        return path
+
+    monkeypatch.setattr("sklearn_neurocontext.cli._common.save_figure", save)
+    output, peaks = tmp_path / "z.nii", tmp_path / "peaks.csv"
+    arguments = ["-o", output, "--plot", tmp_path / "z.png", "--views", "glass"]
+    arguments += ["--peaks", peaks, "--threshold", 0.5, "--model", folder]
+    assert run("map", "pain", "--z", *arguments).exit_code == 0
+    expected = peak_table(output, threshold=0.5, two_sided=True)
+    found = pd.read_csv(peaks)
+    np.testing.assert_allclose(found["value"], expected["value"], rtol=1e-4)
+    (figure,) = figures
+    words = [text.get_text() for text in figure.texts]
+    assert expected["network"][0] in words
+    assert any("values of at least 0.5 and of at most −0.5" in word for word in words)
+    bars = [ax for ax in figure.axes if ax.get_label() == "color bar"]
+    assert [bar.get_ylabel() for bar in bars] == ["z value"]
 
 
 @pytest.mark.parametrize("options", [[], ["--z"]])
@@ -148,6 +171,7 @@ def test_invalid_files_of_texts_raise(content, words, folder, tmp_path):
         (["map", "-o", "m.nii"], "Pass either TEXT or --texts FILE"),
         (["map", "a", "--texts", __file__, "-o", "m"], "Pass either TEXT or --texts"),
         (["map", "--texts", __file__, "-o", "m", "--plot", "m.png"], "used together"),
+        (["map", "--texts", __file__, "-o", "m", "--peaks", "p.csv"], "used together"),
         (["map", "--texts", __file__, "-o", __file__], "is a file"),
         (["map", "pain", "-o", "m.txt"], "must end in .nii or .nii.gz"),
         (["decode"], "Pass either an image or --peak X Y Z"),
@@ -203,8 +227,9 @@ def test_figure_has_low_confidence_message(tmp_path, monkeypatch):
         figures.append(figure)
         return path
 
-    monkeypatch.setattr("sklearn_neurocontext.cli._maps.save_figure", save)
+    monkeypatch.setattr("sklearn_neurocontext.cli._common.save_figure", save)
     arguments = ["-o", tmp_path / "m.nii", "--plot", "m.png", "--model", folder]
+    arguments += ["--views", "glass"]
     result = run("map", "pain", *arguments)
     assert result.exit_code == 0
     words = " ".join(text.get_text() for text in figures[0].texts)

@@ -39,7 +39,31 @@ def test_threshold_must_be_positive(image):
     assert "--threshold" in result.stderr
 
 
-def test_two_sided_requires_a_threshold(image):
-    result = run("peaks", image, "--two-sided")
-    assert result.exit_code == 1
-    assert "two_sided=True requires threshold" in result.stderr
+def test_figure_contains_the_peaks(image, tmp_path, monkeypatch):
+    figures = []
+
+    def save(figure, path):
+        figures.append(figure)
+        return path
+
+    monkeypatch.setattr("sklearn_neurocontext.cli._common.save_figure", save)
+    options = ["--two-sided", "--views", "glass", "--unit", "z value"]
+    result = run("peaks", image, *options, "--plot", tmp_path / "m.png")
+    assert result.exit_code == 0
+    assert "m.png: figure of the map" in result.stdout
+    (figure,) = figures
+    words = [text.get_text() for text in figure.texts]
+    peak = peak_table(image, two_sided=True).iloc[0]
+    coordinates = ", ".join(f"{peak[axis]:.0f}" for axis in "xyz").replace("-", "−")
+    assert coordinates in words
+    assert any("10 % of brain voxels with the largest magn" in word for word in words)
+    (bar,) = [ax for ax in figure.axes if ax.get_label() == "color bar"]
+    low, high = bar.get_ylim()
+    assert low == -high
+    assert bar.get_ylabel() == "z value"
+
+
+def test_unknown_view(image, tmp_path):
+    result = run("peaks", image, "--plot", tmp_path / "m.png", "--views", "glass,flat")
+    assert result.exit_code == 2
+    assert "'flat' is not one of" in result.stderr

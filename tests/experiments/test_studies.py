@@ -1,11 +1,12 @@
-"""Tests of prepare_studies and median_study_maps."""
+"""Tests of prepare_studies and held_out_studies."""
 
 import numpy as np
 import pytest
 
 from sklearn_neurocontext import KDEDiFuMoMasker
+from sklearn_neurocontext._utils.volumes import smooth_voxels
 from sklearn_neurocontext.datasets import make_studies
-from sklearn_neurocontext.experiments import median_study_maps, prepare_studies
+from sklearn_neurocontext.experiments import held_out_studies, prepare_studies
 from sklearn_neurocontext.metrics import dice_score
 from sklearn_neurocontext.models import RidgeBaseline
 
@@ -54,22 +55,33 @@ def test_rows_of_texts_embeddings_and_coefficients(corpus, masker):
     assert set(studies.seconds) == {"coefficients", "embeddings"}
 
 
-@pytest.mark.parametrize(("y_scaling", "norm"), [("unit", 2), ("sqrt", 1)])
-def test_study_with_median_dice(corpus, masker, y_scaling, norm):
+@pytest.mark.parametrize("fwhm", [0.0, 14.0])
+def test_held_out_studies_at_percentiles(corpus, masker, fwhm):
     y = masker.fit_transform(corpus.peaks)
     kept = np.flatnonzero(y.any(axis=1))
-    X, y = corpus.latent[kept], y[kept]
+    X, y, peaks = corpus.latent[kept], y[kept], [corpus.peaks[row] for row in kept]
     train, test = np.arange(200), np.arange(200, 251)
-    model = RidgeBaseline(y_scaling=y_scaling)
-    maps = median_study_maps(model, X, y, (train, test), masker)
-    assert len(maps.dice_of_all) == 51
-    assert maps.dice == np.median(maps.dice_of_all)
-    predicted = model.fit(X[train], y[train]).predict(X[[maps.row]])
-    pair = masker.coefficients_to_voxels(np.concatenate([y[[maps.row]], predicted]))
-    assert maps.dice == pytest.approx(dice_score(*pair, top=0.1))
-    observed = np.asarray(maps.observed_img.dataobj)
+    model = RidgeBaseline()
+    studies, dice = held_out_studies(
+        model, X, y, peaks, (train, test), masker, smoothing_fwhm=fwhm
+    )
+    assert len(dice) == 51
+    # With 51 studies, each of these percentiles is the value of a study.
+    assert [one.percentile for one in studies] == [90, 50, 10]
+    values = [one.dice for one in studies]
+    np.testing.assert_allclose(values, np.percentile(dice, [90, 50, 10]))
+    model.fit(X[train], y[train])
     inside = np.asarray(masker.mask_img_.dataobj) > 0
-    expected = pair[0] / np.linalg.norm(y[maps.row], norm)
-    np.testing.assert_allclose(observed[inside], expected, atol=1e-6)
-    img = np.asarray(maps.predicted_img.dataobj)
-    np.testing.assert_allclose(img[inside], pair[1], atol=1e-6)
+    for one in studies:
+        assert dice[one.row - 200] == one.dice
+        (expected,) = masker.coefficients_to_voxels(model.predict(X[[one.row]]))
+        (expected,) = smooth_voxels(expected[np.newaxis], masker.mask_img_, fwhm)
+        predicted = np.asarray(one.predicted_img.dataobj)
+        np.testing.assert_allclose(predicted[inside], expected, atol=1e-6)
+        (density,) = masker.peaks_to_voxels([peaks[one.row]])
+        assert one.dice == pytest.approx(dice_score(density, expected, top=0.1))
+        # A voxel of 4 mm has 0.064 cm³. The sum over voxels is the number of peaks,
+        # except for the part of the kernels that is outside the mask.
+        observed = np.asarray(one.observed_img.dataobj)
+        np.testing.assert_allclose(0.064 * observed[inside], density, atol=1e-6)
+        assert 0.3 < 0.064 * observed.sum() / len(peaks[one.row]) <= 1.01

@@ -103,6 +103,11 @@ def test_peaks_of_the_highest_voxels(img):
     assert peak_table(img, top=2 / 29398)["value"].tolist() == [9, 7]
 
 
+def test_peaks_of_the_voxels_with_the_largest_magnitudes(img):
+    table = peak_table(img, top=2 / 29398, two_sided=True)
+    assert table["value"].tolist() == [9, -8]
+
+
 def test_no_voxel_above_the_threshold(img):
     table = peak_table(img, threshold=100)
     assert len(table) == 0
@@ -120,8 +125,6 @@ def test_peaks_of_a_real_map(atlas):
 def test_wrong_arguments_of_peak_table(img):
     with pytest.raises(ValueError, match="threshold must be positive; got -1"):
         peak_table(img, threshold=-1)
-    with pytest.raises(ValueError, match="two_sided=True requires threshold"):
-        peak_table(img, two_sided=True)
     with pytest.raises(ValueError, match=r"top must be .*; got 2"):
         peak_table(img, top=2)
     with pytest.raises(ValueError, match="img must contain one map; got 2"):

@@ -2,6 +2,7 @@
 
 import html
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from sklearn_neurocontext.inference import (
 )
 from sklearn_neurocontext.inference._report import density_unit
 from sklearn_neurocontext.metrics import similarity
+from sklearn_neurocontext.plotting import plot_maps
 from tests.inference.pages import HOSTILE, metadata, parse
 from tests.text_model import make_corpus, make_parts
 
@@ -69,7 +71,7 @@ def test_text_report_is_complete(report):
     ):
         assert heading in words
     tags = [tag for tag, _ in page.tags]
-    assert (tags.count("iframe"), tags.count("img")) == (1, 2)
+    assert (tags.count("iframe"), tags.count("img")) == (1, 1)
     assert "".join(page.words).count(HOSTILE) >= 1 + 5  # the text, and the studies
     assert not re.search(r"url\(\s*['\"]?https?:", html.unescape(report.html))
     known = metadata(page)
@@ -97,7 +99,7 @@ def test_low_confidence_message_is_on_page_and_glass_brain(monkeypatch):
 
     monkeypatch.setattr(_report, "picture", keep)
     monkeypatch.setattr(_report, "viewer", lambda img: {"height": 1, "document": ""})
-    monkeypatch.setattr(_report, "plot_surface_maps", lambda *_, **__: None)
+    monkeypatch.setattr(_report, "plot_maps", partial(plot_maps, views="glass"))
     confident = make_report(NeuroContextModel(**make_parts()), "pain").html
     assert 'class="warning"' not in confident
     model = NeuroContextModel(**make_parts(), z_threshold=1e6)
@@ -105,7 +107,7 @@ def test_low_confidence_message_is_on_page_and_glass_brain(monkeypatch):
         page = make_report(model, "pain").html
         message = model.low_confidence_message(model("pain")["z_map"])
     assert f'<p class="warning">{message}</p>' in page
-    plain, _, noted, _ = (figure and figure.texts for figure in figures)
+    plain, noted = (figure.texts for figure in figures)
     assert message in [" ".join(text.get_text().split()) for text in noted]
     assert len(noted) == len(plain) + 1
 
@@ -144,7 +146,7 @@ def test_top_must_be_a_fraction(top):
 
 def test_report_and_unit_of_ensemble(without_map):
     parts = make_parts()
-    assert density_unit(NeuroContextModel(**parts)) == "peak density (a.u.)"
+    assert density_unit(NeuroContextModel(**parts)) == "predicted peak density (a.u.)"
     corpus = make_corpus()
     y = parts["masker"].transform(corpus.peaks)
     plain = clone(parts["model"]).set_params(ccabaseline__y_scaling=None)

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from sklearn_neurocontext import NeuroContextModel
-from sklearn_neurocontext.plotting import plot_predicted_map
+from sklearn_neurocontext.inference import peak_table
+from sklearn_neurocontext.plotting import plot_maps
 from tests.inference.pages import HOSTILE, parse
 
 
@@ -39,7 +40,10 @@ def test_result_is_a_dict_with_a_picture_terms_and_metadata(model, corpus):
     assert result["similar_documents"]["title"].iloc[0] in words
     assert words[-2:] == ["n_studies", "150"]
     copied = pickle.loads(pickle.dumps(result))
-    assert (copied.texts, copied.unit) == (["pain heat"], "peak density (a.u.)")
+    assert (copied.texts, copied.unit) == (
+        ["pain heat"],
+        "predicted peak density (a.u.)",
+    )
 
 
 def test_hostile_texts_are_escaped(parts, corpus):
@@ -65,21 +69,25 @@ def test_hostile_texts_are_escaped(parts, corpus):
 
 def test_plots_of_results(model):
     maps = model.transform(["pain", "finger"])
-    figure = maps.plot(index=1)
-    expected = plot_predicted_map(maps["brain_map"][1], text="finger")
+    figure = maps.plot(index=1, views="glass")
+    expected = plot_maps(maps["brain_map"][1], title="finger", views="glass")
     assert _png(figure) == _png(expected)
-    assert _png(figure) != _png(maps.plot(index=0))
-    assert maps.plot("z_map", threshold=1.0).get_suptitle() == "pain"
-    difference = model.transform(["pain"], minus="finger")
-    assert "threshold 3" in [one.get_text() for one in difference.plot().texts]
+    assert _png(figure) != _png(maps.plot(index=0, views="glass"))
+    figure = maps.plot("z_map", threshold=1.0, views="glass", peaks=True)
+    assert figure.get_suptitle() == "pain"
+    table = peak_table(maps["z_map"][0], threshold=1, two_sided=True)
+    assert table["network"][0] in [one.get_text() for one in figure.texts]
+    difference = model.transform(["pain"], minus="finger").plot(views="glass")
+    words = " ".join(one.get_text() for one in difference.texts)
+    assert "values of at least 3 and of at most −3" in words
     for view in (maps.view(), maps.view("z_map"), model("pain").view()):
         assert "brainsprite" in view.html
 
 
-def test_map_without_positive_voxel_is_described(parts):
+def test_map_of_zeros_is_described(parts):
     model = NeuroContextModel(**{**parts, "null_std": None})
     html = model.transform(["pain"], minus="pain")._repr_html_()
-    assert "no positive voxel" in html
+    assert "no nonzero voxel" in html
     assert "<img" not in html
 
 
@@ -98,7 +106,7 @@ def test_model_says_what_it_is(model, parts):
     for line in (
         "  model: TfidfVectorizer → TruncatedSVD → CCABaseline",
         "  training: 150 studies",
-        "  unit of brain maps: peak density (a.u.)",
+        "  unit of brain maps: predicted peak density (a.u.)",
         "  z maps: yes, low-confidence threshold 0",
         "  terms: 6",
         "  indexed studies: none",

@@ -18,13 +18,11 @@ IMG = nib.Nifti1Image(
 CALLS = [
     partial(plotting.plot_dice_bars, {"a": [0.5]}),
     partial(plotting.plot_paired_differences, {"a": [1.0]}),
-    partial(plotting.plot_predicted_and_observed, IMG, IMG),
-    partial(plotting.plot_predicted_map, IMG, text="reading"),
+    partial(plotting.plot_maps, IMG),
+    partial(plotting.plot_predicted_and_observed, [IMG], [IMG], titles=["reading"]),
     partial(plotting.plot_recall_curves, {"a": [0.5, 1.0]}),
     partial(plotting.plot_scores, {"recall@10": {"a": 0.5}}),
     partial(plotting.plot_similarity_matrix, np.eye(2)),
-    partial(plotting.plot_surface_maps, {"reading": IMG}),
-    partial(plotting.plot_thresholded_map, IMG, threshold=0.5),
     partial(plotting.plot_training_curve, [{"epoch": 1, "train_loss": 1.0}]),
 ]
 NAMES = [call.func.__name__ for call in CALLS]

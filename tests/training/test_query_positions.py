@@ -41,6 +41,8 @@ def test_columns_are_consistent_within_queries(table):
         ("development", "large regions"): 25,
         ("development", "first former test"): 30,
         ("development", "rarer topics"): 61,
+        ("cognitive atlas", "concept"): 32,
+        ("cognitive atlas", "task"): 28,
     }
     is_test = table["group"] == "textbook topics"
     assert is_test.equals(table["maps_seen"].str.startswith("once"))
@@ -58,6 +60,13 @@ def test_test_and_development_queries_are_disjoint():
 
     assert as_words(test.keys() - named.keys()).isdisjoint(as_words(development))
     assert all(2 <= len(targets) <= 14 for targets in test.values())
+
+
+def test_queries_of_the_cognitive_atlas_are_new():
+    new = read_queries("cognitive atlas")
+    assert len(new) == 60
+    assert new.keys().isdisjoint(read_queries("development"))
+    assert new.keys().isdisjoint(read_queries("test"))
 
 
 def test_hub_regions_are_near_few_test_queries(table):
