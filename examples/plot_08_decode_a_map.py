@@ -57,9 +57,9 @@ show()
 # %%
 # Texts of your choice
 # --------------------
-# The candidates can be any texts, for example the tasks that you consider. The p values
-# compare the map with maps of single studies. A group map is smoother than these maps,
-# so use the order of the candidates and not the p values.
+# The candidates can be any texts, for example the tasks that you consider. A map
+# without negative values, such as one side of a contrast, is treated like a density of
+# peaks. With ``null="surrogates"``, it is compared with random maps that are as smooth.
 
 tasks = [
     "finger tapping",
@@ -69,7 +69,8 @@ tasks = [
     "working memory",
 ]
 for name, img in imgs.items():
-    ranking = model.decode(img, tasks)[["candidate", "similarity"]]
+    ranking = model.decode(img, tasks, null="surrogates")
+    ranking = ranking[["candidate", "similarity", "p_value"]]
     print(f"{name}\n{ranking.round(3).to_string(index=False)}\n")
 
 # %%

@@ -64,7 +64,7 @@ model."""
 
 def order_candidates(model, img, kind, ontology) -> dict:
     """Return the candidates of a kind for a map, best first, in each order."""
-    table = model.decode(img, kind, k=10_000, ontology=ontology)
+    table = model.decode(img, kind, k=10_000, ontology=ontology, null="studies")
     table["lift"] = table["probability"] / table["prior_probability"]
     orders = {
         "similarity": table.sort_values("similarity", ascending=False, kind="stable"),
@@ -72,8 +72,10 @@ def order_candidates(model, img, kind, ontology) -> dict:
     }
     for name in ("probability", "lift"):
         orders[name] = table.sort_values(name, ascending=False, kind="stable")
-    by_name = model.decode(img, table["candidate"].tolist(), k=len(table))
-    orders[NAME] = by_name
+    by_name = model.decode(
+        img, table["candidate"].tolist(), k=len(table), null="studies"
+    )
+    orders[NAME] = by_name.sort_values("similarity", ascending=False, kind="stable")
     return {name: one["candidate"].tolist() for name, one in orders.items()}
 
 

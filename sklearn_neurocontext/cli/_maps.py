@@ -31,6 +31,8 @@ _IMG_PATH = OutputPath(".nii", ".nii.gz", dir_okay=False)
 _Z_THRESHOLD = 3.0
 # Number of texts of a file whose maps are in memory at the same time.
 _BATCH = 100
+# Lists of terms of a model, as in NeuroContextModel.decode.
+_TERM_LISTS = ("terms", "methods", "all_terms")
 
 
 @click.command("map")
@@ -231,11 +233,25 @@ def _shorten(text) -> str:
 )
 @click.option(
     "--candidates",
-    type=click.Choice(["terms", "tasks", "concepts", "disorders", "domains"]),
+    type=click.Choice([*_TERM_LISTS, "tasks", "concepts", "disorders", "domains"]),
     default="terms",
     metavar="KIND",
-    help="terms (of the model), or entries of the Cognitive Atlas: tasks, concepts, "
-    "disorders or domains. The atlas (2 MB) is downloaded once.",
+    help="Terms of the model: terms (of neuroscience), methods or all_terms; or "
+    "entries of the Cognitive Atlas: tasks, concepts, disorders or domains. The atlas "
+    "(2 MB) is downloaded once.",
+)
+@click.option(
+    "--null",
+    type=click.Choice(["auto", "studies", "pooled", "surrogates"]),
+    default="auto",
+    help="Maps with which p values are computed: of single studies, means of several "
+    "studies, or random maps as smooth as the map. By default, the map decides.",
+)
+@click.option(
+    "--tail",
+    type=click.Choice(["positive", "negative", "both"]),
+    default="positive",
+    help="Similarities that count as evidence. Use negative or both for contrasts.",
 )
 @click.option(
     "-k", type=POSITIVE_INTEGER, default=20, help="Number of candidates to list."
@@ -247,7 +263,9 @@ def _shorten(text) -> str:
     help="Output file of the table (.csv).",
 )
 @model_options
-def decode(img, peaks, corpus, text, candidates, k, output, model, allow_download):
+def decode(
+    img, peaks, corpus, text, candidates, null, tail, k, output, model, allow_download
+):
     """Rank terms, studies or tasks that match a map or peaks.
 
     IMG is a NIfTI file of a map or a mask in MNI space. A mask is replaced by the
@@ -260,9 +278,10 @@ def decode(img, peaks, corpus, text, candidates, k, output, model, allow_downloa
       neurocontext decode map.nii.gz --corpus nimare -k 50
       neurocontext decode map.nii.gz --text faces --text pain
       neurocontext decode map.nii.gz --candidates tasks
+      neurocontext decode contrast.nii.gz --tail both
     """
-    is_ontology = candidates != "terms"
-    if bool(corpus) + bool(text) + is_ontology > 1:
+    is_ontology = candidates not in _TERM_LISTS
+    if bool(corpus) + bool(text) + (candidates != "terms") > 1:
         raise click.UsageError(
             "--corpus, --text and --candidates cannot be used together."
         )
@@ -280,7 +299,7 @@ def decode(img, peaks, corpus, text, candidates, k, output, model, allow_downloa
         note(f"Embedding {len(loaded.studies.titles):,} titles …")
         candidates = "studies"
     with notes_for_warnings():
-        ranking = loaded.decode(query, candidates, k=k)
+        ranking = loaded.decode(query, candidates, k=k, null=null, tail=tail)
     if output:
         write_table(output, ranking, float_format="%.5g")
         click.echo(f"{output}: the {len(ranking)} best candidates")
@@ -289,11 +308,9 @@ def decode(img, peaks, corpus, text, candidates, k, output, model, allow_downloa
     n_studies = loaded.card.get("n_studies")
     number = f"{n_studies:,} " if isinstance(n_studies, int) else ""
     note(
-        "Note: p and q values compare each similarity with a null distribution, which "
-        "was computed from maps of single studies. Group maps, meta-analytic maps and "
-        "predicted maps are smoother; for these maps, only the order of candidates is "
-        "meaningful. Maps of the "
-        f"{number}training studies match better than new maps."
+        "Note: percentiles, p and q values compare each similarity with a null "
+        f"distribution: {ranking.attrs['null_maps']} (null: {ranking.attrs['null']}). "
+        f"Maps of the {number}training studies match better than new maps."
     )
     if is_ontology:
         note(

@@ -33,11 +33,13 @@ from .._utils.volumes import (
 from ..models import TextBrainEnsemble
 from ..plotting import DENSITY_UNIT
 from ._decoding import NO_STUDIES, IndexedStudies, cosines, rank_candidates
+from ._nulls import NULLS, TAILS, NullMaps, describe_null
 from ._ontology import ONTOLOGY_KINDS, PRIORS, rank_entries
 from ._report_parts import describe_card, show_rows
 from ._results import PredictedMaps, format_support, summarize_model
 from ._storage import find_folder, read_folder, write_folder
 from ._terms import count_known_words, mark_terms, term_shares
+from ._vocabulary import TERM_LISTS, select_terms
 
 # The unknown words of a text count together as half a study.
 _UNKNOWN_STUDIES = 0.5
@@ -49,6 +51,9 @@ _NO_WORDS = pd.DataFrame(
 )
 # Number of texts that are embedded between two updates of a progress bar.
 _BLOCK = 256
+
+# Values other than images that `decode` accepts, in error messages.
+_OTHERS = "an array of peaks"
 
 
 class LowConfidenceWarning(UserWarning):
@@ -234,6 +239,7 @@ class NeuroContextModel:
         self._term_features = _check_array("term_features", term_features, shape)
         self._check_mean()
         self._check_word_counts()
+        self._null_maps = None
 
     @classmethod
     def from_pretrained(
@@ -792,6 +798,8 @@ class NeuroContextModel:
         >>> model.similar_documents("finger tapping", k=5)  # doctest: +SKIP
         """
         self.studies = IndexedStudies(corpus, self.masker)
+        if self._null_maps is not None:
+            self._null_maps.forget("studies")
         return self
 
     def similar_documents(self, text=None, *, img=None, k=100):
@@ -848,6 +856,8 @@ class NeuroContextModel:
         *,
         k=20,
         ontology=None,
+        null="auto",
+        tail="positive",
         min_studies=10,
         prior="uniform",
     ):
@@ -877,6 +887,12 @@ class NeuroContextModel:
         concept or domain grows with the number of its tasks. Compare each probability
         with ``prior_probability``, which is its value for a map without information.
 
+        The p values compare the similarity of each candidate with its similarities to
+        null maps, which `null` selects. The distribution of these similarities is
+        approximated by the Pearson type III distribution with the same mean, standard
+        deviation and skewness. The tail probabilities in this distribution are compared
+        with those of all pairs of candidate and null map.
+
         Parameters
         ----------
         img : Nifti image, path-like or array-like of shape (n_peaks, 3)
@@ -893,7 +909,10 @@ class NeuroContextModel:
         candidates : str or sequence of str, default="terms"
             Candidates to rank:
 
-            - ``"terms"``: the terms of the model.
+            - ``"terms"``: the terms of the model that belong to neuroscience: names in
+              the Cognitive Atlas, regions, functions, disorders and drugs.
+            - ``"methods"``: the terms of the model that belong to methods.
+            - ``"all_terms"``: all terms of the model.
             - ``"studies"``: the titles of the studies that `index_corpus` indexed.
             - ``"tasks"``, ``"concepts"``, ``"disorders"``: these entries of `ontology`.
             - ``"domains"``: the classes of concepts of `ontology`. The similarity of a
@@ -905,6 +924,31 @@ class NeuroContextModel:
             Ontology, as returned by `load_cognitive_atlas`. If None, the Cognitive
             Atlas is read, and downloaded if needed, by `fetch_cognitive_atlas`. It is
             only used for the entries of an ontology.
+        null : {"auto", "studies", "pooled", "surrogates"}, default="auto"
+            Null maps:
+
+            - ``"studies"``: the reference studies of the model.
+            - ``"pooled"``: 3,000 means of n randomly drawn reference studies. The
+              number n is 2, 5, 10 or 20, whichever is nearest to the effective number
+              of studies of the map. Let c be the cosine between the coefficients of the
+              map and of the mean map, and :math:`\kappa` the mean of this cosine over
+              reference studies. The effective number of studies is
+              :math:`\frac{c^2}{1 - c^2} \frac{1 - \kappa^2}{\kappa^2}`. It is 1 for a
+              typical study, and n for the mean of n studies without a common topic.
+            - ``"surrogates"``: 1,000 Gaussian random fields with the spatial
+              autocorrelation of the map.
+            - ``"auto"``: if the map has more negative values than any reference study,
+              it is a statistical map, and the null is ``"surrogates"``. For other maps,
+              for example peaks, regions and densities, the null is ``"studies"`` if the
+              effective number of studies is near 1, and ``"pooled"`` if it is larger.
+
+            For ``"pooled"`` and ``"surrogates"``, the part of the map that is
+            proportional to the mean map is replaced by that of a typical study, before
+            similarities are computed.
+        tail : {"positive", "negative", "both"}, default="positive"
+            Similarities that count as evidence: high ones, low ones, or both. Use
+            ``"negative"`` or ``"both"`` for contrasts, whose negative side has a
+            meaning.
         min_studies : int, default=10
             Number of training studies that must support an entry of an ontology.
         prior : {"uniform", "studies"}, default="uniform"
@@ -915,17 +959,27 @@ class NeuroContextModel:
         Returns
         -------
         ranking : DataFrame
-            Columns ``candidate``, ``similarity``, ``p_value`` and ``q_value``, in
-            descending order of similarity. The null distribution of the p values
-            consists of the similarities between the candidates and the maps of training
-            studies, standardized for each candidate. A small p value means that the
-            candidate is more similar to this map than to the maps of most training
-            studies. The q values control the false discovery rate among all candidates,
-            including the candidates that are not returned. For the entries of an
-            ontology, there are more columns: ``probability`` and ``prior_probability``
-            (NaN for a concept that no task with evidence measures), and, except for
-            domains, ``n_studies``, the number of training studies that support the
-            entry.
+            Table with one row per candidate, sorted by p value, and then by similarity.
+            The attribute ``ranking.attrs["null"]`` contains the null that was used. For
+            ``"pooled"``, ``ranking.attrs["n_pooled"]`` contains the number n;
+            ``ranking.attrs["null_maps"]`` describes the null maps in words. The columns
+            are:
+
+            - ``candidate``: name, term, title or text.
+            - ``similarity``: similarity of the candidate with the map.
+            - ``percentile``: percentile of the similarity in the null distribution of
+              the candidate, between 0 and 100.
+            - ``p_value``: probability that a null map is at least as similar to the
+              candidate. For ``tail="negative"``, that a null map is at most as similar.
+              For ``tail="both"``, twice the smaller of both, but at most 1.
+            - ``q_value``: p values after the Benjamini-Hochberg correction. They
+              control the false discovery rate among all candidates, including those
+              that are not returned.
+
+            For ``"studies"``, there is also the column ``study_id``. For the entries of
+            an ontology, there are ``probability`` and ``prior_probability`` (NaN for a
+            concept that no task with evidence measures), and, except for domains,
+            ``n_studies``, the number of training studies that support the entry.
 
         Raises
         ------
@@ -933,18 +987,24 @@ class NeuroContextModel:
             If `img` contains several maps, infinite values or only zeros in the mask,
             or if the positions of its voxels are unknown. If peaks do not have three
             coordinates, or if all peaks are outside the mask. If the model has no
-            `reference`. If `candidates` is "terms" and the model has no terms, or if it
-            is "studies" and no corpus was indexed. If a text is blank, or if `k` is not
-            a positive integer. If `prior` is unknown, `min_studies` is negative, or no
-            entry of the ontology has evidence.
+            `reference`. If `candidates` is a list of terms and the model has none of
+            them, or if it is "studies" and no corpus was indexed. If a text is blank,
+            or if `k` is not a positive integer. If `null`, `tail` or `prior` is
+            unknown, `min_studies` is negative, or no entry of the ontology has
+            evidence.
         TypeError
             If `candidates` is a string other than those above, or if a candidate is not
             a string. If `img` is neither an image nor an array.
         OSError
-            If the Cognitive Atlas cannot be downloaded.
+            If the Cognitive Atlas cannot be downloaded. If the null is "surrogates" and
+            the cache folder cannot be written to.
 
         References
         ----------
+        Burt et al., Generative modeling of brain maps with spatial autocorrelation,
+        NeuroImage 2020, for surrogate maps. Here, the autocorrelation is that of a
+        Gaussian random field.
+
         Peraza et al., NiCLIP, bioRxiv 2025, doi 10.1101/2025.06.14.659706.
 
         Examples
@@ -961,23 +1021,54 @@ class NeuroContextModel:
                 "studies."
             )
         k = _check_count("k", k)
+        _check_choice("null", null, NULLS)
+        _check_choice("tail", tail, TAILS)
+        if not _is_peaks(img):
+            img = open_img(img, "img", _OTHERS)
         coefficients = self._map_coefficients(img)
+        if self._null_maps is None:
+            self._null_maps = NullMaps(self._reference, self.masker)
+        nulls = self._null_maps
+        chosen = nulls.choose(null, coefficients, None if _is_peaks(img) else img)
+        coefficients = nulls.prepare(chosen, coefficients)
         if isinstance(candidates, str) and candidates in ONTOLOGY_KINDS:
-            return self._rank_entries(
-                candidates, coefficients, ontology, min_studies, prior
-            ).head(k)
-        names, features = self._candidates(candidates)
-        ranking = rank_candidates(
-            names,
-            self._similarity(features, coefficients)[:, 0],
-            lambda rows: self._similarity(features[rows], self._reference),
-        )
-        return ranking.head(k)
+            ranking = self._rank_entries(
+                candidates, coefficients, nulls.draw(chosen), ontology, min_studies,
+                prior, tail,
+            )  # fmt: skip
+        else:
+            ranking = self._rank_texts(candidates, coefficients, chosen, tail)
+        ranking = ranking.head(k)
+        ranking.attrs.update(describe_null(chosen))
+        return ranking
 
-    def _rank_entries(self, kind, coefficients, ontology, min_studies, prior):
+    def _rank_texts(self, candidates, coefficients, chosen, tail):
+        """Rank terms, studies or texts by their similarity with coefficients."""
+        names, features = self._candidates(candidates)
+        kept = name = None
+        if isinstance(candidates, str):
+            # The null distributions of all terms are kept, and some are selected.
+            name = "studies" if candidates == "studies" else "terms"
+            kept = select_terms(names, candidates) if name == "terms" else None
+        fitted = self._null_maps.fit(
+            chosen, name, len(names),
+            lambda rows, maps: self._similarity(features[rows], maps),
+        )  # fmt: skip
+        if kept is not None:
+            names, features = [names[row] for row in kept], features[kept]
+            fitted = fitted.select(kept)
+        similarity = self._similarity(features, coefficients)[:, 0]
+        ranking = rank_candidates(names, similarity, fitted, tail)
+        if name == "studies":
+            ids = self.studies.table["study_id"].to_numpy()
+            ranking = ranking.assign(study_id=ids[ranking.index])
+        return ranking.reset_index(drop=True)
+
+    def _rank_entries(
+        self, kind, coefficients, null_maps, ontology, min_studies, prior, tail
+    ):
         """Rank the entries of an ontology by their similarity with coefficients."""
-        if prior not in PRIORS:
-            raise ValueError(f"prior must be 'uniform' or 'studies'; got {prior!r}.")
+        _check_choice("prior", prior, PRIORS)
         _check_number("min_studies", min_studies)
         if ontology is None:
             # Imported here because this subpackage is not needed to predict maps.
@@ -988,7 +1079,7 @@ class NeuroContextModel:
         def compare(texts):
             features = self._many_features(texts)
             similarity = self._similarity(features, coefficients)[:, 0]
-            return similarity, self._similarity(features, self._reference)
+            return similarity, self._similarity(features, null_maps)
 
         return rank_entries(
             kind,
@@ -997,6 +1088,7 @@ class NeuroContextModel:
             count_known_words(self.model, self.terms),
             min_studies=min_studies,
             prior=prior,
+            tail=tail,
         )
 
     def _summarize(self) -> dict:
@@ -1168,7 +1260,7 @@ class NeuroContextModel:
 
     def _map_coefficients(self, img):
         """Return the coefficients of a map, a region or peaks: (1, n_components)."""
-        if isinstance(img, list | tuple | np.ndarray | pd.DataFrame):
+        if _is_peaks(img):
             coefficients = self.masker.transform([_check_peaks(img)])
             if not np.any(coefficients):
                 raise ValueError(
@@ -1176,8 +1268,7 @@ class NeuroContextModel:
                     "space."
                 )
         else:
-            others = "an array of peaks"
-            coefficients = self._img_coefficients(open_img(img, "img", others))
+            coefficients = self._img_coefficients(open_img(img, "img", _OTHERS))
         # The coefficients are scaled to the mean norm of the reference studies. Without
         # this scaling, the result would depend on the unit of the map if the model was
         # fitted with `y_scaling=None`, because such a model does not scale
@@ -1213,7 +1304,7 @@ class NeuroContextModel:
 
     def _candidates(self, candidates):
         """Return the names and the features of candidates."""
-        if isinstance(candidates, str) and candidates == "terms":
+        if isinstance(candidates, str) and candidates in TERM_LISTS:
             return list(self.terms), self._known_features()
         if isinstance(candidates, str) and candidates == "studies":
             studies = self._indexed()
@@ -1221,8 +1312,9 @@ class NeuroContextModel:
             return studies.titles, studies.features(self._many_features, steps)
         if isinstance(candidates, str):
             raise TypeError(
-                "candidates must be 'terms', 'studies', "
-                f"{', '.join(map(repr, ONTOLOGY_KINDS))} or a list of texts; got "
+                "candidates must be "
+                f"{', '.join(map(repr, (*TERM_LISTS, 'studies', *ONTOLOGY_KINDS)))} "
+                "or a list of texts; got "
                 f"{candidates!r}. To rank a single text, pass [{candidates!r}]."
             )
         features = self._features(check_words(candidates, "candidates"))
@@ -1377,6 +1469,19 @@ def _check_array(name: str, array, shape: tuple):
 def _divide(maps, std) -> np.ndarray:
     """Divide maps by a standard deviation; where the deviation is 0, return 0."""
     return maps / np.where(std > 0, std, np.inf)
+
+
+def _is_peaks(img) -> bool:
+    """Return whether `img` contains coordinates of peaks instead of an image."""
+    return isinstance(img, list | tuple | np.ndarray | pd.DataFrame)
+
+
+def _check_choice(name: str, value, choices) -> None:
+    if value not in choices:
+        *others, last = map(repr, choices)
+        raise ValueError(
+            f"{name} must be {', '.join(others)} or {last}; got {value!r}."
+        )
 
 
 def _check_peaks(peaks) -> np.ndarray:

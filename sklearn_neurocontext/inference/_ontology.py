@@ -6,6 +6,7 @@ from scipy.sparse import csr_array
 from scipy.special import softmax
 
 from ._decoding import rank_candidates
+from ._nulls import fit_null
 from ._terms import find_terms_in_texts
 
 ONTOLOGY_KINDS = ("tasks", "concepts", "disorders", "domains")
@@ -121,19 +122,26 @@ def standardize(similarity, null_similarity) -> np.ndarray:
     """Subtract the mean of null similarities, and divide by their standard deviation.
 
     `similarity` has shape (n_candidates,), and `null_similarity` has shape
-    (n_candidates, n_studies). Mean and standard deviation are computed over studies.
+    (n_candidates, n_maps). Mean and standard deviation are computed over null maps.
     """
     std = null_similarity.std(axis=1)
     return (similarity - null_similarity.mean(axis=1)) / np.where(std > 0, std, 1)
 
 
 def rank_entries(
-    kind, ontology, compare, n_studies, *, min_studies=10, prior="uniform"
+    kind,
+    ontology,
+    compare,
+    n_studies,
+    *,
+    min_studies=10,
+    prior="uniform",
+    tail="positive",
 ) -> pd.DataFrame:
     """Rank entries of an ontology; `NeuroContextModel.decode` documents the result.
 
     ``compare(texts)`` returns the similarities of texts with a map, of shape
-    (n_texts,), and with the maps of reference studies, of shape (n_texts, n_reference).
+    (n_texts,), and with null maps, of shape (n_texts, n_maps).
     `n_studies` is a dict from the terms of the model to numbers of training studies.
     """
     known = {
@@ -146,7 +154,8 @@ def rank_entries(
         table = known[kind]
         similarity, null = compare(entry_texts(table))
     ids = table["id"].tolist()
-    ranking = rank_candidates(ids, similarity, lambda rows: null[rows])
+    of_ids = fit_null(len(ids), lambda rows: null[rows])
+    ranking = rank_candidates(ids, similarity, of_ids, tail)
     ranking = ranking.set_index("candidate")
     if kind in ("tasks", "disorders"):
         weights = _prior_weights(table, prior)

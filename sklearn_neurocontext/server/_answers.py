@@ -139,7 +139,7 @@ class ModelAnswers:
         if self.ontology is None:
             raise ValueError("No tasks are loaded. Start the server with --tasks.")
         ranking = self._rank(self._maps(text, None)["brain_map"], "tasks", k)
-        return {"text": text, "tasks": ranking}
+        return {"text": text, "tasks": _records(ranking)}
 
     def decode(self, content: bytes, k: int) -> dict:
         """Decode the content of a NIfTI file, and keep its map for other questions."""
@@ -149,12 +149,22 @@ class ModelAnswers:
             "tasks": self.ontology is not None,
             "studies": self.model.studies is not None,
         }
-        rankings = {
-            name: self._rank(img, name, k) if available else []
+        tables = {
+            name: self._rank(img, name, k)
             for name, available in is_available.items()
+            if available
         }
+        rankings = {
+            name: _records(tables[name]) if name in tables else []
+            for name in is_available
+        }
+        null_maps = next((one.attrs["null_maps"] for one in tables.values()), "")
         if rankings["studies"]:
-            found = self.model.similar_documents(img=img, k=k)
+            studies = self.model.studies
+            rows = {one: row for row, one in enumerate(studies.table["study_id"])}
+            found = studies.describe(
+                [rows[one["study_id"]] for one in rankings["studies"]]
+            )
             links = _records(found[["pubmed_url", "year"]])
             for study, link in zip(rankings["studies"], links, strict=True):
                 study.update(link)
@@ -162,7 +172,7 @@ class ModelAnswers:
         self._uploads[upload] = self._resample(img)
         if len(self._uploads) > _N_UPLOADS:
             self._uploads.popitem(last=False)
-        return {"upload": upload, **rankings}
+        return {"upload": upload, "null_maps": null_maps, **rankings}
 
     def nifti(self, question: MapQuestion) -> bytes:
         """Return the map that a question is about as the content of a .nii.gz file."""
@@ -252,9 +262,8 @@ class ModelAnswers:
             )
         return self.model.similar_documents(text, k=k)
 
-    def _rank(self, img, candidates, k) -> list:
-        ranking = self.model.decode(img, candidates, k=k, ontology=self.ontology)
-        return _records(ranking.assign(percentile=100 * (1 - ranking["p_value"])))
+    def _rank(self, img, candidates, k):
+        return self.model.decode(img, candidates, k=k, ontology=self.ontology)
 
     def _default_threshold(self, question, magnitudes) -> float:
         is_z = question.kind == "z_map" and question.upload is None

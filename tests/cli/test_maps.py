@@ -329,7 +329,19 @@ def test_decode_prints_or_writes_table(folder, image, tmp_path):
     assert result.exit_code == 0
     found = pd.read_csv(table)
     assert found["candidate"].tolist() == ["pain [b]heat[/b]", "faces"]
-    assert {"similarity", "p_value", "q_value"} <= set(found)
+    assert {"similarity", "percentile", "p_value", "q_value"} <= set(found)
+
+
+def test_decode_takes_null_tail_and_lists_of_terms(folder, image, tmp_path):
+    table = tmp_path / "table.csv"
+    options = ["--null", "surrogates", "--tail", "both", "--candidates", "all_terms"]
+    result = run("decode", image, *options, "--model", folder, "-o", table)
+    assert result.exit_code == 0
+    assert "spatial autocorrelation of the map (null: surrogates)" in result.stderr
+    model = NeuroContextModel(**make_parts())
+    expected = model.decode(image, "all_terms", null="surrogates", tail="both")
+    pd.testing.assert_frame_equal(pd.read_csv(table), expected, rtol=1e-3, atol=1e-4)
+    assert "a" in set(expected["candidate"])
 
 
 def _fine_map(value=1.0):

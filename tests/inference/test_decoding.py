@@ -8,12 +8,16 @@ import pandas as pd
 import pytest
 from nilearn.surface import InMemoryMesh, SurfaceImage
 from scipy.sparse import issparse
+from scipy.stats import pearson3, skew
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext.inference import _neurocontext_model
 from sklearn_neurocontext.inference._decoding import rank_candidates
+from sklearn_neurocontext.inference._nulls import fit_null
+
+COLUMNS = ["candidate", "similarity", "percentile", "p_value", "q_value"]
 
 
 def test_decode_ranks_terms_texts_and_studies(model, parts, corpus):
@@ -22,7 +26,7 @@ def test_decode_ranks_terms_texts_and_studies(model, parts, corpus):
     ranking = model.decode(img, k=3)
     assert len(ranking) == 3
     assert set(ranking["candidate"][:2]) == {"pain", "heat"}
-    assert ranking.columns.tolist() == ["candidate", "similarity", "p_value", "q_value"]
+    assert ranking.columns.tolist() == COLUMNS
     assert ranking["p_value"][0] < 0.1
     texts = ["finger tapping hand", "pain nociceptive"]
     assert model.decode(img, texts)["candidate"][0] == texts[1]
@@ -51,18 +55,45 @@ def test_p_values_are_uniform_for_maps_like_the_reference(model, parts, corpus):
 
 def test_p_values_are_ranks_in_the_pooled_null():
     rng = np.random.default_rng(0)
-    null = rng.normal(size=(4, 50)) * [[1.0], [10.0], [0.1], [0.0]]
+    null = rng.gamma(2, size=(4, 50)) * [[1.0], [10.0], [0.1], [0.0]]
     scores = np.array([2.0, 3.0, 0.5, 0.0])
-    ranking = rank_candidates(["a", "b", "c", "d"], scores, lambda rows: null[rows])
-    std = null.std(axis=1, keepdims=True) + (null.std(axis=1, keepdims=True) == 0)
-    pooled = (null - null.mean(axis=1, keepdims=True)) / std
-    for name, score, mean, scale in zip(
-        "abcd", scores, null.mean(axis=1), std[:, 0], strict=True
+    fitted = fit_null(4, lambda rows: null[rows])
+    tails = []
+    for row in null:
+        scale = row.std() or 1
+        z = (row - row.mean()) / scale
+        tails.append(pearson3(skew(row) if row.std() else 0).sf(z))
+    for tail in ("positive", "negative", "both"):
+        ranking = rank_candidates(list("abcd"), scores, fitted, tail)
+        for index, name in enumerate("abcd"):
+            row = null[index]
+            z = (scores[index] - row.mean()) / (row.std() or 1)
+            u = pearson3(skew(row) if row.std() else 0).sf(z)
+            above = (1 + np.sum(np.concatenate(tails) <= u + 1e-12)) / 201
+            below = (1 + np.sum(np.concatenate(tails) >= u - 1e-12)) / 201
+            expected = {
+                "positive": above,
+                "negative": below,
+                "both": min(1, 2 * min(above, below)),
+            }[tail]
+            found = ranking.set_index("candidate").loc[name]
+            assert found["p_value"] == pytest.approx(expected)
+            assert found["percentile"] == pytest.approx(100 * (1 - above))
+        assert (ranking["p_value"].diff()[1:] >= 0).all()
+
+
+def test_ties_of_p_values_are_sorted_by_similarity():
+    null = np.random.default_rng(0).normal(size=(4, 60))
+    fitted = fit_null(4, lambda rows: null[rows])
+    high, low = [7.0, 9.0, 8.0, 0.0], [-7.0, -9.0, -8.0, 0.0]
+    for tail, scores, expected in (
+        ("positive", high, "bcad"),
+        ("negative", low, "bcad"),
+        ("both", high, "bcad"),
+        ("both", low, "bcad"),
     ):
-        expected = (1 + (pooled >= (score - mean) / scale).sum()) / 201
-        found = ranking.set_index("candidate").loc[name, "p_value"]
-        assert found == pytest.approx(expected)
-    assert ranking["p_value"].min() == 1 / 201
+        ranking = rank_candidates(list("abcd"), scores, fitted, tail)
+        assert "".join(ranking["candidate"]) == expected
 
 
 def test_decode_requires_one_nonempty_map(model):
@@ -178,10 +209,9 @@ def test_surface_maps_are_refused_by_name(model, tmp_path):
 def test_similar_documents_of_a_map(model, corpus):
     model.index_corpus(corpus)
     found = model.similar_documents(img=PEAKS, k=5)
-    assert (
-        found["title"].tolist()
-        == model.decode(PEAKS, "studies", k=5)["candidate"].tolist()
-    )
+    ranking = model.decode(PEAKS, "studies", k=150)
+    ranking = ranking.sort_values("similarity", ascending=False, kind="stable")
+    assert found["study_id"].tolist() == ranking["study_id"][:5].tolist()
     assert set(found["study_id"]) <= set(corpus.studies["study_id"])
     for arguments, words in (({}, "neither"), ({"text": "a", "img": PEAKS}, "both")):
         with pytest.raises(ValueError, match=f"Exactly one of text and img.*{words}"):

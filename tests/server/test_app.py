@@ -5,6 +5,7 @@ import re
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
@@ -161,10 +162,14 @@ def test_uploaded_map(client, model, nifti):
         p_values = [one["p_value"] for one in found]
         np.testing.assert_allclose(p_values, expected["p_value"])
         percentiles = [one["percentile"] for one in found]
-        np.testing.assert_allclose(percentiles, 100 * (1 - expected["p_value"]))
-    documents = model.similar_documents(img=img, k=4)
-    urls = [one["pubmed_url"] for one in answer["studies"]]
-    assert urls == documents["pubmed_url"].tolist()
+        np.testing.assert_allclose(percentiles, expected["percentile"])
+    assert answer["null_maps"] == expected.attrs["null_maps"]
+    documents = model.similar_documents("pain", k=1000).set_index("study_id")
+    for study in answer["studies"]:
+        expected = documents.loc[study["study_id"]]
+        assert study["pubmed_url"] == expected["pubmed_url"]
+        year = expected["year"]
+        assert study["year"] == (None if pd.isna(year) else year)
     query = {"upload": answer["upload"]}
     held = _read(client.get("/api/map.nii.gz", params=query)).get_fdata()
     np.testing.assert_allclose(held, img.get_fdata(), atol=1e-6)

@@ -442,8 +442,8 @@ function showStudies(answers) {
   showTables("studies", "Studies", note, studyColumns, answers);
 }
 
-function showDecoded({ terms, tasks, studies }) {
-  const note = "The null distribution of p and q was computed from maps of single studies. Group maps and meta-analyses are smoother; for these maps, only the order is meaningful.";
+function showDecoded({ terms, tasks, studies, null_maps: nullMaps }) {
+  const note = `The null distribution of percentiles, p and q was computed from ${nullMaps}.`;
   showTables("terms", "Terms", note, rankingColumns, [{ terms }]);
   if (tasks.length) showTables("tasks", "Tasks", "", rankingColumns, [{ tasks }]);
   if (studies.length) showTables("studies", "Studies", "", rankingColumns, [{ studies }]);
