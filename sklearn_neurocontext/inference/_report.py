@@ -183,7 +183,9 @@ def _describe_text(model, text, k, top) -> dict:
     maps = model.transform([text])
     message = ""
     if "z_map" in maps:
-        message = model.low_confidence_message(maps["z_map"][0])
+        message = model.low_confidence_message(maps["z_map"][0], text)
+    support = model.describe_support(text)
+    note = " ".join(filter(None, [support, message]))
     marked = model.highlighted_text(text)
     (img,) = maps["brain_map"]
     content = {
@@ -191,7 +193,8 @@ def _describe_text(model, text, k, top) -> dict:
         "has_marks": "<mark" in marked,
         "n_terms": len(model.terms),
         "message": message,
-        "map": _draw_map(model, img, top, text=text, message=message),
+        "support": support,
+        "map": _draw_map(model, img, top, text=text, message=note),
         "terms": None,
         "documents": None,
     }
