@@ -46,10 +46,11 @@ the mean map, plus the predicted difference d, plus {quadratic_coef:g} d²/µ if
 positive (µ: the mean of the mean map). The last term corrects the shrinkage of large
 differences by the regression; without it, the strongest voxels of many texts are those
 of the mean map. `z_map` (`--z` on the command line) is the difference d divided by its
-null standard deviation.
+null standard deviation, which is larger for texts whose words occur in few training
+studies.
 
-A text raises a warning if no voxel reaches z = {null[z_largest_quantile_0.5]:.1f}, the
-median of the largest z of null maps.
+A text raises a warning if no voxel reaches z = 3, or if fewer than five training
+studies support its words (`model.support`).
 
 ## Figures
 
@@ -74,12 +75,15 @@ median, within 16 mm of an atlas's coordinates | {scores[near]:.0%} |
 `docs/results.md` reports the result on the test queries, whose coordinates were fixed
 before any map was computed.
 
-Maps of models fitted to permuted text-map pairs have a mean squared z of
-{null[z_mean_square]:.2f}; 95 % and 99 % of their z values are below
-{null[z_quantile_0.95]:.2f} and {null[z_quantile_0.99]:.2f}. The largest z of a map is
-below {null[z_largest_quantile_0.5]:.1f} in half of them, and below
+The null distribution of z was estimated from models that were fitted to permuted
+text-map pairs (`python -m training.calibrate`). In other permutations, maps of titles
+have a mean squared z of {null[z_mean_square]:.2f}; 95 % and 99 % of their z values are
+below {null[z_quantile_0.95]:.2f} and {null[z_quantile_0.99]:.2f}. The largest z of a
+map is below {null[z_largest_quantile_0.5]:.1f} in half of them, and below
 {null[z_largest_quantile_0.95]:.1f} in 95 %, which accounts for the number of voxels.
-These values hold for texts as long as titles; single words have larger null values.
+Of the z values of {null[n_rare]} words of the vocabulary that fewer than 20 studies
+contain, {null[rare_above_3]:.2%} exceed 3; of those of more frequent words,
+{null[frequent_above_3]:.2%}.
 
 **Cost of pruning and 16 bits.** {n_vocabulary:,} of NeuroQuery's
 {n_vocabulary_of_neuroquery:,} terms are kept ({share:.1%}): those of at least

@@ -1,26 +1,17 @@
-"""Measure a trained model, and estimate the null distribution of its z maps."""
+"""Measure a trained model."""
 
 import numpy as np
 
 from sklearn_neurocontext import dice_score, similarity
-from sklearn_neurocontext._utils.volumes import smooth_voxels
-from sklearn_neurocontext.inference import compute_null_std
 from sklearn_neurocontext.maskers import density_map
 from sklearn_neurocontext.metrics import make_retrieval_scorer
-from sklearn_neurocontext.models import solve_ridge
 from training.positions import MAX_MM, distances_to_regions
-from training.recipe import targets
 
 # Minimum number of development studies with a topic in their titles.
 MIN_TOPIC_STUDIES = 8
 # Minimum and maximum number of development studies that use a phrase.
 PHRASE_STUDIES = (10, 60)
 N_PHRASES = 120
-# Numbers of permutations that estimate the null standard deviation and that check it,
-# and number of titles whose maps are predicted in each permutation.
-N_PERMUTATIONS = 5
-N_CHECK_PERMUTATIONS = 3
-N_NULL_TITLES = 200
 _SCORER = make_retrieval_scorer((10, 100))
 
 
@@ -116,41 +107,6 @@ def measure_queries(model, queries) -> dict:
         "near": float(near),
         "median_mm": float(np.median(distances)),
     }
-
-
-def estimate_null_std(model, features, rows, data, fwhm):
-    """Estimate the null standard deviation of each voxel by permuting studies.
-
-    Also estimate that of the difference between the maps of two titles.
-    Further permutations yield the mean square and quantiles of null z maps.
-    """
-    titles = [data.titles[row] for row in data.development[:N_NULL_TITLES]]
-    of_titles = model[:-1].transform(titles)
-    maps = data.maps[data.rest]
-    copied = np.repeat(np.arange(len(rows.texts)), rows.copies)
-    trained_on = features[copied]
-    rng = np.random.default_rng(0)
-    differences = []
-    for _ in range(N_PERMUTATIONS + N_CHECK_PERMUTATIONS):
-        y = targets(rows, maps[rng.permutation(len(maps))]).astype(np.float32)
-        weights, intercept = solve_ridge(trained_on, y[copied], model[-1].alpha_text)
-        predicted = (of_titles @ weights + intercept - data.mean).astype(np.float32)
-        voxels = data.masker.coefficients_to_voxels(predicted)
-        smoothed = smooth_voxels(voxels, data.masker.mask_img_, fwhm)
-        differences.append(smoothed.astype(np.float64))
-    squares = [(one**2).mean(axis=0) for one in differences[:N_PERMUTATIONS]]
-    null_std = compute_null_std(squares)
-    null_std_difference = compute_null_std(
-        [2 * one.var(axis=0, ddof=1) for one in differences[:N_PERMUTATIONS]]
-    )
-    z = np.concatenate(differences[N_PERMUTATIONS:]) / null_std
-    null = {"z_mean_square": float((z**2).mean())}
-    for quantile in (0.001, 0.01, 0.05, 0.5, 0.95, 0.99, 0.999):
-        null[f"z_quantile_{quantile}"] = float(np.quantile(z, quantile))
-    for quantile in (0.05, 0.5, 0.95):
-        largest = float(np.quantile(z.max(axis=1), quantile))
-        null[f"z_largest_quantile_{quantile}"] = largest
-    return null_std.astype(np.float32), null_std_difference.astype(np.float32), null
 
 
 def mean_density(peaks, coefficients, mask_img) -> np.ndarray:

@@ -28,10 +28,10 @@ from sklearn_neurocontext.experiments import make_embedder, make_masker, provena
 from sklearn_neurocontext.inference import NeuroContextModel
 from sklearn_neurocontext.model_selection import paper_splits
 from training import recipe
+from training.calibrate import calibrate, make_features
 from training.card import write_card
 from training.measures import (
     densities_of,
-    estimate_null_std,
     mean_density,
     measure_phrases,
     measure_queries,
@@ -186,21 +186,26 @@ def train(data, output):
     print("fitted", flush=True)
     scores = score(data.model(pipeline), data, terms)
     print(json.dumps(scores, indent=1), flush=True)
-    fwhm = MAPS["smoothing_fwhm"]
-    null_std, null_std_difference, null = estimate_null_std(
-        pipeline, features, rows, data, fwhm
-    )
-    print(json.dumps(null, indent=1), flush=True)
     n_studies = np.asarray((counts > 0).sum(axis=0)).ravel()
+    del prepared, features  # Several gigabytes.
+    words, embedded = make_features(pipeline[0], rows.texts, data.stored_embedder)
+    calibrated = calibrate(
+        data.model(pipeline),
+        data,
+        rows,
+        words=words,
+        embedded=embedded,
+        term_counts=dict(zip(terms, n_studies.tolist(), strict=True)),
+    )
+    null = calibrated.pop("null")
+    print(json.dumps(null, indent=1), flush=True)
     common = np.sort(np.argsort(-n_studies, kind="stable")[:N_TERMS])
     rng = np.random.default_rng(0)
     reference = rng.choice(data.rest, N_REFERENCE, replace=False)
     model = data.model(
         pipeline,
         terms={terms[column]: int(n_studies[column]) for column in common},
-        null_std=null_std,
-        null_std_difference=null_std_difference,
-        z_threshold=round(null["z_largest_quantile_0.5"], 2),
+        **calibrated,
         reference=data.maps[reference],
         card={
             "settings": dataclasses.asdict(CHOSEN),

@@ -225,16 +225,18 @@ def _predict_texts(model, texts, loaded, studies, output):
         predicted = model.model.predict(converted)
     _write_table(predicted, "text", texts, model.masker, path)
     click.echo(f"{path.name}: predicted coefficients of the texts, without smoothing")
-    maps_img = model.predict_img(texts)
+    with notes_for_warnings():
+        maps_img = model.predict_img(texts)
     maps_img.to_filename(output / "predictions.nii.gz")
     click.echo("predictions.nii.gz: predicted maps in the order of the texts")
     nearest = []
     scores = similarity(model.model, converted, studies.y)
     for index, text in enumerate(texts):
         img = maps_img.slicer[..., index]
-        figure = plot_maps(img, title=text)
+        description = model.describe_support(text)
+        figure = plot_maps(img, title=text, note=description)
         path = save_figure(figure, output / f"prediction_{index + 1}.png")
-        click.echo(f"{path.name}: predicted map of “{text}”")
+        click.echo(f"{path.name}: predicted map of “{text}”. {description}".rstrip())
         best = scores[index].argsort()[::-1][:_N_NEAREST]
         found = loaded.studies.iloc[studies.rows[best]][["study_id", "title"]]
         found = found.assign(similarity=scores[index][best])

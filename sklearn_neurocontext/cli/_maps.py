@@ -93,9 +93,10 @@ def map_(
 ):
     """Predict the brain map of a text, or of each line of a file.
 
-    TEXT is a word, a sentence, a title or an abstract. With --minus, the command
-    predicts the difference between the maps of two texts. With --texts, it writes one
-    map per line, and a table maps.csv of the files and texts.
+    TEXT is a word, a sentence, a title or an abstract. The command prints how many
+    training studies support the map of the text. With --minus, it predicts the
+    difference between the maps of two texts. With --texts, it writes one map per line,
+    and a table maps.csv of the files, texts and numbers of studies.
 
     \b
     Examples:
@@ -126,6 +127,10 @@ def map_(
         img.to_filename(temporary)
     label = f"“{text}” minus “{minus}”" if minus else f"“{text}”"
     click.echo(f"{output}: {'z map' if z else 'map'} of {label}")
+    for one in filter(None, [text, minus]):
+        description = loaded.describe_support(one)
+        if description:
+            click.echo(f"“{one}”: {description}")
     options = {
         "threshold": threshold or (_Z_THRESHOLD if z else None),
         "two_sided": z or bool(minus),
@@ -137,9 +142,17 @@ def map_(
         unit = f"difference of {DENSITY_UNIT}" if minus else DENSITY_UNIT
         title = f"{text} minus {minus}" if minus else text
         texts = {"title": title, "unit": "z value" if z else unit}
-        if "z_map" in maps and not minus:
-            texts["note"] = loaded.low_confidence_message(maps["z_map"][0])
+        if not minus:
+            texts["note"] = _describe_map(loaded, maps, text)
         plot_map(img, plot, views=views, peaks=table, **texts, **options)
+
+
+def _describe_map(model, maps, text) -> str:
+    """Return the support of a text, and the warning about its map if there is one."""
+    parts = [model.describe_support(text)]
+    if "z_map" in maps:
+        parts.append(model.low_confidence_message(maps["z_map"][0], text))
+    return " ".join(filter(None, parts))
 
 
 def _find_option(context, name):
@@ -180,17 +193,21 @@ def _write_maps(model, texts, minus, name, folder):
     import pandas as pd
 
     n_digits = len(str(len(texts)))
-    files = []
+    files, n_studies = [], []
     for start in range(0, len(texts), _BATCH):
         batch = texts[start : start + _BATCH]
         with notes_for_warnings():
-            imgs = _select_maps(model.transform(batch, minus=minus), name)
+            maps = model.transform(batch, minus=minus)
+        imgs = _select_maps(maps, name)
+        n_studies.extend(maps.get("n_studies", []))
         for text, img in zip(batch, imgs, strict=True):
             files.append(f"{len(files) + 1:0{n_digits}}_{_shorten(text)}.nii.gz")
             with atomic_output(folder / files[-1]) as temporary:
                 img.to_filename(temporary)
     table = pd.DataFrame({"file": files, "text": texts})
-    write_table(folder / "maps.csv", table)
+    if n_studies:
+        table["n_studies"] = n_studies
+    write_table(folder / "maps.csv", table, float_format="%.5g")
     click.echo(f"{folder}: {len(files):,} maps, and maps.csv with their texts")
 
 

@@ -3,12 +3,18 @@
 from ._calibration import (
     TrainingStatistics,
     check_n_permutations,
+    compute_null_scale,
     compute_null_std,
+    describe_null,
+    draw_short_texts,
     fit_model,
+    make_up_text,
+    null_statistics,
     training_statistics,
 )
+from ._chosen_settings import clone_with_chosen_settings
 from ._meta_analysis import run_meta_analysis
-from ._neurocontext_model import LowConfidenceWarning, NeuroContextModel
+from ._neurocontext_model import LowConfidenceWarning, NeuroContextModel, split_words
 from ._ontology import noisy_or
 from ._peaks import find_peaks
 from ._regions import peak_table, region_names
@@ -25,14 +31,21 @@ __all__ = [
     "TrainingStatistics",
     "check_n_permutations",
     "check_overwritable",
+    "clone_with_chosen_settings",
+    "compute_null_scale",
     "compute_null_std",
+    "describe_null",
+    "draw_short_texts",
     "find_peaks",
     "fit_model",
     "make_report",
+    "make_up_text",
     "noisy_or",
+    "null_statistics",
     "peak_table",
     "print_highlighted_text",
     "region_names",
     "run_meta_analysis",
+    "split_words",
     "training_statistics",
 ]

@@ -1,11 +1,15 @@
 """Fit a model to studies, and compute the statistics that calibrate its maps."""
 
+import string
+from collections import defaultdict
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import cycle, islice
 
 import numpy as np
+from scipy.stats import norm
 from sklearn.base import clone
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import Pipeline
 
 from .._utils.progress import delayed_progress_bar
@@ -19,7 +23,13 @@ from .._utils.validation import (
 from .._utils.volumes import smooth_voxels
 from ..model_selection import shuffled_folds
 from ..models import scale_like_predictions
-from ._neurocontext_model import NeuroContextModel
+from ._chosen_settings import clone_with_chosen_settings
+from ._neurocontext_model import (
+    NeuroContextModel,
+    effective_n_studies,
+    interpolate_scale,
+    split_words,
+)
 from ._terms import count_terms
 
 # Maximum number of reference studies, whose maps are used to compute p values.
@@ -30,6 +40,20 @@ _N_HELD_OUT = 200
 # Values of the null standard deviation below this quantile over voxels are replaced by
 # the quantile.
 _FLOOR = 0.05
+# Maximum numbers of known and of made-up short texts whose maps are predicted in each
+# permutation.
+_N_SHORT = 200
+_N_MADE_UP = 50
+# `compute_null_scale` matches this quantile of z values to that of a normal
+# distribution. It uses every 8th voxel to save memory, and intervals of support with at
+# least 5 texts.
+_TAIL = 0.99
+_VOXEL_STEP = 8
+_MIN_TEXTS = 5
+# The default `z_threshold` is this quantile of the largest z values of null maps.
+_LARGEST = 0.95
+# Default `support_threshold`, in studies.
+_SUPPORT_THRESHOLD = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +76,27 @@ class TrainingStatistics:
     reference : ndarray of shape (n_reference, n_components), float32
         Coefficients of randomly chosen training studies. `NeuroContextModel.decode`
         uses them to compute p values.
+    word_counts : dict of str to int
+        Number of training studies that contain each word.
+    null_scale : ndarray of shape (n_levels, 2), float32, or None
+        Factor of the null standard deviation for texts of different support (defined in
+        `compute_null_scale`), or None if it was not estimated.
+    z_threshold : float
+        95 % quantile of the largest z values of maps in models that were fitted to
+        permuted pairs, or 0 if it was not estimated. The quantile is computed for
+        held-out texts and for short texts; the larger one is used.
+    null : dict of str to float
+        Figures of the null distribution, see `describe_null`.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sklearn_neurocontext.inference import TrainingStatistics
-    >>> one = np.ones(3, dtype="float32")
-    >>> TrainingStatistics({"pain": 12}, one, None, None, one[None]).terms
+    >>> one, counts = np.ones(3, dtype="float32"), {"pain": 12}
+    >>> statistics = TrainingStatistics(
+    ...     counts, one, None, None, one[None], counts, None, 0.0, {}
+    ... )
+    >>> statistics.terms
     {'pain': 12}
     """
 
@@ -67,6 +105,10 @@ class TrainingStatistics:
     null_std: np.ndarray | None
     null_std_difference: np.ndarray | None
     reference: np.ndarray
+    word_counts: dict
+    null_scale: np.ndarray | None
+    z_threshold: float
+    null: dict
 
 
 @array_output()
@@ -78,6 +120,7 @@ def training_statistics(
     *,
     texts=None,
     groups=None,
+    embedder=None,
     smoothing_fwhm=0.0,
     n_permutations=5,
     random_state=0,
@@ -88,8 +131,10 @@ def training_statistics(
     The null standard deviation is estimated by permutations. The studies are split into
     five folds. In each permutation, one fold is held out. The texts of the other four
     folds are paired with the maps of the same studies in random order, and a copy of
-    the model is fitted to these pairs. The copy then predicts the maps of the texts in
-    the held-out fold. At most 200 of these texts are used. Let :math:`\bar m` be the
+    the model is fitted to these pairs. The copy keeps the settings that the model has
+    chosen on the data, such as a penalty (see `clone_with_chosen_settings`). The copy
+    then predicts the maps of the texts in the held-out fold. At most 200 of these texts
+    are used. Let :math:`\bar m` be the
     mean map of all studies, and let :math:`m_{pi}` be the predicted map of text i in
     permutation p. Both maps are smoothed. The null standard deviation at voxel v is
 
@@ -110,6 +155,12 @@ def training_statistics(
     because the part of :math:`m_{pi} - \bar m` that all texts have in common cancels in
     the difference.
 
+    The maps of texts that few training studies support vary more. Therefore, each copy
+    also predicts the maps of at most 200 words and terms of training studies, which are
+    drawn evenly over numbers of studies, and of 50 texts that consist of random
+    letters. `compute_null_scale` computes the factor of the null standard deviation
+    from their z values and from those of the held-out texts.
+
     Parameters
     ----------
     model : estimator
@@ -121,10 +172,14 @@ def training_statistics(
     masker : KDEDiFuMoMasker
         The fitted masker that computed y.
     texts : sequence of str or None, default=None
-        Texts of the studies, in which terms are counted. If None, no terms are counted.
+        Texts of the studies, in which words and terms are counted. If None, no words
+        and no terms are counted, and `null_scale` is None.
     groups : array-like of shape (n_studies,) or None, default=None
         Identifier of the study of each row. Rows with the same identifier are in the
         same fold. If None, each row is a separate study.
+    embedder : LLMChunkEmbedder or None, default=None
+        Fitted embedder that computed X. If X contains embeddings and `embedder` is
+        None, the maps of words cannot be predicted, and `null_scale` is None.
     smoothing_fwhm : float, default=0.0
         Full width at half maximum of the Gaussian kernel that smooths maps, in mm.
     n_permutations : int, default=5
@@ -174,34 +229,313 @@ def training_statistics(
     rng = np.random.default_rng(random_state)
     n_reference = min(_N_REFERENCE, len(y))
     chosen = np.sort(rng.choice(len(y), n_reference, replace=False))
-    null_std = null_std_difference = None
+    texts, null = [] if texts is None else list(texts), {}
+    word_counts, occurrences = _count_words(texts)
+    terms = count_terms(texts)
     if n_permutations:
+        short = []
+        if word_counts and (embedder is not None or _holds_texts(X)):
+            short = draw_short_texts(word_counts | terms, rng)
+        short_X = np.array(short, dtype=object)
+        if short and embedder is not None:
+            short_X = embedder.transform(short)
         folds = shuffled_folds(groups, _N_FOLDS, random_state)
-        squares, variances = [], []
+        differences, supports = [], []
         bar = delayed_progress_bar("refitting on permuted pairs")
         with nullcontext(on_progress) if on_progress else bar as update:
             for train, held_out in islice(cycle(folds), n_permutations):
                 held_out = rng.permutation(held_out)[:_N_HELD_OUT]
-                null_model = clone(model)
+                null_model = clone_with_chosen_settings(model)
                 null_model.fit(select_rows(X, train), y[rng.permutation(train)])
-                differences = null_model.predict(select_rows(X, held_out)) - mean
-                voxels = masker.coefficients_to_voxels(differences).astype(np.float64)
-                voxels = smooth_voxels(voxels, masker.mask_img_, smoothing_fwhm)
-                squares.append((voxels**2).mean(axis=0))
-                if len(voxels) > 1:
-                    # The mean squared difference between two different rows.
-                    variances.append(2 * voxels.var(axis=0, ddof=1))
-                update(len(squares), n_permutations)
-        null_std = compute_null_std(squares).astype(np.float32)
-        if variances:
-            null_std_difference = compute_null_std(variances).astype(np.float32)
+                predicted = [null_model.predict(select_rows(X, held_out))]
+                if short:
+                    predicted.append(null_model.predict(short_X))
+                    in_train = np.asarray(occurrences[train].sum(axis=0)).ravel()
+                    counts = dict(zip(word_counts, in_train, strict=True))
+                    queries = [*(texts[row] for row in held_out), *short]
+                    supports.append(
+                        [
+                            effective_n_studies(one, counts, len(train))
+                            for one in queries
+                        ]
+                    )
+                differences.append([one - mean for one in predicted])
+                update(len(differences), n_permutations)
+        null = null_statistics(
+            differences, masker, supports=supports, smoothing_fwhm=smoothing_fwhm
+        )
     return TrainingStatistics(
-        terms=count_terms([] if texts is None else texts),
+        terms=terms,
         mean=mean.astype(np.float32),
-        null_std=null_std,
-        null_std_difference=null_std_difference,
+        null_std=null.get("null_std"),
+        null_std_difference=null.get("null_std_difference"),
         reference=y[chosen],
+        word_counts=word_counts,
+        null_scale=null.get("null_scale"),
+        z_threshold=_choose_threshold(null.get("null", {})),
+        null=null.get("null", {}),
     )
+
+
+def null_statistics(differences, masker, *, supports=(), smoothing_fwhm=0.0) -> dict:
+    """Compute the null distribution of z maps from the predictions of permuted fits.
+
+    Parameters
+    ----------
+    differences : sequence of sequence of ndarray of shape (n_texts, n_components)
+        For each permutation: the difference between predicted coefficients and mean
+        coefficients for held-out texts, and, optionally, for other texts, which are
+        only used to compute `null_scale`.
+    masker : KDEDiFuMoMasker
+        Fitted masker that computed the coefficients.
+    supports : sequence of sequence of float, default=()
+        For each permutation: the support of the held-out texts and of the other texts
+        (see `NeuroContextModel.support`). If empty, `null_scale` is None.
+    smoothing_fwhm : float, default=0.0
+        Full width at half maximum of the Gaussian kernel that smooths maps, in mm.
+
+    Returns
+    -------
+    statistics : dict
+        Dictionary with these keys, which are described in `TrainingStatistics`:
+        ``null_std``, ``null_std_difference``, ``null_scale`` and ``null``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext import KDEDiFuMoMasker
+    >>> from sklearn_neurocontext.inference import null_statistics
+    >>> masker = KDEDiFuMoMasker("geometric", 128).fit()
+    >>> rng = np.random.default_rng(0)
+    >>> found = null_statistics([[rng.normal(size=(10, 128))]], masker)
+    >>> bool(0.9 < found["null"]["z_mean_square"] <= 1)
+    True
+    """
+
+    def to_voxels(coefficients):
+        """Return the smoothed maps of coefficients."""
+        voxels = masker.coefficients_to_voxels(coefficients).astype(np.float64)
+        return smooth_voxels(voxels, masker.mask_img_, smoothing_fwhm)
+
+    # The maps are computed twice, because the maps of all permutations may not fit into
+    # memory.
+    squares, variances = [], []
+    for held_out, *_ in differences:
+        voxels = to_voxels(held_out)
+        squares.append((voxels**2).mean(axis=0))
+        if len(voxels) > 1:
+            # The mean squared difference between two different rows.
+            variances.append(2 * voxels.var(axis=0, ddof=1))
+    null_std = compute_null_std(squares).astype(np.float32)
+    null_std_difference = null_scale = None
+    if variances:
+        null_std_difference = compute_null_std(variances).astype(np.float32)
+    z, largest, support = [], [], []
+    for row, parts in enumerate(differences):
+        maps = to_voxels(np.concatenate(parts)) / np.where(null_std > 0, null_std, 1)
+        z.append(maps[:, ::_VOXEL_STEP].astype(np.float32))
+        largest.append(maps.max(axis=1))
+        if len(supports):
+            support.append(np.asarray(supports[row], dtype=np.float64))
+    scales = [np.ones(len(one)) for one in z]
+    if support:
+        null_scale = compute_null_scale(np.concatenate(z), np.concatenate(support))
+        scales = [interpolate_scale(null_scale, one) for one in support]
+    n_held_out = [len(parts[0]) for parts in differences]
+    blocks = list(zip(z, largest, scales, n_held_out, strict=True))
+    held_out_z = [one[:n] / scale[:n, None] for one, _, scale, n in blocks]
+    held_out = [one[:n] / scale[:n] for _, one, scale, n in blocks]
+    others = [one[n:] / scale[n:] for _, one, scale, n in blocks]
+    return {
+        "null_std": null_std,
+        "null_std_difference": null_std_difference,
+        "null_scale": null_scale,
+        "null": describe_null(
+            np.concatenate(held_out_z), np.concatenate(held_out), np.concatenate(others)
+        ),
+    }
+
+
+def describe_null(z, largest, largest_of_words=()) -> dict:
+    """Compute the mean square and quantiles of null z maps.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n_maps, n_voxels)
+        Values of null z maps.
+    largest : ndarray of shape (n_maps,)
+        Largest value of each map.
+    largest_of_words : ndarray of shape (n_words,), default=()
+        Largest value of each null z map of a word or another short text.
+
+    Returns
+    -------
+    null : dict of str to float
+        ``z_mean_square``, quantiles of `z` such as ``z_quantile_0.99``, quantiles of
+        `largest` such as ``z_largest_quantile_0.95``, and quantiles of
+        `largest_of_words` such as ``z_largest_of_words_quantile_0.95``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.inference import describe_null
+    >>> z = np.array([[1.0, -1.0], [1.0, 3.0]])
+    >>> null = describe_null(z, z.max(axis=1))
+    >>> null["z_mean_square"], null["z_largest_quantile_0.5"]
+    (3.0, 2.0)
+    """
+    null = {"z_mean_square": float((z.astype(np.float64) ** 2).mean())}
+    for quantile in (0.001, 0.01, 0.05, 0.5, 0.95, 0.99, 0.999):
+        null[f"z_quantile_{quantile}"] = float(np.quantile(z, quantile))
+    for quantile in (0.025, 0.05, 0.5, _LARGEST, 0.975):
+        null[f"z_largest_quantile_{quantile}"] = float(np.quantile(largest, quantile))
+        if len(largest_of_words):
+            name = f"z_largest_of_words_quantile_{quantile}"
+            null[name] = float(np.quantile(largest_of_words, quantile))
+    return null
+
+
+def compute_null_scale(z, support) -> np.ndarray | None:
+    """Compute the factor of the null standard deviation for texts of different support.
+
+    The texts are sorted into intervals of support, from each power of two to the next.
+    Maps of densities are skewed: large positive differences are more frequent than in a
+    normal distribution with the same standard deviation, most of all for texts with
+    little support. Therefore, the factor of an interval is the 99 % quantile of the z
+    values of its texts, divided by the 99 % quantile of the standard normal
+    distribution. A factor that is smaller than that of an interval with more support is
+    replaced by the latter, so that factors never increase with support. Intervals with
+    fewer than five texts are omitted.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n_maps, n_voxels)
+        Differences between predicted maps and the mean map, divided by the null
+        standard deviation, in models that were fitted to permuted text-map pairs.
+    support : ndarray of shape (n_maps,)
+        Support of the texts of the maps (see `NeuroContextModel.support`).
+
+    Returns
+    -------
+    null_scale : ndarray of shape (n_levels, 2), float32, or None
+        Center of each interval (geometric mean of its limits), and its factor. The
+        value is None if all intervals have fewer than five texts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.inference import compute_null_scale
+    >>> z = np.random.default_rng(0).normal(size=(10, 1000))
+    >>> z[:5] *= 3
+    >>> scale = compute_null_scale(z, np.repeat([1, 64], 5))
+    >>> scale[:, 0].round().tolist(), scale[:, 1].round().tolist()
+    ([1.0, 91.0], [3.0, 1.0])
+    """
+    intervals = np.floor(np.log2(support)).astype(int)
+    levels, scales = [], []
+    for interval in np.unique(intervals):
+        chosen = z[intervals == interval]
+        if len(chosen) >= _MIN_TEXTS:
+            levels.append(2 ** (interval + 0.5))
+            scales.append(np.quantile(chosen, _TAIL) / norm.ppf(_TAIL))
+    if not levels:
+        return None
+    scales = np.maximum.accumulate(scales[::-1])[::-1]
+    return np.column_stack([levels, scales]).astype(np.float32)
+
+
+def _choose_threshold(null) -> float:
+    """Return the largest 95 % quantile of largest z values, or 0 if there is none."""
+    kinds = ("z_largest_quantile", "z_largest_of_words_quantile")
+    return max(null.get(f"{kind}_{_LARGEST}", 0.0) for kind in kinds)
+
+
+def _holds_texts(X) -> bool:
+    """Return whether X is a sequence of texts, in contrast to a matrix of features."""
+    return getattr(X, "ndim", 1) == 1 and isinstance(next(iter(X)), str)
+
+
+def _count_words(texts):
+    """Return the numbers of texts with each word, and the words of each text.
+
+    The words of texts are a sparse matrix of shape (n_texts, n_words) of ones.
+    """
+    vectorizer = CountVectorizer(analyzer=split_words, binary=True)
+    try:
+        occurrences = vectorizer.fit_transform(texts)
+    except ValueError:  # The texts contain no words.
+        return {}, None
+    counts = np.asarray(occurrences.sum(axis=0)).ravel().tolist()
+    words = vectorizer.get_feature_names_out().tolist()
+    return dict(zip(words, counts, strict=True)), occurrences
+
+
+def draw_short_texts(counts, rng, n_texts=_N_SHORT) -> list:
+    """Draw words and terms evenly over numbers of studies, and make up texts.
+
+    Parameters
+    ----------
+    counts : dict of str to int
+        Number of studies that contain each word or term.
+    rng : numpy.random.Generator
+        Random number generator.
+    n_texts : int, default=200
+        Number of words and terms to draw. The numbers of studies are sorted into
+        intervals, from each power of two to the next. The same number of words and
+        terms is drawn from each interval, or all of them if there are fewer.
+
+    Returns
+    -------
+    texts : list of str
+        Words and terms, and 50 texts made by `make_up_text`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.inference import draw_short_texts
+    >>> counts = {"heat": 9, "pain": 40}
+    >>> draw_short_texts(counts, np.random.default_rng(0))[:2]
+    ['heat', 'pain']
+    """
+    by_interval = defaultdict(list)
+    for text in sorted(counts):
+        by_interval[int(np.log2(counts[text]))].append(text)
+    n_each = -(-n_texts // len(by_interval))
+    drawn = [
+        texts[row]
+        for _, texts in sorted(by_interval.items())
+        for row in rng.permutation(len(texts))[:n_each]
+    ]
+    return drawn + [make_up_text(rng) for _ in range(_N_MADE_UP)]
+
+
+def make_up_text(rng) -> str:
+    """Make a text of one to four words that consist of random letters.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Random number generator.
+
+    Returns
+    -------
+    text : str
+        Words of four to nine letters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.inference import make_up_text
+    >>> text = make_up_text(np.random.default_rng(0))
+    >>> text.replace(" ", "").isalpha()
+    True
+    """
+    letters = list(string.ascii_lowercase)
+    words = [
+        "".join(rng.choice(letters, rng.integers(4, 10)))
+        for _ in range(rng.integers(1, 5))
+    ]
+    return " ".join(words)
 
 
 def compute_null_std(squares) -> np.ndarray:
@@ -357,6 +691,7 @@ def fit_model(
         masker,
         texts=texts,
         groups=groups,
+        embedder=embedder,
         smoothing_fwhm=smoothing_fwhm,
         n_permutations=n_permutations,
         random_state=random_state,
@@ -373,11 +708,17 @@ def fit_model(
         mean=statistics.mean,
         null_std=statistics.null_std,
         null_std_difference=statistics.null_std_difference,
+        null_scale=statistics.null_scale,
+        z_threshold=statistics.z_threshold,
+        word_counts=statistics.word_counts,
+        n_studies=len(y),
+        support_threshold=_SUPPORT_THRESHOLD if statistics.word_counts else 0.0,
         reference=statistics.reference,
         card={
             **(card or {}),
             "n_studies": len(y),
             "n_reference": len(statistics.reference),
             "n_permutations": n_permutations,
+            "null": statistics.null,
         },
     )

@@ -1,18 +1,22 @@
 """`NeuroContextModel`, which predicts the brain maps of texts and decodes maps."""
 
+import re
 import warnings
+from collections import Counter
 from numbers import Integral, Real
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse, vstack
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from sklearn.pipeline import Pipeline
 from sklearn.utils import gen_batches
 
 from .._utils.coordinate_spaces import mni_to_talairach
 from .._utils.progress import delayed_progress_bar
 from .._utils.validation import (
+    TERM_PATTERN,
     american_spelling,
     array_output,
     check_is_fitted,
@@ -32,11 +36,13 @@ from ._decoding import NO_STUDIES, IndexedStudies, cosines, rank_candidates
 from ._nulls import NULLS, TAILS, NullMaps, describe_null
 from ._ontology import ONTOLOGY_KINDS, PRIORS, rank_entries
 from ._report_parts import describe_card, show_rows
-from ._results import PredictedMaps, summarize_model
+from ._results import PredictedMaps, format_support, summarize_model
 from ._storage import find_folder, read_folder, write_folder
 from ._terms import count_known_words, mark_terms, term_shares
 from ._vocabulary import TERM_LISTS, select_terms
 
+# The unknown words of a text count together as half a study.
+_UNKNOWN_STUDIES = 0.5
 # Table that `similar_words` returns if the model has no terms.
 _NO_WORDS = pd.DataFrame(
     columns=["similarity", "weight_in_brain_map", "weight_in_query", "n_documents"],
@@ -51,7 +57,7 @@ _OTHERS = "an array of peaks"
 
 
 class LowConfidenceWarning(UserWarning):
-    """The predicted map of a text does not differ clearly from the mean map."""
+    """The map of a text is close to the mean map, or few studies contain its words."""
 
 
 class NeuroContextModel:
@@ -101,14 +107,32 @@ class NeuroContextModel:
         map and mean map for a model that was fitted to texts and maps in random pairs
         (see `training_statistics`). A z map is the difference between the predicted map
         and the mean map, divided by `null_std`. To obtain z maps, pass both `null_std`
-        and `mean`.
+        and `mean`. If `null_scale` is passed, `null_std` is
+        multiplied by a factor that depends on the support of the text.
     null_std_difference : array-like of shape (n_voxels,) or None, default=None
         Null standard deviation of the difference between the predicted maps of two
         texts (see `training_statistics`). It is used by `transform` with the parameter
         `minus`. If None, ``sqrt(2) * null_std`` is used, which is at least as large.
+    null_scale : array-like of shape (n_levels, 2) or None, default=None
+        Factor by which `null_std` is multiplied, for texts of different support (see
+        `support`). The first column contains positive numbers of studies in ascending
+        order, and the second column contains the positive factors. Factors for other
+        numbers of studies are interpolated linearly in the logarithm of the number; the
+        first and the last factor also hold for smaller and larger numbers. If None, the
+        factor is 1 for all texts. Other values require `word_counts`.
     z_threshold : float, default=0.0
         If the largest value of the z map of a text is below this threshold, a
-        `LowConfidenceWarning` is issued. The default, 0, disables the warning.
+        `LowConfidenceWarning` is issued. The default, 0, disables this warning.
+    word_counts : dict of str to int or None, default=None
+        Number of training studies that contain each word. `support` computes the
+        support of texts from them. Words must be in lower case and in American
+        spelling; stop words are ignored. Pass `n_studies` as well.
+    n_studies : int or None, default=None
+        Number of training studies in which words were counted.
+    support_threshold : float, default=0.0
+        If the support of a text is below this number of studies, a
+        `LowConfidenceWarning` is issued. A positive threshold requires `word_counts`.
+        The default, 0, disables this warning.
     reference : array-like of shape (n_studies, n_components) or None, default=None
         Coefficients of training studies. `decode` computes the null distribution of its
         p values from them.
@@ -124,7 +148,8 @@ class NeuroContextModel:
 
     Attributes
     ----------
-    model, masker, smoothing_fwhm, terms, quadratic_coef, z_threshold, unit_maps, card
+    model, masker, smoothing_fwhm, terms, quadratic_coef, z_threshold, word_counts, \
+            n_studies, support_threshold, unit_maps, card
         Values of the parameters.
     mean_map : ndarray of shape (n_voxels,) or None
         Value of the parameter `mean_map`. If the parameter is None, the attribute is
@@ -142,10 +167,11 @@ class NeuroContextModel:
     ValueError
         If the model and the masker have different numbers of components. If an array
         has a wrong shape or contains NaN or infinity. If `smoothing_fwhm`,
-        `quadratic_coef` or `z_threshold` is not a finite number of at least 0. If
-        `terms` are not in lower case. If `mean` is None although another parameter
-        requires it, or if the mean map is not positive on average although
-        `quadratic_coef` is positive.
+        `quadratic_coef`, `z_threshold` or `support_threshold` is not a finite number of
+        at least 0. If `terms` or `word_counts` are not in lower case. If `null_scale`
+        is not positive or its first column is not in ascending order. If `mean` or
+        `word_counts` is None although another parameter requires it, or if the mean map
+        is not positive on average although `quadratic_coef` is positive.
 
     See Also
     --------
@@ -176,7 +202,11 @@ class NeuroContextModel:
         quadratic_coef=0.0,
         null_std=None,
         null_std_difference=None,
+        null_scale=None,
         z_threshold=0.0,
+        word_counts=None,
+        n_studies=None,
+        support_threshold=0.0,
         reference=None,
         term_features=None,
         unit_maps=False,
@@ -190,7 +220,10 @@ class NeuroContextModel:
         self.smoothing_fwhm = _check_number("smoothing_fwhm", smoothing_fwhm)
         self.quadratic_coef = _check_number("quadratic_coef", quadratic_coef)
         self.z_threshold = _check_number("z_threshold", z_threshold)
+        self.support_threshold = _check_number("support_threshold", support_threshold)
         self.terms = _check_terms(terms)
+        self.word_counts = _check_terms(word_counts, "word_counts")
+        self.n_studies = n_studies and _check_count("n_studies", n_studies)
         self.unit_maps = bool(unit_maps)
         self.card = dict(card or {})
         self.studies = None
@@ -200,10 +233,12 @@ class NeuroContextModel:
         self._null_std_difference = _check_array(
             "null_std_difference", null_std_difference, (n_voxels,)
         )
+        self._null_scale = _check_array("null_scale", null_scale, (None, 2))
         self._reference = _check_array("reference", reference, (None, n_components))
         shape = (len(self.terms), None)
         self._term_features = _check_array("term_features", term_features, shape)
         self._check_mean()
+        self._check_word_counts()
         self._null_maps = None
 
     @classmethod
@@ -282,7 +317,11 @@ class NeuroContextModel:
             "quadratic_coef": self.quadratic_coef,
             "null_std": self._null_std,
             "null_std_difference": self._null_std_difference,
+            "null_scale": self._null_scale,
             "z_threshold": self.z_threshold,
+            "word_counts": self.word_counts,
+            "n_studies": self.n_studies,
+            "support_threshold": self.support_threshold,
             "reference": self._reference,
             "term_features": self._dense_term_features(),
             "unit_maps": self.unit_maps,
@@ -314,6 +353,9 @@ class NeuroContextModel:
             - ``brain_map``: 3D image (see `transform`).
             - ``z_map``: 3D image (see `transform`). The key is absent if the model has
               no `mean` or no `null_std`.
+            - ``n_studies``: float, the number of training studies that support the map
+              (see the method `support`). The key is absent if the model has no
+              `word_counts`.
             - ``similar_words``: DataFrame (see the method `similar_words`). It has no
               rows if the model has no terms.
             - ``similar_documents``: DataFrame (see the method `similar_documents`). It
@@ -328,7 +370,8 @@ class NeuroContextModel:
         Warns
         -----
         LowConfidenceWarning
-            If the largest value of a z map is below `z_threshold`.
+            If the largest value of a z map is below `z_threshold`, or if the support of
+            a text is below `support_threshold`.
         """
         if not isinstance(text, str):
             raise TypeError(
@@ -370,7 +413,8 @@ class NeuroContextModel:
         Warns
         -----
         LowConfidenceWarning
-            If the largest value of a z map is below `z_threshold`.
+            If the largest value of a z map is below `z_threshold`, or if the support of
+            a text is below `support_threshold`.
         """
         return nib.concat_images(self._to_imgs(self._predict_voxels(texts, minus)[0]))
 
@@ -383,7 +427,7 @@ class NeuroContextModel:
         .. math::
 
             m(v) = \bar m(v) + d(v) + c\, \frac{\max(d(v), 0)^2}{\mu}, \qquad
-            z(v) = \frac{d(v)}{s(v)}
+            z(v) = \frac{d(v)}{g(n)\, s(v)}
 
         The mean map :math:`\bar m` is `mean_map`, and :math:`\mu` is its mean over
         voxels. The coefficient c is `quadratic_coef`. If c is zero and no `mean_map`
@@ -392,17 +436,24 @@ class NeuroContextModel:
         factor. The quadratic term corrects this shrinkage for large positive
         differences.
 
-        The null standard deviation s of d is `null_std`. It is estimated by refitting
-        the model to permuted text-map pairs (see `training_statistics`). The z values
-        are not corrected for multiple comparisons over voxels. The maps of single words
-        vary more than the maps of titles. If s was estimated from titles, as in the
-        shipped model, it is too small for single words.
+        The null standard deviation of d is :math:`g(n)\, s(v)`. Here, s is `null_std`,
+        n is the support of the text (see the method `support`), and the factor g(n) is
+        interpolated in `null_scale`. The factor is larger for texts with less support,
+        because few studies determine their maps. Both s and g are estimated by
+        refitting the model to permuted text-map pairs (see `training_statistics`). The
+        z values are not corrected for multiple comparisons over voxels.
 
         If `minus` is a text B, each brain map is the difference between the brain maps
         of a text A and of the text B. The z map is
-        :math:`(d_A(v) - d_B(v)) / s_\Delta(v)`, where :math:`s_\Delta` is
-        `null_std_difference`. This is the standard deviation of the difference between
-        the maps of two texts in models that were fitted to permuted text-map pairs.
+
+        .. math::
+
+            z(v) = \frac{d_A(v) - d_B(v)}
+            {s_\Delta(v) \sqrt{(g(n_A)^2 + g(n_B)^2) / 2}}
+
+        where :math:`s_\Delta` is `null_std_difference`. This is the standard deviation
+        of the difference between the maps of two texts in models that were fitted to
+        permuted text-map pairs.
         The maps of texts that share words vary together, so z values of such texts are
         too small. If the model has no `null_std_difference`, :math:`\sqrt{2}\, s` is
         used. It is at least as large as :math:`s_\Delta`, because fluctuations that the
@@ -419,7 +470,10 @@ class NeuroContextModel:
         -------
         maps : PredictedMaps, dict of str to list of Nifti1Image of shape (nx, ny, nz)
             The key ``brain_map``, and the key ``z_map`` if the model has `mean` and
-            `null_std`. Each list contains one image per text. Notebooks display the
+            `null_std`. Each list contains one image per text. If the model has
+            `word_counts`, the key ``n_studies`` contains the support of each text, an
+            array of shape (n_texts,), or, if `minus` is passed, the support of the text
+            A or of the text B, whichever is smaller. Notebooks display the
             dictionary as pictures. ``maps.plot(index=i)`` plots the map of text i, and
             ``maps.view(index=i)`` opens it in nilearn's interactive viewer. To show the
             z map, pass ``"z_map"`` to these methods.
@@ -432,18 +486,28 @@ class NeuroContextModel:
         Warns
         -----
         LowConfidenceWarning
-            For each text if the largest value of its z map is below `z_threshold`, also
-            for `minus`. If `minus` is passed, also for each difference if the largest
-            absolute value of its z map is below `z_threshold`.
+            For each text, also for `minus`, if the largest value of its z map is below
+            `z_threshold`, or if its support is below `support_threshold`. If `minus` is
+            passed, also for each difference if the largest absolute value of its z map
+            is below `z_threshold`.
         """
         texts = _check_texts(texts)
         brain_maps, z_maps = self._predict_voxels(texts, minus)
         imgs = {"brain_map": self._to_imgs(brain_maps)}
-        messages = [""] * len(texts)
+        largest = np.full(len(texts), np.inf)
         if z_maps is not None:
             imgs["z_map"] = self._to_imgs(z_maps)
             signed = z_maps if minus is None else np.abs(z_maps)
-            messages = [self._low_confidence("this map", z.max()) for z in signed]
+            largest = signed.max(axis=1)
+        if self.word_counts:
+            n_studies = self.support(texts)
+            if minus is not None:
+                n_studies = np.minimum(n_studies, self.support([minus]))
+            imgs["n_studies"] = n_studies
+        messages = [
+            self._low_confidence("this map", one, filter(None, [text, minus]))
+            for one, text in zip(largest, texts, strict=True)
+        ]
         maps = PredictedMaps(
             texts=texts,
             minus=minus,
@@ -453,6 +517,88 @@ class NeuroContextModel:
         )
         maps.update(imgs)
         return maps
+
+    def support(self, texts) -> np.ndarray:
+        r"""Compute the effective number of training studies behind the words of texts.
+
+        Let :math:`n_t` be the number of training studies that contain the word t, and N
+        the number of training studies. The weight :math:`w_t` of a word is its count in
+        the text, multiplied by its inverse document frequency
+        :math:`1 + \log((1 + N) / (1 + n_t))`, and divided by the sum of these products
+        over the words of the text. The support of the text is
+
+        .. math:: n = \frac{1}{u^2 / 0.5 + \sum_t w_t^2 / n_t}
+
+        The sum runs over the words that occur in training studies, and u is the sum of
+        the weights of all other words of the text. The support of a single known word
+        is :math:`n_t`, and the support of a text without known words is 0.5. In
+        general, :math:`n` is the number of independent maps whose mean has the same
+        variance as the weighted mean of the mean maps of the words, if no two words
+        occur in the same study. The support is at most N. Stop words are not
+        considered.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Texts of any length.
+
+        Returns
+        -------
+        n_studies : ndarray of shape (n_texts,), float64
+            Support of each text, in studies.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `texts` is not a sequence of strings, if a text is blank, or if the model
+            has no `word_counts`.
+
+        Examples
+        --------
+        >>> from sklearn_neurocontext import NeuroContextModel
+        >>> model = NeuroContextModel.from_pretrained()  # doctest: +SKIP
+        >>> model.support(["pain", "ketamine"]).round()  # doctest: +SKIP
+        """
+        if not self.word_counts:
+            raise ValueError(
+                "This model has no word_counts, from which the support of texts is "
+                "computed. Pass word_counts and n_studies, or fit the model by "
+                "fit_model."
+            )
+        return np.array(
+            [
+                effective_n_studies(text, self.word_counts, self.n_studies)
+                for text in _check_texts(texts)
+            ]
+        )
+
+    def describe_support(self, text) -> str:
+        """Return a sentence about the support of a text, for figures and HTML pages.
+
+        Parameters
+        ----------
+        text : str
+            A text of any length.
+
+        Returns
+        -------
+        description : str
+            For example "Supported by about 12 of 16,951 training studies." It is empty
+            if the model has no `word_counts`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `text` is not a string, or if it is blank.
+        """
+        texts = check_words([text], "text")
+        if not self.word_counts:
+            return ""
+        (n_studies,) = self.support(texts)
+        return (
+            f"Supported by about {format_support(n_studies)} of "
+            f"{self.n_studies:,} training studies."
+        )
 
     def full_vocabulary(self) -> list:
         """Return the terms of the model.
@@ -491,20 +637,22 @@ class NeuroContextModel:
 
         return NiftiMasker(self.masker.mask_img_).fit()
 
-    def low_confidence_message(self, z_img) -> str:
+    def low_confidence_message(self, z_img, text=None) -> str:
         """Return a warning message if a map does not differ clearly from the mean map.
 
         Parameters
         ----------
         z_img : Nifti1Image of shape (nx, ny, nz)
             The ``z_map`` of a text, as returned by `transform` or ``model(text)``.
+        text : str or None, default=None
+            The text. If it is passed, its support is also checked.
 
         Returns
         -------
         message : str
-            Message with the largest z and `z_threshold`, for figures and HTML pages.
-            The message is empty if z reaches the threshold in any voxel, or if the
-            threshold is 0.
+            Message for figures and HTML pages. It states the largest z if no voxel
+            reaches `z_threshold`, and the support if it is below `support_threshold`.
+            Otherwise, the message is empty.
 
         Examples
         --------
@@ -516,7 +664,7 @@ class NeuroContextModel:
         """
         inside = np.asarray(self.masker.mask_img_.dataobj) > 0
         largest = np.asarray(z_img.dataobj)[inside].max()
-        return self._low_confidence("this map", largest)
+        return self._low_confidence("this map", largest, filter(None, [text]))
 
     def has_known_words(self, texts) -> np.ndarray:
         """Check for each text whether the model knows at least one of its words.
@@ -1033,13 +1181,21 @@ class NeuroContextModel:
         if minus is not None:
             texts = [*texts, *check_words([minus], "minus")]
         coefficients = self._predict(self._features(texts))
+        largest = np.full(len(texts), np.inf)
         if self._mean is None:
+            self._warn_low_confidence(texts, largest)
             maps = self._smooth(coefficients)
             return (maps if minus is None else maps[:-1] - maps[-1]), None
         differences, z = self._smooth(coefficients - self._mean), None
         if self._null_std is not None:
-            z = _divide(differences, self._null_std)
-            self._warn_low_confidence(texts, z)
+            scale = np.ones((len(texts), 1))
+            if self._null_scale is not None:
+                scale = interpolate_scale(self._null_scale, self.support(texts))[
+                    :, None
+                ]
+            z = _divide(differences, self._null_std * scale)
+            largest = z.max(axis=1)
+        self._warn_low_confidence(texts, largest)
         if self._mean_map is None and self.quadratic_coef == 0:
             maps = self._smooth(coefficients)
         else:
@@ -1047,8 +1203,11 @@ class NeuroContextModel:
         if minus is None:
             return maps, z
         if z is not None:
-            z = _divide(differences[:-1] - differences[-1], self._difference_std)
-            self._warn_low_confidence(texts[:-1], z, minus)
+            scale = np.sqrt((scale[:-1] ** 2 + scale[-1] ** 2) / 2)
+            std = self._difference_std * scale
+            z = _divide(differences[:-1] - differences[-1], std)
+            largest = np.abs(z).max(axis=1)
+            self._warn_low_confidence(texts[:-1], largest, minus=minus)
         return maps[:-1] - maps[-1], z
 
     @property
@@ -1066,25 +1225,39 @@ class NeuroContextModel:
     def _to_imgs(self, voxels):
         return voxels_to_imgs(voxels, self.masker.mask_img_)
 
-    def _warn_low_confidence(self, texts, z, minus=None):
-        """Warn about each text or difference whose largest z is below the threshold."""
-        for text, z_map in zip(texts, z, strict=True):
-            name, largest = f"the map of {text[:60]!r}", z_map.max()
+    def _warn_low_confidence(self, texts, largest, *, minus=None):
+        """Warn about each text or difference with a low largest z or low support.
+
+        The support of the texts of a difference is not checked.
+        """
+        for text, one in zip(texts, largest, strict=True):
+            name = f"the map of {text[:60]!r}"
             if minus is not None:
                 name += f" minus the map of {minus[:60]!r}"
-                largest = np.abs(z_map).max()
-            message = self._low_confidence(name, largest)
+            message = self._low_confidence(name, one, [text] if minus is None else [])
             if message:
                 warnings.warn(message, LowConfidenceWarning, stacklevel=4)
 
-    def _low_confidence(self, name, largest) -> str:
-        """Return a message if the largest z of a map is below the threshold."""
-        if largest >= self.z_threshold or self.z_threshold == 0:
-            return ""
-        return (
-            f"No voxel of {name} reaches the z threshold (largest z {largest:.1f}, "
-            f"threshold {self.z_threshold:.1f}). The model may not know these words."
-        )
+    def _low_confidence(self, name, largest, texts) -> str:
+        """Return a message if the largest z or the support of a text is low."""
+        reasons = []
+        # Without a threshold, there is no warning, even if all z values are negative.
+        if self.z_threshold > 0 and largest < self.z_threshold:
+            reasons.append(
+                f"No voxel of {name} reaches the z threshold (largest z {largest:.1f}, "
+                f"threshold {self.z_threshold:.1f})."
+            )
+        for text in texts if self.support_threshold > 0 else ():
+            (support,) = self.support([text])
+            if support < self.support_threshold:
+                reasons.append(
+                    f"The words of {text[:60]!r} are supported by about "
+                    f"{format_support(support)} training studies (threshold "
+                    f"{self.support_threshold:g})."
+                )
+        if reasons:
+            reasons.append("The model may not know these words.")
+        return " ".join(reasons)
 
     def _map_coefficients(self, img):
         """Return the coefficients of a map, a region or peaks: (1, n_components)."""
@@ -1210,6 +1383,29 @@ class NeuroContextModel:
                 "mean map over voxels is positive. Check mean and mean_map."
             )
 
+    def _check_word_counts(self):
+        """Check that words were counted if needed, and check `null_scale`."""
+        needs_words = self._null_scale is not None or self.support_threshold > 0
+        if needs_words and not self.word_counts:
+            raise ValueError(
+                "null_scale and support_threshold require word_counts, the number of "
+                "training studies that contain each word. Pass word_counts as well."
+            )
+        if self.word_counts and self.n_studies is None:
+            raise ValueError(
+                "word_counts requires n_studies, the number of training studies. Pass "
+                "n_studies as well."
+            )
+        scale = self._null_scale
+        is_valid = scale is None or (
+            len(scale) > 0 and (scale > 0).all() and (np.diff(scale[:, 0]) > 0).all()
+        )
+        if not is_valid:
+            raise ValueError(
+                "null_scale must contain positive numbers, and its first column must "
+                f"be in ascending order; got {scale.tolist()}."
+            )
+
 
 def density_unit(model) -> str:
     """Return the unit of the densities that a `NeuroContextModel` predicts."""
@@ -1320,7 +1516,7 @@ def _check_count(name: str, value) -> int:
     return int(value)
 
 
-def _check_terms(terms) -> dict:
+def _check_terms(terms, name: str = "terms") -> dict:
     """Check terms and their numbers of studies, and return them as a dictionary."""
     terms = {} if terms is None else dict(terms)
     for term, n_studies in terms.items():
@@ -1328,11 +1524,70 @@ def _check_terms(terms) -> dict:
         is_count = isinstance(n_studies, Integral) and not isinstance(n_studies, bool)
         if term != words or not words or not is_count or n_studies < 0:
             raise ValueError(
-                "terms must map terms to numbers of studies. Terms must be in lower "
+                f"{name} must map terms to numbers of studies. Terms must be in lower "
                 "case, with a single space between words; got "
                 f"{term!r}: {n_studies!r}."
             )
     return {term: int(n_studies) for term, n_studies in terms.items()}
+
+
+def split_words(text) -> list:
+    """Return the words of a text in American spelling, without stop words.
+
+    Parameters
+    ----------
+    text : str
+        A text of any length.
+
+    Returns
+    -------
+    words : list of str
+        Words in lower case, in the order of the text. Numbers and single letters are
+        omitted.
+
+    Examples
+    --------
+    >>> from sklearn_neurocontext.inference import split_words
+    >>> split_words("Tumours of the Brain, grade 2")
+    ['tumors', 'brain', 'grade']
+    """
+    words = re.findall(TERM_PATTERN, american_spelling(text).lower())
+    return [word for word in words if word not in ENGLISH_STOP_WORDS]
+
+
+def effective_n_studies(text, word_counts, n_studies) -> float:
+    """Return the support of a text (see `NeuroContextModel.support`).
+
+    >>> counts = {"heat": 8, "pain": 8}
+    >>> effective_n_studies("Pain", counts, 100)
+    8.0
+    >>> effective_n_studies("pain of heat", counts, 100)
+    16.0
+    >>> effective_n_studies("asdf qwerty", counts, 100)
+    0.5
+    """
+    count_in_text = Counter(split_words(text))
+    if not count_in_text:
+        return _UNKNOWN_STUDIES
+    n_with_word = np.array([word_counts.get(word, 0) for word in count_in_text])
+    weights = np.array(list(count_in_text.values())) * (
+        1 + np.log((1 + n_studies) / (1 + n_with_word))
+    )
+    weights /= weights.sum()
+    known = n_with_word > 0
+    variance = np.sum(weights[known] ** 2 / n_with_word[known])
+    variance += weights[~known].sum() ** 2 / _UNKNOWN_STUDIES
+    return float(min(1 / variance, n_studies))
+
+
+def interpolate_scale(null_scale, support) -> np.ndarray:
+    """Return the factor of the null standard deviation for each support.
+
+    >>> interpolate_scale(np.array([[1.0, 2.0], [4.0, 1.0]]), [0.5, 2.0, 9.0])
+    array([2. , 1.5, 1. ])
+    """
+    levels, scales = np.asarray(null_scale, dtype=np.float64).T
+    return np.interp(np.log(support), np.log(levels), scales)
 
 
 def expected_density(mean_map, differences, quadratic_coef: float) -> np.ndarray:

@@ -192,15 +192,18 @@ def _describe_text(model, text, k, top) -> dict:
     maps = model.transform([text])
     message = ""
     if "z_map" in maps:
-        message = model.low_confidence_message(maps["z_map"][0])
+        message = model.low_confidence_message(maps["z_map"][0], text)
+    support = model.describe_support(text)
+    note = " ".join(filter(None, [support, message]))
     marked = model.highlighted_text(text)
-    imgs = {name: maps[name][0] for name in maps}
+    imgs = {name: maps[name][0] for name in ("brain_map", "z_map") if name in maps}
     content = {
         "marked": Markup(marked),  # `highlighted_text` has escaped the text.
         "has_marks": "<mark" in marked,
         "n_terms": len(model.terms),
         "message": message,
-        "map": _draw_map(model, imgs, top, text=text, message=message),
+        "support": support,
+        "map": _draw_map(model, imgs, top, text=text, message=note),
         "terms": None,
         "documents": None,
     }

@@ -25,11 +25,16 @@ _SETTINGS = {
     "unit_maps",
     "card",
 }
-_ARRAYS = {
+# Arguments that a folder may lack.
+_OPTIONAL = {
     "mean",
     "mean_map",
     "null_std",
     "null_std_difference",
+    "null_scale",
+    "word_counts",
+    "n_studies",
+    "support_threshold",
     "reference",
     "term_features",
 }
@@ -116,7 +121,7 @@ def read_folder(directory, device, *, allow_download=False) -> dict:
             "NeuroContextModel.save or by neurocontext fit CORPUS --output FOLDER."
         )
     index = load_values(directory / _INDEX)
-    if set(index) - _ARRAYS != {"hashes", *_SETTINGS}:
+    if set(index) - _OPTIONAL != {"hashes", *_SETTINGS}:
         raise ValueError(
             f"The model in {directory.name!r} was written by another version of this "
             f"package. Its index has the entries {', '.join(sorted(index))}. Save the "

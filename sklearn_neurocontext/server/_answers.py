@@ -237,7 +237,7 @@ class ModelAnswers:
         maps = self._maps(text, None)
         message = ""
         if "z_map" in maps:
-            message = self.model.low_confidence_message(maps["z_map"])
+            message = self.model.low_confidence_message(maps["z_map"], text)
         words = self.model.similar_words(text).head(k).reset_index()
         return {
             "text": text,

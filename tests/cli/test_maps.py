@@ -196,6 +196,28 @@ def test_decode_takes_peaks(folder, tmp_path):
     assert "2 peaks" in run("decode", *peaks, "--model", folder).stdout
 
 
+def test_map_prints_support(tmp_path):
+    counts = {"pain": 30, "finger": 40}
+    model = NeuroContextModel(
+        **make_parts(), word_counts=counts, n_studies=150, support_threshold=5
+    )
+    arguments = ["--model", model.save(tmp_path / "model")]
+    output, plot = tmp_path / "m.nii", tmp_path / "m.svg"
+    result = run("map", "pain", "-o", output, "--plot", plot, *arguments)
+    support = "Supported by about 30 of 150 training studies."
+    assert f"“pain”: {support}" in result.stdout
+    assert "Note" not in result.stderr
+    result = run("map", "pain", "--minus", "heat", "-o", output, *arguments)
+    assert support in result.stdout
+    assert "“heat”: Supported by about 0.5 of 150" in result.stdout
+    assert "The words of 'heat' are supported by about 0.5" in result.stderr
+    texts = tmp_path / "texts.txt"
+    texts.write_text("pain\nheat\nfinger\n", encoding="utf-8")
+    run("map", "--texts", texts, "-o", tmp_path / "maps", *arguments)
+    table = pd.read_csv(tmp_path / "maps" / "maps.csv")
+    assert table["n_studies"].tolist() == [30, 0.5, 40]
+
+
 def test_figure_has_low_confidence_message(tmp_path, monkeypatch):
     model = NeuroContextModel(**make_parts(), z_threshold=1e6)
     folder = model.save(tmp_path / "model")

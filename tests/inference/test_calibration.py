@@ -140,6 +140,41 @@ def test_null_std_of_differences_is_that_of_all_pairs(problem, monkeypatch):
     )
 
 
+def test_permuted_fits_keep_the_chosen_penalty(problem):
+    X, studies, masker = problem
+    penalties = []
+
+    class Spy(RidgeBaseline):
+        def fit(self, X, y):
+            super().fit(X, y)
+            penalties.append(self.alpha_)
+            return self
+
+    model = Spy().fit(X, studies.y)
+    training_statistics(model, X, studies.y, masker, n_permutations=2)
+    assert penalties == [model.alpha_] * 3
+    # Without this, other penalties are chosen.
+    rng = np.random.default_rng(0)
+    chosen = RidgeBaseline().fit(X, studies.y[rng.permutation(len(X))]).alpha_
+    assert chosen != model.alpha_
+
+
+def test_texts_without_words_have_no_null_scale(problem):
+    X, studies, masker = problem
+    model = RidgeBaseline().fit(X, studies.y)
+    blank = ["1 2 3"] * len(X)
+    found = training_statistics(
+        model, X, studies.y, masker, texts=blank, n_permutations=1
+    )
+    assert (found.word_counts, found.null_scale) == ({}, None)
+    # Embeddings of words need an embedder.
+    found = training_statistics(
+        model, X, studies.y, masker, texts=studies.texts, n_permutations=1
+    )
+    assert found.word_counts
+    assert found.null_scale is None
+
+
 def test_smoothing_reduces_null_std(problem):
     X, studies, masker = problem
     model = RidgeBaseline().fit(X, studies.y)

@@ -154,6 +154,15 @@ def test_low_confidence_message_is_on_page_and_glass_brain(monkeypatch):
     assert len(noted) == len(plain) + 1
 
 
+def test_page_states_support():
+    counted = {"word_counts": {"pain": 30}, "n_studies": 150, "support_threshold": 40}
+    model = NeuroContextModel(**make_parts(), **counted)
+    with pytest.warns(LowConfidenceWarning, match="supported by about 30"):
+        page = make_report(model, "pain").html
+    assert "Supported by about 30 of 150 training studies." in page
+    assert "about 30 training studies (threshold 40)" in page
+
+
 def test_report_is_saved_and_displayed(report, tmp_path):
     path = report.save(tmp_path / "report.html")
     assert path.read_text(encoding="utf-8") == report.html

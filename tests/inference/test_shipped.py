@@ -9,6 +9,11 @@ import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
+from benchmarks.encoding.calibration import (
+    made_up_texts,
+    phrases_of_other_fields,
+    share_of_warnings,
+)
 from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext._utils.volumes import voxels_to_imgs
 from sklearn_neurocontext.inference import LowConfidenceWarning
@@ -92,6 +97,28 @@ def test_unknown_words_raise_warning(shipped):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         shipped.transform(["painful heat", "reading words aloud", "Alzheimer"])
+
+
+def test_support_counts_training_studies(shipped):
+    pain, itch, unknown = shipped.support(["pain", "itch", "asdf qwerty"])
+    assert pain > 300 > 100 > itch > 5 > unknown == 0.5
+    assert shipped("pain")["n_studies"] == pain
+    n_studies = shipped.card["n_studies"]
+    assert shipped.n_studies == n_studies
+    assert shipped.describe_support("pain").endswith(f"{n_studies:,} training studies.")
+
+
+def test_made_up_texts_and_other_fields_raise_warnings(shipped):
+    phrases = phrases_of_other_fields("development")[::5]
+    assert share_of_warnings(shipped, phrases) >= 0.8
+    assert share_of_warnings(shipped, made_up_texts("development")[:20]) == 1
+
+
+def test_null_is_wider_for_rare_words(shipped):
+    scale = shipped._null_scale
+    assert (np.diff(scale[:, 1]) <= 0).all()
+    assert scale[0, 1] > 1.3 * scale[-1, 1]
+    assert shipped.card["null"]["rare_above_3"] <= 0.01
 
 
 def test_terms_are_words_without_stop_words(shipped):
