@@ -36,7 +36,7 @@ from ._decoding import NO_STUDIES, IndexedStudies, cosines, rank_candidates
 from ._nulls import NULLS, TAILS, NullMaps, describe_null
 from ._ontology import ONTOLOGY_KINDS, PRIORS, rank_entries
 from ._report_parts import describe_card, show_rows
-from ._results import PredictedMaps, format_support, summarize_model
+from ._results import PredictedMaps, summarize_model
 from ._storage import find_folder, read_folder, write_folder
 from ._terms import count_known_words, mark_terms, term_shares
 from ._vocabulary import TERM_LISTS, select_terms
@@ -499,11 +499,13 @@ class NeuroContextModel:
             imgs["z_map"] = self._to_imgs(z_maps)
             signed = z_maps if minus is None else np.abs(z_maps)
             largest = signed.max(axis=1)
+        supports = [""] * len(texts)
         if self.word_counts:
             n_studies = self.support(texts)
             if minus is not None:
                 n_studies = np.minimum(n_studies, self.support([minus]))
             imgs["n_studies"] = n_studies
+            supports = [self._describe_support(n) for n in n_studies]
         messages = [
             self._low_confidence("this map", one, filter(None, [text, minus]))
             for one, text in zip(largest, texts, strict=True)
@@ -512,6 +514,7 @@ class NeuroContextModel:
             texts=texts,
             minus=minus,
             unit=density_unit(self),
+            supports=supports,
             messages=messages,
             card=self.card,
         )
@@ -594,7 +597,9 @@ class NeuroContextModel:
         texts = check_words([text], "text")
         if not self.word_counts:
             return ""
-        (n_studies,) = self.support(texts)
+        return self._describe_support(*self.support(texts))
+
+    def _describe_support(self, n_studies) -> str:
         return (
             f"Supported by about {format_support(n_studies)} of "
             f"{self.n_studies:,} training studies."
@@ -1553,6 +1558,11 @@ def split_words(text) -> list:
     """
     words = re.findall(TERM_PATTERN, american_spelling(text).lower())
     return [word for word in words if word not in ENGLISH_STOP_WORDS]
+
+
+def format_support(n_studies) -> str:
+    """Return a number of studies; numbers below 2 have a decimal place."""
+    return f"{n_studies:.1f}" if n_studies < 2 else f"{n_studies:,.0f}"
 
 
 def effective_n_studies(text, word_counts, n_studies) -> float:

@@ -32,6 +32,9 @@ class PredictedMaps(dict):
         Text whose map was subtracted.
     unit : str
         Unit of the brain maps.
+    supports : list of str
+        Sentence about the number of studies that support each map. It is empty if the
+        model does not know this number.
     messages : list of str
         Low-confidence message of each map. It is empty if the map has high confidence.
     card : dict
@@ -48,6 +51,7 @@ class PredictedMaps(dict):
     texts: list
     minus: str | None
     unit: str
+    supports: list
     messages: list
     card: dict
 
@@ -89,7 +93,7 @@ class PredictedMaps(dict):
         unit = self.unit if self.minus is None else f"difference of {self.unit}"
         defaults = {
             "title": self._title(index),
-            "note": " ".join(filter(None, self._notes(index))),
+            "note": f"{self.supports[index]} {self.messages[index]}".strip(),
             "unit": "z value" if is_z else unit,
             "threshold": Z_THRESHOLD if is_z else None,
             "two_sided": is_z or self.minus is not None,
@@ -140,9 +144,8 @@ class PredictedMaps(dict):
         """Return pictures and tables for display in notebooks; all text is escaped."""
         maps = []
         for index in range(min(len(self.texts), _MAX_TEXTS)):
-            support, message = self._notes(index)
-            one = {"title": self._title(index), "support": support, "message": message}
-            one["picture"] = None
+            one = {"title": self._title(index), "picture": None}
+            one |= {"support": self.supports[index], "message": self.messages[index]}
             try:
                 figure = self.plot(index=index, views="glass")
                 one["picture"] = picture(figure, "glass brain")
@@ -174,15 +177,6 @@ class PredictedMaps(dict):
         text = self.texts[index]
         return text if self.minus is None else f"{text} minus {self.minus}"
 
-    def _notes(self, index) -> tuple[str, str]:
-        """Return a sentence about the support of a map, and its message."""
-        support = ""
-        if "n_studies" in self:
-            found = self["n_studies"]
-            n_studies = found if isinstance(found, float) else found[index]
-            support = f"Supported by about {format_support(n_studies)} studies."
-        return support, self.messages[index]
-
     def _select(self, name, index):
         """Return the name and the image of a map."""
         if name is None:
@@ -193,11 +187,6 @@ class PredictedMaps(dict):
             raise ValueError(f"name must be one of {known}; got {name!r}.")
         imgs = self[name]
         return name, ([*imgs] if isinstance(imgs, list) else [imgs])[index]
-
-
-def format_support(n_studies) -> str:
-    """Return a number of studies; numbers below 2 have a decimal place."""
-    return f"{n_studies:.1f}" if n_studies < 2 else f"{n_studies:,.0f}"
 
 
 def summarize_model(model, unit, has_z) -> dict:
