@@ -13,9 +13,8 @@ from ._surrogates import coefficient_covariances, draw_surrogates, fit_shares
 
 NULLS = ("auto", "studies", "pooled", "surrogates")
 TAILS = ("positive", "negative", "both")
-# Numbers of studies in a pooled null map, in steps of about a factor of two. For means of
-# 50 studies, p values from means of 20 studies are calibrated as well
-# (benchmarks/encoding/decoding.py).
+# Numbers of studies in a pooled null map, in steps of about a factor of two. The last
+# one also serves for means of 50 studies (see benchmarks/encoding/decoding.py).
 _POOL_SIZES = (1, 2, 5, 10, 20)
 _N_POOLED_MAPS = 3000
 # Number of candidates in a batch. Null similarities are computed batch by batch to save
@@ -103,7 +102,7 @@ def _fit_batch(similarity, start, n_candidates):
     similarity = similarity.astype(np.float64, copy=False)
     mean = similarity.mean(axis=1, keepdims=True)
     std = similarity.std(axis=1, keepdims=True)
-    # A candidate may have the same similarity with all null maps, up to rounding errors.
+    # The similarities of a candidate with all null maps may be equal up to rounding.
     std[std <= 1e-9] = 1
     z = (similarity - mean) / std
     skewness = (z * z * z).mean(axis=1, keepdims=True)

@@ -95,9 +95,9 @@ def coefficient_covariances(masker) -> np.ndarray:
     The result has shape (4, n_components, n_components). After smoothing, the noise has
     variance 1 in each voxel.
     """
-    # The coefficients of a map v, with one value per voxel, are Q A v. The rows of A are
-    # the maps of the atlas. The matrix Q is computed from the coefficients of the maps
-    # of the atlas, which are Q A Aᵀ.
+    # Let v be a map with one value per voxel, and let the rows of A be the maps of the
+    # atlas. The coefficients of v are Q A v. The matrix Q is computed from the
+    # coefficients of the maps of the atlas, which are the columns of Q A Aᵀ.
     maps = masker.coefficients_to_voxels(np.eye(masker.n_elements_, dtype=np.float32))
     gram = np.asarray(maps @ maps.T, dtype=np.float64)
     of_maps = masker.voxels_to_coefficients(maps).astype(np.float64)

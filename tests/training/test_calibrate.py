@@ -6,7 +6,7 @@ from scipy import sparse
 from sklearn.utils import Bunch
 
 from sklearn_neurocontext.models import solve_ridge
-from training.calibrate import PermutedRidge, count_words
+from training.calibrate import PermutedRidge, check_weights, count_words
 from training.recipe import Rows, targets
 
 
@@ -39,6 +39,12 @@ def test_permuted_ridge_is_the_ridge_of_copied_rows(problem, rng):
         np.testing.assert_allclose(found, weights, rtol=1e-3, atol=1e-5)
         expected = intercept - maps.mean(axis=0)
         np.testing.assert_allclose(of_found, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_weights_of_another_training_raise():
+    check_weights(np.array([1.04, -2.0]), np.array([1.0, -2.0]))
+    with pytest.raises(ValueError, match=r"up to 5% of the largest.*got .* of 20%"):
+        check_weights(np.array([1.4, -2.0]), np.array([1.0, -2.0]))
 
 
 def test_studies_with_a_word_in_title_or_terms_are_counted():
