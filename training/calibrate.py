@@ -46,12 +46,20 @@ N_SHORT = 300
 # the titles would raise a warning.
 Z_THRESHOLD = 3.0
 SUPPORT_THRESHOLD = 5.0
-# A word of fewer studies is rare.
+# A word is rare if fewer studies contain it.
 RARE = 20
+# Largest difference between a weight of the model and the weight that `PermutedRidge`
+# computes without a permutation, divided by the largest weight. The weights of a saved
+# model are rounded to 16 bits, and solved in another order.
+TOLERANCE = 0.05
 
 
 def count_words(corpus, titles, studies) -> dict:
-    """Count the studies that contain each word in the title or in counted terms."""
+    """Return the number of studies that contain each word.
+
+    A study contains a word if it is in the title, or in a term of NeuroQuery's
+    vocabulary that occurs in the study.
+    """
     counts = sparse.csr_array(sum(corpus.term_counts.values()))[studies]
     place, pairs = {}, []
     for row, term in enumerate(corpus.vocabulary):
@@ -121,6 +129,17 @@ class PermutedRidge:
         return weights, self.of_mean @ maps - self.mean @ weights
 
 
+def check_weights(weights, coef) -> None:
+    """Check that solved weights are those of the model, `coef`."""
+    difference = np.abs(weights - coef).max() / np.abs(coef).max()
+    if difference > TOLERANCE:
+        raise ValueError(
+            f"The weights of the model must be reproduced up to {TOLERANCE:.0%} of the "
+            f"largest weight; got a difference of {difference:.0%}. Use the corpus and "
+            "the settings with which the model was trained."
+        )
+
+
 def make_features(transformer, texts, embedder):
     """Return the sparse and the dense features of texts.
 
@@ -144,10 +163,8 @@ def calibrate(model, data, rows, *, words, embedded, term_counts) -> dict:
     ridge = PermutedRidge(
         words, embedded, rows, data.maps[data.rest], model.model[-1].alpha_text
     )
-    coef = model.model[-1].coef_
     weights, _ = ridge.solve(np.arange(len(data.rest)))
-    if np.abs(weights - coef).max() > 0.05 * np.abs(coef).max():
-        raise ValueError("The weights of the model cannot be reproduced.")
+    check_weights(weights, model.model[-1].coef_)
     of_studies, of_texts = np.random.default_rng(0), np.random.default_rng(1)
     titles = [data.titles[row] for row in data.development[:N_TITLES]]
     drawn = draw_short_texts(counts | term_counts, of_texts, N_SHORT)
@@ -191,7 +208,8 @@ def calibrate(model, data, rows, *, words, embedded, term_counts) -> dict:
         for part, texts in enumerate((titles, checked))
     ]
     null = describe_null(z[0], z[0].max(axis=1))
-    # Other words have no feature of their own, so their maps hardly vary.
+    # Words that are not terms of the vocabulary have no feature of their own, so their
+    # maps hardly vary.
     n_studies = np.array([counts.get(text, 0) for text in checked])
     is_feature = np.array([text in term_counts for text in checked])
     is_rare = is_feature & (n_studies > 0) & (n_studies < RARE)

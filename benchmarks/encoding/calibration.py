@@ -48,7 +48,7 @@ N_TEXTS = 100
 SEEDS = {"development": 1, "test": 2}
 # Permutations that check the null distribution, and words predicted in each of them.
 N_PERMUTATIONS, N_WORDS = 5, 100
-# A word of fewer studies is rare.
+# A word is rare if fewer studies contain it.
 RARE = 20
 
 

@@ -5,7 +5,8 @@ import sys
 import time
 from contextlib import contextmanager
 
-# A bar of `delayed_progress_bar` is shown after this number of seconds.
+# A bar of `delayed_progress_bar` is shown after this number of seconds, so that short
+# tasks print nothing.
 _DELAY = 2.0
 
 
@@ -30,8 +31,8 @@ def progress_bar(label, show_counts=True):
 def delayed_progress_bar(label):
     """Yield a function that shows a progress bar if a task takes some seconds.
 
-    The function is called with the number of finished steps and of all steps. If
-    standard error is neither a terminal nor a notebook, no bar is shown.
+    The caller passes the number of finished steps and the number of all steps to this
+    function. Without a terminal and a notebook, no bar is shown.
     """
     if not (_is_notebook() or sys.stderr.isatty()):
         yield lambda n_done, n_total: None

@@ -314,7 +314,7 @@ def keep_strongest(img, top, name, two_sided=False):
     from nilearn.image import new_img_like
 
     check_top(top)
-    inside = inside_brain(img, name)
+    inside = resample_brain_mask(img, name)
     volume = img.get_fdata()
     voxels = volume[inside]
     strengths = np.abs(voxels) if two_sided else voxels
@@ -350,7 +350,7 @@ def _load_brain_mask():
     return img.get_fdata() > 0, img.affine
 
 
-def inside_brain(img, name) -> np.ndarray:
+def resample_brain_mask(img, name) -> np.ndarray:
     """Return nilearn's MNI mask as a boolean array on the grid of an image.
 
     `name` is the name of the image in error messages.

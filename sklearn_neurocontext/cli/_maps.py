@@ -27,8 +27,6 @@ from ._common import (
 )
 
 _IMG_PATH = OutputPath(".nii", ".nii.gz", dir_okay=False)
-# Default threshold of z maps in figures and tables of peaks.
-_Z_THRESHOLD = 3.0
 # Number of texts of a file whose maps are in memory at the same time.
 _BATCH = 100
 # Lists of terms of a model, as in NeuroContextModel.decode.
@@ -131,14 +129,14 @@ def map_(
         description = loaded.describe_support(one)
         if description:
             click.echo(f"“{one}”: {description}")
+    from ..plotting import DENSITY_UNIT, Z_THRESHOLD
+
     options = {
-        "threshold": threshold or (_Z_THRESHOLD if z else None),
+        "threshold": threshold or (Z_THRESHOLD if z else None),
         "two_sided": z or bool(minus),
     }
     table = list_peaks(img, peaks, **options) if peaks else None
     if plot:
-        from ..plotting import DENSITY_UNIT
-
         unit = f"difference of {DENSITY_UNIT}" if minus else DENSITY_UNIT
         title = f"{text} minus {minus}" if minus else text
         texts = {"title": title, "unit": "z value" if z else unit}

@@ -1,4 +1,4 @@
-"""Wrappers and steps that tables add to estimators, and that change their scores."""
+"""Estimators with hubness corrections, and a pipeline step that makes arrays dense."""
 
 import numpy as np
 from scipy.special import logsumexp
@@ -15,10 +15,10 @@ def to_dense(X) -> np.ndarray:
 class HubnessCorrected(BaseEstimator):
     """Estimator with a hubness correction that is computed from the training studies.
 
-    The correction is the same as in `KernelCCA`. From the similarity of a text and a
-    map, two values are subtracted after multiplication by `weight`: the soft maximum of
-    the text's similarities with all training maps, and the soft maximum of the map's
-    similarities with all training texts.
+    The correction is the same as in `KernelCCA`. Two values are multiplied by `weight`
+    and subtracted from the similarity of a text and a map. The first value is the soft
+    maximum of the similarities of the text with all training maps. The second value is
+    the soft maximum of the similarities of the map with all training texts.
     """
 
     def __init__(self, estimator, weight=0.5, temperature=0.05):
@@ -40,6 +40,7 @@ class HubnessCorrected(BaseEstimator):
         return similarity(self.estimator_, X, y) - self.weight * correction
 
     def _soft_maximum(self, values):
+        """Return the soft maximum of each row."""
         scaled = logsumexp(values / self.temperature, axis=1) - np.log(values.shape[1])
         return self.temperature * scaled
 
@@ -47,7 +48,8 @@ class HubnessCorrected(BaseEstimator):
 class CorrectedByCandidates(BaseEstimator):
     """Estimator whose similarities are corrected by CSLS.
 
-    A corrected similarity depends on all texts and maps that are compared together.
+    `similarity` computes the correction from the texts and maps that it compares, so
+    each corrected similarity depends on all of them.
     """
 
     def __init__(self, estimator, k=10):

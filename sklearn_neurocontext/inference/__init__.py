@@ -3,8 +3,6 @@
 from ._calibration import (
     TrainingStatistics,
     check_n_permutations,
-    compute_null_scale,
-    compute_null_std,
     describe_null,
     draw_short_texts,
     fit_model,
@@ -32,8 +30,6 @@ __all__ = [
     "check_n_permutations",
     "check_overwritable",
     "clone_with_chosen_settings",
-    "compute_null_scale",
-    "compute_null_std",
     "describe_null",
     "draw_short_texts",
     "find_peaks",

@@ -1,4 +1,4 @@
-"""Keep arrays in the cache folder of the package."""
+"""Store arrays in the cache folder of the package, and read them again."""
 
 import numpy as np
 
@@ -19,7 +19,11 @@ def fingerprint_or_none(estimator):
 
 
 def cached_array(kind, settings, compute) -> np.ndarray:
-    """Return an array from the cache folder; compute it if it is missing or altered."""
+    """Return an array from the cache folder; compute it if it is missing or altered.
+
+    `kind` is the subfolder, and `settings` identify the array. ``compute()`` returns
+    the array.
+    """
 
     def _build(folder):
         np.save(folder / "rows.npy", np.asarray(compute()), allow_pickle=False)

@@ -26,7 +26,7 @@ from ..models import scale_like_predictions
 from ._chosen_settings import clone_with_chosen_settings
 from ._neurocontext_model import (
     NeuroContextModel,
-    effective_n_studies,
+    compute_support,
     interpolate_scale,
     split_words,
 )
@@ -38,7 +38,8 @@ _N_FOLDS = 5
 # Maximum number of held-out texts whose maps are predicted in each permutation.
 _N_HELD_OUT = 200
 # Values of the null standard deviation below this quantile over voxels are replaced by
-# the quantile.
+# the quantile. Otherwise, z values would be very large at the few voxels where maps
+# hardly vary.
 _FLOOR = 0.05
 # Maximum numbers of known and of made-up short texts whose maps are predicted in each
 # permutation.
@@ -46,13 +47,13 @@ _N_SHORT = 200
 _N_MADE_UP = 50
 # `compute_null_scale` matches this quantile of z values to that of a normal
 # distribution. It uses every 8th voxel to save memory, and intervals of support with at
-# least 5 texts.
+# least 5 texts. The quantile of fewer texts would be too variable.
 _TAIL = 0.99
 _VOXEL_STEP = 8
 _MIN_TEXTS = 5
 # The default `z_threshold` is this quantile of the largest z values of null maps.
 _LARGEST = 0.95
-# Default `support_threshold`, in studies.
+# Default `support_threshold`, in studies. The shipped model has the same threshold.
 _SUPPORT_THRESHOLD = 5.0
 
 
@@ -80,7 +81,7 @@ class TrainingStatistics:
         Number of training studies that contain each word.
     null_scale : ndarray of shape (n_levels, 2), float32, or None
         Factor of the null standard deviation for texts of different support (defined in
-        `compute_null_scale`), or None if it was not estimated.
+        `null_statistics`), or None if it was not estimated.
     z_threshold : float
         95 % quantile of the largest z values of maps in models that were fitted to
         permuted pairs, or 0 if it was not estimated. The quantile is computed for
@@ -158,8 +159,8 @@ def training_statistics(
     The maps of texts that few training studies support vary more. Therefore, each copy
     also predicts the maps of at most 200 words and terms of training studies, which are
     drawn evenly over numbers of studies, and of 50 texts that consist of random
-    letters. `compute_null_scale` computes the factor of the null standard deviation
-    from their z values and from those of the held-out texts.
+    letters. `null_statistics` computes the factor of the null standard deviation from
+    their z values and from those of the held-out texts.
 
     Parameters
     ----------
@@ -254,10 +255,7 @@ def training_statistics(
                     counts = dict(zip(word_counts, in_train, strict=True))
                     queries = [*(texts[row] for row in held_out), *short]
                     supports.append(
-                        [
-                            effective_n_studies(one, counts, len(train))
-                            for one in queries
-                        ]
+                        [compute_support(one, counts, len(train)) for one in queries]
                     )
                 differences.append([one - mean for one in predicted])
                 update(len(differences), n_permutations)
@@ -280,17 +278,30 @@ def training_statistics(
 def null_statistics(differences, masker, *, supports=(), smoothing_fwhm=0.0) -> dict:
     """Compute the null distribution of z maps from the predictions of permuted fits.
 
+    The null standard deviations are defined in `training_statistics`. They are computed
+    from held-out texts. The maps of texts with little support vary more. Therefore, the
+    null standard deviation is multiplied by a factor, ``null_scale``.
+
+    To compute this factor, texts are sorted into intervals of support, from each power
+    of two to the next. Maps of densities are skewed: large positive differences are
+    more frequent than in a normal distribution with the same standard deviation, most
+    of all for texts with little support. Therefore, the factor of an interval is the
+    99 % quantile of the z values of its texts, divided by the 99 % quantile of the
+    standard normal distribution. A factor that is smaller than that of an interval with
+    more support is replaced by the latter, so that factors never increase with support.
+    Intervals with fewer than five texts are omitted.
+
     Parameters
     ----------
     differences : sequence of sequence of ndarray of shape (n_texts, n_components)
-        For each permutation: the difference between predicted coefficients and mean
-        coefficients for held-out texts, and, optionally, for other texts, which are
-        only used to compute `null_scale`.
+        For each permutation, an array for the held-out texts, and optionally an array
+        for other texts. Both contain predicted coefficients minus mean coefficients.
+        The other texts are only used to compute ``null_scale``.
     masker : KDEDiFuMoMasker
         Fitted masker that computed the coefficients.
     supports : sequence of sequence of float, default=()
-        For each permutation: the support of the held-out texts and of the other texts
-        (see `NeuroContextModel.support`). If empty, `null_scale` is None.
+        For each permutation: the support of the held-out texts, followed by that of the
+        other texts (see `NeuroContextModel.support`). If empty, ``null_scale`` is None.
     smoothing_fwhm : float, default=0.0
         Full width at half maximum of the Gaussian kernel that smooths maps, in mm.
 
@@ -298,7 +309,10 @@ def null_statistics(differences, masker, *, supports=(), smoothing_fwhm=0.0) -> 
     -------
     statistics : dict
         Dictionary with these keys, which are described in `TrainingStatistics`:
-        ``null_std``, ``null_std_difference``, ``null_scale`` and ``null``.
+        ``null_std``, ``null_std_difference``, ``null_scale`` and ``null``. The first
+        column of ``null_scale`` contains the center of each interval of support (the
+        geometric mean of its limits), and the second column contains its factor.
+        ``null_scale`` is None if all intervals have fewer than five texts.
 
     Examples
     --------
@@ -340,6 +354,7 @@ def null_statistics(differences, masker, *, supports=(), smoothing_fwhm=0.0) -> 
     scales = [np.ones(len(one)) for one in z]
     if support:
         null_scale = compute_null_scale(np.concatenate(z), np.concatenate(support))
+    if null_scale is not None:
         scales = [interpolate_scale(null_scale, one) for one in support]
     n_held_out = [len(parts[0]) for parts in differences]
     blocks = list(zip(z, largest, scales, n_held_out, strict=True))
@@ -357,7 +372,9 @@ def null_statistics(differences, masker, *, supports=(), smoothing_fwhm=0.0) -> 
 
 
 def describe_null(z, largest, largest_of_words=()) -> dict:
-    """Compute the mean square and quantiles of null z maps.
+    """Compute the mean square and the quantiles of null z maps.
+
+    A null z map is the z map of a model that was fitted to permuted text-map pairs.
 
     Parameters
     ----------
@@ -396,35 +413,11 @@ def describe_null(z, largest, largest_of_words=()) -> dict:
 
 
 def compute_null_scale(z, support) -> np.ndarray | None:
-    """Compute the factor of the null standard deviation for texts of different support.
+    """Compute the factor of `null_statistics`, of shape (n_levels, 2), or None.
 
-    The texts are sorted into intervals of support, from each power of two to the next.
-    Maps of densities are skewed: large positive differences are more frequent than in a
-    normal distribution with the same standard deviation, most of all for texts with
-    little support. Therefore, the factor of an interval is the 99 % quantile of the z
-    values of its texts, divided by the 99 % quantile of the standard normal
-    distribution. A factor that is smaller than that of an interval with more support is
-    replaced by the latter, so that factors never increase with support. Intervals with
-    fewer than five texts are omitted.
+    `z` has shape (n_maps, n_voxels), and `support`, of the texts of the maps, has shape
+    (n_maps,).
 
-    Parameters
-    ----------
-    z : ndarray of shape (n_maps, n_voxels)
-        Differences between predicted maps and the mean map, divided by the null
-        standard deviation, in models that were fitted to permuted text-map pairs.
-    support : ndarray of shape (n_maps,)
-        Support of the texts of the maps (see `NeuroContextModel.support`).
-
-    Returns
-    -------
-    null_scale : ndarray of shape (n_levels, 2), float32, or None
-        Center of each interval (geometric mean of its limits), and its factor. The
-        value is None if all intervals have fewer than five texts.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_neurocontext.inference import compute_null_scale
     >>> z = np.random.default_rng(0).normal(size=(10, 1000))
     >>> z[:5] *= 3
     >>> scale = compute_null_scale(z, np.repeat([1, 64], 5))
@@ -471,12 +464,12 @@ def _count_words(texts):
 
 
 def draw_short_texts(counts, rng, n_texts=_N_SHORT) -> list:
-    """Draw words and terms evenly over numbers of studies, and make up texts.
+    """Draw words and terms evenly over numbers of studies, and make up 50 texts.
 
     Parameters
     ----------
     counts : dict of str to int
-        Number of studies that contain each word or term.
+        Number of studies that contain each word or term; positive.
     rng : numpy.random.Generator
         Random number generator.
     n_texts : int, default=200
@@ -500,7 +493,7 @@ def draw_short_texts(counts, rng, n_texts=_N_SHORT) -> list:
     by_interval = defaultdict(list)
     for text in sorted(counts):
         by_interval[int(np.log2(counts[text]))].append(text)
-    n_each = -(-n_texts // len(by_interval))
+    n_each = -(-n_texts // max(len(by_interval), 1))
     drawn = [
         texts[row]
         for _, texts in sorted(by_interval.items())
@@ -539,23 +532,11 @@ def make_up_text(rng) -> str:
 
 
 def compute_null_std(squares) -> np.ndarray:
-    """Compute the null standard deviation of each voxel.
+    """Return the square root of the mean over permutations, of shape (n_voxels,).
 
-    Parameters
-    ----------
-    squares : array-like of shape (n_permutations, n_voxels)
-        Squared difference between predicted map and mean map at each voxel, averaged
-        over the texts of each permutation.
+    `squares` has shape (n_permutations, n_voxels). Values below the 5 % quantile over
+    voxels are replaced by this quantile.
 
-    Returns
-    -------
-    null_std : ndarray of shape (n_voxels,)
-        Square root of the mean of `squares` over permutations. Values below the 5 %
-        quantile over voxels are replaced by this quantile.
-
-    Examples
-    --------
-    >>> from sklearn_neurocontext.inference import compute_null_std
     >>> compute_null_std([[1.0, 16.0], [1.0, 0.0]]).round(3).tolist()
     [1.091, 2.828]
     """

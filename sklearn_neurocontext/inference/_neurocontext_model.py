@@ -33,7 +33,7 @@ from .._utils.volumes import (
 from ..models import TextBrainEnsemble
 from ..plotting import DENSITY_UNIT
 from ._decoding import NO_STUDIES, IndexedStudies, cosines, rank_candidates
-from ._nulls import NULLS, TAILS, NullMaps, describe_null
+from ._nulls import NULLS, TAILS, NullMaps, ranking_attributes
 from ._ontology import ONTOLOGY_KINDS, PRIORS, rank_entries
 from ._report_parts import describe_card, show_rows
 from ._results import PredictedMaps, summarize_model
@@ -570,7 +570,7 @@ class NeuroContextModel:
             )
         return np.array(
             [
-                effective_n_studies(text, self.word_counts, self.n_studies)
+                compute_support(text, self.word_counts, self.n_studies)
                 for text in _check_texts(texts)
             ]
         )
@@ -1045,7 +1045,7 @@ class NeuroContextModel:
         else:
             ranking = self._rank_texts(candidates, coefficients, chosen, tail)
         ranking = ranking.head(k)
-        ranking.attrs.update(describe_null(chosen))
+        ranking.attrs.update(ranking_attributes(chosen))
         return ranking
 
     def _rank_texts(self, candidates, coefficients, chosen, tail):
@@ -1565,15 +1565,15 @@ def format_support(n_studies) -> str:
     return f"{n_studies:.1f}" if n_studies < 2 else f"{n_studies:,.0f}"
 
 
-def effective_n_studies(text, word_counts, n_studies) -> float:
+def compute_support(text, word_counts, n_studies) -> float:
     """Return the support of a text (see `NeuroContextModel.support`).
 
     >>> counts = {"heat": 8, "pain": 8}
-    >>> effective_n_studies("Pain", counts, 100)
+    >>> compute_support("Pain", counts, 100)
     8.0
-    >>> effective_n_studies("pain of heat", counts, 100)
+    >>> compute_support("pain of heat", counts, 100)
     16.0
-    >>> effective_n_studies("asdf qwerty", counts, 100)
+    >>> compute_support("asdf qwerty", counts, 100)
     0.5
     """
     count_in_text = Counter(split_words(text))

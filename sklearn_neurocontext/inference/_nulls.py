@@ -13,7 +13,8 @@ from ._surrogates import coefficient_covariances, draw_surrogates, fit_shares
 
 NULLS = ("auto", "studies", "pooled", "surrogates")
 TAILS = ("positive", "negative", "both")
-# Numbers of studies in a pooled null map.
+# Numbers of studies in a pooled null map, in steps of about a factor of two. The last
+# one also serves for means of 50 studies (see benchmarks/encoding/decoding.py).
 _POOL_SIZES = (1, 2, 5, 10, 20)
 _N_POOLED_MAPS = 3000
 # Number of candidates in a batch. Null similarities are computed batch by batch to save
@@ -36,8 +37,9 @@ class NullDistribution:
     mean, std, skewness : ndarray of shape (n_candidates,)
         Moments of the null similarities of each candidate.
     tails : ndarray of shape (n_pairs,)
-        Upper tail probabilities of null similarities in the Pearson type III
-        distributions with these moments, pooled over candidates, in ascending order.
+        Upper tail probabilities of null similarities, of all candidates, in ascending
+        order. The probabilities of a candidate are those of the Pearson type III
+        distribution with its moments.
     """
 
     mean: np.ndarray
@@ -55,7 +57,10 @@ class NullDistribution:
         return NullDistribution(*parts, self.tails)
 
     def p_values(self, similarity, tail="positive") -> np.ndarray:
-        """Return the p values of similarities, of shape (n_candidates,)."""
+        """Return the p values of similarities, of shape (n_candidates,).
+
+        `fit_null` defines the p value of high similarities.
+        """
         fitted = pearson3.sf(self.standardize(similarity), self.skewness)
         n_pairs = len(self.tails)
         n_above = np.searchsorted(self.tails, fitted, side="right")
@@ -97,6 +102,7 @@ def _fit_batch(similarity, start, n_candidates):
     similarity = similarity.astype(np.float64, copy=False)
     mean = similarity.mean(axis=1, keepdims=True)
     std = similarity.std(axis=1, keepdims=True)
+    # The similarities of a candidate with all null maps may be equal up to rounding.
     std[std <= 1e-9] = 1
     z = (similarity - mean) / std
     skewness = (z * z * z).mean(axis=1, keepdims=True)
@@ -158,7 +164,7 @@ def effective_n_studies(coefficients, direction, cosine) -> float:
     return float(odds * (1 - cosine**2) / cosine**2)
 
 
-def describe_null(null) -> dict:
+def ranking_attributes(null) -> dict:
     """Return the attributes of a table of `decode` that describe the null."""
     name, setting = null
     if name == "studies":
@@ -177,10 +183,10 @@ def negative_share(coefficients) -> np.ndarray:
 
 
 def choose_null(null, n_studies, is_statistic) -> tuple[str, int]:
-    """Return the null for a map, and the number of studies in a pooled null map.
+    """Return the name of the null for a map, and the number of studies in a null map.
 
-    `n_studies` is the effective number of studies of the map. The second value is 1 for
-    ``"studies"`` and 0 for ``"surrogates"``.
+    `null` is the name that the user passed, and `n_studies` is the effective number of
+    studies of the map. The second value is 0 for ``"surrogates"``.
     """
     if null == "surrogates" or (null == "auto" and is_statistic):
         return "surrogates", 0
@@ -192,10 +198,10 @@ def choose_null(null, n_studies, is_statistic) -> tuple[str, int]:
 
 
 def pool_studies(reference, n_pooled) -> np.ndarray:
-    """Return mean maps of randomly drawn studies, of shape (n_maps, n_components).
+    """Return mean maps of randomly drawn studies, of shape (3000, n_components).
 
-    Each of the 3,000 maps is the mean of `n_pooled` reference studies, each of which is
-    scaled to norm 1.
+    Each map is the mean of `n_pooled` reference studies. Each study is scaled to norm 1
+    before the mean is computed.
     """
     rng = np.random.default_rng(_SEED)
     n_pooled = min(n_pooled, len(reference))
@@ -209,8 +215,8 @@ def pool_studies(reference, n_pooled) -> np.ndarray:
 class NullMaps:
     """Null maps of a model, and the null distributions that were fitted to them.
 
-    A null is identified by a tuple: its name, and the number of pooled studies or the
-    shares of `fit_widths`.
+    A null is a tuple with two values: its name, and a setting. The setting of pooled
+    studies is their number. The setting of surrogates are the shares of `fit_widths`.
     """
 
     def __init__(self, reference, masker):
@@ -244,9 +250,10 @@ class NullMaps:
     def prepare(self, null, coefficients) -> np.ndarray:
         """Return the coefficients that are compared with candidates.
 
-        Single studies are compared as they are. In other maps, the share of the mean
-        map is that of a typical study. Otherwise, p values would depend on it: the mean
-        of many studies resembles the mean map, and a statistical map need not do so.
+        Single studies are compared as they are. Other maps are changed by `level_mean`.
+        Otherwise, p values would depend on the cosine between a map and the mean map.
+        This cosine is large for the mean of many studies, and may have any value for a
+        statistical map.
         """
         if null[0] == "studies":
             return coefficients
@@ -278,8 +285,8 @@ class NullMaps:
         """Return the null distribution of candidates.
 
         ``compare(rows, maps)`` returns the similarities between a slice of candidates
-        and maps. If `candidates` is not None, the distribution is kept in memory under
-        this name.
+        and maps. `candidates` is the name of the candidates, under which the
+        distribution is kept in memory, or None if it should not be kept.
         """
         key = candidates, null
         if key in self._fitted:

@@ -7,16 +7,17 @@ from scipy.ndimage import maximum_filter
 
 from ._regions import region_names
 
-# Smallest distance between two peaks, in mm.
+# Smallest distance between two peaks, in mm: three voxels of the shipped masker (4 mm).
 _DISTANCE = 12.0
 
 
 def find_peaks(img, k: int = 40) -> pd.DataFrame:
-    """Find the peaks of a map of both signs, without a threshold.
+    """Find the peaks of both signs in a map, without a threshold.
 
     A voxel is a peak if no voxel within 12 mm has a larger magnitude. If several voxels
     within 12 mm of each other have the same magnitude, only the first of them is a
-    peak. `peak_table` finds the peaks of clusters above a threshold instead.
+    peak. HTML pages need all peaks, because readers can move the threshold. In
+    contrast, `peak_table` finds the peaks of clusters above a threshold.
 
     Parameters
     ----------
@@ -56,8 +57,10 @@ def find_peaks(img, k: int = 40) -> pd.DataFrame:
     positions = apply_affine(img.affine, voxels)
     kept = []
     for row, position in enumerate(positions):
+        if len(kept) == k:
+            break
         distances = np.linalg.norm(positions[kept] - position, axis=1)
-        if len(kept) < k and (distances > _DISTANCE).all():
+        if (distances > _DISTANCE).all():
             kept.append(row)
     peaks = pd.DataFrame(positions[kept], columns=["x", "y", "z"])
     peaks = peaks.assign(value=img.get_fdata()[tuple(voxels[kept].T)])

@@ -21,6 +21,7 @@ from .._utils.pages import (
     report_script,
 )
 from .._utils.volumes import keep_strongest
+from ..plotting import Z_THRESHOLD
 from ._peaks import find_peaks
 
 # At this resolution, the text in pictures has the same size as the text of the page.
@@ -28,8 +29,6 @@ from ._peaks import find_peaks
 # high pixel density.
 _PIXELS_PER_INCH = 80
 _DOTS_PER_INCH = 2 * _PIXELS_PER_INCH
-# Default threshold of z maps.
-Z_THRESHOLD = 3.0
 
 
 def render(template: str, title: str, content: dict, metadata: dict) -> str:

@@ -2,15 +2,9 @@
 
 from dataclasses import dataclass
 
+from ..plotting import Z_THRESHOLD
 from ._regions import peak_table
-from ._report_parts import (
-    Z_THRESHOLD,
-    describe_card,
-    picture,
-    show_img,
-    show_rows,
-    table,
-)
+from ._report_parts import describe_card, picture, show_img, show_rows, table
 
 # Maximum number of texts whose maps a notebook displays, and of rows in its tables.
 _MAX_TEXTS = 3
@@ -21,8 +15,8 @@ _MAX_ROWS = 10
 class PredictedMaps(dict):
     """Dictionary of predicted maps, which notebooks display as pictures and tables.
 
-    `NeuroContextModel.transform` and ``model(text)`` return and document it.
-    Its items are images, or lists of images, by the names of the maps.
+    `NeuroContextModel.transform` and ``model(text)`` return such a dictionary. They
+    document its keys. The value of a map is an image or a list of images.
 
     Parameters
     ----------
@@ -33,10 +27,11 @@ class PredictedMaps(dict):
     unit : str
         Unit of the brain maps.
     supports : list of str
-        Sentence about the number of studies that support each map. It is empty if the
-        model does not know this number.
+        For each map, a sentence about the number of training studies that support it.
+        The sentence is empty if the model does not know this number.
     messages : list of str
-        Low-confidence message of each map. It is empty if the map has high confidence.
+        For each map, the low-confidence message, which is empty if the confidence is
+        not low.
     card : dict
         Metadata of the model.
 
@@ -63,8 +58,9 @@ class PredictedMaps(dict):
         Parameters
         ----------
         name : {"brain_map", "z_map"} or None, default=None
-            Map to plot. If None, the brain map is plotted. For a difference of two
-            texts, None stands for the z map, if the model has z maps.
+            Map to plot. If None, the brain map of a text is plotted, or the z map of a
+            difference of two texts. If the model has no z maps, the brain map is
+            plotted in both cases.
         index : int, default=0
             Position of the text in `texts`.
         peaks : bool, default=False

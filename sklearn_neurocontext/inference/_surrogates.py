@@ -2,19 +2,23 @@
 
 import nibabel as nib
 import numpy as np
+from nibabel.affines import voxel_sizes
 from scipy.optimize import nnls
 from scipy.sparse import csr_array
 
 from .._utils.volumes import FWHM_TO_SIGMA
 
 # Random maps are sums of smoothed white noise. These are the full widths at half
-# maximum of the smoothing kernels, in mm.
+# maximum of the smoothing kernels, in mm, from that of a slightly smoothed map to that
+# of a map that varies only between lobes.
 _WIDTHS = (6.0, 12.0, 24.0, 48.0)
-# Largest distance at which the autocorrelation of a map is computed, in mm.
+# Largest distance at which the autocorrelation of a map is computed, in mm. It is the
+# largest of the widths.
 _MAX_LAG = 48.0
 # Minimum number of pairs of voxels from which an autocorrelation is computed.
 _MIN_PAIRS = 100
-# Covariances of coefficients are computed on a grid of about this size, in mm.
+# Covariances of coefficients are computed from sums of voxels over cubes of about this
+# size, in mm. The covariances of all pairs of voxels would take gigabytes of memory.
 _BLOCK_MM = 8.0
 _N_MAPS = 1000
 # Seed of the random maps.
@@ -51,14 +55,16 @@ def fit_widths(lags, correlations) -> np.ndarray:
     White noise that is smoothed by a Gaussian with the standard deviation
     :math:`\sigma` has the autocorrelation :math:`\exp(-h^2 / (4 \sigma^2))` at the
     distance h. The autocorrelation of the map is approximated by a weighted sum of such
-    functions, by nonnegative least squares. The weights, of shape (4,), sum to 1.
+    functions, by nonnegative least squares. The weights are the shares. They have shape
+    (4,) and sum to 1.
     """
     sigmas = FWHM_TO_SIGMA * np.array(_WIDTHS)
     functions = np.exp(-(np.reshape(lags, (-1, 1)) ** 2) / (4 * sigmas**2))
-    # The additional equation states that the weights sum to 1.
-    weight = 10.0
-    matrix = np.vstack([functions, np.full(len(sigmas), weight)])
-    shares, _ = nnls(matrix, np.append(correlations, weight))
+    # The additional equation states that the shares sum to 1. It is multiplied by a
+    # large number, so that the solution deviates little from it.
+    large = 10.0
+    matrix = np.vstack([functions, np.full(len(sigmas), large)])
+    shares, _ = nnls(matrix, np.append(correlations, large))
     return shares / shares.sum()
 
 
@@ -76,20 +82,22 @@ def fit_shares(img, mask_img) -> tuple:
     )
     volume = np.asarray(resampled.dataobj, dtype=np.float64)
     inside = np.asarray(mask_img.dataobj) > 0
-    voxel_mm = np.sqrt((mask_img.affine[:3, :3] ** 2).sum(axis=0))
-    shares = fit_widths(*autocorrelation(volume, inside, voxel_mm))
-    # Rounded shares are the same for equally smooth maps.
+    lags, correlations = autocorrelation(volume, inside, voxel_sizes(mask_img.affine))
+    shares = fit_widths(lags, correlations)
+    # Equally smooth maps have the same rounded shares, so they have the same null
+    # distribution, which is kept in memory.
     return tuple(float(one) for one in shares.round(2))
 
 
 def coefficient_covariances(masker) -> np.ndarray:
     """Return covariances of the coefficients of smoothed white noise, for each width.
 
-    The result has shape (4, n_components, n_components). Noise has variance 1 in each
-    voxel after smoothing.
+    The result has shape (4, n_components, n_components). After smoothing, the noise has
+    variance 1 in each voxel.
     """
-    # Coefficients are Q A v for a map v with one value per voxel. The rows of A are the
-    # maps of the atlas, and Q follows from the coefficients of these maps.
+    # Let v be a map with one value per voxel, and let the rows of A be the maps of the
+    # atlas. The coefficients of v are Q A v. The matrix Q is computed from the
+    # coefficients of the maps of the atlas, which are the columns of Q A Aᵀ.
     maps = masker.coefficients_to_voxels(np.eye(masker.n_elements_, dtype=np.float32))
     gram = np.asarray(maps @ maps.T, dtype=np.float64)
     of_maps = masker.voxels_to_coefficients(maps).astype(np.float64)
@@ -114,7 +122,7 @@ def _sum_blocks(maps, mask_img):
     An axis consists of the positions of voxels in mm and the number of voxels per cube.
     """
     inside = np.asarray(mask_img.dataobj) > 0
-    voxel_mm = np.sqrt((mask_img.affine[:3, :3] ** 2).sum(axis=0))
+    voxel_mm = voxel_sizes(mask_img.affine)
     sizes = np.maximum(1, np.rint(_BLOCK_MM / voxel_mm).astype(int))
     shape = -(-np.array(inside.shape) // sizes)
     places = np.ravel_multi_index((np.argwhere(inside) // sizes).T, shape)

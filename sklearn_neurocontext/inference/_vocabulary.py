@@ -7,7 +7,7 @@ TERM_LISTS = ("terms", "methods", "all_terms")
 
 
 def select_terms(terms, name) -> list:
-    """Return the indices of the terms that belong to a list.
+    """Return the indices of those terms of a model that belong to a list.
 
     `name` is ``"terms"`` (terms of neuroscience), ``"methods"`` (terms of methods) or
     ``"all_terms"``. `terms` are in lower case and in American spelling.

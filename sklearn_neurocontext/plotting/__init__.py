@@ -15,11 +15,12 @@ from ._scores import (
     plot_scores,
 )
 from ._similarity_matrix import plot_similarity_matrix
-from ._style import DENSITY_UNIT
+from ._style import DENSITY_UNIT, Z_THRESHOLD
 from ._training_curve import plot_training_curve
 
 __all__ = [
     "DENSITY_UNIT",
+    "Z_THRESHOLD",
     "plot_dice_bars",
     "plot_maps",
     "plot_paired_differences",

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 from scipy.ndimage import distance_transform_edt, maximum_filter, minimum_filter
 
-from .._utils.volumes import inside_brain, is_path, keep_strongest, open_img
+from .._utils.volumes import is_path, keep_strongest, open_img, resample_brain_mask
 
 # Voxel size of the maps in figures, in mm. Their grid is that of nilearn's MNI mask.
 DISPLAY_MM = 2
@@ -57,7 +57,7 @@ def make_display_map(img, name, *, threshold=None, top=0.1, two_sided=False):
     voxels. It is computed before interpolation.
     """
     img = read_map(img, name)
-    inside = inside_brain(img, name)
+    inside = resample_brain_mask(img, name)
     if threshold is None:
         kept = np.abs(keep_strongest(img, top, name, two_sided).get_fdata())
         threshold = kept[kept > 0].min()

@@ -13,6 +13,9 @@ GRAY = "0.35"
 # Unit of maps that a model predicts with y_scaling="unit" or "sqrt". The unit is
 # arbitrary, because both settings scale the coefficients of each study to norm 1.
 DENSITY_UNIT = "predicted peak density (a.u.)"
+# Default threshold of z maps in figures, pages and tables of peaks. In a normal
+# distribution, one value in 740 is larger.
+Z_THRESHOLD = 3.0
 TITLE_SIZE = 16
 LABEL_SIZE = 14
 TICK_SIZE = 12

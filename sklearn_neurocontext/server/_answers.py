@@ -14,7 +14,7 @@ from .._utils.files import replace_surrogates
 from .._utils.pages import compress_img, make_anatomy
 from .._utils.validation import normalize_text
 from ..inference import find_peaks
-from ..plotting import DENSITY_UNIT, plot_maps
+from ..plotting import DENSITY_UNIT, Z_THRESHOLD, plot_maps
 from ._uploads import read_nifti
 
 MAX_TEXT = 5_000
@@ -22,7 +22,6 @@ MAX_TEXT = 5_000
 # kept. The maps of a text take about 1 MB, and an uploaded map takes half as much.
 _N_TEXTS = 24
 _N_UPLOADS = 16
-_Z_THRESHOLD = 3.0
 # Fraction of the voxels that are shown by default if a map does not contain z values.
 _TOP = 0.1
 _DOTS_PER_INCH = 150
@@ -242,6 +241,7 @@ class ModelAnswers:
         return {
             "text": text,
             "marked": self.model.highlighted_text(text),
+            "support": self.model.describe_support(text),
             "low_confidence": message,
             "terms": _records(words),
         }
@@ -258,7 +258,7 @@ class ModelAnswers:
 
     def _default_threshold(self, question, magnitudes) -> float:
         is_z = question.kind == "z_map" and question.upload is None
-        return _Z_THRESHOLD if is_z else float(np.quantile(magnitudes, 1 - _TOP))
+        return Z_THRESHOLD if is_z else float(np.quantile(magnitudes, 1 - _TOP))
 
     def _resample(self, img):
         """Resample a map to the grid of the model; set voxels outside the mask to 0."""

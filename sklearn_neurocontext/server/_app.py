@@ -187,7 +187,9 @@ def _add_interface(app, service):
 
         Pass one of the parameters text and upload. The answer states the unit, the
         largest magnitude and the default threshold of the map. For each text, it
-        contains the low-confidence warning, which is empty if the map is reliable.
+        contains a sentence about the number of training studies that support the map,
+        and the low-confidence warning. The sentence is empty if the model does not know
+        this number, and the warning is empty if the model is confident.
         """
         return await service.ask("describe", question, k)
 

@@ -10,12 +10,12 @@ from scipy.stats import norm
 from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext.inference import (
     LowConfidenceWarning,
-    compute_null_scale,
     draw_short_texts,
     make_up_text,
     null_statistics,
     split_words,
 )
+from sklearn_neurocontext.inference._calibration import compute_null_scale
 
 COUNTS = {"pain": 30, "heat": 12, "finger": 40, "tumor": 1, "the": 99}
 WORDS = {"word_counts": COUNTS, "n_studies": 150}
@@ -204,6 +204,10 @@ def test_null_statistics_calibrate_held_out_texts(parts, rng):
     assert found["null"]["z_largest_quantile_0.5"] == pytest.approx(
         np.median(largest), rel=1e-3
     )
+    few = null_statistics([[held_out[0][:4]]], masker, supports=[[9.0] * 4])
+    assert few["null_scale"] is None
+    alone = null_statistics([[held_out[0][:4]]], masker)
+    assert few["null"] == alone["null"]
 
 
 def test_words_are_drawn_evenly_over_numbers_of_studies():
@@ -217,3 +221,4 @@ def test_words_are_drawn_evenly_over_numbers_of_studies():
     assert len(drawn) == 21 + 50
     assert drawn == draw_short_texts(counts, np.random.default_rng(0), 30)
     assert split_words(make_up_text(rng))
+    assert len(draw_short_texts({}, rng)) == 50

@@ -129,6 +129,21 @@ def test_terms_and_marks(client, model):
     assert text["low_confidence"] == ""
 
 
+def test_number_of_supporting_studies(client):
+    (text,) = client.get("/api/map?text=pain").json()["texts"]
+    assert text["support"] == ""
+    counts = {"word_counts": {"pain": 30, "finger": 40}, "n_studies": 150}
+    model = NeuroContextModel(**make_parts(), **counts)
+    with TestClient(
+        create_app(lambda notify: model), base_url="http://127.0.0.1"
+    ) as counted:
+        texts = counted.get("/api/map?text=pain&minus=finger").json()["texts"]
+    assert [one["support"] for one in texts] == [
+        "Supported by about 30 of 150 training studies.",
+        "Supported by about 40 of 150 training studies.",
+    ]
+
+
 def test_studies(client, model):
     found = client.get("/api/studies?text=pain&k=5").json()["studies"]
     expected = model.similar_documents("pain", k=5)

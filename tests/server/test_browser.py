@@ -42,7 +42,8 @@ def image(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """Address of the page of a server in another process."""
-    model = NeuroContextModel(**make_parts(), z_threshold=4)
+    counts = {"word_counts": {"pain": 30, "finger": 40}, "n_studies": 150}
+    model = NeuroContextModel(**make_parts(), **counts, z_threshold=4)
     folder = model.save(tmp_path_factory.mktemp("models") / "small")
     program = "from sklearn_neurocontext.cli import main; main()"
     command = [sys.executable, "-c", program, "serve", "--port", "0", "--model", folder]
@@ -280,6 +281,15 @@ def test_refused_texts(browser, address, text):
     error = _wait(browser, lambda page: _element(page, "error").text)
     assert error.endswith(".")
     assert ("one word" in error) or ("5,000 characters" in error)
+
+
+def test_number_of_supporting_studies(browser, address):
+    _open(browser, address, "?text=pain&minus=finger", "pain minus finger")
+    hints = browser.find_elements("css selector", "#texts .hint")
+    assert [hint.text for hint in hints] == [
+        "Supported by about 30 of 150 training studies.",
+        "Supported by about 40 of 150 training studies.",
+    ]
 
 
 def test_low_confidence_warning(browser, address):

@@ -250,23 +250,26 @@ const rankingColumns = [
   number("q_value", "q (FDR)", 4),
 ];
 
-function makeWarning(text) {
-  const warning = document.createElement("p");
-  warning.className = "warning";
-  warning.textContent = text;
-  return warning;
+function makeParagraph(className, text) {
+  const paragraph = document.createElement("p");
+  paragraph.className = className;
+  paragraph.textContent = text;
+  return paragraph;
 }
 
 function showTexts({ texts, low_confidence: ofDifference }) {
-  find("texts").replaceChildren(...texts.map(({ marked, low_confidence }) => {
+  find("texts").replaceChildren(...texts.map(({ marked, support, low_confidence }) => {
     const part = document.createElement("div");
     const quote = document.createElement("blockquote");
     quote.innerHTML = marked; // The server has escaped the text.
     part.append(quote);
-    if (low_confidence) part.append(makeWarning(low_confidence));
+    if (support) part.append(makeParagraph("hint", support));
+    if (low_confidence) part.append(makeParagraph("warning", low_confidence));
     return part;
   }));
-  if (ofDifference) find("texts").append(makeWarning(`Difference: ${ofDifference}`));
+  if (ofDifference) {
+    find("texts").append(makeParagraph("warning", `Difference: ${ofDifference}`));
+  }
   const note = "Terms whose maps are most similar to the map of the text, after subtraction of the mean map.";
   showTables("terms", "Terms", note, termColumns, texts);
 }
