@@ -347,7 +347,8 @@ def _predict_text(text, studies, masker, output):
     note("Fitting the contrastive model to all studies …")
     settings = _DEMO_SETTINGS | {"estimator": "contrastive"}
     model = fit_settings(settings, studies, masker, n_permutations=0)
-    img = model.predict_img([text]).slicer[..., 0]
+    with notes_for_warnings():
+        img = model.predict_img([text]).slicer[..., 0]
     with atomic_output(output / "text.nii.gz") as temporary:
         img.to_filename(temporary)
     save_figure(plot_maps(img, title=text), output / "text.png")

@@ -39,7 +39,7 @@ from ._common import (
     "--unit", default="value", help="Unit of the map, printed beside the color bar."
 )
 def peaks(img, threshold, two_sided, output, plot, views, unit):
-    """List the peaks of a map with their regions and networks, and plot the map.
+    """List and plot the peaks of a map with their regions.
 
     IMG is a NIfTI file of a map in MNI space. With --plot, a figure shows the map above
     the first rows of the table. The regions and networks are the nearest

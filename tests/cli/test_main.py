@@ -34,7 +34,8 @@ def test_help_has_examples_and_describes_options(command):
     options = main.commands[command].params
     assert all(option.help for option in options if option.param_type_name == "option")
     assert "(default: None)" not in result.stdout
-    assert ("[default: 20; x>=1]" in result.stdout) is (
+    words = " ".join(result.stdout.split())
+    assert ("[default: 20; x>=1]" in words) is (
         command in ("decode", "studies")
     )
 

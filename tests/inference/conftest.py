@@ -24,8 +24,8 @@ def corpus():
 
 @pytest.fixture
 def parts():
-    """Arguments of `NeuroContextModel`."""
-    return make_parts()
+    """Arguments of `NeuroContextModel`; a copy, so that tests can replace them."""
+    return dict(make_parts())
 
 
 @pytest.fixture
