@@ -25,7 +25,7 @@ _FILES = {"concept": "ConceptCollection.json", "task": "TaskCollection.json"}
 
 
 def draw(folder) -> list[tuple[str, str]]:
-    """Return the kinds and names of concepts and tasks in random order."""
+    """Return pairs of a kind ("concept" or "task") and a name, in random order."""
     found = set()
     for kind, file in _FILES.items():
         entries = json.loads((folder / file).read_text(encoding="utf-8"))["entries"]

@@ -10,9 +10,9 @@ at the test half only once. It also prints the figures of the null distribution 
 card of the model, which `training.calibrate` measured.
 
 ``ridge`` fits ridge regression to the 320 studies that come with NiMARE, with
-`fit_model`. It prints the share of 100 made-up texts whose largest z lies in the 95 %
-range of the null distribution, and the z values of texts under permutations that did
-not serve to estimate the null distribution.
+`fit_model`. It prints the share of 100 made-up texts whose largest z is in the central
+95 % of the null distribution of largest z values. It also prints statistics of z values
+under further permutations, which were not used to estimate the null distribution.
 """
 
 import argparse
@@ -53,7 +53,7 @@ RARE = 20
 
 
 def made_up_texts(part) -> list:
-    """Return texts of random letters."""
+    """Return texts of random letters, for a half of the list."""
     rng = np.random.default_rng(SEEDS[part])
     return [make_up_text(rng) for _ in range(N_TEXTS)]
 

@@ -41,8 +41,8 @@ _N_HELD_OUT = 200
 # the quantile. Otherwise, z values would be very large at the few voxels where maps
 # hardly vary.
 _FLOOR = 0.05
-# Maximum numbers of known and of made-up short texts whose maps are predicted in each
-# permutation.
+# Numbers of short texts whose maps are predicted in each permutation: known words and
+# terms (about this number), and texts of random letters.
 _N_SHORT = 200
 _N_MADE_UP = 50
 # `compute_null_scale` matches this quantile of z values to that of a normal
@@ -135,9 +135,9 @@ def training_statistics(
     the model is fitted to these pairs. The copy keeps the settings that the model has
     chosen on the data, such as a penalty (see `clone_with_chosen_settings`). The copy
     then predicts the maps of the texts in the held-out fold. At most 200 of these texts
-    are used. Let :math:`\bar m` be the
-    mean map of all studies, and let :math:`m_{pi}` be the predicted map of text i in
-    permutation p. Both maps are smoothed. The null standard deviation at voxel v is
+    are used. Let :math:`\bar m` be the mean map of all studies, and let :math:`m_{pi}`
+    be the predicted map of text i in permutation p. Both maps are smoothed. The null
+    standard deviation at voxel v is
 
     .. math:: s(v) = \sqrt{\operatorname{mean}_{p,i} (m_{pi}(v) - \bar m(v))^2}
 
@@ -157,10 +157,10 @@ def training_statistics(
     the difference.
 
     The maps of texts that few training studies support vary more. Therefore, each copy
-    also predicts the maps of at most 200 words and terms of training studies, which are
-    drawn evenly over numbers of studies, and of 50 texts that consist of random
-    letters. `null_statistics` computes the factor of the null standard deviation from
-    their z values and from those of the held-out texts.
+    also predicts the maps of short texts: about 200 words and terms of training
+    studies, which `draw_short_texts` draws evenly over numbers of studies, and 50 texts
+    that consist of random letters. `null_statistics` computes the factor of the null
+    standard deviation from their z values and from those of the held-out texts.
 
     Parameters
     ----------

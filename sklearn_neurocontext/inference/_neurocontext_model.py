@@ -43,7 +43,7 @@ from ._vocabulary import TERM_LISTS, select_terms
 
 # The unknown words of a text count together as half a study.
 _UNKNOWN_STUDIES = 0.5
-# Table that `similar_words` returns if the model has no terms.
+# Empty table that `similar_words` returns if the model has no terms.
 _NO_WORDS = pd.DataFrame(
     columns=["similarity", "weight_in_brain_map", "weight_in_query", "n_documents"],
     index=pd.Index([], name="term", dtype=object),
@@ -107,8 +107,8 @@ class NeuroContextModel:
         map and mean map for a model that was fitted to texts and maps in random pairs
         (see `training_statistics`). A z map is the difference between the predicted map
         and the mean map, divided by `null_std`. To obtain z maps, pass both `null_std`
-        and `mean`. If `null_scale` is passed, `null_std` is
-        multiplied by a factor that depends on the support of the text.
+        and `mean`. If `null_scale` is passed, `null_std` is multiplied by a factor that
+        depends on the support of the text.
     null_std_difference : array-like of shape (n_voxels,) or None, default=None
         Null standard deviation of the difference between the predicted maps of two
         texts (see `training_statistics`). It is used by `transform` with the parameter
@@ -453,11 +453,11 @@ class NeuroContextModel:
 
         where :math:`s_\Delta` is `null_std_difference`. This is the standard deviation
         of the difference between the maps of two texts in models that were fitted to
-        permuted text-map pairs.
-        The maps of texts that share words vary together, so z values of such texts are
-        too small. If the model has no `null_std_difference`, :math:`\sqrt{2}\, s` is
-        used. It is at least as large as :math:`s_\Delta`, because fluctuations that the
-        maps of all texts have in common cancel in a difference.
+        permuted text-map pairs. The maps of texts that share words vary together, so z
+        values of such texts are too small. If the model has no `null_std_difference`,
+        :math:`\sqrt{2}\, s` is used. It is at least as large as :math:`s_\Delta`,
+        because fluctuations that the maps of all texts have in common cancel in a
+        difference.
 
         Parameters
         ----------
@@ -471,9 +471,9 @@ class NeuroContextModel:
         maps : PredictedMaps, dict of str to list of Nifti1Image of shape (nx, ny, nz)
             The key ``brain_map``, and the key ``z_map`` if the model has `mean` and
             `null_std`. Each list contains one image per text. If the model has
-            `word_counts`, the key ``n_studies`` contains the support of each text, an
-            array of shape (n_texts,), or, if `minus` is passed, the support of the text
-            A or of the text B, whichever is smaller. Notebooks display the
+            `word_counts`, the key ``n_studies`` contains an array of shape (n_texts,):
+            the support of each text. If `minus` is passed, it is the smaller one of the
+            support of text A and the support of text B. Notebooks display the
             dictionary as pictures. ``maps.plot(index=i)`` plots the map of text i, and
             ``maps.view(index=i)`` opens it in nilearn's interactive viewer. To show the
             z map, pass ``"z_map"`` to these methods.
@@ -576,7 +576,7 @@ class NeuroContextModel:
         )
 
     def describe_support(self, text) -> str:
-        """Return a sentence about the support of a text, for figures and HTML pages.
+        """Return a sentence that states the support of a text, for figures and pages.
 
         Parameters
         ----------
@@ -1103,7 +1103,7 @@ class NeuroContextModel:
         return summarize_model(self, density_unit(self), has_z)
 
     def __repr__(self):
-        """Return what the model is, how it was trained and what it is for."""
+        """Return a summary: the steps of the model, its training data and its use."""
         lines = self._summarize().items()
         return "\n".join([type(self).__name__, *(f"  {k}: {v}" for k, v in lines)])
 

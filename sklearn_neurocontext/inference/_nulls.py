@@ -119,10 +119,11 @@ def _fit_batch(similarity, start, n_candidates):
 
 
 def mean_direction(reference) -> tuple[np.ndarray, float]:
-    """Return the direction of the mean map, and the mean cosine of studies with it.
+    """Return the direction of the mean map, and the mean cosine to this direction.
 
     `reference` has shape (n_studies, n_components). Each study is scaled to norm 1
-    before the mean is computed. The direction has shape (n_components,) and norm 1.
+    before the mean is computed. The direction has shape (n_components,) and norm 1. The
+    cosine is averaged over studies.
     """
     mean = unit_rows(reference).mean(axis=0)
     cosine = float(np.linalg.norm(mean))
@@ -132,8 +133,10 @@ def mean_direction(reference) -> tuple[np.ndarray, float]:
 def level_mean(coefficients, direction, cosine) -> np.ndarray:
     """Set the cosine between each map and the mean map to that of a typical study.
 
-    The difference from the mean map keeps its direction. The norm of each row of
-    `coefficients`, of shape (n_maps, n_components), does not change.
+    `coefficients` has shape (n_maps, n_components). `direction` and `cosine` are those
+    of `mean_direction`. A map is the sum of a multiple of the direction and a part that
+    is orthogonal to it. The multiple is replaced, and the orthogonal part is scaled, so
+    that the cosine is `cosine` and the norm of the map does not change.
     """
     norms = np.linalg.norm(coefficients, axis=1, keepdims=True)
     along = coefficients @ direction

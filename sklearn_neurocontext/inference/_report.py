@@ -161,9 +161,10 @@ def make_report(model, results, *, k=20, top=0.1) -> Report:
 
 
 def _draw_map(model, imgs, top, *, text=None, message="") -> dict:
-    """Return the maps of a page and a picture of the brain map, for a template.
+    """Return the content of a page about maps, for a template.
 
-    If `text` is None, the brain map must be the mean map of a corpus.
+    `imgs` is a dict from the names of maps to images. The content includes a picture of
+    the brain map. If `text` is None, this map must be the mean map of a corpus.
     """
     unit = density_unit(model)
     title = "mean of the studies" if text is None else text

@@ -67,19 +67,20 @@ def _environment():
 
 @cache
 def _script() -> tuple[str, str]:
-    """Return the script of reports and its hash, as a security policy states it."""
+    """Return the script of reports, and its hash for the security policy."""
     script = report_script()
     digest = hashlib.sha256(script.encode()).digest()
     return script, base64.b64encode(digest).decode("ascii")
 
 
 def map_content(imgs, inside, *, title, units, top, explanation="") -> dict:
-    """Return maps for the script of a report, and the script, for a template.
+    """Return the content of the template of maps: maps as JSON, and the script.
 
-    `imgs` maps "z_map" and "brain_map", or one of them, to images, and `units` maps the
-    same names to units. `inside` contains True at the voxels inside the mask. By
-    default, the page shows z values of at least 3, or the fraction `top` of the voxels
-    of a brain map. An empty `explanation` stands for that of the local page.
+    `imgs` is a dict with one or both of the keys "z_map" and "brain_map". Its values
+    are images. `units` is a dict from the same keys to units. `inside` is an array of
+    bool that is True inside the mask. At first, the page shows z values of at least 3,
+    or the fraction `top` of the voxels of a brain map. If `explanation` is empty, the
+    page shows the same explanation as the local web page.
     """
     maps = {
         name: {

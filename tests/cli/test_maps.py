@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -16,6 +17,9 @@ from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext.cli import main
 from sklearn_neurocontext.cli._common import notes_for_warnings
 from sklearn_neurocontext.inference import Report, peak_table
+from sklearn_neurocontext.inference._nulls import NULLS, TAILS
+from sklearn_neurocontext.inference._ontology import ONTOLOGY_KINDS
+from sklearn_neurocontext.inference._vocabulary import TERM_LISTS
 from tests.cli.console import run
 from tests.text_model import make_corpus, make_parts
 
@@ -33,6 +37,19 @@ def image(tmp_path):
     path = tmp_path / "pain.nii.gz"
     NeuroContextModel(**make_parts()).predict_img(["pain heat"]).to_filename(path)
     return path
+
+
+def test_choices_of_decode_are_those_of_the_model():
+    context = click.Context(main)
+    command = main.get_command(context, "decode")
+    choices = {
+        option.name: tuple(option.type.choices)
+        for option in command.params
+        if isinstance(option.type, click.Choice)
+    }
+    assert set(choices.pop("candidates")) == {*TERM_LISTS, *ONTOLOGY_KINDS}
+    assert choices.pop("null") == NULLS
+    assert choices.pop("tail") == TAILS
 
 
 def test_map_writes_image_and_figure(folder, tmp_path):
