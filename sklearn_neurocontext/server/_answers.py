@@ -85,7 +85,8 @@ class ModelAnswers:
         if self.ontology is not None:
             # The first ranking of tasks embeds them, which can take a minute.
             self._rank(maps["brain_map"][0], "tasks", 1)
-        return list(maps)[::-1]
+        # The result also contains the number of supporting studies, which is not a map.
+        return [name for name in _UNITS if name in maps]
 
     def img(self, question: MapQuestion) -> nib.Nifti1Image:
         """Return the map that a question is about, on the grid of the model."""
@@ -230,7 +231,7 @@ class ModelAnswers:
                     "words."
                 )
         maps = self.model.transform([text], minus=minus)
-        return {name: imgs[0] for name, imgs in maps.items()}
+        return {name: maps[name][0] for name in _UNITS if name in maps}
 
     def _describe_text(self, text, k) -> dict:
         maps = self._maps(text, None)

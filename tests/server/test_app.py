@@ -138,6 +138,7 @@ def test_number_of_supporting_studies(client):
         create_app(lambda notify: model), base_url="http://127.0.0.1"
     ) as counted:
         texts = counted.get("/api/map?text=pain&minus=finger").json()["texts"]
+        assert counted.get("/api/status").json()["maps"] == ["z_map", "brain_map"]
     assert [one["support"] for one in texts] == [
         "Supported by about 30 of 150 training studies.",
         "Supported by about 40 of 150 training studies.",
