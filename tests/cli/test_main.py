@@ -35,9 +35,7 @@ def test_help_has_examples_and_describes_options(command):
     assert all(option.help for option in options if option.param_type_name == "option")
     assert "(default: None)" not in result.stdout
     words = " ".join(result.stdout.split())
-    assert ("[default: 20; x>=1]" in words) is (
-        command in ("decode", "studies")
-    )
+    assert ("[default: 20; x>=1]" in words) is (command in ("decode", "studies"))
 
 
 def test_help_does_not_import_slow_libraries():
