@@ -143,7 +143,8 @@ class PredictedMaps(dict):
             one = {"title": self._title(index), "picture": None}
             one |= {"support": self.supports[index], "message": self.messages[index]}
             try:
-                figure = self.plot(index=index, views="glass")
+                # The page states support and message above the picture.
+                figure = self.plot(index=index, views="glass", note="")
                 one["picture"] = picture(figure, "glass brain")
             except ValueError as error:  # for example, no positive voxel
                 one["error"] = str(error)
