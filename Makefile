@@ -38,6 +38,7 @@ lint: $(VENV)/.installed
 # The site, in docs/_build/html. Warnings are errors, and missing targets are warnings. The
 # last line checks the built pages.
 docs: $(VENV)/.docs_installed
+	rm -rf docs/api/generated  # may contain pages of names that no longer exist
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 	NEUROCONTEXT_SITE=docs/_build/html $(BIN)/python -m pytest -q -p no:cacheprovider tests/test_site.py
 	@echo 'Open docs/_build/html/index.html in a browser.'
