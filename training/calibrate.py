@@ -29,6 +29,7 @@ from sklearn_neurocontext._utils.volumes import smooth_voxels
 from sklearn_neurocontext.inference import (
     describe_null,
     draw_short_texts,
+    interpolate_scale,
     null_statistics,
     split_words,
 )
@@ -232,8 +233,7 @@ def _z_maps(differences, support, statistics, data, fwhm):
     """Return the z maps of predicted differences of coefficients from the mean."""
     voxels = data.masker.coefficients_to_voxels(differences)
     maps = smooth_voxels(voxels, data.masker.mask_img_, fwhm)
-    levels, scales = statistics["null_scale"].T
-    scale = np.interp(np.log(support), np.log(levels), scales)
+    scale = interpolate_scale(statistics["null_scale"], support)
     return (maps / (scale[:, None] * statistics["null_std"])).astype(np.float32)
 
 

@@ -12,7 +12,12 @@ from ._calibration import (
 )
 from ._chosen_settings import clone_with_chosen_settings
 from ._meta_analysis import run_meta_analysis
-from ._neurocontext_model import LowConfidenceWarning, NeuroContextModel, split_words
+from ._neurocontext_model import (
+    LowConfidenceWarning,
+    NeuroContextModel,
+    interpolate_scale,
+    split_words,
+)
 from ._ontology import noisy_or
 from ._peaks import find_peaks
 from ._regions import peak_table, region_names
@@ -34,6 +39,7 @@ __all__ = [
     "draw_short_texts",
     "find_peaks",
     "fit_model",
+    "interpolate_scale",
     "make_report",
     "make_up_text",
     "noisy_or",

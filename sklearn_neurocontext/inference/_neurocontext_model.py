@@ -35,7 +35,7 @@ from ..plotting import DENSITY_UNIT
 from ._decoding import NO_STUDIES, IndexedStudies, cosines, rank_candidates
 from ._nulls import NULLS, TAILS, NullMaps, ranking_attributes
 from ._ontology import ONTOLOGY_KINDS, PRIORS, rank_entries
-from ._report_parts import describe_card, show_rows
+from ._report_parts import describe_metadata, show_rows
 from ._results import PredictedMaps, summarize_model
 from ._storage import find_folder, read_folder, write_folder
 from ._terms import count_known_words, mark_terms, term_shares
@@ -1112,7 +1112,7 @@ class NeuroContextModel:
         return show_rows(
             "model.html",
             summary=self._summarize(),
-            metadata=describe_card(self.card),
+            metadata=describe_metadata(self.card),
         )
 
     @property
@@ -1591,8 +1591,25 @@ def compute_support(text, word_counts, n_studies) -> float:
 
 
 def interpolate_scale(null_scale, support) -> np.ndarray:
-    """Return the factor of the null standard deviation for each support.
+    """Compute the factor of the null standard deviation for each support.
 
+    Parameters
+    ----------
+    null_scale : array-like of shape (n_levels, 2)
+        Levels of the support, in studies and in ascending order, and their factors.
+    support : array-like of shape (n_texts,)
+        Support of each text, in studies.
+
+    Returns
+    -------
+    scales : ndarray of shape (n_texts,), float64
+        Factors, linearly interpolated in the logarithm of the support. Beyond the first
+        and the last level, the factor is constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_neurocontext.inference import interpolate_scale
     >>> interpolate_scale(np.array([[1.0, 2.0], [4.0, 1.0]]), [0.5, 2.0, 9.0])
     array([2. , 1.5, 1. ])
     """

@@ -43,7 +43,7 @@ def render(template: str, title: str, content: dict, metadata: dict) -> str:
             title=title,
             made=made,
             version=versions["sklearn_neurocontext"],
-            metadata=list(_flatten(metadata, ())),
+            metadata=describe_metadata(metadata),
             script_hash=_script()[1],
             **content,
         )
@@ -55,9 +55,9 @@ def show_rows(template: str, **content) -> str:
     return replace_surrogates(_environment().get_template(template).render(**content))
 
 
-def describe_card(card: dict) -> list:
-    """Return the names and the values of the metadata of a model, as pairs of str."""
-    return [(" › ".join(path), value) for path, value in _flatten(card, ())]
+def describe_metadata(metadata: dict) -> list:
+    """Return the names and the values of nested metadata, as pairs of str."""
+    return [(" › ".join(path), value) for path, value in _flatten(metadata, ())]
 
 
 @cache

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..plotting import Z_THRESHOLD
 from ._regions import peak_table
-from ._report_parts import describe_card, picture, show_img, show_rows, table
+from ._report_parts import describe_metadata, picture, show_img, show_rows, table
 
 # Maximum number of texts whose maps a notebook displays, and of rows in its tables.
 _MAX_TEXTS = 3
@@ -166,7 +166,7 @@ class PredictedMaps(dict):
             maps=maps,
             tables=tables,
             n_omitted=n_omitted,
-            metadata=describe_card(self.card),
+            metadata=describe_metadata(self.card),
         )
 
     def _title(self, index) -> str:

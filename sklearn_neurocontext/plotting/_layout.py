@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._style import COLORS, GRAY, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, wrap
+from ._style import GRAY, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, wrap
 
 # Sizes in inches: the width of a figure, the space on the right of the brains for a
 # color bar, the width of a color bar, margins, and the heights of lines.
@@ -57,7 +57,7 @@ def make_figure(title, note, footer, height):
     style = {"ha": "center", "fontsize": TICK_SIZE, "parse_math": False}
     if note:
         y = 1 - title_end / total
-        figure.text(0.5, y, note, va="top", color=COLORS[1], **style)
+        figure.text(0.5, y, note, va="top", color=GRAY, **style)
     figure.text(0.5, MARGIN / total, footer, va="bottom", color=GRAY, **style)
     return figure, foot
 

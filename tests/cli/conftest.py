@@ -22,3 +22,16 @@ def any_corpus(monkeypatch, synthetic_corpus):
 
     load(synthetic_corpus)
     return load
+
+
+@pytest.fixture
+def saved_figures(monkeypatch):
+    """Collect the figures of commands in a list; no picture is written."""
+    figures = []
+
+    def save(figure, path):
+        figures.append(figure)
+        return path
+
+    monkeypatch.setattr("sklearn_neurocontext.cli._common.save_figure", save)
+    return figures

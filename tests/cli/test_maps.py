@@ -82,14 +82,7 @@ def test_map_writes_z_maps(folder, tmp_path):
     )
 
 
-def test_map_writes_figure_and_peaks_of_both_signs(folder, tmp_path, monkeypatch):
-    figures = []
-
-    def save(figure, path):
-        figures.append(figure)
-        return path
-
-    monkeypatch.setattr("sklearn_neurocontext.cli._common.save_figure", save)
+def test_map_writes_figure_and_peaks_of_both_signs(folder, tmp_path, saved_figures):
     output, peaks = tmp_path / "z.nii", tmp_path / "peaks.csv"
     arguments = ["-o", output, "--plot", tmp_path / "z.png", "--views", "glass"]
     arguments += ["--peaks", peaks, "--threshold", 0.5, "--model", folder]
@@ -97,7 +90,7 @@ def test_map_writes_figure_and_peaks_of_both_signs(folder, tmp_path, monkeypatch
     expected = peak_table(output, threshold=0.5, two_sided=True)
     found = pd.read_csv(peaks)
     np.testing.assert_allclose(found["value"], expected["value"], rtol=1e-4)
-    (figure,) = figures
+    (figure,) = saved_figures
     words = [text.get_text() for text in figure.texts]
     assert expected["network"][0] in words
     assert any("values of at least 0.5 and of at most −0.5" in word for word in words)
@@ -235,21 +228,14 @@ def test_map_prints_support(tmp_path):
     assert table["n_studies"].tolist() == [30, 0.5, 40]
 
 
-def test_figure_has_low_confidence_message(tmp_path, monkeypatch):
+def test_figure_has_low_confidence_message(tmp_path, saved_figures):
     model = NeuroContextModel(**make_parts(), z_threshold=1e6)
     folder = model.save(tmp_path / "model")
-    figures = []
-
-    def save(figure, path):
-        figures.append(figure)
-        return path
-
-    monkeypatch.setattr("sklearn_neurocontext.cli._common.save_figure", save)
     arguments = ["-o", tmp_path / "m.nii", "--plot", "m.png", "--model", folder]
     arguments += ["--views", "glass"]
     result = run("map", "pain", *arguments)
     assert result.exit_code == 0
-    words = " ".join(text.get_text() for text in figures[0].texts)
+    words = " ".join(text.get_text() for text in saved_figures[0].texts)
     with warnings.catch_warnings(record=True):
         warnings.simplefilter("always")
         (z_img,) = model.transform(["pain"])["z_map"]

@@ -39,19 +39,12 @@ def test_threshold_must_be_positive(image):
     assert "--threshold" in result.stderr
 
 
-def test_figure_contains_the_peaks(image, tmp_path, monkeypatch):
-    figures = []
-
-    def save(figure, path):
-        figures.append(figure)
-        return path
-
-    monkeypatch.setattr("sklearn_neurocontext.cli._common.save_figure", save)
+def test_figure_contains_the_peaks(image, tmp_path, saved_figures):
     options = ["--two-sided", "--views", "glass", "--unit", "z value"]
     result = run("peaks", image, *options, "--plot", tmp_path / "m.png")
     assert result.exit_code == 0
     assert "m.png: figure of the map" in result.stdout
-    (figure,) = figures
+    (figure,) = saved_figures
     words = [text.get_text() for text in figure.texts]
     peak = peak_table(image, two_sided=True).iloc[0]
     coordinates = ", ".join(f"{peak[axis]:.0f}" for axis in "xyz").replace("-", "−")
