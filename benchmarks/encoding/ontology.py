@@ -29,8 +29,7 @@ from nilearn.datasets import load_sample_motor_activation_image
 
 from sklearn_neurocontext import NeuroContextModel
 from sklearn_neurocontext.datasets import fetch_cognitive_atlas
-
-from .published_maps import read_maps
+from sklearn_neurocontext.experiments import read_described_maps
 
 ACCEPTED = Path(__file__).with_name("accepted.tsv")
 MOTOR = "nilearn_motor"
@@ -135,7 +134,7 @@ def main():
         *([] if arguments.model is None else [arguments.model])
     )
     accepted = pd.read_csv(ACCEPTED, sep="\t", index_col="name")
-    maps = read_maps(arguments.folder)[["name", "path"]]
+    maps = read_described_maps(arguments.folder)[["name", "path"]]
     motor = {"name": MOTOR, "path": load_sample_motor_activation_image()}
     maps = pd.concat([maps, pd.DataFrame([motor])], ignore_index=True)
     ontology = fetch_cognitive_atlas()
