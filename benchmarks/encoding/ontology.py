@@ -67,7 +67,7 @@ def order_candidates(model, img, kind, ontology) -> dict:
     table["lift"] = table["probability"] / table["prior_probability"]
     orders = {
         "similarity": table.sort_values("similarity", ascending=False, kind="stable"),
-        "standardized": table.sort_values("p_value", kind="stable"),
+        "p value": table,
     }
     for name in ("probability", "lift"):
         orders[name] = table.sort_values(name, ascending=False, kind="stable")
