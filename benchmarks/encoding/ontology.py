@@ -11,8 +11,7 @@ the first five, for several orders of the candidates:
 
 - similarity: plain similarity of name and definition with the map (for a domain, the
   mean over its concepts);
-- standardized: the same, standardized by the similarities with the reference studies
-  (order of the p values);
+- p value: the order of `decode`, by p value and then by similarity;
 - probability: noisy-OR from tasks over concepts to domains, as in NiCLIP;
 - lift: probability divided by prior probability;
 - similarity of the name: the name alone is encoded.
